@@ -99,6 +99,8 @@ struct State<T> {
     next: usize,
     senders: usize,
     takers: usize,
+    /// True when nothing more is sent, although there are senders.
+    is_ended: bool,
 }
 
 impl<T> State<T> {
@@ -135,7 +137,7 @@ pub struct Taker<T>(Arc<Queue<T>>);
 
 /// Makes a queue whose lines have at most so much work.
 pub fn queue<T>(waiting_max: usize) -> (Sender<T>, Taker<T>) {
-    let state = State { lines: Default::default(), next: 0, senders: 1, takers: 1 };
+    let state = State { lines: Default::default(), next: 0, senders: 1, takers: 1, is_ended: false };
     let queue = Arc::new(Queue { state: Mutex::new(state), changed: Condvar::new(), waiting_max });
     (Sender(queue.clone()), Taker(queue))
 }
@@ -148,7 +150,7 @@ impl<T> Sender<T> {
     pub fn try_send(&self, turn: Turn, work: T) -> Result<(), NotQueued> {
         let waiting = self.0.waiting_max;
         let mut state = self.0.state();
-        if state.takers == 0 {
+        if state.takers == 0 || state.is_ended {
             return Err(NotQueued::Ended);
         }
         let line = &mut state.lines[turn.line()];
@@ -161,6 +163,12 @@ impl<T> Sender<T> {
         drop(state);
         self.0.changed.notify_one();
         Ok(())
+    }
+
+    /// Ends the queue for all senders: what waits is still taken, and nothing more.
+    pub fn end(&self) {
+        self.0.state().is_ended = true;
+        self.0.changed.notify_all();
     }
 }
 
@@ -184,7 +192,7 @@ impl<T> Taker<T> {
         let mut state = self.0.state();
         loop {
             match state.pop() {
-                None if state.senders > 0 => {
+                None if state.senders > 0 && !state.is_ended => {
                     state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
                 work => return work,
@@ -228,6 +236,16 @@ mod tests {
 
     fn all<T>(taker: &Taker<T>) -> Vec<T> {
         taker.take_waiting(usize::MAX)
+    }
+
+    #[test]
+    fn a_queue_that_has_ended_gives_what_waits_and_takes_nothing_more_although_somebody_could_send() {
+        let (sender, taker) = queue(100);
+        let other = sender.clone();
+        other.try_send(ada(), "waits").expect("room");
+        sender.end();
+        assert_eq!(other.try_send(ada(), "late"), Err(NotQueued::Ended));
+        assert_eq!((taker.take(), taker.take()), (Some("waits"), None));
     }
 
     #[test]

@@ -189,7 +189,7 @@ impl Daemon {
             // Connections that were cut may still hold a site; it then ends with the process, as after a kill.
             drop(runtime);
             for hosted in front.into_sites().unwrap_or_default() {
-                drop(hosted.stop());
+                drop(hosted.site.stop());
             }
             let (opened, locks): (Vec<_>, Vec<_>) =
                 held.into_iter().map(|Held { opened, lock, .. }| (opened, lock)).unzip();

@@ -44,7 +44,6 @@ use host_business::routes::limits::{
     QUERY_PARAMETERS_MAX, RECHECK_S, REGISTRATIONS_PER_DAY, REPLY_S_MAX, STORE_S_MAX, STRANGER_AT_ONCE,
     STRANGER_PER_SECOND, USER_IN_PROGRESS,
 };
-use host_engine::Host;
 use host_engine::processor::Report;
 use host_engine::writer::JobError;
 use host_intake::Decoded;
@@ -429,13 +428,6 @@ fn check_names(sites: &[HostedSite]) -> Result<(), FrontError> {
 }
 
 impl HostedSite {
-    /// Stops the site, as [`Site::stop`]. The tools go first: they ask the site, whose threads end when nobody can ask any more.
-    pub fn stop(self) -> Option<Host> {
-        let HostedSite { site, tools, .. } = self;
-        drop(tools);
-        site.stop()
-    }
-
     /// Returns true if the address for browsers has this host name.
     fn is_at(&self, host: &str) -> bool {
         Url::parse(&self.url).is_ok_and(|url| url.host_str() == Some(host))

@@ -46,9 +46,14 @@ impl Questioner {
             NotQueued::Ended => NotAsked::Ended,
         })
     }
+
+    /// Lets the threads end after what waits, whoever else holds a clone.
+    pub(crate) fn end(&self) {
+        self.0.end();
+    }
 }
 
-/// Starts one thread for each answerer. They end when the last [`Questioner`] is dropped.
+/// Starts one thread for each answerer. They end after [`Questioner::end`], or when the last [`Questioner`] is dropped.
 pub(crate) fn spawn(answerers: Vec<Answerer>, waiting_max: usize) -> io::Result<(Questioner, Vec<JoinHandle<()>>)> {
     let (sender, taker) = queue::<AskFn>(waiting_max);
     let spawn = |(number, mut answerer): (usize, Answerer)| {

@@ -350,7 +350,7 @@ impl Site {
             Deciding::Ahead(deciders) => deciders.stop(),
             Deciding::Writer => {}
         }
-        drop(self.questioner);
+        self.questioner.end();
         for thread in self.answering {
             // A thread that has panicked has ended as well.
             let _ = thread.join();

@@ -408,6 +408,6 @@ impl Server {
         drop((client, stop));
         assert_eq!(runtime().block_on(serving).expect("no panic"), Serving::Answered);
         let mut sites = front.into_sites().expect("nothing is answered any more");
-        sites.remove(0).stop().expect("no panic")
+        sites.remove(0).site.stop().expect("no panic")
     }
 }
