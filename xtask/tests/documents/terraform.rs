@@ -1,7 +1,7 @@
 //! Terraform's files describe the machine of a server, with exactly the rights at AWS that the provider's requests need. A test of
 //! `workflows.rs` lets a parser of the language read them.
 
-use super::permissions::{self, requested};
+use super::permissions;
 use super::{Document, files};
 
 /// The resources that a server at AWS needs.
@@ -63,8 +63,9 @@ fn terraform_describes_the_server_with_the_rights_that_the_requests_need() {
         assert!(all.contains(&format!("resource \"{of}\" \"{name}\" {{")), "{of}.{name}");
     }
     // Roles of tenants have a policy of their own: whoever makes roles can give rights.
-    let is_of_roles = |right: &String| requested().contains(right) && right.starts_with("iam:");
-    let needed: Vec<String> = permissions::all().into_iter().filter(|right| !is_of_roles(right)).collect();
+    let requested = permissions::requested();
+    let is_of_roles = |right: &String| requested.contains(right) && right.starts_with("iam:");
+    let needed: Vec<String> = permissions::all(&requested).into_iter().filter(|right| !is_of_roles(right)).collect();
     assert_eq!(granted(&all, "data \"aws_iam_policy_document\" \"provider\" {"), needed);
     let readme = Document::read("deploy/terraform/README.md").text;
     assert!(readme.contains("never applied"), "the reader learns that nobody applied it");
