@@ -73,7 +73,7 @@ mod tests {
     use super::*;
     use std::sync::mpsc::{SyncSender, sync_channel};
 
-    /// Sends whether the work was asked to stop, at once or after a wait.
+    /// Sends at once whether it is asked to stop, or waits and sends whether it was not.
     struct Report {
         sender: SyncSender<bool>,
         waits: bool,
@@ -85,7 +85,7 @@ mod tests {
         }
 
         fn work(&mut self, stop: &Stop) -> Duration {
-            let _ = self.sender.send(if self.waits { !stop.wait(Duration::MAX) } else { stop.is_asked() });
+            let _ = self.sender.send(if self.waits { stop.wait(Duration::MAX) } else { stop.is_asked() });
             if self.waits { Duration::MAX } else { Duration::ZERO }
         }
     }
@@ -104,6 +104,6 @@ mod tests {
         let (sender, worked) = sync_channel(1);
         let background = Background::start(Box::new(Report { sender, waits: true })).expect("a thread");
         Background::stop_all(vec![background]);
-        assert_eq!(worked.recv(), Ok(true));
+        assert_eq!(worked.recv(), Ok(false));
     }
 }
