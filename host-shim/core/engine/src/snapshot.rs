@@ -11,7 +11,7 @@ use extension_contract::{
     RowKey, RowVersion, Selection, StoredRow, Timestamp,
 };
 use host_store::{
-    ClaimRow, Declared, EffectRow, EffectState, LogEntry, OpenedRows, Partition, Read, Reader, Scope, Store,
+    ClaimRow, Declared, EffectRow, EffectState, LogEntry, OpenedRows, Partition, PlaceQuery, Read, Reader, Scope, Store,
 };
 use host_wasm_runner::runner::SharedImports;
 use std::collections::{BTreeMap, HashMap};
@@ -209,8 +209,9 @@ impl<H: Handle> Snapshot<H> {
             .collect();
         let wanted: Vec<String> = full_keys.iter().map(|(_, full)| full.clone()).collect();
         let named = placement.account.as_ref().filter(|account| self.may_name(account) && is_account(account));
-        let now = self.context.now;
-        let (claims, placed) = self.queries().place(partition, &wanted, now, named, &placement.names, facts)?;
+        let (now, names) = (self.context.now, &placement.names);
+        let query = PlaceQuery { partition, claims: &wanted, now, otherwise: named, named: names, facts };
+        let (claims, placed) = self.queries().place(&query)?;
         let result = self.placement(placement, &full_keys, claims)?;
         let opened = match &result {
             PlacementResult::Here(account) => placed.filter(|placed| placed.account == *account),

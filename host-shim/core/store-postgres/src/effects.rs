@@ -70,6 +70,13 @@ pub(crate) static LEASE: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
+/// Returns the effects that have not ended, after a number.
+pub(crate) static OPEN_AFTER: LazyLock<String> = LazyLock::new(|| {
+    let partition = partition!();
+    of("effects")
+        + &format!(" WHERE t.partition = {partition} AND t.state IN (0, 1) AND t.seq > $3 ORDER BY t.seq LIMIT $4")
+});
+
 /// Returns the time at which the next effect becomes due.
 pub(crate) static NEXT_DUE: LazyLock<String> = LazyLock::new(|| {
     let next = |kind: &str| {

@@ -7,8 +7,8 @@ use crate::catalog::CatalogCache;
 use crate::decode::{self, get, number, stored};
 use crate::store::PostgresStore;
 use crate::wire::Params;
-use extension_contract::{Account, CatalogKey, CatalogRow, REFERENCES_MAX, Reference, Timestamp};
-use host_store::{ClaimRow, OpenedRows, Partition, Placed, Stored};
+use extension_contract::{Account, CatalogKey, CatalogRow, REFERENCES_MAX, Reference};
+use host_store::{ClaimRow, OpenedRows, Partition, PlaceQuery, Placed, Stored};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tokio_postgres::Row;
 
@@ -52,16 +52,6 @@ const OPEN_WITH_FACTS: &str = concat!(
 const OPEN_ACCOUNT: &str =
     "SELECT part, key, first, second, body, value, NULL::text[] FROM open_account($1, $2, $3, $4, $5, $6, $7, $8)";
 
-/// What is asked for.
-struct Question<'a> {
-    partition: &'a Partition,
-    claims: &'a [String],
-    now: Timestamp,
-    otherwise: Option<&'a Account>,
-    named: &'a [Reference],
-    facts: &'a [String],
-}
-
 /// The columns of the answer.
 #[derive(Default)]
 struct Answer {
@@ -78,16 +68,8 @@ struct Answer {
 
 impl PostgresStore {
     /// Places an event, and opens its account.
-    pub(crate) fn open_placed(
-        &self,
-        partition: &Partition,
-        claims: &[String],
-        now: Timestamp,
-        otherwise: Option<&Account>,
-        named: &[Reference],
-        facts: &[String],
-    ) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
-        let question = Question { partition, claims, now, otherwise, named, facts };
+    pub(crate) fn open_placed(&self, query: &PlaceQuery<'_>) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
+        let PlaceQuery { partition, claims, otherwise, .. } = *query;
         let is_written = |account: Option<&Account>| {
             let scope = account.map(|account| partition.scope(account.clone()));
             self.waits(|batch| batch.has_claim(claims) || scope.is_some_and(|scope| batch.has_scope(&scope)))
@@ -95,16 +77,16 @@ impl PostgresStore {
         if is_written(otherwise) {
             self.settle_held()?;
         }
-        let mut answer = self.ask(&question)?;
+        let mut answer = self.ask(query)?;
         if is_written(answer.account.as_ref()) {
             self.settle_held()?;
-            answer = self.ask(&question)?;
+            answer = self.ask(query)?;
         }
-        Ok(answer.into_opened(&question))
+        Ok(answer.into_opened(query))
     }
 
-    fn ask(&self, question: &Question<'_>) -> Stored<Answer> {
-        let Question { partition, claims, now, otherwise, named, facts } = question;
+    fn ask(&self, query: &PlaceQuery<'_>) -> Stored<Answer> {
+        let PlaceQuery { partition, claims, now, otherwise, named, facts } = query;
         let account = otherwise.map(ToString::to_string);
         let rows: Vec<String> =
             named.iter().filter(|name| matches!(name, Reference::Row(_))).map(ToString::to_string).collect();
@@ -178,15 +160,15 @@ impl Answer {
         Ok(answer)
     }
 
-    fn into_opened(self, question: &Question<'_>) -> (Vec<Option<ClaimRow>>, Option<Placed>) {
+    fn into_opened(self, query: &PlaceQuery<'_>) -> (Vec<Option<ClaimRow>>, Option<Placed>) {
         let Answer { claims, account, mut opened, catalog, facts, .. } = self;
         opened.rows.sort_by_cached_key(|stored| stored.row.key());
         // Products precede prices, as in the order of keys.
         let (products, prices): (Vec<_>, Vec<_>) =
             catalog.into_values().partition(|row| matches!(row, CatalogRow::Product(_)));
         opened.catalog = products.into_iter().chain(prices).collect();
-        opened.facts = question.facts.iter().map(|fact| facts.contains(fact)).collect();
-        let claims = question.claims.iter().map(|key| claims.get(key).cloned()).collect();
+        opened.facts = query.facts.iter().map(|fact| facts.contains(fact)).collect();
+        let claims = query.claims.iter().map(|key| claims.get(key).cloned()).collect();
         (claims, account.map(|account| Placed { account, rows: opened }))
     }
 }

@@ -4,7 +4,7 @@ use crate::decode::{self, account, column, get, limit, partition, scope};
 use crate::effects;
 use crate::store::PostgresStore;
 use crate::wire::Params;
-use extension_contract::{Account, Reference, Reply, RowKind, StoredRow, Timestamp};
+use extension_contract::{Reference, Reply, RowKind, StoredRow, Timestamp};
 use host_store::copy::{Source, WholeRow};
 use host_store::implementation::backend::{AccountRow, Answer, Cell, Flow, Query, Range, Tables, View};
 use host_store::implementation::json::RunJson;
@@ -12,7 +12,7 @@ use host_store::implementation::schema::{CLAIMS, Column, REFS, Table};
 use host_store::implementation::sql::select_from;
 use host_store::implementation::{Kept, Lend, kind_prefix, prefix_end};
 use host_store::{
-    ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, Partition, Placed, Read, Run, Scope, Stored,
+    ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, Partition, PlaceQuery, Placed, Read, Run, Scope, Stored,
     TURNS_SEARCHED_MAX,
 };
 use std::borrow::Cow;
@@ -231,20 +231,14 @@ impl Tables for &PostgresStore {
     }
 
     fn open(kept: &Kept<Self>, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
-        let (_, opened) = kept.place(&scope.partition(), &[], 0, Some(&scope.account), named, facts)?;
+        let (partition, otherwise) = (scope.partition(), Some(&scope.account));
+        let query = PlaceQuery { partition: &partition, claims: &[], now: 0, otherwise, named, facts };
+        let (_, opened) = kept.place(&query)?;
         Ok(opened.map(|placed| placed.rows).unwrap_or_default())
     }
 
-    fn place(
-        kept: &Kept<Self>,
-        partition: &Partition,
-        claims: &[String],
-        now: Timestamp,
-        otherwise: Option<&Account>,
-        named: &[Reference],
-        facts: &[String],
-    ) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
-        kept.backend().open_placed(partition, claims, now, otherwise, named, facts)
+    fn place(kept: &Kept<Self>, query: &PlaceQuery<'_>) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
+        kept.backend().open_placed(query)
     }
 
     fn outdated(&self, scope: &Scope, kind: &RowKind, fingerprint: &str, most: usize) -> Stored<Vec<StoredRow>> {
@@ -291,13 +285,8 @@ impl Tables for &PostgresStore {
     }
 
     fn effects_open_after(&self, partition: &Partition, after: u64, most: usize) -> Stored<Vec<EffectRow>> {
-        self.settle_held()?;
-        let rest = concat!(
-            " WHERE t.partition = ",
-            partition!(),
-            " AND t.state IN (0, 1) AND t.seq > $3 ORDER BY t.seq LIMIT $4"
-        );
-        self.views("effects", rest, &[&partition.business, &partition.livemode, &column(after), &limit(most)])
+        let params: Params<'_> = &[&partition.business, &partition.livemode, &column(after), &limit(most)];
+        self.effects(&effects::OPEN_AFTER, params)
     }
 
     fn effects_due(&self, query: &DueQuery<'_>) -> Stored<Vec<EffectRow>> {

@@ -1,7 +1,7 @@
 //! A store that lends another store for each query.
 
 use crate::error::Stored;
-use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, Placed, Run};
+use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, PlaceQuery, Placed, Run};
 use crate::scope::{Partition, Scope};
 use crate::store::Read;
 use extension_contract::{
@@ -22,16 +22,8 @@ impl<L: Lend> Read for L {
     fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
         self.lend(|store| store.open(scope, named, facts))
     }
-    fn place(
-        &self,
-        partition: &Partition,
-        claims: &[String],
-        now: Timestamp,
-        otherwise: Option<&Account>,
-        named: &[Reference],
-        facts: &[String],
-    ) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
-        self.lend(|store| store.place(partition, claims, now, otherwise, named, facts))
+    fn place(&self, query: &PlaceQuery<'_>) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
+        self.lend(|store| store.place(query))
     }
     fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
         self.lend(|store| store.load(scope, keys))

@@ -54,7 +54,8 @@ pub use not_state::{Excluded, NotState};
 pub use permitted::{Permission, Permitted};
 pub use rows::{
     ClaimRow, DueQuery, EFFECT_RESULTS, ERASE, EffectRow, EffectState, InboxRow, InboxState, Lease, LeaseRequest,
-    MESSAGE, OF_HOST, OpenedRows, PAYMENT_EVENT, Placed, Provenance, Run, TIMER, TURNS_SEARCHED_MAX, TimerRow,
+    MESSAGE, OF_HOST, OpenedRows, PAYMENT_EVENT, PlaceQuery, Placed, Provenance, Run, TIMER, TURNS_SEARCHED_MAX,
+    TimerRow,
 };
 pub use scope::{Partition, Scope, mode};
 #[cfg(feature = "sqlite")]

@@ -1,7 +1,7 @@
 //! The host's own rows: inbox, outbox and claims. The rows of the extension are defined in `extension-contract`.
 
 use crate::scope::{Partition, Scope};
-use extension_contract::{Account, CatalogRow, Effect, Event, Outcome, StoredRow, Timestamp};
+use extension_contract::{Account, CatalogRow, Effect, Event, Outcome, Reference, StoredRow, Timestamp};
 use std::collections::BTreeMap;
 
 /// The result of [`Read::open`](crate::Read::open).
@@ -17,6 +17,23 @@ pub struct OpenedRows {
     pub catalog: Vec<CatalogRow>,
     /// For each requested fact, in order, whether the scope has it.
     pub facts: Vec<bool>,
+}
+
+/// The question for the account of an event, and for what the event needs of it.
+#[derive(Clone, Copy, Debug)]
+pub struct PlaceQuery<'q> {
+    /// Partition of the event.
+    pub partition: &'q Partition,
+    /// Full keys of the claims by which the account is found.
+    pub claims: &'q [String],
+    /// Time at which the claims are held.
+    pub now: Timestamp,
+    /// The account if nobody holds one of the claims.
+    pub otherwise: Option<&'q Account>,
+    /// The references that the event names.
+    pub named: &'q [Reference],
+    /// The facts that the event asks for.
+    pub facts: &'q [String],
 }
 
 /// The account of an event, and what the event needs of it.

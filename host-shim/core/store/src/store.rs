@@ -3,7 +3,7 @@
 use crate::changes::{Applied, Changes};
 use crate::error::{StoreError, Stored};
 use crate::news::{News, NewsPlace};
-use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, LeaseRequest, OpenedRows, Placed, Run};
+use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, LeaseRequest, OpenedRows, PlaceQuery, Placed, Run};
 use crate::scope::{Partition, Scope};
 use extension_contract::{
     Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoredRow,
@@ -29,18 +29,10 @@ pub trait Read {
     fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows>;
     /// Finds the account of an event by its claims, and reads everything that the event needs of it.
     ///
-    /// The account is the holder of those claims that are held at `now`, or else `otherwise`. Returns the claims, and no account
+    /// The account is the holder of those claims that are held at the time of the question, or else its other one. Returns the claims, and no account
     /// if the claims have several holders, or no holder and there is none otherwise.
-    fn place(
-        &self,
-        partition: &Partition,
-        claims: &[String],
-        now: Timestamp,
-        otherwise: Option<&Account>,
-        named: &[Reference],
-        facts: &[String],
-    ) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
-        place_by_steps(self, partition, claims, now, otherwise, named, facts)
+    fn place(&self, query: &PlaceQuery<'_>) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
+        place_by_steps(self, query)
     }
     /// Returns rows of the scope by key, including soft-deleted products.
     fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>>;
@@ -150,13 +142,9 @@ pub trait Read {
 /// Places an event with a query for its claims and another one for its account: as [`Read::place`].
 pub(crate) fn place_by_steps(
     read: &(impl Read + ?Sized),
-    partition: &Partition,
-    claims: &[String],
-    now: Timestamp,
-    otherwise: Option<&Account>,
-    named: &[Reference],
-    facts: &[String],
+    query: &PlaceQuery<'_>,
 ) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
+    let PlaceQuery { partition, claims, now, otherwise, named, facts } = *query;
     let rows = read.claims(claims)?;
     let is_held = |row: &&ClaimRow| row.until.is_none_or(|until| until > now);
     let mut holders = rows.iter().flatten().filter(is_held).filter_map(|row| row.holder.as_ref());

@@ -1,7 +1,7 @@
 //! Several handles of one store at once: each change is applied once, nothing is decided on what has changed, and readers of the log
 //! miss nothing.
 
-use crate::support::{address, sql};
+use crate::support::{address, question, sql};
 use extension_contract::{Account, Row};
 use host_store::testing::samples;
 use host_store::{
@@ -243,7 +243,7 @@ fn a_block_and_a_claim_of_another_mode_are_no_obstacle() {
     store.apply(&changes).expect("applied");
     let keys = ["shop/test//name:a".to_owned(), "shop/live//name:a".to_owned()];
     assert_eq!(store.claims(&keys), Ok(vec![Some(block), None]));
-    let (claims, placed) = store.place(&samples::partition(), &keys, 0, None, &[], &[]).expect("read");
+    let (claims, placed) = store.place(&question(&samples::partition(), &keys)).expect("read");
     assert_eq!((claims.len(), placed), (2, None), "a block has no holder");
 }
 

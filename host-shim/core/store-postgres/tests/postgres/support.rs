@@ -3,7 +3,7 @@
 use counterparts::Postgres;
 use extension_contract::Row;
 use host_store::testing::samples;
-use host_store::{Changes, Read, Store};
+use host_store::{Changes, Partition, PlaceQuery, Read, Store};
 use host_store_postgres::{PostgresStore, Settings};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -71,4 +71,9 @@ pub fn forgetful() -> (Postgres, Settings) {
     server.sql("postgres", "SELECT pg_reload_conf()");
     let address = format!("{}&schema=crash", server.database("crash")).parse().expect("an address");
     (server, address)
+}
+
+/// Returns the question for the account behind claims, and nothing else.
+pub fn question<'q>(partition: &'q Partition, claims: &'q [String]) -> PlaceQuery<'q> {
+    PlaceQuery { partition, claims, now: 0, otherwise: None, named: &[], facts: &[] }
 }

@@ -1,7 +1,7 @@
 //! Groups whose changes are applied together: they store the same as one by one, their own reads see them, and a change that cannot be
 //! applied fails the whole group.
 
-use crate::support::{address, sql};
+use crate::support::{address, question, sql};
 use extension_contract::Row;
 use host_store::testing::samples;
 use host_store::{
@@ -159,8 +159,7 @@ fn a_change_sees_the_claims_of_those_that_wait() {
     takes.claims.insert(key.clone(), Some(row.clone()));
     takes.expected.claims.push((key.clone(), None));
     store.apply(&takes).expect("waits");
-    let (claims, placed) =
-        store.place(&samples::partition(), std::slice::from_ref(&key), 0, None, &[], &[]).expect("read");
+    let (claims, placed) = store.place(&question(&samples::partition(), std::slice::from_ref(&key))).expect("read");
     assert_eq!((claims, placed.map(|placed| placed.account)), (vec![Some(row.clone())], row.holder.clone()));
     let mut blocks = of("user:B", "evt_2", 0);
     let block = ClaimRow { holder: None, until: None, blocked_until: Some(9) };

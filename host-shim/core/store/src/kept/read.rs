@@ -8,7 +8,7 @@ use crate::json::{DEAD, DEFERRED, PARKED, PENDING};
 use crate::prefix::{kind_prefix, text_range};
 use crate::query::{Op, Query};
 use crate::records::{CallerReply, Claim, ClaimKey, EventNumber, EventTime, FactEvent};
-use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, Placed, Run};
+use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, PlaceQuery, Placed, Run};
 use crate::schema::{claims, effects, events, rows};
 use crate::scope::{Partition, Scope};
 use crate::store::Read;
@@ -54,16 +54,8 @@ impl<B: Tables> Read for Kept<B> {
         B::open(self, scope, named, facts)
     }
 
-    fn place(
-        &self,
-        partition: &Partition,
-        claims: &[String],
-        now: Timestamp,
-        otherwise: Option<&Account>,
-        named: &[Reference],
-        facts: &[String],
-    ) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
-        B::place(self, partition, claims, now, otherwise, named, facts)
+    fn place(&self, query: &PlaceQuery<'_>) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
+        B::place(self, query)
     }
 
     fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {

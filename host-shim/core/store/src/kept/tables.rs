@@ -11,11 +11,11 @@ use crate::records::{
     DueEffect, DueTime, EarlierRun, EffectNumber, EventNumber, EventProgress, Fingerprint, OutdatedRow, ReferrerText,
     RowText, WaitingEvent,
 };
-use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, Placed, Run, TURNS_SEARCHED_MAX};
+use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, PlaceQuery, Placed, Run, TURNS_SEARCHED_MAX};
 use crate::schema::{Index, Table, effects, events, rows};
 use crate::scope::{Partition, Scope};
 use crate::store::place_by_steps;
-use extension_contract::{Account, RecordKey, Reference, RowKey, RowKind, StoredRow, Timestamp};
+use extension_contract::{RecordKey, Reference, RowKey, RowKind, StoredRow, Timestamp};
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
@@ -113,16 +113,8 @@ pub trait Tables: Sized {
         kept.open_by_steps(scope, named, facts)
     }
     /// As [`Read::place`](crate::Read::place).
-    fn place(
-        kept: &Kept<Self>,
-        partition: &Partition,
-        claims: &[String],
-        now: Timestamp,
-        otherwise: Option<&Account>,
-        named: &[Reference],
-        facts: &[String],
-    ) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
-        place_by_steps(kept, partition, claims, now, otherwise, named, facts)
+    fn place(kept: &Kept<Self>, query: &PlaceQuery<'_>) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
+        place_by_steps(kept, query)
     }
 
     /// Returns the rows of a kind with another fingerprint, least recently written first. Reads the oldest rows of each of these
