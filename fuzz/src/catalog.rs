@@ -26,7 +26,7 @@ pub fn run(bytes: &[u8]) {
             business: BusinessFolder { name: "acme".to_owned(), ..business },
             livemode: false,
             config: Vec::new(),
-            runners: host_native::runners(),
+            runners: host_replay::native::runners(),
             store: StoreKind::Memory,
             clock: CLOCK_MS,
             live: None,

@@ -44,8 +44,8 @@ pub struct Options {
     deb: bool,
 }
 
-/// Features of the host that `cargo xtask build` makes.
-const FULL: &str = "full";
+/// The feature with the SDKs of clouds.
+const CLOUDS: &str = "aws";
 /// Cargo profile of the optimised host and of the measuring program.
 const HOST_PROFILE: &str = "host";
 
@@ -91,33 +91,37 @@ pub fn dist() -> PathBuf {
     component_builder::workspace_root().join("dist")
 }
 
-/// A way to build the host.
+/// A program that takes the component, and how it is built.
 #[derive(Clone, Copy, Debug)]
 pub struct HostBuild {
-    /// Arguments of `cargo build` after the package.
+    /// The crate of the program.
+    package: &'static str,
+    /// The program.
+    name: &'static str,
+    /// Further arguments of `cargo build`.
     args: &'static [&'static str],
     /// The folder in the target folder that cargo builds into.
     folder: &'static str,
 }
 
-/// The host with every command and provider, in the profile that the tests use.
+/// The host with every provider, in the profile that the tests use.
 pub fn full_host() -> HostBuild {
-    HostBuild { args: &["--features", FULL], folder: "debug" }
+    HostBuild { args: &["--features", CLOUDS], ..serving_host() }
 }
 
-/// The host with every command and provider, optimised.
+/// The host with every provider, optimised.
 fn release_host() -> HostBuild {
-    HostBuild { args: &["--profile", HOST_PROFILE, "--features", FULL], folder: HOST_PROFILE }
+    HostBuild { args: &["--profile", HOST_PROFILE, "--features", CLOUDS], folder: HOST_PROFILE, ..serving_host() }
 }
 
-/// The host with the commands of a first look, in the profile that the tests use.
-pub fn lean_host() -> HostBuild {
-    HostBuild { args: &[], folder: "debug" }
-}
-
-/// The host with the server and a local Stripe, without the SDK of a cloud, in the profile that the tests use.
+/// The host without the SDK of a cloud, in the profile that the tests use.
 pub fn serving_host() -> HostBuild {
-    HostBuild { args: &["--features", "serve,local-stripe,http"], folder: "debug" }
+    HostBuild { package: HOST, name: HOST, args: &[], folder: "debug" }
+}
+
+/// The program that only replays, in the profile that the tests use.
+pub fn replayer() -> HostBuild {
+    HostBuild { package: "host-replay", name: "replay", args: &[], folder: "debug" }
 }
 
 /// Builds the component and a host at the same time, puts both into `dist`, and returns their paths.
@@ -128,13 +132,13 @@ pub fn serving_host() -> HostBuild {
 pub fn both(host: &HostBuild) -> Result<(PathBuf, PathBuf)> {
     let module =
         thread::spawn(|| component_builder::module(component_builder::PROVISIONER, component_builder::PROFILE));
-    let packages = ["build", "--package", "host-shim", "--package", "component-builder"];
+    let packages = ["build", "--package", host.package, "--package", "component-builder"];
     let built = process::run(process::cargo(packages).args(host.args));
     let module = finish_module(module)?;
     built?;
     let folder = target_folder().join(host.folder);
     let component = encode(&folder.join(program(ENCODER)), &module)?;
-    Ok((component, install_host(&folder.join(program(HOST)))?))
+    Ok((component, install_host(&folder.join(program(host.name)))?))
 }
 
 /// Puts a host into `dist` and returns its path there.
@@ -143,7 +147,8 @@ pub fn both(host: &HostBuild) -> Result<(PathBuf, PathBuf)> {
 ///
 /// `dist` cannot be written.
 pub fn install_host(built: &Path) -> Result<PathBuf> {
-    let path = dist().join(program(HOST));
+    let name = built.file_name().context("the path of a program has a name")?;
+    let path = dist().join(name);
     install(&path, |to| fs::copy(built, to).map(drop))?;
     Ok(path)
 }
@@ -222,7 +227,7 @@ fn encode_to(encoder: &Path, module: &Path, path: &Path) -> Result<PathBuf> {
 /// It does not compile.
 pub fn bench() -> Result<(PathBuf, PathBuf)> {
     let packages = ["build", "--profile", HOST_PROFILE, "--package", "host-bench", "--package", "host-shim"];
-    process::run(process::cargo(packages).args(["--features", "host-shim/serve"]))?;
+    process::run(&mut process::cargo(packages))?;
     let folder = target_folder().join(HOST_PROFILE);
     Ok((folder.join(program("host-bench")), folder.join(program(HOST))))
 }

@@ -1,24 +1,21 @@
-//! Runs a command of the built host, for the chores that build it first.
+//! Runs a built program, for the chores that build it first.
 
 use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-/// Exit code of a chore that could not be done; 1 is the host's own.
+/// Exit code of a chore that could not be done; 1 is the program's own.
 const CANNOT_RUN: u8 = 2;
 
-/// Runs a command of the host with the component, unless the arguments choose an extension. `default` adds the arguments of a
-/// chore without any. Returns the exit code of the host.
-pub fn host(
-    host: &Path,
+/// Runs a command with the component, unless the arguments choose an extension. `default` adds the arguments of a chore without
+/// any. Returns the exit code of the command.
+pub fn with(
+    mut command: Command,
     component: &Path,
-    name: &str,
     args: &[OsString],
     default: impl FnOnce(&mut Command),
 ) -> Result<u8> {
-    let mut command = Command::new(host);
-    command.arg(name);
     let chosen = |arg: &OsString| arg == "--native" || arg.to_string_lossy().starts_with("--component");
     if !args.iter().any(chosen) {
         command.arg("--component").arg(component);
@@ -28,7 +25,7 @@ pub fn host(
     } else {
         command.args(args);
     }
-    let status = command.status().with_context(|| format!("cannot run {}", host.display()))?;
+    let status = command.status().with_context(|| format!("cannot run {}", command.get_program().display()))?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(CANNOT_RUN))
 }
 

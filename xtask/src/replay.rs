@@ -5,18 +5,18 @@ use crate::groups::Groups;
 use crate::launch;
 use anyhow::Result;
 use std::ffi::OsString;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
-/// Build the component and the host, then replay: all fixtures, or what the arguments say.
+/// Build the component and a program that replays, then replay: all fixtures, or what the arguments say.
 ///
-/// Takes about four minutes on two cores the first time, and seconds afterwards. It leaves the component and the host in `dist`; that
-/// host has the commands `replay`, `check`, `inspect`, `plan` and `schema`, and `cargo xtask build` makes the full one.
+/// Takes about four minutes on two cores the first time, and seconds afterwards. It leaves the component and the program `replay` in
+/// `dist`; `cargo xtask build` makes the host, which also serves.
 ///
-/// The arguments go to `host-shim replay` as they are; `cargo xtask replay -- --help` lists them. The exit code is its
+/// The arguments go to `replay` as they are; `cargo xtask replay -- --help` lists them. The exit code is its
 /// own: 0 all held, 1 an expectation failed, 2 bad usage or input.
 #[derive(clap::Args)]
 pub struct Options {
-    /// Options and paths of `host-shim replay`.
+    /// Options and paths of `replay`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARG")]
     args: Vec<OsString>,
 }
@@ -31,9 +31,9 @@ pub fn run(options: &Options) -> ExitCode {
 }
 
 fn replay(options: &Options, groups: &mut Groups) -> Result<u8> {
-    let (component, host) = groups.run("build", || build::both(&build::lean_host()))?;
+    let (component, replayer) = groups.run("build", || build::both(&build::replayer()))?;
     groups.run("replay", || {
-        launch::host(&host, &component, "replay", &options.args, |command| {
+        launch::with(Command::new(replayer), &component, &options.args, |command| {
             command.current_dir(component_builder::workspace_root()).arg("fixtures");
         })
     })

@@ -5,7 +5,7 @@ use crate::groups::Groups;
 use crate::launch;
 use anyhow::Result;
 use std::ffi::OsString;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 /// Build the component and the server, then serve a business on this machine: `fixtures/solobase`, or what the arguments say.
 ///
@@ -30,7 +30,9 @@ fn serve(options: &Options) -> Result<u8> {
     let built = groups.run("build", || build::both(&build::serving_host()));
     eprint!("{}", groups.summary());
     let (component, host) = built?;
-    launch::host(&host, &component, "serve", &options.args, |command| {
+    let mut serve = Command::new(host);
+    serve.arg("serve");
+    launch::with(serve, &component, &options.args, |command| {
         command.arg(component_builder::workspace_root().join("fixtures/solobase")).arg("--local");
     })
 }

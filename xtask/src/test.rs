@@ -179,12 +179,10 @@ fn whole<T>(result: Result<T>) -> Result<Done> {
     result.map(|_| Done::Whole)
 }
 
-/// Features of the tests: all commands, and the providers that need no SDK of a cloud. The group `tests` and [`host`] use
-/// the same features, so that nothing is compiled twice; TLS to PostgreSQL and SMTP are here for [`everything`].
-pub const FEATURES: &str = "host-daemon/tls,host-mail/smtp,host-shim/lab,host-shim/local-stripe,host-shim/native,\
-    host-shim/registry,host-shim/serve";
-/// Features of [`everything`] besides [`FEATURES`].
-const ALL_FEATURES: &str = "end-to-end/providers,host-shim/full,notes/lambda";
+/// Features of the tests: the extension as a library. The group `tests` and [`host`] use the same features, so that nothing is compiled twice.
+pub const FEATURES: &str = "host-shim/native";
+/// Features of [`everything`] besides [`FEATURES`]: the SDKs of clouds, which take minutes to compile.
+const ALL_FEATURES: &str = "end-to-end/providers,host-shim/aws,notes/lambda";
 /// Arguments that compile `xtask` with all of its programs and tests.
 const OF_XTASK: [&str; 4] = ["--package", "xtask", "--features", "xtask/coverage,xtask/pack"];
 /// Tests of one program that `--all` runs again with higher counts.
@@ -215,11 +213,16 @@ const FULL_COUNTS: [FullCount; 6] = [
     },
     FullCount {
         package: "host-explore",
-        target: "explore",
+        target: "all",
         variables: &[("ONE_STORY_IN", "8")],
         tests: &["explore::fixtures::no_law_breaks_when_provider_calls_fail_and_the_host_is_killed"],
     },
-    FullCount { package: "host-record", target: "record", variables: &[("ONE_STORY_IN", "3")], tests: &["fixtures::"] },
+    FullCount {
+        package: "host-explore",
+        target: "all",
+        variables: &[("ONE_STORY_IN", "3")],
+        tests: &["record::fixtures::"],
+    },
     FullCount {
         package: "host-replay",
         target: "all",
@@ -315,21 +318,10 @@ fn deny() -> Result<Done> {
 }
 
 /// Crates that call clouds, and the counterparts that replace clouds in tests.
-const PROVIDERS: [&str; 10] = [
-    "counterparts",
-    "end-to-end",
-    "host-aws",
-    "host-http",
-    "host-mail",
-    "host-postgres",
-    "host-health",
-    "host-service",
-    "host-stripe",
-    "host-supabase",
-];
+const PROVIDERS: [&str; 3] = ["counterparts", "end-to-end", "host-providers"];
 
 /// Crates of the block for a Solobase platform, and the stand-in for the platform's host.
-const OF_BLOCK: [&str; 3] = ["host-block", "host-store-solobase", "solobase-host"];
+const OF_BLOCK: [&str; 2] = ["host-block", "solobase-host"];
 
 /// Returns the arguments that select the packages and features of [`everything`].
 ///
@@ -365,8 +357,7 @@ pub fn everything() -> Result<programs::Compiled> {
 }
 
 /// Test programs of the crates of `PROVIDERS` that start real servers. The libraries' own tests run with them.
-const WITH_SERVERS: [&str; 9] =
-    ["aws", "clouds", "exchange", "mail", "postgres", "probe", "provider", "proxy", "service"];
+const WITH_SERVERS: [&str; 3] = ["clouds", "proxy", "servers"];
 
 /// Tests the providers. The tests install and start real servers, and the program of instances on Lambda.
 fn providers() -> Result<Done> {

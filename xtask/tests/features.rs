@@ -8,7 +8,7 @@ use std::process::Command;
 /// Feature sets by package and version.
 type Builds = BTreeMap<String, BTreeSet<String>>;
 
-/// Beginnings of the packages that the tests need with more features than the host. Only crates of the workspace depend on
+/// Beginnings of the packages that the tests need with more features than the program `replay`. Only crates of the workspace depend on
 /// them, and they compile in seconds.
 const OTHERWISE_IN_TESTS: [&str; 5] = ["regex v", "regex-automata v", "regex-syntax v", "syn v2.", "wit-component v"];
 
@@ -44,14 +44,14 @@ fn different(first: &Builds, second: &Builds) -> Vec<String> {
 fn the_commands_share_the_builds_of_dependencies() {
     let built = ["--edges", "normal,build"];
     let xtask = builds(&[["--package", "xtask"].as_slice(), &built].concat());
-    let host = builds(&[["--package", "host-shim", "--package", "component-builder"].as_slice(), &built].concat());
+    let replay = builds(&[["--package", "host-replay", "--package", "component-builder"].as_slice(), &built].concat());
     let tests = builds(&["--edges", "normal,build,dev", "--features", xtask::test::FEATURES]);
-    assert!(xtask.len() > 20 && host.len() > 100 && tests.len() > 200, "cargo lists too few packages");
+    assert!(xtask.len() > 20 && replay.len() > 100 && tests.len() > 200, "cargo lists too few packages");
 
     let is_known = |package: &String| OTHERWISE_IN_TESTS.iter().any(|begin| package.starts_with(begin));
-    let of_tests: Vec<String> = different(&host, &tests).into_iter().filter(|package| !is_known(package)).collect();
+    let of_tests: Vec<String> = different(&replay, &tests).into_iter().filter(|package| !is_known(package)).collect();
     let advice = "request the same features in xtask/shared-features/Cargo.toml";
-    assert_eq!(different(&xtask, &host), [""; 0], "compiled again for `cargo xtask replay`: {advice}");
+    assert_eq!(different(&xtask, &replay), [""; 0], "compiled again for `cargo xtask replay`: {advice}");
     assert_eq!(of_tests, [""; 0], "compiled again for `cargo xtask test`: {advice}");
 
     let selection = xtask::test::selection_of_everything().expect("cargo lists the packages");

@@ -114,12 +114,12 @@ fn each_floor_uses_only_allowed_floors() {
 }
 
 #[test]
-fn only_host_native_and_the_block_link_the_extension() {
+fn only_the_replay_and_the_block_link_the_extension() {
     let broken = broken(|folder, dependency, _| {
         let links = dependency.name == "instance-provisioner" && dependency.section == "dependencies";
         let may =
-            ["host-shim/lab/native", "host-shim/solobase/block"].contains(&folder) || !folder.starts_with("host-shim/");
-        (links && !may).then(|| "links the extension; only host-native and the block do".to_owned())
+            ["host-shim/lab/replay", "host-shim/solobase/block"].contains(&folder) || !folder.starts_with("host-shim/");
+        (links && !may).then(|| "links the extension; only host-replay's feature `native` and the block do".to_owned())
     });
     assert_eq!(broken, [""; 0]);
 }

@@ -56,10 +56,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let text = match args.format {
         Form::Routes => table(&business),
         Form::Openapi => {
-            let document = host_openapi::document(&business.routes, &business.name, env!("CARGO_PKG_VERSION"));
+            let document = host_api::openapi::document(&business.routes, &business.name, env!("CARGO_PKG_VERSION"));
             format!("{document:#}\n")
         }
-        Form::Typescript => host_openapi::typescript(&business.routes, &args.client),
+        Form::Typescript => host_api::openapi::typescript(&business.routes, &args.client),
     };
     std::io::stdout().lock().write_all(text.as_bytes()).context("the API cannot be written")?;
     Ok(ExitCode::SUCCESS)

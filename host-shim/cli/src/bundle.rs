@@ -1,12 +1,13 @@
 //! `host-shim bundle BUSINESS`.
 
-use crate::exit::{ended, refuse};
-use crate::extension::ExtensionArgs;
+use crate::exit::ended;
 use clap::Parser;
 use host_business::Setup;
 use host_business::bundle::{self, plain_secrets};
-use host_config::catalog_faults;
+use host_replay::command::ExtensionArgs;
+use host_replay::command::refuse;
 use host_replay::runners::Workload;
+use host_run::config::catalog_faults;
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::{Mistakes, ReplayError};
 use std::io::{self, Write};

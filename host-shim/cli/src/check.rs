@@ -1,18 +1,17 @@
 //! `host-shim check [OPTIONS] PATH…`.
 
-#[cfg_attr(not(feature = "serve"), path = "check/not_built.rs")]
 mod of_server;
-#[cfg_attr(not(feature = "serve"), path = "check/of_store_not_built.rs")]
 mod of_store;
 
-use crate::exit::{EXIT_BAD_INPUT, ended, refuse};
-use crate::extension::ExtensionArgs;
-use crate::format::{Accepted, Format, GITHUB, JSON, formats};
-use crate::source::SourceArgs;
+use crate::exit::ended;
 use crate::world::ProviderArgs;
 use anyhow::Context;
 use clap::Parser;
 use host_replay::check::{Checked, check};
+use host_replay::command::ExtensionArgs;
+use host_replay::command::SourceArgs;
+use host_replay::command::{Accepted, Format, GITHUB, JSON, formats};
+use host_replay::command::{EXIT_BAD_INPUT, refuse};
 use host_replay::report::{github, printable};
 use host_replay::runners::Workload;
 use host_scenario::error::BadInput;

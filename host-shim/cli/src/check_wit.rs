@@ -1,10 +1,10 @@
 //! `host-shim check-wit OLD NEW`.
 
-use crate::exit::{EXIT_BAD_INPUT, EXIT_FAILED};
-use crate::format::{Accepted, Format, JSON, formats};
 use anyhow::Context;
 use clap::Parser;
-use host_wit_check::{Contract, Fit, fit};
+use host_explore::wit_check::{Contract, Fit, fit};
+use host_replay::command::{Accepted, Format, JSON, formats};
+use host_replay::command::{EXIT_BAD_INPUT, EXIT_FAILED};
 use serde_json::json;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -77,7 +77,7 @@ fn human(args: &Args, fit: &Fit) -> io::Result<()> {
             "it does not fit: components built against {old} can't run on a host of {new}; build them again"
         )?,
     }
-    let version = |version: &Option<host_wit_check::Version>| {
+    let version = |version: &Option<host_explore::wit_check::Version>| {
         version.as_ref().map_or_else(|| "none".to_owned(), ToString::to_string)
     };
     match fit.needs() {
@@ -96,7 +96,7 @@ fn json_lines(fit: &Fit) -> io::Result<()> {
             json!({"place": change.place, "what": change.what, "means": change.means, "breaks": change.breaks});
         writeln!(out, "{}", json!({"change": change}))?;
     }
-    let text = |version: Option<&host_wit_check::Version>| version.map(ToString::to_string);
+    let text = |version: Option<&host_explore::wit_check::Version>| version.map(ToString::to_string);
     let summary = json!({
         "fits": fit.fits(),
         "objection": fit.objection,

@@ -2,16 +2,16 @@
 
 use crate::estimate::{CASE, Estimate};
 use crate::exit::ended;
-use crate::format::{Accepted, Format, GITHUB, JSON, JUNIT, formats};
-use crate::progress::bar;
-use crate::source::SourceArgs;
-use crate::terminal::has_colours;
 use anyhow::Context;
 use clap::Parser;
-use host_compare::allow::Allowed;
-use host_compare::cut::{self, CutError};
-use host_compare::report::{github, human, json, junit};
-use host_compare::{Comparison, Options, Step, log, paths};
+use host_explore::compare::allow::Allowed;
+use host_explore::compare::cut::{self, CutError};
+use host_explore::compare::report::{github, human, json, junit};
+use host_explore::compare::{Comparison, Options, Step, log, paths};
+use host_replay::command::SourceArgs;
+use host_replay::command::bar;
+use host_replay::command::has_colours;
+use host_replay::command::{Accepted, Format, GITHUB, JSON, JUNIT, formats};
 use host_replay::library::Library;
 use host_replay::rig::{StoreKind, open};
 use host_replay::runners::{Runners, Workload};
@@ -146,7 +146,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
 
 fn runners(file: &Path, workload: Workload) -> Result<Runners, ReplayError> {
     match file.as_os_str() == NATIVE {
-        true => crate::extension::native(),
+        true => host_replay::command::native(),
         false => Runners::component(file, false, workload),
     }
 }

@@ -3,10 +3,12 @@
 
 use extension_contract::Declarations;
 use host_business::folder::BusinessFolder;
-use host_config::{BusinessConfig, BusinessMode, Environment, Prepared, ServerConfig, Unused, interpolated, prepare};
-use host_daemon::IssuerSettings;
 use host_provider_api::ProviderName;
-use host_provider_set::{KEY_VARIABLE, Keys, Options, Settings, StripeKey};
+use host_providers::{KEY_VARIABLE, Keys, Options, Settings, StripeKey};
+use host_run::IssuerSettings;
+use host_run::config::{
+    BusinessConfig, BusinessMode, Environment, Prepared, ServerConfig, Unused, interpolated, prepare,
+};
 use host_scenario::error::{BadInput, Place};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -196,7 +198,7 @@ fn stripe_key(
     };
     let name = match prepared.is_key_of_file {
         true => "extensions.products.stripe_secret_key",
-        false => host_config::STRIPE_SECRET_KEY,
+        false => host_run::config::STRIPE_SECRET_KEY,
     };
     prepared.unused.push(Unused { name: name.to_owned(), reason });
     None

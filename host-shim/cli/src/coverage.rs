@@ -1,15 +1,15 @@
 //! `host-shim coverage [OPTIONS] PATH…`.
 
 use crate::estimate::{Estimate, INPUT};
-use crate::exit::refuse;
-use crate::extension::ExtensionArgs;
-use crate::format::{Accepted, Format, formats};
-use crate::progress::bar;
-use crate::source::SourceArgs;
 use crate::world::stripe_of_scenario;
 use anyhow::Context;
 use clap::Parser;
-use host_coverage::{CoverOptions, cover, human, json};
+use host_explore::coverage::{CoverOptions, cover, human, json};
+use host_replay::command::ExtensionArgs;
+use host_replay::command::SourceArgs;
+use host_replay::command::bar;
+use host_replay::command::refuse;
+use host_replay::command::{Accepted, Format, formats};
 use host_replay::live::PATIENCE;
 use host_replay::runners::Workload;
 use std::io::{self, BufWriter};

@@ -1,18 +1,19 @@
 //! `host-shim drift --store STORE --providers NAMES`.
 
-use crate::exit::{EXIT_FAILED, ended, refuse};
-use crate::format::{Format, HUMAN, JSON, formats};
+use crate::exit::ended;
 use crate::location::{Location, existing};
 use crate::world::WorldArgs;
 use anyhow::Context;
 use clap::Parser;
 use host_engine::outbox::use_of;
 use host_provider_api::{Held, ResourceId};
-use host_provider_set::{Drift, Referrer, drift, not_compared, remove, settle, unreadable_secrets};
+use host_providers::{Drift, Referrer, drift, not_compared, remove, settle, unreadable_secrets};
+use host_replay::command::{EXIT_FAILED, refuse};
+use host_replay::command::{Format, HUMAN, JSON, formats};
 use host_replay::recorded::{recorded, recorded_secrets};
 use host_scenario::error::ReplayError;
-use host_small_store::Place;
 use host_store::{Reader, StoreError};
+use host_store_postgres::small::Place;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::io::{self, Write};

@@ -1,13 +1,9 @@
 //! How a command ends: its exit code, and the errors that it prints before.
 
-use host_replay::report::{github, printable};
+use host_replay::command::{EXIT_FAILED, refuse};
+use host_replay::report::github;
 use host_scenario::error::ReplayError;
 use std::process::ExitCode;
-
-/// Exit code after bad usage or bad input.
-pub(crate) const EXIT_BAD_INPUT: u8 = 2;
-/// Exit code if an expectation or the host failed.
-pub(crate) const EXIT_FAILED: u8 = 1;
 
 /// Prints an error, and returns the exit code.
 pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
@@ -36,12 +32,4 @@ pub(crate) fn ended(result: anyhow::Result<ExitCode>, annotated: bool) -> anyhow
         }
         Ok(refuse(&known))
     })
-}
-
-/// Prints an error, one line per mistake, and returns the exit code.
-pub(crate) fn refuse(error: &ReplayError) -> ExitCode {
-    for message in error.messages() {
-        eprintln!("error: {}", printable(&message));
-    }
-    ExitCode::from(if error.is_bad_input() { EXIT_BAD_INPUT } else { EXIT_FAILED })
 }

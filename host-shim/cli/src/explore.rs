@@ -1,15 +1,16 @@
 //! `host-shim explore [OPTIONS] PATH…`.
 
 use crate::estimate::{Estimate, times};
-use crate::exit::{EXIT_FAILED, ended};
-use crate::extension::ExtensionArgs;
-use crate::format::{Accepted, Format, GITHUB, JSON, JUNIT, formats};
-use crate::progress::count_of;
-use crate::source::SourceArgs;
+use crate::exit::ended;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_explore::report::{Found, Report};
 use host_explore::{ExploreLimits, Tale, VariantKind, Watch, explore_every, failing_scenario};
+use host_replay::command::EXIT_FAILED;
+use host_replay::command::ExtensionArgs;
+use host_replay::command::SourceArgs;
+use host_replay::command::count_of;
+use host_replay::command::{Accepted, Format, GITHUB, JSON, JUNIT, formats};
 use host_replay::library::stories;
 use host_replay::runners::Workload;
 use host_scenario::business::named_in;

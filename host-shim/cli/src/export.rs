@@ -1,13 +1,13 @@
 //! `host-shim export ACCOUNT --store FILE`.
 
-use crate::exit::{EXIT_BAD_INPUT, EXIT_FAILED};
-use crate::extension::ExtensionArgs;
-use crate::format::{Accepted, Format, formats};
-use crate::progress::spinner;
 use anyhow::Context;
 use clap::Parser;
 use extension_contract::Account;
-use host_record::{Export, ExportError, Options, Verdict, account_of_event, export, scopes_of};
+use host_explore::record::{Export, ExportError, Options, Verdict, account_of_event, export, scopes_of};
+use host_replay::command::ExtensionArgs;
+use host_replay::command::spinner;
+use host_replay::command::{Accepted, Format, formats};
+use host_replay::command::{EXIT_BAD_INPUT, EXIT_FAILED};
 use host_replay::report::printable;
 use host_replay::rig::{StoreKind, open};
 use host_replay::runners::Workload;
@@ -31,18 +31,15 @@ pub(crate) struct Args {
     /// The account: user:ID, organization:ID or platform
     #[arg(
         value_name = "ACCOUNT",
-        required_unless_present = "event",
+        required_unless_present_any = ["event", "all"],
         value_parser = parse_account,
     )]
-    #[cfg_attr(feature = "serve", arg(required_unless_present_any = ["event", "all"]))]
     account: Option<Account>,
 
     /// Export all data instead, as lines of JSON that `import` reads
-    #[cfg(feature = "serve")]
     #[arg(long, conflicts_with_all = ["account", "event"])]
     all: bool,
 
-    #[cfg(feature = "serve")]
     #[command(flatten)]
     block: crate::outbox::BlockArgs,
 
@@ -51,8 +48,7 @@ pub(crate) struct Args {
     event: Option<String>,
 
     /// The SQLite file of `replay --store` or of a host; with --all also sqlite:FILE, postgres://… or env:NAME
-    #[arg(long, value_name = "FILE", required = true)]
-    #[cfg_attr(feature = "serve", arg(required = false, required_unless_present = "solobase"))]
+    #[arg(long, value_name = "FILE", required_unless_present = "solobase")]
     store: Option<PathBuf>,
 
     /// The business: its name in the fixtures, or a folder with catalog.yml [default: the name in the store]
@@ -111,7 +107,6 @@ fn parse_config(text: &str) -> Result<(String, String), String> {
 }
 
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    #[cfg(feature = "serve")]
     if args.all {
         return crate::moving::export_all(args.store.as_deref(), &args.block, args.output.as_deref());
     }

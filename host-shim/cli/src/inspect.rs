@@ -2,8 +2,8 @@
 
 mod manifest;
 
-use crate::exit::EXIT_BAD_INPUT;
 use clap::Parser;
+use host_replay::command::EXIT_BAD_INPUT;
 use host_wasm_runner::cache::ComponentCache;
 use host_wasm_runner::inspect::{InspectError, inspect_file};
 use std::path::PathBuf;
@@ -66,16 +66,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 }
 
 /// Prints the problems of the component with the host's contract, each with its remedy.
-#[cfg(feature = "lab")]
 fn print_advice(file: &std::path::Path) {
-    let advice =
-        std::fs::read(file).map_err(|error| error.to_string()).and_then(|bytes| host_wit_check::advice(&bytes));
-    for host_wit_check::Advice { problem, remedy } in advice.unwrap_or_default() {
+    let advice = std::fs::read(file)
+        .map_err(|error| error.to_string())
+        .and_then(|bytes| host_explore::wit_check::advice(&bytes));
+    for host_explore::wit_check::Advice { problem, remedy } in advice.unwrap_or_default() {
         println!("- {problem}\n  {remedy}");
     }
-}
-
-#[cfg(not(feature = "lab"))]
-fn print_advice(_: &std::path::Path) {
-    println!("`inspect` of the full program shows the problems: `cargo xtask build`");
 }

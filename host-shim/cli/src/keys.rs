@@ -1,15 +1,15 @@
 //! `host-shim keys make|list|revoke --data DIR`.
 
 use crate::database::DatabaseArgs;
-use crate::exit::refuse;
-use crate::format::{Format, HUMAN, JSON, formats};
 use clap::{Parser, Subcommand, ValueEnum};
 use extension_contract::{Account, Actor, ActorKind};
-use host_access::{KeyRow, NewKey, Reach, SERVER};
-use host_daemon::data::{DataFolder, STORE};
 use host_engine::clock::Clock;
 use host_engine::time;
+use host_identity::access::{KeyRow, NewKey, Reach, SERVER};
+use host_replay::command::refuse;
+use host_replay::command::{Format, HUMAN, JSON, formats};
 use host_replay::report::printable;
+use host_run::data::{DataFolder, STORE};
 use host_scenario::error::ReplayError;
 use host_store::{Partition, SqliteStore, mode};
 use host_store_postgres::PostgresStore;

@@ -2,13 +2,14 @@
 
 mod beside;
 
-use crate::exit::{ended, refuse};
+use crate::exit::ended;
 use crate::location::{Location, location};
-use crate::progress;
 use anyhow::Context;
 use beside::Parts;
 use clap::Parser;
-use host_daemon::data::{DataError, STORE, lock};
+use host_replay::command;
+use host_replay::command::refuse;
+use host_run::data::{DataError, STORE, lock};
 use host_scenario::error::ReplayError;
 use host_store::copy::{Source, Target, copy, is_empty};
 use host_store::{NotState, Read, SqliteStore, Store, state_hash};
@@ -145,7 +146,7 @@ fn sqlite(file: PathBuf) -> anyhow::Result<SqliteStore> {
 }
 
 fn copied(from: &(impl Source + Store), to: &mut impl Target) -> anyhow::Result<()> {
-    let bar = progress::count_of("");
+    let bar = command::count_of("");
     bar.set_message("parts of the store");
     let parts = copy(from, to, &mut |copied| bar.set_position(copied));
     bar.finish_and_clear();

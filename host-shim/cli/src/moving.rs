@@ -1,11 +1,12 @@
 //! `host-shim export --all` and `host-shim import`: all data of a store or of a block, as lines of JSON.
 
-use crate::exit::{ended, refuse};
+use crate::exit::ended;
 use crate::location::{Location, location};
 use crate::migrate::{absent, check_empty};
 use crate::outbox::BlockArgs;
 use anyhow::Context;
 use clap::Parser;
+use host_replay::command::refuse;
 use host_scenario::error::ReplayError;
 use host_store::SqliteStore;
 use host_store_postgres::{PostgresStore, Settings};

@@ -1,8 +1,9 @@
 //! `host-shim outbox --solobase URL`.
 
-use crate::exit::{EXIT_FAILED, ended, refuse};
+use crate::exit::ended;
 use crate::world::WorldArgs;
 use clap::{Args as ClapArgs, Parser};
+use host_replay::command::{EXIT_FAILED, refuse};
 use host_replay::report::printable;
 use host_scenario::error::ReplayError;
 use host_worker::{Block, Worker};

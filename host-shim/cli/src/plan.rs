@@ -1,12 +1,12 @@
 //! `host-shim plan [OPTIONS] SCENARIO`.
 
-use crate::exit::{EXIT_FAILED, refuse};
-use crate::extension::ExtensionArgs;
-use crate::format::{Format, HUMAN, JSON, formats};
-use crate::source::SourceArgs;
 use crate::world::open_local_stripe;
 use anyhow::Context;
 use clap::Parser;
+use host_replay::command::ExtensionArgs;
+use host_replay::command::SourceArgs;
+use host_replay::command::{EXIT_FAILED, refuse};
+use host_replay::command::{Format, HUMAN, JSON, formats};
 use host_replay::library::stories;
 use host_replay::live::PATIENCE;
 use host_replay::plan::{human, json, plan};

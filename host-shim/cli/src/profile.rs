@@ -1,14 +1,14 @@
 //! `host-shim profile [OPTIONS] PATH…`.
 
 use crate::estimate::{Estimate, INPUT, times};
-use crate::exit::refuse;
-use crate::extension::component_or_default;
-use crate::format::{Accepted, Format, formats};
-use crate::progress::bar;
-use crate::source::SourceArgs;
 use anyhow::Context;
 use clap::Parser;
-use host_profile::{Profile, ProfileOptions, Rounds, flamegraph, human, json, profile};
+use host_explore::profile::{Profile, ProfileOptions, Rounds, flamegraph, human, json, profile};
+use host_replay::command::SourceArgs;
+use host_replay::command::bar;
+use host_replay::command::component_or_default;
+use host_replay::command::refuse;
+use host_replay::command::{Accepted, Format, formats};
 use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

@@ -1,15 +1,15 @@
 //! `host-shim secrets begin|list|put|remove|rotate --world DIR`.
 
 use crate::database::DatabaseArgs;
-use crate::exit::refuse;
-use crate::format::{Format, HUMAN, JSON, formats};
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 use host_provider_api::Secrets;
-use host_provider_set::{OpenError, SECRET_BYTES_MAX, Vault, begin_secrets, secrets_of};
+use host_providers::{OpenError, SECRET_BYTES_MAX, Vault, begin_secrets, secrets_of};
+use host_replay::command::refuse;
+use host_replay::command::{Format, HUMAN, JSON, formats};
 use host_replay::report::printable;
 use host_scenario::error::ReplayError;
-use host_small_store::Place;
+use host_store_postgres::small::Place;
 use serde_json::json;
 use std::io::{self, Read, Write};
 use std::path::PathBuf;

@@ -1,6 +1,5 @@
 //! `host-shim serve FOLDER`.
 
-#[cfg_attr(not(feature = "local-stripe"), path = "serve/local/not_built.rs")]
 mod local;
 mod log;
 mod renew;
@@ -8,19 +7,19 @@ mod renew;
 mod supervisor;
 
 use crate::configured::{ConfiguredBusiness, Overrides, configured, read_file};
-use crate::exit::refuse;
-use crate::extension::ExtensionArgs;
 use crate::store;
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
 use host_business::tables::postgres::Roles;
-use host_config::{BusinessMode, Environment, Prepared, ServerConfig};
-use host_daemon::data::DataFolder;
-use host_daemon::{Daemon, DaemonError, DaemonSetup, HostedError, HostedSetup, listen as bound};
 use host_engine::clock::Clock;
 use host_intake::request::PATH;
 use host_provider_api::ProviderName;
+use host_replay::command::ExtensionArgs;
+use host_replay::command::refuse;
 use host_replay::runners::{Runners, Workload};
+use host_run::config::{BusinessMode, Environment, Prepared, ServerConfig};
+use host_run::data::DataFolder;
+use host_run::{Daemon, DaemonError, DaemonSetup, HostedError, HostedSetup, listen as bound};
 use host_scenario::error::ReplayError;
 use local::LocalStripe;
 use log::{LogFormat, LogLevel};
@@ -225,7 +224,7 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
         }
     }
     // A script may send a signal as soon as the address is printed, so signals are handled before that.
-    let signals = host_provider_set::StopSignal::listen().and_then(host_provider_set::StopSignal::and_hangups);
+    let signals = host_providers::StopSignal::listen().and_then(host_providers::StopSignal::and_hangups);
     let signals = signals.context("signals cannot be handled")?;
     let renewer = Renewer {
         file: args.config.clone(),
@@ -277,7 +276,7 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 }
 
 /// Returns a function that makes instances of the extension.
-fn make_runner(runners: Runners) -> host_daemon::MakeRunner {
+fn make_runner(runners: Runners) -> host_run::MakeRunner {
     // A component was loaded and compiled before, and a library needs no file.
     Arc::new(move || runners.make().expect("a loaded extension makes runners"))
 }
@@ -307,7 +306,7 @@ fn hosted_setup(
         providers.keys = Some(data.vault_keys()?);
         stripe = secrets;
         clock = Clock::ahead_of_system(data.ahead_ms()?);
-        local_clock = Some(started.clone() as Arc<dyn host_daemon::LocalClock>);
+        local_clock = Some(started.clone() as Arc<dyn host_run::LocalClock>);
         local = Some(started);
     }
     let webhooks = secrets.into_iter().map(|(name, secret)| (name, secret.expose().to_owned())).collect();

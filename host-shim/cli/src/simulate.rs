@@ -1,12 +1,12 @@
 //! `host-shim simulate [OPTIONS] [BUSINESS]`.
 
 use crate::estimate::{DAY_OF_CUSTOMER, Estimate, times};
-use crate::exit::{EXIT_BAD_INPUT, EXIT_FAILED, refuse};
-use crate::extension::ExtensionArgs;
-use crate::format::{Format, HUMAN, JSON, formats};
-use crate::progress::bar_of;
 use anyhow::Context;
 use clap::Parser;
+use host_replay::command::ExtensionArgs;
+use host_replay::command::bar_of;
+use host_replay::command::{EXIT_BAD_INPUT, EXIT_FAILED, refuse};
+use host_replay::command::{Format, HUMAN, JSON, formats};
 use host_replay::report::printable;
 use host_replay::runners::Workload;
 use host_scenario::business::{BusinessFolder, Fixtures};

@@ -1,7 +1,7 @@
 //! Chooses the store of a server: a SQLite file or a PostgreSQL database.
 
 use crate::database::{DATABASE_URL, address};
-use host_config::{Database, Environment, ServerConfig};
+use host_run::config::{Database, Environment, ServerConfig};
 use host_store_postgres::Settings;
 
 /// Returns the database of a server: that of the environment if the command line asks for it, or that of the configuration; none for

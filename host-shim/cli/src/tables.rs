@@ -1,12 +1,13 @@
 //! `host-shim tables FOLDER --store STORE`.
 
-use crate::exit::{ended, refuse};
+use crate::exit::ended;
 use crate::location::{Location, location};
 use anyhow::Context;
 use clap::Parser;
 use host_business::tables::postgres::{self, Roles};
 use host_business::tables::sqlite;
-use host_daemon::views;
+use host_replay::command::refuse;
+use host_run::views;
 use host_scenario::business::{BusinessFolder, TABLES_FILE};
 use host_scenario::error::ReplayError;
 use host_store::Partition;

@@ -1,13 +1,13 @@
 //! `host-shim users add|demote|remove --email ADDRESS` and `host-shim users rotate-key BUSINESS`.
 
 use crate::database::DatabaseArgs;
-use crate::exit::refuse;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
-use host_daemon::data::{DataFolder, PROVIDERS, USERS};
 use host_engine::clock::Clock;
 use host_identity::{Address, Hasher, NewUser, Refused, User, Users, add_user};
-use host_provider_set::{KEY_VARIABLE, SECRETS};
+use host_providers::{KEY_VARIABLE, SECRETS};
+use host_replay::command::refuse;
+use host_run::data::{DataFolder, PROVIDERS, USERS};
 use host_scenario::error::ReplayError;
 use host_store::{Partition, mode};
 use std::io::{self, BufRead, IsTerminal, Write};
@@ -144,8 +144,8 @@ fn rotate(RotateKey { business, live, data, database }: &RotateKey) -> anyhow::R
         None => Some(data.vault_keys()?),
     };
     let place = data.database().map(|_| data.place(SECRETS, business));
-    let vault = host_provider_set::secrets_of(place.as_ref(), &data.path(PROVIDERS), keys)?;
-    let name = host_daemon::rotate_session_key(&vault, &Partition { business: business.clone(), livemode: *live })?;
+    let vault = host_providers::secrets_of(place.as_ref(), &data.path(PROVIDERS), keys)?;
+    let name = host_run::rotate_session_key(&vault, &Partition { business: business.clone(), livemode: *live })?;
     writeln!(io::stdout(), "{name} signs from the next start of the server on")
         .context("the name cannot be written")?;
     Ok(ExitCode::SUCCESS)

@@ -1,16 +1,17 @@
 //! `host-shim verify --store STORE`.
 
-use crate::exit::{EXIT_FAILED, ended, refuse};
-use crate::extension::ExtensionArgs;
-use crate::format::{Format, HUMAN, JSON, formats};
+use crate::exit::ended;
 use crate::location::{Location, existing};
-use crate::progress;
 use anyhow::Context;
 use clap::Parser;
 use host_engine::clock::Clock;
 use host_engine::processor::Answerer;
 use host_provider_api::ProviderName;
-use host_provider_set::{Options, Settings, open};
+use host_providers::{Options, Settings, open};
+use host_replay::command;
+use host_replay::command::ExtensionArgs;
+use host_replay::command::{EXIT_FAILED, refuse};
+use host_replay::command::{Format, HUMAN, JSON, formats};
 use host_replay::runners::Workload;
 use host_scenario::error::ReplayError;
 use host_store::{Partition, mode};
@@ -113,7 +114,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
             now: Clock::system().now(),
             wait: Duration::from_secs(args.wait),
         };
-        let bar = progress::count_of("");
+        let bar = command::count_of("");
         let verified = verifier.verify(&mut |progress| show(&bar, progress));
         bar.finish_and_clear();
         let verified = verified?;

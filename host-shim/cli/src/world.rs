@@ -5,12 +5,12 @@ mod local_stripe;
 use anyhow::Context;
 use clap::Parser;
 use host_provider_api::ProviderName;
-use host_provider_set::{Opened, Options, Settings, chart, check_vault, open};
+use host_providers::{Opened, Options, Settings, chart, check_vault, open};
 use host_replay::live::{LiveProviders, StripeOfScenario};
 use host_replay::recorded::recorded_secrets;
 use host_replay::rig::{StoreKind, open as open_store};
 use host_scenario::error::ReplayError;
-use host_small_store::Place;
+use host_store_postgres::small::Place;
 use local_stripe::StartedStripe;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -184,7 +184,7 @@ impl WorldArgs {
         if !self.keep {
             return Ok(());
         }
-        let stop = host_provider_set::StopSignal::listen().context("signals cannot be handled")?;
+        let stop = host_providers::StopSignal::listen().context("signals cannot be handled")?;
         if let Some(address) = opened.serves {
             writeln!(out, "\nserved at NAME.localhost:{} until the program is stopped (Ctrl-C)", address.port())?;
         }

@@ -2,7 +2,6 @@
 
 #[path = "cli/bad_inputs.rs"]
 mod bad_inputs;
-#[cfg(feature = "local-stripe")]
 #[path = "cli/beside_stripe.rs"]
 mod beside_stripe;
 #[path = "cli/check.rs"]

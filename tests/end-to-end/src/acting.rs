@@ -18,7 +18,7 @@ const THREADS: usize = 2;
 /// Loads the scenarios of a file or a folder, for `business` or the business of their folder.
 pub fn load_stories(path: PathBuf, business: Option<&str>) -> Vec<Story> {
     let sources = Sources { business: business.map(str::to_owned), fixtures: Some(root().join("fixtures")) };
-    stories(&[path], sources, &host_native::runners()).expect("readable scenarios")
+    stories(&[path], sources, &host_replay::native::runners()).expect("readable scenarios")
 }
 
 /// Plays a story in its first API version.

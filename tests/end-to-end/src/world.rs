@@ -85,7 +85,12 @@ pub struct Setup {
 
 impl Default for Setup {
     fn default() -> Self {
-        Setup { runners: host_native::runners(), business: solobase(), config: Vec::new(), storage: Storage::Memory }
+        Setup {
+            runners: host_replay::native::runners(),
+            business: solobase(),
+            config: Vec::new(),
+            storage: Storage::Memory,
+        }
     }
 }
 

@@ -10,7 +10,7 @@ const PREFIX: &str = "host_shim_";
 fn registered() -> Vec<String> {
     let mut names = Vec::new();
     for file in
-        files("host-shim/server/front/src", ".rs").iter().filter(|file| file.display().to_string().contains("metrics"))
+        files("host-shim/server/api/src", ".rs").iter().filter(|file| file.display().to_string().contains("metrics"))
     {
         let text = Document::read(file).text;
         for call in text.split("registry.register(").skip(1) {

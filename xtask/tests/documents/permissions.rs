@@ -27,7 +27,7 @@ const FREE: &str = "sts:GetCallerIdentity";
 /// Returns the rights after which the requests of the provider are named, such as `s3:GetObject`.
 pub fn requested() -> BTreeSet<String> {
     let mut rights = BTreeSet::new();
-    for file in files("host-shim/providers/aws/src", ".rs") {
+    for file in files("host-shim/providers/src/aws", ".rs") {
         let text = Document::read(file).text;
         // What is in quotes, and has the form of a right.
         for quoted in text.split('"').skip(1).step_by(2) {

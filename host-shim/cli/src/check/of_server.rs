@@ -2,14 +2,14 @@
 
 use super::print;
 use crate::configured::{ConfiguredBusiness, Overrides, configured, read_file};
-use crate::exit::EXIT_FAILED;
-use crate::extension::ExtensionArgs;
-use crate::format::Format;
 use host_business::Setup;
-use host_config::catalog_faults;
 use host_replay::check::Checked;
+use host_replay::command::EXIT_FAILED;
+use host_replay::command::ExtensionArgs;
+use host_replay::command::Format;
 use host_replay::report::printable;
 use host_replay::runners::{Runners, Workload};
+use host_run::config::catalog_faults;
 use host_scenario::error::BadInput;
 use std::path::Path;
 use std::process::ExitCode;

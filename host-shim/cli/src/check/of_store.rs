@@ -1,15 +1,15 @@
 //! `host-shim check FOLDER --store STORE`: reports what a start over this store would refuse or change.
 
-use crate::exit::{EXIT_BAD_INPUT, refuse};
-use crate::extension::ExtensionArgs;
-use crate::format::Format;
 use crate::location::{Location, location};
 use anyhow::Context;
 use host_business::rehearsal::{Fall, OffSale, Rehearsal, rehearse};
 use host_business::{Setup, StartError};
-use host_daemon::data::STORE;
+use host_replay::command::ExtensionArgs;
+use host_replay::command::Format;
+use host_replay::command::{EXIT_BAD_INPUT, refuse};
 use host_replay::report::{github, printable};
 use host_replay::runners::Workload;
+use host_run::data::STORE;
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::ReplayError;
 use serde_json::json;

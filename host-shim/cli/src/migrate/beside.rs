@@ -1,12 +1,12 @@
 //! Copies what a server keeps beside its accounts: API keys, users, secrets and webhook endpoints.
 
 use anyhow::Context;
-use host_daemon::data::{DataFolder, KEYS, PROVIDERS, SERVER, STORE, USERS};
-use host_daemon::{BACKUPS, backups_of, webhooks_of};
-use host_provider_set::{SECRETS, VAULT};
-use host_small_store::{Place, Shape, SmallStore, copy};
+use host_providers::{SECRETS, VAULT};
+use host_run::data::{DataFolder, KEYS, PROVIDERS, SERVER, STORE, USERS};
+use host_run::{BACKUPS, backups_of, webhooks_of};
 use host_store::{Partition, Read};
 use host_store_postgres::Settings;
+use host_store_postgres::small::{Place, Shape, SmallStore, copy};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -40,13 +40,13 @@ impl Parts {
         };
         let part = |shape, file: PathBuf, owner: &str| Part { shape, file, owner: owner.to_owned() };
         let mut parts = vec![
-            part(host_access::SHAPE, keys(&folder), SERVER),
+            part(host_identity::access::SHAPE, keys(&folder), SERVER),
             part(host_identity::SHAPE, folder.join(USERS), &business),
             part(VAULT, folder.join(PROVIDERS).join(SECRETS), &business),
         ];
         for livemode in [false, true] {
             let (file, owner) = webhooks_of(&Partition { business: business.clone(), livemode });
-            parts.push(part(host_webhooks::SHAPE, folder.join(file), &owner));
+            parts.push(part(host_api::webhooks::SHAPE, folder.join(file), &owner));
             let (file, owner) = backups_of(&Partition { business: business.clone(), livemode });
             parts.push(part(BACKUPS, folder.join(file), &owner));
         }

@@ -4,11 +4,11 @@ mod prices;
 
 use anyhow::Context;
 use extension_contract::Timestamp;
-use host_daemon::data::DataFolder;
-use host_daemon::{LocalClock, SoldPrice};
 use host_intake::{Mode, SecretConfig};
 use host_provider_api::ProviderName;
-use host_provider_set::lasting_ports;
+use host_providers::lasting_ports;
+use host_run::data::DataFolder;
+use host_run::{LocalClock, SoldPrice};
 use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::{ClockMode, Options, Server, ServerError};
 use std::thread;
@@ -22,11 +22,10 @@ const DELIVERY: Duration = Duration::from_secs(30);
 /// Pause between two looks for undelivered webhooks.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Returns the providers of local mode. Health is watched only if the program has the client for it. The provider of this machine
+/// Returns the providers of local mode. The provider of this machine
 /// comes last, since it knows which addresses are here.
 pub(super) fn providers() -> Vec<ProviderName> {
-    let watch = cfg!(feature = "http").then_some(ProviderName::Http);
-    watch.into_iter().chain([ProviderName::Stripe, ProviderName::Local]).collect()
+    vec![ProviderName::Http, ProviderName::Stripe, ProviderName::Local]
 }
 
 /// A local Stripe with its own threads.
@@ -72,8 +71,8 @@ impl LocalStripe {
     }
 
     /// Returns address and key, for the provider `stripe`.
-    pub(super) fn address(&self) -> host_provider_set::LocalStripe {
-        host_provider_set::LocalStripe { url: self.server.url(), key: KEY.to_owned() }
+    pub(super) fn address(&self) -> host_providers::LocalStripe {
+        host_providers::LocalStripe { url: self.server.url(), key: KEY.to_owned() }
     }
 }
 

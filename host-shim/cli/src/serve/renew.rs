@@ -3,8 +3,8 @@
 
 use crate::configured::{ConfiguredBusiness, Overrides, configured, read_file_with};
 use extension_contract::Declarations;
-use host_config::{BusinessMode, Environment};
-use host_daemon::{NewSecrets, Renewal};
+use host_run::config::{BusinessMode, Environment};
+use host_run::{NewSecrets, Renewal};
 use std::path::PathBuf;
 
 /// The configuration that SIGHUP makes a server read again.

@@ -12,7 +12,6 @@ fn checkout() -> String {
     root().join("examples/checkout.yml").display().to_string()
 }
 
-#[cfg(feature = "local-stripe")]
 #[test]
 fn a_checkout_is_planned_with_a_local_stripe() {
     let ran = run(&["plan", "--native", &checkout()], b"");
@@ -20,14 +19,6 @@ fn a_checkout_is_planned_with_a_local_stripe() {
     for call in ["> stripe.checkout.create  checkout:", "+ database inst_myapp/database", "\nPlan: 3 to make, "] {
         assert!(ran.stdout.contains(call), "{call}: {}", ran.stdout);
     }
-}
-
-#[cfg(not(feature = "local-stripe"))]
-#[test]
-fn a_checkout_without_a_local_stripe_names_the_build_that_has_one() {
-    let ran = run(&["plan", "--native", &checkout()], b"");
-    assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
-    assert!(ran.stderr.contains("at_stripe") && ran.stderr.contains("`cargo xtask build`"), "{}", ran.stderr);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! plain thread. A database function places an event and reads its account, or applies a change and checks its
 //! conditions, in one round trip. Advisory locks on what a change reads and writes (`locks.rs`) keep its conditions
 //! true until it commits. Event numbers do not follow the order of commits, so readers of the whole log stop below the
-//! oldest open transaction.
+//! oldest open transaction. [`small`] keeps the small tables of a server, here or in a SQLite file.
 
 mod catalog;
 mod columns;
@@ -18,9 +18,9 @@ mod presence;
 mod schema;
 mod script;
 mod settings;
+pub mod small;
 mod store;
 mod tables;
-#[cfg(feature = "tls")]
 mod tls;
 mod together;
 mod wire;

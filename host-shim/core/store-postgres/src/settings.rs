@@ -123,7 +123,6 @@ pub struct Settings {
     schema: String,
     limits: TimeLimits,
     /// PEM file with certificate authorities to trust beside the machine's.
-    #[cfg_attr(not(feature = "tls"), expect(dead_code, reason = "only for TLS"))]
     ca: Option<std::path::PathBuf>,
 }
 
@@ -432,21 +431,11 @@ impl Settings {
         Ok((client, tokio::spawn(async move { drop(connection.await) })))
     }
 
-    #[cfg(feature = "tls")]
     async fn connect_by_tls(&self, host: &Config) -> Result<(Client, JoinHandle<()>), OpenError> {
         let tls = crate::tls::settings(self.ca.as_deref())?;
         let tls = tokio_postgres_rustls::MakeRustlsConnect::new(tls);
         let (client, connection) = host.connect(tls).await.map_err(unreachable)?;
         Ok((client, tokio::spawn(async move { drop(connection.await) })))
-    }
-
-    #[cfg(not(feature = "tls"))]
-    async fn connect_by_tls(&self, _: &Config) -> Result<(Client, JoinHandle<()>), OpenError> {
-        std::future::ready(Err(OpenError::Address(
-            "the host asks for TLS, but this program is built without the feature `tls`: add `sslmode=disable` if the network is trusted"
-                .to_owned(),
-        )))
-        .await
     }
 }
 

@@ -6,8 +6,8 @@ use crate::event;
 use crate::setting::{Extension, Setting};
 use crate::story::{self, Story};
 use anyhow::{Context, Result, bail, ensure};
-use host_profile::flamegraph::draw;
-use host_profile::stacks::{Stacks, functions, readable};
+use host_explore::profile::flamegraph::draw;
+use host_explore::profile::stacks::{Stacks, functions, readable};
 use std::fs::File;
 use std::path::Path;
 

@@ -85,7 +85,7 @@ impl Setting {
     /// Runners of an extension.
     pub fn runners(&self, extension: Extension) -> Runners {
         let mode = match extension {
-            Extension::Native => return host_native::runners(),
+            Extension::Native => return host_replay::native::runners(),
             Extension::Reused => Mode::Reused,
             Extension::Fresh => Mode::Fresh,
         };

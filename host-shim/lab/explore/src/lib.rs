@@ -1,10 +1,15 @@
 //! Plays variants of a scenario and reports which law broke.
 //!
+//! Beside it: [`compare`] reports what two components decide differently, [`coverage`] which decisions scenarios reach, [`profile`] where
+//! fuel goes; [`record`] exports an account as a scenario, and [`wit_check`] says whether a component fits a contract.
+//!
 //! A variant is a [`Plan`](plan::Plan): the same steps in another order, with repeats, losses, failures and kills. The
 //! [laws](law::Law) mostly compare the variant with the story as written. A variant starts at a marked point of the
 //! written run; with a store in memory, a mark costs only a few pointers.
 
+pub mod compare;
 mod compose;
+pub mod coverage;
 mod crashes;
 mod drops;
 mod edits;
@@ -16,12 +21,15 @@ mod failures;
 pub mod law;
 mod orders;
 pub mod plan;
+pub mod profile;
+pub mod record;
 mod repeats;
 pub mod report;
 mod shrink;
 pub mod stage;
 pub mod tale;
 mod told;
+pub mod wit_check;
 
 pub use every::explore_every;
 pub use explorer::{Counts, ExploreLimits, Explored, Finding, ToTheEnd, VariantKind, Watch, explore};

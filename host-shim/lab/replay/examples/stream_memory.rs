@@ -60,7 +60,7 @@ fn main() {
         business: Some("solobase".to_owned()),
         fixtures: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures")),
         store: (!in_memory).then(|| folder.join("store.db")),
-        ..ReplayOptions::new(host_native::runners())
+        ..ReplayOptions::new(host_replay::native::runners())
     };
     let before = memory("VmRSS:");
     let begun = Instant::now();

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod claim;
+pub mod command;
 pub mod diff;
 pub mod inputs;
 pub mod library;
@@ -10,6 +11,8 @@ pub mod live;
 mod loaded;
 pub mod local_stripe;
 mod names;
+#[cfg(feature = "native")]
+pub mod native;
 mod outputs;
 pub mod parallel;
 pub mod plan;
@@ -22,6 +25,8 @@ pub mod runners;
 pub mod shuffle;
 pub mod state;
 pub mod stream;
+#[cfg(feature = "local-stripe")]
+pub mod stripe;
 pub mod tally;
 pub mod unmakeable;
 pub mod view;

@@ -1,4 +1,4 @@
-//! Makes the runners that call an extension component. `host-native` makes runners that call the linked library.
+//! Makes the runners that call an extension component. [`native`](crate::native) makes runners that call the linked library.
 
 use extension_contract::Declarations;
 use host_business::manifest::Manifest;

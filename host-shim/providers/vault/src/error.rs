@@ -7,7 +7,7 @@ use crate::key::KEY_VARIABLE;
 pub enum VaultError {
     /// The SQLite file or the database can't be used.
     #[error("the secrets can't be read or written: {0}")]
-    Store(#[from] host_small_store::SmallError),
+    Store(#[from] host_store_postgres::small::SmallError),
     /// The folder or the file's mode can't be set up.
     #[error("{path}: {error}")]
     Io {

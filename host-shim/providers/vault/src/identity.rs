@@ -6,7 +6,7 @@
 
 use crate::error::VaultError;
 use crate::key::{Key, Keys, NONCE_BYTES};
-use host_small_store::{Place, SmallStore, Statements, values};
+use host_store_postgres::small::{Place, SmallStore, Statements, values};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 

@@ -5,7 +5,7 @@ use crate::identity::{self, Begins, Identity, Mark};
 use crate::key::{Key, Keys, NONCE_BYTES};
 use host_provider_api::names::letters;
 use host_provider_api::{MadeSecret, ResourceId, SECRET_BYTES_MIN, SECRET_PREFIX, Secret, SecretError, Secrets};
-use host_small_store::{Place, Row, Shape, SmallError, SmallStore, Statements, values};
+use host_store_postgres::small::{Place, Row, Shape, SmallError, SmallStore, Statements, values};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 

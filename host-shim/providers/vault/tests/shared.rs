@@ -2,7 +2,7 @@
 
 use counterparts::Postgres;
 use host_provider_api::Secrets;
-use host_small_store::{Place, SmallStore, copy};
+use host_store_postgres::small::{Place, SmallStore, copy};
 use host_vault::{Keys, SHAPE, Vault, VaultError};
 use std::path::PathBuf;
 use std::thread;

@@ -1,5 +1,6 @@
 //! Registers users, logs them in and out, and finds the user behind a token.
 
+use crate::access::{Caller, Reach};
 use crate::address::Address;
 use crate::hasher::{Busy, Hasher};
 use crate::links::{self, Link, LinkKind};
@@ -10,10 +11,9 @@ use crate::users::{self, User, Users, UsersError};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use extension_contract::{Account, Actor, ActorKind, FieldError, FieldErrorCode, Timestamp};
-use host_access::{Caller, Reach};
 use host_engine::turns::Turn;
-use host_small_store::{SmallError, Statements};
 use host_store::Partition;
+use host_store_postgres::small::{SmallError, Statements};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;

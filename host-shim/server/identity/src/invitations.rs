@@ -9,7 +9,7 @@ use crate::links::{Link, LinkKind, by_token};
 use crate::organizations::{Organization, join, organization_of, owns, roles_in};
 use crate::users::{self, User, Users, UsersError};
 use extension_contract::{Account, Timestamp};
-use host_small_store::{SmallError, Statements, values};
+use host_store_postgres::small::{SmallError, Statements, values};
 
 /// Maximum number of open invitations of an organization.
 pub const INVITATIONS_MAX: u32 = 50;

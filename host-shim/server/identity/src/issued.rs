@@ -5,7 +5,7 @@ use crate::identity::{Identity, LoggedIn, NAME_CHARS_MAX, Proof, Refused, random
 use crate::organizations;
 use crate::users::{self, COLUMNS, User, user};
 use extension_contract::{Account, Timestamp};
-use host_small_store::{SmallError, Statements, values};
+use host_store_postgres::small::{SmallError, Statements, values};
 
 /// Table of the users' ids at issuers.
 pub(crate) const TABLE: &str = "

@@ -4,7 +4,7 @@
 use crate::links;
 use crate::users::{self, User, Users, UsersError};
 use extension_contract::{Account, Timestamp};
-use host_small_store::{SmallError, Statements, values};
+use host_store_postgres::small::{SmallError, Statements, values};
 
 /// Who has left, also users of other servers whose accounts here were closed.
 pub(crate) const TABLE: &str = "

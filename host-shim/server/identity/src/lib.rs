@@ -2,13 +2,15 @@
 //!
 //! [`Users`] keeps accounts with hashed passwords and their sessions. [`Hasher`] hashes passwords on a few threads, so that logins
 //! cannot take the processor from webhooks. [`Signer`] makes and verifies the tokens of sessions. A [`Link`] by mail proves an address.
-//! [`Identity`] puts them together. It knows no HTTP.
+//! [`Identity`] puts them together. It knows no HTTP. [`access`] has the API keys, [`issuers`] the tokens of OpenID Connect.
 
+pub mod access;
 mod address;
 mod hasher;
 mod identity;
 mod invitations;
 mod issued;
+pub mod issuers;
 mod leaving;
 mod letters;
 mod links;

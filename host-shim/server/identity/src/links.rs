@@ -4,7 +4,7 @@ use crate::address::Address;
 use crate::invitations;
 use crate::users::{User, Users, UsersError};
 use extension_contract::{Account, Timestamp};
-use host_small_store::{SmallError, Statements, values};
+use host_store_postgres::small::{SmallError, Statements, values};
 use sha2::{Digest, Sha256};
 
 const HOUR_MS: i64 = 3_600_000;

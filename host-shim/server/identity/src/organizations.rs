@@ -3,7 +3,7 @@
 use crate::links::{self, LinkKind};
 use crate::users::{self, COLUMNS, User, Users, UsersError, user};
 use extension_contract::{Account, Timestamp};
-use host_small_store::{Row, SmallError, Statements, values};
+use host_store_postgres::small::{Row, SmallError, Statements, values};
 
 /// The role of who makes an organization. Owners invite and remove members.
 pub const OWNER: &str = "owner";

@@ -5,7 +5,7 @@ use crate::links::LinkKind;
 use crate::organizations::OWNER;
 use crate::users::{Users, UsersError};
 use extension_contract::Account;
-use host_small_store::{Row, SmallError, Statements, values};
+use host_store_postgres::small::{Row, SmallError, Statements, values};
 
 /// Who gets the mails of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]

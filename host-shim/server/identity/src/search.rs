@@ -2,7 +2,7 @@
 
 use crate::users::{Users, UsersError};
 use extension_contract::Account;
-use host_small_store::{Statements, values};
+use host_store_postgres::small::{Statements, values};
 
 /// Escapes the characters with a meaning in a pattern of LIKE.
 const ESCAPE: char = '!';

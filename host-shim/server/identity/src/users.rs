@@ -3,7 +3,7 @@
 use crate::address::Address;
 use crate::links;
 use extension_contract::{Account, Timestamp};
-use host_small_store::{Place, Row, Shape, SmallError, SmallStore, Statements, values};
+use host_store_postgres::small::{Place, Row, Shape, SmallError, SmallStore, Statements, values};
 
 /// Users and their sessions. `confirmed_at` is set once the owner of the address has proved it; `language` is a tag
 /// such as `de-CH`.

@@ -2,8 +2,8 @@
 
 use crate::http::Response;
 use crate::platform::Platform;
+use crate::store::{Service, ServiceError};
 use crate::{frame, info};
-use host_store_solobase::{Service, ServiceError};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 

@@ -3,13 +3,13 @@
 use crate::info::NAME;
 use crate::platform::Platform;
 use crate::routes::Failed;
+use crate::store::{Batches, SolobaseStore};
 use extension_contract::{Declarations, Extension};
 use hmac::{Hmac, KeyInit, Mac};
 use host_engine::bundle::Bundle;
 use host_engine::outbox::Outbox;
 use host_engine::processor::Processor;
 use host_store::{Store, StoreError};
-use host_store_solobase::{Batches, SolobaseStore};
 use host_wasm_runner::native::NativeRunner;
 use instance_provisioner::Provisioner;
 use serde::{Deserialize, Serialize};
@@ -110,7 +110,7 @@ pub(crate) struct Settings {
 /// Reads the settings.
 pub(crate) fn settings(platform: &Platform<'_>) -> Result<Settings, AppError> {
     // The settings say whether there are batches, and reading needs none.
-    let reading = host_store_solobase::open(platform.database.clone(), Batches::Yes);
+    let reading = crate::store::open(platform.database.clone(), Batches::Yes);
     let names = [STATE, BUSINESS, IMPORTING];
     let Ok([Some(state), Some(bundle), importing]) =
         reading.backend().settings(&names).map_err(|_| AppError::NotPrepared)?.try_into()
@@ -130,7 +130,7 @@ impl App {
         if importing {
             return Err(AppError::Importing);
         }
-        let store = host_store_solobase::open(platform.database.clone(), batches);
+        let store = crate::store::open(platform.database.clone(), batches);
         store.backend().recover()?;
         let processor = processor(store, &bundle)?;
         Ok(App { outbox: Outbox::of_worker(processor), bundle })

@@ -8,7 +8,7 @@ pub const NAME: &str = "extensions/instance-provisioner";
 
 /// Returns the description of the block.
 pub fn info() -> Value {
-    let collections = host_store_solobase::collections();
+    let collections = crate::store::collections();
     // The platform reads only the name of a collection; `Init` makes the table.
     let tables: Vec<Value> = collections.iter().map(|name| json!({"name": name, "fields": []})).collect();
     // Every key is optional for the platform. It looks for a required one in its environment alone, where a value from its own pages

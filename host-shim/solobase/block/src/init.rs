@@ -6,9 +6,9 @@ use crate::app::{
 };
 use crate::platform::Platform;
 use crate::routes::{own_key, own_secrets, secrets};
+use crate::store::{Batches, SolobaseStore};
 use host_engine::bundle::Bundle;
 use host_store::{Store, StoreError};
-use host_store_solobase::{Batches, SolobaseStore};
 
 /// Maximum number of attempts beside other calls.
 const ATTEMPTS_MAX: usize = 8;
@@ -23,14 +23,14 @@ pub fn lifecycle(platform: &Platform<'_>, event: &str) -> Result<(), String> {
     }
     let (bundle, faults) = configuration(platform);
     let Some(bundle) = bundle.filter(|_| faults.is_empty()) else { return Err(faults.join("\n")) };
-    let batches = host_store_solobase::Platform::make_tables(&*platform.database).map_err(|error| {
+    let batches = crate::store::Platform::make_tables(&*platform.database).map_err(|error| {
         format!(
             "the tables cannot be made: {error}; the block needs `database.ensure_table` and the capability `schema`, or on a \
              platform without it `database.ddl` and the capability `ddl`"
         )
     })?;
     for _ in 0..ATTEMPTS_MAX {
-        let mut store = host_store_solobase::open(platform.database.clone(), batches);
+        let mut store = crate::store::open(platform.database.clone(), batches);
         match prepare(platform, &mut store, &bundle) {
             Err(InitError::Store(StoreError::Locked(_))) => {}
             done => return done.map_err(|error| error.to_string()),
@@ -115,7 +115,7 @@ fn prepare(platform: &Platform<'_>, store: &mut SolobaseStore, bundle: &Bundle) 
     if is_importing {
         return Ok(());
     }
-    load_catalog(platform, host_store_solobase::open(platform.database.clone(), store.backend().batches()), bundle)
+    load_catalog(platform, crate::store::open(platform.database.clone(), store.backend().batches()), bundle)
 }
 
 /// Loads the catalog of a business, if it is another one than the last.

@@ -14,6 +14,7 @@ mod info;
 mod init;
 mod platform;
 mod routes;
+pub mod store;
 
 pub use app::{BUNDLE, KEY_BYTES_MIN, SERVICE_KEY, STRIPE_SECRET, WEBHOOK_SECRETS, key};
 pub use http::{BODY_BYTES_MAX, Request, Response};

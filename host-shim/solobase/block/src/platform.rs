@@ -1,7 +1,7 @@
 //! The services of the platform that the block uses.
 
+use crate::store::{Service, ServiceError};
 use extension_contract::Timestamp;
-use host_store_solobase::{Service, ServiceError};
 use std::sync::Arc;
 
 /// The platform, as one call sees it.

@@ -1,6 +1,6 @@
 //! The block at an address.
 
-use host_http::{Body, Client, ExchangeLimits, Method, Request, is_address};
+use host_providers::http::{Body, Client, ExchangeLimits, Method, Request, is_address};
 use serde_json::Value;
 use std::thread;
 use std::time::Duration;
@@ -121,7 +121,10 @@ impl Block {
             body: body.map(|body| Body::Json(body.to_string())),
         };
         let path = path.split('?').next().unwrap_or_default().to_owned();
-        let silent = |error: host_http::CallError| BlockError::Silent { path: path.clone(), reason: error.to_string() };
+        let silent = |error: host_providers::http::CallError| BlockError::Silent {
+            path: path.clone(),
+            reason: error.to_string(),
+        };
         let reply = self.client.send(&request).map_err(silent)?;
         let foreign = |problem: String| BlockError::Foreign { path: path.clone(), problem };
         let answer: Result<Value, _> = serde_json::from_slice(&reply.body);

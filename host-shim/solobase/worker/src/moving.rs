@@ -1,7 +1,7 @@
 //! Copies all data: a store or a block to lines of JSON, and lines to a store or a block. Each line is one part of the data.
 
 use crate::block::{Block, BlockError, TRIES_MAX};
-use host_http::Method;
+use host_providers::http::Method;
 use host_store::copy::{Cursor, Source, Target, line_of, page, part_of};
 use host_store::{NotState, SqliteStore, Store, StoreError, state_hash};
 use serde_json::json;

@@ -3,8 +3,8 @@
 use crate::block::{Block, BlockError, TRIES_MAX};
 use host_engine::outbox::Rooms;
 use host_engine::remote::{Answer, BODY_BYTES_MAX, CALLS_MAX, Lease, Leased, LentCall};
-use host_http::Method;
 use host_provider_api::{Call, CallOutcome, Registry, Reply};
+use host_providers::http::Method;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::panic::resume_unwind;

@@ -122,7 +122,7 @@ fn an_account_with_many_instances_can_be_cancelled() {
     let is_made = made.clone();
     let runners = Runners::new("the library, then the component", move || match is_made.load(Ordering::Relaxed) {
         true => Ok(Box::new(component().runner(Mode::Reused))),
-        false => host_native::runners().make(),
+        false => host_replay::native::runners().make(),
     });
     let mut world = World::start(Setup { runners, ..Setup::default() });
     let send = |world: &mut World, event: &Value| {

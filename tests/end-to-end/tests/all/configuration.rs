@@ -2,9 +2,9 @@
 
 use end_to_end::world::root;
 use host_business::folder::BusinessFolder;
-use host_config::{BusinessConfig, Environment, prepare};
 use host_replay::report::failures;
 use host_replay::run::{ReplayOptions, Silent, replay};
+use host_run::config::{BusinessConfig, Environment, prepare};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
@@ -17,7 +17,7 @@ fn play(business: &str, config: &[(String, String)], story: &str) -> Vec<String>
     let given = format!("given: {{business: {business}, config: {{{}}}, ", values.join(", "));
     fs::write(&file, format!("name: A story\n{}", story.replace("given: {", &given))).expect("written");
     let options =
-        ReplayOptions { fixtures: Some(root().join("fixtures")), ..ReplayOptions::new(host_native::runners()) };
+        ReplayOptions { fixtures: Some(root().join("fixtures")), ..ReplayOptions::new(host_replay::native::runners()) };
     let finished = replay(&[file], &mut io::empty(), &options, &mut Silent).expect("a valid story");
     assert!(!finished.cases.is_empty());
     failures(&finished.cases).iter().map(|it| it.failure.title.clone()).collect()
@@ -27,7 +27,7 @@ fn play(business: &str, config: &[(String, String)], story: &str) -> Vec<String>
 fn values(business: &str, variable: &str, value: &str) -> Vec<(String, String)> {
     let folder = root().join("fixtures").join(business);
     let loaded = BusinessFolder::load(&folder).expect("a business");
-    let declarations = host_native::runners().make().expect("the library").declarations().clone();
+    let declarations = host_replay::native::runners().make().expect("the library").declarations().clone();
     let environment = Environment::of([(variable.to_owned(), value.to_owned())]);
     let config = BusinessConfig::of_folder(&folder);
     let prepared = prepare(&loaded, &declarations, &config, &environment, &BTreeSet::new()).expect("right values");

@@ -64,7 +64,8 @@ fn no_file_of_the_fixtures_contains_a_secret() {
 #[test]
 fn every_scenario_of_the_fixtures_holds_with_the_library() {
     let fixtures = root().join("fixtures");
-    let options = ReplayOptions { fixtures: Some(fixtures.clone()), ..ReplayOptions::new(host_native::runners()) };
+    let options =
+        ReplayOptions { fixtures: Some(fixtures.clone()), ..ReplayOptions::new(host_replay::native::runners()) };
     let finished = replay(&[fixtures], &mut io::empty(), &options, &mut Silent).expect("valid fixtures");
     let failed: Vec<String> = failures(&finished.cases)
         .iter()

@@ -82,7 +82,7 @@ fn differing(story: &Story, expected: &HashMap<String, String>) -> Vec<String> {
 fn every_scenario_of_the_fixtures_ends_in_the_same_state_over_http() {
     let fixtures = root().join("fixtures");
     let sources = Sources { business: None, fixtures: Some(fixtures.clone()) };
-    let mut stories = stories(&[fixtures], sources, &host_native::runners()).expect("valid fixtures");
+    let mut stories = stories(&[fixtures], sources, &host_replay::native::runners()).expect("valid fixtures");
     let all = stories.len();
     stories.retain(|story| !holds_effects(story));
     assert_eq!(all - stories.len(), 1, "scenarios that no requests can play");

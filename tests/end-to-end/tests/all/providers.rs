@@ -5,7 +5,7 @@ mod local;
 
 use host_provider_api::ProviderName;
 use host_provider_api::{Call, CallOutcome, Provider};
-use host_provider_set::{Opened, Options, open};
+use host_providers::{Opened, Options, open};
 use host_replay::live::LiveProviders;
 use serde_json::json;
 use std::sync::Arc;

@@ -7,12 +7,12 @@ use counterparts::Project;
 use end_to_end::acting::{failures, load_stories, played_with};
 use end_to_end::world::root;
 use host_provider_api::Secrets;
-use host_provider_set::{Opened, chart};
+use host_providers::{Opened, chart};
 use host_replay::library::Story;
 use host_replay::live::LiveProviders;
 use host_replay::play::{CaseReport, PlayOptions};
 use host_replay::rig::StoreKind;
-use host_stripe_replay::{LocalStripe, TEST_KEY};
+use host_replay::stripe::{LocalStripe, TEST_KEY};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,7 +73,7 @@ fn play(story: &Story, world: &LiveProviders, store: &Path) -> CaseReport {
     let options = PlayOptions {
         live: Some(world.clone()),
         store: StoreKind::Sqlite(file),
-        ..PlayOptions::new(host_native::runners())
+        ..PlayOptions::new(host_replay::native::runners())
     };
     played_with(story, &options)
 }

@@ -55,7 +55,7 @@ fn a_function_reaches_its_own_database_by_its_environment_and_no_other() {
     let site = Site::start();
     let (world, opened) = site.world();
     let story = load_stories(root().join(TWO_TENANTS), None).remove(0);
-    assert_eq!(failures(&played(&story, &world, &host_native::runners())), [""; 0]);
+    assert_eq!(failures(&played(&story, &world, &host_replay::native::runners())), [""; 0]);
     let (first, second) = (environment(&site, "solobase-first"), environment(&site, "solobase-second"));
     for (own, other) in [(&first, &second), (&second, &first)] {
         let made = psql(&site, own, &own["DATABASE_NAME"], "CREATE TABLE notes (n int); SELECT current_database()");

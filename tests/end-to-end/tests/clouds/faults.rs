@@ -24,7 +24,7 @@ fn each_exchange(site: &Site, proxy: &FaultProxy, every: usize) -> usize {
     let folder = folder();
     let story = saga(&folder, 0);
     let (world, opened) = site.world();
-    assert_eq!(failures(&played(&story, &world, &host_native::runners())), [""; 0], "without a fault");
+    assert_eq!(failures(&played(&story, &world, &host_replay::native::runners())), [""; 0], "without a fault");
     let exchanges = proxy.seen().len();
     assert_eq!(site.is_empty(&opened), [""; 0]);
     let (mut broken, mut struck) = (0, 0);
@@ -33,7 +33,7 @@ fn each_exchange(site: &Site, proxy: &FaultProxy, every: usize) -> usize {
         let story = saga(&folder, broken);
         let (world, opened) = site.world();
         proxy.fail_nth(number, fault);
-        let report = played(&story, &world, &host_native::runners());
+        let report = played(&story, &world, &host_replay::native::runners());
         struck += proxy.struck();
         assert_eq!(failures(&report), [""; 0], "exchange {number} of {exchanges}, {fault:?}");
         assert_eq!(site.is_empty(&opened), [""; 0], "exchange {number} of {exchanges}, {fault:?}");

@@ -17,7 +17,7 @@ fn a_saga_on_real_servers_with_a_kill_at_any_write_leaves_nothing_behind() {
     for (customer, (at, kill)) in all.into_iter().step_by(EVERY).enumerate() {
         let story = killed_at(&saga(&folder, customer), at, kill);
         let (world, opened) = site.world();
-        let report = played(&story, &world, &host_native::runners());
+        let report = played(&story, &world, &host_replay::native::runners());
         assert_eq!(failures(&report), [""; 0], "step {at}, {kill:?}");
         assert_eq!(site.is_empty(&opened), [""; 0], "step {at}, {kill:?}");
         played_kills += 1;

@@ -9,7 +9,7 @@ use counterparts::{Lambda, Postgres, apt, program, succeeds};
 use end_to_end::acting::{failures, load_stories, played};
 use end_to_end::world::root;
 use host_provider_api::{Call, CallOutcome, Reply};
-use host_provider_set::Opened;
+use host_providers::Opened;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -140,7 +140,7 @@ fn the_program_of_an_instance_serves_its_tenant_from_the_functions_environment_a
     let site = Site::with_code(&zip);
     let (world, opened) = site.world();
     let story = load_stories(root().join(TWO_TENANTS), None).remove(0);
-    assert_eq!(failures(&played(&story, &world, &host_native::runners())), [""; 0]);
+    assert_eq!(failures(&played(&story, &world, &host_replay::native::runners())), [""; 0]);
     let code = BASE64_STANDARD.encode(Sha256::digest(&zip));
     assert_eq!(configuration(&site, FIRST)["CodeSha256"], json!(code), "the function has the zip");
 

@@ -2,7 +2,7 @@
 
 use host_provider_api::ProviderName;
 use host_provider_api::Secret;
-use host_provider_set::{OpenError, Options, Settings, open};
+use host_providers::{OpenError, Options, Settings, open};
 
 fn options(settings: &str) -> Options {
     let folder = tempfile::tempdir().expect("a folder");

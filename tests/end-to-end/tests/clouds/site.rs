@@ -2,9 +2,9 @@
 
 use counterparts::{FaultProxy, Moto, Postgres, Protocol, Smtp};
 use host_provider_api::ProviderName;
-use host_provider_set::{Opened, Options, Settings, open};
+use host_providers::{Opened, Options, Settings, open};
 use host_replay::live::LiveProviders;
-use host_stripe_replay::{LocalStripe, TEST_KEY};
+use host_replay::stripe::{LocalStripe, TEST_KEY};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -66,7 +66,7 @@ impl Site {
     fn open(
         &self,
         names: Vec<ProviderName>,
-        local_stripe: Option<host_provider_set::LocalStripe>,
+        local_stripe: Option<host_providers::LocalStripe>,
     ) -> (LiveProviders, Opened) {
         let folder = self.folder.path();
         let text = format!(
@@ -138,6 +138,6 @@ postgres:
 }
 
 /// The URL and the API key of a local Stripe.
-pub fn address(stripe: &LocalStripe) -> host_provider_set::LocalStripe {
-    host_provider_set::LocalStripe { url: stripe.url(), key: TEST_KEY.to_owned() }
+pub fn address(stripe: &LocalStripe) -> host_providers::LocalStripe {
+    host_providers::LocalStripe { url: stripe.url(), key: TEST_KEY.to_owned() }
 }

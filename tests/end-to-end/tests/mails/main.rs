@@ -6,7 +6,7 @@ mod sent;
 
 use end_to_end::world::root;
 use host_business::folder::BusinessFolder;
-use host_provider_set::{MailSite, MailTemplates, Wanted, built_in_mails};
+use host_providers::{MailSite, MailTemplates, Wanted, built_in_mails};
 use sent::{SentMail, of_server, sent_by};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};

@@ -98,7 +98,7 @@ pub fn sent_by(business: &str) -> Vec<SentMail> {
     let options = ReplayOptions {
         fixtures: Some(root().join("fixtures")),
         live: Some(LiveProviders::new(registry)),
-        ..ReplayOptions::new(host_native::runners())
+        ..ReplayOptions::new(host_replay::native::runners())
     };
     let files = with_mails(scenarios(&folder(business).join("scenarios")));
     thread::scope(|threads| {

@@ -14,7 +14,7 @@ fn kills(names: &[&str], period: Period) -> usize {
     let fixtures = repository("fixtures");
     let files: Vec<_> = names.iter().map(|file| fixtures.join("solobase/scenarios").join(file)).collect();
     let sources = Sources { business: None, fixtures: Some(fixtures) };
-    let stories = stories(&files, sources, &host_native::runners()).expect("valid fixtures");
+    let stories = stories(&files, sources, &host_replay::native::runners()).expect("valid fixtures");
     assert_eq!(stories.len(), names.len());
     stories.iter().map(|story| Player::play_killing(story, &story.cases[0], period)).sum()
 }

@@ -19,7 +19,7 @@ fn story(file: &str) -> (Story, Bundle) {
     let fixtures = repository("fixtures");
     let file = fixtures.join("solobase/scenarios").join(file);
     let sources = Sources { business: None, fixtures: Some(fixtures) };
-    let mut stories = stories(&[file], sources, &host_native::runners()).expect("valid fixtures");
+    let mut stories = stories(&[file], sources, &host_replay::native::runners()).expect("valid fixtures");
     let story = stories.pop().expect("a story");
     let bundle = bundle_of(&story);
     (story, bundle)

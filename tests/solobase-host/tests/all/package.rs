@@ -2,8 +2,8 @@
 
 use crate::stand_in::{configuration, manifest};
 use component_builder::block_package;
+use host_block::store::collections;
 use host_block::{BUNDLE, NAME};
-use host_store_solobase::collections;
 use serde_json::Value;
 use solobase_host::database::{Database, Period};
 use solobase_host::guest::Guest;

@@ -66,7 +66,7 @@ fn differences(what: &str, block: &BTreeMap<String, String>, component: &BTreeMa
 /// Plays a case through the block on a platform of a period, and in the component; returns the differences.
 fn difference(story: &Story, at: usize, period: Period) -> Vec<String> {
     let case = &story.cases[at];
-    let options = PlayOptions::new(host_native::runners());
+    let options = PlayOptions::new(host_replay::native::runners());
     let mut component = None;
     play_and_look(&story.scenario, case, &story.business, &options, &mut |rig| {
         component = Some(Left::of(rig.store())?);
@@ -96,7 +96,8 @@ fn every_scenario_leaves_the_rows_outcomes_and_effects_of_the_component() {
     let fixtures = repository("fixtures");
     let sources = Sources { business: None, fixtures: Some(fixtures.clone()) };
     let only = std::env::var("ONLY_SCENARIO").unwrap_or_default();
-    let mut stories = stories(&[fixtures.join("solobase")], sources, &host_native::runners()).expect("valid fixtures");
+    let mut stories =
+        stories(&[fixtures.join("solobase")], sources, &host_replay::native::runners()).expect("valid fixtures");
     stories.retain(|story| story.scenario.file.display().to_string().contains(&only));
     // The block's alarms cannot be held back, so a story whose timers are late has no counterpart on a platform.
     stories.retain(|story| !story.scenario.steps.iter().any(|step| matches!(step.action, Action::Timers(false))));
@@ -121,7 +122,7 @@ fn a_life() -> Story {
     let fixtures = repository("fixtures");
     let file = fixtures.join("solobase/scenarios/requirements/cancelled-while-provisioning.yml");
     let sources = Sources { business: None, fixtures: Some(fixtures) };
-    stories(&[file], sources, &host_native::runners()).expect("a valid fixture").pop().expect("a story")
+    stories(&[file], sources, &host_replay::native::runners()).expect("a valid fixture").pop().expect("a story")
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! A stand-in platform with the block and a business, for tests.
 
+use host_block::store::{Batches, Service, ServiceError, SolobaseStore};
 use host_block::{BUNDLE, SERVICE_KEY, STRIPE_SECRET, key};
 use host_business::Setup;
 use host_business::bundle;
@@ -7,7 +8,6 @@ use host_business::folder::BusinessFolder;
 use host_business::manifest::Manifest;
 use host_engine::bundle::Bundle;
 use host_store::implementation::json::to_json;
-use host_store_solobase::{Batches, Service, ServiceError, SolobaseStore};
 use solobase_host::database::{Database, Period};
 use solobase_host::guest::Guest;
 use solobase_host::services::Services;
@@ -50,7 +50,7 @@ impl StandIn {
             Period::BeforeRewrite => Batches::No,
             Period::SinceRewrite => Batches::Yes,
         };
-        host_store_solobase::open(Arc::new(Beside(self.services.clone())), batches)
+        host_block::store::open(Arc::new(Beside(self.services.clone())), batches)
     }
 }
 

@@ -1,9 +1,9 @@
 //! The store over the database service: the conformance suite of stores, with batches and without.
 
+use host_block::store::{Batches, Platform, Service, ServiceError, SolobaseStore, collections};
 use host_store::testing::samples;
 use host_store::{Changes, EffectRow, EffectState, InboxProgress, InboxState, MemoryStore, Read, Store, StoreError};
 use host_store_conformance::random::{query_results, run, step};
-use host_store_solobase::{Batches, Platform, Service, ServiceError, SolobaseStore, collections};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use solobase_host::database::{Database, Period};
@@ -23,7 +23,7 @@ fn open(period: Period) -> Box<dyn Store> {
     let service = Direct(Database::open(None, period).expect("opened"));
     let batches = Platform::make_tables(&service).expect("made");
     assert_eq!(batches == Batches::Yes, period == Period::SinceRewrite);
-    Box::new(host_store_solobase::open(Arc::new(service), batches))
+    Box::new(host_block::store::open(Arc::new(service), batches))
 }
 
 host_store_conformance::store_conformance!(with_batches, open(Period::SinceRewrite));
@@ -51,7 +51,7 @@ proptest! {
 fn pair(period: Period) -> (SolobaseStore, SolobaseStore) {
     let service = Arc::new(Direct(Database::open(None, period).expect("opened")));
     let batches = Platform::make_tables(&*service).expect("made");
-    (host_store_solobase::open(service.clone(), batches), host_store_solobase::open(service, batches))
+    (host_block::store::open(service.clone(), batches), host_block::store::open(service, batches))
 }
 
 /// The platform returns a text that looks like JSON as the parsed value.
@@ -129,12 +129,12 @@ fn a_reader_beside_an_intent_that_is_half_applied_is_outrun() {
     for calls in 0..40 {
         let within = Arc::new(Direct(Database::open(None, Period::BeforeRewrite).expect("opened")));
         let batches = Platform::make_tables(&*within).expect("made");
-        let mut reader = host_store_solobase::open(within.clone(), batches);
+        let mut reader = host_block::store::open(within.clone(), batches);
         reader.begin().expect("begun");
         let slow = Arc::new(Failing { within: within.clone(), left: Mutex::new(Cell::new(calls)) });
-        let written = host_store_solobase::open(slow, batches).apply(&account("user:A"));
+        let written = host_block::store::open(slow, batches).apply(&account("user:A"));
         let is_outrun = reader.backend().is_outrun().expect("read");
-        let commits = host_store_solobase::open(within, batches).backend().recover().expect("recovered");
+        let commits = host_block::store::open(within, batches).backend().recover().expect("recovered");
         assert_eq!(is_outrun, commits == 1, "after {calls} calls");
         if written.is_ok() {
             return;
@@ -161,11 +161,11 @@ fn a_deleted_text_is_nowhere_in_the_tables() {
         let within = Arc::new(Direct(Database::open(None, Period::BeforeRewrite).expect("opened")));
         let batches = Platform::make_tables(&*within).expect("made");
         let slow = Arc::new(Failing { within: within.clone(), left: Mutex::new(Cell::new(calls)) });
-        let mut first = host_store_solobase::open(slow, batches);
+        let mut first = host_block::store::open(slow, batches);
         let written =
             first.begin().and_then(|()| first.backend_mut().set_setting("note", TEXT)).and_then(|()| first.commit());
         assert!(written.is_err() || content(&within).contains(TEXT));
-        let mut next = host_store_solobase::open(within.clone(), batches);
+        let mut next = host_block::store::open(within.clone(), batches);
         next.begin().expect("begun");
         next.backend_mut().clear_setting("note").expect("cleared");
         next.commit().expect("committed");
@@ -184,11 +184,11 @@ fn what_a_writer_has_left_is_applied_before_the_next_commit() {
         let within = Arc::new(Direct(Database::open(None, Period::BeforeRewrite).expect("opened")));
         let batches = Platform::make_tables(&*within).expect("made");
         let slow = Arc::new(Failing { within: within.clone(), left: Mutex::new(Cell::new(calls)) });
-        let mut first = host_store_solobase::open(slow.clone(), batches);
+        let mut first = host_block::store::open(slow.clone(), batches);
         let written =
             first.begin().and_then(|()| first.apply(&account("user:A")).map(drop)).and_then(|()| first.commit());
         // The next call applies what is left, and changes the same account.
-        let mut next = host_store_solobase::open(within.clone(), batches);
+        let mut next = host_block::store::open(within.clone(), batches);
         let mut changes = samples::changes(&samples::scope("user:A"), "evt_2");
         changes.facts.insert("refunded".to_owned());
         next.apply(&changes).expect("applied");
@@ -207,7 +207,7 @@ fn what_a_writer_has_left_is_applied_before_the_next_commit() {
 
 /// Writes the settings of the test below, as a call beside another.
 fn write_later(within: &Arc<Direct>) {
-    let mut store = host_store_solobase::open(within.clone(), Batches::No);
+    let mut store = host_block::store::open(within.clone(), Batches::No);
     store.begin().expect("begun");
     for name in ["kept", "new", "cleared"] {
         store.backend_mut().set_setting(name, "later").expect("set");
@@ -245,7 +245,7 @@ fn a_late_writer_of_an_intent_overwrites_nothing() {
         let within = Arc::new(Direct(Database::open(None, Period::BeforeRewrite).expect("opened")));
         let batches = Platform::make_tables(&*within).expect("made");
         let slow = Arc::new(Slow { within: within.clone(), pause: Mutex::new(None) });
-        let mut writer = host_store_solobase::open(slow.clone(), batches);
+        let mut writer = host_block::store::open(slow.clone(), batches);
         writer.begin().expect("begun");
         writer.backend_mut().set_setting("kept", "before").expect("set");
         writer.backend_mut().set_setting("cleared", "before").expect("set");
@@ -263,7 +263,7 @@ fn a_late_writer_of_an_intent_overwrites_nothing() {
         }
         // Before its intent is there, the writer is outrun; afterwards it has committed.
         assert_eq!(written.is_ok(), calls > 0, "after {calls} calls: {written:?}");
-        let reader = host_store_solobase::open(within, batches);
+        let reader = host_block::store::open(within, batches);
         assert_eq!(reader.backend().recover(), Ok(if calls > 0 { 3 } else { 2 }));
         let settings = reader.backend().settings(&["kept", "new", "cleared"]).expect("read");
         assert_eq!(settings, vec![Some("later".to_owned()); 3], "after {calls} calls");

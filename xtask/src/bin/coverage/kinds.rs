@@ -71,7 +71,7 @@ mod tests {
             ("tests/end-to-end/tests/all/twobot/figures.rs", Kind::Replay),
             ("tests/end-to-end/tests/all/over_http/tesslate.rs", Kind::Server),
             ("host-shim/cli/tests/cli/serve.rs", Kind::Server),
-            ("host-shim/providers/stripe/tests/provider/errors.rs", Kind::Provider),
+            ("host-shim/providers/tests/servers/stripe/errors.rs", Kind::Provider),
             ("extension/src/catalog/amount.rs", Kind::Unit),
             ("xtask/tests/house.rs", Kind::Unit),
         ] {

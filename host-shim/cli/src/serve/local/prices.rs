@@ -2,7 +2,7 @@
 //! hand; nobody has made them here.
 
 use extension_contract::IntervalUnit;
-use host_daemon::SoldPrice;
+use host_run::SoldPrice;
 use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::Server;
 use serde_json::Value;

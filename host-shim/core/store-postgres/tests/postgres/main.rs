@@ -10,5 +10,6 @@ mod news;
 mod pooler;
 mod presence;
 mod silence;
+mod small;
 mod support;
 mod together;

@@ -11,7 +11,7 @@ use std::fs;
 /// Returns the mistakes that a check of a catalog reports.
 fn check_mistakes(catalog: &str) -> Vec<BadInput> {
     let folder = folder_with(catalog);
-    check(&[folder.path().to_owned()], Sources::default(), &host_native::runners(), None)
+    check(&[folder.path().to_owned()], Sources::default(), &host_replay::native::runners(), None)
         .expect("it can be checked")
         .mistakes
 }
@@ -87,7 +87,7 @@ fn mistakes_of_business_yml_have_their_own_file_and_line() {
     let roles = "may:\n  list: [owner]\n  lits: [owner]\n  usage.cosnume: [owner]\nretry:\n  databsae: [1s]\n  mail.sned: [1s]\n\
                  webhooks:\n  idp:\n    scheme: standard\n    secret: stripe_secret\n    events:\n      - {event: user.left, account: \"user:{id}\"}\npolicies: {erase_after: 90d}\n";
     fs::write(folder.path().join("business.yml"), roles).expect("written");
-    let checked = check(&[folder.path().to_owned()], Sources::default(), &host_native::runners(), None)
+    let checked = check(&[folder.path().to_owned()], Sources::default(), &host_replay::native::runners(), None)
         .expect("it can be checked");
     let places = checked.mistakes.iter().map(|bad| {
         (bad.place.file.file_name().and_then(|name| name.to_str()), bad.place.line, bad.place.pointer.as_deref())

@@ -90,7 +90,7 @@ fn mistakes_of_text(catalog: &str, business_yml: Option<&str>) -> Vec<BadInput> 
         Ok(business) => business,
         Err(Mistakes(mistakes)) => return mistakes,
     };
-    let (config, runners, store) = (Vec::new(), host_native::runners(), StoreKind::Memory);
+    let (config, runners, store) = (Vec::new(), host_replay::native::runners(), StoreKind::Memory);
     match Rig::start(RigSetup { business, livemode: false, config, runners, store, clock: 0, live: None }) {
         Ok(_) => Vec::new(),
         Err(ReplayError::Input(mistakes)) => mistakes,

@@ -467,7 +467,7 @@ fn a_member_that_changes_nothing_is_a_mistake() {
     for Idle { object, member, good, bad, says } in IDLE {
         assert_eq!(WHOLE.matches(good).count(), 1, "{good}");
         let folder = folder_with(&WHOLE.replace(good, bad));
-        let checked = check(&[folder.path().to_owned()], Sources::default(), &host_native::runners(), None);
+        let checked = check(&[folder.path().to_owned()], Sources::default(), &host_replay::native::runners(), None);
         let mistakes = checked.expect("it can be checked").mistakes;
         let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         assert!(told.iter().any(|told| told.contains(says)), "{object} {member}, {says}: {told:#?}");

@@ -37,7 +37,7 @@ fn setup(store: StoreKind) -> RigSetup {
         business: BusinessFolder::load(&folder).expect("the business"),
         livemode: false,
         config: Vec::new(),
-        runners: host_native::runners(),
+        runners: host_replay::native::runners(),
         store,
         clock: CLOCK_MS,
         live: None,
@@ -210,7 +210,7 @@ fn lines_are_flushed_as_soon_as_their_group_is_durable() {
     let options = ReplayOptions {
         business: Some("solobase".to_owned()),
         fixtures: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures")),
-        ..ReplayOptions::new(host_native::runners())
+        ..ReplayOptions::new(host_replay::native::runners())
     };
     let lines = Lines::default();
     let mut out = Json::new(io::BufWriter::with_capacity(1 << 20, lines.clone()));

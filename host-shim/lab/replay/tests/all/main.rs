@@ -7,6 +7,7 @@ mod extensions;
 mod guide;
 mod idle_clauses;
 mod kill;
+mod local_stripe;
 mod manifest;
 mod reference;
 mod schema;

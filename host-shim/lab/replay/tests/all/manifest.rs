@@ -79,7 +79,8 @@ fn solobase() -> BusinessFolder {
 
 /// Returns the hooks whose events change the state, in the order of their delivery in this function.
 fn events_that_change_something() -> Vec<&'static str> {
-    let (business, config, runners, store) = (solobase(), Vec::new(), host_native::runners(), StoreKind::Memory);
+    let (business, config, runners, store) =
+        (solobase(), Vec::new(), host_replay::native::runners(), StoreKind::Memory);
     let mut host = Rig::start(RigSetup { business, livemode: false, config, runners, store, clock: 0, live: None })
         .expect("a host");
     let mut applied = Vec::new();

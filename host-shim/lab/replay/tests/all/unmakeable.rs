@@ -87,7 +87,7 @@ fn folder(catalog: &str, config: &str) -> TempDir {
 
 /// The mistakes that a check with these providers reports, without the folder.
 fn mistakes(folder: &Path, live: Option<&LiveProviders>) -> Vec<String> {
-    let runners = host_native::runners();
+    let runners = host_replay::native::runners();
     let checked = check(&[folder.to_owned()], Sources::default(), &runners, live).expect("a check");
     let before = format!("{}/", folder.display());
     checked.mistakes.iter().map(|bad| bad.to_string().replace(&before, "")).collect()
@@ -162,7 +162,7 @@ fn a_replay_with_providers_warns_before_the_first_event() {
             assert!([HUGE, SOUTH].iter().any(|known| bad.to_string().ends_with(known)), "{bad}");
             WARNINGS.fetch_add(1, Ordering::Relaxed);
         },
-        ..ReplayOptions::new(host_native::runners())
+        ..ReplayOptions::new(host_replay::native::runners())
     };
     let finished = replay(&[scenario], &mut std::io::empty(), &options, &mut Silent).expect("a replay");
     assert!(finished.held());

@@ -28,7 +28,7 @@ impl Story {
             business: BusinessFolder::load(&fixtures).expect("the business"),
             livemode: false,
             config: Vec::new(),
-            runners: host_native::runners(),
+            runners: host_replay::native::runners(),
             store: StoreKind::Memory,
             clock: START_MS,
             live: None,

@@ -3,7 +3,7 @@
 use crate::{identity_of, in_postgresql, proved, register};
 use extension_contract::Account;
 use host_identity::{Issued, Link, LinkKind, Organization, SHAPE, Users};
-use host_small_store::{Place, SmallStore, copy};
+use host_store_postgres::small::{Place, SmallStore, copy};
 
 #[test]
 fn all_tables_are_copied() {

@@ -3,7 +3,7 @@
 use crate::{identity_of, in_postgresql, person, proved};
 use extension_contract::Account;
 use host_identity::{Identity, Issued, Link, LinkKind, Organization, Removed, Users};
-use host_small_store::Place;
+use host_store_postgres::small::Place;
 use std::sync::Barrier;
 use std::thread;
 

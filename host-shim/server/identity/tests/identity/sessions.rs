@@ -2,7 +2,7 @@
 
 use crate::{confirmed, identities, person, register};
 use extension_contract::{Account, ActorKind};
-use host_access::Reach;
+use host_identity::access::Reach;
 use host_identity::{Address, Identity, Link, LinkKind, LoggedIn, NewUser, Organization, Refused};
 use std::sync::mpsc::channel;
 

@@ -5,10 +5,10 @@ use crate::app::{self, BUNDLE, IMPORTING, key};
 use crate::http::{Request, Response};
 use crate::init::{InitError, load_catalog};
 use crate::platform::Platform;
+use crate::store::SolobaseStore;
 use host_engine::bundle::Bundle;
 use host_store::copy::{Cursor, Target, line_of, page, part_of};
 use host_store::{Read, Store};
-use host_store_solobase::SolobaseStore;
 use serde_json::json;
 
 /// Maximum number of parts of a page: a call has a limited amount of fuel.
@@ -27,7 +27,7 @@ pub(super) fn export(platform: &Platform<'_>, request: &Request) -> Answered {
             .and_then(|text| serde_json::from_slice(&text).ok())
             .ok_or_else(|| Response::error(400, "query", "`cursor` is not that of a page before"))?,
     };
-    let mut store = host_store_solobase::open(platform.database.clone(), app::settings(platform)?.batches);
+    let mut store = crate::store::open(platform.database.clone(), app::settings(platform)?.batches);
     store.begin()?;
     let (parts, next) = page(&store, cursor, PARTS)?;
     if store.backend().is_outrun()? {
@@ -49,11 +49,11 @@ pub(super) fn import(platform: &Platform<'_>, request: &Request) -> Answered {
         parts.push(part_of(line).map_err(|error| Response::error(400, "malformed", error.to_string()))?);
     }
     let batches = app::settings(platform)?.batches;
-    let mut store = host_store_solobase::open(platform.database.clone(), batches);
+    let mut store = crate::store::open(platform.database.clone(), batches);
     let is_on = |name: &str| request.query(name) == Some("true");
     if is_on("begin") {
         begin(&mut store)?;
-        if host_store_solobase::remove_some(&mut store, REMOVED_MAX)? {
+        if crate::store::remove_some(&mut store, REMOVED_MAX)? {
             return Ok(Response::ok(json!({"parts": 0, "more": true})));
         }
     }
@@ -70,7 +70,7 @@ pub(super) fn import(platform: &Platform<'_>, request: &Request) -> Answered {
     }
     store.commit()?;
     if is_on("end") {
-        load(platform, host_store_solobase::open(platform.database.clone(), batches))?;
+        load(platform, crate::store::open(platform.database.clone(), batches))?;
         store.begin()?;
         store.backend_mut().clear_setting(IMPORTING)?;
         store.commit()?;

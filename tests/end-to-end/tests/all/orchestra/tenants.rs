@@ -100,7 +100,7 @@ fn every_data_command_concerns_exactly_one_orchestra() {
         for case in prepare(&scenario, &fixtures().shapes).expect("its events") {
             let folder = tempfile::tempdir().expect("a folder");
             let store = StoreKind::Sqlite(folder.path().join("rows.db"));
-            let options = PlayOptions { store, ..PlayOptions::new(host_native::runners()) };
+            let options = PlayOptions { store, ..PlayOptions::new(host_replay::native::runners()) };
             let report = play(&scenario, &case, orchestra(), &options).expect("a played case");
             assert!(report.held(), "{}: {:?}", file.display(), report.failures);
             let store = SqliteStore::open(folder.path().join("rows.db")).expect("the rows");

@@ -2,7 +2,7 @@
 
 use super::api::{Api, NOTHING};
 use extension_contract::{Account, ActorKind};
-use host_access::{Reach, Token};
+use host_identity::access::{Reach, Token};
 use serde_json::{Value, json};
 
 const URL: &str = "https://hooks.example/in";

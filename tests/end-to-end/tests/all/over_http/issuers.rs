@@ -5,7 +5,7 @@ use super::api::{Api, NOTHING};
 use super::raw::{Answer, Connection};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use host_issuers::{IssuerSettings, LoginSettings, RoleSettings};
+use host_identity::issuers::{IssuerSettings, LoginSettings, RoleSettings};
 use host_provider_api::Secret;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use ring::signature::{Ed25519KeyPair, KeyPair};

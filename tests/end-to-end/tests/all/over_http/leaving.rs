@@ -3,7 +3,7 @@
 use super::api::NOTHING;
 use super::links::{Mailed, PASSWORD};
 use extension_contract::{Account, ActorKind};
-use host_access::Reach;
+use host_identity::access::Reach;
 use serde_json::{Value, json};
 
 const HOOK: &str = "https://hooks.example/in";

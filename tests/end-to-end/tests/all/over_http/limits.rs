@@ -6,7 +6,7 @@ use super::raw::{Answer, Connection};
 use super::server::{ServerOptions, UNLIMITED};
 use super::webhooks::server;
 use extension_contract::ActorKind;
-use host_front::{ConnectionLimits, Rate};
+use host_api::{ConnectionLimits, Rate};
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;

@@ -14,7 +14,7 @@ impl Metrics {
     fn after(scenario: &str) -> Metrics {
         let file = root().join("fixtures/orchestra/scenarios/requirements").join(scenario);
         let sources = Sources { business: None, fixtures: Some(root().join("fixtures")) };
-        let stories = stories(&[file], sources, &host_native::runners()).expect("a scenario");
+        let stories = stories(&[file], sources, &host_replay::native::runners()).expect("a scenario");
         let story = &stories[0];
         let look = |server: &Server| (server.metrics(), server.metrics(), server.read("/api/operator/onboarding"));
         let (first, text, onboarding) = play_and_look(story, &story.cases[0], look).0;

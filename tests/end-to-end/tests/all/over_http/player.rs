@@ -28,7 +28,7 @@ pub fn play(story: &Story, case: &Case) -> String {
 /// Plays a case, looks at the running server, and returns the hash of the state as well.
 pub fn play_and_look<T>(story: &Story, case: &Case, look: impl FnOnce(&Server) -> T) -> (T, String) {
     let given = &story.scenario.given;
-    let library = host_native::runners().make().expect("the library");
+    let library = host_replay::native::runners().make().expect("the library");
     let manifest = manifest::of(library.declarations()).expect("a manifest");
     let with = ServerSetup {
         business: (*story.business).clone(),

@@ -4,7 +4,7 @@ use super::commands::Served;
 use super::raw::Connection;
 use super::webhooks::event;
 use extension_contract::ActorKind;
-use host_front::Rate;
+use host_api::Rate;
 use serde_json::Value;
 
 /// One request a second, three at once. The test takes less than a second.

@@ -1,29 +1,29 @@
 //! A server with one site, and a client of it.
 
 use extension_contract::{Actor, ActorKind, Timestamp};
-use host_access::{AccessError, Caller, Reach};
+use host_api::ids::{Ids, RandomIds};
+use host_api::site::{Site, SiteLimits, SiteSetup};
+use host_api::webhooks::Webhooks;
+use host_api::{
+    Authenticator, BusinessRoutes, Changes, ConnectionLimits, Front, FrontLimits, FrontSetup, HostedSite, MailLimits,
+    Metrics, Rate, Serving, SitePages, SiteUsers, SiteWebhooks, Tools, serve,
+};
 use host_business::Setup;
 use host_business::folder::BusinessFolder;
 use host_engine::clock::Clock;
 use host_engine::writer::WriterLimits;
-use host_front::ids::{Ids, RandomIds};
-use host_front::{
-    Authenticator, BusinessRoutes, Changes, ConnectionLimits, Front, FrontLimits, FrontSetup, HostedSite, MailLimits,
-    Metrics, Rate, Serving, SitePages, SiteUsers, SiteWebhooks, Tools, serve,
-};
+use host_identity::access::{AccessError, Caller, Reach};
+use host_identity::issuers::{Issuer, IssuerSettings};
 use host_identity::{Hasher, Identity, LinkMaker, Signer, Users};
 use host_intake::request::Endpoints;
 use host_intake::signature::TOLERANCE_S_DEFAULT;
 use host_intake::testing::sign;
 use host_intake::webhook::Key;
 use host_intake::{EndpointSecrets, Mode, SecretConfig};
-use host_issuers::{Issuer, IssuerSettings};
 use host_provider_api::scripted::Scripted;
 use host_provider_api::{Registry, RegistryTokens, Secrets};
-use host_site::{Site, SiteLimits, SiteSetup};
 use host_store::{Partition, Store};
 use host_vault::{SecretProvider, Vault};
-use host_webhooks::Webhooks;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Duration;
@@ -206,7 +206,7 @@ impl Server {
             stripe: Some(EndpointSecrets::new(vec![secret], TOLERANCE_S_DEFAULT).expect("a secret")),
             webhooks: declared.map(|own| (own.webhook.clone(), key_of(&own.webhook.name))).collect(),
         };
-        let runners = host_native::runners();
+        let runners = host_replay::native::runners();
         let (metrics, changes) = (Arc::new(Metrics::default()), Arc::new(Changes::default()));
         let partition = Partition { business: with.business.name.clone(), livemode: with.livemode };
         providers.register(&["*"], Arc::new(with.scripted.clone()));
@@ -253,7 +253,7 @@ impl Server {
             pages: SitePages::new(&with.business, false).expect("pages"),
             webhooks: Some(webhooks()),
             registry,
-            cors: host_front::cors(&with.business.origins()),
+            cors: host_api::cors(&with.business.origins()),
         };
         let (authenticator, ids): (Arc<dyn Authenticator>, Arc<dyn Ids>) = match authenticator {
             Some(authenticator) => (authenticator, Arc::new(RandomIds)),
@@ -301,7 +301,7 @@ impl Server {
         self.address.trim_start_matches("http://")
     }
 
-    pub fn sweeper(&self) -> host_site::sweep::Sweeper {
+    pub fn sweeper(&self) -> host_api::site::sweep::Sweeper {
         self.site().sweeper()
     }
 

@@ -5,7 +5,7 @@ use super::raw::{Answer, Connection};
 use super::server::ServerOptions;
 use super::webhooks::{event, server};
 use extension_contract::Payload;
-use host_front::{ConnectionLimits, FrontLimits};
+use host_api::{ConnectionLimits, FrontLimits};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 

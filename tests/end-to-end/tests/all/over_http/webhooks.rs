@@ -3,11 +3,11 @@
 use super::raw::{Answer, Connection};
 use super::server::{Server, ServerOptions, ServerSetup};
 use end_to_end::world::{START_MS, root};
+use host_api::{ConnectionLimits, FrontLimits};
 use host_business::Setup;
 use host_business::folder::BusinessFolder;
 use host_engine::clock::Clock;
 use host_engine::writer::{JobError, WriterLimits};
-use host_front::{ConnectionLimits, FrontLimits};
 use host_intake::body::BODY_BYTES_MAX;
 use host_provider_api::scripted::Scripted;
 use host_store::fault::{Faults, Moment, Then};

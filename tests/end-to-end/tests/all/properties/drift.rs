@@ -14,7 +14,7 @@ use host_engine::outbox::{Recorded, use_of};
 use host_engine::read;
 use host_provider_api::scripted::{Scripted, ScriptedAnswer};
 use host_provider_api::{Held, ResourceId};
-use host_provider_set::{Drift, Referrer, drift, settle};
+use host_providers::{Drift, Referrer, drift, settle};
 use host_store::StoreError;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};

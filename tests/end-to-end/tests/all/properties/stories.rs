@@ -94,8 +94,10 @@ fn a_written_story_can_be_replayed() {
         let expected: Vec<(String, String)> =
             inputs.map(|input| (input.id.clone(), first(&input.id).expect("a report").to_owned())).collect();
         assert!(expected.len() > 10, "{expected:?}");
-        let options =
-            ReplayOptions { business: Some("solobase".to_owned()), ..ReplayOptions::new(host_native::runners()) };
+        let options = ReplayOptions {
+            business: Some("solobase".to_owned()),
+            ..ReplayOptions::new(host_replay::native::runners())
+        };
         let mut found = Outcomes::default();
         let finished = replay(&[file], &mut std::io::empty(), &options, &mut found).expect("a readable story");
         assert!(finished.held(), "{version}: {:?}", finished.cases);

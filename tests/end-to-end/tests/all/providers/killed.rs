@@ -20,7 +20,7 @@ fn an_instance_life_with_a_kill_at_any_write_leaves_no_resources() {
     let found = found_in(&kills, |(at, kill)| {
         let story = killed_at(&story, *at, *kill);
         let (world, opened) = machine();
-        let mut found = failures(&played(&story, &world, &host_native::runners()));
+        let mut found = failures(&played(&story, &world, &host_replay::native::runners()));
         let held = opened.registry.held().expect("lists").held;
         if !held.is_empty() {
             found.push(format!("remaining: {held:?}"));

@@ -29,7 +29,7 @@ fn the_scenarios_of_all_businesses_hold_on_this_machine() {
     let made = AtomicUsize::new(0);
     let found = found_in(&stories, |story| {
         let (world, opened) = machine();
-        let found = failures(&played(story, &world, &host_native::runners()));
+        let found = failures(&played(story, &world, &host_replay::native::runners()));
         made.fetch_add(opened.journal.spans().len(), Ordering::Relaxed);
         found
     });

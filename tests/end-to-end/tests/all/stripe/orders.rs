@@ -11,7 +11,7 @@ use host_scenario::prepare::Case;
 const UNNECESSARY: [&str; 2] = ["grace:", "retrieve:"];
 
 fn play(scenario: &Scenario, cases: &[Case], seed: Option<u64>) -> Vec<CaseReport> {
-    let (runners, order) = (host_native::runners(), Order::Together(seed));
+    let (runners, order) = (host_replay::native::runners(), Order::Together(seed));
     let options = PlayOptions { order, ..PlayOptions::new(runners) };
     play_all(scenario, cases, solobase(), &options).expect("played cases")
 }

@@ -74,7 +74,8 @@ fn play_story(business: &str, path: &Path) {
     let file = root().join("tests/end-to-end/tests/all/tables").join(format!("{business}.yml"));
     let scenario = Scenario::read(&file).expect("a story");
     let cases = prepare(&scenario, &fixtures().shapes).expect("cases");
-    let options = PlayOptions { store: StoreKind::Sqlite(path.to_owned()), ..PlayOptions::new(host_native::runners()) };
+    let options =
+        PlayOptions { store: StoreKind::Sqlite(path.to_owned()), ..PlayOptions::new(host_replay::native::runners()) };
     let report = play(&scenario, &cases[0], business_named(business), &options).expect("played");
     assert!(report.held(), "{business}: {:?}", report.failures);
     // The log goes into the file.

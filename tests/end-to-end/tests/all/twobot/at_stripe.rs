@@ -8,8 +8,8 @@ use host_engine::Host;
 use host_engine::clock::Clock;
 use host_provider_api::scripted::Scripted;
 use host_provider_api::{Registry, Secret};
+use host_providers::stripe::{Config, Stripe};
 use host_store::SqliteStore;
-use host_stripe::{Config, Stripe};
 use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::{Options, Server};
 use local_stripe::settings::Settings;
@@ -61,7 +61,7 @@ impl AtStripe {
         let mut registry = Registry::with_default(Arc::new(Scripted::new()));
         registry.register(&["stripe"], Arc::new(provider));
         let store = Box::new(SqliteStore::open(store).expect("a store"));
-        let runner = host_native::runners().make().expect("the library");
+        let runner = host_replay::native::runners().make().expect("the library");
         let setup = Setup::new(business.clone(), false, &[], None);
         let (mut host, _) = setup.start(store, runner, registry, Clock::manual(START_MS)).expect("a host");
         let now = host.clock_mut().now();

@@ -12,8 +12,8 @@ use host_provider_api::scripted::Scripted;
 use host_provider_api::{
     Call, CallOutcome, EventQuery, ObjectList, ObjectListError, ObjectPage, ObjectQuery, Provider, Registry, Secret,
 };
+use host_providers::stripe::{Config, Stripe};
 use host_store::{Partition, SqliteStore};
-use host_stripe::{Config, Stripe};
 use host_verify::{AccountRecords, AccountVerified, StripeAccess, Verified, Verifier};
 use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::{Options, Server};
@@ -125,7 +125,7 @@ impl Shop {
         let transfers = Transfers { stripe: provider.clone(), loses: loses.clone() };
         registry.register(&["stripe.transfer"], Arc::new(transfers));
         let store = Box::new(SqliteStore::open(folder.path().join("store.db")).expect("a store"));
-        let runner = host_native::runners().make().expect("the library");
+        let runner = host_replay::native::runners().make().expect("the library");
         let setup = Setup::new(business, false, &[], None);
         let (host, _) = setup.start(store, runner, registry.clone(), Clock::manual(START_MS)).expect("a host");
         let mut shop =
@@ -359,7 +359,7 @@ impl Shop {
 
     fn answerer(&self) -> Answerer {
         let reader = SqliteStore::open_reader(self.folder.path().join("store.db")).expect("a reader");
-        let runner = host_native::runners().make().expect("the library");
+        let runner = host_replay::native::runners().make().expect("the library");
         Answerer::over(reader, runner, self.partition.clone()).expect("an answerer")
     }
 }

@@ -65,7 +65,7 @@ impl Serving {
     pub fn start(business: &BusinessFolder, store: Box<dyn Store>, scripted: &Scripted) -> Serving {
         let registry = Registry::with_default(Arc::new(scripted.clone()));
         let setup = Setup::new(business.clone(), false, &[], None);
-        let runner = host_native::runners().make().expect("the library");
+        let runner = host_replay::native::runners().make().expect("the library");
         let (host, _) =
             setup.start(store, runner, registry.clone(), Clock::manual(START_MS)).expect("a host that starts");
         let (hands, to_do) = channel();

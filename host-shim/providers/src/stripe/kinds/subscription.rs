@@ -1,0 +1,226 @@
+//! Changes and cancels subscriptions, now or at the end of the period. A call compares the payload with the current
+//! state of the subscription, so a repeated call changes nothing.
+
+use super::member;
+use crate::stripe::api::Api;
+use crate::stripe::failure::Failed;
+use crate::stripe::marks::Marks;
+use crate::stripe::payload::{Payload, is_id};
+use host_provider_api::Call;
+use serde_json::{Value, json};
+use stripe_billing::SubscriptionScheduleEndBehavior;
+use stripe_billing::subscription::{
+    CancelSubscription, UpdateSubscription, UpdateSubscriptionCancelAt, UpdateSubscriptionItems,
+    UpdateSubscriptionProrationBehavior,
+};
+use stripe_billing::subscription_schedule::{
+    CreateSubscriptionSchedule, ReleaseSubscriptionSchedule, UpdateSubscriptionSchedule,
+    UpdateSubscriptionSchedulePhases, UpdateSubscriptionSchedulePhasesEndDate, UpdateSubscriptionSchedulePhasesItems,
+    UpdateSubscriptionSchedulePhasesProrationBehavior, UpdateSubscriptionSchedulePhasesStartDate,
+    UpdateSubscriptionScheduleProrationBehavior,
+};
+use stripe_client_core::StripeRequest;
+
+/// `stripe.subscription.cancel`: takes `subscription`, `at_period_end`, `cancel_at_ms`; returns `id`, `status`. Succeeds without
+/// a change if the subscription has ended. Nothing becomes customer balance: what goes back is refunded.
+pub(crate) fn cancel(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let (payload, marks) = (Payload::of(call), Marks::of(call));
+    let id = payload.id("subscription")?;
+    let at_period_end = payload.maybe_flag("at_period_end")?;
+    let at_period_end = at_period_end.ok_or(Failed::Payload { member: "at_period_end", expected: "true or false" })?;
+    let at_s = payload.maybe_int("cancel_at_ms")?.map(|ms| ms.div_euclid(1_000));
+    let now = current(api, id)?;
+    if has_ended(&now) {
+        return outputs(&now);
+    }
+    if !at_period_end {
+        return outputs(&api.delete(CancelSubscription::new(id).build())?);
+    }
+    let is_done = match at_s {
+        Some(at_s) => now.get("cancel_at").and_then(Value::as_i64) == Some(at_s),
+        None => now.get("cancel_at_period_end") == Some(&Value::Bool(true)),
+    };
+    if is_done {
+        return outputs(&now);
+    }
+    release(api, &marks, &now)?;
+    let mut request = UpdateSubscription::new(id);
+    request = match at_s {
+        Some(at_s) => request
+            .cancel_at(UpdateSubscriptionCancelAt::Timestamp(at_s))
+            .proration_behavior(UpdateSubscriptionProrationBehavior::None),
+        None => request.cancel_at_period_end(true),
+    };
+    outputs(&api.post(request.build(), &marks, "cancel")?)
+}
+
+/// `stripe.subscription.update`: takes `subscription`, `item`, `price`, `quantity`, `at` (`now`, or `period_end` with
+/// `period_end_ms`), `proration_behavior`, and `keep`: an end of the subscription is taken back first; returns `id`, `status`.
+pub(crate) fn update(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let (payload, marks) = (Payload::of(call), Marks::of(call));
+    let change = ItemChange {
+        subscription: payload.id("subscription")?,
+        item: payload.id("item")?,
+        price: payload.text("price")?,
+        quantity: payload.maybe_count("quantity")?,
+    };
+    let now = current(api, change.subscription)?;
+    if has_ended(&now) {
+        return Err(Failed::Inconsistent(format!("`{}` has ended", change.subscription)));
+    }
+    let is_ending =
+        now.get("cancel_at_period_end") == Some(&Value::Bool(true)) || now.get("cancel_at").is_some_and(Value::is_i64);
+    let now = match payload.maybe_flag("keep")? == Some(true) && is_ending {
+        true => {
+            let request = UpdateSubscription::new(change.subscription).cancel_at_period_end(false);
+            api.post(request.build(), &marks, "keep")?
+        }
+        false => now,
+    };
+    match payload.maybe_text("at")?.unwrap_or("now") {
+        "now" => update_now(api, payload, &marks, &now, &change),
+        "period_end" => update_later(api, payload, &marks, &now, &change),
+        _ => Err(Failed::Payload { member: "at", expected: "now or period_end" }),
+    }
+}
+
+/// A requested change of a subscription item.
+struct ItemChange<'p> {
+    subscription: &'p str,
+    item: &'p str,
+    price: &'p str,
+    quantity: Option<u64>,
+}
+
+fn update_now(
+    api: &Api<'_>,
+    payload: Payload<'_>,
+    marks: &Marks,
+    now: &Value,
+    change: &ItemChange<'_>,
+) -> Result<Value, Failed> {
+    let behavior = match payload.maybe_text("proration_behavior")? {
+        None | Some("create_prorations") => UpdateSubscriptionProrationBehavior::CreateProrations,
+        Some("always_invoice") => UpdateSubscriptionProrationBehavior::AlwaysInvoice,
+        Some("none") => UpdateSubscriptionProrationBehavior::None,
+        Some(_) => {
+            let expected = "always_invoice, create_prorations or none";
+            return Err(Failed::Payload { member: "proration_behavior", expected });
+        }
+    };
+    // An immediate change cancels a scheduled change.
+    let released = release(api, marks, now)?;
+    let existing = items(now)?.into_iter().find(|item| item.id == change.item);
+    let existing = existing
+        .ok_or_else(|| Failed::Inconsistent(format!("`{}` is not an item of the subscription", change.item)))?;
+    if existing.price == change.price && change.quantity.is_none_or(|quantity| existing.quantity == Some(quantity)) {
+        return match released {
+            true => outputs(&current(api, change.subscription)?),
+            false => outputs(now),
+        };
+    }
+    let mut item = UpdateSubscriptionItems::new();
+    item.id = Some(change.item.to_owned());
+    item.price = Some(change.price.to_owned());
+    item.quantity = change.quantity;
+    let request = UpdateSubscription::new(change.subscription).items(vec![item]).proration_behavior(behavior);
+    outputs(&api.post(request.build(), marks, "update")?)
+}
+
+/// Changes the item at the end of the period, by a subscription schedule. Its first phase is the current state until
+/// the end of the period; its second phase has the change.
+fn update_later(
+    api: &Api<'_>,
+    payload: Payload<'_>,
+    marks: &Marks,
+    now: &Value,
+    change: &ItemChange<'_>,
+) -> Result<Value, Failed> {
+    let missing = Failed::Payload { member: "period_end_ms", expected: "milliseconds since the epoch" };
+    let end_s = payload.maybe_int("period_end_ms")?.ok_or(missing)?.div_euclid(1_000);
+    let existing = items(now)?;
+    if existing.iter().all(|item| item.id != change.item) {
+        return Err(Failed::Inconsistent(format!("`{}` is not an item of the subscription", change.item)));
+    }
+    let schedule = match schedule_id(now) {
+        Some(id) => api.get(format!("/subscription_schedules/{id}"), &[])?.object,
+        None => {
+            let request = CreateSubscriptionSchedule::new().from_subscription(change.subscription);
+            api.post(request.build(), marks, "schedule")?
+        }
+    };
+    if marks.made(&schedule)? {
+        return outputs(now);
+    }
+    let start = schedule.pointer("/current_phase/start_date").and_then(Value::as_i64);
+    let start_s = start.ok_or(Failed::Unreadable { status: 200, reason: "a schedule without a current phase" })?;
+    let phase_items = |changed: bool| -> Vec<_> {
+        let item = |existing: &Item<'_>| {
+            let is_it = changed && existing.id == change.item;
+            let mut item = UpdateSubscriptionSchedulePhasesItems::new();
+            item.price = Some(if is_it { change.price } else { existing.price }.to_owned());
+            item.quantity = change.quantity.filter(|_| is_it).or(existing.quantity);
+            item
+        };
+        existing.iter().map(item).collect()
+    };
+    let mut until = UpdateSubscriptionSchedulePhases::new(phase_items(false));
+    until.start_date = Some(UpdateSubscriptionSchedulePhasesStartDate::Timestamp(start_s));
+    until.end_date = Some(UpdateSubscriptionSchedulePhasesEndDate::Timestamp(end_s));
+    let mut from = UpdateSubscriptionSchedulePhases::new(phase_items(true));
+    from.proration_behavior = Some(UpdateSubscriptionSchedulePhasesProrationBehavior::None);
+    let request = UpdateSubscriptionSchedule::new(member(&schedule, "id")?)
+        .phases(vec![until, from])
+        .end_behavior(SubscriptionScheduleEndBehavior::Release)
+        .proration_behavior(UpdateSubscriptionScheduleProrationBehavior::None)
+        .metadata(marks.on(std::collections::HashMap::new()));
+    api.post(request.build(), marks, "phases")?;
+    outputs(now)
+}
+
+fn current(api: &Api<'_>, id: &str) -> Result<Value, Failed> {
+    Ok(api.get(format!("/subscriptions/{id}"), &[])?.object)
+}
+
+fn has_ended(subscription: &Value) -> bool {
+    matches!(subscription.get("status").and_then(Value::as_str), Some("canceled" | "incomplete_expired"))
+}
+
+fn outputs(subscription: &Value) -> Result<Value, Failed> {
+    Ok(json!({"id": member(subscription, "id")?, "status": subscription.get("status")}))
+}
+
+/// Returns the id of a subscription's schedule.
+fn schedule_id(subscription: &Value) -> Option<&str> {
+    subscription.get("schedule").and_then(Value::as_str).filter(|id| is_id(id))
+}
+
+/// Releases a subscription from its schedule, which prevents changes. Returns true if there was a schedule.
+fn release(api: &Api<'_>, marks: &Marks, subscription: &Value) -> Result<bool, Failed> {
+    let Some(schedule) = schedule_id(subscription) else { return Ok(false) };
+    api.post(ReleaseSubscriptionSchedule::new(schedule).build(), marks, "release")?;
+    Ok(true)
+}
+
+/// An item of a subscription.
+struct Item<'s> {
+    id: &'s str,
+    price: &'s str,
+    quantity: Option<u64>,
+}
+
+fn items(subscription: &Value) -> Result<Vec<Item<'_>>, Failed> {
+    let data = subscription.pointer("/items/data").and_then(Value::as_array);
+    let items = data.and_then(|all| all.iter().map(Item::read).collect());
+    items.ok_or(Failed::Unreadable { status: 200, reason: "a subscription whose items can't be read" })
+}
+
+impl Item<'_> {
+    fn read(item: &Value) -> Option<Item<'_>> {
+        Some(Item {
+            id: item.get("id")?.as_str()?,
+            price: item.pointer("/price/id")?.as_str()?,
+            quantity: item.get("quantity").and_then(Value::as_u64),
+        })
+    }
+}

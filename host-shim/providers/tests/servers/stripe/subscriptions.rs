@@ -1,0 +1,143 @@
+//! Changes and cancellations of subscriptions.
+
+use crate::stripe::bench::{Bench, after_a_crash, call, text};
+use crate::stripe::cases::{price, subscription};
+use host_provider_api::CallOutcome;
+use serde_json::{Value, json};
+
+const MONTH_S: &str = "2700000";
+const YEAR_S: &str = "31622400";
+
+fn seen(bench: &Bench, sub: &Value) -> Value {
+    bench.direct("GET", &format!("/v1/subscriptions/{}", text(sub, "id")), &[])
+}
+
+fn period_end_ms(sub: &Value) -> i64 {
+    sub["items"]["data"][0]["current_period_end"].as_i64().unwrap() * 1_000
+}
+
+fn change(sub: &Value, price: &str, at: &str, behavior: &str, key: &str) -> host_provider_api::Call {
+    let mut request = call(
+        "stripe.subscription.update",
+        json!({"subscription": sub["id"], "item": sub["items"]["data"][0]["id"], "price": price, "at": at,
+            "period_end_ms": period_end_ms(sub), "proration_behavior": behavior}),
+    );
+    request.key = format!("change:{key}");
+    request
+}
+
+fn price_of(sub: &Value) -> &Value {
+    &sub["items"]["data"][0]["price"]["id"]
+}
+
+#[test]
+fn an_upgrade_applies_and_is_charged_at_once() {
+    let bench = Bench::start();
+    let sub = subscription(&bench, "500", "month");
+    let team = price(&bench, "2000", Some("month"));
+    let mut request = change(&sub, &team, "now", "always_invoice", "up");
+    request.payload["quantity"] = json!(3);
+    let outputs = bench.done(&request);
+    assert_eq!(outputs, json!({"id": sub["id"], "status": "active"}));
+    let after = seen(&bench, &sub);
+    assert_eq!((price_of(&after), &after["items"]["data"][0]["quantity"]), (&json!(team), &json!(3)));
+    assert_ne!(after["latest_invoice"], sub["latest_invoice"], "the difference is invoiced");
+    assert_eq!(bench.done(&after_a_crash(&request)), outputs);
+    assert_eq!(seen(&bench, &sub)["latest_invoice"], after["latest_invoice"], "once");
+}
+
+#[test]
+fn a_downgrade_applies_from_the_next_period() {
+    let bench = Bench::start();
+    let sub = subscription(&bench, "2000", "month");
+    let small = price(&bench, "500", Some("month"));
+    let request = change(&sub, &small, "period_end", "none", "down");
+    bench.done(&request);
+    assert_eq!(price_of(&seen(&bench, &sub)), price_of(&sub), "not yet");
+    bench.direct("POST", "/_sandbox/clock", &[("advance_by", MONTH_S)]);
+    let after = seen(&bench, &sub);
+    assert_eq!((price_of(&after), &after["status"]), (&json!(small), &json!("active")));
+    bench.direct("POST", "/_sandbox/clock", &[("advance_by", MONTH_S)]);
+    let after = seen(&bench, &sub);
+    assert_eq!((price_of(&after), &after["schedule"]), (&json!(small), &Value::Null), "the schedule is released");
+}
+
+#[test]
+fn a_new_scheduled_change_replaces_the_old_one() {
+    let bench = Bench::start();
+    let sub = subscription(&bench, "2000", "month");
+    let (small, smaller) = (price(&bench, "500", Some("month")), price(&bench, "300", Some("month")));
+    bench.done(&change(&sub, &small, "period_end", "none", "1"));
+    bench.done(&change(&sub, &smaller, "period_end", "none", "2"));
+    bench.direct("POST", "/_sandbox/clock", &[("advance_by", MONTH_S)]);
+    assert_eq!(price_of(&seen(&bench, &sub)), &json!(smaller));
+}
+
+#[test]
+fn requesting_the_current_price_cancels_a_scheduled_change() {
+    let bench = Bench::start();
+    let sub = subscription(&bench, "2000", "month");
+    bench.done(&change(&sub, &price(&bench, "500", Some("month")), "period_end", "none", "down"));
+    assert_ne!(seen(&bench, &sub)["schedule"], Value::Null);
+    bench.done(&change(&sub, price_of(&sub).as_str().unwrap(), "now", "none", "back"));
+    assert_eq!(seen(&bench, &sub)["schedule"], Value::Null);
+    bench.direct("POST", "/_sandbox/clock", &[("advance_by", MONTH_S)]);
+    assert_eq!(price_of(&seen(&bench, &sub)), price_of(&sub));
+}
+
+#[test]
+fn a_subscription_ends_with_the_period_despite_a_scheduled_change() {
+    let bench = Bench::start();
+    for with_change in [false, true] {
+        let sub = subscription(&bench, "2000", "month");
+        if with_change {
+            bench.done(&change(&sub, &price(&bench, "500", Some("month")), "period_end", "none", "down"));
+        }
+        let mut request = call("stripe.subscription.cancel", json!({"subscription": sub["id"], "at_period_end": true}));
+        request.key = format!("cancel:{with_change}");
+        assert_eq!(bench.done(&request)["status"], "active");
+        assert_eq!(seen(&bench, &sub)["cancel_at_period_end"], true);
+        bench.direct("POST", "/_sandbox/clock", &[("advance_by", MONTH_S)]);
+        assert_eq!(seen(&bench, &sub)["status"], "canceled");
+        assert_eq!(bench.done(&after_a_crash(&request))["status"], "canceled", "it has ended already");
+    }
+}
+
+#[test]
+fn an_immediate_end_leaves_no_balance() {
+    let bench = Bench::start();
+    let sub = subscription(&bench, "2000", "month");
+    bench.direct("POST", "/_sandbox/clock", &[("advance_by", "1300000")]);
+    let request = call("stripe.subscription.cancel", json!({"subscription": sub["id"], "at_period_end": false}));
+    assert_eq!(bench.done(&request)["status"], "canceled");
+    assert_eq!(bench.done(&request)["status"], "canceled");
+    let customer = bench.direct("GET", &format!("/v1/customers/{}", text(&sub, "customer")), &[]);
+    assert_eq!(customer["balance"], 0, "what was not used is refunded, and is no balance that nobody can use");
+}
+
+#[test]
+fn an_add_on_ends_with_its_plan() {
+    let bench = Bench::start();
+    let sub = subscription(&bench, "12000", "year");
+    let at_ms = period_end_ms(&sub) - 200 * 86_400_000;
+    let request = call(
+        "stripe.subscription.cancel",
+        json!({"subscription": sub["id"], "at_period_end": true, "cancel_at_ms": at_ms}),
+    );
+    bench.done(&request);
+    assert_eq!(seen(&bench, &sub)["cancel_at"], at_ms / 1_000);
+    assert_eq!(bench.done(&after_a_crash(&request))["status"], "active");
+    bench.direct("POST", "/_sandbox/clock", &[("advance_by", YEAR_S)]);
+    assert_eq!(seen(&bench, &sub)["status"], "canceled");
+    let customer = bench.direct("GET", &format!("/v1/customers/{}", text(&sub, "customer")), &[]);
+    assert_eq!(customer["balance"], 0);
+}
+
+#[test]
+fn an_ended_subscription_is_not_changed() {
+    let bench = Bench::start();
+    let sub = subscription(&bench, "500", "month");
+    bench.direct("DELETE", &format!("/v1/subscriptions/{}", text(&sub, "id")), &[]);
+    let answer = bench.call(&change(&sub, &price(&bench, "2000", Some("month")), "now", "none", "up"));
+    assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "inconsistent"), "{answer:?}");
+}

@@ -1,0 +1,444 @@
+//! `/api/endpoints/…`: the webhook endpoints of an account or of the whole business, and the log of their deliveries.
+
+use crate::access;
+use crate::body::members;
+use crate::command::{self, Answered};
+use crate::extract::{KnownCaller, PathPart, QueryOf};
+use crate::front::{AppState, HostedSite};
+use crate::makers::{maker, manages};
+use crate::openapi::EVENTS;
+use crate::problem::Problem;
+use crate::proof::needs_proof;
+use crate::query::limit;
+use crate::webhooks::{
+    Added, Attempt, Changes, Delivery, DeliveryState, ENDPOINTS_MAX, ENDPOINTS_OF_ACCOUNT_MAX,
+    ENDPOINTS_OF_CUSTOMERS_MAX, ENDPOINTS_OF_MAKER_MAX, Endpoint, EndpointStatus, OLD_SECRETS_MAX, Reason, Rotation,
+    Webhooks, WebhooksError, check_url, new_secret,
+};
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+use extension_contract::{Account, FieldError, FieldErrorCode};
+use host_business::routes::limits::ENDPOINT_BYTES_MAX;
+use host_business::routes::{Type, WrongValues};
+use host_engine::time;
+use host_identity::access::Caller;
+use host_identity::random;
+use host_provider_api::Secrets;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Maximum length of a description in characters.
+const DESCRIPTION_CHARS_MAX: usize = 500;
+/// Rows of a page of the log.
+const ROWS_MAX: usize = 100;
+/// Time for which the maker of the first endpoint waits until the state of all accounts is noted.
+const BASELINE: Duration = Duration::from_secs(10);
+/// Time between two looks whether it is noted.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// The webhooks of a site.
+pub struct SiteWebhooks {
+    /// The file of endpoints and messages.
+    pub webhooks: Arc<Webhooks>,
+    /// Keeps the secrets of endpoints.
+    pub secrets: Arc<dyn Secrets>,
+    /// True for a server that may send to this machine.
+    pub is_local: bool,
+}
+
+impl SiteWebhooks {
+    /// Returns the name of the scope of the endpoints' secrets.
+    pub fn scope(partition: &host_store::Partition) -> String {
+        format!("{}/webhooks", partition.name())
+    }
+
+    /// Makes a secret; returns it and its reference.
+    fn secret(&self, hosted: &HostedSite) -> Result<(String, String), Problem> {
+        let unavailable = |error: &dyn std::fmt::Display| {
+            tracing::error!(%error, "a secret of an endpoint was not made");
+            Problem::unavailable("the secret cannot be kept")
+        };
+        let secret = new_secret().map_err(|error| unavailable(&error))?;
+        let name = random("whk_").map_err(|error| unavailable(&error))?;
+        let made = self.secrets.put(&SiteWebhooks::scope(hosted.site.partition()), &name, &secret);
+        Ok((secret, made.map_err(|error| unavailable(&error))?.reference))
+    }
+
+    /// Returns a secret.
+    fn resolve(&self, hosted: &HostedSite, reference: &str) -> Result<String, Problem> {
+        let found = self.secrets.resolve(&SiteWebhooks::scope(hosted.site.partition()), reference);
+        let found = found.map_err(|error| {
+            tracing::error!(%error, "a secret of an endpoint cannot be read");
+            Problem::unavailable("the secret cannot be read")
+        })?;
+        Ok(found.expose().to_owned())
+    }
+
+    /// Deletes the endpoints of an account, with their secrets.
+    pub(crate) fn delete_endpoints_of(&self, hosted: &HostedSite, account: &Account) -> Result<(), WebhooksError> {
+        for endpoint in self.webhooks.delete_endpoints_of(account)? {
+            self.forget_secrets(hosted, endpoint);
+        }
+        Ok(())
+    }
+
+    /// Deletes the secrets of an endpoint that was deleted.
+    fn forget_secrets(&self, hosted: &HostedSite, endpoint: Endpoint) {
+        let old = endpoint.old_secrets.into_iter().map(|(reference, _)| reference);
+        for reference in std::iter::once(endpoint.secret).chain(old) {
+            self.forget(hosted, &reference);
+        }
+    }
+
+    /// Deletes a secret; what cannot be deleted stays unused.
+    fn forget(&self, hosted: &HostedSite, reference: &str) {
+        if let Err(error) = self.secrets.forget(&SiteWebhooks::scope(hosted.site.partition()), reference) {
+            tracing::error!(%error, "a secret of an endpoint was not deleted");
+        }
+    }
+}
+
+impl From<WebhooksError> for Problem {
+    fn from(error: WebhooksError) -> Self {
+        tracing::error!(%error, "webhooks");
+        Problem::unavailable("webhooks cannot be read")
+    }
+}
+
+/// The query of a list, and of a new endpoint.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfAccount {
+    account: Option<String>,
+}
+
+/// The query of the log.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OfLog {
+    state: Option<String>,
+    after: Option<String>,
+    limit: Option<usize>,
+}
+
+impl HostedSite {
+    fn webhooks(&self) -> Result<&SiteWebhooks, Problem> {
+        self.webhooks.as_ref().ok_or_else(|| Problem::not_found("the server sends no webhooks"))
+    }
+}
+
+/// Returns the account of a request; none for all accounts, which operators and services mean if they name none.
+fn account_of(caller: &Caller, named: Option<&str>) -> Result<Option<Account>, Problem> {
+    let account = match named {
+        None if caller.is_service() && caller.own_account().is_none() => None,
+        named => Some(access::account(caller, named)?),
+    };
+    match manages(caller, account.as_ref()) {
+        true => Ok(account),
+        false => Err(Problem::forbidden("only an owner of the organization may do this")),
+    }
+}
+
+/// Returns an endpoint that the caller manages and may change: an unproved user may not.
+fn own_endpoint(called: &KnownCaller, id: &str) -> Result<Endpoint, Problem> {
+    let endpoint = endpoint(called, id)?;
+    needs_proof(&called.hosted, &called.caller)?;
+    Ok(endpoint)
+}
+
+/// Returns an endpoint that the caller manages. One of others looks like an unknown one.
+fn endpoint(called: &KnownCaller, id: &str) -> Result<Endpoint, Problem> {
+    let found = called.hosted.webhooks()?.webhooks.endpoint(id)?;
+    let found = found.filter(|endpoint| manages(&called.caller, endpoint.account.as_ref()));
+    found.ok_or_else(|| Problem::not_found("no endpoint with this id"))
+}
+
+/// Counts a message that a person sends to an endpoint, since each is stored for a month or sent to another server.
+fn count_message(app: &AppState, called: &KnownCaller, endpoint: &Endpoint) -> Result<(), Problem> {
+    let account = endpoint.account.as_ref().map(ToString::to_string);
+    app.rates.endpoint_message(&called.hosted.site.partition().name(), account.as_deref())
+}
+
+fn shown(endpoint: &Endpoint) -> Value {
+    json!({
+        "id": endpoint.id,
+        "account": endpoint.account.as_ref().map(ToString::to_string),
+        "url": endpoint.url,
+        "types": endpoint.types,
+        "description": endpoint.description,
+        "status": match endpoint.status() {
+            EndpointStatus::Enabled => "enabled",
+            EndpointStatus::Disabled => "disabled",
+        },
+        "maker": endpoint.maker.as_ref().map(|maker| &maker.id),
+        "disabled_at": endpoint.disabled_at.map(time::text),
+        "disabled_reason": endpoint.disabled_reason.map(Reason::name),
+        "failing_since": endpoint.failing_since.map(time::text),
+        "created_at": time::text(endpoint.created_at),
+    })
+}
+
+fn delivery_shown(delivery: &Delivery) -> Value {
+    let attempt = |attempt: &Attempt| json!({"at": time::text(attempt.at), "took_ms": attempt.took_ms, "status": attempt.status, "error": attempt.error});
+    let is_pending = delivery.state == DeliveryState::Pending;
+    json!({
+        "message": delivery.message,
+        "type": delivery.event_type,
+        "account": delivery.account,
+        "at": time::text(delivery.at),
+        "state": delivery.state.name(),
+        "next_at": is_pending.then(|| time::text(delivery.next_at)),
+        "attempts": delivery.attempts.iter().map(attempt).collect::<Vec<_>>(),
+    })
+}
+
+fn optional(of: Type) -> Type {
+    Type::Optional(of.into())
+}
+
+/// Checks address, types and description, as far as they are given.
+fn changes(given: &Map<String, Value>, is_local: bool) -> Result<Changes, Problem> {
+    let mut errors = WrongValues::default();
+    let mut wrong = |path: String, found: String| {
+        errors.add(|| FieldError::new(path, FieldErrorCode::NotAllowed, found));
+    };
+    let text = |name: &str| given.get(name).and_then(Value::as_str).map(str::to_owned);
+    let (url, description) = (text("url"), text("description"));
+    if let Some(Err(error)) = url.as_deref().map(|url| check_url(url, is_local)) {
+        wrong("/url".to_owned(), error.to_string());
+    }
+    let fits = |text: &String| text.chars().count() <= DESCRIPTION_CHARS_MAX && !text.contains('\0');
+    if description.as_ref().is_some_and(|text| !fits(text)) {
+        wrong(
+            "/description".to_owned(),
+            format!("expected at most {DESCRIPTION_CHARS_MAX} characters, none of them zero"),
+        );
+    }
+    let types = given
+        .get("types")
+        .and_then(Value::as_array)
+        .map(|types| types.iter().filter_map(|name| name.as_str().map(str::to_owned)).collect::<Vec<String>>());
+    let is_unknown = |name: &String| EVENTS.iter().all(|event| event.name != name);
+    let unknown = types.iter().flatten().enumerate().filter(|(_, name)| is_unknown(name));
+    for (at, (index, _)) in unknown.enumerate() {
+        let known = || EVENTS.iter().map(|event| event.name).collect::<Vec<_>>().join(", ");
+        let message = if at == 0 { format!("expected one of {}", known()) } else { "not a type either".to_owned() };
+        wrong(format!("/types/{index}"), message);
+    }
+    if types.as_ref().is_some_and(|types| types.len() > EVENTS.len()) {
+        wrong("/types".to_owned(), format!("expected at most {} types", EVENTS.len()));
+    }
+    match errors.is_empty() {
+        true => Ok(Changes { url, types, description }),
+        false => Err(Problem::invalid("body", errors)),
+    }
+}
+
+/// Carries out `POST /api/endpoints`: makes an endpoint, and shows its secret once.
+pub(crate) async fn make(
+    State(app): State<AppState>,
+    called: KnownCaller,
+    QueryOf(query): QueryOf<OfAccount>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Problem> {
+    let (hosted, own) = (&called.hosted, called.hosted.webhooks()?);
+    let account = account_of(&called.caller, query.account.as_deref())?;
+    let texts = Type::List(Type::Text.into());
+    let fields = [("url", Type::Text), ("types", optional(texts)), ("description", optional(Type::Text))];
+    needs_proof(hosted, &called.caller)?;
+    let changes = changes(&members(&app, &headers, body, ENDPOINT_BYTES_MAX, &fields).await?, own.is_local)?;
+    let maker = maker(hosted, &called.caller)?;
+    let (secret, reference) = own.secret(hosted)?;
+    let endpoint = Endpoint {
+        id: random("ep_")?,
+        account,
+        url: changes.url.unwrap_or_default(),
+        types: changes.types.unwrap_or_default(),
+        description: changes.description.unwrap_or_default(),
+        secret: reference,
+        old_secrets: Vec::new(),
+        maker: Some(maker),
+        disabled_at: None,
+        disabled_reason: None,
+        failing_since: None,
+        created_at: hosted.site.clock().now(),
+    };
+    let added = own.webhooks.add_endpoint(&endpoint);
+    if !matches!(added, Ok(Added::Done)) {
+        own.forget(hosted, &endpoint.secret);
+    }
+    let too_many = match added? {
+        Added::Done => None,
+        Added::TooMany => Some(format!("expected at most {ENDPOINTS_MAX} endpoints of operators and services")),
+        Added::TooManyOfMaker => Some(format!("expected at most {ENDPOINTS_OF_MAKER_MAX} endpoints of one maker")),
+        Added::TooManyOfCustomers => {
+            Some(format!("expected at most {ENDPOINTS_OF_CUSTOMERS_MAX} endpoints of all customers"))
+        }
+        Added::TooManyOfAccount => Some(format!("expected at most {ENDPOINTS_OF_ACCOUNT_MAX} endpoints of an account")),
+    };
+    if let Some(detail) = too_many {
+        return Err(Problem::new(StatusCode::CONFLICT, "too-many-endpoints", detail));
+    }
+    // The endpoint gets every change after this answer, so the server notes the state of all accounts first.
+    let until = Instant::now() + BASELINE;
+    while !own.webhooks.has_baseline()? && Instant::now() < until {
+        tokio::time::sleep(LOOK).await;
+    }
+    let mut shown = shown(&endpoint);
+    shown["secret"] = json!(secret);
+    Ok(Answered::of(201, shown))
+}
+
+/// Carries out `GET /api/endpoints`.
+pub(crate) async fn list(called: KnownCaller, QueryOf(query): QueryOf<OfAccount>) -> Result<Answered, Problem> {
+    let account = account_of(&called.caller, query.account.as_deref())?;
+    let all = called.hosted.webhooks()?.webhooks.endpoints(account.as_ref())?;
+    Ok(Answered::ok(json!({"endpoints": all.iter().map(shown).collect::<Vec<_>>()})))
+}
+
+/// Carries out `GET /api/endpoints/ID`.
+pub(crate) async fn get(called: KnownCaller, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
+    Ok(Answered::ok(shown(&endpoint(&called, &id)?)))
+}
+
+/// Carries out `PATCH /api/endpoints/ID`: changes address, types and description; `status` disables or enables it.
+pub(crate) async fn change(
+    State(app): State<AppState>,
+    called: KnownCaller,
+    PathPart(id): PathPart<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Problem> {
+    let endpoint_before = own_endpoint(&called, &id)?;
+    let own = called.hosted.webhooks()?;
+    let texts = Type::List(Type::Text.into());
+    let fields = [
+        ("url", optional(Type::Text)),
+        ("types", optional(texts)),
+        ("description", optional(Type::Text)),
+        ("status", optional(Type::Words(vec!["enabled".to_owned(), "disabled".to_owned()]))),
+    ];
+    let given = members(&app, &headers, body, ENDPOINT_BYTES_MAX, &fields).await?;
+    own.webhooks.change_endpoint(&id, &changes(&given, own.is_local)?)?;
+    let now = called.hosted.site.clock().now();
+    match given.get("status").and_then(Value::as_str) {
+        Some("enabled") if endpoint_before.status() == EndpointStatus::Disabled => {
+            count_message(&app, &called, &endpoint_before)?;
+            let by = maker(&called.hosted, &called.caller)?;
+            own.webhooks.enable(&endpoint_before, &by, &random("msg_")?, now)?;
+        }
+        Some("disabled") => _ = own.webhooks.disable(&id, Reason::Person, now)?,
+        _ => {}
+    }
+    Ok(Answered::ok(shown(&endpoint(&called, &id)?)))
+}
+
+/// Carries out `DELETE /api/endpoints/ID`.
+pub(crate) async fn delete(called: KnownCaller, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
+    let (endpoint, own) = (endpoint(&called, &id)?, called.hosted.webhooks()?);
+    own.webhooks.delete_endpoint(&id)?;
+    own.forget_secrets(&called.hosted, endpoint);
+    Ok(Answered::ok(json!({})))
+}
+
+/// Carries out `POST /api/endpoints/ID/rotate`: makes another secret, and shows it. Each earlier one signs as well for a day. The same
+/// request again, by its `Idempotency-Key`, shows the secret that the first one has made.
+pub(crate) async fn rotate(
+    State(app): State<AppState>,
+    called: KnownCaller,
+    PathPart(id): PathPart<String>,
+    headers: HeaderMap,
+) -> Result<Answered, Problem> {
+    let (endpoint, own) = (own_endpoint(&called, &id)?, called.hosted.webhooks()?);
+    let (request, now) = (command::id(&app, &called.caller, &endpoint.id, &headers)?, called.hosted.site.clock().now());
+    let (secret, reference) = own.secret(&called.hosted)?;
+    let rotated = own.webhooks.rotate(&endpoint.id, &reference, &request, now);
+    if !matches!(rotated, Ok(Rotation::Done(_))) {
+        own.forget(&called.hosted, &reference);
+    }
+    let secret = match rotated? {
+        Rotation::Done(ended) => {
+            ended.iter().for_each(|reference| own.forget(&called.hosted, reference));
+            secret
+        }
+        Rotation::Repeated(made) => own.resolve(&called.hosted, &made)?,
+        Rotation::TooMany(until) => {
+            let detail =
+                format!("{OLD_SECRETS_MAX} earlier secrets still sign, the oldest until {}", time::text(until));
+            return Err(Problem::new(StatusCode::CONFLICT, "too-many-secrets", detail));
+        }
+        Rotation::Unknown => return Err(Problem::not_found("no endpoint with this id")),
+    };
+    let mut shown = shown(&endpoint);
+    shown["secret"] = json!(secret);
+    Ok(Answered::ok(shown))
+}
+
+/// Carries out `POST /api/endpoints/ID/test`: sends a message of the type `endpoint.test`.
+pub(crate) async fn test(
+    State(app): State<AppState>,
+    called: KnownCaller,
+    PathPart(id): PathPart<String>,
+) -> Result<Answered, Problem> {
+    let (endpoint, message) = (endpoint(&called, &id)?, random("msg_")?);
+    count_message(&app, &called, &endpoint)?;
+    called.hosted.webhooks()?.webhooks.test(&endpoint, &message, called.hosted.site.clock().now())?;
+    Ok(Answered::of(202, json!({"message": message})))
+}
+
+/// Carries out `GET /api/endpoints/ID/deliveries`: the log, the newest message first.
+pub(crate) async fn log(
+    called: KnownCaller,
+    PathPart(id): PathPart<String>,
+    QueryOf(query): QueryOf<OfLog>,
+) -> Result<Answered, Problem> {
+    let endpoint = endpoint(&called, &id)?;
+    let state = query.state.as_deref().map(|name| {
+        let names = DeliveryState::ALL.map(DeliveryState::name).join(", ");
+        DeliveryState::parse(name).ok_or_else(|| Problem::bad("query", format!("`state` is {name}, expected {names}")))
+    });
+    let before = query
+        .after
+        .as_deref()
+        .map(|after| after.parse().map_err(|_| Problem::bad("query", "`after` is not the `next` of a page")));
+    let most = limit(query.limit.unwrap_or(ROWS_MAX), ROWS_MAX)?;
+    let rows = called.hosted.webhooks()?.webhooks.log(&endpoint.id, state.transpose()?, before.transpose()?, most)?;
+    let next = rows.last().filter(|_| rows.len() == most).map(|row| row.seq.to_string());
+    Ok(Answered::ok(json!({"deliveries": rows.iter().map(delivery_shown).collect::<Vec<_>>(), "next": next})))
+}
+
+/// Carries out `POST /api/endpoints/ID/deliveries/MESSAGE/resend`.
+pub(crate) async fn resend(
+    State(app): State<AppState>,
+    called: KnownCaller,
+    PathPart((id, message)): PathPart<(String, String)>,
+) -> Result<Answered, Problem> {
+    let endpoint = endpoint(&called, &id)?;
+    count_message(&app, &called, &endpoint)?;
+    let now = called.hosted.site.clock().now();
+    match called.hosted.webhooks()?.webhooks.resend(&endpoint.id, &message, now)? {
+        true => Ok(Answered::of(202, json!({"message": message}))),
+        false => Err(Problem::not_found("no message with this id")),
+    }
+}
+
+/// Carries out `POST /api/endpoints/ID/resend`: sends all failed messages since a time again.
+pub(crate) async fn resend_failed(
+    State(app): State<AppState>,
+    called: KnownCaller,
+    PathPart(id): PathPart<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Answered, Problem> {
+    let endpoint = endpoint(&called, &id)?;
+    let given = members(&app, &headers, body, ENDPOINT_BYTES_MAX, &[("since", optional(Type::Time))]).await?;
+    count_message(&app, &called, &endpoint)?;
+    let since = given.get("since").and_then(Value::as_str).and_then(time::parse).unwrap_or(0);
+    let now = called.hosted.site.clock().now();
+    let count = called.hosted.webhooks()?.webhooks.resend_failed(&endpoint.id, since, now)?;
+    Ok(Answered::of(202, json!({"count": count})))
+}

@@ -1,0 +1,199 @@
+//! The platform's products routes, for every business: `/api/products…`, `/b/products/…` and `/ext/products/…`.
+//!
+//! [`table`] maps each path and method to an action; an action is a command or a query of the extension. [`read`] and
+//! [`write`] carry the actions out, [`show`] gives answers the platform's shape. A route whose feature the extension does
+//! not have is answered with 501 and the reason.
+
+mod page;
+mod read;
+mod show;
+mod write;
+
+use crate::access;
+use crate::command::Answered;
+use crate::extract::{KnownCaller, QueryOf};
+use crate::front::{AppState, HostedSite};
+use crate::openapi::platform::{Action, ROUTES, Route, Who, allow};
+use crate::problem::Problem;
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{FromRequestParts, MatchedPath, Path, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use extension_contract::Account;
+use host_identity::access::Caller;
+use page::Filter;
+pub(crate) use read::DELETED;
+pub(crate) use show::offer;
+use std::sync::Arc;
+
+/// Paths at which the platform's own products extensions take Stripe's webhooks, for every business.
+const WEBHOOKS: [&str; 3] = ["/b/products/webhooks", "/b/products/webhooks/stripe", "/ext/products/webhooks"];
+/// Beginnings of paths that the platform's versions have, and the beginnings of the same paths here.
+const CANONICAL: [(&str, &str); 3] = [
+    ("/admin/b/products/", "/b/products/admin/"),
+    ("/admin/ext/products/", "/ext/products/admin/"),
+    ("/b/products/api/", "/b/products/"),
+];
+
+/// Returns the webhook of which a path is an alias.
+pub(crate) fn webhook(path: &str) -> Option<&'static str> {
+    WEBHOOKS.contains(&path).then_some("stripe")
+}
+
+/// Returns the path under which the table has a path of an older or newer version of the platform.
+pub(crate) fn canonical(path: &str) -> Option<String> {
+    let (_, rest, here) =
+        CANONICAL.iter().find_map(|(other, here)| path.strip_prefix(other).map(|rest| (other, rest, here)))?;
+    Some(format!("{here}{rest}"))
+}
+
+/// Adds the routes.
+pub(crate) fn routes(mut router: Router<AppState>) -> Router<AppState> {
+    let mut paths: Vec<&str> = ROUTES.iter().flat_map(|route| route.paths).copied().collect();
+    paths.sort_unstable();
+    paths.dedup();
+    for path in paths {
+        router = router.route(path, any(answer));
+    }
+    router
+}
+
+/// The envelope of lists and objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Style {
+    /// `/api/products`: objects as they are, lists by their name.
+    Plain,
+    /// `/b/products`: records with `id` and `data`.
+    Records,
+    /// `/ext/products`: as `/api/products`, purchases with `limit` and `offset`.
+    Extension,
+}
+
+impl Style {
+    fn of(path: &str) -> Style {
+        match path {
+            _ if path.starts_with("/b/") => Style::Records,
+            _ if path.starts_with("/ext/") => Style::Extension,
+            _ => Style::Plain,
+        }
+    }
+}
+
+/// A request to one of the routes.
+struct ProductsRequest {
+    app: AppState,
+    hosted: Arc<HostedSite>,
+    /// None for a request without a key, to a route that needs none.
+    caller: Option<Caller>,
+    style: Style,
+    /// The variable part of the path; empty without one.
+    id: String,
+    filter: Filter,
+    headers: HeaderMap,
+}
+
+impl ProductsRequest {
+    fn caller(&self) -> Result<&Caller, Problem> {
+        self.caller.as_ref().ok_or_else(|| access::unauthorized("expected `Authorization: Bearer KEY`"))
+    }
+
+    /// Returns the account that the request is about: the named one, or else the caller's own.
+    fn account(&self) -> Result<Account, Problem> {
+        access::account(self.caller()?, self.filter.account()?.as_deref())
+    }
+
+    /// Returns the account as [`Asking::account`], and the platform for a caller that reaches all accounts and names none.
+    fn account_or_platform(&self) -> Result<Account, Problem> {
+        let caller = self.caller()?;
+        match caller.own_account().is_none() && caller.reaches(&Account::Platform) && !self.filter.names_account() {
+            true => Ok(Account::Platform),
+            false => self.account(),
+        }
+    }
+}
+
+/// Answers a request to one of the routes.
+async fn answer(State(app): State<AppState>, request: Request<Body>) -> Response {
+    let (mut parts, body) = request.into_parts();
+    match carry_out(app, &mut parts, body).await {
+        Ok(answered) => answered.into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn carry_out(app: AppState, parts: &mut Parts, body: Body) -> Result<Answered, Problem> {
+    let matched = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
+    let of_path = || ROUTES.iter().filter(|route| route.paths.contains(&matched.as_str()));
+    let method = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };
+    let Some(Route { action, who, .. }) = of_path().find(|route| route.methods.contains(&method.as_str())) else {
+        return Err(Problem::method(allow(&matched)));
+    };
+    if let Action::NotServed(reason) = action {
+        return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "not-served", *reason));
+    }
+    let (hosted, caller) = match KnownCaller::from_request_parts(parts, &app).await {
+        Ok(KnownCaller { hosted, caller }) => (hosted, Some(caller)),
+        Err(problem)
+            if *who == Who::All && problem.is_unauthorized() && !parts.headers.contains_key("authorization") =>
+        {
+            let hosted = parts.extensions.get::<Arc<HostedSite>>().cloned();
+            (hosted.ok_or_else(|| Problem::not_found("no business of this name"))?, None)
+        }
+        Err(problem) => return Err(problem),
+    };
+    if *who == Who::Operators && !caller.as_ref().is_some_and(Caller::is_operator) {
+        return Err(Problem::forbidden("only an operator may do this"));
+    }
+    let QueryOf(filter) = QueryOf::from_request_parts(parts, &app).await?;
+    let id = match matched.contains('{') {
+        true => Path::<String>::from_request_parts(parts, &app).await.map(|Path(id)| id),
+        false => Ok(String::new()),
+    };
+    let id = id.map_err(|error| Problem::not_found(error.body_text()))?;
+    let (style, headers) = (Style::of(&matched), parts.headers.clone());
+    let asking = ProductsRequest { app, hosted, caller, style, id, filter, headers };
+    match action {
+        Action::List => read::list(&asking).await,
+        Action::Own => read::own(&asking).await,
+        Action::One => read::one(&asking).await,
+        Action::Catalog => read::catalog(&asking).await,
+        Action::Offer => read::offer(&asking).await,
+        Action::Health => read::health(&asking).await,
+        Action::Types => read::types(&asking),
+        Action::Purchases => read::purchases(&asking).await,
+        Action::PurchaseOne => read::purchase(&asking).await,
+        Action::Subscription => read::subscription(&asking).await,
+        Action::Create => write::create(&asking, body).await,
+        Action::Update => write::update(&asking, body).await,
+        Action::Delete => write::delete(&asking, body).await,
+        Action::Purchase => write::purchase(&asking, body).await,
+        Action::Buy => write::buy(&asking, body).await,
+        Action::Checkout => write::checkout(&asking, body).await,
+        Action::Refund => write::refund(&asking, body).await,
+        Action::NotServed(reason) => Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "not-served", *reason)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_of_other_versions_lead_to_the_table() {
+        for (path, here) in [
+            ("/admin/b/products/purchases/pur_1/refund", Some("/b/products/admin/purchases/pur_1/refund")),
+            ("/b/products/api/admin/products", Some("/b/products/admin/products")),
+            ("/b/products/api/catalog", Some("/b/products/catalog")),
+            ("/admin/ext/products/stats", Some("/ext/products/admin/stats")),
+            ("/b/products/catalog", None),
+            ("/api/products", None),
+        ] {
+            assert_eq!(canonical(path).as_deref(), here, "{path}");
+        }
+        assert_eq!(webhook("/ext/products/webhooks"), Some("stripe"));
+        assert_eq!(webhook("/ext/products/webhooks/other"), None);
+    }
+}

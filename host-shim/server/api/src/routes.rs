@@ -1,0 +1,279 @@
+//! The routes of a business: its `routes.yml`, carried out. A route is data; the steps of a request are here, the same for each.
+//!
+//! [`of_pages`] has the values for pages; [`request`] reads the values and finds the account, [`reads`] asks the queries of the route, and the command goes the way of
+//! every other command.
+
+pub(crate) mod bearer;
+pub(crate) mod of_pages;
+mod reads;
+mod request;
+
+use crate::access;
+use crate::body;
+use crate::command::{self, Answered};
+use crate::extract::Open;
+use crate::front::{AppState, HostedSite};
+use crate::problem::Problem;
+use crate::query::ask;
+use crate::rate::Peer;
+use axum::body::Body;
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use extension_contract::Account;
+use host_business::folder::BusinessFolder;
+use host_business::routes::limits::COMMAND_BYTES_MAX;
+use host_business::routes::{
+    Absent, ErrorMap, Form, Matched, Method, Route, RouteFinder, RouteTable, Scope, Types, ValueError, check_answer,
+};
+use host_identity::access::Caller;
+use host_provider_api::{SecretError, Secrets};
+use request::RouteRequest;
+pub(crate) use request::object;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// The routes of a business, as a server answers them.
+pub struct BusinessRoutes {
+    finder: Option<RouteFinder>,
+    types: Types,
+    errors: ErrorMap,
+    /// The configuration, for expressions.
+    config: Scope,
+    /// Keeps the secrets that requests bring.
+    secrets: Option<Arc<dyn Secrets>>,
+    /// The OpenAPI document.
+    document: String,
+}
+
+/// The pattern of the path that answered a request, for metrics.
+#[derive(Clone, Debug)]
+pub(crate) struct RoutePattern(pub(crate) String);
+
+impl BusinessRoutes {
+    /// Makes the routes of a business with values of its configuration.
+    pub fn new(
+        business: &BusinessFolder,
+        config: &BTreeMap<String, String>,
+        secrets: Option<Arc<dyn Secrets>>,
+    ) -> Self {
+        let RouteTable { types, errors, routes } = &*business.routes;
+        let finder = (!routes.is_empty()).then(|| business.routes.finder());
+        let config = business.own.plain_values(config);
+        BusinessRoutes {
+            finder,
+            types: types.clone(),
+            errors: errors.clone(),
+            config: Scope::new([("config".to_owned(), config)]),
+            secrets,
+            document: crate::openapi::document(&business.routes, &business.name, env!("CARGO_PKG_VERSION")).to_string(),
+        }
+    }
+
+    /// Returns the answer that the business gives to a refused request, in place of the usual one.
+    pub(crate) fn answer_to(&self, response: Response) -> Response {
+        Problem::answered(response, &self.errors)
+    }
+
+    /// Finds the route of a request.
+    pub(crate) fn find(&self, method: &str, path: &str) -> Matched<'_> {
+        self.finder.as_ref().map_or(Matched::Nothing, |finder| finder.find(method, path))
+    }
+}
+
+/// Carries out `GET /openapi.json`.
+pub(crate) async fn document(Open(hosted): Open) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], hosted.routes.document.clone()).into_response()
+}
+
+/// Returns the methods of a path, for the header `Allow`.
+pub(crate) fn allow(methods: &[Method]) -> String {
+    let names = methods.iter().map(|method| if *method == Method::Get { "GET, HEAD" } else { method.name() });
+    names.collect::<Vec<_>>().join(", ")
+}
+
+/// Answers a request to a route.
+pub(crate) async fn answer(
+    app: &AppState,
+    hosted: &Arc<HostedSite>,
+    route: &Route,
+    path: Vec<(String, String)>,
+    request: Request<Body>,
+) -> Response {
+    let sends_by_get = route.method == Method::Get && route.command.is_some();
+    if sends_by_get && request.method() == axum::http::Method::HEAD {
+        // Whoever asks for the headers of an answer does not expect a command.
+        let mut response = Problem::method(Method::Get.name()).into_response();
+        response.extensions_mut().insert(RoutePattern(route.pattern.to_string()));
+        return response;
+    }
+    let mut response = match carry_out(app, hosted, route, path, request).await {
+        Ok(answered) => answered.into_response(),
+        Err(problem) => Problem::answered(problem.into_response(), &route.errors),
+    };
+    if sends_by_get {
+        // A command makes something, for example a link that works once: no cache may answer in its place.
+        response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
+    response.extensions_mut().insert(RoutePattern(route.pattern.to_string()));
+    response
+}
+
+async fn carry_out(
+    app: &AppState,
+    hosted: &Arc<HostedSite>,
+    route: &Route,
+    path: Vec<(String, String)>,
+    request: Request<Body>,
+) -> Result<Answered, Problem> {
+    let (parts, body) = request.into_parts();
+    let caller = request::caller(app, hosted, route, &parts).await?;
+    let body = body::read(&parts.headers, body, app.limits.body, COMMAND_BYTES_MAX).await?;
+    let asked = RouteRequest::read(app, hosted, route, caller, path, &parts, &body).await?;
+    let RouteRequest { caller, account, scope, page } = asked;
+    let reader = reads::Reader { hosted, account: account.clone(), caller: caller.clone(), page };
+    let scope = reader.read(&route.reads, scope).await?;
+    let Some(kind) = &route.command else {
+        return filled(hosted, route, scope).await.map(|body| Answered::of(route.status, body));
+    };
+    // The checker gives a command to no route without a caller.
+    let (Some(caller), Some(account)) = (caller, account) else {
+        return Err(access::unauthorized("expected `Authorization: Bearer KEY`"));
+    };
+    let id = command::id(app, &caller, &account.to_string(), &parts.headers)?;
+    let keeper = Keeper { secrets: hosted.routes.secrets.as_deref(), hosted, account: &account };
+    let with_secrets = keeper.keep(route, &id, &scope)?;
+    let payload = route.payload.value(&with_secrets, Absent::LeftOut).map_err(|error| Problem::of_value(&error))?;
+    let payload = payload.unwrap_or_else(|| json!({})).to_string();
+    if payload.len() > COMMAND_BYTES_MAX {
+        return Err(Problem::too_large(COMMAND_BYTES_MAX));
+    }
+    let answered = command::run_with_id(app, hosted, caller, account.clone(), kind, payload, id).await?;
+    if answered.is_pending() {
+        return Ok(answered);
+    }
+    let mut reply = answered.reply().clone();
+    let revealed = match &route.reveal {
+        Some(member) => keeper.reveal(member, &mut reply)?,
+        None => None,
+    };
+    let scope = reader.read(&route.then, scope.with("reply", &reply)).await?;
+    let body = if route.give.is_some() { filled(hosted, route, scope).await? } else { reply };
+    // Only an answer that is ready uses the secret up.
+    if let Some(reference) = revealed {
+        keeper.forget(&reference)?;
+    }
+    Ok(Answered::of(route.status, body))
+}
+
+/// Returns the answer of a route. What it has read may be long, and is then filled in where no other request waits for it.
+async fn filled(hosted: &Arc<HostedSite>, route: &Route, scope: Scope) -> Result<Value, Problem> {
+    if route.reads.is_empty() && route.then.is_empty() {
+        return given(hosted, route, &scope);
+    }
+    let (of, route) = (hosted.clone(), route.clone());
+    ask(hosted, move |_| given(&of, &route, &scope)).await?
+}
+
+/// Returns the answer of a route, which has the type that the route promises.
+fn given(hosted: &HostedSite, route: &Route, scope: &Scope) -> Result<Value, Problem> {
+    let given = route.give.as_ref().map(|give| give.value(scope, Absent::Null)).transpose();
+    let answer = given.map_err(|error| Problem::of_value(&error))?.flatten().unwrap_or_else(|| json!({}));
+    check_answer(&route.answer, &answer, &hosted.routes.types).map_err(|error| {
+        tracing::error!(route = route.name, %error, "an answer of routes.yml does not have its type");
+        Problem::internal()
+    })?;
+    Ok(answer)
+}
+
+impl Problem {
+    /// A form of the business does not fit the values; the business's `routes.yml` must be mended.
+    fn of_value(error: &ValueError) -> Problem {
+        tracing::error!(%error, "an answer of routes.yml has no value");
+        Problem::internal()
+    }
+}
+
+/// Puts the secrets of a request into the vault, and shows those of a reply.
+struct Keeper<'r> {
+    secrets: Option<&'r dyn Secrets>,
+    hosted: &'r HostedSite,
+    account: &'r Account,
+}
+
+impl Keeper<'_> {
+    fn scope(&self) -> String {
+        self.hosted.site.partition().scope(self.account.clone()).name()
+    }
+
+    fn vault(&self) -> Result<&dyn Secrets, Problem> {
+        self.secrets.ok_or_else(|| Problem::unavailable("the server has no vault"))
+    }
+
+    /// Puts the secrets of a request into the vault; returns the names with the references. The same request has the same
+    /// references.
+    fn keep(&self, route: &Route, id: &str, scope: &Scope) -> Result<Scope, Problem> {
+        let mut references = Map::new();
+        for (name, form) in &route.secrets {
+            let Some(Value::String(plain)) = value_of(form, scope)? else { continue };
+            let kept = self.vault()?.put(&self.scope(), &format!("{}:{name}:{id}", route.name), &plain);
+            let reference = kept.map_err(|error| {
+                tracing::error!(%error, "a secret of a request was not kept");
+                Problem::unavailable("the secret cannot be kept")
+            })?;
+            references.insert(name.clone(), Value::from(reference.reference));
+        }
+        Ok(scope.with("secrets", references))
+    }
+
+    /// Replaces the reference in a member of a reply with its secret. Returns the reference.
+    fn reveal(&self, member: &str, reply: &mut Value) -> Result<Option<String>, Problem> {
+        let Some(reference) = reply.get(member).and_then(Value::as_str).map(str::to_owned) else { return Ok(None) };
+        let secret = self.vault()?.resolve(&self.scope(), &reference).map_err(not_shown)?;
+        reply[member] = Value::from(secret.expose());
+        Ok(Some(reference))
+    }
+
+    /// Deletes a secret that is shown: it is shown once.
+    fn forget(&self, reference: &str) -> Result<(), Problem> {
+        self.vault()?.forget(&self.scope(), reference).map_err(not_shown)
+    }
+}
+
+fn not_shown(error: SecretError) -> Problem {
+    match error {
+        SecretError::Unknown(_) => {
+            let detail = "the secret was shown in the answer to an earlier request with this Idempotency-Key";
+            Problem::new(StatusCode::CONFLICT, "already_shown", detail)
+        }
+        SecretError::Unavailable { .. } | SecretError::NoReference => {
+            tracing::error!(%error, "a secret of a reply was not shown");
+            Problem::unavailable("the secret cannot be read")
+        }
+    }
+}
+
+fn value_of(form: &Form, scope: &Scope) -> Result<Option<Value>, Problem> {
+    form.value(scope, Absent::LeftOut).map_err(|error| Problem::of_value(&error))
+}
+
+/// Name of the caller in expressions.
+const CALLER: &str = "caller";
+
+/// Returns the values of a request, the configuration and the time for the expressions of a route.
+fn scope_of(hosted: &HostedSite, values: [(&str, Map<String, Value>); 3]) -> Scope {
+    let now = host_engine::time::text(hosted.site.clock().now());
+    let today = now.split('T').next().unwrap_or_default().to_owned();
+    let scope = hosted.routes.config.with("now", now).with("today", today);
+    values.into_iter().fold(scope, |scope, (name, values)| scope.with(name, values))
+}
+
+/// Returns the caller for the expressions of a route, without the account.
+fn caller_shown(app: &AppState, caller: &Caller, headers: &HeaderMap, peer: Option<Peer>) -> Value {
+    json!({
+        "id": caller.actor.subject,
+        "kind": caller.actor.kind,
+        "ip": app.rates.client(peer, headers).map(|address| address.to_string()),
+        "token": bearer::shown(headers),
+    })
+}

@@ -1,0 +1,16 @@
+//! A site: one business in one mode on a server.
+//!
+//! A [`Site`] has a writer, which decides and commits; threads that call providers ([`calls`]); threads that answer
+//! questions, each with a reader and an extension of its own ([`questions`]); the callers that wait for a reply
+//! ([`replies`]); and sweeps for lost deliveries ([`sweep`]). It knows no HTTP.
+
+pub mod calls;
+pub mod news;
+pub mod questions;
+mod replies;
+mod running;
+pub mod sweep;
+mod types;
+
+pub use running::{MakeRunner, Observer, Site, SiteError, SiteLimits, SiteSetup};
+pub use types::ProductType;

@@ -1,0 +1,138 @@
+//! Follows what other hosts of the same store decide, so that callers, live pages and webhooks of this host learn of it.
+
+use crate::site::replies::Replies;
+use crate::site::running::Observer;
+use extension_contract::Account;
+use host_engine::processor::{Processor, Report};
+use host_store::{NewsPlace, Partition, Reader, Stored};
+use std::collections::{BTreeMap, HashSet};
+use std::io;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+/// Time between two looks.
+const PAUSE: Duration = Duration::from_millis(100);
+/// Time until the next look after a failure of the store.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// Maximum number of new events of one look.
+const EVENTS_MAX: usize = 1_000;
+
+/// The numbers of events that this host has decided since the last look: its observer knows them.
+#[derive(Clone, Default)]
+pub(crate) struct Own(Arc<Mutex<HashSet<u64>>>);
+
+impl Own {
+    pub(crate) fn add(&self, reports: &[Report]) {
+        self.lock().extend(reports.iter().map(|report| report.seq));
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashSet<u64>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The thread that follows.
+pub(crate) struct Following {
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
+}
+
+impl Following {
+    /// Ends the thread.
+    pub(crate) fn stop(self) {
+        drop(self.stop);
+        // A thread that has panicked has ended as well.
+        let _ = self.thread.join();
+    }
+}
+
+/// Follows the hosts of a store from now on.
+pub(crate) struct Follower {
+    partition: Partition,
+    reader: Box<dyn Reader>,
+    own: Own,
+    replies: Arc<Replies>,
+    observer: Arc<dyn Observer>,
+}
+
+impl Follower {
+    /// Returns a follower; none for a store without other hosts.
+    ///
+    /// # Errors
+    /// Fails if the store opens no reader.
+    pub(crate) fn of(
+        processor: &Processor,
+        own: Own,
+        replies: Arc<Replies>,
+        observer: Arc<dyn Observer>,
+    ) -> Stored<Option<Follower>> {
+        if !processor.store().has_peers() {
+            return Ok(None);
+        }
+        let (partition, reader) = (processor.partition().clone(), processor.store().reader()?);
+        Ok(Some(Follower { partition, reader, own, replies, observer }))
+    }
+
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// Fails if the thread cannot be started.
+    pub(crate) fn spawn(mut self) -> io::Result<Following> {
+        let (stop, stopped) = channel();
+        let thread = thread::Builder::new().name("news".to_owned()).spawn(move || {
+            let mut place = None;
+            loop {
+                let pause = match self.look(&mut place) {
+                    Ok(()) => PAUSE,
+                    Err(error) => {
+                        self.observer.failed(&error.into());
+                        PATIENCE
+                    }
+                };
+                if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
+                    break;
+                }
+            }
+        })?;
+        Ok(Following { stop, thread })
+    }
+
+    /// Reads the news after a place, and tells them.
+    fn look(&mut self, place: &mut Option<NewsPlace>) -> Stored<()> {
+        self.reader.begin()?;
+        let read = self.read(*place);
+        self.reader.end()?;
+        let (told, next) = read?;
+        *place = Some(next);
+        if !told.is_empty() {
+            self.observer.elsewhere(&told);
+        }
+        Ok(())
+    }
+
+    /// Returns the accounts of other hosts' decisions, and answers callers of this host.
+    fn read(&self, place: Option<NewsPlace>) -> Stored<(Vec<Account>, NewsPlace)> {
+        let (news, next) = self.reader.news(&self.partition, place, EVENTS_MAX)?;
+        let mut accounts = BTreeMap::new();
+        {
+            let mut own = self.own.lock();
+            for it in news {
+                // An older event may have been decided here and there; being told twice of an account does no harm.
+                let is_own = it.is_new && own.remove(&it.seq);
+                if let Some(account) = it.account.filter(|_| !is_own) {
+                    accounts.insert(account.to_string(), account);
+                }
+            }
+            own.retain(|seq| *seq > next.accepted);
+        }
+        let accounts: Vec<_> = accounts.into_values().collect();
+        for caller in self.replies.of_accounts(&accounts) {
+            if let Some(reply) = self.reader.reply(&self.partition.scope(caller.account), &caller.name)? {
+                self.replies.answer(&caller.name, &reply);
+            }
+        }
+        Ok((accounts, next))
+    }
+}

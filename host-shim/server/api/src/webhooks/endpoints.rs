@@ -1,0 +1,387 @@
+//! Endpoints: where messages go, which types, and whether they arrive.
+
+use crate::webhooks::deliveries::{DeliveryState, NewMessage, add_message, time_text};
+use crate::webhooks::heads::set_all;
+use crate::webhooks::tables::{Webhooks, WebhooksError};
+use crate::webhooks::{
+    ENDPOINTS_MAX, ENDPOINTS_OF_ACCOUNT_MAX, ENDPOINTS_OF_CUSTOMERS_MAX, ENDPOINTS_OF_MAKER_MAX, OLD_SECRETS_MAX,
+};
+use extension_contract::{Account, Timestamp};
+use host_store_postgres::small::{Row, SmallError, Statements, values};
+use serde_json::{Value, json};
+
+/// Time for which a secret still signs after its rotation, in milliseconds: a day.
+const OLD_SECRET_MS: i64 = 24 * 3_600_000;
+
+/// Whether messages are sent to an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndpointStatus {
+    /// They are.
+    Enabled,
+    /// They are not; [`Reason`] says why.
+    Disabled,
+}
+
+/// Why an endpoint is disabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// A person has disabled it.
+    Person,
+    /// It has answered that it wants no more (410).
+    Gone,
+    /// It has failed for three days.
+    Failing,
+    /// Too many messages waited for it.
+    Waiting,
+    /// Whoever made it may no longer have it: the key is revoked, or the user is gone or no longer an owner of the account.
+    Maker,
+}
+
+impl Reason {
+    /// All reasons.
+    pub const ALL: [Reason; 5] = [Reason::Person, Reason::Gone, Reason::Failing, Reason::Waiting, Reason::Maker];
+
+    /// Returns the name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Reason::Person => "person",
+            Reason::Gone => "gone",
+            Reason::Failing => "failing",
+            Reason::Waiting => "waiting",
+            Reason::Maker => "maker",
+        }
+    }
+
+    /// Returns the reason of a name.
+    fn parse(name: &str) -> Option<Reason> {
+        Reason::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+/// Who made an endpoint, or took it over by enabling it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Maker {
+    /// Id of the key, or of the user. The server that makes endpoints knows their form.
+    pub id: String,
+    /// True for somebody who reaches only some accounts, whose endpoints count apart from those of operators and services.
+    pub is_customer: bool,
+}
+
+/// An endpoint. Its secrets are references.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Id.
+    pub id: String,
+    /// The account whose events it gets; none for those of all accounts.
+    pub account: Option<Account>,
+    /// Address.
+    pub url: String,
+    /// Event types that it gets; empty for all.
+    pub types: Vec<String>,
+    /// Words for people.
+    pub description: String,
+    /// Reference of the secret that signs.
+    pub secret: String,
+    /// References of earlier secrets, and until when each signs as well.
+    pub old_secrets: Vec<(String, Timestamp)>,
+    /// Who made it; none for one of a server that did not note it. Then it stays whoever goes.
+    pub maker: Option<Maker>,
+    /// When it was disabled.
+    pub disabled_at: Option<Timestamp>,
+    /// Why it was disabled; none also for one of a server that did not note it.
+    pub disabled_reason: Option<Reason>,
+    /// Since when no message arrives.
+    pub failing_since: Option<Timestamp>,
+    /// When it was made, in milliseconds since the epoch.
+    pub created_at: Timestamp,
+}
+
+impl Endpoint {
+    /// Returns the status.
+    pub fn status(&self) -> EndpointStatus {
+        match self.disabled_at {
+            None => EndpointStatus::Enabled,
+            Some(_) => EndpointStatus::Disabled,
+        }
+    }
+
+    /// Returns true if the endpoint gets events of a type in an account.
+    pub fn gets(&self, account: &Account, event_type: &str) -> bool {
+        self.account.as_ref().is_none_or(|own| own == account)
+            && (self.types.is_empty() || self.types.iter().any(|wanted| wanted == event_type))
+    }
+}
+
+/// The result of adding an endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Added {
+    /// The endpoint is added.
+    Done,
+    /// The operators and services of the business have too many endpoints.
+    TooMany,
+    /// The customers of the business have too many endpoints.
+    TooManyOfCustomers,
+    /// The maker has too many endpoints.
+    TooManyOfMaker,
+    /// The account has too many endpoints.
+    TooManyOfAccount,
+}
+
+/// The result of a rotation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rotation {
+    /// The endpoint has the new secret. The secrets with these references sign no more.
+    Done(Vec<String>),
+    /// The request was carried out before; the endpoint has the secret with this reference.
+    Repeated(String),
+    /// As many secrets sign as may; the oldest one signs until this time.
+    TooMany(Timestamp),
+    /// There is no such endpoint.
+    Unknown,
+}
+
+/// Changes of an endpoint.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// New address.
+    pub url: Option<String>,
+    /// New event types.
+    pub types: Option<Vec<String>>,
+    /// New words for people.
+    pub description: Option<String>,
+}
+
+pub(crate) const COLUMNS: &str = "id, account, url, types, description, secret, old_secrets, disabled_at, failing_since, \
+                                  created_at, maker, of_customer, disabled_reason";
+
+pub(crate) fn endpoint(row: &Row) -> Result<Endpoint, SmallError> {
+    // The program itself writes the texts.
+    let account: Option<String> = row.get(1)?;
+    let types: String = row.get(3)?;
+    let old_secrets: String = row.get(6)?;
+    let (maker, is_customer) = (row.get::<Option<String>>(10)?, row.get(11)?);
+    let reason: Option<String> = row.get(12)?;
+    Ok(Endpoint {
+        id: row.get(0)?,
+        account: account.and_then(|account| account.parse().ok()),
+        url: row.get(2)?,
+        types: serde_json::from_str(&types).unwrap_or_default(),
+        description: row.get(4)?,
+        secret: row.get(5)?,
+        old_secrets: serde_json::from_str(&old_secrets).unwrap_or_default(),
+        disabled_at: row.get(7)?,
+        failing_since: row.get(8)?,
+        created_at: row.get(9)?,
+        maker: maker.map(|id| Maker { id, is_customer }),
+        disabled_reason: reason.and_then(|name| Reason::parse(&name)),
+    })
+}
+
+fn texts(types: &[String]) -> String {
+    Value::from(types.to_vec()).to_string()
+}
+
+fn one(rows: &impl Statements, id: &str) -> Result<Option<Endpoint>, SmallError> {
+    rows.query_one(&format!("SELECT {COLUMNS} FROM endpoints WHERE id = ?1"), values![id], endpoint)
+}
+
+/// Returns the endpoints that may get events of an account: its own, and those of all accounts.
+pub(crate) fn telling(rows: &impl Statements, account: &Account) -> Result<Vec<Endpoint>, SmallError> {
+    let telling = format!("SELECT {COLUMNS} FROM endpoints WHERE account = ?1 OR account IS NULL ORDER BY id");
+    rows.query(&telling, values![account.to_string()], endpoint)
+}
+
+/// Deletes endpoints that a condition names, with their deliveries and with the messages that no other endpoint has.
+fn delete(rows: &impl Statements, condition: &str, value: &str) -> Result<(), SmallError> {
+    rows.execute(
+        &format!(
+            "DELETE FROM messages WHERE \
+             seq IN (SELECT message FROM deliveries WHERE endpoint IN (SELECT id FROM endpoints WHERE {condition})) \
+             AND NOT EXISTS (SELECT 1 FROM deliveries WHERE message = seq \
+             AND endpoint NOT IN (SELECT id FROM endpoints WHERE {condition}))"
+        ),
+        values![value],
+    )?;
+    rows.execute(&format!("DELETE FROM endpoints WHERE {condition}"), values![value])?;
+    Ok(())
+}
+
+impl Webhooks {
+    /// Adds an endpoint, unless there are too many. Those of operators and services count apart from those of customers.
+    ///
+    /// # Errors
+    /// Fails if the tables cannot be written.
+    pub fn add_endpoint(&self, endpoint: &Endpoint) -> Result<Added, WebhooksError> {
+        let (account, maker) = (endpoint.account.as_ref().map(ToString::to_string), endpoint.maker.as_ref());
+        self.0.write(|rows| {
+            let is_customer = maker.is_none_or(|maker| maker.is_customer);
+            let counts = "SELECT count(*), count(CASE WHEN account = ?2 THEN 1 END), \
+                          count(CASE WHEN maker = ?3 THEN 1 END) FROM endpoints WHERE of_customer = ?1";
+            let maker_id = maker.map(|maker| maker.id.as_str());
+            let parameters = values![is_customer, account.as_deref().unwrap_or_default(), maker_id.unwrap_or_default()];
+            let counts: Option<[u32; 3]> =
+                rows.query_one(counts, parameters, |row| Ok([row.get(0)?, row.get(1)?, row.get(2)?]))?;
+            let [of_all, of_account, of_maker] = counts.unwrap_or_default();
+            let limits = match is_customer {
+                false => &[(of_all, ENDPOINTS_MAX, Added::TooMany)][..],
+                true => &[
+                    (of_account, ENDPOINTS_OF_ACCOUNT_MAX, Added::TooManyOfAccount),
+                    (of_maker, ENDPOINTS_OF_MAKER_MAX, Added::TooManyOfMaker),
+                    (of_all, ENDPOINTS_OF_CUSTOMERS_MAX, Added::TooManyOfCustomers),
+                ],
+            };
+            if let Some((_, _, refused)) = limits.iter().find(|(count, most, _)| count >= most) {
+                return Ok(*refused);
+            }
+            rows.execute(
+                "INSERT INTO endpoints (id, account, url, types, description, secret, created_at, maker, of_customer) \
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                values![
+                    &endpoint.id,
+                    account,
+                    &endpoint.url,
+                    texts(&endpoint.types),
+                    &endpoint.description,
+                    &endpoint.secret,
+                    endpoint.created_at,
+                    maker_id,
+                    is_customer
+                ],
+            )?;
+            Ok(Added::Done)
+        })
+    }
+
+    /// Returns the endpoints of an account, or without one all of the business, in the order of their ids.
+    ///
+    /// # Errors
+    /// Fails if the tables cannot be read.
+    pub fn endpoints(&self, account: Option<&Account>) -> Result<Vec<Endpoint>, WebhooksError> {
+        Ok(match account {
+            None => self.0.query(&format!("SELECT {COLUMNS} FROM endpoints ORDER BY id"), &[], endpoint)?,
+            Some(account) => {
+                let own = format!("SELECT {COLUMNS} FROM endpoints WHERE account = ?1 ORDER BY id");
+                self.0.query(&own, values![account.to_string()], endpoint)?
+            }
+        })
+    }
+
+    /// Returns an endpoint.
+    ///
+    /// # Errors
+    /// Fails if the tables cannot be read.
+    pub fn endpoint(&self, id: &str) -> Result<Option<Endpoint>, WebhooksError> {
+        Ok(one(&self.0, id)?)
+    }
+
+    /// Changes an endpoint.
+    ///
+    /// # Errors
+    /// Fails if the tables cannot be written.
+    pub fn change_endpoint(&self, id: &str, changes: &Changes) -> Result<(), WebhooksError> {
+        self.0.execute(
+            "UPDATE endpoints SET url = coalesce(?2, url), types = coalesce(?3, types), description = coalesce(?4, description) \
+             WHERE id = ?1",
+            values![id, changes.url.as_deref(), changes.types.as_deref().map(texts), changes.description.as_deref()],
+        )?;
+        Ok(())
+    }
+
+    /// Gives an endpoint another secret. Each secret signs as well for a day after its rotation, also if there is another one meanwhile.
+    /// The last request, by its id, is carried out once.
+    ///
+    /// # Errors
+    /// Fails if the tables cannot be written.
+    pub fn rotate(&self, id: &str, secret: &str, request: &str, now: Timestamp) -> Result<Rotation, WebhooksError> {
+        self.0.write(|rows| {
+            let last = "SELECT rotation FROM endpoints WHERE id = ?1";
+            let last: Option<Option<String>> = rows.query_one(last, values![id], |row| row.get(0))?;
+            let (Some(last), Some(before)) = (last, one(rows, id)?) else { return Ok(Rotation::Unknown) };
+            if last.as_deref() == Some(request) {
+                return Ok(Rotation::Repeated(before.secret));
+            }
+            let (mut old, ended): (Vec<_>, Vec<_>) =
+                before.old_secrets.into_iter().partition(|(_, until)| *until > now);
+            if let Some((_, until)) = old.first().filter(|_| old.len() >= OLD_SECRETS_MAX) {
+                return Ok(Rotation::TooMany(*until));
+            }
+            old.push((before.secret, now.saturating_add(OLD_SECRET_MS)));
+            let rotate = "UPDATE endpoints SET old_secrets = ?3, secret = ?2, rotation = ?4 WHERE id = ?1";
+            rows.execute(rotate, values![id, secret, json!(old).to_string(), request])?;
+            Ok(Rotation::Done(ended.into_iter().map(|(reference, _)| reference).collect()))
+        })
+    }
+
+    /// Deletes an endpoint with its deliveries, and the messages that no other endpoint has.
+    ///
+    /// # Errors
+    /// Fails if the tables cannot be written.
+    pub fn delete_endpoint(&self, id: &str) -> Result<(), WebhooksError> {
+        self.0.write(|rows| Ok(delete(rows, "id = ?1", id)?))
+    }
+
+    /// Deletes the endpoints of an account in the same way, and returns them.
+    ///
+    /// # Errors
+    /// Fails if the tables cannot be written.
+    pub fn delete_endpoints_of(&self, account: &Account) -> Result<Vec<Endpoint>, WebhooksError> {
+        let account = account.to_string();
+        self.0.write(|rows| {
+            let of_account = format!("SELECT {COLUMNS} FROM endpoints WHERE account = ?1 ORDER BY id");
+            let deleted = rows.query(&of_account, values![&account], endpoint)?;
+            delete(rows, "account = ?1", &account)?;
+            Ok(deleted)
+        })
+    }
+
+    /// Disables an endpoint: what waits for it fails, and can be sent again later. Returns false if it was disabled before.
+    ///
+    /// # Errors
+    /// Fails if the tables cannot be written.
+    pub fn disable(&self, id: &str, reason: Reason, now: Timestamp) -> Result<bool, WebhooksError> {
+        self.0.write(|rows| {
+            let disable = "UPDATE endpoints SET disabled_at = ?2, disabled_reason = ?3 \
+                           WHERE id = ?1 AND disabled_at IS NULL";
+            let is_new = rows.execute(disable, values![id, now, reason.name()])? == 1;
+            rows.execute(
+                "UPDATE deliveries SET state = ?2 WHERE endpoint = ?1 AND state = ?3",
+                values![id, DeliveryState::Failed.name(), DeliveryState::Pending.name()],
+            )?;
+            set_all(rows, id)?;
+            Ok(is_new)
+        })
+    }
+
+    /// Enables an endpoint, and tells it how many messages it has missed. `by` takes it over if its maker may no longer have it. Returns
+    /// false if it was enabled before.
+    ///
+    /// # Errors
+    /// Fails if the tables cannot be written.
+    pub fn enable(
+        &self,
+        endpoint: &Endpoint,
+        by: &Maker,
+        message: &str,
+        now: Timestamp,
+    ) -> Result<bool, WebhooksError> {
+        let disabled_at = endpoint.disabled_at.unwrap_or(now);
+        let account = endpoint.account.clone().unwrap_or(Account::Platform);
+        self.0.write(|rows| {
+            let take_over = "UPDATE endpoints SET maker = ?2, of_customer = ?3 WHERE id = ?1 AND disabled_reason = ?4";
+            rows.execute(take_over, values![&endpoint.id, &by.id, by.is_customer, Reason::Maker.name()])?;
+            let enable = "UPDATE endpoints SET disabled_at = NULL, disabled_reason = NULL, failing_since = NULL \
+                          WHERE id = ?1 AND disabled_at IS NOT NULL";
+            if rows.execute(enable, values![&endpoint.id])? == 0 {
+                return Ok(false);
+            }
+            set_all(rows, &endpoint.id)?;
+            let missed = "SELECT count(*) FROM deliveries WHERE endpoint = ?1 AND state = ?2";
+            let missed: Option<u64> =
+                rows.query_one(missed, values![&endpoint.id, DeliveryState::Failed.name()], |row| row.get(0))?;
+            let data = json!({"endpoint": endpoint.id, "disabled_at": time_text(disabled_at), "missed": missed});
+            let new = NewMessage { id: message, account: &account, event_type: "endpoint.recovered", at: now, data };
+            add_message(rows, &new, &[Endpoint { disabled_at: None, types: Vec::new(), ..endpoint.clone() }])?;
+            Ok(true)
+        })
+    }
+}
