@@ -1,5 +1,4 @@
-//! The project's card names packages, folders and users. Each is there: a package is a dependency, a folder has its crate or its files, and
-//! each user has the commands that the card promises.
+//! The project's card names packages and folders. Each is there: a package is a dependency, and a folder has its crate or its files.
 
 use component_builder::workspace_root as root;
 use std::fs;
@@ -109,36 +108,4 @@ fn five_businesses_are_fixtures_with_scenarios() {
 fn the_dashboard_is_a_page_of_the_server() {
     let page = read("host-shim/core/business/built-in/pages/dashboard.html");
     assert!(page.contains("path: /dashboard") && page.contains("who: user"), "{page}");
-}
-
-// covers: CARD-14
-#[test]
-fn a_host_of_solobase_loads_the_component_by_its_contract() {
-    assert!(read("wit/products.wit").contains("world "), "the contract has a world");
-    assert!(read("manifest.yml").contains("instance-provisioner"), "the manifest names the extension");
-}
-
-// covers: CARD-15
-#[test]
-fn a_developer_runs_a_business_on_a_laptop_with_one_command() {
-    let readme = read("README.md");
-    assert!(
-        readme.contains("cargo xtask serve") || readme.contains("cargo xtask replay"),
-        "the first page has the command"
-    );
-}
-
-// covers: CARD-16
-#[test]
-fn continuous_integration_runs_the_checks() {
-    assert!(read(".github/workflows/ci.yml").contains("run: .ci/run"), "the workflow");
-    assert!(read(".ci/run").contains("\ncargo xtask test\n"), "what it runs");
-    assert!(read("action.yml").contains("replay"), "an action for other repositories");
-}
-
-// covers: CARD-17
-#[test]
-fn operators_have_a_guide_and_a_console() {
-    assert!(read("docs/start/go-live.md").contains("## 5. Live keys"), "the guide");
-    assert!(read("host-shim/core/business/built-in/pages/admin.html").contains("who: admin"), "the console");
 }
