@@ -7,6 +7,7 @@ pub mod bindings;
 pub mod build;
 pub mod cargo_component;
 pub mod coverage;
+pub mod entries;
 pub mod groups;
 pub mod launch;
 pub mod lines;

@@ -1,7 +1,10 @@
-//! Tests the documents: links and commands exist, the pages of the businesses are whole, and answers name files that exist.
+//! Tests the documents: links, commands and ids lead to something, the pages of the businesses are whole, and answers name files
+//! that exist.
 
 #[path = "documents/commands.rs"]
 mod commands;
+#[path = "documents/ids.rs"]
+mod ids;
 #[path = "documents/links.rs"]
 mod links;
 #[path = "documents/metrics.rs"]

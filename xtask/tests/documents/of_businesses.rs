@@ -164,17 +164,6 @@ fn the_page_of_the_plugin_shop_lists_its_features() {
     }
 }
 
-// covers: PLG-78
-#[test]
-fn the_platforms_of_the_sources_have_a_place() {
-    let document = Document::read("docs/operate/deploying.md");
-    let chapter = document.chapter("Other platforms").expect("a chapter");
-    let names = ["Vercel", "Render", "Redis", "Supabase", "Stripe", "Docker Hub", "SendGrid", "Terraform"];
-    for name in names {
-        assert!(chapter.lines().any(|line| line.starts_with(&format!("| {name}"))), "{name}");
-    }
-}
-
 #[test]
 fn routes_and_pages_are_read_from_their_files() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,12 +1,14 @@
-//! The ids of requirements, decisions and scenarios: `fixtures/ids.txt`.
+//! The ids of requirements, decisions and scenarios. Those of requirements and Stripe scenarios are the entries of their pages;
+//! `fixtures/ids.txt` has all others, and what is special about an id.
 
 use super::kinds::LETTERS;
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
+use xtask::entries;
 
-/// All ids of the file.
+/// All ids.
 #[derive(Debug, Default)]
 pub struct Ids {
     /// Ids that must be covered.
@@ -26,25 +28,29 @@ pub struct Ids {
 const LEFT: [&str; 3] = ["http", "pages", "cloud"];
 
 impl Ids {
-    /// Reads a file of lines `required ID…`, `known ID…`, `http ID…` (or `pages`, `cloud`) and
+    /// Reads the pages and `fixtures/ids.txt`. The file has lines `required ID…`, `known ID…`, `http ID…` (or `pages`, `cloud`) and
     /// `part ID DESCRIPTION`, which describes the part of the id that can't be covered; `code LETTERS ID…` has the verification code of
-    /// ids. `#` begins a comment.
+    /// ids. `#` begins a comment. An id of a page is required unless the file lists it otherwise.
     ///
     /// # Errors
     ///
-    /// Fails if the file can't be read or has an invalid line.
-    pub fn read(file: &Path) -> Result<Ids> {
-        let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
-        Ids::parse(&text).with_context(|| file.display().to_string())
+    /// Fails if a page or the file can't be read, or if the file has an invalid line.
+    pub fn read(root: &Path) -> Result<Ids> {
+        let file = root.join("fixtures").join("ids.txt");
+        let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
+        let of_pages = Ids { required: entries::all(root)?.into_iter().collect(), ..Ids::default() };
+        of_pages.with(&text).with_context(|| file.display().to_string())
     }
 
-    /// Parses the contents of such a file.
-    ///
-    /// # Errors
-    ///
-    /// Fails if a line is invalid.
+    /// Parses the contents of such a file, without pages.
+    #[cfg(test)]
     pub fn parse(text: &str) -> Result<Ids> {
-        let mut ids = Ids::default();
+        Ids::default().with(text)
+    }
+
+    /// Adds the contents of such a file.
+    fn with(self, text: &str) -> Result<Ids> {
+        let mut ids = self;
         for (at, line) in text.lines().enumerate() {
             let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
             match words.next() {
@@ -81,13 +87,14 @@ impl Ids {
                 }
             }
         }
+        ids.required.retain(|id| !ids.known.contains(id));
         if let Some(id) = ids.parts.keys().chain(ids.codes.keys()).find(|id| !ids.contains(id)) {
             bail!("`part` or `code`: unknown id `{id}`");
         }
         Ok(ids)
     }
 
-    /// Returns true if the file has this id.
+    /// Returns true if this id is known.
     pub fn contains(&self, id: &str) -> bool {
         self.required.contains(id) || self.known.contains(id)
     }
@@ -106,6 +113,14 @@ mod tests {
         assert!(ids.contains("TES-20") && ids.left["http"].len() == 2 && ids.left["pages"].contains("TES-80"));
         let error = Ids::parse("required S1\nSOL-02\n").expect_err("no word");
         assert!(error.to_string().contains("line 2"), "{error}");
+    }
+
+    #[test]
+    fn an_id_of_a_page_is_required_unless_the_file_lists_it_otherwise() {
+        let of_pages = Ids { required: ["SOL-01".to_owned(), "SOL-61".to_owned()].into(), ..Ids::default() };
+        let ids = of_pages.with("required D-01\nknown SOL-61\ncode U SOL-01\n").expect("ids");
+        assert_eq!(ids.required.iter().collect::<Vec<_>>(), ["D-01", "SOL-01"]);
+        assert_eq!(ids.known.iter().collect::<Vec<_>>(), ["SOL-61"]);
     }
 
     #[test]

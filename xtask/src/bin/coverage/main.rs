@@ -33,8 +33,10 @@ use xtask::test::{Passed, kept};
 
 /// List which id is covered by which test and scenario of the last `cargo xtask test`.
 ///
-/// It fails on an unknown id, on a case that names ids and does not cover them, if nothing covers an id that
-/// `fixtures/ids.txt` requires, if a covered id has no case for a letter of its code, if an id has neither a case nor an answer in
+/// The ids are the entries of `docs/requirements` and `docs/stripe-events.md`, and those of `fixtures/ids.txt`.
+///
+/// It fails on an unknown id, on a case that names ids and does not cover them, if nothing covers a required id, if a covered id
+/// has no case for a letter of its code, if an id has neither a case nor an answer in
 /// `docs/decisions`, and if `docs/requirements.tsv` is not current. `--write` writes that file from the sources.
 ///
 /// With `--lines`, list the lines of the extension's Rust code that no scenario reaches when the extension runs
@@ -89,7 +91,7 @@ fn run(options: &Options) -> Result<()> {
         return lines::run(&lines::Options { paths, format: *format, min: *min });
     }
     let root = component_builder::workspace_root();
-    let ids = Ids::read(&root.join("fixtures").join("ids.txt"))?;
+    let ids = Ids::read(&root)?;
     let answers = answers::read(&root, "docs/decisions")?;
     let packages = packages::all()?;
     let table = requirements::render(&ids, &requirements::cases(&root, &packages)?, &answers);

@@ -1,0 +1,25 @@
+//! The packages that the project is built on are dependencies of the crates that need them, as cargo reports it.
+
+use xtask::packages;
+
+/// A package, and the crate that uses it.
+const USED: [(&str, &str); 9] = [
+    ("wit-bindgen", "extension-component"),
+    ("wasmtime", "host-wasm-runner"),
+    ("serde", "instance-provisioner"),
+    ("serde_json", "instance-provisioner"),
+    ("aws-sdk-lambda", "host-providers"),
+    ("aws-sdk-s3", "host-providers"),
+    ("async-stripe-client-core", "host-providers"),
+    ("anyhow", "host-shim"),
+    ("rusqlite", "host-store"),
+];
+
+#[test]
+fn each_package_is_a_dependency_of_the_crate_that_needs_it() {
+    let all = packages::all().expect("cargo lists the crates");
+    let uses =
+        |(package, user): &(&str, &str)| all.iter().any(|found| found.name == *user && found.depends_on(package));
+    let unused: Vec<_> = USED.iter().filter(|pair| !uses(pair)).collect();
+    assert!(unused.is_empty(), "not used: {unused:?}");
+}
