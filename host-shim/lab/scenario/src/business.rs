@@ -73,20 +73,11 @@ impl Fixtures {
     ///
     /// Fails if neither the fixtures nor the folder has a catalog, or if two businesses of the fixtures have the name.
     pub fn business(&self, name: &str) -> Result<PathBuf, ReplayError> {
-        let known = self.businesses()?;
-        let is_named = |folder: &Path| folder.file_name().is_some_and(|own| Path::new(own) == Path::new(name));
-        let named: Vec<&PathBuf> = known.iter().filter(|folder| is_named(folder)).collect();
-        let of_path = self.folder.as_ref().map(|folder| folder.join(name));
-        match named.as_slice() {
-            [only] => Ok(PathBuf::from(only)),
-            [] => match of_path.into_iter().chain([PathBuf::from(name)]).find(|at| at.join(CATALOG_FILE).is_file()) {
-                Some(folder) => Ok(folder),
-                None => Err(ReplayError::NoBusiness { name: name.to_owned(), known: names(&known) }),
-            },
-            [first, second, ..] => {
-                let folders = [first, second].map(PathBuf::from);
-                Err(ReplayError::SameName { name: name.to_owned(), folders })
-            }
+        let named = self.folder.as_deref().map_or(Ok(None), |folder| business_in(folder, name))?;
+        let paths = self.folder.iter().map(|folder| folder.join(name)).chain([PathBuf::from(name)]);
+        match named.into_iter().chain(paths).find(|folder| folder.join(CATALOG_FILE).is_file()) {
+            Some(folder) => Ok(folder),
+            None => Err(ReplayError::NoBusiness { name: name.to_owned(), known: names(&self.businesses()?) }),
         }
     }
 
@@ -144,6 +135,20 @@ fn businesses_in(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {
     Ok(found)
 }
 
+/// Returns the folder of the business of this name below a folder; none if there is none.
+///
+/// # Errors
+///
+/// Fails if a folder can't be read, or if two businesses have the name.
+pub fn business_in(folder: &Path, name: &str) -> Result<Option<PathBuf>, ReplayError> {
+    let is_named = |folder: &PathBuf| folder.file_name().is_some_and(|own| Path::new(own) == Path::new(name));
+    let mut named = businesses_in(folder)?.into_iter().filter(is_named);
+    match (named.next(), named.next()) {
+        (Some(first), Some(second)) => Err(ReplayError::SameName { name: name.to_owned(), folders: [first, second] }),
+        (found, _) => Ok(found),
+    }
+}
+
 /// Returns the names of businesses.
 fn names(folders: &[PathBuf]) -> Vec<String> {
     folders.iter().filter_map(|folder| folder.file_name()).map(|name| name.to_string_lossy().into_owned()).collect()
@@ -173,13 +178,12 @@ pub fn named_in(file: &Path, business: &Path) -> Option<String> {
         return None;
     }
     let fixtures = Fixtures::find(std::slice::from_ref(&folder));
-    let known = fixtures.and_then(|fixtures| businesses_in(&fixtures).ok()).unwrap_or_default();
-    let of_name: Vec<&PathBuf> = known.iter().filter(|other| other.file_name() == business.file_name()).collect();
-    let named = match of_name.as_slice() {
-        [only] if canonical(only) == business => business.file_name().map(PathBuf::from),
-        _ => None,
-    };
-    Some(named.unwrap_or_else(|| path_from(&folder, &business)).display().to_string())
+    let name = business.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let found = fixtures.and_then(|fixtures| business_in(&fixtures, &name).ok().flatten());
+    match found.is_some_and(|found| canonical(&found) == business) {
+        true => Some(name),
+        false => Some(path_from(&folder, &business).display().to_string()),
+    }
 }
 
 /// Returns the path to one absolute folder from another one; the absolute path if they have nothing in common.
