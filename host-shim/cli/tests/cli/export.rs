@@ -1,6 +1,6 @@
 //! `host-shim export`: an account of a replay's store is exported as a scenario that can be replayed.
 
-use crate::run::{Ran, copy_folder, invoice, lines, replay, run, subscription};
+use crate::run::{Ran, copy_folder, in_business, invoice, lines, replay, run, subscription};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -62,7 +62,7 @@ fn a_catalog_other_than_the_recorded_one_is_a_warning() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = kept(folder.path());
     let business = folder.path().join("solobase");
-    copy_folder(&crate::run::fixtures().join("solobase"), &business);
+    copy_folder(&in_business("solobase"), &business);
     let catalog = business.join("catalog.yml");
     let text = std::fs::read_to_string(&catalog).expect("the catalog");
     std::fs::write(&catalog, text.replace("Hobby", "Hobbies")).expect("written");

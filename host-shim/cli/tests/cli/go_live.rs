@@ -1,7 +1,7 @@
 //! The way from the laptop to live money, followed to the letter: its files go into a folder with a business, and its commands run
 //! there, with a local Stripe in place of Stripe. It knows test mode only, so `--live` is left out.
 
-use crate::run::{Ran, SECRETS_KEY, copy_folder, fixtures};
+use crate::run::{Ran, SECRETS_KEY, copy_folder, in_business};
 use crate::serve::{Running, WAIT, send, send_with_host};
 use local_stripe::server::{ClockMode, Options, Server};
 use serde_json::{Value, json};
@@ -105,7 +105,7 @@ fn the_page_leads_from_a_folder_to_a_payment_that_is_compared_with_stripe() {
     let mut desk = Desk { folder, stripe: stripe.url(), variables: Vec::new() };
     let root = desk.folder.path().to_owned();
     let at = |name: &str| root.join(name);
-    copy_folder(&fixtures().join("podcasts"), &at("my-business"));
+    copy_folder(&in_business("podcasts"), &at("my-business"));
     fs::write(at("password"), "a long enough password\n").expect("written");
     desk.write_secrets("whsec_of_nobody_7f3a9c");
 

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::io::Write;
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+
+pub use test_support::{fixtures, in_business};
 
 /// The secrets key of the tests.
 pub const SECRETS_KEY: (&str, &str) =
@@ -73,10 +74,6 @@ pub fn replay(args: &[&str], stdin: &[u8]) -> Ran {
     let mut all = vec!["replay", "--native"];
     all.extend(args);
     run(&all, stdin)
-}
-
-pub fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
 }
 
 fn body(name: &str) -> Value {

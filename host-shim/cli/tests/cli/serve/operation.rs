@@ -3,7 +3,7 @@
 
 use super::clients::{KEY, LocalStripe};
 use super::{CLIENTS, Customers, Running, SECRET, args, environment, log_of, now_s, send, wait_until_quiet_within};
-use crate::run::{copy_folder, fixtures};
+use crate::run::{copy_folder, in_business};
 use counterparts::{EffectService, Postgres};
 use host_intake::testing::sign;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ impl Place {
         let (folder, service, stripe) =
             (tempfile::tempdir().expect("a folder"), EffectService::start(), LocalStripe::start());
         let business = folder.path().join("solobase");
-        copy_folder(&fixtures().join("solobase"), &business);
+        copy_folder(&in_business("solobase"), &business);
         let catalog = business.join("catalog.yml");
         let text = std::fs::read_to_string(&catalog).expect("a catalog");
         // The service makes no function that answers, and no secret.
