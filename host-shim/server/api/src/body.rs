@@ -1,11 +1,12 @@
 //! Reads the body of a request, within a limit of size and a limit of time; also as the members of a fixed form. Work on a large body is
 //! done where no other request waits for it.
 
+use crate::description::fields;
 use crate::front::AppState;
 use crate::problem::Problem;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
-use host_business::routes::{Field, Type, Types, read_body};
+use host_business::routes::{Types, read_body};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -53,24 +54,17 @@ pub(crate) async fn read(
     }
 }
 
-/// Reads a body of at most so many bytes with these members. Others, and values of another type, are told.
+/// Reads a body of at most so many bytes with these members, each with its type: `email: string?`. Others, and values of another type, are told.
 pub(crate) async fn members(
     app: &AppState,
     headers: &HeaderMap,
     body: Body,
     bytes_max: usize,
-    of: &[(&str, Type)],
+    of: &[&str],
 ) -> Result<Map<String, Value>, Problem> {
     let bytes = read(headers, body, app.limits.body, bytes_max).await?;
-    let field = |(name, value_type): &(&str, Type)| Field {
-        name: (*name).to_owned(),
-        value_type: value_type.clone(),
-        about: String::new(),
-        default: None,
-    };
-    let fields: Vec<Field> = of.iter().map(field).collect();
     let object = crate::routes::object(&bytes)?;
-    read_body(&fields, &Types::default(), object).map_err(|wrong| Problem::invalid("body", wrong))
+    read_body(&fields(of), &Types::default(), object).map_err(|wrong| Problem::invalid("body", wrong))
 }
 
 #[cfg(test)]

@@ -3,9 +3,11 @@
 
 use crate::body;
 use crate::command::Answered;
+use crate::description::{Access, Shape};
 use crate::extract::Operator;
 use crate::front::{AppState, HostedSite, answer_of};
 use crate::problem::Problem;
+use crate::server_route::ServerRoute;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -37,7 +39,21 @@ struct Advance {
     to: Option<String>,
 }
 
-pub(crate) async fn advance(
+const CLOCK: Shape = Shape::new("ServerClock", &["now: time"]);
+
+/// Returns the routes.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::post("/api/operator/clock", "advanceClock", advance)
+            .about("Advances the clock, in local mode only.")
+            .detail("`{\"advance\": \"30d\"}` or `{\"to\": TIME}`.")
+            .by(Access::Operators)
+            .body(&["advance: string?", "to: time?"])
+            .gives(&CLOCK),
+    ]
+}
+
+async fn advance(
     State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
     headers: HeaderMap,

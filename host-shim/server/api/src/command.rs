@@ -5,11 +5,13 @@ use crate::access;
 use crate::body;
 use crate::closing::{self, CLOSE};
 use crate::compact::compact;
+use crate::description::{Answer, Given};
 use crate::extract::{KnownCaller, PathPart, QueryOf};
 use crate::front::{AppState, HostedSite, accept};
 use crate::problem::Problem;
 use crate::proof;
 use crate::rate::Storing;
+use crate::server_route::ServerRoute;
 use crate::turn;
 use axum::body::Body;
 use axum::extract::State;
@@ -46,7 +48,7 @@ const _: () = assert!(COMMAND_BYTES_MAX == JSON_BYTES_MAX);
 /// The query of a command.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct CommandQuery {
+struct CommandQuery {
     account: Option<String>,
 }
 
@@ -117,8 +119,24 @@ impl IntoResponse for Answered {
     }
 }
 
+/// Returns the routes.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::post("/api/commands/{name}", "giveCommand", post)
+            .about("Gives a command. Its kinds, payloads and replies are in the manifest.")
+            .detail("The body is its payload, the answer is its reply.")
+            .query(&["account: string?"])
+            .given(Given::Object)
+            .answers(Answer::Json)
+            .command(),
+        ServerRoute::get("/api/commands/{name}", "getReply", get)
+            .about("The reply to a command that was answered with 202, by its id.")
+            .answers(Answer::Json),
+    ]
+}
+
 /// Carries out `POST /api/commands/KIND`.
-pub(crate) async fn post(
+async fn post(
     State(app): State<AppState>,
     KnownCaller { hosted, caller }: KnownCaller,
     PathPart(kind): PathPart<String>,
@@ -337,10 +355,7 @@ fn of_reply(reply: &Reply) -> Result<Answered, Problem> {
 
 /// Carries out `GET /api/commands/ID`: the reply to a command of before, for who has sent it. It may have an address that opens the
 /// account's payments to whoever reads it, so no other member of an organization has it.
-pub(crate) async fn get(
-    KnownCaller { hosted, caller }: KnownCaller,
-    PathPart(id): PathPart<String>,
-) -> Result<Answered, Problem> {
+async fn get(KnownCaller { hosted, caller }: KnownCaller, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
     let partition = hosted.site.partition().clone();
     let wanted = id.clone();
     let found = crate::query::read(&hosted, move |store| {

@@ -2,9 +2,11 @@
 
 use crate::body;
 use crate::command::Answered;
+use crate::description::{Access, Answer, Given};
 use crate::extract::KnownCaller;
 use crate::front::{AppState, accept};
 use crate::problem::Problem;
+use crate::server_route::ServerRoute;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -16,7 +18,18 @@ use host_intake::raw;
 /// What is read can be parsed.
 const _: () = assert!(EVENT_BYTES_MAX == BODY_BYTES_MAX);
 
-pub(crate) async fn report(
+/// Returns the routes.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::post("/api/events", "reportEvent", report)
+            .about("Reports a product event, a fact of the business, or measurements, as raw events.")
+            .by(Access::Services)
+            .given(Given::Object)
+            .answers(Answer::Json),
+    ]
+}
+
+async fn report(
     State(app): State<AppState>,
     KnownCaller { hosted, caller }: KnownCaller,
     headers: HeaderMap,

@@ -6,37 +6,31 @@
 use crate::access::Authenticator;
 use crate::away::{self, InstanceHost};
 use crate::changes::Changes;
-use crate::clock::{self, LocalClock};
-use crate::endpoints::{self, SiteWebhooks};
+use crate::clock::LocalClock;
+use crate::endpoints::SiteWebhooks;
 use crate::health::CatalogProbes;
-use crate::identity::{self, SiteUsers, issuers, mails, organizations, own_data};
+use crate::identity::{self, SiteUsers};
 use crate::ids::Ids;
 use crate::mail_rate::MailLimits;
-use crate::metrics::{self, Metrics, onboarding};
-use crate::operator::mails as mails_of;
+use crate::metrics::Metrics;
 use crate::operator::tools::Tools;
 use crate::operator::waiting::Waiting;
-use crate::operator::{accounts, backups, drift, effects, events, everywhere, intervene, retry, stripe};
 use crate::pages::{self, SitePages};
 use crate::problem::Problem;
 use crate::rate::{Peer, Rate, Rates, usual_proxies};
 use crate::routes::{self, BusinessRoutes, RoutePattern};
 use crate::site::Site;
-use crate::stream;
 use crate::streams::Streams;
 use crate::trace::{self, Requests};
 use crate::turn::{self, InProgress, OpenRequest};
 use crate::unread;
-use crate::{command, event, extract, health, products, query, registry, webhook};
+use crate::{extract, health, openapi, products, server_route, table};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::MatchedPath;
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get, post};
 use extension_contract::Payload;
 use host_business::folder::{ResourceCost, WebhookAnswer};
 use host_business::routes::Matched;
@@ -227,6 +221,8 @@ pub(crate) struct AppState {
     pub(crate) waiting: Arc<BTreeMap<Partition, tokio::sync::Mutex<Waiting>>>,
     /// Whether the catalogs answer.
     pub(crate) catalogs: Arc<CatalogProbes>,
+    /// The OpenAPI documents.
+    pub(crate) documents: Arc<BTreeMap<Partition, String>>,
     /// Held while the clock is advanced.
     pub(crate) advancing: Arc<tokio::sync::Mutex<()>>,
 }
@@ -251,6 +247,15 @@ impl Front {
         let sites: Arc<Vec<Arc<HostedSite>>> = Arc::new(sites.into_iter().map(Arc::new).collect());
         let writes = Arc::new(health::Writes::of(sites.iter().map(|site| &**site)));
         let (streams, stopping) = (Arc::default(), Arc::new(watch::Sender::new(false)));
+        let routes = table::all();
+        let documents = sites.iter().map(|hosted| {
+            let partition = hosted.site.partition();
+            let described = table::described(&routes);
+            let document =
+                openapi::document(&hosted.routes.table, &described, &partition.business, env!("CARGO_PKG_VERSION"));
+            (partition.clone(), document.to_string())
+        });
+        let documents = Arc::new(documents.collect());
         let app = AppState {
             sites,
             authenticator,
@@ -267,9 +272,10 @@ impl Front {
             stopping,
             waiting,
             catalogs: Arc::default(),
+            documents,
             advancing: Arc::default(),
         };
-        Ok(Front { router: router(app.clone()), app })
+        Ok(Front { router: server_route::router(routes, app.clone()), app })
     }
 
     /// Announces the users that are not announced to their businesses yet.
@@ -524,106 +530,6 @@ fn set_path(uri: &mut Uri, path: &str) -> bool {
     let mut parts = std::mem::take(uri).into_parts();
     parts.path_and_query = Some(path_and_query);
     Uri::from_parts(parts).map(|changed| *uri = changed).is_ok()
-}
-
-fn router(app: AppState) -> Router {
-    let wrong_method = |allow: &'static str| move || async move { Problem::method(allow) };
-    let get_only = wrong_method("GET, HEAD");
-    products::routes(Router::new())
-        .route("/api/webhooks/{*name}", any(webhook::deliver))
-        .route("/api/commands/{name}", get(command::get).post(command::post).fallback(wrong_method("GET, HEAD, POST")))
-        .route("/api/endpoints", get(endpoints::list).post(endpoints::make).fallback(wrong_method("GET, HEAD, POST")))
-        .route(
-            "/api/endpoints/{id}",
-            get(endpoints::get)
-                .patch(endpoints::change)
-                .delete(endpoints::delete)
-                .fallback(wrong_method("GET, HEAD, PATCH, DELETE")),
-        )
-        .route("/api/endpoints/{id}/rotate", post(endpoints::rotate).fallback(wrong_method("POST")))
-        .route("/api/endpoints/{id}/test", post(endpoints::test).fallback(wrong_method("POST")))
-        .route("/api/endpoints/{id}/resend", post(endpoints::resend_failed).fallback(wrong_method("POST")))
-        .route("/api/endpoints/{id}/deliveries", get(endpoints::log).fallback(get_only))
-        .route(
-            "/api/endpoints/{id}/deliveries/{message}/resend",
-            post(endpoints::resend).fallback(wrong_method("POST")),
-        )
-        .route("/api/events", get(stream::get).post(event::report).fallback(wrong_method("GET, HEAD, POST")))
-        .route("/api/queries/{name}", get(query::get).fallback(get_only))
-        .route("/api/entitlements", get(query::entitlements).fallback(get_only))
-        .route("/api/entitlements/check", get(query::check).fallback(get_only))
-        .route("/api/operator/accounts", get(accounts::list).fallback(get_only))
-        .route("/api/operator/accounts/{account}", get(accounts::get).fallback(get_only))
-        .route("/api/operator/accounts/{account}/stripe", get(stripe::get).fallback(get_only))
-        .route("/api/operator/backups", get(backups::list).fallback(get_only))
-        .route("/api/operator/drift", get(drift::list).fallback(get_only))
-        .route("/api/operator/effects", get(effects::list).fallback(get_only))
-        .route("/api/operator/effects/{seq}/{action}", post(intervene::post).fallback(wrong_method("POST")))
-        .route("/api/operator/events", get(events::list).fallback(get_only))
-        .route("/api/operator/events/{seq}", get(events::get).fallback(get_only))
-        .route("/api/operator/events/{seq}/redrive", post(events::redrive).fallback(wrong_method("POST")))
-        .route("/api/operator/instances", get(everywhere::instances).fallback(get_only))
-        .route("/api/operator/instances/retry", post(retry::post).fallback(wrong_method("POST")))
-        .route("/api/operator/effects/{seq}/mail", get(mails_of::of_effect).fallback(get_only))
-        .route("/api/operator/mails", get(mails_of::list).fallback(get_only))
-        .route("/api/operator/mails/{template}", get(mails_of::sample).fallback(get_only))
-        .route("/api/operator/onboarding", get(onboarding::get).fallback(get_only))
-        .route("/api/operator/tasks", get(everywhere::tasks).fallback(get_only))
-        .route("/api/operator/clock", post(clock::advance).fallback(wrong_method("POST")))
-        .route("/api/auth/register", post(identity::register).fallback(wrong_method("POST")))
-        .route("/api/auth/login", post(identity::log_in).fallback(wrong_method("POST")))
-        .route("/api/auth/logout", post(identity::log_out).fallback(wrong_method("POST")))
-        .route("/api/auth/logout/everywhere", post(identity::log_out_everywhere).fallback(wrong_method("POST")))
-        .route("/api/auth/me", get(identity::me).fallback(get_only))
-        .route("/api/auth/oidc", get(issuers::list).fallback(get_only))
-        // A `HEAD` would begin a login, and use up the answer of one.
-        .route("/api/auth/oidc/{name}", get(issuers::begin).head(wrong_method("GET")).fallback(wrong_method("GET")))
-        .route(
-            "/api/auth/oidc/{name}/callback",
-            get(issuers::finish).head(wrong_method("GET")).fallback(wrong_method("GET")),
-        )
-        .route("/api/auth/reset", post(mails::reset).fallback(wrong_method("POST")))
-        .route("/api/auth/password", post(mails::password).fallback(wrong_method("POST")))
-        .route("/api/auth/confirm", post(mails::confirm).fallback(wrong_method("POST")))
-        .route("/api/auth/confirmation", post(mails::confirmation).fallback(wrong_method("POST")))
-        .route("/api/auth/export", get(own_data::export).fallback(get_only))
-        .route("/api/auth/erase", post(own_data::erase).fallback(wrong_method("POST")))
-        .route("/api/auth/invitation", get(organizations::invited).fallback(get_only))
-        .route("/api/auth/join", post(organizations::join).fallback(wrong_method("POST")))
-        .route(
-            "/api/auth/organizations",
-            get(organizations::list).post(organizations::found).fallback(wrong_method("GET, HEAD, POST")),
-        )
-        .route("/api/auth/organizations/{id}", delete(organizations::dissolve).fallback(wrong_method("DELETE")))
-        .route(
-            "/api/auth/organizations/{id}/invitations",
-            get(organizations::invitations).post(organizations::invite).fallback(wrong_method("GET, HEAD, POST")),
-        )
-        .route(
-            "/api/auth/organizations/{id}/invitations/{invitation}",
-            delete(organizations::withdraw).fallback(wrong_method("DELETE")),
-        )
-        .route("/api/auth/organizations/{id}/members", get(organizations::members).fallback(get_only))
-        .route(
-            "/api/auth/organizations/{id}/members/{user}",
-            delete(organizations::remove).fallback(wrong_method("DELETE")),
-        )
-        // A `HEAD` would use up a token without showing what it gives.
-        .route("/api/registry/token", get(registry::token).head(wrong_method("GET")).fallback(wrong_method("GET")))
-        .route("/.well-known/jwks.json", get(identity::key_set).fallback(get_only))
-        .route("/openapi.json", get(routes::document).fallback(get_only))
-        .route("/health", get(health::get).fallback(get_only))
-        .route("/metrics", get(metrics::get).fallback(get_only))
-        .route_layer(from_fn(with_route))
-        .fallback(|| async { Problem::not_found("no such path") })
-        .with_state(app)
-}
-
-/// Notes the pattern of the request's path on its answer, for the metrics.
-async fn with_route(route: MatchedPath, request: Request<Body>, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    response.extensions_mut().insert(RoutePattern(route.as_str().to_owned()));
-    response
 }
 
 /// Sends an event to the writer, in the turn of the request, and waits for its commit. Refuses an event with U+0000, which not every store keeps.

@@ -5,9 +5,11 @@
 //! answer. Operators also see which providers have an outage.
 
 use crate::access;
+use crate::description::{Access, Answer};
 use crate::extract::Open;
 use crate::front::{AppState, HostedSite};
 use crate::query;
+use crate::server_route::ServerRoute;
 use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -136,7 +138,18 @@ async fn reads(hosted: &HostedSite) -> bool {
     matches!(timeout(PATIENCE, read).await, Ok(Ok(_)))
 }
 
-pub(crate) async fn get(State(app): State<AppState>, Open(asked): Open, headers: HeaderMap) -> Response {
+/// Returns the routes.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/health", "getHealth", get)
+            .about("200, or 503 with the failing part: a store, only its writes, or a catalog that does not answer.")
+            .detail("503 while the server stops. Operators also see `outages`.")
+            .by(Access::All)
+            .answers(Answer::Json),
+    ]
+}
+
+async fn get(State(app): State<AppState>, Open(asked): Open, headers: HeaderMap) -> Response {
     // A proxy sends the next requests elsewhere.
     if *app.stopping.borrow() {
         return answer(StatusCode::SERVICE_UNAVAILABLE, json!({"status": "stopping", "failing": []}));

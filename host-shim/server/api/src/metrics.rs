@@ -7,11 +7,13 @@ mod progress;
 mod unhandled;
 
 use crate::access;
+use crate::description::{Access, Answer};
 use crate::extract::Operator;
 use crate::front::{AppState, HostedSite};
 use crate::health::PATIENCE;
 use crate::problem::Problem;
 use crate::query;
+use crate::server_route::ServerRoute;
 use crate::site::Observer;
 use crate::turn;
 use axum::extract::{FromRequestParts, State};
@@ -454,8 +456,18 @@ fn only_of(text: &str, business: &str) -> String {
     text.lines().filter(is_of).flat_map(|line| [line, "\n"]).collect()
 }
 
+/// Returns the routes.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/metrics", "", get)
+            .about("Counters, in the text format of OpenMetrics.")
+            .by(Access::Readers)
+            .answers(Answer::Text(MEDIA_TYPE)),
+    ]
+}
+
 /// Carries out `GET /metrics`: the numbers tell how a business goes, so each operator reads those of the own business only.
-pub(crate) async fn get(State(app): State<AppState>, reader: Reader) -> Result<Response, Problem> {
+async fn get(State(app): State<AppState>, reader: Reader) -> Result<Response, Problem> {
     let of = match &reader {
         Reader::Server => None,
         Reader::Business(hosted) => Some(hosted),

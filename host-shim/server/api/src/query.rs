@@ -2,9 +2,11 @@
 //! never decides.
 
 use crate::access;
+use crate::description::{Answer, Shape};
 use crate::extract::{KnownCaller, PathPart, QueryOf};
 use crate::front::HostedSite;
 use crate::problem::Problem;
+use crate::server_route::ServerRoute;
 use crate::turn;
 use axum::Json;
 use extension_contract::{Entitlement, PAGE_ROWS_MAX, Page, Question, Timestamp};
@@ -31,7 +33,7 @@ const UNLIMITED: i64 = -1;
 /// The members of a query's URL.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Arguments {
+struct Arguments {
     /// The account; the key's own if it has only one.
     account: Option<String>,
     /// Time of the answer, RFC 3339; now without it.
@@ -101,8 +103,44 @@ fn needed<'a>(name: &str, given: Option<&'a str>) -> Result<&'a str, Problem> {
     given.ok_or_else(|| Problem::bad("query", format!("expected `{name}` in the query")))
 }
 
+const ENTITLEMENT: Shape = Shape::new(
+    "ServerEntitlement",
+    &["key: string", "allowed: integer?", "used: integer?", "resets_at: time?", "ends_at: time?", "sources: string[]"],
+);
+const ENTITLEMENTS: Shape =
+    Shape::new("ServerEntitlements", &["entitlements: ServerEntitlement[]", "next: string?"]).with(&[&ENTITLEMENT]);
+
+/// Returns the routes.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/queries/{name}", "ask", get)
+            .about("Asks a query: `entitlements`, `usage`, `balances`, `list` or `catalog`.")
+            .detail("`usage` needs `start` and `end`; `list` takes `kind`, `filter`, `after` and `limit`; `at` is another time.")
+            .query(&[
+                "account: string?",
+                "kind: string?",
+                "filter: string?",
+                "after: string?",
+                "limit: integer?",
+                "start: time?",
+                "end: time?",
+                "at: time?",
+            ])
+            .answers(Answer::Json),
+        ServerRoute::get("/api/entitlements", "listEntitlements", entitlements)
+            .about("What an account may use.")
+            .query(&["account: string?", "at: time?"])
+            .gives(&ENTITLEMENTS),
+        ServerRoute::get("/api/entitlements/check", "checkEntitlement", check)
+            .about("May the account use this much more? If not, what would allow it.")
+            .detail("`allowed`, `used`, `limit`, and the products that would give more.")
+            .query(&["account: string?", "key: string", "amount: integer?"])
+            .answers(Answer::Json),
+    ]
+}
+
 /// Carries out `GET /api/queries/NAME`.
-pub(crate) async fn get(
+async fn get(
     called: KnownCaller,
     PathPart(name): PathPart<String>,
     QueryOf(given): QueryOf<Arguments>,
@@ -157,17 +195,14 @@ async fn entitlements_of(hosted: &HostedSite, question: Question) -> Result<Valu
 }
 
 /// Carries out `GET /api/entitlements`: the entitlements of an account, now or at a time.
-pub(crate) async fn entitlements(
-    called: KnownCaller,
-    QueryOf(given): QueryOf<Arguments>,
-) -> Result<Json<Value>, Problem> {
+async fn entitlements(called: KnownCaller, QueryOf(given): QueryOf<Arguments>) -> Result<Json<Value>, Problem> {
     let question = question(&called, &given)?;
     entitlements_of(&called.hosted, question).await.map(Json)
 }
 
 /// Carries out `GET /api/entitlements/check`: may the account use `amount` more of `key`? Without a right to it, the answer
 /// says which products would give one.
-pub(crate) async fn check(called: KnownCaller, QueryOf(given): QueryOf<Arguments>) -> Result<Json<Value>, Problem> {
+async fn check(called: KnownCaller, QueryOf(given): QueryOf<Arguments>) -> Result<Json<Value>, Problem> {
     let (question, hosted) = (question(&called, &given)?, called.hosted);
     let key = needed("key", given.key.as_deref())?.to_owned();
     let amount = given.amount.unwrap_or(1);

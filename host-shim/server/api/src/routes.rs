@@ -11,12 +11,15 @@ mod request;
 use crate::access;
 use crate::body;
 use crate::command::{self, Answered};
+use crate::description::{Access, Answer};
 use crate::extract::Open;
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
 use crate::query::ask;
 use crate::rate::Peer;
+use crate::server_route::ServerRoute;
 use axum::body::Body;
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use extension_contract::Account;
@@ -42,8 +45,8 @@ pub struct BusinessRoutes {
     config: Scope,
     /// Keeps the secrets that requests bring.
     secrets: Option<Arc<dyn Secrets>>,
-    /// The OpenAPI document.
-    document: String,
+    /// All of them as data, for the OpenAPI document.
+    pub(crate) table: Arc<RouteTable>,
 }
 
 /// The pattern of the path that answered a request, for metrics.
@@ -66,7 +69,7 @@ impl BusinessRoutes {
             errors: errors.clone(),
             config: Scope::new([("config".to_owned(), config)]),
             secrets,
-            document: crate::openapi::document(&business.routes, &business.name, env!("CARGO_PKG_VERSION")).to_string(),
+            table: business.routes.clone(),
         }
     }
 
@@ -81,9 +84,20 @@ impl BusinessRoutes {
     }
 }
 
+/// Returns the routes that every server has for those of a business.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/openapi.json", "", document)
+            .about("The OpenAPI document of the business's routes and of these.")
+            .by(Access::All)
+            .answers(Answer::Json),
+    ]
+}
+
 /// Carries out `GET /openapi.json`.
-pub(crate) async fn document(Open(hosted): Open) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], hosted.routes.document.clone()).into_response()
+async fn document(State(app): State<AppState>, Open(hosted): Open) -> Response {
+    let document = app.documents.get(hosted.site.partition()).cloned().unwrap_or_default();
+    ([(header::CONTENT_TYPE, "application/json")], document).into_response()
 }
 
 /// Returns the methods of a path, for the header `Allow`.

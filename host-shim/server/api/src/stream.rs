@@ -13,11 +13,13 @@
 //! The pages of operators also show what is no new event, such as a failed attempt. Their stream has an empty message for it.
 
 use crate::access::{self, Authenticator};
+use crate::description::Answer;
 use crate::extract::{KnownCaller, QueryOf};
 use crate::front::{AppState, HostedSite};
 use crate::operator::events::summary;
 use crate::problem::Problem;
 use crate::query::{asked, read};
+use crate::server_route::ServerRoute;
 use crate::streams::OpenStream;
 use crate::turn;
 use crate::wakes::Wake;
@@ -48,7 +50,7 @@ const PAGE: usize = 200;
 /// The query of a stream.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct StreamQuery {
+struct StreamQuery {
     /// True for events without their kinds as names: a browser receives named events only by these names.
     #[serde(default)]
     unnamed: bool,
@@ -102,7 +104,21 @@ enum Next {
     Older(Cursor),
 }
 
-pub(crate) async fn get(
+/// Returns the routes.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/events", "", get)
+            .about("The events of the accounts that the key reaches, as server-sent events.")
+            .detail(
+                "Resumed by `Last-Event-ID`, or at first by `after`; `unnamed=true` leaves out the names, for a browser; `stream.reset`: \
+                 the store is an older one, which lacks the last event.",
+            )
+            .query(&["after: integer?", "unnamed: boolean?"])
+            .answers(Answer::Text("text/event-stream")),
+    ]
+}
+
+async fn get(
     State(app): State<AppState>,
     KnownCaller { hosted, caller }: KnownCaller,
     QueryOf(wanted): QueryOf<StreamQuery>,

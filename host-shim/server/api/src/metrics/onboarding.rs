@@ -3,9 +3,11 @@
 
 use super::progress::LOOKED_MAX;
 use super::{EventLabels, Metrics, SiteLabels};
+use crate::description::{Access, Shape};
 use crate::extract::Operator;
 use crate::front::AppState;
 use crate::problem::Problem;
+use crate::server_route::ServerRoute;
 use axum::Json;
 use axum::extract::State;
 use host_store::Partition;
@@ -45,11 +47,24 @@ impl Ready {
     }
 }
 
+const ONBOARDING: Shape = Shape::new(
+    "ServerOnboarding",
+    &["ready: json", "automatic_percent: integer?", "resources: json", "manual_steps: json", "webhooks: json[]"],
+);
+
+/// Returns the routes.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/operator/onboarding", "getOnboarding", get)
+            .about("Since the start of the server: how many instances became ready, with and without a person, and how long it took.")
+            .detail("Also resources that were created, steps of people, and Stripe's webhooks by outcome.")
+            .by(Access::Operators)
+            .gives(&ONBOARDING),
+    ]
+}
+
 /// Carries out `GET /api/operator/onboarding`.
-pub(crate) async fn get(
-    State(app): State<AppState>,
-    Operator { hosted, .. }: Operator,
-) -> Result<Json<Value>, Problem> {
+async fn get(State(app): State<AppState>, Operator { hosted, .. }: Operator) -> Result<Json<Value>, Problem> {
     while app.metrics.look(&hosted).await.map_err(|_| Problem::unavailable("the store cannot be read"))? == LOOKED_MAX {
     }
     Ok(Json(app.metrics.onboarding(hosted.site.partition())))

@@ -1,10 +1,12 @@
 //! Accounts, and everything that the store has of one account, in pages.
 
 use super::{account, limit};
+use crate::description::Shape;
 use crate::extract::{Operator, PathPart, QueryOf};
 use crate::front::HostedSite;
 use crate::problem::Problem;
 use crate::query::read;
+use crate::server_route::ServerRoute;
 use axum::Json;
 use extension_contract::{ADDRESS_CLAIMS, Account, CONNECTED_ACCOUNT_CLAIMS, address_hash};
 use host_engine::show::page;
@@ -20,7 +22,7 @@ const STRIPE: &str = "stripe";
 /// The query of a list of accounts.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListAccountsQuery {
+struct ListAccountsQuery {
     /// The id of an object or an event of Stripe; or a part of the account's id, or of the name or the address of whom it belongs
     /// to, whatever its case.
     search: Option<String>,
@@ -67,8 +69,33 @@ async fn of_text(hosted: &HostedSite, text: &str) -> Result<Option<Account>, Pro
     Ok(found.into_iter().flatten().next().and_then(|claim| claim.holder))
 }
 
+const ACCOUNT: Shape = Shape::new("ServerAccount", &["account: string", "name: string?", "email: string?"]);
+const ACCOUNTS: Shape = Shape::new("ServerAccounts", &["accounts: ServerAccount[]", "next: string?"]).with(&[&ACCOUNT]);
+const ROWS: Shape =
+    Shape::new("ServerAccountRows", &["...ServerAccount", "revision: integer", "rows: json", "next: json"])
+        .with(&[&ACCOUNT]);
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/operator/accounts", "listAccounts", list)
+            .about("Accounts, each with name and address.")
+            .detail(
+                "`search` is a part of one of them or of the id, or the id of an object or an event of Stripe (`cus_`, `sub_`, `in_`, \
+                 `pi_`, `ch_`, `cs_`, `acct_`, `evt_`).",
+            )
+            .query(&["search: string?", "after: string?", "limit: integer?"])
+            .gives(&ACCOUNTS),
+        ServerRoute::get("/api/operator/accounts/{account}", "getAccount", get)
+            .about("An account with its rows, at most `limit` of each section.")
+            .detail("`next` has the sections with more, which `section` and `after` read.")
+            .query(&["section: string?", "after: string?", "limit: integer?"])
+            .gives(&ROWS),
+    ]
+}
+
 /// Carries out `GET /api/operator/accounts`.
-pub(crate) async fn list(
+async fn list(
     Operator { hosted, .. }: Operator,
     QueryOf(ListAccountsQuery { search, after, limit: given }): QueryOf<ListAccountsQuery>,
 ) -> Result<Json<Value>, Problem> {
@@ -105,7 +132,7 @@ pub(crate) async fn list(
 /// The query of the rows of an account.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct AccountRowsQuery {
+struct AccountRowsQuery {
     /// Only rows of this section, for example `purchases` or `records/ledger`.
     section: Option<String>,
     /// The id after which the page of the section begins.
@@ -116,7 +143,7 @@ pub(crate) struct AccountRowsQuery {
 
 /// Carries out `GET /api/operator/accounts/ACCOUNT`: whose it is, and a page of its rows, by section and id. `next` has the sections with
 /// more rows.
-pub(crate) async fn get(
+async fn get(
     Operator { hosted, .. }: Operator,
     PathPart(name): PathPart<String>,
     QueryOf(AccountRowsQuery { section, after, limit: given }): QueryOf<AccountRowsQuery>,

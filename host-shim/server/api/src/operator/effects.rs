@@ -2,10 +2,12 @@
 
 use super::intervene::ACTIONS;
 use super::{PAGE, SEARCHED_MAX, account, limit};
+use crate::description::Shape;
 use crate::extract::{Operator, QueryOf};
 use crate::front::AppState;
 use crate::problem::Problem;
 use crate::query::read;
+use crate::server_route::ServerRoute;
 use crate::tries::Tries;
 use axum::Json;
 use axum::extract::State;
@@ -23,7 +25,7 @@ const LONG_MS: i64 = 10 * 60 * 1_000;
 /// The query of a list of effects.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListEffectsQuery {
+struct ListEffectsQuery {
     /// All effects of this account; without it, the open effects of all accounts.
     account: Option<String>,
     /// True for the open effects that failed at least once, or that have waited for [`LONG_MS`].
@@ -109,8 +111,43 @@ fn stuck(
     Ok((found, Some(after)))
 }
 
+pub(super) const EFFECT: Shape = Shape::new(
+    "ServerEffect",
+    &[
+        "seq: integer",
+        "account: string",
+        "kind: string",
+        "key: string",
+        "generation: integer",
+        "state: string",
+        "attempts: integer",
+        "last_failure: json",
+        "created_at: time",
+        "due_at: time",
+        "deadline: time?",
+        "caused_by: string",
+        "actions: string[]",
+        "payload: json",
+    ],
+);
+const EFFECTS: Shape = Shape::new("ServerEffects", &["effects: ServerEffect[]", "next: integer?"]).with(&[&EFFECT]);
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/operator/effects", "listEffects", list)
+            .about("Effects of an account, or the open ones of all.")
+            .detail(
+                "With `stuck=true` those that failed at least once or have waited for ten minutes. `last_failure` (`attempt`, `code`, \
+                 `message`) is why the last attempt of this server failed.",
+            )
+            .query(&["account: string?", "stuck: boolean?", "after: integer?", "limit: integer?"])
+            .gives(&EFFECTS),
+    ]
+}
+
 /// Carries out `GET /api/operator/effects`.
-pub(crate) async fn list(
+async fn list(
     State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
     QueryOf(query): QueryOf<ListEffectsQuery>,

@@ -2,11 +2,13 @@
 
 use super::waiting::{FAILED, unreadable, waiting};
 use super::{SEARCHED_MAX, limit};
+use crate::description::Shape;
 use crate::extract::{Operator, QueryOf};
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
 use crate::products::DELETED;
 use crate::query::{asked, read};
+use crate::server_route::ServerRoute;
 use axum::Json;
 use axum::extract::State;
 use extension_contract::{Actor, PAGE_ROWS_MAX, Page, Question};
@@ -25,7 +27,7 @@ const ACCOUNTS_MAX: usize = SEARCHED_MAX / 10;
 /// The query of a list of steps.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListTasksQuery {
+struct ListTasksQuery {
     /// The account after which the page begins.
     after: Option<String>,
     limit: Option<usize>,
@@ -34,7 +36,7 @@ pub(crate) struct ListTasksQuery {
 /// The query of a list of instances.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListInstancesQuery {
+struct ListInstancesQuery {
     /// Only instances with this status; without it, all that are not deleted.
     status: Option<String>,
     /// True to list deleted instances, too.
@@ -45,8 +47,26 @@ pub(crate) struct ListInstancesQuery {
     limit: Option<usize>,
 }
 
+const TASKS: Shape = Shape::new("ServerTasks", &["tasks: json[]", "next: string?"]);
+const INSTANCES: Shape = Shape::new("ServerInstances", &["instances: json[]", "next: string?"]);
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/operator/instances", "listInstances", instances)
+            .about("The instances of all accounts.")
+            .detail("Without deleted ones unless `deleted=true` or `status=terminated`.")
+            .query(&["status: string?", "deleted: boolean?", "after: string?", "limit: integer?"])
+            .gives(&INSTANCES),
+        ServerRoute::get("/api/operator/tasks", "listTasks", tasks)
+            .about("The steps that wait for a person, of all accounts.")
+            .query(&["after: string?", "limit: integer?"])
+            .gives(&TASKS),
+    ]
+}
+
 /// Carries out `GET /api/operator/tasks`.
-pub(crate) async fn tasks(
+async fn tasks(
     State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
     QueryOf(query): QueryOf<ListTasksQuery>,
@@ -57,7 +77,7 @@ pub(crate) async fn tasks(
 }
 
 /// Carries out `GET /api/operator/instances`. A page may be empty although more pages follow.
-pub(crate) async fn instances(
+async fn instances(
     State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
     QueryOf(ListInstancesQuery { status, deleted, after, limit }): QueryOf<ListInstancesQuery>,

@@ -1,5 +1,6 @@
 //! `POST /api/operator/effects/SEQ/ACTION`: an operator retries, adopts or abandons an effect that has not ended.
 
+use super::events::RUNS;
 use super::events::report;
 use crate::body;
 use crate::command::Answered;
@@ -7,6 +8,7 @@ use crate::extract::{Operator, PathPart};
 use crate::front::{AppState, answer_of, soon};
 use crate::problem::Problem;
 use crate::query::read;
+use crate::server_route::ServerRoute;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -33,8 +35,22 @@ struct ActionRequest {
     reason: Option<String>,
 }
 
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::post("/api/operator/effects/{seq}/{action}", "intervene", post)
+            .about("Retries, adopts or abandons an open effect.")
+            .detail(
+                "`retry`: the next attempt begins now. `adopt`: it was done by hand, with `outputs` as its provider would answer: \
+                 `{\"outputs\": {\"id\": \"cus_1\"}}`. `abandon`: it fails for good, with the `reason` that the extension receives.",
+            )
+            .body(&["outputs: json?", "reason: string?"])
+            .gives(&RUNS),
+    ]
+}
+
 /// Carries out `POST /api/operator/effects/SEQ/ACTION`.
-pub(crate) async fn post(
+async fn post(
     State(app): State<AppState>,
     Operator { hosted, caller }: Operator,
     PathPart((seq, action)): PathPart<(u64, String)>,

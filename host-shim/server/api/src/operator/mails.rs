@@ -1,10 +1,12 @@
 //! Mails as they look: `GET /api/operator/mails` lists the mails of the business, `…/mails/TEMPLATE` fills one in with samples, and
 //! `GET /api/operator/effects/SEQ/mail` shows the mail of an effect. With `?html=true` the answer is the mail's HTML itself.
 
+use crate::description::Shape;
 use crate::extract::{Operator, PathPart, QueryOf};
 use crate::front::HostedSite;
 use crate::problem::Problem;
 use crate::query::read;
+use crate::server_route::ServerRoute;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -71,14 +73,39 @@ pub trait MailPreviews: Send + Sync {
 /// The query of a mail.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ShowMailQuery {
+struct ShowMailQuery {
     /// True for the HTML itself.
     #[serde(default)]
     html: bool,
 }
 
+const MAIL_KIND: Shape =
+    Shape::new("ServerMailKind", &["template: string", "placeholders: string[]", "is_own: boolean"]);
+const MAIL_KINDS: Shape = Shape::new("ServerMailKinds", &["mails: ServerMailKind[]"]).with(&[&MAIL_KIND]);
+const MAIL: Shape =
+    Shape::new("ServerMail", &["template: string", "subject: string", "plain: string", "has_html: boolean"]);
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/operator/mails", "listMails", list)
+            .about("All mails of the business, also the built-in ones.")
+            .gives(&MAIL_KINDS),
+        ServerRoute::get("/api/operator/mails/{template}", "getMail", sample)
+            .about("A mail, filled in with samples.")
+            .detail("With `html=true`, its HTML.")
+            .query(&["html: boolean?"])
+            .gives(&MAIL),
+        ServerRoute::get("/api/operator/effects/{seq}/mail", "getMailOfEffect", of_effect)
+            .about("The mail of an effect as it looks.")
+            .detail("With `html=true`, its HTML.")
+            .query(&["html: boolean?"])
+            .gives(&MAIL),
+    ]
+}
+
 /// Carries out `GET /api/operator/mails`.
-pub(crate) async fn list(Operator { hosted, .. }: Operator) -> Result<Json<Value>, Problem> {
+async fn list(Operator { hosted, .. }: Operator) -> Result<Json<Value>, Problem> {
     let kinds = previews(&hosted)?.kinds();
     let shown = kinds
         .iter()
@@ -87,7 +114,7 @@ pub(crate) async fn list(Operator { hosted, .. }: Operator) -> Result<Json<Value
 }
 
 /// Carries out `GET /api/operator/mails/TEMPLATE`: each placeholder has its own name as its value.
-pub(crate) async fn sample(
+async fn sample(
     Operator { hosted, .. }: Operator,
     PathPart(template): PathPart<String>,
     QueryOf(query): QueryOf<ShowMailQuery>,
@@ -137,7 +164,7 @@ fn add_sample(values: &mut Map<String, Value>, placeholder: &str, whole: &str) {
 }
 
 /// Carries out `GET /api/operator/effects/SEQ/mail`. Secrets are not filled in.
-pub(crate) async fn of_effect(
+async fn of_effect(
     Operator { hosted, .. }: Operator,
     PathPart(seq): PathPart<u64>,
     QueryOf(query): QueryOf<ShowMailQuery>,

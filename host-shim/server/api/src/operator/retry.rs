@@ -4,10 +4,12 @@ use super::waiting::waiting;
 use super::{account, limit};
 use crate::body;
 use crate::command::{self, Answered};
+use crate::description::Shape;
 use crate::extract::Operator;
 use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
 use crate::query::read;
+use crate::server_route::ServerRoute;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -73,8 +75,31 @@ async fn kinds(hosted: &HostedSite, failed: &[Value]) -> Result<Vec<Option<Strin
     read(hosted, move |store| effects.into_iter().map(|effect| kind_of(store, effect)).collect()).await
 }
 
+const RETRIED: Shape = Shape::new(
+    "ServerRetried",
+    &["dry_run: boolean", "matched: integer", "retried: integer", "instances: json[]", "next: string?"],
+);
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::post("/api/operator/instances/retry", "retryInstances", post)
+            .about("Tries failed instances again, in batches.")
+            .body(&[
+                "provider: string?",
+                "step: string?",
+                "code: string?",
+                "message: string?",
+                "after: string?",
+                "limit: integer?",
+                "dry_run: boolean?",
+            ])
+            .gives(&RETRIED),
+    ]
+}
+
 /// Carries out `POST /api/operator/instances/retry`.
-pub(crate) async fn post(
+async fn post(
     State(app): State<AppState>,
     Operator { hosted, caller }: Operator,
     headers: HeaderMap,

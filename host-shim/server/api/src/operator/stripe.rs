@@ -2,9 +2,11 @@
 //! synchronization would change, and the command that brings it about. `host-verify` compares; nothing is changed.
 
 use super::account;
+use crate::description::Shape;
 use crate::extract::{Operator, PathPart, QueryOf};
 use crate::problem::Problem;
 use crate::query::ask;
+use crate::server_route::ServerRoute;
 use axum::Json;
 use axum::http::StatusCode;
 use host_verify::{
@@ -17,10 +19,24 @@ use tokio::sync::OwnedMutexGuard;
 /// The query: no members.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct NoQuery {}
+struct NoQuery {}
+
+const COMPARED: Shape = Shape::new(
+    "ServerStripeAccount",
+    &["account: string", "customers: json", "objects: json", "changes: json[]", "is_complete: boolean"],
+);
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/operator/accounts/{account}/stripe", "getStripeAccount", get)
+            .about("Stripe's objects of the account beside the records, and a preview: `changes`.")
+            .gives(&COMPARED),
+    ]
+}
 
 /// Answers the request.
-pub(crate) async fn get(
+async fn get(
     Operator { hosted, .. }: Operator,
     PathPart(name): PathPart<String>,
     QueryOf(NoQuery {}): QueryOf<NoQuery>,

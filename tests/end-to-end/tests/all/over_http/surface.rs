@@ -4,7 +4,7 @@
 use super::api::Api;
 use super::raw::Connection;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::{env, fs};
 
@@ -86,4 +86,43 @@ fn every_path_answers_every_method_as_before() {
         found == fs::read_to_string(GOLDEN).expect("surface.txt"),
         "surface.txt differs; UPDATE_GOLDEN=1 rewrites it:\n{found}"
     );
+}
+
+/// Returns the statuses of `surface.txt`, for nobody, a user and an operator, by method and path.
+fn statuses() -> BTreeMap<(String, String), [u16; 3]> {
+    let (mut path, mut found) = (String::new(), BTreeMap::new());
+    for line in fs::read_to_string(GOLDEN).expect("surface.txt").lines() {
+        let Some((method, answers)) = line.strip_prefix("  ").and_then(|line| line.split_once(' ')) else {
+            line.clone_into(&mut path);
+            continue;
+        };
+        let status = |answer: &str| answer.split(' ').next().and_then(|status| status.parse().ok()).expect("a status");
+        let all: Vec<u16> = answers.trim().split(" | ").map(status).collect();
+        let three = if let [nobody, user, operator] = all[..] { [nobody, user, operator] } else { [all[0]; 3] };
+        found.insert((method.to_owned(), path.clone()), three);
+    }
+    found
+}
+
+#[test]
+fn the_document_names_who_may_use_a_path() {
+    let (api, statuses) = (Api::start("solobase"), statuses());
+    for (path, methods) in api.document["paths"].as_object().expect("paths") {
+        for (method, operation) in methods.as_object().expect("methods") {
+            let Some(access) = operation["x-access"].as_str() else { continue };
+            let [nobody, user, operator] = statuses[&(method.to_ascii_uppercase(), path.clone())];
+            let fits = match access {
+                "all" | "signed" | "download tokens" => ![401, 403].contains(&nobody),
+                "all; keys" => user != 401,
+                "keys" => nobody == 401 && user != 401,
+                "services" => nobody == 401 && user == 403 && operator != 403,
+                // A key has no session, and its logout ends none.
+                _ if path == "/api/auth/logout" => nobody == 401 && user == 200,
+                "users" | "members" | "owners" => nobody == 401 && user != 401 && operator == 401,
+                "operators" | "operators, keys of the server" => nobody == 401 && user == 403 && operator != 403,
+                other => panic!("{other}: expected a known word"),
+            };
+            assert!(fits, "{method} {path} is for {access}: {nobody} {user} {operator}");
+        }
+    }
 }
