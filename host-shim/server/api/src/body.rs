@@ -2,11 +2,12 @@
 //! done where no other request waits for it.
 
 use crate::description::fields;
-use crate::front::AppState;
 use crate::problem::Problem;
+use crate::state::AppState;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
 use host_business::routes::{Types, read_body};
+use host_intake::body::parse_object;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -54,6 +55,18 @@ pub(crate) async fn read(
     }
 }
 
+/// Returns the members of a body; none for an empty body.
+pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    let document = parse_object(body).map_err(|error| Problem::bad("malformed", error.to_string()))?;
+    if let Some(pointer) = document.duplicate() {
+        return Err(Problem::bad("malformed", format!("the member {pointer} occurs twice")));
+    }
+    serde_json::from_slice(body).map_err(|error| Problem::bad("malformed", error.to_string()))
+}
+
 /// Reads a body of at most so many bytes with these members, each with its type: `email: string?`. Others, and values of another type, are told.
 pub(crate) async fn members(
     app: &AppState,
@@ -63,7 +76,7 @@ pub(crate) async fn members(
     of: &[&str],
 ) -> Result<Map<String, Value>, Problem> {
     let bytes = read(headers, body, app.limits.body, bytes_max).await?;
-    let object = crate::routes::object(&bytes)?;
+    let object = object(&bytes)?;
     read_body(&fields(of), &Types::default(), object).map_err(|wrong| Problem::invalid("body", wrong))
 }
 

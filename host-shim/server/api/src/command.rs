@@ -1,17 +1,18 @@
 //! `POST /api/commands/KIND`: sends a command and answers with its reply. A reply that needs the result of an effect is
 //! waited for; one that does not come in time is fetched from `GET /api/commands/ID`.
 
+use crate::accept::accept;
 use crate::access;
 use crate::body;
 use crate::closing::{self, CLOSE};
 use crate::compact::compact;
 use crate::description::{Answer, Given};
 use crate::extract::{KnownCaller, PathPart, QueryOf};
-use crate::front::{AppState, HostedSite, accept};
 use crate::problem::Problem;
 use crate::proof;
 use crate::rate::Storing;
 use crate::server_route::ServerRoute;
+use crate::state::{AppState, HostedSite};
 use crate::turn;
 use axum::body::Body;
 use axum::extract::State;
@@ -334,7 +335,7 @@ pub(crate) async fn send(
     }
     if matches!(first.result, Disposition::Outcome(Outcome::Duplicate(_))) {
         let (partition, source, wanted) = (hosted.site.partition().clone(), sent.source.clone(), id.clone());
-        let known = crate::query::read(hosted, move |store| store.event(&partition, &source, &wanted)).await?;
+        let known = crate::ask::read(&hosted.site, move |store| store.event(&partition, &source, &wanted)).await?;
         if known.is_some_and(|known| !known.erased && !is_same_command(&known.event, &sent)) {
             let detail = "this id or Idempotency-Key was used for another request";
             return Err(Problem::new(StatusCode::CONFLICT, "reused-key", detail));
@@ -358,7 +359,7 @@ fn of_reply(reply: &Reply) -> Result<Answered, Problem> {
 async fn get(KnownCaller { hosted, caller }: KnownCaller, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
     let partition = hosted.site.partition().clone();
     let wanted = id.clone();
-    let found = crate::query::read(&hosted, move |store| {
+    let found = crate::ask::read(&hosted.site, move |store| {
         let Some(row) = store.event(&partition, SOURCE, &wanted)? else { return Ok(None) };
         let reply = match (&row.event.account, &row.event.reply_to) {
             (Some(account), Some(caller)) => store.reply(&partition.scope(account.clone()), caller)?,

@@ -1,21 +1,22 @@
 //! `/api/endpoints/…`: the webhook endpoints of an account or of the whole business, and the log of their deliveries.
 
 use crate::access;
+use crate::ask::limit;
 use crate::body::members;
 use crate::command::{self, Answered};
 use crate::description::Shape;
 use crate::extract::{KnownCaller, PathPart, QueryOf};
-use crate::front::{AppState, HostedSite};
 use crate::makers::{maker, manages};
 use crate::openapi::EVENTS;
 use crate::problem::Problem;
 use crate::proof::needs_proof;
-use crate::query::limit;
+use crate::sent_webhooks::SiteWebhooks;
 use crate::server_route::ServerRoute;
+use crate::state::{AppState, HostedSite};
 use crate::webhooks::{
     Added, Attempt, Changes, Delivery, DeliveryState, ENDPOINTS_MAX, ENDPOINTS_OF_ACCOUNT_MAX,
     ENDPOINTS_OF_CUSTOMERS_MAX, ENDPOINTS_OF_MAKER_MAX, Endpoint, EndpointStatus, OLD_SECRETS_MAX, Reason, Rotation,
-    Webhooks, WebhooksError, check_url, new_secret,
+    check_url,
 };
 use axum::body::Body;
 use axum::extract::State;
@@ -26,10 +27,8 @@ use host_business::routes::limits::ENDPOINT_BYTES_MAX;
 use host_engine::time;
 use host_identity::access::Caller;
 use host_identity::random;
-use host_provider_api::Secrets;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Maximum length of a description in characters.
@@ -40,75 +39,6 @@ const ROWS_MAX: usize = 100;
 const BASELINE: Duration = Duration::from_secs(10);
 /// Time between two looks whether it is noted.
 const LOOK: Duration = Duration::from_millis(20);
-
-/// The webhooks of a site.
-pub struct SiteWebhooks {
-    /// The file of endpoints and messages.
-    pub webhooks: Arc<Webhooks>,
-    /// Keeps the secrets of endpoints.
-    pub secrets: Arc<dyn Secrets>,
-    /// True for a server that may send to this machine.
-    pub is_local: bool,
-}
-
-impl SiteWebhooks {
-    /// Returns the name of the scope of the endpoints' secrets.
-    pub fn scope(partition: &host_store::Partition) -> String {
-        format!("{}/webhooks", partition.name())
-    }
-
-    /// Makes a secret; returns it and its reference.
-    fn secret(&self, hosted: &HostedSite) -> Result<(String, String), Problem> {
-        let unavailable = |error: &dyn std::fmt::Display| {
-            tracing::error!(%error, "a secret of an endpoint was not made");
-            Problem::unavailable("the secret cannot be kept")
-        };
-        let secret = new_secret().map_err(|error| unavailable(&error))?;
-        let name = random("whk_").map_err(|error| unavailable(&error))?;
-        let made = self.secrets.put(&SiteWebhooks::scope(hosted.site.partition()), &name, &secret);
-        Ok((secret, made.map_err(|error| unavailable(&error))?.reference))
-    }
-
-    /// Returns a secret.
-    fn resolve(&self, hosted: &HostedSite, reference: &str) -> Result<String, Problem> {
-        let found = self.secrets.resolve(&SiteWebhooks::scope(hosted.site.partition()), reference);
-        let found = found.map_err(|error| {
-            tracing::error!(%error, "a secret of an endpoint cannot be read");
-            Problem::unavailable("the secret cannot be read")
-        })?;
-        Ok(found.expose().to_owned())
-    }
-
-    /// Deletes the endpoints of an account, with their secrets.
-    pub(crate) fn delete_endpoints_of(&self, hosted: &HostedSite, account: &Account) -> Result<(), WebhooksError> {
-        for endpoint in self.webhooks.delete_endpoints_of(account)? {
-            self.forget_secrets(hosted, endpoint);
-        }
-        Ok(())
-    }
-
-    /// Deletes the secrets of an endpoint that was deleted.
-    fn forget_secrets(&self, hosted: &HostedSite, endpoint: Endpoint) {
-        let old = endpoint.old_secrets.into_iter().map(|(reference, _)| reference);
-        for reference in std::iter::once(endpoint.secret).chain(old) {
-            self.forget(hosted, &reference);
-        }
-    }
-
-    /// Deletes a secret; what cannot be deleted stays unused.
-    fn forget(&self, hosted: &HostedSite, reference: &str) {
-        if let Err(error) = self.secrets.forget(&SiteWebhooks::scope(hosted.site.partition()), reference) {
-            tracing::error!(%error, "a secret of an endpoint was not deleted");
-        }
-    }
-}
-
-impl From<WebhooksError> for Problem {
-    fn from(error: WebhooksError) -> Self {
-        tracing::error!(%error, "webhooks");
-        Problem::unavailable("webhooks cannot be read")
-    }
-}
 
 /// The query of a list, and of a new endpoint.
 #[derive(Debug, Deserialize)]
@@ -335,7 +265,7 @@ async fn make(
     needs_proof(hosted, &called.caller)?;
     let changes = changes(&members(&app, &headers, body, ENDPOINT_BYTES_MAX, MAKE).await?, own.is_local)?;
     let maker = maker(hosted, &called.caller)?;
-    let (secret, reference) = own.secret(hosted)?;
+    let (secret, reference) = own.secret(hosted.site.partition())?;
     let endpoint = Endpoint {
         id: random("ep_")?,
         account,
@@ -352,7 +282,7 @@ async fn make(
     };
     let added = own.webhooks.add_endpoint(&endpoint);
     if !matches!(added, Ok(Added::Done)) {
-        own.forget(hosted, &endpoint.secret);
+        own.forget(hosted.site.partition(), &endpoint.secret);
     }
     let too_many = match added? {
         Added::Done => None,
@@ -417,7 +347,7 @@ async fn change(
 async fn delete(called: KnownCaller, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
     let (endpoint, own) = (endpoint(&called, &id)?, called.hosted.webhooks()?);
     own.webhooks.delete_endpoint(&id)?;
-    own.forget_secrets(&called.hosted, endpoint);
+    own.forget_secrets(called.hosted.site.partition(), endpoint);
     Ok(Answered::ok(json!({})))
 }
 
@@ -431,17 +361,17 @@ async fn rotate(
 ) -> Result<Answered, Problem> {
     let (endpoint, own) = (own_endpoint(&called, &id)?, called.hosted.webhooks()?);
     let (request, now) = (command::id(&app, &called.caller, &endpoint.id, &headers)?, called.hosted.site.clock().now());
-    let (secret, reference) = own.secret(&called.hosted)?;
+    let (secret, reference) = own.secret(called.hosted.site.partition())?;
     let rotated = own.webhooks.rotate(&endpoint.id, &reference, &request, now);
     if !matches!(rotated, Ok(Rotation::Done(_))) {
-        own.forget(&called.hosted, &reference);
+        own.forget(called.hosted.site.partition(), &reference);
     }
     let secret = match rotated? {
         Rotation::Done(ended) => {
-            ended.iter().for_each(|reference| own.forget(&called.hosted, reference));
+            ended.iter().for_each(|reference| own.forget(called.hosted.site.partition(), reference));
             secret
         }
-        Rotation::Repeated(made) => own.resolve(&called.hosted, &made)?,
+        Rotation::Repeated(made) => own.resolve(called.hosted.site.partition(), &made)?,
         Rotation::TooMany(until) => {
             let detail =
                 format!("{OLD_SECRETS_MAX} earlier secrets still sign, the oldest until {}", time::text(until));

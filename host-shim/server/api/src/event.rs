@@ -1,12 +1,13 @@
 //! `POST /api/events`: a service of the business reports what happened: a product event, a fact, or measurements.
 
+use crate::accept::accept;
 use crate::body;
 use crate::command::Answered;
 use crate::description::{Access, Answer, Given};
 use crate::extract::KnownCaller;
-use crate::front::{AppState, accept};
 use crate::problem::Problem;
 use crate::server_route::ServerRoute;
+use crate::state::AppState;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;

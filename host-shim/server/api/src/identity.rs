@@ -12,18 +12,21 @@ pub(crate) mod mails;
 pub(crate) mod organizations;
 mod own_data;
 mod session;
+pub(crate) mod site_users;
 
+use crate::accept::accept;
 use crate::access::{token, unauthorized};
 use crate::body;
 use crate::command::{self, Answered};
 use crate::cookie;
 use crate::description::{Access, Answer, Shape};
 use crate::extract::{Hosted, Open};
-use crate::front::{AppState, HostedSite, accept};
 use crate::mail_rate::MailSender;
 use crate::problem::Problem;
-use crate::rate::{Peer, Tried};
+use crate::rate::Tried;
 use crate::server_route::ServerRoute;
+use crate::shares::Peer;
+use crate::state::{AppState, HostedSite};
 use crate::turn;
 use axum::Extension;
 use axum::body::Body;
@@ -31,60 +34,19 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use extension_contract::{Account, Actor, ActorKind};
-use host_business::folder::BusinessFolder;
 use host_business::pages::Locale;
 use host_business::routes::limits::CREDENTIAL_BYTES_MAX;
-use host_identity::{Address, Identity, IdentityError, LinkMaker, LoggedIn, NewUser, OWNER, Refused, User};
+use host_identity::{Address, IdentityError, LoggedIn, NewUser, Refused, User};
 use host_intake::Decoded;
 use host_intake::raw;
 use mails::{NotSent, UNCONFIRMED};
 use serde_json::{Map, Value, json};
 use session::Session;
-use std::collections::BTreeSet;
+use site_users::{REGISTERED, SiteUsers};
 use tokio::sync::oneshot;
 
-/// The fact that a user has registered.
-const REGISTERED: &str = "user.registered";
 /// Message in the log if the file of users fails.
 const LOGIN: &str = "a user was not registered or logged in";
-/// The roles of members in a business that lists none.
-const USUAL_ROLES: [&str; 3] = [OWNER, "member", "viewer"];
-
-/// The users of a site.
-pub struct SiteUsers {
-    links: LinkMaker,
-    /// The members of the fact `user.registered` that the business declares; none if it does not declare the fact.
-    told: Option<Vec<String>>,
-    /// The roles that members of organizations may have.
-    roles: Vec<String>,
-}
-
-/// Returns the roles that members of organizations may have in a business: owners, and those that `may` lists.
-pub fn member_roles(business: &BusinessFolder) -> Vec<String> {
-    let listed = business.catalog["may"].as_object().into_iter().flat_map(|may| may.values());
-    let listed = listed.filter_map(Value::as_array).flatten().filter_map(Value::as_str);
-    let mut roles: Vec<String> = std::iter::once(OWNER).chain(listed).map(str::to_owned).collect();
-    if roles.len() == 1 {
-        roles = USUAL_ROLES.map(str::to_owned).to_vec();
-    }
-    let mut seen = BTreeSet::new();
-    roles.retain(|role| seen.insert(role.clone()));
-    roles
-}
-
-impl SiteUsers {
-    /// Makes the users of a business, which learns of each new user.
-    pub fn new(links: LinkMaker, business: &BusinessFolder) -> SiteUsers {
-        let fields = business.catalog["events"].get(REGISTERED).map(|fact| fact["fields"].as_array());
-        let name = |field: &Value| field["name"].as_str().map(str::to_owned);
-        let told = fields.map(|fields| fields.into_iter().flatten().filter_map(name).collect());
-        SiteUsers { links, told, roles: member_roles(business) }
-    }
-
-    pub(crate) fn identity(&self) -> &Identity {
-        self.links.identity()
-    }
-}
 
 impl HostedSite {
     pub(crate) fn users(&self) -> Result<&SiteUsers, Problem> {

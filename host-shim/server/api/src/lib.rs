@@ -6,8 +6,11 @@
 //! ([`operator`]), and whether the server works ([`health`]). [`serve`] accepts connections within their limits. Every answer to an accepted event is sent after its
 //! commit. Errors are problems as in RFC 9457.
 
+mod accept;
 mod access;
+mod ask;
 mod at_once;
+mod authenticator;
 mod away;
 mod body;
 mod changes;
@@ -25,7 +28,9 @@ mod front;
 mod health;
 mod identity;
 pub mod ids;
+mod limits;
 mod lists;
+mod local_clock;
 mod mail_rate;
 mod makers;
 mod metrics;
@@ -41,9 +46,12 @@ mod rate;
 mod redirect;
 mod registry;
 mod routes;
+mod sent_webhooks;
 mod serve;
 mod server_route;
+mod shares;
 pub mod site;
+mod state;
 mod stream;
 mod streams;
 mod table;
@@ -55,21 +63,22 @@ mod wakes;
 mod webhook;
 pub mod webhooks;
 
-pub use access::Authenticator;
+pub use authenticator::Authenticator;
 pub use changes::Changes;
-pub use clock::LocalClock;
 pub use cors::cors;
-pub use endpoints::SiteWebhooks;
-pub use front::{Front, FrontError, FrontLimits, FrontSetup, HostedSite, Quarantine};
+pub use front::{Front, FrontError, FrontSetup};
 pub use host_engine::show::entitlement;
-pub use identity::{SiteUsers, member_roles};
-pub use mail_rate::MailLimits;
+pub use identity::site_users::{SiteUsers, member_roles};
+pub use limits::{FrontLimits, MailLimits, Rate};
+pub use local_clock::LocalClock;
 pub use makers::{MakerError, Makers};
 pub use metrics::Metrics;
-pub use operator::mails::{MailKind, MailPreview, MailPreviews, ShownMail};
-pub use operator::tools::{BackupEntry, BackupList, Differences, DriftCheck, DriftEntry, Tools};
-pub use pages::SitePages;
-pub use rate::Rate;
-pub use routes::BusinessRoutes;
+pub use operator::tools::{
+    BackupEntry, BackupList, Differences, DriftCheck, DriftEntry, MailKind, MailPreview, MailPreviews, ShownMail, Tools,
+};
+pub use pages::site::SitePages;
+pub use routes::own::BusinessRoutes;
+pub use sent_webhooks::SiteWebhooks;
 pub use serve::{ConnectionLimits, Serving, serve};
+pub use state::{HostedSite, Quarantine};
 pub use table::{document, typescript};

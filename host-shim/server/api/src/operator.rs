@@ -8,6 +8,7 @@ mod drift;
 mod effects;
 pub(crate) mod events;
 mod everywhere;
+pub(crate) mod found;
 mod intervene;
 pub(crate) mod mails;
 mod retry;
@@ -16,11 +17,11 @@ pub(crate) mod waiting;
 
 pub mod tools;
 
+use crate::ask;
 use crate::description::Access;
-use crate::front::HostedSite;
 use crate::problem::Problem;
-use crate::query;
 use crate::server_route::ServerRoute;
+use crate::state::HostedSite;
 use extension_contract::Account;
 use serde_json::{Value, json};
 
@@ -51,7 +52,7 @@ pub(crate) fn routes() -> Vec<ServerRoute> {
 }
 
 fn limit(given: Option<usize>) -> Result<usize, Problem> {
-    query::limit(given.unwrap_or(LIMIT_DEFAULT), LIMIT_MAX)
+    ask::limit(given.unwrap_or(LIMIT_DEFAULT), LIMIT_MAX)
 }
 
 fn account(text: &str) -> Result<Account, Problem> {

@@ -1,9 +1,9 @@
 //! A route that every server has: its description and the handler that answers it, in one place. [`crate::table`] has all of them.
 
 use crate::description::{Access, Answer, Description, Given, NOTHING, Shape};
-use crate::front::AppState;
 use crate::problem::Problem;
-use crate::routes::RoutePattern;
+use crate::state::AppState;
+use crate::trace::RoutePattern;
 use axum::Router;
 use axum::extract::{MatchedPath, Request};
 use axum::handler::Handler;

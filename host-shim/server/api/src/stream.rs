@@ -12,14 +12,15 @@
 //!
 //! The pages of operators also show what is no new event, such as a failed attempt. Their stream has an empty message for it.
 
-use crate::access::{self, Authenticator};
+use crate::access::{self};
+use crate::ask::{asked, read};
+use crate::authenticator::Authenticator;
 use crate::description::Answer;
 use crate::extract::{KnownCaller, QueryOf};
-use crate::front::{AppState, HostedSite};
 use crate::operator::events::summary;
 use crate::problem::Problem;
-use crate::query::{asked, read};
 use crate::server_route::ServerRoute;
+use crate::state::{AppState, HostedSite};
 use crate::streams::OpenStream;
 use crate::turn;
 use crate::wakes::Wake;
@@ -136,7 +137,7 @@ async fn get(
         }
         None => wanted.after,
     };
-    let cursor = read(&hosted, move |store| cursor_at(store, known)).await?;
+    let cursor = read(&hosted.site, move |store| cursor_at(store, known)).await?;
     let lost = known.filter(|known| *known > cursor.number);
     let reach = readable(&hosted, &caller).await?;
     let reading = Reading {
@@ -169,7 +170,7 @@ async fn readable(hosted: &HostedSite, caller: &Caller) -> Result<Reach, Problem
     if by_role.is_empty() {
         return Ok(Reach::Accounts(accounts));
     }
-    let readable = asked(hosted, move |answerer| -> Result<_, AskError> {
+    let readable = asked(&hosted.site, move |answerer| -> Result<_, AskError> {
         let mut readable = Vec::new();
         for account in accounts {
             if let Some(actor) = by_role.get(&account) {
@@ -243,7 +244,7 @@ impl Reading {
             self.commits.mark_unchanged();
             let (partition, reach) = (self.hosted.site.partition().clone(), self.reach.clone());
             let cursor = self.cursor.clone();
-            let Ok(next) = read(&self.hosted, move |store| page(store, &partition, &reach, &cursor)).await else {
+            let Ok(next) = read(&self.hosted.site, move |store| page(store, &partition, &reach, &cursor)).await else {
                 // Too many questions wait, or the store cannot be read now.
                 tokio::select! {
                     () = sleep_until(Instant::now() + AGAIN) => continue,

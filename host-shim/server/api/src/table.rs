@@ -21,7 +21,7 @@ pub(crate) fn all() -> Vec<ServerRoute> {
         registry::routes(),
         routes::routes(),
         health::routes(),
-        metrics::routes(),
+        metrics::answer::routes(),
     ];
     let of = |tag: &'static str, routes: Vec<ServerRoute>| routes.into_iter().map(move |route| route.tag(tag));
     let operator = [operator::routes(), metrics::onboarding::routes(), clock::routes()];

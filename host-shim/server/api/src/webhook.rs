@@ -1,10 +1,11 @@
 //! `POST /api/webhooks/NAME`: verifies a delivery, stores its event, and answers after the commit.
 
+use crate::accept::accept;
 use crate::body;
 use crate::description::{Access, Answer, Given};
-use crate::front::{AppState, HostedSite, accept};
 use crate::problem::Problem;
 use crate::server_route::ServerRoute;
+use crate::state::{AppState, HostedSite};
 use crate::turn;
 use axum::Extension;
 use axum::body::Body;

@@ -2,17 +2,17 @@
 
 use super::session::Session;
 use super::{LOGIN, SESSION, Then, USER, accepted, announce, answer, browser, given, note_language, shown, user_shown};
+use crate::ask::read;
 use crate::closing::{self, CLOSE};
 use crate::command::{self, Answered};
 use crate::description::Access;
 use crate::extract::Hosted;
-use crate::front::{AppState, HostedSite};
 use crate::lists::List;
 use crate::mail_rate::{MailSender, Mailbox};
 use crate::problem::Problem;
-use crate::query::read;
-use crate::rate::Peer;
 use crate::server_route::ServerRoute;
+use crate::shares::Peer;
+use crate::state::{AppState, HostedSite};
 use crate::turn;
 use axum::Extension;
 use axum::body::Body;
@@ -193,7 +193,7 @@ pub(super) async fn tell_proved(hosted: &HostedSite, user: &User, proof: &Proof)
     let told = async {
         let claim = format!("{ADDRESS_CLAIMS}{}", address_hash(&user.email));
         let partition = hosted.site.partition().clone();
-        let held = read(hosted, move |store| holder(store, &partition, &claim)).await;
+        let held = read(&hosted.site, move |store| holder(store, &partition, &claim)).await;
         let own = Account::User(user.id.clone());
         let made = match held.map_err(|_| NotSent::Command("the store cannot be read".to_owned()))? {
             Some(holder) if holder == own => return Ok(()),

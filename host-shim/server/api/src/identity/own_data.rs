@@ -4,14 +4,14 @@ use super::mails::{close, text};
 use super::organizations::owned_by;
 use super::session::Session;
 use super::{USER, given, proved, user_shown};
+use crate::ask::ask;
 use crate::command::Answered;
 use crate::description::{Access, Shape};
-use crate::front::{AppState, HostedSite};
 use crate::lists::List;
 use crate::problem::Problem;
-use crate::query::ask;
 use crate::rate::Tried;
 use crate::server_route::ServerRoute;
+use crate::state::{AppState, HostedSite};
 use crate::turn;
 use axum::body::Body;
 use axum::extract::State;
@@ -105,7 +105,7 @@ impl Export {
     /// Returns the text of the next page of a list; none at the end of the last list.
     async fn next(&mut self) -> Result<Option<String>, Problem> {
         let Some(mut list) = self.lists.pop_front() else { return Ok(None) };
-        let asked = ask(&self.hosted, move |answerer| list.page(answerer).map(|page| (list, page)));
+        let asked = ask(&self.hosted.site, move |answerer| list.page(answerer).map(|page| (list, page)));
         let (list, (rows, is_last)) = asked.await??;
         let mut text = String::new();
         let account = &list.question.account;

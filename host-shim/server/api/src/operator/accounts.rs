@@ -1,12 +1,12 @@
 //! Accounts, and everything that the store has of one account, in pages.
 
 use super::{account, limit};
+use crate::ask::read;
 use crate::description::Shape;
 use crate::extract::{Operator, PathPart, QueryOf};
-use crate::front::HostedSite;
 use crate::problem::Problem;
-use crate::query::read;
 use crate::server_route::ServerRoute;
+use crate::state::HostedSite;
 use axum::Json;
 use extension_contract::{ADDRESS_CLAIMS, Account, CONNECTED_ACCOUNT_CLAIMS, address_hash};
 use host_engine::show::page;
@@ -58,14 +58,14 @@ async fn of_text(hosted: &HostedSite, text: &str) -> Result<Option<Account>, Pro
     let partition = hosted.site.partition().clone();
     if text.starts_with("evt_") {
         let id = text.to_owned();
-        let found = read(hosted, move |store| store.event(&partition, STRIPE, &id)).await?;
+        let found = read(&hosted.site, move |store| store.event(&partition, STRIPE, &id)).await?;
         return Ok(found.and_then(|row| row.event.account));
     }
     let of_object = CLAIMS.iter().find(|(begin, _)| text.starts_with(begin)).map(|(_, claim)| format!("{claim}{text}"));
     let of_address = || text.contains('@').then(|| format!("{ADDRESS_CLAIMS}{}", address_hash(text)));
     let Some(claim) = of_object.or_else(of_address) else { return Ok(None) };
     let key = format!("{}//{claim}", partition.name());
-    let found = read(hosted, move |store| store.claims(&[key])).await?;
+    let found = read(&hosted.site, move |store| store.claims(&[key])).await?;
     Ok(found.into_iter().flatten().next().and_then(|claim| claim.holder))
 }
 
@@ -114,7 +114,7 @@ async fn list(
         _ => BTreeSet::new(),
     };
     let (search, after) = (search.map(|part| part.to_lowercase()), after.map(|after| after.to_string()));
-    let found = read(&hosted, move |store| {
+    let found = read(&hosted.site, move |store| {
         let scopes = store.scopes(Some(&partition))?.into_iter();
         let all = scopes.map(|scope| (scope.account.to_string(), scope.account));
         let is_wanted = |(id, account): &(String, Account)| {
@@ -155,7 +155,7 @@ async fn get(
     let of = account(&name)?;
     let mut answer = shown(&hosted, &of)?;
     let scope = partition.scope(of);
-    let found = read(&hosted, move |store| match store.revision(&scope)? {
+    let found = read(&hosted.site, move |store| match store.revision(&scope)? {
         0 => Ok(None),
         revision => Ok(Some((revision, page_of(store, &scope, section.as_deref(), after.as_deref(), limit)?))),
     })

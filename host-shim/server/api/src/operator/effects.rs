@@ -1,13 +1,12 @@
 //! Effects: those of an account, all that have not ended, or those of them that are stuck.
 
-use super::intervene::ACTIONS;
 use super::{PAGE, SEARCHED_MAX, account, limit};
+use crate::ask::read;
 use crate::description::Shape;
 use crate::extract::{Operator, QueryOf};
-use crate::front::AppState;
 use crate::problem::Problem;
-use crate::query::read;
 use crate::server_route::ServerRoute;
+use crate::state::AppState;
 use crate::tries::Tries;
 use axum::Json;
 use axum::extract::State;
@@ -19,6 +18,8 @@ use host_store::{EffectRow, EffectState, OF_HOST, Partition, Read, Stored};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+/// Names of the actions that an operator may carry out on an open effect of a provider.
+const ACTIONS: [&str; 3] = ["retry", "adopt", "abandon"];
 /// How late an effect begins, or its answer comes, until an operator should look at it. A call takes at most some minutes.
 const LONG_MS: i64 = 10 * 60 * 1_000;
 
@@ -159,7 +160,7 @@ async fn list(
         return Err(Problem::bad("query", "expected `stuck` or `account`"));
     }
     let (changes, now) = (app.changes.clone(), hosted.site.clock().now());
-    let (rows, next) = read(&hosted, move |store| {
+    let (rows, next) = read(&hosted.site, move |store| {
         let rows = match of {
             Some(account) => store.effects_of(&partition.scope(account), after, limit),
             None if query.stuck => {

@@ -2,12 +2,12 @@
 
 use super::effects::EFFECT;
 use super::{PAGE, SEARCHED_MAX, account, limit};
+use crate::ask::read;
 use crate::description::Shape;
 use crate::extract::{Operator, PathPart, QueryOf};
-use crate::front::AppState;
 use crate::problem::Problem;
-use crate::query::read;
 use crate::server_route::ServerRoute;
+use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
 use extension_contract::{Account, Outcome, Payload};
@@ -97,7 +97,8 @@ async fn list(
     }
     let limit = limit(query.limit)?;
     let account = query.account.as_deref().map(account).transpose()?;
-    let (rows, next) = read(&hosted, move |store| search(store, &partition, &query, account.as_ref(), limit)).await?;
+    let (rows, next) =
+        read(&hosted.site, move |store| search(store, &partition, &query, account.as_ref(), limit)).await?;
     Ok(Json(page("events", rows.iter().map(summary).collect(), next.map(Value::from))))
 }
 
@@ -219,7 +220,7 @@ async fn get(
     PathPart(seq): PathPart<u64>,
 ) -> Result<Json<Value>, Problem> {
     let partition = hosted.site.partition().clone();
-    let found = read(&hosted, move |store| {
+    let found = read(&hosted.site, move |store| {
         let Some(row) = own(store, &partition, seq)? else { return Ok(None) };
         let effects = match &row.event.account {
             Some(account) => effects_of(store, &partition, account, &row.event.id)?,
@@ -261,7 +262,7 @@ fn effects_of(store: &dyn Read, partition: &Partition, account: &Account, id: &s
 /// Carries out `POST /api/operator/events/SEQ/redrive`: runs a dead, waiting or rejected event again.
 async fn redrive(Operator { hosted, .. }: Operator, PathPart(seq): PathPart<u64>) -> Result<Json<Value>, Problem> {
     let partition = hosted.site.partition().clone();
-    if read(&hosted, move |store| own(store, &partition, seq)).await?.is_none() {
+    if read(&hosted.site, move |store| own(store, &partition, seq)).await?.is_none() {
         return Err(Problem::not_found(format!("no event {seq}")));
     }
     let jobs = hosted.site.jobs().clone();

@@ -1,14 +1,15 @@
 //! Lists of all accounts: `GET /api/operator/tasks` has the steps that wait for a person, `GET /api/operator/instances` the instances.
 
-use super::waiting::{FAILED, unreadable, waiting};
+use super::waiting::waiting;
 use super::{SEARCHED_MAX, limit};
+use crate::ask::{asked, read};
 use crate::description::Shape;
 use crate::extract::{Operator, QueryOf};
-use crate::front::{AppState, HostedSite};
+use crate::operator::found::{FAILED, unreadable};
 use crate::problem::Problem;
 use crate::products::DELETED;
-use crate::query::{asked, read};
 use crate::server_route::ServerRoute;
+use crate::state::{AppState, HostedSite};
 use axum::Json;
 use axum::extract::State;
 use extension_contract::{Actor, PAGE_ROWS_MAX, Page, Question};
@@ -104,8 +105,8 @@ async fn entries(
     is_wanted: impl Fn(&Value) -> bool + Send + 'static,
 ) -> Result<(Vec<Value>, Option<String>), Problem> {
     let (partition, at, limit) = (hosted.site.partition().clone(), hosted.site.clock().now(), limit(given)?);
-    let scopes = read(hosted, move |store| store.scopes(Some(&partition))).await?;
-    let found = asked(hosted, move |answerer| -> Result<_, AskError> {
+    let scopes = read(&hosted.site, move |store| store.scopes(Some(&partition))).await?;
+    let found = asked(&hosted.site, move |answerer| -> Result<_, AskError> {
         let (begun, mut row) = match after.as_deref().map(|after| after.rsplit_once(WITHIN).unwrap_or((after, ""))) {
             None => (None, None),
             Some((account, "")) => (Some(account), None),

@@ -2,13 +2,14 @@
 
 use super::events::RUNS;
 use super::events::report;
+use crate::accept::{answer_of, soon};
+use crate::ask::read;
 use crate::body;
 use crate::command::Answered;
 use crate::extract::{Operator, PathPart};
-use crate::front::{AppState, answer_of, soon};
 use crate::problem::Problem;
-use crate::query::read;
 use crate::server_route::ServerRoute;
+use crate::state::AppState;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -20,8 +21,6 @@ use host_engine::writer::JobError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Names of the actions that an operator may carry out on an open effect of a provider.
-pub(super) const ACTIONS: [&str; 3] = ["retry", "adopt", "abandon"];
 /// Maximum length of the reason for an abandonment, in bytes.
 const REASON_BYTES_MAX: usize = 1_000;
 
@@ -64,7 +63,7 @@ async fn post(
     };
     let intervention = intervention(&action, given)?;
     let partition = hosted.site.partition().clone();
-    let found = read(&hosted, move |store| {
+    let found = read(&hosted.site, move |store| {
         let row = store.effect_at(seq)?;
         Ok(row.filter(|row| row.state.is_open() && row.scope.partition() == partition))
     });

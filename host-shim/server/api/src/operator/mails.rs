@@ -1,12 +1,13 @@
 //! Mails as they look: `GET /api/operator/mails` lists the mails of the business, `…/mails/TEMPLATE` fills one in with samples, and
 //! `GET /api/operator/effects/SEQ/mail` shows the mail of an effect. With `?html=true` the answer is the mail's HTML itself.
 
+use super::tools::{MailPreview, MailPreviews, ShownMail};
+use crate::ask::read;
 use crate::description::Shape;
 use crate::extract::{Operator, PathPart, QueryOf};
-use crate::front::HostedSite;
 use crate::problem::Problem;
-use crate::query::read;
 use crate::server_route::ServerRoute;
+use crate::state::HostedSite;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -24,51 +25,6 @@ const SEND: &str = "mail.send";
 /// The HTML of a mail may load its own styles and pictures, nothing else, and only pages of this server may frame it.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; frame-ancestors 'self'; sandbox";
-
-/// A mail as it looks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MailPreview {
-    /// Subject.
-    pub subject: String,
-    /// Plain text.
-    pub plain: String,
-    /// HTML.
-    pub html: String,
-}
-
-/// A mail of a business.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MailKind {
-    /// Name of the template.
-    pub template: String,
-    /// What is filled in.
-    pub placeholders: Vec<String>,
-    /// True if the business has written the mail itself.
-    pub is_own: bool,
-}
-
-/// A mail to show, besides its values.
-#[derive(Clone, Copy, Debug)]
-pub struct ShownMail<'m> {
-    /// Name of the template.
-    pub template: &'m str,
-    /// The recipient.
-    pub to: &'m str,
-    /// The account that the mail is about.
-    pub account: &'m str,
-}
-
-/// Shows mails as they look.
-pub trait MailPreviews: Send + Sync {
-    /// Returns the mails of the business in the order of their names, the built-in ones among them.
-    fn kinds(&self) -> Vec<MailKind>;
-
-    /// Fills in a mail, or lists the values if there is no template.
-    ///
-    /// # Errors
-    /// Fails if a value is missing or does not fit; the text is for people.
-    fn preview(&self, mail: ShownMail<'_>, values: &Value) -> Result<MailPreview, String>;
-}
 
 /// The query of a mail.
 #[derive(Debug, Deserialize)]
@@ -170,7 +126,7 @@ async fn of_effect(
     QueryOf(query): QueryOf<ShowMailQuery>,
 ) -> Result<Response, Problem> {
     let previews = previews(&hosted)?;
-    let row = read(&hosted, move |store| store.effect_at(seq)).await?;
+    let row = read(&hosted.site, move |store| store.effect_at(seq)).await?;
     let partition = hosted.site.partition();
     let is_own =
         |row: &host_store::EffectRow| row.scope.partition() == *partition && row.effect.kind == SEND && !row.erased;

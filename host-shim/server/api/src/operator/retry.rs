@@ -2,14 +2,14 @@
 
 use super::waiting::waiting;
 use super::{account, limit};
+use crate::ask::read;
 use crate::body;
 use crate::command::{self, Answered};
 use crate::description::Shape;
 use crate::extract::Operator;
-use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
-use crate::query::read;
 use crate::server_route::ServerRoute;
+use crate::state::{AppState, HostedSite};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -72,7 +72,7 @@ async fn kinds(hosted: &HostedSite, failed: &[Value]) -> Result<Vec<Option<Strin
         let Some(key) = key else { return Ok(None) };
         Ok(store.effect(&partition.scope(of), &key)?.pop().map(|row| row.effect.kind))
     };
-    read(hosted, move |store| effects.into_iter().map(|effect| kind_of(store, effect)).collect()).await
+    read(&hosted.site, move |store| effects.into_iter().map(|effect| kind_of(store, effect)).collect()).await
 }
 
 const RETRIED: Shape = Shape::new(
