@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 pub use test_support::{fixtures, in_business};
