@@ -1,4 +1,4 @@
-//! `host-shim api FOLDER`.
+//! `provisioner api FOLDER`.
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
@@ -28,9 +28,9 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim api my-business
-  host-shim api my-business --format openapi > openapi.json
-  host-shim api my-business --format typescript --client billingApi > billing.ts";
+  provisioner api my-business
+  provisioner api my-business --format openapi > openapi.json
+  provisioner api my-business --format typescript --client billingApi > billing.ts";
 
 /// What to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
