@@ -2,9 +2,10 @@
 
 use anyhow::{Context, Result};
 use component_builder::workspace_root;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Count the lines of each business: data, pages, mails and scenarios. Empty lines do not count.
 #[derive(clap::Args)]
@@ -27,29 +28,31 @@ pub struct Lines {
 ///
 /// # Errors
 ///
-/// Fails if a file of `fixtures` can't be read.
+/// Fails if a file of a business can't be read.
 pub fn run(_: &Options) -> Result<()> {
-    print!("{}", report(&workspace_root().join("fixtures"))?);
+    let places = ["fixtures/businesses", "fixtures/catalogs", "examples"].map(|place| workspace_root().join(place));
+    print!("{}", report(&places)?);
     Ok(())
 }
 
-/// Returns the table of all businesses of a folder: those with a `catalog.yml`.
+/// Returns the table of all businesses of some folders: those with a `catalog.yml`.
 ///
 /// # Errors
 ///
 /// Fails if a file can't be read.
-pub fn report(fixtures: &Path) -> Result<String> {
-    let mut names = Vec::new();
-    for entry in fs::read_dir(fixtures).with_context(|| format!("cannot read {}", fixtures.display()))? {
-        let folder = entry?.path();
-        if folder.join("catalog.yml").is_file() {
-            names.extend(folder.file_name().map(|name| name.to_string_lossy().into_owned()));
+pub fn report(places: &[PathBuf]) -> Result<String> {
+    let mut businesses = BTreeMap::new();
+    for place in places {
+        for entry in fs::read_dir(place).with_context(|| format!("cannot read {}", place.display()))? {
+            let entry = entry?;
+            if entry.path().join("catalog.yml").is_file() {
+                businesses.insert(entry.file_name().to_string_lossy().into_owned(), entry.path());
+            }
         }
     }
-    names.sort();
     let mut text = format!("{:22}{:>8}{:>8}{:>8}{:>11}\n", "business", "data", "pages", "mails", "scenarios");
-    for name in names {
-        let Lines { data, pages, mails, scenarios } = of_business(&fixtures.join(&name))?;
+    for (name, folder) in businesses {
+        let Lines { data, pages, mails, scenarios } = of_business(&folder)?;
         let _ = writeln!(text, "{name:22}{data:>8}{pages:>8}{mails:>8}{scenarios:>11}");
     }
     Ok(text)
@@ -124,7 +127,7 @@ mod tests {
         fs::create_dir(folder.path().join("no-business")).expect("made");
         let expected = Lines { data: 3, pages: 2, mails: 1, scenarios: 1 };
         assert_eq!(of_business(&shop).expect("counted"), expected);
-        let report = report(folder.path()).expect("a report");
+        let report = report(&[folder.path().to_owned()]).expect("a report");
         let rows: Vec<Vec<&str>> = report.lines().map(|line| line.split_whitespace().collect()).collect();
         assert_eq!(rows, [vec!["business", "data", "pages", "mails", "scenarios"], vec!["shop", "3", "2", "1", "1"]]);
     }
@@ -132,7 +135,7 @@ mod tests {
     // covers: SOL-60
     #[test]
     fn solobase_has_fewer_lines_than_its_source_plans() {
-        let lines = of_business(&workspace_root().join("fixtures/solobase")).expect("counted");
+        let lines = of_business(&workspace_root().join("fixtures/businesses/solobase")).expect("counted");
         assert!(lines.data > 100 && lines.scenarios > 1_000, "{lines:?}");
         assert!(lines.data + lines.pages + lines.mails <= 800, "{lines:?}");
     }

@@ -7,7 +7,10 @@ use anyhow::Result;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
-/// Build the component and a program that replays, then replay: all fixtures, or what the arguments say.
+/// The folders whose scenarios need nothing beside a host: the fixtures, and the business of the tutorial.
+pub const PLAYED: [&str; 2] = ["fixtures", "examples/podcasts"];
+
+/// Build the component and a program that replays, then replay: all fixtures and the tutorial's business, or what the arguments say.
 ///
 /// Takes about four minutes on two cores the first time, and seconds afterwards. It leaves the component and the program `replay` in
 /// `dist`; `cargo xtask build` makes the host, which also serves.
@@ -34,7 +37,7 @@ fn replay(options: &Options, groups: &mut Groups) -> Result<u8> {
     let (component, replayer) = groups.run("build", || build::both(&build::replayer()))?;
     groups.run("replay", || {
         launch::with(Command::new(replayer), &component, &options.args, |command| {
-            command.current_dir(component_builder::workspace_root()).arg("fixtures");
+            command.current_dir(component_builder::workspace_root()).args(PLAYED);
         })
     })
 }

@@ -7,7 +7,8 @@ use anyhow::Result;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
-/// Build the component and the server, then serve a business on this machine: `fixtures/solobase`, or what the arguments say.
+/// Build the component and the server, then serve a business on this machine: `fixtures/businesses/solobase`, or what the arguments
+/// say.
 ///
 /// Takes about five minutes on two cores the first time, and seconds afterwards. The server has a local Stripe with checkout
 /// pages, and local providers; everything that it keeps is in `./data`. Ctrl-C stops it.
@@ -33,6 +34,6 @@ fn serve(options: &Options) -> Result<u8> {
     let mut serve = Command::new(host);
     serve.arg("serve");
     launch::with(serve, &component, &options.args, |command| {
-        command.arg(component_builder::workspace_root().join("fixtures/solobase")).arg("--local");
+        command.arg(component_builder::workspace_root().join("fixtures/businesses/solobase")).arg("--local");
     })
 }

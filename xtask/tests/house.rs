@@ -125,6 +125,14 @@ fn only_the_replay_and_the_block_link_the_extension() {
 }
 
 #[test]
+fn a_new_part_is_a_module_before_it_is_a_crate() {
+    let (of_product, others): (Vec<String>, Vec<String>) = crates().into_values().partition(|folder| {
+        ["extension", "host-shim", "local-stripe"].contains(&folder.split('/').next().unwrap_or_default())
+    });
+    assert!(of_product.len() <= 28 && others.len() <= 12, "{} and {}", of_product.len(), others.len());
+}
+
+#[test]
 fn a_crate_is_named_after_its_folder() {
     let prefix = |folder: &str| match folder.split('/').next() {
         Some("host-shim") => "host-",

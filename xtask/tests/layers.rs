@@ -231,7 +231,7 @@ const KNOTS: [(&str, usize); 18] = [
     ("host-shim/lab/replay", 3),
     ("host-shim/lab/scenario", 6),
     ("host-shim/lab/simulate", 15),
-    ("host-shim/providers", 12),
+    ("host-shim/providers", 10),
     ("host-shim/server/api", 11),
     ("host-shim/server/identity", 7),
     ("host-shim/server/run", 2),

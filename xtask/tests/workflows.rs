@@ -44,7 +44,7 @@ fn replay(path: &str) -> (bool, String) {
 #[test]
 #[ignore = "installs a checker of schemas; `cargo xtask test workflows` runs this"]
 fn the_action_replays_a_business_and_fails_on_a_folder_that_does_not_exist() {
-    let (succeeded, output) = replay("fixtures/example-sites");
+    let (succeeded, output) = replay("fixtures/catalogs/example-sites");
     assert!(succeeded && output.contains("::notice"), "{output}");
     assert!(!replay("fixtures/no-such-business").0);
 }

@@ -82,7 +82,7 @@ pub(crate) struct Args {
 const AFTER_HELP: &str = "Examples:
   host-shim compare old.wasm new.wasm my-business        its scenarios, in each API version
   host-shim compare old.wasm new.wasm --store log.db     the log of a host
-  host-shim compare old.wasm native fixtures/solobase    a component and the library
+  host-shim compare old.wasm native fixtures/businesses/solobase    a component and the library
   host-shim compare old.wasm new.wasm --allow reply --allow effects:invoice.paid my-business
   host-shim compare old.wasm new.wasm --fuel-within 10 --to-scenario differs.yml my-business
   host-shim compare old.wasm new.wasm --old-businesses before/fixtures fixtures   catalogs of two languages

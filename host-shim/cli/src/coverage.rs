@@ -45,8 +45,8 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim coverage --native fixtures/solobase        one business
-  host-shim coverage --min 80 my-business              a minimum for CI
+  host-shim coverage --native fixtures/businesses/solobase  one business
+  host-shim coverage --min 80 my-business                   a minimum for CI
   host-shim coverage --format json my-business > coverage.jsonl
 
 The table has a row for each event kind that occurred and a column for each outcome; a dot is a gap.

@@ -65,7 +65,7 @@ pub(crate) struct Args {
 
 const AFTER_HELP: &str = "Examples:
   cargo xtask build --named                              a component whose functions have names
-  host-shim profile --component target/instance-provisioner-named.wasm fixtures/solobase
+  host-shim profile --component target/instance-provisioner-named.wasm fixtures/businesses/solobase
   host-shim profile --component named.wasm --svg profile.svg --only invoice.paid fixtures
   host-shim profile --component new.wasm --against old.wasm --for 30s fixtures
 

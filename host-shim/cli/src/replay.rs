@@ -27,7 +27,7 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim replay fixtures/solobase                    every scenario of a business
+  host-shim replay fixtures/businesses/solobase         every scenario of a business
   host-shim replay --bless my.yml                       accept the state as the new snapshot
   host-shim replay --shuffle 7 fixtures                 the same scenarios in another order
   host-shim replay --format json --business solobase - < log.jsonl

@@ -74,7 +74,7 @@ impl Server {
     }
 
     fn start_with(business: &str, data: &Path, args: &[&str], environment: &[(&str, &str)]) -> Server {
-        let (folder, data_arg) = (format!("fixtures/{business}"), data.display().to_string());
+        let (folder, data_arg) = (format!("fixtures/businesses/{business}"), data.display().to_string());
         let fixed = ["serve", &folder, "--listen", "127.0.0.1:0", "--data", &data_arg];
         let (child, lines) = start(&[&fixed, args].concat(), environment, "press");
         let line = lines.iter().find_map(|line| line.strip_prefix("server    http://"));

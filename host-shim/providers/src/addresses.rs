@@ -1,7 +1,6 @@
 //! Looks up the addresses of the mail recipients `account` and `admin`: in the settings, and then in the directory of the server.
 
-use crate::mail::{AddressBook, AddressUnavailable, Recipient};
-use crate::settings::MailSettings;
+use crate::mail::{AddressBook, AddressUnavailable, MailSettings, Recipient};
 use std::fmt;
 use std::sync::Arc;
 

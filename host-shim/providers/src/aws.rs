@@ -1,33 +1,15 @@
-//! AWS provider: functions on Lambda and ECS, buckets on S3 and Backblaze B2, distributions on CloudFront with records
-//! on Route 53 and certificates of ACM, databases on RDS.
-//!
-//! [`Aws`] owns the credentials and threads; each resource kind has a provider built on it. Every created resource
-//! carries ownership marks (`managed-by`, `scope`, `resource`, `resource-id`, `generation`, `state`) in tags, or on B2
-//! in an object. By its marks, a provider recognizes and lists its own resources; it refuses calls for resources of
-//! others. The SDK's own retries are off, since the outbox retries.
+//! AWS and Backblaze B2: their settings, and with the feature `aws` the provider, which uses the SDKs.
 
-mod aws;
-mod bucket;
-mod cdn;
+#[cfg(feature = "aws")]
 mod compute;
-mod container;
-mod database;
-mod environment;
-mod errors;
-mod function;
-mod identity;
-mod lookup;
-mod marks;
-mod payload;
-mod poll;
-mod role;
+#[cfg_attr(not(feature = "aws"), path = "aws/absent.rs")]
+mod open;
+#[cfg(feature = "aws")]
+mod provider;
+mod settings;
 
-pub use aws::{Aws, Config, Credentials, OpenError, Timeouts, https};
-pub use bucket::{BucketConfig, Buckets, Flavor};
-pub use cdn::{CdnConfig, Distributions};
-pub use compute::Compute;
-pub use container::{ContainerConfig, ContainerSize, Containers};
-pub use database::{DatabaseConfig, DatabaseSize, Databases};
-pub use function::{Code, FunctionConfig, FunctionRole, FunctionSize, Functions, RESOURCES};
-pub use marks::{MANAGED_BY, OWNER};
-pub use role::TenantRoles;
+#[cfg(feature = "aws")]
+pub use provider::*;
+pub use settings::{
+    AwsCode, AwsContainerSize, AwsContainers, AwsDatabases, AwsFunctions, AwsRoles, AwsSettings, AwsSize, B2Settings,
+};

@@ -4,10 +4,12 @@
 //! counting.
 
 mod answer;
+mod open;
 mod request;
 mod watch;
 
 pub use crate::http::Reach;
+pub use open::HttpSettings;
 pub use request::{BODY_BYTES_MAX, Config};
 
 use answer::Failed;

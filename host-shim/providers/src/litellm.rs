@@ -4,7 +4,10 @@
 //! refuses the page.
 
 mod log;
+mod open;
 mod pull;
+
+pub use open::LitellmSettings;
 
 use crate::http::{Client, ExchangeLimits, Method, Redacted, Request, retry_after_ms};
 use host_provider_api::{Call, CallOutcome, Provider, Secret};
@@ -15,7 +18,8 @@ use std::time::Duration;
 const KEY_PREFIXES: [&str; 1] = ["sk-"];
 
 /// The column of the spend log that has our users.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Identify {
     /// `user`: the users of the proxy, whose keys make the requests.
     #[default]

@@ -15,6 +15,7 @@ mod error;
 mod function;
 mod notebook;
 mod objects;
+mod open;
 mod page;
 mod provider;
 mod server;

@@ -7,6 +7,8 @@
 mod config;
 mod deliver;
 mod drafts;
+mod open;
+mod settings;
 mod smtp;
 mod template;
 mod write;
@@ -14,6 +16,7 @@ mod write;
 pub use config::{AddressBook, AddressUnavailable, BadConfig, Config, MailTransport, Recipient};
 pub use config::{Password, Security, Smtp};
 pub use host_business::template::{MailSite, MailText};
+pub use settings::{MailSettings, SmtpSettings};
 pub use template::{BadTemplate, MailTemplates, Wanted, built_in_mails};
 
 use deliver::Delivery;

@@ -17,6 +17,7 @@ mod isolate;
 mod jobs;
 mod names;
 mod observe;
+mod open;
 mod process;
 mod record;
 mod restore;
@@ -25,6 +26,8 @@ mod steps;
 mod worker;
 
 pub use config::{BadConfig, CONNECTIONS_MAX, Config, Password, ServerConfig};
+
+pub use open::{PostgresServer, PostgresSettings};
 
 use connect::within;
 use failed::Failed;

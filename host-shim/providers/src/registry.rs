@@ -4,8 +4,10 @@
 //! the provider sends no request.
 
 mod image;
+mod open;
 mod signer;
 
+pub use open::RegistrySettings;
 pub use signer::{Config, ConfigError};
 
 use host_provider_api::{Call, CallOutcome, Provider, RegistryToken, RegistryTokens};

@@ -3,9 +3,12 @@
 //! The signature is that of Standard Webhooks, so that libraries for many languages verify it.
 
 mod answer;
+mod open;
 mod request;
 
 use crate::http::{Body, Client, ExchangeLimits, Method, Request};
+pub use open::ServiceSettings;
+
 use answer::outcome;
 use host_intake::webhook::{Key, KeyError, Scheme};
 use host_provider_api::{Call, CallOutcome, Provider, Secret};

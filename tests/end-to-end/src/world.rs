@@ -30,10 +30,10 @@ pub fn fixtures() -> &'static Fixtures {
 }
 
 fn business(name: &str) -> BusinessFolder {
-    BusinessFolder::load(&root().join("fixtures").join(name)).expect("a readable business")
+    BusinessFolder::load(&test_support::in_business(name)).expect("a readable business")
 }
 
-/// A business of the fixtures by its folder's name, read once.
+/// A business of the fixtures or of the tutorial by its folder's name, read once.
 pub fn business_named(name: &str) -> &'static BusinessFolder {
     static KNOWN: Mutex<BTreeMap<String, &'static BusinessFolder>> = Mutex::new(BTreeMap::new());
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);

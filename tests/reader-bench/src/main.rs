@@ -1,6 +1,6 @@
 //! Measures the readers natively and in wasmtime: the time without fuel metering, and the fuel.
 
-use extension_bench::{READINGS, body};
+use reader_bench::{READINGS, body};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;

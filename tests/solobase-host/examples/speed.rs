@@ -109,7 +109,7 @@ fn fastest<T>(seconds: impl Fn(&T) -> f64, run: impl Fn(&Path) -> Result<T>) -> 
 
 fn main() -> Result<()> {
     let root = component_builder::workspace_root();
-    let business = BusinessFolder::load(&root.join("fixtures/solobase"))?;
+    let business = BusinessFolder::load(&root.join("fixtures/businesses/solobase"))?;
     let file = tempfile::tempdir()?;
     let file = file.path().join("component.wasm");
     std::fs::write(&file, component_builder::build(component_builder::PROVISIONER)?)?;

@@ -1,7 +1,12 @@
-//! Reads counts from the environment for several test programs, and sets the allocator of these programs.
+//! Reads counts from the environment for several test programs, says where the businesses are, and sets the allocator of these
+//! programs.
 //!
 //! A test program that links this crate uses mimalloc, as the host does. The tests spend a sixth of their time in the
 //! system's allocator otherwise.
+
+mod businesses;
+
+pub use businesses::{businesses, fixtures, in_business, played};
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

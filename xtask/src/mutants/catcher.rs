@@ -4,6 +4,7 @@ use super::copy::{self, VARIABLE};
 use super::list::Test;
 use super::results::Outcome;
 use super::{Mutant, Verdict};
+use crate::replay::PLAYED;
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,7 +100,8 @@ pub fn run(mutant: &Mutant, programs: &Programs) -> Result<Outcome> {
 ///
 /// Fails if the host can't be run.
 pub fn failing_scenarios(mutant: &Mutant, programs: &Programs) -> Result<Vec<String>> {
-    let mut command = play(programs, ["--format", "json", "fixtures"]);
+    let mut command = play(programs, ["--format", "json"]);
+    command.args(PLAYED);
     if finish(&mut command, Some(mutant), SEARCH_STOPPED_AFTER)?.is_none() {
         return Ok(vec!["(the search was stopped)".to_owned()]);
     }
@@ -125,7 +127,7 @@ pub fn broken_law(mutant: &Mutant, programs: &Programs) -> Result<Option<String>
             return Ok(Some(format!("explore, {}: {}: {}", broken.kind, broken.law, broken.what)));
         }
         // The business of the scenario first.
-        businesses.sort_by_key(|business| !paths.iter().any(|path| path.split('/').any(|part| part == *business)));
+        businesses.sort_by_key(|business| !paths.iter().any(|path| path.contains(&format!("{business}/"))));
     }
     for business in businesses {
         let mut command = Command::new(&programs.host);
@@ -139,9 +141,17 @@ pub fn broken_law(mutant: &Mutant, programs: &Programs) -> Result<Option<String>
     Ok(None)
 }
 
-/// The businesses of the fixtures that can be simulated.
-const BUSINESSES: [&str; 8] =
-    ["tesslate", "podcasts", "solobase", "seats", "orchestra", "twobot", "families-and-add-ons", "saas-plugins"];
+/// The businesses that can be simulated: their names in the fixtures, or their folders.
+const BUSINESSES: [&str; 8] = [
+    "tesslate",
+    "examples/podcasts",
+    "solobase",
+    "seats",
+    "orchestra",
+    "twobot",
+    "families-and-add-ons",
+    "saas-plugins",
+];
 
 /// A line of a report of `explore` about a broken law.
 #[derive(Deserialize)]

@@ -1,6 +1,7 @@
-//! Replays every fixture through the component and compares the state of each case with `fixtures/states.txt`.
+//! Replays every scenario through the component and compares the state of each case with `fixtures/states.txt`.
 
 use super::run;
+use crate::replay::PLAYED;
 use crate::{build, process};
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
@@ -32,7 +33,7 @@ pub fn replay(host: &Path) -> Result<()> {
     let replay = |format: &str| {
         let mut command = Command::new(host);
         command.current_dir(component_builder::workspace_root());
-        command.args(["replay", "--format", format, "--component"]).arg(&component).arg("fixtures");
+        command.args(["replay", "--format", format, "--component"]).arg(&component).args(PLAYED);
         command
     };
     let mut command = replay("json");
@@ -40,7 +41,7 @@ pub fn replay(host: &Path) -> Result<()> {
     if !output.status.success() {
         // Once more for people: with the differences.
         process::run(&mut replay("human"))?;
-        bail!("`host-shim replay fixtures` failed with {}", output.status);
+        bail!("`host-shim replay {}` failed with {}", PLAYED.join(" "), output.status);
     }
     run::write(&run::folder().join("cases.jsonl"), &output.stdout)?;
     let known = fs::read_to_string(component_builder::workspace_root().join("fixtures").join("states.txt"))?;
@@ -60,13 +61,9 @@ fn compare(report: &str, known: &str) -> Result<usize> {
     for (at, line) in report.lines().enumerate() {
         let line: Line = serde_json::from_str(line).with_context(|| format!("line {} of the replay's JSON", at + 1))?;
         let Some(case) = line.case else { continue };
-        let file = case.file.strip_prefix("fixtures/").unwrap_or(&case.file);
-        if !known.contains(&(file, case.state.as_str())) {
-            bail!(
-                "{file} ends in state {} in {}, which is not the one in fixtures/states.txt",
-                case.state,
-                case.version
-            );
+        let Case { file, version, state } = &case;
+        if !known.contains(&(file.as_str(), state.as_str())) {
+            bail!("{file} ends in state {state} in {version}, which is not the one in fixtures/states.txt");
         }
         count += 1;
     }
@@ -86,10 +83,10 @@ mod tests {
                 "\n"
             )
         };
-        let known = format!("a.yml {state}\n");
+        let known = format!("fixtures/a.yml {state}\n");
         assert_eq!(compare(&line(&state), &known).expect("the same state"), 1);
         let error = compare(&line(&"b".repeat(64)), &known).expect_err("another state");
-        assert!(error.to_string().starts_with("a.yml ends in state bbb"), "{error}");
+        assert!(error.to_string().starts_with("fixtures/a.yml ends in state bbb"), "{error}");
         assert!(compare("no JSON", &known).is_err());
     }
 }

@@ -11,7 +11,7 @@ fn facts_are_named_by_a_subject_and_a_participle() {
         chapter.lines().filter(|line| line.starts_with("| `")).map(|line| line.split('`').collect()).collect();
     assert_eq!(rows.len(), 9, "{rows:?}");
     let effects = Document::read("docs/reference/effects.md").text;
-    let catalog = Document::read("fixtures/saas-plugins/catalog.yml").text;
+    let catalog = Document::read("fixtures/businesses/saas-plugins/catalog.yml").text;
     for row in rows {
         let (of_source, here) = (row[1], row[3]);
         let (subject, participle) = here.split_once('.').expect("two words");

@@ -85,7 +85,7 @@ fn replaced(text: &str, name: &str, list: &str) -> String {
 
 /// Returns the page with the lists of its folder.
 fn current(business: &str) -> String {
-    let folder = format!("fixtures/{business}");
+    let folder = format!("fixtures/businesses/{business}");
     let of_routes: Vec<Row> = files(&folder, "routes.yml").iter().flat_map(|file| routes(file)).collect();
     let mut of_pages: Vec<Row> = files(&folder, ".html").iter().filter_map(|file| pages(file)).collect();
     of_pages.sort();
@@ -153,7 +153,7 @@ fn the_code_names_no_business() {
 #[test]
 fn the_page_of_the_plugin_shop_lists_its_features() {
     let text = page("saas-plugins").text;
-    let mut features: Vec<String> = fs::read_dir(root().join("fixtures/saas-plugins/features"))
+    let mut features: Vec<String> = fs::read_dir(root().join("fixtures/businesses/saas-plugins/features"))
         .expect("features")
         .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
         .collect();

@@ -1,6 +1,6 @@
 //! Every bad input is refused with exit code 2, its place and the expected value, before anything is applied.
 
-use crate::run::{fixtures, invoice, lines, replay, run};
+use crate::run::{fixtures, in_business, invoice, lines, replay, run};
 use std::fs;
 
 const SCENARIO: &str =
@@ -111,11 +111,11 @@ fn bad_usage_is_refused() {
 /// Copies a business of the fixtures into a folder and changes its catalog.
 fn business(change: (&str, &str)) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let catalog = fs::read_to_string(fixtures().join("solobase/catalog.yml")).expect("the catalog");
+    let catalog = fs::read_to_string(in_business("solobase/catalog.yml")).expect("the catalog");
     let changed = catalog.replacen(change.0, change.1, 1);
     assert_ne!(changed, catalog, "{change:?}");
     fs::write(folder.path().join("catalog.yml"), changed).expect("written");
-    fs::copy(fixtures().join("solobase/business.yml"), folder.path().join("business.yml")).expect("copied");
+    fs::copy(in_business("solobase/business.yml"), folder.path().join("business.yml")).expect("copied");
     folder
 }
 
@@ -139,7 +139,7 @@ fn a_bad_catalog_prevents_earlier_inputs_from_being_applied() {
 
 #[test]
 fn a_mistake_of_a_catalog_has_its_line() {
-    let catalog = fs::read_to_string(fixtures().join("solobase/catalog.yml")).expect("the catalog");
+    let catalog = fs::read_to_string(in_business("solobase/catalog.yml")).expect("the catalog");
     for (good, bad, message) in [
         ("id_prefix: inst", "id_prefx: inst", "/product_types/1/id_prefx: unknown field `id_prefx`"),
         (

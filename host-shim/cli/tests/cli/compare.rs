@@ -1,10 +1,10 @@
 //! `host-shim compare` from outside: its exit codes and JSON lines.
 
-use crate::run::{component, fixtures, replay, run};
+use crate::run::{component, in_business, replay, run};
 use std::fs;
 
 fn scenario() -> String {
-    fixtures().join("podcasts/scenarios/plan.yml").display().to_string()
+    in_business("podcasts/scenarios/plan.yml").display().to_string()
 }
 
 #[test]
@@ -40,11 +40,12 @@ fn a_component_does_not_use_more_fuel_than_itself() {
 #[test]
 fn the_old_component_reads_the_businesses_of_its_own_folder() {
     let before = tempfile::tempdir().expect("a folder");
-    fs::create_dir(before.path().join("podcasts")).expect("a folder");
-    let catalog = fs::read_to_string(fixtures().join("podcasts/catalog.yml")).expect("a catalog");
+    let of_old = before.path().join("shops/podcasts");
+    fs::create_dir_all(&of_old).expect("a folder");
+    let catalog = fs::read_to_string(in_business("podcasts/catalog.yml")).expect("a catalog");
     let compare = |folder: &str| run(&["compare", "native", "native", &scenario(), "--old-businesses", folder], b"");
     let with = |text: &str| {
-        fs::write(before.path().join("podcasts/catalog.yml"), text).expect("written");
+        fs::write(of_old.join("catalog.yml"), text).expect("written");
         compare(&before.path().display().to_string())
     };
     let same = with(&catalog);
@@ -52,18 +53,24 @@ fn the_old_component_reads_the_businesses_of_its_own_folder() {
     let refused = with(&catalog.replace("\nentitlements:", "\nentitlement:"));
     assert!(refused.code == 2 && refused.stderr.contains("unknown field `entitlement`"), "{}", refused.stderr);
     let elsewhere = compare("nowhere");
-    assert!(elsewhere.code == 2 && elsewhere.stderr.contains("nowhere/podcasts/catalog.yml"), "{}", elsewhere.stderr);
+    assert!(elsewhere.code == 2 && elsewhere.stderr.starts_with("error: nowhere: "), "{}", elsewhere.stderr);
+    let without = compare(&of_old.display().to_string());
+    assert!(without.code == 2 && without.stderr.contains("shops/podcasts/podcasts/catalog.yml"), "{}", without.stderr);
 }
 
 #[test]
 fn the_log_of_a_replay_is_compared() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name).display().to_string();
+    let podcasts = in_business("podcasts").display().to_string();
     let command = r#"{"id":"c1","command":"instance.create","account":"user:ana","timestamp":"2026-01-01T00:00:00Z","actor":{"kind":"user","id":"ana"},"payload":{"name":"A","metadata":{"label":"first-show"}}}"#;
     std::fs::write(at("log.jsonl"), command).expect("written");
-    let kept = replay(&["--business", "podcasts", "--store", &at("log.db"), &at("log.jsonl")], b"");
+    let kept = replay(&["--business", &podcasts, "--store", &at("log.db"), &at("log.jsonl")], b"");
     assert_eq!(kept.code, 0, "{}", kept.stderr);
-    let ran = run(&["compare", "native", "native", "--store", &at("log.db"), "--format", "json"], b"");
+    let ran = run(
+        &["compare", "native", "native", "--business", &podcasts, "--store", &at("log.db"), "--format", "json"],
+        b"",
+    );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
     let record = ran.summary()["record"].clone();
     assert_eq!(record["differing"], 0, "{record}");

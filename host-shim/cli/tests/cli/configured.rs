@@ -16,11 +16,11 @@ log: {level: debug, format: json}
 providers: [local]
 simulate: true
 businesses:
-  - folder: FIXTURES/solobase
+  - folder: BUSINESSES/solobase
     extensions:
       products: {stripe_webhook_secret: \"${SIGNING_SOLOBASE}\"}
       instance_provisioner: {enabled: false}
-  - folder: FIXTURES/twobot
+  - folder: BUSINESSES/twobot
     hosts: [bot.example]
     extensions:
       products: {stripe_webhook_secret: \"${SIGNING_TWOBOT}\", webhooks: {endpoint: /hooks/stripe}}
@@ -34,8 +34,8 @@ struct Configured(TempDir);
 impl Configured {
     fn new(config: &str, dot_env: &str) -> Configured {
         let folder = Configured(tempfile::tempdir().expect("a folder"));
-        let fixtures = fixtures().canonicalize().expect("a folder");
-        folder.write("solobase.config.yml", &config.replace("FIXTURES", &fixtures.display().to_string()));
+        let businesses = fixtures().join("businesses");
+        folder.write("solobase.config.yml", &config.replace("BUSINESSES", &businesses.display().to_string()));
         folder.write(".env", dot_env);
         folder
     }
@@ -202,7 +202,7 @@ fn a_configuration_is_checked_without_a_start() {
     let started = run_with(&["serve", "--native", "--config", &folder.file()], b"", &[]);
     assert!(started.code == 2 && started.stderr.contains("`SIGNING_SOLOBASE`"), "the start says the same: {started:?}");
     // A value that the catalog does not allow.
-    let text = "businesses: [{folder: FIXTURES/tesslate}]\ndatabase: {type: postgresql, url: \"${URL}\"}\n\
+    let text = "businesses: [{folder: BUSINESSES/tesslate}]\ndatabase: {type: postgresql, url: \"${URL}\"}\n\
                 storage: {type: s3, bucket: b, region: eu-central-1}\n";
     let folder = Configured::new(
         text,
@@ -217,7 +217,8 @@ fn a_configuration_is_checked_without_a_start() {
     }
     let human = folder.check(&[]);
     assert!(!human.stdout.contains("STRIPE_PUBLISHABLE_KEY"), "a route names its key: {human:?}");
-    let other = Configured::new("businesses: [{folder: FIXTURES/twobot}]\n", "STRIPE_PUBLISHABLE_KEY=pk\n").check(&[]);
+    let other =
+        Configured::new("businesses: [{folder: BUSINESSES/twobot}]\n", "STRIPE_PUBLISHABLE_KEY=pk\n").check(&[]);
     assert!(other.stdout.contains("`STRIPE_PUBLISHABLE_KEY` is not used: only pages"), "{other:?}");
     for ran in [&ran, &human] {
         assert!(!ran.stdout.contains("canary-7f3a") && !ran.stderr.contains("canary-7f3a"), "{ran:?}");
@@ -243,7 +244,7 @@ extensions:
     product_types: [\"${{C4}}\"]
     webhooks: {{endpoint: \"${{C5}}\"}}
   instance_provisioner: {{aws_region: \"${{C6}}\", enabled: \"${{C7}}\", b2_app_key: {}}}
-businesses: [{{folder: FIXTURES/solobase}}]
+businesses: [{{folder: BUSINESSES/solobase}}]
 ",
         canary(10),
         canary(11),
@@ -260,16 +261,16 @@ businesses: [{{folder: FIXTURES/solobase}}]
     let of_file = told(&Configured::new(&config, &dot_env));
     // The values of the business are read after the file.
     let values = "extensions: {products: {stripe_secret_key: \"${C8}\", product_types: [\"${C4}\"]}, instance_provisioner: \
-                  {enabled: \"${C7}\", b2_app_key: \"x${C9}\"}}\nbusinesses: [{folder: FIXTURES/solobase}]\n";
+                  {enabled: \"${C7}\", b2_app_key: \"x${C9}\"}}\nbusinesses: [{folder: BUSINESSES/solobase}]\n";
     let of_business = told(&Configured::new(values, &dot_env));
     let settings = Configured::new(
-        "providers: [smtp]\nprovider_settings: providers.yml\nbusinesses: [{folder: FIXTURES/solobase}]\n",
+        "providers: [smtp]\nprovider_settings: providers.yml\nbusinesses: [{folder: BUSINESSES/solobase}]\n",
         &dot_env,
     );
     settings.write("providers.yml", "smtp: {host: \"${C0}\", port: \"${C1}\"}\nb2: {key: \"${C2}\"}\n");
     let of_settings = told(&settings);
     // Paths and names of other things.
-    let names = "businesses: [{folder: \"${C0}\"}, {folder: FIXTURES/solobase, hosts: [\"${C1}\"]}, {folder: FIXTURES/twobot, hosts: \
+    let names = "businesses: [{folder: \"${C0}\"}, {folder: BUSINESSES/solobase, hosts: [\"${C1}\"]}, {folder: BUSINESSES/twobot, hosts: \
                  [\"${C1}\"]}]\nextensions: {products: {webhooks: {events: [\"${C2}\"]}}}\n";
     let of_names = told(&Configured::new(names, &dot_env));
     let folder = told(&Configured::new("businesses: [{folder: \"${C0}\"}]\n", &dot_env));

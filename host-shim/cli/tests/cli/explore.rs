@@ -1,9 +1,9 @@
 //! `host-shim explore`: its output and exit codes.
 
-use crate::run::{Ran, fixtures, run};
+use crate::run::{Ran, in_business, run};
 
 fn explore(args: &[&str], story: &str) -> Ran {
-    let story = fixtures().join(story).display().to_string();
+    let story = in_business(story).display().to_string();
     let mut all = vec!["explore", "--native", &story];
     all.extend(args);
     run(&all, b"")

@@ -1,6 +1,6 @@
 //! Annotations of GitHub Actions. `UPDATE_GOLDEN=1` rewrites the file; review the difference.
 
-use crate::run::{fixtures, replay, run};
+use crate::run::{in_business, replay, run};
 use std::path::Path;
 
 #[test]
@@ -50,7 +50,7 @@ fn a_mistake_is_an_annotation_too() {
 
 #[test]
 fn without_a_broken_law_or_a_difference_there_is_only_a_notice() {
-    let story = fixtures().join("solobase/scenarios/requirements/billing-history.yml").display().to_string();
+    let story = in_business("solobase/scenarios/requirements/billing-history.yml").display().to_string();
     for (command, begin, end) in [
         (
             vec!["explore", "--native", "--only", "repeats"],

@@ -1,6 +1,6 @@
 //! A price that is not in the catalog is reported as one mistake.
 
-use crate::run::{Ran, fixtures, replay};
+use crate::run::{Ran, fixtures, in_business, replay};
 use std::fs;
 
 const STORY: &str = "name: a site is ordered
@@ -20,7 +20,7 @@ expect:
 /// Replays a scenario of the business `example-sites` and returns the lines of standard error, without the folder.
 fn failures(story: &str, args: &[&str]) -> (Ran, Vec<String>) {
     let folder = tempfile::tempdir().expect("a folder");
-    fs::copy(fixtures().join("example-sites/catalog.yml"), folder.path().join("catalog.yml")).expect("copied");
+    fs::copy(in_business("example-sites/catalog.yml"), folder.path().join("catalog.yml")).expect("copied");
     fs::write(folder.path().join("story.yml"), story).expect("written");
     let (path, fixtures) = (folder.path().display().to_string(), fixtures().display().to_string());
     let mut all = vec!["--format", "json", "--fixtures", &fixtures];

@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
+
+pub use test_support::{fixtures, in_business};
 
 /// The secrets key of the tests.
 pub const SECRETS_KEY: (&str, &str) =
@@ -75,10 +77,6 @@ pub fn replay(args: &[&str], stdin: &[u8]) -> Ran {
     run(&all, stdin)
 }
 
-pub fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
-}
-
 fn body(name: &str) -> Value {
     let file = fixtures().join("stripe/2025-03-31.basil").join(format!("{name}.json"));
     serde_json::from_str(&std::fs::read_to_string(file).expect("a base body")).expect("JSON")
@@ -115,4 +113,18 @@ pub fn invoice(id: &str) -> Value {
 /// Returns events as JSON lines.
 pub fn lines(events: &[Value]) -> Vec<u8> {
     events.iter().flat_map(|event| format!("{event}\n").into_bytes()).collect()
+}
+
+/// Copies a folder with all files in it.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let (kind, to) = (entry.file_type().expect("a kind"), to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy_folder(&entry.path(), &to);
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), to).expect("copied");
+        }
+    }
 }

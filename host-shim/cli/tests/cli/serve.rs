@@ -41,7 +41,7 @@ mod supervisor;
 #[path = "serve/tables.rs"]
 mod tables;
 
-use crate::run::{Ran, SECRETS_KEY, fixtures, run_with, subscription};
+use crate::run::{Ran, SECRETS_KEY, in_business, run_with, subscription};
 use host_intake::testing::sign;
 use host_store::{Partition, Read as _, SqliteStore};
 use serde_json::{Value, json};
@@ -73,7 +73,7 @@ fn environment() -> [(&'static str, &'static str); 2] {
 
 fn args(business: &str, data: &Path, more: &[&str]) -> Vec<String> {
     let data = data.display().to_string();
-    let business = fixtures().join(business).display().to_string();
+    let business = in_business(business).display().to_string();
     let mut args: Vec<String> =
         ["serve", &business, "--native", "--data", &data, "--listen", "127.0.0.1:0"].map(str::to_owned).into();
     args.extend(more.iter().map(|more| (*more).to_owned()));
@@ -119,7 +119,7 @@ fn a_key_of_a_business_that_the_folder_does_not_serve_is_refused() {
         let data = folder.path().display().to_string();
         run_with(&["keys", "--data", &data, "make", business, "--subject", "backend"], b"", &[])
     };
-    let refused = make("fixtures/solobase");
+    let refused = make("fixtures/businesses/solobase");
     assert_eq!((refused.code, refused.stderr.contains("the name of a business")), (2, true), "{refused:?}");
     assert_eq!(make("solobase").code, 0, "before the first start");
     // The store of a server of this business.
@@ -429,7 +429,7 @@ impl Running {
         server
     }
 
-    fn spawn_without_key(command: Command, log: &Path) -> Running {
+    pub fn spawn_without_key(command: Command, log: &Path) -> Running {
         Running::spawn_and_read(command, log).0
     }
 

@@ -1,7 +1,7 @@
 //! The commands for a block on a Solobase platform, as far as they need none: the prepared business, all data as lines, and what they
 //! refuse. The crate `solobase-host` tests them with a block.
 
-use crate::run::{fixtures, invoice, lines, replay, run, run_with, subscription};
+use crate::run::{in_business, invoice, lines, replay, run, run_with, subscription};
 use counterparts::Postgres;
 use serde_json::Value;
 use std::fs;
@@ -9,7 +9,7 @@ use std::fs;
 #[test]
 fn a_business_is_bundled_after_all_checks_of_its_folder() {
     let ran = run(
-        &["bundle", "--native", &fixtures().join("solobase").display().to_string(), "--config", "aws_region=eu-west-1"],
+        &["bundle", "--native", &in_business("solobase").display().to_string(), "--config", "aws_region=eu-west-1"],
         b"",
     );
     assert_eq!(ran.code, 0, "{}", ran.stderr);
@@ -25,7 +25,7 @@ fn a_business_is_bundled_after_all_checks_of_its_folder() {
 
 #[test]
 fn a_plain_secret_gets_into_no_bundle() {
-    let folder = fixtures().join("solobase").display().to_string();
+    let folder = in_business("solobase").display().to_string();
     let ran = run(&["bundle", "--native", &folder, "--config", "b2_app_key=K005-plain"], b"");
     assert!(ran.code == 2 && ran.stdout.is_empty(), "{ran:?}");
     assert!(ran.stderr.contains("`b2_app_key` is a secret") && !ran.stderr.contains("K005-plain"), "{}", ran.stderr);

@@ -1,7 +1,7 @@
 //! The guide to adding a business, followed to the letter: its boxes go into an empty folder step by step, its commands run after
-//! each step and print what the text says, and the result is the business of the fixtures, which a story sells in a browser.
+//! each step and print what the text says, and the result is the business of the examples, which a story sells in a browser.
 
-use crate::run::{Ran, fixtures, run};
+use crate::run::{Ran, in_business, run};
 use host_business::folder::BusinessFolder;
 use std::fs;
 use std::path::Path;
@@ -103,15 +103,15 @@ fn each_step_of_the_tutorial_passes_with_the_results_that_the_text_says() {
         assert_eq!(replay.code, if held.is_empty() { 2 } else { 0 }, "{title}: {}{}", replay.stdout, replay.stderr);
     }
     assert_eq!(built, 7, "steps with boxes");
-    let of_fixtures = fixtures().join("podcasts");
+    let of_examples = in_business("podcasts");
     let catalog = |folder: &Path| BusinessFolder::load(folder).expect("a business").catalog;
     let business = folder.path().join("podcasts");
-    assert_eq!(catalog(&business), catalog(&of_fixtures), "the business of the fixtures");
+    assert_eq!(catalog(&business), catalog(&of_examples), "the business of the examples");
     for scenario in fs::read_dir(business.join("scenarios")).expect("a folder") {
         let name = scenario.expect("an entry").file_name();
         let text = |folder: &Path| fs::read_to_string(folder.join("scenarios").join(&name)).expect("a scenario");
-        // The fixture begins with the line that tells editors its schema.
-        assert!(text(&of_fixtures).ends_with(&text(&business)), "{} of the fixtures differs", name.display());
+        // The example begins with the line that tells editors its schema.
+        assert!(text(&of_examples).ends_with(&text(&business)), "{} of the examples differs", name.display());
     }
 }
 

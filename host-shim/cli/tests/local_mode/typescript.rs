@@ -33,7 +33,8 @@ fn compile(folder: &Path) {
 fn a_user_registers_buys_deploys_and_cancels_with_the_client_in_typescript() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut api = Command::new(root().join("dist/host-shim"));
-    api.args(["api", "fixtures/tesslate", "--format", "typescript", "--client", "billingApi"]).current_dir(root());
+    api.args(["api", "fixtures/businesses/tesslate", "--format", "typescript", "--client", "billingApi"])
+        .current_dir(root());
     fs::write(folder.path().join("billing.ts"), counterparts::succeeds(&mut api, LIMIT)).expect("written");
     let story = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/local_mode/studio.ts");
     fs::copy(story, folder.path().join("studio.ts")).expect("copied");

@@ -117,7 +117,7 @@ fn offered(setting: &Setting, store: &str, load: &Load, stream: Stream, round: u
 /// Starts a server on SQLite, or on the database with this address.
 fn start(setting: &Setting, server: &Path, data: &Path, database: Option<&str>) -> Result<Process> {
     let mut command = Command::new(server);
-    command.arg("serve").arg(setting.fixtures.join(BUSINESS)).arg("--component").arg(&setting.component);
+    command.arg("serve").arg(&setting.business.folder).arg("--component").arg(&setting.component);
     command.args(["--providers", "local", "--simulate", "--listen", "127.0.0.1:0", "--data"]).arg(data);
     command.env("STRIPE_WEBHOOK_SECRET", SECRET).env("HOST_SHIM_SECRETS_KEY", VAULT_KEY);
     if let Some(database) = database {

@@ -34,8 +34,9 @@ pub struct Setting {
     pub disk: PathBuf,
     /// True for fewer rounds and events.
     pub quick: bool,
+    /// The business.
+    pub business: BusinessFolder,
     loaded: LoadedComponent,
-    business: BusinessFolder,
 }
 
 /// How the extension runs.

@@ -258,7 +258,7 @@ fn find_fixtures(given: Option<&Path>, paths: &[PathBuf]) -> Option<PathBuf> {
     Fixtures::find(&starts)
 }
 
-/// Adds the place where a scenario names an unknown business.
+/// Adds the place where a scenario names a business that is unknown or not the only one of its name.
 fn named_by(scenario: Option<&Path>, error: ReplayError) -> ReplayError {
     match (scenario, error) {
         (Some(file), ReplayError::NoBusiness { name, known }) => {
@@ -266,6 +266,11 @@ fn named_by(scenario: Option<&Path>, error: ReplayError) -> ReplayError {
             let expected = host_scenario::error::expected_business(&known);
             let bad = BadInput::new(place, format!("no business `{name}`"), expected);
             bad.guessing(&name, known.iter().map(String::as_str)).into()
+        }
+        (Some(file), ReplayError::SameName { name, folders }) => {
+            let place = Place::line(file, line_of(file, "/given/business", &name));
+            let error = ReplayError::SameName { name, folders };
+            BadInput::new(place, error.to_string(), "one business of the name, or the path of its folder").into()
         }
         (_, error) => error,
     }

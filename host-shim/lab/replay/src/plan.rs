@@ -230,7 +230,7 @@ mod tests {
     #[test]
     fn a_plan_lists_each_call_with_its_changes() {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures");
-        let file = fixtures.join("solobase/scenarios/requirements/cancel-archive-restore-terminate.yml");
+        let file = fixtures.join("businesses/solobase/scenarios/requirements/cancel-archive-restore-terminate.yml");
         let sources = Sources { business: None, fixtures: Some(fixtures) };
         let native = || Runners::new("native", || Ok(Box::new(NativeRunner::new(Box::new(Provisioner)))));
         let story = stories(&[file], sources, &native()).expect("the scenario").remove(0);
@@ -270,7 +270,7 @@ mod tests {
     #[test]
     fn calls_of_live_providers_are_in_the_plan_once() {
         let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures");
-        let file = fixtures.join("solobase/scenarios/requirements/provision-resources.yml");
+        let file = fixtures.join("businesses/solobase/scenarios/requirements/provision-resources.yml");
         let sources = Sources { business: None, fixtures: Some(fixtures) };
         let native = || Runners::new("native", || Ok(Box::new(NativeRunner::new(Box::new(Provisioner)))));
         let story = stories(&[file], sources, &native()).expect("the scenario").remove(0);

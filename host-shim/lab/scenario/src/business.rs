@@ -12,8 +12,10 @@ pub use host_business::folder::{
 pub const BUSINESS_DEFAULT: &str = "solobase";
 /// Folder of Stripe's base bodies within the fixtures folder.
 const SHAPES_FOLDER: &str = "stripe";
+/// How deep below the fixtures folder a business may be.
+const DEPTH: usize = 3;
 
-/// The folder `fixtures`, with the businesses and Stripe's shapes.
+/// The folder `fixtures`, with the businesses, which may be in sub-folders, and Stripe's shapes.
 #[derive(Clone, Debug)]
 pub struct Fixtures {
     /// The folder; none if there are no fixtures and the built-in shapes are used.
@@ -65,17 +67,17 @@ impl Fixtures {
         })
     }
 
-    /// Returns the folder of a business. `name` is its name in the fixtures or its folder.
+    /// Returns the folder of a business. `name` is its name in the fixtures, its path from the fixtures, or its folder.
     ///
     /// # Errors
     ///
-    /// Fails if neither the fixtures nor the folder has a catalog.
+    /// Fails if neither the fixtures nor the folder has a catalog, or if two businesses of the fixtures have the name.
     pub fn business(&self, name: &str) -> Result<PathBuf, ReplayError> {
-        let named = self.folder.as_ref().map(|folder| folder.join(name));
-        let given = PathBuf::from(name);
-        match named.into_iter().chain([given]).find(|folder| folder.join(CATALOG_FILE).is_file()) {
+        let named = self.folder.as_deref().map_or(Ok(None), |folder| business_in(folder, name))?;
+        let paths = self.folder.iter().map(|folder| folder.join(name)).chain([PathBuf::from(name)]);
+        match named.into_iter().chain(paths).find(|folder| folder.join(CATALOG_FILE).is_file()) {
             Some(folder) => Ok(folder),
-            None => Err(ReplayError::NoBusiness { name: name.to_owned(), known: self.businesses()? }),
+            None => Err(ReplayError::NoBusiness { name: name.to_owned(), known: names(&self.businesses()?) }),
         }
     }
 
@@ -88,7 +90,7 @@ impl Fixtures {
     pub fn business_of(&self, scenario: &Path, name: &str) -> Result<PathBuf, ReplayError> {
         let beside = scenario.parent().unwrap_or(Path::new("")).join(name);
         match self.business(name) {
-            Err(_) if beside.join(CATALOG_FILE).is_file() => Ok(beside),
+            Err(ReplayError::NoBusiness { .. }) if beside.join(CATALOG_FILE).is_file() => Ok(beside),
             found => found,
         }
     }
@@ -99,19 +101,57 @@ impl Fixtures {
     ///
     /// Fails if the fixtures folder can't be read.
     pub fn business_default(&self) -> Result<Option<PathBuf>, ReplayError> {
-        let names = self.businesses()?;
-        match names.as_slice() {
+        match names(&self.businesses()?).as_slice() {
             [only] => self.business(only).map(Some),
             names if names.iter().any(|name| name == BUSINESS_DEFAULT) => self.business(BUSINESS_DEFAULT).map(Some),
             _ => Ok(None),
         }
     }
 
-    fn businesses(&self) -> Result<Vec<String>, BadInput> {
-        let Some(folder) = &self.folder else { return Ok(Vec::new()) };
-        let folders = sorted_entries(folder)?.into_iter().filter(|entry| entry.join(CATALOG_FILE).is_file());
-        Ok(folders.filter_map(|f| f.file_name().map(|n| n.to_string_lossy().into_owned())).collect())
+    /// Returns the folders of all businesses of the fixtures, ordered by path.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a folder of the fixtures can't be read.
+    pub fn businesses(&self) -> Result<Vec<PathBuf>, BadInput> {
+        self.folder.as_deref().map_or(Ok(Vec::new()), businesses_in)
     }
+}
+
+/// Returns the folders of all businesses below a folder, ordered by path. A business contains no other one.
+fn businesses_in(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {
+    fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), BadInput> {
+        for entry in sorted_entries(folder)?.into_iter().filter(|entry| entry.is_dir()) {
+            if entry.join(CATALOG_FILE).is_file() {
+                found.push(entry);
+            } else if depth > 1 {
+                find(&entry, depth - 1, found)?;
+            }
+        }
+        Ok(())
+    }
+    let mut found = Vec::new();
+    find(folder, DEPTH, &mut found)?;
+    Ok(found)
+}
+
+/// Returns the folder of the business of this name below a folder; none if there is none.
+///
+/// # Errors
+///
+/// Fails if a folder can't be read, or if two businesses have the name.
+pub fn business_in(folder: &Path, name: &str) -> Result<Option<PathBuf>, ReplayError> {
+    let is_named = |folder: &PathBuf| folder.file_name().is_some_and(|own| Path::new(own) == Path::new(name));
+    let mut named = businesses_in(folder)?.into_iter().filter(is_named);
+    match (named.next(), named.next()) {
+        (Some(first), Some(second)) => Err(ReplayError::SameName { name: name.to_owned(), folders: [first, second] }),
+        (found, _) => Ok(found),
+    }
+}
+
+/// Returns the names of businesses.
+fn names(folders: &[PathBuf]) -> Vec<String> {
+    folders.iter().filter_map(|folder| folder.file_name()).map(|name| name.to_string_lossy().into_owned()).collect()
 }
 
 /// Returns the folder of a file's business: the nearest folder above the file that has a catalog and is not the folder
@@ -137,12 +177,13 @@ pub fn named_in(file: &Path, business: &Path) -> Option<String> {
     if business_around(&folder).as_ref() == Some(&business) {
         return None;
     }
-    let fixtures = Fixtures::find(std::slice::from_ref(&folder)).map(|fixtures| canonical(&fixtures));
-    let named = match fixtures.is_some_and(|fixtures| business.parent() == Some(&fixtures)) {
-        true => business.file_name().map(PathBuf::from),
-        false => None,
-    };
-    Some(named.unwrap_or_else(|| path_from(&folder, &business)).display().to_string())
+    let fixtures = Fixtures::find(std::slice::from_ref(&folder));
+    let name = business.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let found = fixtures.and_then(|fixtures| business_in(&fixtures, &name).ok().flatten());
+    match found.is_some_and(|found| canonical(&found) == business) {
+        true => Some(name),
+        false => Some(path_from(&folder, &business).display().to_string()),
+    }
 }
 
 /// Returns the path to one absolute folder from another one; the absolute path if they have nothing in common.
@@ -164,15 +205,16 @@ mod tests {
     fn a_scenario_outside_of_its_business_names_it_by_the_path_from_its_folder() {
         let root = tempfile::tempdir().expect("a folder");
         let at = |name: &str| root.path().join(name);
-        for folder in ["fixtures/stripe", "fixtures/shop", "mine/scenarios/found", "out/deep"] {
+        for folder in ["fixtures/stripe", "fixtures/shop", "fixtures/more/bakery", "mine/scenarios/found", "out/deep"] {
             fs::create_dir_all(at(folder)).expect("made");
         }
-        for business in ["fixtures/shop", "mine"] {
+        for business in ["fixtures/shop", "fixtures/more/bakery", "mine"] {
             fs::write(at(business).join(CATALOG_FILE), "products: []\n").expect("written");
         }
         let named = |folder: &str, business: &str| named_in(&at(folder).join("found.yml"), &at(business));
         assert_eq!(named("out/deep", "mine").as_deref(), Some("../../mine"));
         assert_eq!(named("mine", "fixtures/shop").as_deref(), Some("shop"), "by its name in the fixtures");
+        assert_eq!(named("mine", "fixtures/more/bakery").as_deref(), Some("bakery"), "also in a sub-folder");
         assert_eq!([named("mine/scenarios/found", "mine"), named("mine", "mine")], [None, None]);
         let fixtures = Fixtures { folder: Some(at("fixtures")), shapes: Shapes::built_in().expect("shapes") };
         for (file, name, folder) in [("out/deep/a.yml", "../../mine", "mine"), ("out/a.yml", "shop", "fixtures/shop")] {
@@ -180,5 +222,35 @@ mod tests {
             assert_eq!(found.canonicalize().ok(), at(folder).canonicalize().ok(), "{name}");
         }
         assert!(fixtures.business_of(&at("out/a.yml"), "nobody").is_err());
+    }
+
+    #[test]
+    fn a_business_of_the_fixtures_is_found_in_sub_folders_by_its_name_alone() {
+        let root = tempfile::tempdir().expect("a folder");
+        let make = |business: &str| {
+            let folder = root.path().join(business);
+            fs::create_dir_all(&folder).expect("made");
+            fs::write(folder.join(CATALOG_FILE), "products: []\n").expect("written");
+            folder
+        };
+        let made = ["a/b/deep", "a/shop", "top"].map(make);
+        // A feature of a business, and a folder that is too deep.
+        make("top/features/extra");
+        make("a/b/c/deeper");
+        let shapes = Shapes::built_in().expect("shapes");
+        let fixtures = Fixtures { folder: Some(root.path().to_owned()), shapes };
+        assert_eq!(fixtures.businesses().expect("readable"), made);
+        for (name, folder) in [("deep", 0), ("shop", 1), ("a/shop", 1), ("top", 2)] {
+            assert_eq!(fixtures.business(name).expect(name), made[folder], "{name}");
+        }
+        let unknown = fixtures.business("extra").expect_err("a feature").to_string();
+        assert!(unknown.contains("one of deep, shop, top,"), "{unknown}");
+        assert!(fixtures.business("deeper").is_err());
+
+        let twice = make("z/shop");
+        let both = format!("two businesses are named `shop`: {} and {}", made[1].display(), twice.display());
+        assert_eq!(fixtures.business("shop").expect_err("two").to_string(), both);
+        assert_eq!(fixtures.business("z/shop").expect("one of them"), twice);
+        assert_eq!(fixtures.business("top").expect("another one"), made[2]);
     }
 }

@@ -30,6 +30,14 @@ pub enum ReplayError {
         /// The names of the businesses in the fixtures.
         known: Vec<String>,
     },
+    /// Two businesses of the fixtures have the given name.
+    #[error("two businesses are named `{name}`: {} and {}", .folders[0].display(), .folders[1].display())]
+    SameName {
+        /// The given name.
+        name: String,
+        /// Their folders.
+        folders: [PathBuf; 2],
+    },
     /// The manifest does not permit the extension: a line for each problem.
     #[error("{}", .0.join("\n"))]
     NotPermitted(Vec<String>),

@@ -1,181 +1,166 @@
-//! The provider of functions on both services: Lambda, and containers on ECS. The payload's `tier` decides.
+//! Opens the functions of AWS, on Lambda and on ECS, with their settings.
 
-use crate::aws::aws::Aws;
-use crate::aws::container::Containers;
-use crate::aws::function::own_role::{self, RoleOf};
-use crate::aws::function::{FUNCTION_ROLE, Functions};
-use crate::aws::payload::{output, text};
-use host_provider_api::{Call, CallOutcome, Held, Provider, ResourceId, Restriction, Unlisted};
-use serde_json::json;
+use crate::aws::provider::{
+    Aws, Code, Compute, ContainerConfig, ContainerSize, Containers, FunctionConfig, FunctionRole, FunctionSize,
+    Functions, TenantRoles,
+};
+use crate::aws::settings::{AwsCode, AwsContainerSize, AwsContainers, AwsFunctions, AwsRoles, AwsSettings, AwsSize};
+use crate::builder::OpenError;
+use host_provider_api::ProviderName;
 
-/// The provider of functions and containers, which are the resource `function`.
-///
-/// A call with a `tier` of containers is one for ECS, every other `tier` one for Lambda. A call without a `tier` goes to
-/// the service that has the resource. Effects, payloads and outputs are those of [`Functions`]; a container's `url` is
-/// its host at the load balancer, and a container that a person created can't be adopted. A function does not move from
-/// one service to the other: the other tier is another variant of the resource.
-pub struct Compute {
-    aws: Aws,
-    functions: Option<Functions>,
-    containers: Option<Containers>,
-}
+const ROLE: &str = "expected `role_arn`, a role that all functions share, or `roles`";
 
-/// The service of a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    Lambda,
-    Ecs,
-}
-
-impl Place {
-    fn name(self) -> &'static str {
-        match self {
-            Place::Lambda => "Lambda",
-            Place::Ecs => "ECS",
-        }
+/// Returns the roles of tenants, if functions or containers have a role each. Those of both must be the same, since
+/// tenants' buckets are open to one pattern of roles.
+pub(super) fn tenants(name: ProviderName, settings: &AwsSettings) -> Result<Option<TenantRoles>, OpenError> {
+    let of_functions = settings.functions.as_ref().and_then(|functions| functions.roles.as_ref());
+    let of_containers = settings.containers.as_ref().and_then(|containers| containers.roles.as_ref());
+    if let (Some(one), Some(other)) = (of_functions, of_containers)
+        && one != other
+    {
+        return Err(OpenError::settings(name, "expected the same `roles` in `functions` and `containers`"));
     }
+    let roles = |roles: &AwsRoles| TenantRoles::new(&roles.path, roles.boundary_arn.as_deref(), &roles.operators);
+    of_functions.or(of_containers).map(roles).transpose().map_err(|error| OpenError::settings(name, error))
 }
 
-impl Compute {
-    /// Creates the provider of the services that have settings.
-    pub fn new(aws: &Aws, functions: Option<Functions>, containers: Option<Containers>) -> Compute {
-        Compute { aws: aws.clone(), functions, containers }
+/// Returns the provider of functions; none without settings of functions or containers.
+pub(super) fn provider(
+    name: ProviderName,
+    aws: &Aws,
+    settings: &AwsSettings,
+    tenants: Option<TenantRoles>,
+) -> Result<Option<Compute>, OpenError> {
+    let (functions, containers) = (settings.functions.as_ref(), settings.containers.as_ref());
+    if let (Some(functions), Some(containers)) = (functions, containers)
+        && let Some(tier) =
+            containers.tiers.keys().find(|tier| *tier == "lambda" || functions.tiers.contains_key(*tier))
+    {
+        return Err(OpenError::settings(
+            name,
+            format!("`containers.tiers` has `{tier}`: expected no tier of functions on Lambda"),
+        ));
     }
+    let role = |arn: &Option<String>, roles: &Option<AwsRoles>| match (arn, roles, &tenants) {
+        (Some(arn), None, _) => Ok(FunctionRole::Shared(arn.clone())),
+        (None, Some(_), Some(tenants)) => Ok(FunctionRole::Own(tenants.clone())),
+        _ => Err(OpenError::settings(name, ROLE)),
+    };
+    let functions = functions.map(|functions| {
+        let config = on_lambda(functions, role(&functions.role_arn, &functions.roles)?);
+        Functions::new(aws, config).map_err(|error| OpenError::settings(name, error))
+    });
+    let containers = containers.map(|containers| {
+        let config = on_ecs(containers, role(&containers.role_arn, &containers.roles)?);
+        Containers::new(aws, config).map_err(|error| OpenError::settings(name, error))
+    });
+    let (functions, containers) = (functions.transpose()?, containers.transpose()?);
+    Ok((functions.is_some() || containers.is_some()).then(|| Compute::new(aws, functions, containers)))
+}
 
-    async fn carry_out(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
-        if call.resource() == FUNCTION_ROLE {
-            return self.role_alone(call).await;
-        }
-        match (self.place(call).await?, &self.functions, &self.containers) {
-            (Place::Lambda, Some(functions), _) => functions.carry_out(call).await,
-            (Place::Ecs, _, Some(containers)) => containers.carry_out(call).await,
-            (place, _, _) => {
-                let (place, known) = (place.name(), self.tiers().join(", "));
-                let problem = format!("there are no settings of functions on {place}: expected a `tier` of {known}");
-                Err(CallOutcome::refused("unsupported-tier", problem))
+fn on_lambda(functions: &AwsFunctions, role: FunctionRole) -> FunctionConfig {
+    let size = |size: &AwsSize| FunctionSize { memory_mb: size.memory_mb, timeout_s: size.timeout_s };
+    FunctionConfig {
+        role,
+        code: match &functions.code {
+            AwsCode::File(file) => Code::File(file.clone()),
+            AwsCode::Object { bucket, key, version } => {
+                Code::Object { bucket: bucket.clone(), key: key.clone(), version: version.clone() }
             }
-        }
+        },
+        runtime: functions.runtime.clone(),
+        handler: functions.handler.clone(),
+        size: functions.size.as_ref().map_or_else(FunctionSize::default, size),
+        tiers: functions.tiers.iter().map(|(tier, of)| (tier.clone(), size(of))).collect(),
+        environment: functions.environment.clone(),
+        secret_in_environment: functions.secret_in_environment,
+        kms_key_arn: functions.kms_key_arn.clone(),
+        subnet_ids: functions.subnet_ids.clone(),
+        security_group_ids: functions.security_group_ids.clone(),
     }
+}
 
-    /// Returns the service that carries out the call.
-    async fn place(&self, call: &Call) -> Result<Place, CallOutcome> {
-        let wanted = text(call, "tier")?.map(|tier| self.place_of(tier));
-        let there = match (output(call, "arn"), wanted) {
-            (Some(arn), _) if arn.contains(":ecs:") => Some(Place::Ecs),
-            (Some(_), _) => Some(Place::Lambda),
-            // The first request of this call has looked already.
-            (None, Some(_)) if call.token.is_some() => None,
-            (None, _) => self.holder(call, wanted.unwrap_or(Place::Lambda)).await?,
+fn on_ecs(containers: &AwsContainers, role: FunctionRole) -> ContainerConfig {
+    let size = |size: &AwsContainerSize| ContainerSize { cpu: size.cpu, memory_mb: size.memory_mb };
+    ContainerConfig {
+        cluster: containers.cluster.clone(),
+        image: containers.image.clone(),
+        port: containers.port,
+        size: containers.size.as_ref().map_or_else(ContainerSize::default, size),
+        tiers: containers.tiers.iter().map(|(tier, of)| (tier.clone(), size(of))).collect(),
+        count: containers.count,
+        subnet_ids: containers.subnet_ids.clone(),
+        security_group_ids: containers.security_group_ids.clone(),
+        assign_public_ip: containers.assign_public_ip,
+        execution_role_arn: containers.execution_role_arn.clone(),
+        role,
+        listener_arn: containers.listener_arn.clone(),
+        vpc_id: containers.vpc_id.clone(),
+        domain: containers.domain.clone(),
+        health_path: containers.health_path.clone(),
+        environment: containers.environment.clone(),
+        secret_in_environment: containers.secret_in_environment,
+        log_group: containers.log_group.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::{Config, Credentials, Timeouts};
+    use host_provider_api::Provider;
+
+    const FUNCTIONS: &str = "code: {bucket: b, key: k}, runtime: r, handler: h, role_arn: \"arn:aws:iam::1:role/f\"";
+    const CONTAINERS: &str = "cluster: c, image: i, port: 80, subnet_ids: [s], vpc_id: v, domain: a.example, \
+        execution_role_arn: \"arn:aws:iam::1:role/e\", listener_arn: \"arn:aws:l\", role_arn: \"arn:aws:iam::1:role/c\"";
+
+    fn opened(functions: Option<&str>, containers: Option<&str>) -> Result<Option<Compute>, String> {
+        let member = |name: &str, of: Option<&str>| of.map(|of| format!(", {name}: {{{of}}}")).unwrap_or_default();
+        let (functions, containers) = (member("functions", functions), member("containers", containers));
+        let settings = serde_saphyr::from_str(&format!("{{region: eu-central-1{functions}{containers}}}"));
+        let settings: AwsSettings = settings.expect("settings");
+        let config = Config {
+            region: "eu-central-1".to_owned(),
+            endpoint: None,
+            credentials: Credentials::Chain,
+            timeouts: Timeouts::default(),
         };
-        match (wanted, there) {
-            (Some(wanted), Some(there)) if wanted != there && matches!(call.verb(), "ensure" | "change") => {
-                let problem =
-                    format!("the function is on {}, and its `tier` is one of {}", there.name(), wanted.name());
-                Err(CallOutcome::refused("other-tier", format!("{problem}: expected another variant of the resource")))
-            }
-            (_, Some(there)) => Ok(there),
-            (Some(wanted), None) => Ok(wanted),
-            (None, None) if self.functions.is_some() => Ok(Place::Lambda),
-            (None, None) => Ok(Place::Ecs),
-        }
+        let aws = Aws::open(&config).expect("an account");
+        let tenants = tenants(ProviderName::Aws, &settings).map_err(|error| error.to_string())?;
+        provider(ProviderName::Aws, &aws, &settings, tenants).map_err(|error| error.to_string())
     }
 
-    fn place_of(&self, tier: &str) -> Place {
-        let containers = self.containers.as_ref().map(Containers::tiers);
-        match containers.is_some_and(|tiers| tiers.iter().any(|has| has == tier)) {
-            true => Place::Ecs,
-            // Without settings of containers, Lambda refuses the tier `ecs`.
-            false => Place::Lambda,
-        }
-    }
-
-    /// Returns the service that has the call's resource, and looks at `first` first.
-    async fn holder(&self, call: &Call, first: Place) -> Result<Option<Place>, CallOutcome> {
-        let (Some(functions), Some(containers)) = (&self.functions, &self.containers) else { return Ok(None) };
-        let order = if first == Place::Lambda { [Place::Lambda, Place::Ecs] } else { [Place::Ecs, Place::Lambda] };
-        for place in order {
-            let holds = match place {
-                Place::Lambda => functions.holds(call).await?,
-                Place::Ecs => containers.holds(call).await?,
-            };
-            if holds {
-                return Ok(Some(place));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Carries out an effect of a role that has neither a function nor a container.
-    async fn role_alone(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
-        if call.verb() != "destroy" {
-            return Ok(CallOutcome::unsupported(call));
-        }
-        let function = ResourceId { resource: own_role::FUNCTION.to_owned(), ..call.resource_id() };
-        let mut user = None;
-        if let Some(functions) = &self.functions {
-            user = functions.listed(&function).await?.map(|(found, _)| found.name);
-        }
-        if let (Some(containers), None) = (&self.containers, &user) {
-            user = containers.listed(&function).await?.map(|(found, _)| found.name);
-        }
-        if let Some(name) = user {
-            return Err(CallOutcome::refused("in-use", format!("the function `{name}` has this role")));
-        }
-        if let Some(role) = self.roles() {
-            role.remove(call, &function).await?;
-        }
-        Ok(CallOutcome::Done(json!({})))
-    }
-
-    /// Returns the source of roles of their own, if a service has it. Both have the same.
-    fn roles(&self) -> Option<&RoleOf> {
-        let all = self.functions.iter().map(Functions::role).chain(self.containers.iter().map(Containers::role));
-        all.into_iter().find(|role| matches!(role, RoleOf::Own(_)))
-    }
-
-    fn tiers(&self) -> Vec<String> {
-        let lambda = self.functions.iter().flat_map(Functions::tiers);
-        let mut tiers: Vec<String> = lambda.chain(self.containers.iter().flat_map(Containers::tiers)).collect();
-        tiers.sort();
-        tiers.dedup();
-        tiers
-    }
-
-    async fn all(&self) -> Result<Vec<Held>, CallOutcome> {
-        let source = self.roles();
-        let mut roles = match source {
-            Some(source) => source.listed().await?,
-            None => own_role::ListedRoles::default(),
+    #[test]
+    fn the_tiers_follow_from_the_settings() {
+        let tiers = |functions, containers| {
+            let opened = opened(functions, containers).expect("valid settings").expect("a provider");
+            opened.restrictions("function")[0].allowed.clone()
         };
-        let mut held = Vec::new();
-        if let Some(functions) = &self.functions {
-            held.extend(functions.all(&mut roles).await?);
-        }
-        if let Some(containers) = &self.containers {
-            held.extend(containers.all(&mut roles).await?);
-        }
-        if let Some(source) = source {
-            held.extend(source.unused(roles).await?);
-        }
-        held.sort();
-        Ok(held)
-    }
-}
-
-impl Provider for Compute {
-    fn call(&self, call: &Call) -> CallOutcome {
-        self.aws.run(self.carry_out(call))
+        assert_eq!(tiers(Some(FUNCTIONS), None), ["lambda"]);
+        assert_eq!(tiers(None, Some(CONTAINERS)), ["ecs"]);
+        assert_eq!(tiers(Some(FUNCTIONS), Some(CONTAINERS)), ["ecs", "lambda"]);
+        assert!(opened(None, None).expect("valid settings").is_none());
     }
 
-    fn restrictions(&self, resource: &str) -> Vec<Restriction> {
-        if resource == FUNCTION_ROLE {
-            return Vec::new();
-        }
-        let region = self.aws.region().to_owned();
-        vec![Restriction::one_of("tier", self.tiers()), Restriction::one_of("region", vec![region])]
-    }
-
-    fn held(&self) -> Result<Option<Vec<Held>>, Unlisted> {
-        self.aws.list(self.all()).map(Some)
+    #[test]
+    fn settings_that_contradict_each_other_are_reported() {
+        let problem =
+            |functions: &str, containers: &str| opened(Some(functions), Some(containers)).err().expect("a problem");
+        let sized = format!("{FUNCTIONS}, tiers: {{large: {{memory_mb: 512, timeout_s: 9}}}}");
+        let same = format!("{CONTAINERS}, tiers: {{large: {{cpu: 256, memory_mb: 512}}}}");
+        assert!(problem(&sized, &same).contains("`containers.tiers` has `large`"));
+        let lambda = same.replace("large", "lambda");
+        assert!(problem(FUNCTIONS, &lambda).contains("`containers.tiers` has `lambda`"));
+        let both = format!("{CONTAINERS}, roles: {{path: /t/, operators: [\"arn:aws:iam::1:role/h\"]}}");
+        assert!(problem(FUNCTIONS, &both).contains(ROLE));
+        let own = |of: &str, path: &str| {
+            let role = of.rfind("role_arn").expect("a role");
+            format!("{}roles: {{path: {path}, operators: [\"arn:aws:iam::1:role/h\"]}}", &of[..role])
+        };
+        assert!(problem(&own(FUNCTIONS, "/a/"), &own(CONTAINERS, "/b/")).contains("the same `roles`"));
+        let same = opened(Some(&own(FUNCTIONS, "/a/")), Some(&own(CONTAINERS, "/a/")));
+        assert!(same.is_ok_and(|opened| opened.is_some()));
+        let small = format!("{CONTAINERS}, size: {{cpu: 256, memory_mb: 4096}}");
+        assert!(problem(FUNCTIONS, &small).contains("`cpu, memory_mb` is `256, 4096`"));
     }
 }

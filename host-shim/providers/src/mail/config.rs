@@ -55,13 +55,16 @@ pub struct Smtp {
 }
 
 /// Encryption of a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Security {
     /// TLS from the start.
     Tls,
     /// STARTTLS. A server without STARTTLS gets no mail.
+    #[default]
     StartTls,
     /// No encryption. Allowed only for a server on this machine.
+    #[serde(rename = "plain")]
     PlainOnLoopback,
 }
 

@@ -1,5 +1,5 @@
 //! All routes of a server. A new one is added to `routes` of its module: the router, the OpenAPI document, the client in
-//! TypeScript and the tables of `docs/operate/serving.md` come from there.
+//! TypeScript and the tables of the documents come from there.
 
 use crate::description::Description;
 use crate::server_route::ServerRoute;
@@ -59,9 +59,16 @@ mod tests {
     use std::fmt::Write;
     use std::{env, fs};
 
-    const SERVING: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/operate/serving.md");
-    /// The groups of routes, each with a table in the document.
-    const TABLES: [&str; 7] = ["Server", "Operator", "Products", "Platform", "Not served", "Users", "Endpoints"];
+    /// The groups of routes, each with a table in a document.
+    const TABLES: [(&str, &str); 7] = [
+        ("Server", "operate/serving.md"),
+        ("Operator", "operate/serving.md"),
+        ("Products", "reference/platform-routes.md"),
+        ("Platform", "reference/platform-routes.md"),
+        ("Not served", "reference/platform-routes.md"),
+        ("Users", "operate/users.md"),
+        ("Endpoints", "operate/webhooks.md"),
+    ];
 
     /// Returns what a line of a table says in its last column.
     fn words(of: &Description) -> String {
@@ -112,22 +119,26 @@ mod tests {
     }
 
     #[test]
-    fn the_document_lists_all_routes() {
+    fn the_documents_list_all_routes() {
         let routes = all(true);
-        let mut text = fs::read_to_string(SERVING).expect("docs/operate/serving.md");
-        for tag in TABLES {
+        for (tag, document) in TABLES {
+            let file = format!("{}/../../../docs/{document}", env!("CARGO_MANIFEST_DIR"));
+            let known = fs::read_to_string(&file).expect("a document");
             let begin = format!("<!-- routes {tag} -->\n");
-            let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("{begin}"));
+            let (before, rest) = known.split_once(&begin).unwrap_or_else(|| panic!("{document}: {begin}"));
             let (_, after) = rest.split_once("<!-- end -->").expect("an end");
-            text = format!("{before}{begin}{}<!-- end -->{after}", table(&routes, tag));
+            let text = format!("{before}{begin}{}<!-- end -->{after}", table(&routes, tag));
+            if env::var_os("UPDATE_GOLDEN").is_some() {
+                fs::write(&file, &text).expect("written");
+            } else {
+                assert!(
+                    known == text,
+                    "`UPDATE_GOLDEN=1 cargo test -p host-api --lib table` writes the tables of {document}"
+                );
+            }
         }
         let tags: BTreeSet<&str> = routes.iter().map(|route| route.description.tag).collect();
-        assert_eq!(tags, TABLES.into());
-        if env::var_os("UPDATE_GOLDEN").is_some() {
-            fs::write(SERVING, &text).expect("written");
-        }
-        let known = fs::read_to_string(SERVING).expect("docs/operate/serving.md");
-        assert!(known == text, "`UPDATE_GOLDEN=1 cargo test -p host-api --lib table` writes the tables of {SERVING}");
+        assert_eq!(tags, TABLES.map(|(tag, _)| tag).into());
     }
 
     #[test]

@@ -25,7 +25,7 @@ fn play(business: &str, config: &[(String, String)], story: &str) -> Vec<String>
 
 /// Returns the configuration values of a business in this environment.
 fn values(business: &str, variable: &str, value: &str) -> Vec<(String, String)> {
-    let folder = root().join("fixtures").join(business);
+    let folder = test_support::in_business(business);
     let loaded = BusinessFolder::load(&folder).expect("a business");
     let declarations = host_replay::native::runners().make().expect("the library").declarations().clone();
     let environment = Environment::of([(variable.to_owned(), value.to_owned())]);
@@ -111,7 +111,7 @@ fn the_address_of_twobot_comes_from_a_variable() {
 fn the_databases_of_orchestra_need_the_token_of_a_variable() {
     let values = values("orchestra", "SUPABASE_ACCESS_TOKEN", "hidden");
     assert_eq!(values, [("supabase_token".to_owned(), "secret:env/SUPABASE_ACCESS_TOKEN".to_owned())]);
-    let business = BusinessFolder::load(&root().join("fixtures/orchestra")).expect("a business");
+    let business = BusinessFolder::load(&root().join("fixtures/businesses/orchestra")).expect("a business");
     let reasons = &business.own.unused_variables;
     for variable in ["STRIPE_PUBLISHABLE_KEY", "SUPABASE_PROJECT_REF", "REDIS_URL", "RESEND_API_KEY"] {
         assert!(reasons.get(variable).is_some_and(|reason| reason.len() > 20), "{variable} has a reason");

@@ -1,4 +1,4 @@
-//! Every scenario of the fixtures holds with the library. A mutant of the library that no other test catches must be
+//! Every scenario of the fixtures and of the tutorial holds with the library. A mutant of the library that no other test catches must be
 //! caught here (`.cargo/mutants.toml`).
 
 use end_to_end::world::root;
@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
+use test_support::{fixtures, played};
 
 /// Prefixes of secrets, with the minimum number of letters and digits that follow.
 const SECRETS: [(&str, usize); 9] = [
@@ -57,16 +58,14 @@ fn no_file_of_the_fixtures_contains_a_secret() {
         assert_eq!(secret(&long), Some(long[5..].trim_end()), "{begin}");
     }
     assert_eq!(secret("whsec_… and sk_live_…"), None);
-    let files = without_secrets(&root().join("fixtures"));
+    let files: usize = played().iter().map(|folder| without_secrets(folder)).sum();
     assert!(files > 400, "{files} files");
 }
 
 #[test]
 fn every_scenario_of_the_fixtures_holds_with_the_library() {
-    let fixtures = root().join("fixtures");
-    let options =
-        ReplayOptions { fixtures: Some(fixtures.clone()), ..ReplayOptions::new(host_replay::native::runners()) };
-    let finished = replay(&[fixtures], &mut io::empty(), &options, &mut Silent).expect("valid fixtures");
+    let options = ReplayOptions { fixtures: Some(fixtures()), ..ReplayOptions::new(host_replay::native::runners()) };
+    let finished = replay(&played(), &mut io::empty(), &options, &mut Silent).expect("valid fixtures");
     let failed: Vec<String> = failures(&finished.cases)
         .iter()
         .map(|it| format!("{}: {}: {}", it.failure.file.display(), it.heading(), it.failure.title))
@@ -76,13 +75,13 @@ fn every_scenario_of_the_fixtures_holds_with_the_library() {
     compare_states(&states(&finished.cases));
 }
 
-/// The state hash of each case, one line for each scenario: its path below `fixtures`, then each distinct hash with its
+/// The state hash of each case, one line for each scenario: its path from the root, then each distinct hash with its
 /// API versions. Both versions of a scenario usually reach the same state.
 fn states(cases: &[CaseReport]) -> String {
-    let fixtures = root().join("fixtures");
+    let root = root();
     let mut scenarios: BTreeMap<String, BTreeMap<&str, Vec<&str>>> = BTreeMap::new();
     for case in cases {
-        let path = case.file.strip_prefix(&fixtures).unwrap_or(&case.file).display().to_string();
+        let path = case.file.strip_prefix(&root).unwrap_or(&case.file).display().to_string();
         let hashes = scenarios.entry(path).or_default();
         hashes.entry(&case.summary.state).or_default().push(&case.version);
     }

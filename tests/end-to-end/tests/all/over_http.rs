@@ -66,7 +66,7 @@ fn expected() -> HashMap<String, String> {
 
 /// Plays the cases of a scenario and returns those that end in another state.
 fn differing(story: &Story, expected: &HashMap<String, String>) -> Vec<String> {
-    let path = story.scenario.file.strip_prefix(root().join("fixtures")).expect("a fixture").display().to_string();
+    let path = story.scenario.file.strip_prefix(root()).expect("a file of this repository").display().to_string();
     let mut differing = Vec::new();
     for case in &story.cases {
         let wanted = expected.get(&path).or_else(|| expected.get(&format!("{path} {}", case.version)));
@@ -81,9 +81,9 @@ fn differing(story: &Story, expected: &HashMap<String, String>) -> Vec<String> {
 
 #[test]
 fn every_scenario_of_the_fixtures_ends_in_the_same_state_over_http() {
-    let fixtures = root().join("fixtures");
-    let sources = Sources { business: None, fixtures: Some(fixtures.clone()) };
-    let mut stories = stories(&[fixtures], sources, &host_replay::native::runners()).expect("valid fixtures");
+    let sources = Sources { business: None, fixtures: Some(test_support::fixtures()) };
+    let mut stories =
+        stories(&test_support::played(), sources, &host_replay::native::runners()).expect("valid fixtures");
     let all = stories.len();
     stories.retain(|story| !holds_effects(story));
     assert_eq!(all - stories.len(), 1, "scenarios that no requests can play");

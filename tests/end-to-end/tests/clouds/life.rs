@@ -4,8 +4,8 @@
 use crate::site::Site;
 use end_to_end::acting::{failures, load_stories, played};
 use end_to_end::hosts::component;
-use end_to_end::world::root;
 use host_replay::runners::Runners;
+use test_support::in_business;
 
 /// A scenario in which an instance is created, suspended, archived with a backup, restored, archived again and
 /// destroyed.
@@ -16,7 +16,7 @@ fn the_component_runs_a_whole_instance_life_on_moto_and_postgresql() {
     let site = Site::start();
     let (world, opened) = site.world();
     let component = Runners::loaded("component", component().clone(), false);
-    let story = load_stories(root().join("fixtures").join(LIFE), None).remove(0);
+    let story = load_stories(in_business(LIFE), None).remove(0);
     assert_eq!(failures(&played(&story, &world, &component)), [""; 0]);
     assert_eq!(site.is_empty(&opened), [""; 0]);
     let spans = opened.journal.spans();

@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 /// Creates a folder with a copy of the business Solobase that has short retry delays.
 pub fn folder() -> TempDir {
-    let (solobase, folder) = (root().join("fixtures/solobase"), tempfile::tempdir().expect("a folder"));
+    let (solobase, folder) = (root().join("fixtures/businesses/solobase"), tempfile::tempdir().expect("a folder"));
     let read = |name: &str| std::fs::read_to_string(solobase.join(name)).expect("a file of the business");
     let write = |name: &str, text: String| std::fs::write(folder.path().join(name), text).expect("a copy");
     let often = "[1s, 1s, 1s, 1s, 1s, 1s]";

@@ -39,7 +39,7 @@ struct Rendered {
 }
 
 fn folder(name: &str) -> std::path::PathBuf {
-    root().join("fixtures").join(name)
+    test_support::in_business(name)
 }
 
 /// Returns the templates of a business, with the pages of the business at an address of its own.

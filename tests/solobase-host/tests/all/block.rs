@@ -62,7 +62,7 @@ fn init_tells_all_faults_at_once() {
 fn with_webhook() -> Bundle {
     let folder = tempfile::tempdir().expect("a folder");
     for name in ["catalog.yml", "business.yml", "config.yml"] {
-        let from = repository("fixtures/solobase").join(name);
+        let from = repository("fixtures/businesses/solobase").join(name);
         if let Ok(text) = fs::read_to_string(from) {
             let secret =
                 "\nconfig:\n  identity_secret: {type: secret, description: Signs the webhooks of identities}\n";
@@ -108,7 +108,7 @@ fn a_webhook_of_the_business_is_taken_with_its_signature_and_init_misses_its_sec
 }
 
 fn player() -> Player {
-    Player::start(&bundle(&repository("fixtures/solobase"), false, &[]), NOW, Period::SinceRewrite)
+    Player::start(&bundle(&repository("fixtures/businesses/solobase"), false, &[]), NOW, Period::SinceRewrite)
 }
 
 fn error(answer: (u16, Value)) -> (u16, String) {

@@ -12,7 +12,7 @@ const STORIES: [&str; 2] = ["requirements/cancelled-while-provisioning.yml", "re
 /// Plays the stories with all kills; returns their number.
 fn kills(names: &[&str], period: Period) -> usize {
     let fixtures = repository("fixtures");
-    let files: Vec<_> = names.iter().map(|file| fixtures.join("solobase/scenarios").join(file)).collect();
+    let files: Vec<_> = names.iter().map(|file| fixtures.join("businesses/solobase/scenarios").join(file)).collect();
     let sources = Sources { business: None, fixtures: Some(fixtures) };
     let stories = stories(&files, sources, &host_replay::native::runners()).expect("valid fixtures");
     assert_eq!(stories.len(), names.len());

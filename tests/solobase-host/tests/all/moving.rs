@@ -17,7 +17,7 @@ const STORIES: [&str; 2] = ["requirements/restart-between.yml", "requirements/ca
 
 fn story(file: &str) -> (Story, Bundle) {
     let fixtures = repository("fixtures");
-    let file = fixtures.join("solobase/scenarios").join(file);
+    let file = fixtures.join("businesses/solobase/scenarios").join(file);
     let sources = Sources { business: None, fixtures: Some(fixtures) };
     let mut stories = stories(&[file], sources, &host_replay::native::runners()).expect("valid fixtures");
     let story = stories.pop().expect("a story");

@@ -96,8 +96,8 @@ fn every_scenario_leaves_the_rows_outcomes_and_effects_of_the_component() {
     let fixtures = repository("fixtures");
     let sources = Sources { business: None, fixtures: Some(fixtures.clone()) };
     let only = std::env::var("ONLY_SCENARIO").unwrap_or_default();
-    let mut stories =
-        stories(&[fixtures.join("solobase")], sources, &host_replay::native::runners()).expect("valid fixtures");
+    let mut stories = stories(&[fixtures.join("businesses/solobase")], sources, &host_replay::native::runners())
+        .expect("valid fixtures");
     stories.retain(|story| story.scenario.file.display().to_string().contains(&only));
     // The block's alarms cannot be held back, so a story whose timers are late has no counterpart on a platform.
     stories.retain(|story| !story.scenario.steps.iter().any(|step| matches!(step.action, Action::Timers(false))));
@@ -120,7 +120,7 @@ fn every_scenario_leaves_the_rows_outcomes_and_effects_of_the_component() {
 /// A customer pays, an instance is provisioned, and the subscription ends.
 fn a_life() -> Story {
     let fixtures = repository("fixtures");
-    let file = fixtures.join("solobase/scenarios/requirements/cancelled-while-provisioning.yml");
+    let file = fixtures.join("businesses/solobase/scenarios/requirements/cancelled-while-provisioning.yml");
     let sources = Sources { business: None, fixtures: Some(fixtures) };
     stories(&[file], sources, &host_replay::native::runners()).expect("a valid fixture").pop().expect("a story")
 }

@@ -81,7 +81,7 @@ fn configured(bundle: &Bundle) -> BTreeMap<String, String> {
 
 /// Returns the configuration of a block with the business `solobase`.
 pub fn configuration() -> BTreeMap<String, String> {
-    configured(&bundle(&repository("fixtures/solobase"), false, &[]))
+    configured(&bundle(&repository("fixtures/businesses/solobase"), false, &[]))
 }
 
 /// Loads the block with a business on a platform of a period. Its `Init` runs at `now_ms`.

@@ -27,7 +27,7 @@ const PROVIDER: [&str; 4] = [
     "tests/end-to-end/tests/all/twobot/at_stripe.rs",
 ];
 /// Beginnings of the paths of tests that replay events.
-const REPLAY: [&str; 3] = ["fixtures", "tests/end-to-end", "host-shim/lab"];
+const REPLAY: [&str; 4] = ["fixtures", "examples/podcasts", "tests/end-to-end", "host-shim/lab"];
 
 impl Kind {
     /// Returns the kind of a case by its file below the root.
@@ -67,7 +67,7 @@ mod tests {
     #[test]
     fn the_kind_of_a_case_is_told_by_its_place() {
         for (file, kind) in [
-            ("fixtures/tesslate/scenarios/a.yml", Kind::Replay),
+            ("fixtures/businesses/tesslate/scenarios/a.yml", Kind::Replay),
             ("tests/end-to-end/tests/all/twobot/figures.rs", Kind::Replay),
             ("tests/end-to-end/tests/all/over_http/tesslate.rs", Kind::Server),
             ("host-shim/cli/tests/cli/serve.rs", Kind::Server),

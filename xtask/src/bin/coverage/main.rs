@@ -29,6 +29,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use xtask::packages::{self, Package, Target};
+use xtask::replay::PLAYED;
 use xtask::test::{Passed, kept};
 
 /// List which id is covered by which test and scenario of the last `cargo xtask test`.
@@ -50,7 +51,7 @@ use xtask::test::{Passed, kept};
   cargo xtask coverage                                       which id is covered by which case
   cargo xtask coverage -- --write                            write docs/requirements.tsv
   cargo xtask coverage -- --lines                            lines of the extension that no fixture reaches
-  cargo xtask coverage -- --lines --min 90 fixtures/solobase fail if one business reaches fewer than 90 %
+  cargo xtask coverage -- --lines --min 90 fixtures/businesses/solobase  fail if one business reaches fewer than 90 %
   cargo xtask coverage -- --lines --format json > lines.json a line a file, then a summary"
 )]
 struct Options {
@@ -61,7 +62,7 @@ struct Options {
     #[arg(long)]
     lines: bool,
     /// With --lines: scenarios, and folders of scenarios.
-    #[arg(value_name = "PATH", requires = "lines", default_value = "fixtures")]
+    #[arg(value_name = "PATH", requires = "lines", default_values = PLAYED)]
     paths: Vec<PathBuf>,
     /// With --lines: fail if less than this share of the lines is reached, in per cent.
     #[arg(long, value_name = "PERCENT", requires = "lines", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]

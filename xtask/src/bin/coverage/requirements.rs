@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use xtask::packages::Package;
+use xtask::replay::PLAYED;
 
 /// Path of the table below the root.
 pub const FILE: &str = "docs/requirements.tsv";
@@ -40,7 +41,9 @@ pub fn cases(root: &Path, packages: &[Package]) -> Result<Cases> {
             }
         }
     }
-    of_scenarios(&root, Path::new("fixtures"), &mut cases)?;
+    for folder in PLAYED {
+        of_scenarios(&root, Path::new(folder), &mut cases)?;
+    }
     Ok(cases)
 }
 

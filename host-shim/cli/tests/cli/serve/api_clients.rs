@@ -2,7 +2,7 @@
 //! validator the OpenAPI document. The test installs both, or fails with the line that installs them.
 
 use super::clients::is_left_out;
-use crate::run::{fixtures, run_with};
+use crate::run::{in_business, run_with};
 use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ fn packages() -> PathBuf {
 
 /// Writes what `host-shim api` prints into a file.
 fn write(business: &str, format: &[&str], file: &Path) {
-    let folder = fixtures().join(business).display().to_string();
+    let folder = in_business(business).display().to_string();
     let ran = run_with(&[&["api", &folder], format].concat(), b"", &[]);
     assert_eq!(ran.code, 0, "{ran:?}");
     fs::write(file, ran.stdout).expect("written");

@@ -2,7 +2,7 @@
 
 use super::clients::is_left_out;
 use super::{Running, environment, log_of, send};
-use crate::run::fixtures;
+use crate::run::in_business;
 use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -54,7 +54,7 @@ impl Drop for Issuer {
 
 /// Writes the configuration of a server that trusts the issuer.
 fn config(folder: &Path, issuer: &str) -> PathBuf {
-    let business = fixtures().join("solobase").display().to_string();
+    let business = in_business("solobase").display().to_string();
     let login = json!({"name": "example", "client_id": "shop", "client_secret": "${OIDC_SECRET}"});
     let issuers = json!([{
         "issuer": issuer, "audience": "shop-api", "login": login, "roles": {"claim": "sub", "services": ["backend"]},

@@ -2,7 +2,7 @@
 //! `cargo xtask test clients` at two widths in two colour schemes. `SHOTS=FOLDER` photographs them.
 
 use super::{Running, args, environment, log_of};
-use crate::run::fixtures;
+use crate::run::in_business;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -224,7 +224,7 @@ fn every_state_of_every_story_is_right_at_two_widths_in_two_schemes_and_every_fo
     let mut never_sent = vec![("built in", forms(&pages).difference(&of_all).cloned().collect::<Vec<_>>())];
     for (business, sent) in &sent {
         // A business without pages of its own has the built-in ones.
-        let pages = fixtures().join(business).join("pages");
+        let pages = in_business(business).join("pages");
         let own = if pages.is_dir() { forms(&pages) } else { BTreeSet::new() };
         never_sent.push((business, own.difference(sent).cloned().collect()));
     }

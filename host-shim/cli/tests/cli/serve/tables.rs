@@ -1,7 +1,7 @@
 //! The views of `tables.yml`: a server makes them when it starts, and `host-shim tables` makes, prints and removes them.
 
 use super::{Running, args, environment};
-use crate::run::{Ran, fixtures, run_with};
+use crate::run::{Ran, in_business, run_with};
 use counterparts::Postgres;
 use host_store::SqliteStore;
 use rusqlite::Connection;
@@ -16,7 +16,7 @@ fn views(store: &Path) -> Vec<String> {
 }
 
 fn tables(business: &str, store: &str, more: &[&str]) -> Ran {
-    let folder = fixtures().join(business).display().to_string();
+    let folder = in_business(business).display().to_string();
     run_with(&[&["tables", &folder, "--store", store], more].concat(), b"", &[])
 }
 

@@ -91,7 +91,7 @@ mod tests {
     // covers: ORC-62
     #[test]
     fn the_databases_of_orchestra_cost_nothing_up_to_two_and_then_25_dollars_and_10_for_each() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/orchestra");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/businesses/orchestra");
         let business = crate::folder::BusinessFolder::load(&folder).expect("a business");
         let cost = &business.own.costs[0];
         assert_eq!((cost.resource.as_str(), cost.currency.as_str()), ("database", "usd"));

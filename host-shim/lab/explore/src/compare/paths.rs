@@ -11,8 +11,8 @@ use host_replay::library::{Library, Ready};
 use host_replay::play::{PlayOptions, play_watched};
 use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_replay::runners::Runners;
-use host_scenario::business::BusinessFolder;
-use host_scenario::error::{Mistakes, Place, ReplayError};
+use host_scenario::business::{BusinessFolder, business_in};
+use host_scenario::error::{Place, ReplayError};
 use host_scenario::model::Scenario;
 use host_scenario::prepare::Case;
 use std::collections::{BTreeMap, BTreeSet};
@@ -95,12 +95,14 @@ struct BusinessesOfOld<'o> {
 
 impl BusinessesOfOld<'_> {
     /// Returns a business as OLD and as NEW read it. Fails if OLD's folder does not have it, or a file there is invalid.
-    fn both(&mut self, business: &Arc<BusinessFolder>) -> Result<[Arc<BusinessFolder>; 2], Mistakes> {
+    fn both(&mut self, business: &Arc<BusinessFolder>) -> Result<[Arc<BusinessFolder>; 2], ReplayError> {
         let Some(folder) = &self.options.old_businesses else { return Ok([business.clone(), business.clone()]) };
         let old = match self.known.get(&business.name) {
             Some(known) => known.clone(),
             None => {
-                let old = Arc::new(BusinessFolder::load(&folder.join(&business.name))?);
+                let found = business_in(folder, &business.name)?;
+                let folder = found.unwrap_or_else(|| folder.join(&business.name));
+                let old = Arc::new(BusinessFolder::load(&folder)?);
                 self.known.insert(business.name.clone(), old.clone());
                 old
             }

@@ -22,7 +22,7 @@ struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  replay fixtures/solobase             every scenario of a business
+  replay fixtures/businesses/solobase  every scenario of a business
   replay --bless my.yml                accept the state as the new snapshot
   replay --shuffle 7 fixtures          the same scenarios in another order
   replay --format json --business solobase - < log.jsonl

@@ -12,8 +12,8 @@ pub struct SourceArgs {
     #[arg(long, value_name = "NAME|DIR")]
     pub business: Option<String>,
 
-    /// The fixtures folder, with businesses and Stripe's bodies [default: found above the inputs, the working folder or
-    /// the program; otherwise the built-in bodies]
+    /// The fixtures folder, with Stripe's bodies, and with businesses in it or its sub-folders [default: found above the
+    /// inputs, the working folder or the program; otherwise the built-in bodies]
     #[arg(long, value_name = "DIR")]
     pub fixtures: Option<PathBuf>,
 }

@@ -2,6 +2,7 @@
 //! the same names.
 
 use crate::catalogs;
+use crate::schema::assert_schema_is_named;
 
 use catalogs::{BROKEN, WHOLE, folder_with};
 use host_replay::rig::{Rig, RigSetup, StoreKind};
@@ -106,14 +107,12 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     fs::read_dir(folder).map_or(Vec::new(), |found| found.map(|entry| entry.expect("an entry").path()).collect())
 }
 
-/// Returns the files of this name in the folders of businesses and their features, each with its relative path to the
-/// root.
-fn files(name: &str) -> Vec<(PathBuf, &'static str)> {
-    let businesses = entries(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures"));
-    let features = businesses.iter().flat_map(|folder| entries(&folder.join("features")));
-    let features: Vec<(PathBuf, &str)> = features.map(|folder| (folder.join(name), "../../../..")).collect();
-    let businesses = businesses.iter().map(|folder| (folder.join(name), "../.."));
-    businesses.chain(features).filter(|(file, _)| file.is_file()).collect()
+/// Returns the files of this name in the folders of businesses and their features.
+fn files(name: &str) -> Vec<PathBuf> {
+    let businesses = test_support::businesses();
+    let features = businesses.iter().flat_map(|folder| entries(&folder.join("features"))).collect();
+    let files = [businesses, features].into_iter().flatten().map(|folder| folder.join(name));
+    files.filter(|file| file.is_file()).collect()
 }
 
 #[test]
@@ -127,14 +126,12 @@ fn every_catalog_of_the_project_is_valid() {
         let validator = validator(&serde_json::from_str(schema).expect("JSON"));
         let files = files(name);
         assert!(files.len() >= least, "{files:?}");
-        for (file, root) in files {
+        for file in files {
             let value = json_of(&fs::read_to_string(&file).expect("a file"));
             let errors: Vec<String> =
                 validator.iter_errors(&value).map(|error| format!("{} {error}", error.instance_path())).collect();
             assert_eq!(errors, [""; 0], "{}", file.display());
-            let first =
-                format!("# yaml-language-server: $schema={root}/docs/schemas/{}\n", name.replace("yml", "json"));
-            assert!(fs::read_to_string(&file).expect("a file").starts_with(&first), "{}: not {first}", file.display());
+            assert_schema_is_named(&file, name.trim_end_matches(".yml"));
         }
     }
 }

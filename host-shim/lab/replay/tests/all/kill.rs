@@ -32,7 +32,7 @@ struct End {
 }
 
 fn setup(store: StoreKind) -> RigSetup {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/solobase");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/businesses/solobase");
     RigSetup {
         business: BusinessFolder::load(&folder).expect("the business"),
         livemode: false,

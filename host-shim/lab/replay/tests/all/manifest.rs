@@ -74,7 +74,7 @@ fn every_hook_is_handled_by_the_only_entry_point() {
 }
 
 fn solobase() -> BusinessFolder {
-    BusinessFolder::load(&root().join("fixtures/solobase")).expect("a business")
+    BusinessFolder::load(&root().join("fixtures/businesses/solobase")).expect("a business")
 }
 
 /// Returns the hooks whose events change the state, in the order of their delivery in this function.
@@ -212,7 +212,7 @@ fn the_hosting_configuration_is_declared_in_the_business_folder() {
 // covers: D-15
 #[test]
 fn the_files_of_this_business_have_at_most_800_lines() {
-    let folder = root().join("fixtures/solobase");
+    let folder = root().join("fixtures/businesses/solobase");
     let own = ["catalog.yml", "business.yml", "config.yml"]
         .map(|name| std::fs::read_to_string(folder.join(name)).unwrap_or_default());
     let lines = own.iter().flat_map(|text| text.lines()).filter(|line| !line.trim().is_empty()).count();

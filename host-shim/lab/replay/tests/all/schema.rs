@@ -24,7 +24,7 @@ fn json_of(text: &str) -> Value {
 }
 
 /// Checks that a file's first line names its schema for editors.
-fn assert_schema_is_named(file: &Path, name: &str) {
+pub fn assert_schema_is_named(file: &Path, name: &str) {
     let text = std::fs::read_to_string(file).expect("a file");
     let first = text.lines().next().unwrap_or_default();
     let named = first.strip_prefix("# yaml-language-server: $schema=").unwrap_or_default();
@@ -36,10 +36,9 @@ fn assert_schema_is_named(file: &Path, name: &str) {
 
 #[test]
 fn every_scenario_of_the_project_is_valid() {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures");
     let validator = validator();
     let mut seen = 0;
-    for input in collect(&[fixtures]).expect("scenarios") {
+    for input in collect(&test_support::played()).expect("scenarios") {
         let Input::Scenario(file) = input else { continue };
         let value = json_of(&std::fs::read_to_string(&file).expect("a file"));
         let errors: Vec<String> =
@@ -279,8 +278,7 @@ fn mappings(value: &Value, at: &str, found: &mut Vec<String>) {
 #[test]
 fn an_unknown_member_is_refused_unless_names_are_free() {
     let free: Vec<regex::Regex> = FREE.map(|place| regex::Regex::new(place).expect("a pattern")).to_vec();
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures");
-    let files = collect(&[fixtures]).expect("scenarios").into_iter().filter_map(|input| match input {
+    let files = collect(&test_support::played()).expect("scenarios").into_iter().filter_map(|input| match input {
         Input::Scenario(file) => Some(std::fs::read_to_string(file).expect("a file")),
         _ => None,
     });

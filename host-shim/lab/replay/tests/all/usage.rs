@@ -23,7 +23,7 @@ struct Story {
 
 impl Story {
     fn begin() -> Story {
-        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/solobase");
+        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/businesses/solobase");
         let setup = RigSetup {
             business: BusinessFolder::load(&fixtures).expect("the business"),
             livemode: false,

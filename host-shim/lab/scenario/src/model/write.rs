@@ -223,8 +223,8 @@ mod tests {
     use regex::Regex;
     use std::path::{Path, PathBuf};
 
-    fn fixtures() -> PathBuf {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures")
+    fn root() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../..")
     }
 
     /// Returns the scenario files in and below a folder.
@@ -272,10 +272,9 @@ mod tests {
 
     #[test]
     fn every_scenario_of_the_project_is_unchanged_after_writing_and_reading() {
-        let fixtures_folder = fixtures();
-        let fixtures = Fixtures::load(&fixtures_folder).expect("fixtures");
+        let fixtures = Fixtures::load(&root().join("fixtures")).expect("fixtures");
         let mut seen = 0;
-        for file in scenario_files(&fixtures_folder) {
+        for file in ["fixtures", "examples"].iter().flat_map(|folder| scenario_files(&root().join(folder))) {
             let scenario = Scenario::read(&file).expect("a scenario");
             let (text, again) = written(&scenario);
             assert_eq!(without_lines(&scenario), without_lines(&again), "{}\n{text}", file.display());

@@ -451,7 +451,7 @@ mod tests {
     // covers: ORC-62
     #[test]
     fn the_databases_of_orchestra_cost_what_the_business_says() {
-        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/orchestra");
+        let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/businesses/orchestra");
         let costs = host_business::folder::BusinessFolder::load(&folder).expect("a business").own.costs;
         let partition = Partition { business: "orchestra".to_owned(), livemode: true };
         let mut registry = Registry::default();

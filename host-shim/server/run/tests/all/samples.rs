@@ -1,4 +1,4 @@
-//! The samples beside the businesses of the fixtures, `.env.example`, and the keys and the sample of docs/reference/configuration.md.
+//! The samples beside the businesses of the fixtures and of the tutorial, `.env.example`, and the keys and the sample of docs/reference/configuration.md.
 
 use crate::common::{Folder, environment, fixtures};
 use host_business::folder::BusinessFolder;
@@ -10,7 +10,8 @@ use std::fs;
 #[test]
 fn the_sample_of_each_business_lists_exactly_the_variables_that_a_server_reads() {
     let mut with_sample = Vec::new();
-    for entry in fs::read_dir(fixtures()).expect("a folder") {
+    let places = ["businesses", "catalogs", "../examples"].map(|place| fixtures().join(place));
+    for entry in places.iter().flat_map(|place| fs::read_dir(place).expect("a folder")) {
         let folder = entry.expect("an entry").path();
         let Ok(business) = BusinessFolder::load(&folder) else { continue };
         let sample = folder.join(".env.example");
@@ -46,7 +47,8 @@ fn the_variables_of_the_requirements_are_in_the_samples() {
              STRIPE_SECRET_KEY STRIPE_PUBLISHABLE_KEY STRIPE_WEBHOOK_SECRET",
         ),
     ] {
-        let named = names_in_file(&fixtures().join(business).join(".env.example")).expect("a sample");
+        let named =
+            names_in_file(&fixtures().join("businesses").join(business).join(".env.example")).expect("a sample");
         let missing: Vec<&str> = names.split_whitespace().filter(|name| !named.contains(*name)).collect();
         assert_eq!(missing, [""; 0], "{business}");
     }

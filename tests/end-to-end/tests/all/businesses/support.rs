@@ -7,21 +7,17 @@ use end_to_end::moves::Move;
 use end_to_end::play;
 use end_to_end::story::{Delivery, Part, Story};
 use end_to_end::trade::{MoveKind, business_moves};
-use end_to_end::world::{Setup, World, business_named, root};
+use end_to_end::world::{Setup, World, business_named};
 use host_replay::shuffle::Random;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// The businesses: all folders of the fixtures that have a catalog.
+/// The names of all businesses of the fixtures and the examples.
 pub fn businesses() -> Vec<String> {
-    let folders = std::fs::read_dir(root().join("fixtures")).expect("readable fixtures");
-    let folders = folders.map(|entry| entry.expect("readable fixtures"));
-    let named = folders.filter(|folder| folder.path().join("catalog.yml").is_file());
-    let mut names: Vec<String> = named.map(|folder| folder.file_name().to_string_lossy().into_owned()).collect();
-    names.sort();
-    names
+    let folders = test_support::businesses();
+    folders.iter().filter_map(|folder| folder.file_name()).map(|name| name.to_string_lossy().into_owned()).collect()
 }
 
 /// The catalog of a business.

@@ -83,7 +83,7 @@ fn only_tenant<'t>(row: &EffectRow, tenants: &'t BTreeMap<String, Tenant>, file:
 
 /// The scenarios of the business.
 fn scenarios() -> Vec<PathBuf> {
-    let folder = root().join("fixtures/orchestra/scenarios/requirements");
+    let folder = root().join("fixtures/businesses/orchestra/scenarios/requirements");
     let mut files: Vec<PathBuf> =
         std::fs::read_dir(folder).expect("scenarios").map(|entry| entry.expect("an entry").path()).collect();
     files.sort();

@@ -12,7 +12,7 @@ struct Metrics(String, Value);
 
 impl Metrics {
     fn after(scenario: &str) -> Metrics {
-        let file = root().join("fixtures/orchestra/scenarios/requirements").join(scenario);
+        let file = root().join("fixtures/businesses/orchestra/scenarios/requirements").join(scenario);
         let sources = Sources { business: None, fixtures: Some(root().join("fixtures")) };
         let stories = stories(&[file], sources, &host_replay::native::runners()).expect("a scenario");
         let story = &stories[0];

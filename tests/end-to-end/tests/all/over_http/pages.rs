@@ -439,7 +439,7 @@ fn a_feature_brings_pages_and_takes_them_with_it() {
 fn a_route_that_sends_a_command_is_not_carried_out_because_another_page_leads_to_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let business = folder.path().join("saas-plugins");
-    copy(&root().join("fixtures/saas-plugins"), &business);
+    copy(&root().join("fixtures/businesses/saas-plugins"), &business);
     let page = "---\npath: /to-stripe\ntitle: To Stripe\nwho: user\nget: {portal: /api/stripe/portal}\n---\n\
                 <a href=\"{{ portal.portal_url }}\">Go</a>\n";
     fs::create_dir_all(business.join("pages")).expect("a folder");

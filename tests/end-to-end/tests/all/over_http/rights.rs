@@ -212,7 +212,7 @@ impl Shop {
     fn start() -> Shop {
         let folder = tempfile::tempdir().expect("a folder");
         let business = folder.path().join("saas-plugins");
-        copy(&root().join("fixtures/saas-plugins"), &business);
+        copy(&root().join("fixtures/businesses/saas-plugins"), &business);
         fs::create_dir(business.join("features/of-token")).expect("made");
         fs::write(business.join("features/of-token/routes.yml"), OF_TOKEN).expect("written");
         let business = BusinessFolder::load(&business).expect("no mistake");

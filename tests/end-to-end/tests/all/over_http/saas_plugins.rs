@@ -173,7 +173,7 @@ pub fn copy(from: &Path, to: &Path) {
 fn a_feature_that_is_dropped_in_answers_below_its_own_path() {
     let folder = tempfile::tempdir().expect("a folder");
     let business = folder.path().join("shop");
-    copy(&root().join("fixtures/saas-plugins"), &business);
+    copy(&root().join("fixtures/businesses/saas-plugins"), &business);
     let feature = business.join("features/my-feature");
     fs::create_dir(&feature).expect("made");
     let routes = "types: {Hello: {hello: string}}\nroutes:\n  GET /: {name: hello, about: Says hello., who: public, answer: Hello, give: {hello: world}}\n";

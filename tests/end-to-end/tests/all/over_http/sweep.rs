@@ -132,7 +132,7 @@ impl EventList for OfConnected {
 
 #[test]
 fn a_connect_webhook_that_was_missed_is_found_in_the_list_of_its_connected_account() {
-    let business = BusinessFolder::load(&root().join("fixtures/tesslate")).expect("a business");
+    let business = BusinessFolder::load(&root().join("fixtures/businesses/tesslate")).expect("a business");
     let setup = Setup::new(business.clone(), false, &[], None);
     let with = ServerSetup { business, setup, livemode: false, scripted: Scripted::new() };
     let server = Server::start(&with, Box::new(MemoryStore::new()), Clock::manual(START_MS));
@@ -300,7 +300,7 @@ fn a_list_without_an_end_is_an_error() {
 
 #[test]
 fn a_store_that_is_restored_alone_gets_the_events_after_it_again() {
-    let business = BusinessFolder::load(&root().join("fixtures/solobase")).expect("a business");
+    let business = BusinessFolder::load(&root().join("fixtures/businesses/solobase")).expect("a business");
     let setup = Setup::new(business.clone(), false, &[], None);
     let with = ServerSetup { business, setup, livemode: false, scripted: Scripted::new() };
     let server = Server::start(&with, Box::new(MemoryStore::new()), Clock::manual(START_MS));

@@ -19,7 +19,7 @@ use std::time::Duration;
 const LINE: &str = "POST /api/webhooks/stripe";
 
 pub fn solobase() -> ServerSetup {
-    let business = BusinessFolder::load(&root().join("fixtures/solobase")).expect("a business");
+    let business = BusinessFolder::load(&root().join("fixtures/businesses/solobase")).expect("a business");
     let setup = Setup::new(business.clone(), false, &[], None);
     ServerSetup { business, setup, livemode: false, scripted: Scripted::new() }
 }

@@ -3,7 +3,7 @@
 use super::machine;
 use end_to_end::acting::{failures, found_in, killed_at, kills, load_stories, played};
 use end_to_end::cases::one_story_in;
-use end_to_end::world::root;
+use test_support::in_business;
 
 /// Maximum number of writes of one step; a kill at a write that does not occur has no effect.
 const WRITES: u64 = 14;
@@ -13,7 +13,7 @@ const LIFE: &str = "solobase/scenarios/requirements/cancel-archive-restore-termi
 
 #[test]
 fn an_instance_life_with_a_kill_at_any_write_leaves_no_resources() {
-    let story = load_stories(root().join("fixtures").join(LIFE), None).remove(0);
+    let story = load_stories(in_business(LIFE), None).remove(0);
     let kills = kills(&story, WRITES);
     assert!(kills.len() > 200, "{} kills", kills.len());
     let kills: Vec<_> = kills.into_iter().step_by(one_story_in()).collect();

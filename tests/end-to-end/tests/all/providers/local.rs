@@ -3,7 +3,6 @@
 
 use super::machine;
 use end_to_end::acting::{failures, found_in, load_stories, played};
-use end_to_end::world::root;
 use host_replay::library::Story;
 use host_scenario::model::Action;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,7 +23,8 @@ fn is_scripted(story: &Story) -> bool {
 
 #[test]
 fn the_scenarios_of_all_businesses_hold_on_this_machine() {
-    let mut stories = load_stories(root().join("fixtures"), None);
+    let folders = test_support::played().into_iter();
+    let mut stories: Vec<Story> = folders.flat_map(|folder| load_stories(folder, None)).collect();
     stories.retain(|story| !is_scripted(story));
     let made = AtomicUsize::new(0);
     let found = found_in(&stories, |story| {

@@ -5,9 +5,9 @@ use host_scenario::model::Scenario;
 use host_scenario::prepare::{Case, prepare};
 use std::path::Path;
 
-/// A scenario of `fixtures/solobase/scenarios/stripe`.
+/// A scenario of `fixtures/businesses/solobase/scenarios/stripe`.
 pub fn scenario(name: &str) -> Scenario {
-    let file = root().join("fixtures/solobase/scenarios/stripe").join(name);
+    let file = root().join("fixtures/businesses/solobase/scenarios/stripe").join(name);
     Scenario::read(&file).expect("a readable scenario")
 }
 

@@ -72,7 +72,7 @@ impl AtStripe {
 
 /// Copies the business without the ids of the prices, so that the host makes them.
 fn without_ids(folder: &Path) -> BusinessFolder {
-    let of = root().join("fixtures/twobot");
+    let of = root().join("fixtures/businesses/twobot");
     let text = |name: &str| fs::read_to_string(of.join(name)).expect("a file");
     let catalog: Vec<String> = text("catalog.yml")
         .lines()

@@ -1,6 +1,6 @@
 //! Cuts the smallest difference to a scenario that holds with OLD and fails with NEW.
 
-use super::support::{by_paths, changed, fixtures, options, podcasts, sources};
+use super::support::{by_paths, changed, options, podcasts, sources};
 use extension_contract::{Decision, Outcome, Payload, Refusal};
 use host_explore::compare::cut::{Cut, CutError, smallest};
 use host_explore::compare::{Comparison, Options};
@@ -10,6 +10,7 @@ use host_replay::runners::Runners;
 use host_scenario::model::{Action, Scenario};
 use std::fs;
 use std::path::Path;
+use test_support::fixtures;
 
 fn cut(comparison: &Comparison, options: &Options, file: &Path) -> Result<Option<Cut>, CutError> {
     let mut library = Library::new(sources(), options.old.clone(), &[]).expect("the fixtures");

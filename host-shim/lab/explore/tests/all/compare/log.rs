@@ -1,6 +1,6 @@
 //! Compares two components on a log that has effects, timers and messages.
 
-use super::support::{self, cause_lines, changed, fixtures, options, sources};
+use super::support::{self, cause_lines, changed, options, sources};
 use extension_contract::Payload;
 use host_explore::compare::cut::smallest;
 use host_explore::compare::{Comparison, Options};
@@ -9,6 +9,7 @@ use host_replay::run::{ReplayOptions, Silent, replay};
 use host_store::Store;
 use std::fs;
 use std::path::Path;
+use test_support::{fixtures, in_business};
 
 /// A show, a theme whose price is shared with another account, downloads, and three months.
 const STORY: &str = r#"name: a log with effects, timers and messages
@@ -40,7 +41,7 @@ fn recorded(folder: &Path) -> Box<dyn Store> {
 }
 
 fn log_of(story: &str, folder: &Path) -> Box<dyn Store> {
-    support::log_of(story, &fixtures().join("podcasts"), host_replay::native::runners(), folder)
+    support::log_of(story, &in_business("podcasts"), host_replay::native::runners(), folder)
 }
 
 fn by_log(store: &dyn Store, options: &Options) -> Comparison {

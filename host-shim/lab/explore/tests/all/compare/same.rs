@@ -1,12 +1,13 @@
 //! The same component on both sides has no differences.
 
-use super::support::{by_paths, fixtures, options};
+use super::support::{by_paths, options};
 use host_replay::runners::Runners;
 use std::fs;
+use test_support::{fixtures, in_business};
 
 #[test]
 fn a_component_equals_itself_over_whole_businesses() {
-    let folders = ["podcasts", "orchestra", "families-and-add-ons"].map(|name| fixtures().join(name));
+    let folders = ["podcasts", "orchestra", "families-and-add-ons"].map(in_business);
     let options = options(host_replay::native::runners(), &[]);
     let found = by_paths(&folders, &options);
     assert_eq!(found.causes, []);
@@ -18,7 +19,7 @@ fn a_component_equals_itself_over_whole_businesses() {
 #[test]
 fn only_selects_the_played_api_versions() {
     let mut options = options(host_replay::native::runners(), &[]);
-    let folder = [fixtures().join("podcasts")];
+    let folder = [in_business("podcasts")];
     let all = by_paths(&folder, &options).cases;
     options.only = vec!["2025-03-31.basil".to_owned()];
     let some = by_paths(&folder, &options).cases;
@@ -38,9 +39,11 @@ fn a_raw_stream_runs_through_both_components() {
     let by = |new: Runners| {
         let mut options = options(new, &[]);
         options.fuel_within = None;
-        let paths = [file.clone()];
-        let sources =
-            host_replay::library::Sources { business: Some("podcasts".to_owned()), fixtures: Some(fixtures()) };
+        let (paths, podcasts) = ([file.clone()], in_business("podcasts"));
+        let sources = host_replay::library::Sources {
+            business: Some(podcasts.display().to_string()),
+            fixtures: Some(fixtures()),
+        };
         let mut library =
             host_replay::library::Library::new(sources, options.old.clone(), &paths).expect("the fixtures");
         host_explore::compare::paths::compare(&mut library, &paths, &options, &mut |_| {}).expect("a comparison")

@@ -16,14 +16,11 @@ use host_wasm_runner::around::Around;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-pub fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures")
-}
+use test_support::{fixtures, in_business};
 
 /// Path of a scenario of the business `podcasts`.
 pub fn podcasts(name: &str) -> PathBuf {
-    fixtures().join("podcasts/scenarios").join(name)
+    in_business("podcasts/scenarios").join(name)
 }
 
 /// Our extension with its decisions changed by `change`.

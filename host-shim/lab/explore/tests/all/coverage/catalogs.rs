@@ -1,7 +1,8 @@
 //! Checks which clauses of a catalog a scenario reaches.
 
-use crate::coverage::support::{covered, fixture, holes, lines, podcasts, reached, report, section, write};
+use crate::coverage::support::{covered, holes, lines, podcasts, reached, report, section, write};
 use std::path::Path;
+use test_support::in_business;
 
 #[test]
 fn a_clause_is_a_hole_until_a_scenario_reaches_it() {
@@ -34,7 +35,7 @@ fn a_clause_is_a_hole_until_a_scenario_reaches_it() {
 #[test]
 fn a_hole_has_a_place_and_a_condition() {
     let found = covered(podcasts(&["plan"]).path());
-    let catalog = std::fs::read_to_string(fixture("podcasts/catalog.yml")).expect("read");
+    let catalog = std::fs::read_to_string(in_business("podcasts/catalog.yml")).expect("read");
     let line = |part: &str| 1 + catalog.lines().position(|line| line.contains(part)).expect("a line");
     let place = |name: &str| {
         let item = section(&found, "catalog").iter().find(|item| item.name == name).expect("an item");
@@ -60,7 +61,7 @@ fn section_name(found: &host_explore::coverage::Coverage) -> String {
 
 #[test]
 fn all_scenarios_of_the_podcasts_leave_only_known_holes() {
-    let found = covered(&fixture("podcasts"));
+    let found = covered(&in_business("podcasts"));
     assert_eq!(found.not_held, [] as [String; 0]);
     for touched in ["theme split", "theme buy", "theme grants/theme:{product.id}", "entitlement downloads/alerts"] {
         assert!(reached(&found, "catalog", touched) > 0, "{touched}");
@@ -87,7 +88,7 @@ fn unpaid_purchases_and_refused_usage_reach_nothing() {
 
 #[test]
 fn facts_reactions_templates_and_campaigns_are_clauses() {
-    let found = covered(&fixture("saas-plugins"));
+    let found = covered(&in_business("saas-plugins"));
     assert_eq!(found.not_held, [] as [String; 0]);
     for touched in [
         "event user.registered",
@@ -106,7 +107,7 @@ fn facts_reactions_templates_and_campaigns_are_clauses() {
 
 #[test]
 fn manual_steps_waits_and_ends_are_clauses() {
-    let found = covered(&fixture("orchestra"));
+    let found = covered(&in_business("orchestra"));
     assert_eq!(found.not_held, [] as [String; 0]);
     for touched in [
         "orchestra provisions/database/or_manual",
@@ -125,7 +126,7 @@ fn manual_steps_waits_and_ends_are_clauses() {
 
 #[test]
 fn another_step_timer_meter_or_status_does_not_reach_a_clause() {
-    let from = fixture("orchestra");
+    let from = in_business("orchestra");
     for (story, holed) in [
         ("automatic", &["views/phase/error", "views/phase/provisioning", "views/database_status/terminated"][..]),
         ("manual", &["provisions/migrate/or_manual"]),

@@ -4,17 +4,13 @@ use host_explore::coverage::{CoverOptions, Coverage, Item, cover, human, json};
 use host_replay::runners::Runners;
 use serde_json::Value;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use test_support::in_business;
 
-/// A folder of the repository's fixtures.
-pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures").join(name)
-}
-
-/// A new folder with the catalog and some scenarios of `fixtures/podcasts`.
+/// A new folder with the catalog and some scenarios of `examples/podcasts`.
 pub fn podcasts(scenarios: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let from = fixture("podcasts");
+    let from = in_business("podcasts");
     fs::copy(from.join("catalog.yml"), folder.path().join("catalog.yml")).expect("copied");
     for name in scenarios {
         let name = format!("{name}.yml");

@@ -1,6 +1,6 @@
 //! Findings as annotations of GitHub Actions.
 
-use super::support::{changed, explored, fixture, tale};
+use super::support::{changed, explored, tale};
 use host_explore::plan::Act;
 use host_explore::report::{Found, Report};
 use host_explore::{Law, VariantKind};
@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use test_support::in_business;
 
 #[test]
 fn an_annotation_names_the_line_of_the_breaking_step() {
@@ -17,7 +18,7 @@ fn an_annotation_names_the_line_of_the_breaking_step() {
         let number = count.fetch_add(1, Ordering::Relaxed);
         decision.effects.iter_mut().for_each(|effect| effect.key = format!("{}#{number}", effect.key));
     });
-    let tale = tale(&fixture("solobase/scenarios/requirements/billing-history.yml"), &runners);
+    let tale = tale(&in_business("solobase/scenarios/requirements/billing-history.yml"), &runners);
     let explored = explored(&tale, &[VariantKind::Crashes]);
     let finding = explored.findings.iter().find(|finding| finding.breach.law == Law::SameEffects).expect("a finding");
     // The breaking step is the step with the kill; without a kill, it is the last step of the shortest story.

@@ -1,13 +1,14 @@
 //! Explores extensions with a fault: the report names the law, the story is short, and the written scenario fails until
 //! the fault is fixed.
 
-use super::support::{changed, explored, fixture, tale};
+use super::support::{changed, explored, tale};
 use extension_contract::{Decision, Event, Payload, RowKey, Write};
 use host_explore::{Finding, Law, Tale, VariantKind, failing_scenario};
 use host_replay::run::{ReplayOptions, Silent, replay};
 use host_replay::runners::Runners;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use test_support::{fixtures, in_business};
 
 /// True if the scenario in `text` holds with the extension of `runners`.
 fn holds(text: &str, tale: &Tale, runners: &Runners) -> bool {
@@ -16,7 +17,7 @@ fn holds(text: &str, tale: &Tale, runners: &Runners) -> bool {
     std::fs::write(&file, text).expect("written");
     let options = ReplayOptions {
         business: Some(tale.business.folder.display().to_string()),
-        fixtures: Some(fixture("")),
+        fixtures: Some(fixtures()),
         ..ReplayOptions::new(runners.clone())
     };
     let finished = replay(&[file], &mut std::io::empty(), &options, &mut Silent).expect("a readable scenario");
@@ -47,7 +48,7 @@ fn a_state_that_depends_on_the_order_is_shrunk_to_a_few_events() {
             }
         }
     });
-    let tale = tale(&fixture("solobase/scenarios/requirements/billing-history.yml"), &runners);
+    let tale = tale(&in_business("solobase/scenarios/requirements/billing-history.yml"), &runners);
     let found = explored(&tale, &[VariantKind::Orders]);
     let finding = found.findings.iter().find(|finding| finding.breach.law == Law::SameState).expect("a finding");
     assert!(finding.breach.what.contains("evt_"), "{}", finding.breach.what);
@@ -69,7 +70,7 @@ fn a_trap_on_a_refused_call_breaks_the_outcome_law() {
             _ => inner.handle(imports, event),
         })))
     });
-    let tale = tale(&fixture("solobase/scenarios/requirements/delete-by-customer.yml"), &runners);
+    let tale = tale(&in_business("solobase/scenarios/requirements/delete-by-customer.yml"), &runners);
     let found = explored(&tale, &[VariantKind::Failures]);
     let finding = found.findings.iter().find(|finding| finding.breach.law == Law::Outcome).expect("a finding");
     assert!(finding.variant.contains("is refused"), "{}", finding.variant);
@@ -86,7 +87,7 @@ fn effect_keys_that_change_after_a_crash_break_the_effects_law() {
             effect.key = format!("{}#{number}", effect.key);
         }
     });
-    let tale = tale(&fixture("solobase/scenarios/requirements/subscribe-hobby.yml"), &runners);
+    let tale = tale(&in_business("solobase/scenarios/requirements/subscribe-hobby.yml"), &runners);
     let found = explored(&tale, &[VariantKind::Crashes]);
     let finding = found.findings.iter().find(|finding| finding.breach.law == Law::SameEffects);
     assert!(finding.is_some_and(|finding| finding.variant.starts_with("killed ")), "{:?}", found.findings);
@@ -111,7 +112,7 @@ fn trusting() -> Runners {
 
 #[test]
 fn an_unpaid_change_that_gives_something_breaks_the_law_of_payments() {
-    let tale = tale(&fixture("seats/scenarios/seats-are-bought.yml"), &trusting());
+    let tale = tale(&in_business("seats/scenarios/seats-are-bought.yml"), &trusting());
     let found = explored(&tale, &[VariantKind::Endings]);
     let finding = found.findings.iter().find(|finding| finding.breach.law == Law::Paid).expect("a finding");
     assert!(finding.variant.contains("the card fails"), "{}", finding.variant);
@@ -128,7 +129,7 @@ fn a_change_of_what_its_command_does_not_name_breaks_a_law_as_it_is_written() {
             effect.payload = payload.to_string();
         }
     });
-    let tale = tale(&fixture("seats/scenarios/change-keeps-the-seats.yml"), &runners);
+    let tale = tale(&in_business("seats/scenarios/change-keeps-the-seats.yml"), &runners);
     let found = explored(&tale, &[]);
     let finding = found.findings.iter().find(|finding| finding.kind == VariantKind::Written).expect("a finding");
     assert_eq!(
@@ -147,7 +148,7 @@ fn a_credit_beyond_what_was_received_breaks_a_law_as_it_is_written() {
             effect.payload = payload.to_string();
         }
     });
-    let tale = tale(&fixture("solobase/scenarios/requirements/fail-credit-after-day.yml"), &runners);
+    let tale = tale(&in_business("solobase/scenarios/requirements/fail-credit-after-day.yml"), &runners);
     let found = explored(&tale, &[]);
     let finding = found.findings.first().expect("a finding");
     assert_eq!(

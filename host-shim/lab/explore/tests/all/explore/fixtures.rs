@@ -3,10 +3,10 @@
 //!
 //! A plain run takes one story of [`PART`] with failures and kills; `ONE_STORY_IN=1` takes all.
 
-use super::support::fixture;
 use host_explore::{ExploreLimits, Tale, ToTheEnd, VariantKind, explore_every};
 use host_replay::library::{Sources, stories};
 use std::path::PathBuf;
+use test_support::{businesses, in_business};
 
 /// Number of sampled orders of more than four events; `host-shim explore fixtures` samples more.
 const SAMPLES: usize = 12;
@@ -16,18 +16,6 @@ const SAMPLES_OF_FAULTS: usize = 60;
 const FAILURES: usize = 8;
 /// One story of this many is played with failures and kills.
 const PART: usize = 16;
-
-/// The businesses with a catalog and scenarios.
-fn businesses() -> Vec<String> {
-    let folders = std::fs::read_dir(fixture("")).expect("the fixtures");
-    let mut names: Vec<String> = folders
-        .map(|entry| entry.expect("an entry").path())
-        .filter(|folder| folder.join("catalog.yml").is_file() && folder.join("scenarios").is_dir())
-        .map(|folder| folder.file_name().expect("a name").to_string_lossy().into_owned())
-        .collect();
-    names.sort();
-    names
-}
 
 /// The stories of files or folders, except those that are known to fail.
 fn tales(paths: &[PathBuf], every_version: bool) -> Vec<Tale> {
@@ -69,8 +57,7 @@ fn assert_no_law_breaks(tales: &[Tale], limits: &ExploreLimits) -> u64 {
 fn no_law_breaks_in_other_orders_with_repeats_and_with_late_events() {
     let kinds = vec![VariantKind::Orders, VariantKind::Repeats, VariantKind::Drops, VariantKind::Edits];
     let limits = ExploreLimits { kinds, samples: SAMPLES, all_orders_of: 4, ..ExploreLimits::default() };
-    let paths: Vec<PathBuf> = businesses().iter().map(|name| fixture(name)).collect();
-    let variants = assert_no_law_breaks(&tales(&paths, false), &limits);
+    let variants = assert_no_law_breaks(&tales(&businesses(), false), &limits);
     assert!(variants > 5_000, "{variants} variants");
 }
 
@@ -89,7 +76,7 @@ const PAID: [&str; 8] = [
 #[test]
 fn hostile_endings_of_paid_subscriptions_give_nothing_and_take_nothing() {
     let limits = ExploreLimits { kinds: vec![VariantKind::Endings], ..ExploreLimits::default() };
-    let paths: Vec<PathBuf> = PAID.iter().map(|name| fixture(name)).collect();
+    let paths: Vec<PathBuf> = PAID.iter().map(|name| in_business(name)).collect();
     let variants = assert_no_law_breaks(&tales(&paths, true), &limits);
     assert!(variants > 100, "{variants} variants");
 }
@@ -98,11 +85,8 @@ fn hostile_endings_of_paid_subscriptions_give_nothing_and_take_nothing() {
 fn stories_of_faults_end_as_written_in_60_orders_in_each_api_version() {
     let kinds = vec![VariantKind::Orders];
     let limits = ExploreLimits { kinds, samples: SAMPLES_OF_FAULTS, ..ExploreLimits::default() };
-    let paths: Vec<PathBuf> = businesses()
-        .iter()
-        .map(|name| fixture(name).join("scenarios/regressions"))
-        .filter(|path| path.is_dir())
-        .collect();
+    let paths: Vec<PathBuf> =
+        businesses().iter().map(|folder| folder.join("scenarios/regressions")).filter(|path| path.is_dir()).collect();
     let variants = assert_no_law_breaks(&tales(&paths, true), &limits);
     assert!(variants > 10_000, "{variants} variants");
 }
@@ -111,9 +95,8 @@ fn stories_of_faults_end_as_written_in_60_orders_in_each_api_version() {
 fn no_law_breaks_when_provider_calls_fail_and_the_host_is_killed() {
     let kinds = vec![VariantKind::Failures, VariantKind::Crashes];
     let limits = ExploreLimits { kinds, all_failures_of: FAILURES, ..ExploreLimits::default() };
-    let paths: Vec<PathBuf> = businesses().iter().map(|name| fixture(name)).collect();
     let part = test_support::count("ONE_STORY_IN", PART);
-    let tales: Vec<Tale> = tales(&paths, false).into_iter().step_by(part).collect();
+    let tales: Vec<Tale> = tales(&businesses(), false).into_iter().step_by(part).collect();
     let variants = assert_no_law_breaks(&tales, &limits);
     assert!(variants > 100 * tales.len() as u64 / 2, "{variants} variants of {} stories", tales.len());
 }
@@ -123,7 +106,7 @@ fn no_law_breaks_when_provider_calls_fail_and_the_host_is_killed() {
 fn a_transfer_whose_deadline_ends_a_wait_is_requested_again() {
     let kinds = vec![VariantKind::Failures, VariantKind::Crashes];
     let limits = ExploreLimits { kinds, all_failures_of: FAILURES, ..ExploreLimits::default() };
-    let story = fixture("tesslate").join("scenarios/marketplace/creator-is-paid-out.yml");
+    let story = in_business("tesslate/scenarios/marketplace/creator-is-paid-out.yml");
     let variants = assert_no_law_breaks(&tales(&[story], false), &limits);
     assert!(variants > 100, "{variants} variants");
 }

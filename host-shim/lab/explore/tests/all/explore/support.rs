@@ -5,12 +5,8 @@ use host_explore::{ExploreLimits, Explored, Tale, ToTheEnd, VariantKind, explore
 use host_replay::library::{Sources, Story, stories};
 use host_replay::runners::Runners;
 use host_wasm_runner::around::Around;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
-
-pub fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures").join(name)
-}
 
 /// A scenario in its first API version, with the extension of `runners`.
 pub fn tale(file: &Path, runners: &Runners) -> Tale {

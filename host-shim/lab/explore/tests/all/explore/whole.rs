@@ -1,11 +1,12 @@
 //! Explores the extension as it is: no law breaks, and the number of variants is as computed.
 
-use super::support::{explored, fixture, tale};
+use super::support::{explored, tale};
 use host_explore::{Counts, VariantKind};
+use test_support::in_business;
 
 #[test]
 fn orders_and_repeats_of_a_story_are_complete() {
-    let story = fixture("solobase/scenarios/requirements/billing-history.yml");
+    let story = in_business("solobase/scenarios/requirements/billing-history.yml");
     let tale = tale(&story, &host_replay::native::runners());
     let found = explored(&tale, &[VariantKind::Orders, VariantKind::Repeats]);
     assert!(found.findings.is_empty(), "{:?}", found.findings);
@@ -23,7 +24,7 @@ fn orders_and_repeats_of_a_story_are_complete() {
 #[test]
 fn every_call_of_a_saga_fails_in_every_way() {
     let tale =
-        tale(&fixture("solobase/scenarios/requirements/delete-by-customer.yml"), &host_replay::native::runners());
+        tale(&in_business("solobase/scenarios/requirements/delete-by-customer.yml"), &host_replay::native::runners());
     let found = explored(&tale, &[VariantKind::Failures]);
     assert!(found.findings.is_empty(), "{:?}", found.findings);
     assert_eq!(found.counts[&VariantKind::Failures].variants, 72, "twelve calls in six ways");
@@ -31,7 +32,8 @@ fn every_call_of_a_saga_fails_in_every_way() {
 
 #[test]
 fn a_crash_at_every_write_and_at_every_write_of_the_restart_ends_as_the_written_story() {
-    let tale = tale(&fixture("solobase/scenarios/requirements/subscribe-hobby.yml"), &host_replay::native::runners());
+    let tale =
+        tale(&in_business("solobase/scenarios/requirements/subscribe-hobby.yml"), &host_replay::native::runners());
     let found = explored(&tale, &[VariantKind::Crashes]);
     assert!(found.findings.is_empty(), "{:?}", found.findings);
     let Counts { variants, runs, .. } = found.counts[&VariantKind::Crashes];
@@ -42,7 +44,7 @@ fn a_crash_at_every_write_and_at_every_write_of_the_restart_ends_as_the_written_
 #[test]
 fn credits_that_are_paid_after_the_month_of_their_use_was_closed_break_no_law() {
     let story = r#"name: credits are paid and used, and the month ends
-given: {business: podcasts, account: "user:ana", answers: {"checkout:*": {ok: {session_id: cs_1}}}}
+given: {account: "user:ana", answers: {"checkout:*": {ok: {session_id: cs_1}}}}
 events:
   - {command: purchase.create, id: buy, payload: {product_type: credit_pack, item: 1000}}
   - {stripe: checkout.session.completed, set: {id: cs_1, mode: payment, subscription: null, payment_intent: pi_1,
@@ -53,6 +55,7 @@ events:
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("late.yml");
     std::fs::write(&file, story).expect("written");
+    std::fs::copy(in_business("podcasts/catalog.yml"), folder.path().join("catalog.yml")).expect("copied");
     let found = explored(&tale(&file, &host_replay::native::runners()), &[VariantKind::Drops]);
     assert!(found.findings.is_empty(), "{:?}", found.findings);
     assert_eq!(found.counts[&VariantKind::Drops].variants, 1, "the payment is lost, and arrives 40 days later");

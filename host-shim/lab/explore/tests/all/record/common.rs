@@ -10,16 +10,13 @@ use host_scenario::model::Scenario;
 use host_scenario::prepare::prepare;
 use host_store::Scope;
 use std::path::{Path, PathBuf};
+use test_support::in_business;
 
 /// Salt of the exports without personal data.
 pub const SALT: [u8; 32] = [7; 32];
 
-pub fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures")
-}
-
 pub fn business(name: &str) -> BusinessFolder {
-    BusinessFolder::load(&fixtures().join(name)).expect("a business")
+    BusinessFolder::load(&in_business(name)).expect("a business")
 }
 
 /// A played scenario with its store.

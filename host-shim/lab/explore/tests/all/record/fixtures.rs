@@ -1,18 +1,18 @@
 //! Exports each account of scenarios of three businesses, and checks that the export replays to the same state. A plain run
 //! takes one scenario of eight; `ONE_STORY_IN=1` takes all.
 
-use crate::record::common::{Played, SALT, business, fixtures, played};
+use crate::record::common::{Played, SALT, business, played};
 use host_explore::record::Verdict;
 use host_replay::inputs::{Input, collect};
 use host_scenario::model::Scenario;
 use std::path::Path;
-use test_support::one_story_in;
+use test_support::{in_business, one_story_in};
 
 /// Scenarios with an account that can't be exported, each with the reason.
 const EXCEPT: [(&str, &str); 0] = [];
 
 fn stories(name: &str) -> Vec<Scenario> {
-    let inputs = collect(&[fixtures().join(name)]).expect("scenarios");
+    let inputs = collect(&[in_business(name)]).expect("scenarios");
     let scenarios = inputs.into_iter().filter_map(|input| match input {
         Input::Scenario(file) => Some(Scenario::read(&file).expect("a scenario")),
         _ => None,

@@ -57,7 +57,7 @@ impl Extension for Failing {
 
 #[test]
 fn a_failure_of_the_extension_is_not_reported_as_a_mistake_of_the_catalog() {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/solobase");
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/businesses/solobase");
     let started = Rig::start(RigSetup {
         business: BusinessFolder::load(&fixtures).expect("the business"),
         livemode: false,

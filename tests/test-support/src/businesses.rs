@@ -1,0 +1,58 @@
+//! Where the businesses of this repository are.
+
+use std::path::{Path, PathBuf};
+
+/// Folders of businesses: those with an owner, those that only tests use, and what a reader copies.
+const PLACES: [&str; 3] = ["fixtures/businesses", "fixtures/catalogs", "examples"];
+
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).expect("this crate is two folders below the root").to_path_buf()
+}
+
+/// The folder of the fixtures.
+pub fn fixtures() -> PathBuf {
+    root().join("fixtures")
+}
+
+/// The folders whose scenarios need nothing beside a host: the fixtures, and the business of the tutorial.
+pub fn played() -> [PathBuf; 2] {
+    ["fixtures", "examples/podcasts"].map(|folder| root().join(folder))
+}
+
+/// The folders of all businesses, ordered by name.
+///
+/// # Panics
+///
+/// If a folder can't be read.
+pub fn businesses() -> Vec<PathBuf> {
+    let in_place = |place: &str| std::fs::read_dir(root().join(place)).expect("a folder of businesses");
+    let entries = PLACES.into_iter().flat_map(in_place).map(|entry| entry.expect("an entry").path());
+    let mut found: Vec<PathBuf> = entries.filter(|folder| folder.join("catalog.yml").is_file()).collect();
+    found.sort_by(|a, b| a.file_name().cmp(&b.file_name()));
+    found
+}
+
+/// The folder of a business by its name, or a file in it: `path` begins with the name. A path of no business is one of the fixtures.
+pub fn in_business(path: &str) -> PathBuf {
+    let places = PLACES.map(|place| root().join(place).join(path));
+    places.into_iter().find(|at| at.exists()).unwrap_or_else(|| fixtures().join(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{businesses, fixtures, in_business, played};
+
+    #[test]
+    fn each_business_is_found_by_its_name() {
+        let folders = businesses();
+        for folder in &folders {
+            let name = folder.file_name().and_then(|name| name.to_str()).expect("a name");
+            assert_eq!(&in_business(name), folder);
+            assert!(played().iter().any(|played| folder.starts_with(played)), "{name} is played");
+        }
+        assert!(folders.len() > 9, "{folders:?}");
+        assert!(in_business("seats/catalog.yml").is_file());
+        assert_eq!(in_business("no-such.yml"), fixtures().join("no-such.yml"));
+    }
+}
