@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let text = match args.format {
         Form::Routes => table(&business),
         Form::Openapi => {
-            let document = host_api::document(&business.routes, &business.name, env!("CARGO_PKG_VERSION"));
+            let document = host_api::document(&business, env!("CARGO_PKG_VERSION"));
             format!("{document:#}\n")
         }
         Form::Typescript => host_api::typescript(&business.routes, &args.client),
