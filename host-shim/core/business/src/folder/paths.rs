@@ -1,5 +1,6 @@
 //! Reads the clause `webhook_paths` of `business.yml`, which maps further paths to the names of webhooks, for senders
-//! that use another path than `/api/webhooks/NAME`; and names the clause `platform_paths`.
+//! that use another path than `/api/webhooks/NAME`. The clause `platform_paths` adds those of the platform's
+//! products extensions.
 
 use super::webhooks::WebhookDecl;
 use crate::yaml::bad_input::{BadInput, Place};
