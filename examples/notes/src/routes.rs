@@ -1,4 +1,4 @@
-//! Makes a response of each request.
+//! Turns each request into a response.
 
 use crate::error::{Mistake, NotesError, TEXT_MAX};
 use crate::form::{self, Form};
@@ -11,11 +11,11 @@ use http::header::CONTENT_TYPE;
 use http::{Method, Request, Response, StatusCode};
 use serde_json::json;
 
-/// Maximum bytes of a request's body: in base64, Lambda's limit of a request has room for it.
+/// Maximum bytes of a request's body. Encoded as base64, it still fits into Lambda's limit for a request.
 pub const BODY_MAX: usize = 4 * 1024 * 1024;
 /// Notes on a page.
 pub(crate) const PER_PAGE: u64 = 50;
-/// Largest number of a page; a larger one counts as this one.
+/// Largest number of a page; a larger one is replaced by it.
 const PAGE_MAX: u64 = 1_000_000;
 
 const DATABASE_FULL: &str = "the database has reached the plan's limit";
@@ -80,7 +80,7 @@ fn without_storage(site: &Site, request: &Request<Bytes>) -> Result<Response<Byt
     })
 }
 
-/// A notebook during a request.
+/// The site and its storage, for one request.
 struct App<'a, S> {
     site: &'a Site,
     storage: &'a S,
@@ -90,7 +90,7 @@ impl<S: Storage> App<'_, S> {
     async fn respond(&self, request: Request<Bytes>) -> Result<Response<Bytes>, NotesError> {
         let method = method(&request);
         if method != Method::GET && origin::is_foreign(request.headers()) {
-            let message = "the request is from a page of another site: expected one of this site";
+            let message = "the request comes from a page of another site: expected a request from a page of this site";
             return Ok(reply::text(StatusCode::FORBIDDEN, message));
         }
         let is_too_large = request.body().len() > BODY_MAX;
@@ -175,7 +175,7 @@ impl<S: Storage> App<'_, S> {
             return Ok(reply::text(StatusCode::INSUFFICIENT_STORAGE, DATABASE_FULL));
         }
         self.storage.put(name, text, self.site.now).await?;
-        Ok(reply::text(StatusCode::OK, "kept"))
+        Ok(reply::text(StatusCode::OK, "saved"))
     }
 
     /// Deletes a note with its file. The file is deleted first: after a failure the note is there, to be deleted again.

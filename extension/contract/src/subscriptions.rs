@@ -39,14 +39,14 @@ pub enum SnapshotRank {
     Deleted,
 }
 
-/// Identifies the snapshot of a payment source's object that a row is based on.
+/// Identifies the version of a payment source's object from which a row was made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Snapshot {
     /// The payment source's time of the snapshot.
     pub at: Timestamp,
     /// Rank within that second.
     pub rank: SnapshotRank,
-    /// Id of the event that delivered it; for people, never for ordering.
+    /// Id of the event that delivered it. Only for people who read the row; it never decides the order.
     pub event_id: String,
 }
 

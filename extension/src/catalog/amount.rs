@@ -50,7 +50,7 @@ pub struct Conditional {
     pub condition: Condition,
 }
 
-/// Visitor of an amount. serde's way to try the forms one after the other would take 100 kB of the component.
+/// Visitor of an amount. serde's untagged enums, which try one form after the other, would add 100 kB to the component.
 struct AmountVisitor;
 
 impl<'de> Visitor<'de> for AmountVisitor {
@@ -67,7 +67,7 @@ impl<'de> Visitor<'de> for AmountVisitor {
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Amount, E> {
         i64::try_from(number)
             .map(Amount::Number)
-            .map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &"a whole number of 64 bits"))
+            .map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &"a 64-bit whole number"))
     }
 
     fn visit_str<E: de::Error>(self, text: &str) -> Result<Amount, E> {
@@ -157,7 +157,7 @@ impl Amount {
         }
     }
 
-    /// Evaluates the amount; `None` if a field is not a number. True counts as 1.
+    /// Evaluates the amount; `None` if a field is not a number. True is 1.
     pub(crate) fn of(&self, scope: &Scope<'_>) -> Option<i64> {
         match self {
             Amount::Number(number) => Some(*number),
@@ -184,7 +184,7 @@ pub(crate) fn add(held: i64, amount: i64, quantity: i64) -> i64 {
     }
 }
 
-/// Returns whether grants include an entitlement. A grant of nothing does not.
+/// Returns whether grants include an entitlement. A grant of the amount 0 does not count.
 pub(crate) fn include(grants: &[Grant], key: &str) -> bool {
     grants.iter().any(|grant| grant.key == key && grant.amount != 0)
 }

@@ -1,4 +1,5 @@
-//! Conditions in a catalog. There is one form: `if` names a place, and the condition is met while something is there.
+//! Conditions in a catalog. All have one form: `if` names a plan, an entitlement or a configuration key. The condition
+//! is met while the account has a plan or the entitlement, or while the key has a value.
 
 use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -8,7 +9,7 @@ use std::fmt;
 /// A condition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
-    /// `plan`: the account has a plan; a default plan counts.
+    /// `plan`: the account has a plan; a default plan is enough.
     Plan,
     /// `allowed.ENTITLEMENT`: the entitlement is granted.
     Allowed(String),
@@ -24,7 +25,7 @@ const CONFIG: &str = "config.";
 const PLAN: &str = "plan";
 
 impl Condition {
-    /// Returns the entitlement that must be granted; `None` for another condition.
+    /// Returns the entitlement that must be granted; `None` for any other condition.
     pub(crate) fn entitlement(&self) -> Option<&str> {
         match self {
             Condition::Allowed(key) => Some(key),
@@ -32,7 +33,7 @@ impl Condition {
         }
     }
 
-    /// Returns the configuration key that must have a value; `None` for another condition.
+    /// Returns the configuration key that must have a value; `None` for any other condition.
     pub(crate) fn config_key(&self) -> Option<&str> {
         match self {
             Condition::Config(key) => Some(key),

@@ -9,7 +9,7 @@ use crate::model::json::{Object, encode};
 use extension_contract::{Fallible, Grant, Price};
 use serde_json::Value;
 
-/// Returns a whole number of the metadata. True counts as 1.
+/// Returns a whole number of the metadata; true is 1.
 fn number(metadata: &Object, field: &str) -> Option<i64> {
     let value = metadata.get(field)?;
     value.as_i64().or_else(|| value.as_bool().map(i64::from))
@@ -46,7 +46,7 @@ fn filled(key: &str, scope: &Scope<'_>) -> Option<String> {
 fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> Terms {
     let decl = &proposed.decl;
     let rank = decl.rank_by.as_ref().and_then(|field| number(&proposed.metadata, field));
-    // A single price determines the rank by its amount, several prices by the monthly amount of the first price.
+    // With a single price, the rank is its amount; with several, it is the monthly amount of the first one.
     let by_price = || match prices {
         [] => 0,
         [only] => only.amount.amount_minor,

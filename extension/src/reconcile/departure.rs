@@ -1,5 +1,6 @@
-//! Ends the subscriptions and open checkouts of a closed account at once and refunds the rest of yearly periods (Q-12,
-//! Q-13), and the rest of add-ons that have ended with their plan. Notifies the operators of later payments (S73).
+//! Ends the subscriptions and open checkouts of a closed account at once. Refunds the unused part of yearly periods
+//! and of the periods of add-ons that have ended with their plan. Notifies the operators of later payments
+//! (S73).
 
 use crate::catalog::terms::CatalogPrice;
 use crate::derive::standing::AccountStanding;
@@ -27,7 +28,7 @@ use std::rc::Rc;
 /// Time within which Stripe ends an add-on that ends with its plan.
 const CANCELLED_WITHIN_MS: i64 = 3 * DAY_MS;
 
-/// Refunds the unused rest of add-ons that ended with their plan, and ends the subscriptions of a closed account.
+/// Refunds the unused periods of add-ons that ended with their plan, and ends the subscriptions of a closed account.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     refund_add_ons(desk, standing)?;
     let Some(closed) = desk.account.row::<Closed>(Closed::ID)? else { return Ok(()) };
@@ -45,13 +46,13 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
             desk.account.ask(cancel_now(&facts.id)?);
         }
     }
-    let is_told_more = !desk.account.touched::<Invoice>().is_empty() || after.cancelled != closed.cancelled;
-    for facts in standing.subscriptions.iter().filter(|_| is_told_more) {
+    let has_news = !desk.account.touched::<Invoice>().is_empty() || after.cancelled != closed.cancelled;
+    for facts in standing.subscriptions.iter().filter(|_| has_news) {
         if after.cancelled.contains(&facts.id) {
             refund_year(desk, facts, closed.at)?;
         }
     }
-    tell_unspent(desk, closed.at)?;
+    report_unspent(desk, closed.at)?;
     for id in desk.account.touched::<Invoice>() {
         let Some(invoice) = desk.account.get::<Invoice>(&id)? else { continue };
         let is_late = invoice.status == InvoiceStatus::Paid && invoice.paid_at.unwrap_or(invoice.at) > closed.at;
@@ -70,7 +71,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
 }
 
 /// Tells the operators which paid credits a closed account has not spent: a person decides whether they go back.
-fn tell_unspent(desk: &mut Desk<'_>, closed_at: Timestamp) -> Ruled<()> {
+fn report_unspent(desk: &mut Desk<'_>, closed_at: Timestamp) -> Ruled<()> {
     let unspent = |lot: &Lot| lot.at <= closed_at && lot.unspent_micros() > 0;
     for (id, lot) in desk.account.all_where(unspent)? {
         let paid = desk.account.get::<PurchaseRow>(&id)?.map_or(0, |purchase| purchase.paid_minor());
@@ -83,9 +84,9 @@ fn tell_unspent(desk: &mut Desk<'_>, closed_at: Timestamp) -> Ruled<()> {
     Ok(())
 }
 
-/// Refunds the rest of a yearly period of a closed account.
+/// Refunds the unused part of a yearly period of a closed account.
 fn refund_year(desk: &mut Desk<'_>, facts: &SubscriptionFacts, closed_at: Timestamp) -> Ruled<()> {
-    // An invoice that is told late can have a price that no known snapshot of the subscription names.
+    // An invoice whose event arrives late can have a price that no known snapshot of the subscription names.
     let billing = desk.account.get_here::<BillingHistory>(&facts.id)?.unwrap_or_default();
     let paid = desk.catalog.prices(billing.paid.keys())?.into_iter().flatten();
     let prices: Vec<Rc<CatalogPrice>> = facts.named.iter().cloned().chain(paid).collect();
@@ -97,8 +98,8 @@ fn refund_year(desk: &mut Desk<'_>, facts: &SubscriptionFacts, closed_at: Timest
     refund_rest(desk, facts, closed_at, &is_yearly)
 }
 
-/// Refunds what was paid for the rest of a period, also by payments that were made before its early end and are told
-/// after it. What was paid outside of Stripe is refunded by a person.
+/// Refunds what was paid for the rest of a period that ended early. This includes payments that were made before the
+/// end and whose events arrive after it. What was paid outside of Stripe is refunded by a person.
 fn refund_rest(
     desk: &mut Desk<'_>,
     facts: &SubscriptionFacts,
@@ -137,14 +138,15 @@ fn refund_rest(
     Ok(())
 }
 
-/// Refunds the rest of the periods of add-ons that have ended with their plan.
+/// Refunds the unused part of the periods of add-ons that have ended with their plan.
 fn refund_add_ons(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     let has_news = !desk.account.touched::<Invoice>().is_empty();
     let changed: BTreeSet<String> = desk.account.touched::<SubscriptionRow>().into_iter().collect();
     for facts in standing.subscriptions.iter().filter(|facts| facts.row.is_final()) {
         let billing = desk.account.get_here::<BillingHistory>(&facts.id)?;
         let ends_with_plan = billing.filter(|billing| !billing.refused).and_then(|billing| billing.ends_with_plan);
-        // One that was cancelled by itself before, or after it had been resumed, is paid for until its end.
+        // An add-on that was cancelled separately, before the plan or after it had been resumed, runs to the end of its
+        // paid period, so nothing is refunded.
         let with_plan = ends_with_plan.map(|end| end..end.saturating_add(CANCELLED_WITHIN_MS));
         let is_early = with_plan.is_some_and(|times| times.contains(&facts.row.ended_at()));
         if is_early && (has_news || changed.contains(&*facts.id)) {

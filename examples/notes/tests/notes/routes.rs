@@ -7,8 +7,8 @@ use notes::{BODY_MAX, Room, respond};
 #[test]
 fn a_note_is_put_got_and_deleted() {
     let memory = Memory::default();
-    assert_eq!(put(&memory, "/notes/a-B_1", "first").status_and_body(), (200, "kept"));
-    assert_eq!(put(&memory, "/notes/a-B_1", "second").status_and_body(), (200, "kept"));
+    assert_eq!(put(&memory, "/notes/a-B_1", "first").status_and_body(), (200, "saved"));
+    assert_eq!(put(&memory, "/notes/a-B_1", "second").status_and_body(), (200, "saved"));
     let got = get(&memory, "/notes/a-B_1");
     assert_eq!((got.status_and_body(), got.header("content-type")), ((200, "second"), "text/plain; charset=utf-8"));
     assert_eq!(send(&memory, "HEAD", "/notes/a-B_1", &[], "").status_and_body(), (200, ""));

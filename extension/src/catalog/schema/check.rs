@@ -165,7 +165,7 @@ fn check_value(field: &Field, value: &Value) -> Result<(), FieldError> {
     let of_type = |expected: &str| Err(wrong(WrongType, expected));
     match (field.field_type, value) {
         (FieldType::Int | FieldType::Money, Value::Number(number)) => {
-            let Some(number) = number.as_i64() else { return of_type("a whole number of 64 bits") };
+            let Some(number) = number.as_i64() else { return of_type("a 64-bit whole number") };
             if field.unlimited && number == UNLIMITED {
                 return Ok(());
             }

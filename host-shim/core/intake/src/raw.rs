@@ -112,7 +112,7 @@ pub fn expected(pointer: &str) -> Option<&'static str> {
     Some(match pointer.rsplit('/').next()? {
         "at" | "timestamp" => "a time as RFC 3339, such as 2026-01-31T12:00:00Z, or whole seconds since 1970",
         "id" | "meter" | "command" | "event" | "reply_to" => "a text of 1 to 255 bytes without control characters",
-        "quantity" => "a whole number of 64 bits",
+        "quantity" => "a 64-bit whole number",
         "attributes" => "an object of texts, numbers and truth values, each of at most 255 bytes",
         "usage" => "a list of 1 to 256 measurements",
         "account" => "`user:ID`, `organization:ID` or `platform`",

@@ -1,8 +1,8 @@
 //! Assigns each request a turn, and limits the requests in progress per address and per caller. A request begins in the
 //! turn of its address; [`pass_on`] passes the turn on to the caller. Store queries and events use the turn of the
 //! request implicitly ([`current`]), as does a streamed answer, so nobody waits behind all the requests of somebody
-//! else. Services, operators and signed requests of providers do not count for their address, which a whole company may
-//! share.
+//! else. Requests of services and operators, and signed requests of providers, are not counted for their address, which
+//! a whole company may share.
 
 use crate::at_once::{AtOnce, Held};
 use crate::polled::polled;
@@ -43,13 +43,13 @@ struct State {
     of_caller: Option<(String, Held<String>)>,
 }
 
-/// Too many requests of somebody are in progress.
-fn too_many(whose: &str) -> Problem {
-    Problem::at_once(&format!("too many requests of {whose} are in progress: wait for an answer"))
+/// The refusal of a request whose caller or address (`who`, with its verb) has too many requests in progress.
+fn too_many(who: &str) -> Problem {
+    Problem::at_once(&format!("{who} too many requests in progress: wait for an answer"))
 }
 
 impl OpenRequest {
-    /// Begins a request of an address. One that does not come from a connection has none.
+    /// Begins a request from an address. A request that does not come from a connection has no address.
     pub(crate) fn of(
         in_progress: &InProgress,
         address: Option<IpAddr>,
@@ -60,7 +60,7 @@ impl OpenRequest {
         };
         let of_address = address.map(|address| {
             let held = in_progress.of_addresses.begin(&counted(address));
-            held.ok_or_else(|| too_many("this address"))
+            held.ok_or_else(|| too_many("this address has"))
         });
         let name = address.and_then(|address| networks(address).next()).map(|(network, _)| network.to_string());
         let turn = Turn::of_caller(&name.unwrap_or_default());
@@ -73,7 +73,7 @@ impl OpenRequest {
     }
 }
 
-/// Answers a request: what the future asks is asked in its turn.
+/// Answers a request: the queries of the future are queued in the turn of this request.
 pub(crate) async fn within<F: Future>(asking: Arc<OpenRequest>, future: F) -> F::Output {
     REQUEST.scope(asking, future).await
 }
@@ -88,13 +88,15 @@ pub(crate) fn address() -> Option<IpAddr> {
     REQUEST.try_with(|asking| asking.address).ok().flatten()
 }
 
-/// Returns the name under which the requests of a caller take turns, and what they store counts: the keys of one account share it.
+/// Returns the name under which the requests of a caller take turns and their stored bytes are counted. All keys of one
+/// account share a name.
 pub(crate) fn name_of(caller: &Caller) -> String {
     let name = caller.own_account().map_or_else(|| caller.key.clone(), ToString::to_string);
     format!("{} {name}", caller.partition.name())
 }
 
-/// Passes the turn on to a caller, who then has one more request in progress. One that `leaves_address` counts for its address no more.
+/// Passes the turn on to a caller, who then has one more request in progress. With `leaves_address`, the request is no
+/// longer counted for its address.
 ///
 /// # Errors
 /// Fails if too many are in progress.
@@ -107,11 +109,11 @@ pub(crate) fn pass_on(
 ) -> Result<(), Problem> {
     let passed_on = REQUEST.try_with(|asking| {
         let mut state = asking.state();
-        // A page calls the API as its reader.
+        // A page calls the API as its reader, whose request is counted already.
         if state.of_caller.as_ref().is_some_and(|(known, _)| *known == name) {
             return Ok(());
         }
-        let held = in_progress.of_callers.begin(&[(name.clone(), most)]).ok_or_else(|| too_many("yours"))?;
+        let held = in_progress.of_callers.begin(&[(name.clone(), most)]).ok_or_else(|| too_many("you have"))?;
         state.turn = turn(&name);
         state.of_caller = Some((name, held));
         if leaves_address {
@@ -131,7 +133,7 @@ pub(crate) fn signed() {
     });
 }
 
-/// Counts the request no more: a stream, which has a limit of its own, goes on for long.
+/// Stops counting the request: it is a stream now, which may stay open for a long time and has its own limit.
 pub(crate) fn goes_on() {
     let _ = REQUEST.try_with(|asking| {
         let mut state = asking.state();
@@ -139,7 +141,7 @@ pub(crate) fn goes_on() {
     });
 }
 
-/// Lets work go on in the turn of the request, which counts as in progress meanwhile.
+/// Lets work go on in the turn of the request, which is in progress until the work ends.
 pub(crate) fn carry<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let asking = REQUEST.try_with(Arc::clone).ok();
     async move {
@@ -150,7 +152,8 @@ pub(crate) fn carry<F: Future>(future: F) -> impl Future<Output = F::Output> {
     }
 }
 
-/// Lets the body of an answer go on in the turn of its request. One that is ready asks nothing.
+/// Lets the body of an answer go on in the turn of its request. A body of known size is complete and
+/// makes no further queries.
 pub(crate) fn carried(asking: Arc<OpenRequest>, response: Response<Body>) -> Response<Body> {
     match HttpBody::size_hint(response.body()).exact() {
         Some(_) => response,
@@ -197,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_has_a_number_of_requests_in_progress_whatever_addresses_they_come_from() {
+    fn requests_in_progress_are_limited_per_caller_over_all_addresses() {
         let in_progress = InProgress::default();
         let asks = |name: &'static str, at: u8| {
             let asking = begin(&in_progress, &format!("192.0.2.{at}")).expect("room");
@@ -212,17 +215,17 @@ mod tests {
     }
 
     #[test]
-    fn an_address_has_a_number_of_requests_in_progress_besides_those_of_programs_and_streams() {
+    fn requests_in_progress_are_limited_per_address_except_for_programs_and_streams() {
         let in_progress = InProgress::default();
         let asks = || begin(&in_progress, SHARED);
         let held = [asks().expect("room"), asks().expect("room")];
         assert_eq!(asks().expect_err("two are in progress").status(), 429);
         begin(&in_progress, "192.0.2.2").expect("room for others");
         block_on(within(held[0].clone(), async { pass(&in_progress, "backend", true) })).expect("room");
-        let third = asks().expect("a program counts for itself");
+        let third = asks().expect("a program's requests are counted for the program only");
         assert!(asks().is_err());
         block_on(within(held[1].clone(), async { signed() }));
-        let fourth = asks().expect("a signed event counts for nobody");
+        let fourth = asks().expect("a signed event is counted for nobody");
         block_on(within(third.clone(), async { goes_on() }));
         let fifth = asks().expect("streams have a limit of their own");
         drop((held, third, fourth, fifth));

@@ -58,27 +58,27 @@ limits! {
     USER_IN_PROGRESS: usize = 32, "requests in progress", "a user, or the bearer of a token", "a browser sends six at the same time";
     PROGRAM_IN_PROGRESS: usize = 64, "requests in progress", "a service or an operator", "a program has many threads";
     ADDRESS_IN_PROGRESS: usize = 128, "requests in progress", "an address, without services, operators and signed webhooks", "several people may share an address";
-    QUESTIONS_WAITING: usize = 256, "questions", "questions that wait, and as many of operators, webhooks and the server", "callers take turns; one has at most a quarter";
-    COMMANDS_WAITING: usize = host_engine::turns::COMMANDS_WAITING, "commands", "commands that wait, and as many of operators, webhooks and the server", "callers take turns; one has at most a quarter";
+    QUESTIONS_WAITING: usize = 256, "questions", "waiting questions of callers; and as many again for each of operators, webhooks and the server", "callers take turns, and one caller may fill at most a quarter";
+    COMMANDS_WAITING: usize = host_engine::turns::COMMANDS_WAITING, "commands", "waiting commands of callers; and as many again for each of operators, webhooks and the server", "callers take turns, and one caller may fill at most a quarter";
     STREAMS_MAX: usize = 1_024, "streams", "open streams of events", "each keeps a connection";
-    STREAMS_OF_OPERATORS: usize = 64, "streams", "the part of these that only operators open", "they need them most when all is busy";
+    STREAMS_OF_OPERATORS: usize = 64, "streams", "the part of the open streams that only operators may use", "they need them most when all is busy";
     USER_STREAMS_MAX: usize = 10, "streams", "open streams of a user", "each tab with a live page has one";
     PROGRAM_STREAMS_MAX: usize = 50, "streams", "open streams of a service or an operator", "a program may run on several machines";
-    RECHECK_S: u64 = 30, "seconds", "a stream without a look at its caller's rights", "who may no longer read gets nothing new for longer";
-    LOGINS_PER_MINUTE: u32 = 10, "logins a minute", "an address, and failed ones of a user", "each costs a slow hash";
+    RECHECK_S: u64 = 30, "seconds", "the time between two checks of a stream's rights", "a stream does not outlive the right to it by more than this";
+    LOGINS_PER_MINUTE: u32 = 10, "logins a minute", "logins from an address; failed logins of a user", "each costs a slow hash";
     REGISTRATIONS_PER_DAY: u32 = 20, "registrations a day", "an address", "people of an office may register; each is a customer at Stripe";
-    ORGANIZATIONS_PER_DAY: u32 = 20, "organizations a day", "those that a user makes or dissolves", "each is an account, and nobody needs so many";
-    MAILS_PER_HOUR: u32 = 10, "mails an hour", "mails that requests cause to one mailbox; resets count apart", "more would only fill it";
-    MAILS_PER_DAY: u32 = 30, "mails a day", "mails that requests cause to one mailbox; resets count apart", "a link of a reset works longer than the wait for the next one";
-    MAILS_TO_ONE_PER_HOUR: u32 = 3, "mails an hour", "those of one user or network to one mailbox", "a stranger leaves room for the owner";
-    MAILS_OF_ONE_PER_HOUR: u32 = 100, "mails an hour", "those of one user or network, without resets", "an owner invites a whole team, and people share a network";
+    ORGANIZATIONS_PER_DAY: u32 = 20, "organizations a day", "organizations that a user makes or dissolves", "each is an account, and nobody needs so many";
+    MAILS_PER_HOUR: u32 = 10, "mails an hour", "mails that requests cause to one mailbox; resets are counted separately", "more would only fill it";
+    MAILS_PER_DAY: u32 = 30, "mails a day", "mails that requests cause to one mailbox; resets are counted separately", "a link of a reset works longer than the wait for the next one";
+    MAILS_TO_ONE_PER_HOUR: u32 = 3, "mails an hour", "mails of one user or network to one mailbox", "a stranger leaves room for the owner";
+    MAILS_OF_ONE_PER_HOUR: u32 = 100, "mails an hour", "mails of one user or network, without resets", "an owner invites a whole team, and people share a network";
     SENDERS_MAX: usize = 65_536, "senders", "the memory of each rate, 16 bytes a sender", "the least active senders are forgotten first";
     ENDPOINT_MESSAGES_PER_DAY: u32 = 200, "messages a day", "test messages, resends and re-enabling of an account's endpoints", "messages are kept for 30 days";
     COMMAND_BYTES_PER_DAY: u64 = 64 * 1024 * 1024, "bytes a day", "a user's commands and their replies", "they are kept, and a person writes far less";
-    UNPROVED_BYTES_PER_DAY: u64 = 1024 * 1024, "bytes a day", "these of a user who has not proved the address", "to register costs nothing";
-    UNPROVED_ADDRESS_BYTES_PER_DAY: u64 = 4 * 1024 * 1024, "bytes a day", "these of all such users of an address", "one person may register often";
+    UNPROVED_BYTES_PER_DAY: u64 = 1024 * 1024, "bytes a day", "stored bytes of commands of a user who has not proved the address", "to register costs nothing";
+    UNPROVED_ADDRESS_BYTES_PER_DAY: u64 = 4 * 1024 * 1024, "bytes a day", "stored bytes of commands of all such users who share a network address", "one person may register often";
     REFUSED_BYTES_PER_DAY: u64 = 4 * 1024 * 1024, "bytes a day", "a user's refused commands", "they are kept as well";
-    COMMAND_BYTES_LEAST: u64 = 256, "bytes", "the least that a command counts", "a row is larger than its payload";
+    COMMAND_BYTES_LEAST: u64 = 256, "bytes", "the least that a command uses of these bytes", "a row is larger than its payload";
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use std::ops::ControlFlow;
 pub(crate) const DELETED: &str = "terminated";
 
 impl ProductsRequest {
-    /// Returns the question of the caller about an account; without a caller, a question about the catalog.
+    /// Returns a question about an account on behalf of the caller, or of the system if there is no caller.
     fn question(&self, account: Account) -> Question {
         let actor = self.caller.as_ref().map_or_else(Actor::system, |caller| caller.actor_in(&account));
         Question { account, actor, at: self.hosted.site.clock().now() }
@@ -50,8 +50,8 @@ impl ProductsRequest {
         Ok(offers.pop())
     }
 
-    /// Returns the page that the query asks for of the wanted entries of a list of an account. Only this page is kept while the list is
-    /// read and counted.
+    /// Filters a list of an account by `is_wanted` and returns the page that the query asks for. Only this page is kept
+    /// while the list is read and counted.
     async fn listed(
         &self,
         account: Account,
@@ -93,7 +93,7 @@ impl ProductsRequest {
         found.filter(|account| caller.reaches(account)).ok_or_else(|| not_found(&self.id))
     }
 
-    /// Returns the name of the product type that the query names.
+    /// Returns the name of the product type that the query names, and whether its products are sold.
     fn wanted_type(&self) -> Result<Option<(&str, bool)>, Problem> {
         let Some(name) = self.filter.product_type.as_deref() else { return Ok(None) };
         let types = self.hosted.site.product_types();
@@ -104,8 +104,9 @@ impl ProductsRequest {
         })
     }
 
-    /// Returns what finds the products that the query asks for: of a type, with a status. Without a status, deleted instances are left
-    /// out unless the query asks for them: they stay for ever, since purchases and resources refer to them.
+    /// Returns a filter for the products that the query asks for, by type and status. Without a status, deleted
+    /// instances are left out unless the query asks for them: they stay for ever, since purchases and resources refer
+    /// to them.
     fn wanted(&self, of_type: Option<&str>) -> impl Fn(&Value) -> bool + Send + 'static {
         let (status, health) = (self.filter.status.clone(), self.filter.health_status.clone());
         let of_type = of_type.map(str::to_owned);
@@ -119,7 +120,7 @@ impl ProductsRequest {
         }
     }
 
-    /// Returns the page that the query asks for of the wanted offers.
+    /// Filters the offers and returns the page that the query asks for.
     fn offered(&self, offers: &[Offer], of_type: Option<&str>) -> Result<Paged, Problem> {
         self.filter.page_of(offers.iter().map(show::offer).filter(self.wanted(of_type)).collect())
     }
@@ -141,7 +142,7 @@ impl ProductsRequest {
     }
 }
 
-/// Another's id and an unknown id are answered alike.
+/// The answer for an id; it is the same for an unknown id and for an id of another account.
 pub(super) fn not_found(id: &str) -> Problem {
     Problem::not_found(format!("no `{id}`"))
 }
@@ -170,7 +171,8 @@ pub(super) async fn own(asking: &ProductsRequest) -> Result<Answered, Problem> {
     Ok(asking.products(listed))
 }
 
-/// Returns true for a product of a type of the catalog; the catalog's own rows also have its settings.
+/// Returns whether a row is a product: its type is one of the catalog's. The platform's rows also include the settings
+/// of the catalog, which are no products.
 fn is_product(types: &[ProductType], found: &Value) -> bool {
     found["type"].as_str().is_some_and(|name| types.iter().any(|it| it.is_named(name)))
 }
@@ -187,13 +189,13 @@ pub(super) async fn one(asking: &ProductsRequest) -> Result<Answered, Problem> {
     Ok(Answered::ok(asking.object(product)))
 }
 
-/// The offers. With `after`, a page of the products of a type by id: also of one that accounts list, of which the other
-/// views have only the first ones.
+/// The offers. With `after`, returns a page of all products of a type, ordered by id. If accounts list the products of
+/// this type, other views of the catalog have only the first ones.
 pub(super) async fn catalog(asking: &ProductsRequest) -> Result<Answered, Problem> {
     let wanted = asking.wanted_type()?.map(|(name, _)| name);
     if let Some(after) = &asking.filter.after {
         let Some(name) = wanted else {
-            return Err(Problem::bad("query", "`after` has no `type`: expected the type whose products it continues"));
+            return Err(Problem::bad("query", "`after` needs `type`: expected the type whose products are listed"));
         };
         let limit = u32::try_from(asking.filter.window()?.size).unwrap_or(u32::MAX);
         let page = Page { after: Some(after.clone()).filter(|after| !after.is_empty()), limit };

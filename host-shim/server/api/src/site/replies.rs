@@ -33,12 +33,13 @@ pub(crate) struct Caller {
 
 impl Replies {
     fn lock(&self) -> MutexGuard<'_, Waiting> {
-        // A panic in between leaves a map that is still a map.
+        // A panic while the lock is held leaves the map consistent, so a poisoned lock can be used.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the reply to a caller, which another host may bring if the account is known; several requests may wait for one reply.
-    /// Wait before the command is sent, and pass the returned number to [`Replies::forget`].
+    /// Registers `answer` for the reply to a caller; several requests may wait for one reply. If `account` is given,
+    /// the reply may also come from another host. Call this before the command is sent, and pass the returned number to
+    /// [`Replies::forget`].
     pub fn wait(&self, caller: &str, account: Option<&Account>, answer: OnReply) -> u64 {
         let mut waiting = self.lock();
         waiting.tickets += 1;
