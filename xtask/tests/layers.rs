@@ -232,7 +232,7 @@ const KNOTS: [(&str, usize); 18] = [
     ("host-shim/lab/scenario", 6),
     ("host-shim/lab/simulate", 15),
     ("host-shim/providers", 10),
-    ("host-shim/server/api", 58),
+    ("host-shim/server/api", 11),
     ("host-shim/server/identity", 7),
     ("host-shim/server/run", 2),
     ("host-shim/server/verify", 4),

@@ -43,11 +43,16 @@ enum Form {
     Typescript,
 }
 
+/// The object with the routes of every server.
+const OF_SERVER: &str = "server";
+
 fn name(text: &str) -> Result<String, String> {
     let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    match text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(is_letter) {
+    match text.starts_with(|c: char| c.is_ascii_lowercase()) && text.chars().all(is_letter) && text != OF_SERVER {
         true => Ok(text.to_owned()),
-        false => Err("expected a name of letters and digits, the first a lower-case letter".to_owned()),
+        false => {
+            Err(format!("expected a name of letters and digits, the first a lower-case letter, and not `{OF_SERVER}`"))
+        }
     }
 }
 
@@ -56,10 +61,10 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let text = match args.format {
         Form::Routes => table(&business),
         Form::Openapi => {
-            let document = host_api::openapi::document(&business.routes, &business.name, env!("CARGO_PKG_VERSION"));
+            let document = host_api::document(&business.routes, &business.name, env!("CARGO_PKG_VERSION"));
             format!("{document:#}\n")
         }
-        Form::Typescript => host_api::openapi::typescript(&business.routes, &args.client),
+        Form::Typescript => host_api::typescript(&business.routes, &args.client),
     };
     std::io::stdout().lock().write_all(text.as_bytes()).context("the API cannot be written")?;
     Ok(ExitCode::SUCCESS)

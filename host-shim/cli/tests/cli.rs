@@ -27,6 +27,9 @@ mod explore;
 mod export;
 #[path = "cli/github.rs"]
 mod github;
+#[cfg(unix)]
+#[path = "cli/go_live.rs"]
+mod go_live;
 #[path = "cli/guide.rs"]
 mod guide;
 #[path = "cli/help.rs"]

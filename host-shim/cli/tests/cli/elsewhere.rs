@@ -1,9 +1,9 @@
 //! The program runs without the source tree, because its data is built in.
 
-use crate::run::{fixtures, in_business, lines, subscription};
+use crate::run::{copy_folder, fixtures, in_business, lines, subscription};
 use std::fs;
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Output};
 
 /// A folder that contains only a copy of the program, without fixtures above it.
@@ -36,23 +36,10 @@ impl Elsewhere {
     }
 }
 
-fn copy(from: &Path, to: &Path) {
-    fs::create_dir_all(to).expect("made");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry").path();
-        let target = to.join(entry.file_name().expect("a name"));
-        if entry.is_dir() {
-            copy(&entry, &target);
-        } else {
-            fs::copy(&entry, &target).expect("copied");
-        }
-    }
-}
-
 #[test]
 fn a_business_replays_in_any_folder() {
     let elsewhere = Elsewhere::new();
-    copy(&in_business("example-sites"), &elsewhere.at("my-business"));
+    copy_folder(&in_business("example-sites"), &elsewhere.at("my-business"));
     let (code, out, err) = elsewhere.run(&["replay", "--native", "my-business"]);
     assert_eq!((code, err.as_str()), (0, ""), "{out}");
     for version in ["2020-08-27", "2025-03-31.basil", "2 of 2 cases held"] {
@@ -65,7 +52,7 @@ fn a_business_replays_in_any_folder() {
 #[test]
 fn a_mistake_of_a_catalog_is_reported_once_for_all_its_scenarios() {
     let elsewhere = Elsewhere::new();
-    copy(&in_business("example-sites"), &elsewhere.at("my-business"));
+    copy_folder(&in_business("example-sites"), &elsewhere.at("my-business"));
     let story = "name: x\ngiven:\n  account: user:u1\n  config: {enabled: true}\nevents:\n  - stripe: invoice.paid\n";
     fs::write(elsewhere.at("my-business/scenarios/configured.yml"), story).expect("written");
     let catalog = fs::read_to_string(elsewhere.at("my-business/catalog.yml")).expect("the catalog");
@@ -89,8 +76,8 @@ fn a_mistake_of_a_catalog_is_reported_once_for_all_its_scenarios() {
 fn the_bodies_near_the_inputs_override_the_built_in_ones() {
     let elsewhere = Elsewhere::new();
     let folder = elsewhere.at("fixtures/my-business");
-    copy(&in_business("example-sites"), &folder);
-    copy(&fixtures().join("stripe/2020-08-27"), &elsewhere.at("fixtures/stripe/2020-08-27"));
+    copy_folder(&in_business("example-sites"), &folder);
+    copy_folder(&fixtures().join("stripe/2020-08-27"), &elsewhere.at("fixtures/stripe/2020-08-27"));
     let (code, out, err) = elsewhere.run(&["replay", "--native", "fixtures/my-business"]);
     assert_eq!(code, 0, "{err}");
     assert!(out.contains("1 of 1 cases held") && !out.contains("basil"), "one version lies there: {out}");
@@ -99,7 +86,7 @@ fn the_bodies_near_the_inputs_override_the_built_in_ones() {
 #[test]
 fn raw_events_of_a_business_folder_need_no_fixtures() {
     let elsewhere = Elsewhere::new();
-    copy(&in_business("solobase"), &elsewhere.at("shop"));
+    copy_folder(&in_business("solobase"), &elsewhere.at("shop"));
     fs::write(elsewhere.at("a.jsonl"), lines(&[subscription("evt_1")])).expect("written");
     let (code, out, err) = elsewhere.run(&["replay", "--native", "--format", "json", "--business", "shop", "a.jsonl"]);
     assert!(code == 0 && out.contains("\"outcome\":\"applied\""), "{out}{err}");
@@ -125,7 +112,7 @@ fn without_a_folder_of_fixtures_no_business_is_guessed() {
 #[test]
 fn an_export_outside_of_its_business_can_be_replayed_from_where_it_is() {
     let elsewhere = Elsewhere::new();
-    copy(&in_business("solobase"), &elsewhere.at("mine"));
+    copy_folder(&in_business("solobase"), &elsewhere.at("mine"));
     fs::write(elsewhere.at("a.jsonl"), lines(&[subscription("evt_1")])).expect("written");
     let (code, _, err) = elsewhere.run(&["replay", "--native", "--business", "mine", "--store", "x.db", "a.jsonl"]);
     assert_eq!(code, 0, "{err}");

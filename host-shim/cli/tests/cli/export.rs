@@ -1,6 +1,6 @@
 //! `host-shim export`: an account of a replay's store is exported as a scenario that can be replayed.
 
-use crate::run::{Ran, in_business, invoice, lines, replay, run, subscription};
+use crate::run::{Ran, copy_folder, in_business, invoice, lines, replay, run, subscription};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -62,26 +62,13 @@ fn a_catalog_other_than_the_recorded_one_is_a_warning() {
     let folder = tempfile::tempdir().expect("a folder");
     let store = kept(folder.path());
     let business = folder.path().join("solobase");
-    copy(&in_business("solobase"), &business);
+    copy_folder(&in_business("solobase"), &business);
     let catalog = business.join("catalog.yml");
     let text = std::fs::read_to_string(&catalog).expect("the catalog");
     std::fs::write(&catalog, text.replace("Hobby", "Hobbies")).expect("written");
     let ran = export(&["user:u1", "--business", &business.display().to_string()], &store);
     assert!(ran.stderr.contains("decisions may differ"), "{}", ran.stderr);
     assert!(ran.stdout.contains("# Note: the events were decided by catalog and configuration"), "{}", ran.stdout);
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let (is_dir, target) = (entry.path().is_dir(), to.join(entry.file_name()));
-        if is_dir && entry.file_name() != "scenarios" {
-            copy(&entry.path(), &target);
-        } else if !is_dir {
-            std::fs::copy(entry.path(), target).expect("copied");
-        }
-    }
 }
 
 #[test]

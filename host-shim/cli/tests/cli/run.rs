@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 pub use test_support::{fixtures, in_business};
@@ -112,4 +113,18 @@ pub fn invoice(id: &str) -> Value {
 /// Returns events as JSON lines.
 pub fn lines(events: &[Value]) -> Vec<u8> {
     events.iter().flat_map(|event| format!("{event}\n").into_bytes()).collect()
+}
+
+/// Copies a folder with all files in it.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).expect("a folder");
+    for entry in std::fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let (kind, to) = (entry.file_type().expect("a kind"), to.join(entry.file_name()));
+        if kind.is_dir() {
+            copy_folder(&entry.path(), &to);
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), to).expect("copied");
+        }
+    }
 }

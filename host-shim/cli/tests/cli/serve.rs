@@ -429,7 +429,7 @@ impl Running {
         server
     }
 
-    fn spawn_without_key(command: Command, log: &Path) -> Running {
+    pub fn spawn_without_key(command: Command, log: &Path) -> Running {
         Running::spawn_and_read(command, log).0
     }
 

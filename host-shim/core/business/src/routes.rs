@@ -29,7 +29,7 @@ pub use expression::{Expression, Scope, ValueError};
 pub use form::{Absent, Form};
 pub use names::{LISTS, QUERIES};
 pub use page::{Nav, PAGE, PageAction, PageGet, PageHead, PageParts, PageReader, SITE, address, read_form};
-pub use path::{Method, Pattern, decoded};
+pub use path::{Method, Pattern, decoded, is_taken};
 pub use reader::title;
 pub use reads::{NEXT, PAGE_ROWS_MAX, REQUESTS, ROW, Read, ReadFrom, Sort};
 pub use route::{Route, Who};

@@ -1,31 +1,14 @@
 //! Finds the caller behind the header `Authorization` or the cookie of a session, and the account that a request is about.
 
+use crate::authenticator::Authenticator;
 use crate::cookie;
-use crate::front::HostedSite;
 use crate::problem::Problem;
+use crate::state::HostedSite;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use extension_contract::{Account, ActorKind};
-use host_identity::access::{AccessError, Caller, Keys, Reach, Token};
+use host_identity::access::{Caller, Reach};
 use host_identity::issuers::Checked;
 use host_identity::{Users, UsersError};
-
-/// Finds the caller of a bearer token.
-pub trait Authenticator: Send + Sync {
-    /// Returns the caller of a token; none if the token is not valid.
-    ///
-    /// # Errors
-    /// Fails if the tokens cannot be read.
-    fn caller(&self, token: &str) -> Result<Option<Caller>, AccessError>;
-}
-
-impl Authenticator for Keys {
-    fn caller(&self, token: &str) -> Result<Option<Caller>, AccessError> {
-        match Token::parse(token) {
-            Ok(token) => self.verify(&token),
-            Err(_) => Ok(None),
-        }
-    }
-}
 
 /// Returns the caller of a request to a site. A key of another business or mode is unknown.
 pub(crate) async fn caller(

@@ -3,16 +3,17 @@
 //! Such requests come from the local provider, and from proxies or wildcard records that lead the host names of instances to this
 //! server. The first request to an instance that was archived because nobody used it restores the instance (ORC-42).
 
-mod hosts;
+pub(crate) mod hosts;
 
-pub(crate) use hosts::{InstanceHost, InstanceHosts};
-
+use crate::accept::accept;
+use crate::ask::read;
+use crate::away::hosts::InstanceHost;
 use crate::command;
-use crate::front::{Front, HostedSite, accept};
+use crate::front::Front;
 use crate::lists::List;
 use crate::pages::away::{Away, answer};
 use crate::problem::Problem;
-use crate::query::read;
+use crate::state::HostedSite;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use extension_contract::{Account, Actor, Question};
@@ -50,7 +51,7 @@ pub(crate) async fn at_its_host(
     request: Parts,
 ) -> Option<Response> {
     let key = format!("{}//{}", site.site.partition().name(), host.claim);
-    let claims = read(site, move |store| store.claims(std::slice::from_ref(&key))).await;
+    let claims = read(&site.site, move |store| store.claims(std::slice::from_ref(&key))).await;
     let found = match claims.map(|claims| claims.into_iter().find_map(|claim| claim?.holder)) {
         Ok(Some(account)) => {
             look(site, account, move |instance| instance["metadata"][&host.field] == *host.value).await
@@ -103,7 +104,7 @@ async fn find(
         Ok(ControlFlow::Continue(()))
     });
     let Some(instance) = found.await? else { return Ok(None) };
-    let revision = read(site, move |store| store.revision(&scope)).await?;
+    let revision = read(&site.site, move |store| store.revision(&scope)).await?;
     Ok(Some((Away::of(&instance), revision)))
 }
 

@@ -1,11 +1,13 @@
 //! Reads the body of a request, within a limit of size and a limit of time; also as the members of a fixed form. Work on a large body is
 //! done where no other request waits for it.
 
-use crate::front::AppState;
+use crate::description::fields;
 use crate::problem::Problem;
+use crate::state::AppState;
 use axum::body::Body;
 use axum::http::{HeaderMap, StatusCode, header};
-use host_business::routes::{Field, Type, Types, read_body};
+use host_business::routes::{Types, read_body};
+use host_intake::body::parse_object;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 use std::time::Duration;
@@ -53,24 +55,29 @@ pub(crate) async fn read(
     }
 }
 
-/// Reads a body of at most so many bytes with these members. Others, and values of another type, are told.
+/// Returns the members of a body; none for an empty body.
+pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
+    if body.is_empty() {
+        return Ok(Map::new());
+    }
+    let document = parse_object(body).map_err(|error| Problem::bad("malformed", error.to_string()))?;
+    if let Some(pointer) = document.duplicate() {
+        return Err(Problem::bad("malformed", format!("the member {pointer} occurs twice")));
+    }
+    serde_json::from_slice(body).map_err(|error| Problem::bad("malformed", error.to_string()))
+}
+
+/// Reads a body of at most so many bytes with these members, each with its type: `email: string?`. Others, and values of another type, are told.
 pub(crate) async fn members(
     app: &AppState,
     headers: &HeaderMap,
     body: Body,
     bytes_max: usize,
-    of: &[(&str, Type)],
+    of: &[&str],
 ) -> Result<Map<String, Value>, Problem> {
     let bytes = read(headers, body, app.limits.body, bytes_max).await?;
-    let field = |(name, value_type): &(&str, Type)| Field {
-        name: (*name).to_owned(),
-        value_type: value_type.clone(),
-        about: String::new(),
-        default: None,
-    };
-    let fields: Vec<Field> = of.iter().map(field).collect();
-    let object = crate::routes::object(&bytes)?;
-    read_body(&fields, &Types::default(), object).map_err(|wrong| Problem::invalid("body", wrong))
+    let object = object(&bytes)?;
+    read_body(&fields(of), &Types::default(), object).map_err(|wrong| Problem::invalid("body", wrong))
 }
 
 #[cfg(test)]

@@ -1,11 +1,14 @@
 //! `POST /api/operator/clock`, in local mode only: advances the host's clock and that of the local services together, so that
 //! 30 days can be tried in a minute.
 
+use crate::accept::answer_of;
 use crate::body;
 use crate::command::Answered;
+use crate::description::{Access, Shape};
 use crate::extract::Operator;
-use crate::front::{AppState, HostedSite, answer_of};
 use crate::problem::Problem;
+use crate::server_route::ServerRoute;
+use crate::state::{AppState, HostedSite};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -18,16 +21,6 @@ use serde_json::json;
 /// Longest advance of one request, in milliseconds: 400 days.
 const ADVANCE_MS_MAX: i64 = 400 * 86_400_000;
 
-/// The local services that share the clock, such as a local Stripe. The methods may block.
-pub trait LocalClock: Send + Sync {
-    /// Returns the time, at most `until`, at which a service next acts on its own; none if it does not.
-    fn next_due(&self, until: Timestamp) -> Option<Timestamp>;
-    /// Advances the services, and waits until their webhooks have been delivered.
-    fn advance_to(&self, to: Timestamp);
-    /// Keeps the milliseconds by which the host's clock is ahead of the system clock, for the next start.
-    fn keep_ahead_ms(&self, ahead_ms: i64);
-}
-
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Advance {
@@ -37,7 +30,21 @@ struct Advance {
     to: Option<String>,
 }
 
-pub(crate) async fn advance(
+const CLOCK: Shape = Shape::new("ServerClock", &["now: time"]);
+
+/// Returns the routes.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::post("/api/operator/clock", "advanceClock", advance)
+            .about("Advances the clock, in local mode only.")
+            .detail("`{\"advance\": \"30d\"}` or `{\"to\": TIME}`.")
+            .by(Access::Operators)
+            .body(&["advance: string?", "to: time?"])
+            .gives(&CLOCK),
+    ]
+}
+
+async fn advance(
     State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
     headers: HeaderMap,

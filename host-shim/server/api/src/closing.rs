@@ -1,7 +1,7 @@
 //! What the server itself keeps of an account, and deletes when the account is closed: its webhook endpoints, its user or the
 //! organization with its members, and the links to it.
 
-use crate::front::HostedSite;
+use crate::state::HostedSite;
 use extension_contract::Account;
 
 /// The command that closes an account.
@@ -10,7 +10,7 @@ pub(crate) const CLOSE: &str = "account.close";
 /// Deletes what the server keeps of a closed account. A failure is logged: closing the account again repeats it.
 pub(crate) fn forget(hosted: &HostedSite, account: &Account) {
     if let Some(own) = &hosted.webhooks
-        && let Err(error) = own.delete_endpoints_of(hosted, account)
+        && let Err(error) = own.delete_endpoints_of(hosted.site.partition(), account)
     {
         tracing::error!(%error, %account, "the endpoints of a closed account were not deleted");
     }

@@ -1,15 +1,18 @@
 //! `POST /api/commands/KIND`: sends a command and answers with its reply. A reply that needs the result of an effect is
 //! waited for; one that does not come in time is fetched from `GET /api/commands/ID`.
 
+use crate::accept::accept;
 use crate::access;
 use crate::body;
 use crate::closing::{self, CLOSE};
 use crate::compact::compact;
+use crate::description::{Answer, Given};
 use crate::extract::{KnownCaller, PathPart, QueryOf};
-use crate::front::{AppState, HostedSite, accept};
 use crate::problem::Problem;
 use crate::proof;
 use crate::rate::Storing;
+use crate::server_route::ServerRoute;
+use crate::state::{AppState, HostedSite};
 use crate::turn;
 use axum::body::Body;
 use axum::extract::State;
@@ -46,7 +49,7 @@ const _: () = assert!(COMMAND_BYTES_MAX == JSON_BYTES_MAX);
 /// The query of a command.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct CommandQuery {
+struct CommandQuery {
     account: Option<String>,
 }
 
@@ -117,8 +120,24 @@ impl IntoResponse for Answered {
     }
 }
 
+/// Returns the routes.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::post("/api/commands/{name}", "giveCommand", post)
+            .about("Gives a command. Its kinds, payloads and replies are in the manifest.")
+            .detail("The body is its payload, the answer is its reply.")
+            .query(&["account: string?"])
+            .given(Given::Object)
+            .answers(Answer::Json)
+            .command(),
+        ServerRoute::get("/api/commands/{name}", "getReply", get)
+            .about("The reply to a command that was answered with 202, by its id.")
+            .answers(Answer::Json),
+    ]
+}
+
 /// Carries out `POST /api/commands/KIND`.
-pub(crate) async fn post(
+async fn post(
     State(app): State<AppState>,
     KnownCaller { hosted, caller }: KnownCaller,
     PathPart(kind): PathPart<String>,
@@ -316,7 +335,7 @@ pub(crate) async fn send(
     }
     if matches!(first.result, Disposition::Outcome(Outcome::Duplicate(_))) {
         let (partition, source, wanted) = (hosted.site.partition().clone(), sent.source.clone(), id.clone());
-        let known = crate::query::read(hosted, move |store| store.event(&partition, &source, &wanted)).await?;
+        let known = crate::ask::read(&hosted.site, move |store| store.event(&partition, &source, &wanted)).await?;
         if known.is_some_and(|known| !known.erased && !is_same_command(&known.event, &sent)) {
             let detail = "this id or Idempotency-Key was used for another request";
             return Err(Problem::new(StatusCode::CONFLICT, "reused-key", detail));
@@ -337,13 +356,10 @@ fn of_reply(reply: &Reply) -> Result<Answered, Problem> {
 
 /// Carries out `GET /api/commands/ID`: the reply to a command of before, for who has sent it. It may have an address that opens the
 /// account's payments to whoever reads it, so no other member of an organization has it.
-pub(crate) async fn get(
-    KnownCaller { hosted, caller }: KnownCaller,
-    PathPart(id): PathPart<String>,
-) -> Result<Answered, Problem> {
+async fn get(KnownCaller { hosted, caller }: KnownCaller, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
     let partition = hosted.site.partition().clone();
     let wanted = id.clone();
-    let found = crate::query::read(&hosted, move |store| {
+    let found = crate::ask::read(&hosted.site, move |store| {
         let Some(row) = store.event(&partition, SOURCE, &wanted)? else { return Ok(None) };
         let reply = match (&row.event.account, &row.event.reply_to) {
             (Some(account), Some(caller)) => store.reply(&partition.scope(account.clone()), caller)?,

@@ -4,7 +4,7 @@
 //! A browser sends its cookies with every request, whichever page makes it. So a request that changes something counts only if the browser
 //! says that a page of this server makes it ([`is_from_own_page`]); forms need no hidden token (CSRF).
 
-use crate::front::HostedSite;
+use crate::state::HostedSite;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use extension_contract::Timestamp;
 

@@ -1,33 +1,34 @@
 //! `/api/endpoints/…`: the webhook endpoints of an account or of the whole business, and the log of their deliveries.
 
 use crate::access;
+use crate::ask::limit;
 use crate::body::members;
 use crate::command::{self, Answered};
+use crate::description::Shape;
 use crate::extract::{KnownCaller, PathPart, QueryOf};
-use crate::front::{AppState, HostedSite};
 use crate::makers::{maker, manages};
 use crate::openapi::EVENTS;
 use crate::problem::Problem;
 use crate::proof::needs_proof;
-use crate::query::limit;
+use crate::sent_webhooks::SiteWebhooks;
+use crate::server_route::ServerRoute;
+use crate::state::{AppState, HostedSite};
 use crate::webhooks::{
     Added, Attempt, Changes, Delivery, DeliveryState, ENDPOINTS_MAX, ENDPOINTS_OF_ACCOUNT_MAX,
     ENDPOINTS_OF_CUSTOMERS_MAX, ENDPOINTS_OF_MAKER_MAX, Endpoint, EndpointStatus, OLD_SECRETS_MAX, Reason, Rotation,
-    Webhooks, WebhooksError, check_url, new_secret,
+    check_url,
 };
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use extension_contract::{Account, FieldError, FieldErrorCode};
+use host_business::routes::WrongValues;
 use host_business::routes::limits::ENDPOINT_BYTES_MAX;
-use host_business::routes::{Type, WrongValues};
 use host_engine::time;
 use host_identity::access::Caller;
 use host_identity::random;
-use host_provider_api::Secrets;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Maximum length of a description in characters.
@@ -39,89 +40,107 @@ const BASELINE: Duration = Duration::from_secs(10);
 /// Time between two looks whether it is noted.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The webhooks of a site.
-pub struct SiteWebhooks {
-    /// The file of endpoints and messages.
-    pub webhooks: Arc<Webhooks>,
-    /// Keeps the secrets of endpoints.
-    pub secrets: Arc<dyn Secrets>,
-    /// True for a server that may send to this machine.
-    pub is_local: bool,
-}
-
-impl SiteWebhooks {
-    /// Returns the name of the scope of the endpoints' secrets.
-    pub fn scope(partition: &host_store::Partition) -> String {
-        format!("{}/webhooks", partition.name())
-    }
-
-    /// Makes a secret; returns it and its reference.
-    fn secret(&self, hosted: &HostedSite) -> Result<(String, String), Problem> {
-        let unavailable = |error: &dyn std::fmt::Display| {
-            tracing::error!(%error, "a secret of an endpoint was not made");
-            Problem::unavailable("the secret cannot be kept")
-        };
-        let secret = new_secret().map_err(|error| unavailable(&error))?;
-        let name = random("whk_").map_err(|error| unavailable(&error))?;
-        let made = self.secrets.put(&SiteWebhooks::scope(hosted.site.partition()), &name, &secret);
-        Ok((secret, made.map_err(|error| unavailable(&error))?.reference))
-    }
-
-    /// Returns a secret.
-    fn resolve(&self, hosted: &HostedSite, reference: &str) -> Result<String, Problem> {
-        let found = self.secrets.resolve(&SiteWebhooks::scope(hosted.site.partition()), reference);
-        let found = found.map_err(|error| {
-            tracing::error!(%error, "a secret of an endpoint cannot be read");
-            Problem::unavailable("the secret cannot be read")
-        })?;
-        Ok(found.expose().to_owned())
-    }
-
-    /// Deletes the endpoints of an account, with their secrets.
-    pub(crate) fn delete_endpoints_of(&self, hosted: &HostedSite, account: &Account) -> Result<(), WebhooksError> {
-        for endpoint in self.webhooks.delete_endpoints_of(account)? {
-            self.forget_secrets(hosted, endpoint);
-        }
-        Ok(())
-    }
-
-    /// Deletes the secrets of an endpoint that was deleted.
-    fn forget_secrets(&self, hosted: &HostedSite, endpoint: Endpoint) {
-        let old = endpoint.old_secrets.into_iter().map(|(reference, _)| reference);
-        for reference in std::iter::once(endpoint.secret).chain(old) {
-            self.forget(hosted, &reference);
-        }
-    }
-
-    /// Deletes a secret; what cannot be deleted stays unused.
-    fn forget(&self, hosted: &HostedSite, reference: &str) {
-        if let Err(error) = self.secrets.forget(&SiteWebhooks::scope(hosted.site.partition()), reference) {
-            tracing::error!(%error, "a secret of an endpoint was not deleted");
-        }
-    }
-}
-
-impl From<WebhooksError> for Problem {
-    fn from(error: WebhooksError) -> Self {
-        tracing::error!(%error, "webhooks");
-        Problem::unavailable("webhooks cannot be read")
-    }
-}
-
 /// The query of a list, and of a new endpoint.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct OfAccount {
+struct OfAccount {
     account: Option<String>,
 }
 
 /// The query of the log.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct OfLog {
+struct OfLog {
     state: Option<String>,
     after: Option<String>,
     limit: Option<usize>,
+}
+
+const ENDPOINT: Shape = Shape::new(
+    "ServerEndpoint",
+    &[
+        "id: string",
+        "account: string?",
+        "url: string",
+        "types: string[]",
+        "description: string",
+        "status: enabled | disabled",
+        "maker: string?",
+        "disabled_at: time?",
+        "disabled_reason: person | gone | failing | waiting | maker?",
+        "failing_since: time?",
+        "created_at: time",
+    ],
+);
+const NEW_ENDPOINT: Shape =
+    Shape::new("ServerNewEndpoint", &["...ServerEndpoint", "secret: string"]).with(&[&ENDPOINT]);
+const ENDPOINTS: Shape = Shape::new("ServerEndpoints", &["endpoints: ServerEndpoint[]"]).with(&[&ENDPOINT]);
+const ATTEMPT: Shape =
+    Shape::new("ServerAttempt", &["at: time", "took_ms: integer", "status: integer?", "error: string?"]);
+const DELIVERY: Shape = Shape::new(
+    "ServerDelivery",
+    &[
+        "message: string",
+        "type: string",
+        "account: string",
+        "at: time",
+        "state: pending | delivered | failed",
+        "next_at: time?",
+        "attempts: ServerAttempt[]",
+    ],
+)
+.with(&[&ATTEMPT]);
+const DELIVERIES: Shape =
+    Shape::new("ServerDeliveries", &["deliveries: ServerDelivery[]", "next: string?"]).with(&[&DELIVERY]);
+const MESSAGE: Shape = Shape::new("ServerMessage", &["message: string"]);
+const COUNT: Shape = Shape::new("ServerCount", &["count: integer"]);
+const MAKE: &[&str] = &["url: string", "types: string[]?", "description: string?"];
+const CHANGE: &[&str] = &["url: string?", "types: string[]?", "description: string?", "status: enabled | disabled?"];
+const RESEND: &[&str] = &["since: time?"];
+
+/// Returns the routes.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/endpoints", "listEndpoints", list)
+            .about("The webhook endpoints of an account.")
+            .query(&["account: string?"])
+            .gives(&ENDPOINTS),
+        ServerRoute::post("/api/endpoints", "makeEndpoint", make)
+            .about("Makes a webhook endpoint, and shows its secret once.")
+            .detail("Without `types`, it gets all of them.")
+            .query(&["account: string?"])
+            .body(MAKE)
+            .status("201")
+            .gives(&NEW_ENDPOINT),
+        ServerRoute::get("/api/endpoints/{id}", "getEndpoint", get).about("A webhook endpoint.").gives(&ENDPOINT),
+        ServerRoute::of("PATCH", "/api/endpoints/{id}", "changeEndpoint", change)
+            .about("Changes, disables or enables a webhook endpoint.")
+            .body(CHANGE)
+            .gives(&ENDPOINT),
+        ServerRoute::delete("/api/endpoints/{id}", "deleteEndpoint", delete)
+            .about("Deletes a webhook endpoint with its log."),
+        ServerRoute::post("/api/endpoints/{id}/rotate", "rotateSecret", rotate)
+            .about("Makes a new secret. Each earlier one signs as well for a day.")
+            .detail("With the same `Idempotency-Key` again, it is the same rotation. 409 `too-many-secrets` if four earlier ones sign.")
+            .gives(&NEW_ENDPOINT),
+        ServerRoute::post("/api/endpoints/{id}/test", "testEndpoint", test)
+            .about("Sends a message `endpoint.test`.")
+            .status("202")
+            .gives(&MESSAGE),
+        ServerRoute::get("/api/endpoints/{id}/deliveries", "listDeliveries", log)
+            .about("The log of an endpoint, the newest message first, with all attempts.")
+            .query(&["state: pending | delivered | failed?", "after: string?", "limit: integer?"])
+            .gives(&DELIVERIES),
+        ServerRoute::post("/api/endpoints/{id}/deliveries/{message}/resend", "resendMessage", resend)
+            .about("Sends a message again.")
+            .status("202")
+            .gives(&MESSAGE),
+        ServerRoute::post("/api/endpoints/{id}/resend", "resendFailed", resend_failed)
+            .about("Sends all failed messages since a time again.")
+            .body(RESEND)
+            .status("202")
+            .gives(&COUNT),
+    ]
 }
 
 impl HostedSite {
@@ -195,10 +214,6 @@ fn delivery_shown(delivery: &Delivery) -> Value {
     })
 }
 
-fn optional(of: Type) -> Type {
-    Type::Optional(of.into())
-}
-
 /// Checks address, types and description, as far as they are given.
 fn changes(given: &Map<String, Value>, is_local: bool) -> Result<Changes, Problem> {
     let mut errors = WrongValues::default();
@@ -238,7 +253,7 @@ fn changes(given: &Map<String, Value>, is_local: bool) -> Result<Changes, Proble
 }
 
 /// Carries out `POST /api/endpoints`: makes an endpoint, and shows its secret once.
-pub(crate) async fn make(
+async fn make(
     State(app): State<AppState>,
     called: KnownCaller,
     QueryOf(query): QueryOf<OfAccount>,
@@ -247,12 +262,10 @@ pub(crate) async fn make(
 ) -> Result<Answered, Problem> {
     let (hosted, own) = (&called.hosted, called.hosted.webhooks()?);
     let account = account_of(&called.caller, query.account.as_deref())?;
-    let texts = Type::List(Type::Text.into());
-    let fields = [("url", Type::Text), ("types", optional(texts)), ("description", optional(Type::Text))];
     needs_proof(hosted, &called.caller)?;
-    let changes = changes(&members(&app, &headers, body, ENDPOINT_BYTES_MAX, &fields).await?, own.is_local)?;
+    let changes = changes(&members(&app, &headers, body, ENDPOINT_BYTES_MAX, MAKE).await?, own.is_local)?;
     let maker = maker(hosted, &called.caller)?;
-    let (secret, reference) = own.secret(hosted)?;
+    let (secret, reference) = own.secret(hosted.site.partition())?;
     let endpoint = Endpoint {
         id: random("ep_")?,
         account,
@@ -269,7 +282,7 @@ pub(crate) async fn make(
     };
     let added = own.webhooks.add_endpoint(&endpoint);
     if !matches!(added, Ok(Added::Done)) {
-        own.forget(hosted, &endpoint.secret);
+        own.forget(hosted.site.partition(), &endpoint.secret);
     }
     let too_many = match added? {
         Added::Done => None,
@@ -294,19 +307,19 @@ pub(crate) async fn make(
 }
 
 /// Carries out `GET /api/endpoints`.
-pub(crate) async fn list(called: KnownCaller, QueryOf(query): QueryOf<OfAccount>) -> Result<Answered, Problem> {
+async fn list(called: KnownCaller, QueryOf(query): QueryOf<OfAccount>) -> Result<Answered, Problem> {
     let account = account_of(&called.caller, query.account.as_deref())?;
     let all = called.hosted.webhooks()?.webhooks.endpoints(account.as_ref())?;
     Ok(Answered::ok(json!({"endpoints": all.iter().map(shown).collect::<Vec<_>>()})))
 }
 
 /// Carries out `GET /api/endpoints/ID`.
-pub(crate) async fn get(called: KnownCaller, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
+async fn get(called: KnownCaller, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
     Ok(Answered::ok(shown(&endpoint(&called, &id)?)))
 }
 
 /// Carries out `PATCH /api/endpoints/ID`: changes address, types and description; `status` disables or enables it.
-pub(crate) async fn change(
+async fn change(
     State(app): State<AppState>,
     called: KnownCaller,
     PathPart(id): PathPart<String>,
@@ -315,14 +328,7 @@ pub(crate) async fn change(
 ) -> Result<Answered, Problem> {
     let endpoint_before = own_endpoint(&called, &id)?;
     let own = called.hosted.webhooks()?;
-    let texts = Type::List(Type::Text.into());
-    let fields = [
-        ("url", optional(Type::Text)),
-        ("types", optional(texts)),
-        ("description", optional(Type::Text)),
-        ("status", optional(Type::Words(vec!["enabled".to_owned(), "disabled".to_owned()]))),
-    ];
-    let given = members(&app, &headers, body, ENDPOINT_BYTES_MAX, &fields).await?;
+    let given = members(&app, &headers, body, ENDPOINT_BYTES_MAX, CHANGE).await?;
     own.webhooks.change_endpoint(&id, &changes(&given, own.is_local)?)?;
     let now = called.hosted.site.clock().now();
     match given.get("status").and_then(Value::as_str) {
@@ -338,16 +344,16 @@ pub(crate) async fn change(
 }
 
 /// Carries out `DELETE /api/endpoints/ID`.
-pub(crate) async fn delete(called: KnownCaller, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
+async fn delete(called: KnownCaller, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
     let (endpoint, own) = (endpoint(&called, &id)?, called.hosted.webhooks()?);
     own.webhooks.delete_endpoint(&id)?;
-    own.forget_secrets(&called.hosted, endpoint);
+    own.forget_secrets(called.hosted.site.partition(), endpoint);
     Ok(Answered::ok(json!({})))
 }
 
 /// Carries out `POST /api/endpoints/ID/rotate`: makes another secret, and shows it. Each earlier one signs as well for a day. The same
 /// request again, by its `Idempotency-Key`, shows the secret that the first one has made.
-pub(crate) async fn rotate(
+async fn rotate(
     State(app): State<AppState>,
     called: KnownCaller,
     PathPart(id): PathPart<String>,
@@ -355,17 +361,17 @@ pub(crate) async fn rotate(
 ) -> Result<Answered, Problem> {
     let (endpoint, own) = (own_endpoint(&called, &id)?, called.hosted.webhooks()?);
     let (request, now) = (command::id(&app, &called.caller, &endpoint.id, &headers)?, called.hosted.site.clock().now());
-    let (secret, reference) = own.secret(&called.hosted)?;
+    let (secret, reference) = own.secret(called.hosted.site.partition())?;
     let rotated = own.webhooks.rotate(&endpoint.id, &reference, &request, now);
     if !matches!(rotated, Ok(Rotation::Done(_))) {
-        own.forget(&called.hosted, &reference);
+        own.forget(called.hosted.site.partition(), &reference);
     }
     let secret = match rotated? {
         Rotation::Done(ended) => {
-            ended.iter().for_each(|reference| own.forget(&called.hosted, reference));
+            ended.iter().for_each(|reference| own.forget(called.hosted.site.partition(), reference));
             secret
         }
-        Rotation::Repeated(made) => own.resolve(&called.hosted, &made)?,
+        Rotation::Repeated(made) => own.resolve(called.hosted.site.partition(), &made)?,
         Rotation::TooMany(until) => {
             let detail =
                 format!("{OLD_SECRETS_MAX} earlier secrets still sign, the oldest until {}", time::text(until));
@@ -379,7 +385,7 @@ pub(crate) async fn rotate(
 }
 
 /// Carries out `POST /api/endpoints/ID/test`: sends a message of the type `endpoint.test`.
-pub(crate) async fn test(
+async fn test(
     State(app): State<AppState>,
     called: KnownCaller,
     PathPart(id): PathPart<String>,
@@ -391,7 +397,7 @@ pub(crate) async fn test(
 }
 
 /// Carries out `GET /api/endpoints/ID/deliveries`: the log, the newest message first.
-pub(crate) async fn log(
+async fn log(
     called: KnownCaller,
     PathPart(id): PathPart<String>,
     QueryOf(query): QueryOf<OfLog>,
@@ -412,7 +418,7 @@ pub(crate) async fn log(
 }
 
 /// Carries out `POST /api/endpoints/ID/deliveries/MESSAGE/resend`.
-pub(crate) async fn resend(
+async fn resend(
     State(app): State<AppState>,
     called: KnownCaller,
     PathPart((id, message)): PathPart<(String, String)>,
@@ -427,7 +433,7 @@ pub(crate) async fn resend(
 }
 
 /// Carries out `POST /api/endpoints/ID/resend`: sends all failed messages since a time again.
-pub(crate) async fn resend_failed(
+async fn resend_failed(
     State(app): State<AppState>,
     called: KnownCaller,
     PathPart(id): PathPart<String>,
@@ -435,7 +441,7 @@ pub(crate) async fn resend_failed(
     body: Body,
 ) -> Result<Answered, Problem> {
     let endpoint = endpoint(&called, &id)?;
-    let given = members(&app, &headers, body, ENDPOINT_BYTES_MAX, &[("since", optional(Type::Time))]).await?;
+    let given = members(&app, &headers, body, ENDPOINT_BYTES_MAX, RESEND).await?;
     count_message(&app, &called, &endpoint)?;
     let since = given.get("since").and_then(Value::as_str).and_then(time::parse).unwrap_or(0);
     let now = called.hosted.site.clock().now();

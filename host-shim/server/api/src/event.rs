@@ -1,10 +1,13 @@
 //! `POST /api/events`: a service of the business reports what happened: a product event, a fact, or measurements.
 
+use crate::accept::accept;
 use crate::body;
 use crate::command::Answered;
+use crate::description::{Access, Answer, Given};
 use crate::extract::KnownCaller;
-use crate::front::{AppState, accept};
 use crate::problem::Problem;
+use crate::server_route::ServerRoute;
+use crate::state::AppState;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -16,7 +19,18 @@ use host_intake::raw;
 /// What is read can be parsed.
 const _: () = assert!(EVENT_BYTES_MAX == BODY_BYTES_MAX);
 
-pub(crate) async fn report(
+/// Returns the routes.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::post("/api/events", "reportEvent", report)
+            .about("Reports a product event, a fact of the business, or measurements, as raw events.")
+            .by(Access::Services)
+            .given(Given::Object)
+            .answers(Answer::Json),
+    ]
+}
+
+async fn report(
     State(app): State<AppState>,
     KnownCaller { hosted, caller }: KnownCaller,
     headers: HeaderMap,

@@ -1,12 +1,13 @@
 //! Reads from a request what handlers need: who calls, and what the path and the query say. A failure is a problem.
 
 use crate::access;
-use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
-use crate::turn;
+use crate::shares::Peer;
+use crate::state::{AppState, HostedSite};
+use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, Method};
+use axum::http::{Extensions, HeaderMap, Method, Request};
 use host_identity::access::Caller;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -49,6 +50,16 @@ impl FromRequestParts<AppState> for KnownCaller {
     }
 }
 
+/// Returns the address, the headers and the sender of a request.
+pub(crate) fn without_body(request: &Request<Body>) -> Parts {
+    let mut parts = Request::new(()).into_parts().0;
+    (parts.uri, parts.headers) = (request.uri().clone(), request.headers().clone());
+    if let Some(peer) = request.extensions().get::<Peer>() {
+        parts.extensions.insert(*peer);
+    }
+    parts
+}
+
 /// Returns the caller of a request, within the rate limits.
 pub(crate) async fn caller(app: &AppState, hosted: &HostedSite, parts: &Parts) -> Result<Caller, Problem> {
     caller_of(app, hosted, parts, &parts.method).await
@@ -66,7 +77,7 @@ pub(crate) async fn caller_of(
         return found;
     }
     match found {
-        Ok(caller) => turn::called(app, &caller).map(|()| caller),
+        Ok(caller) => app.called(&caller).map(|()| caller),
         Err(problem) if !problem.is_unauthorized() => Err(problem),
         Err(problem) => {
             app.rates.stranger(parts.extensions.get().copied(), &parts.headers)?;
@@ -90,7 +101,7 @@ pub(crate) async fn count(
         return stranger();
     }
     match access::caller(&*app.authenticator, hosted, &Method::GET, headers).await {
-        Ok(caller) => turn::called(app, &caller),
+        Ok(caller) => app.called(&caller),
         Err(problem) if !problem.is_unauthorized() => Err(problem),
         Err(_) => stranger(),
     }

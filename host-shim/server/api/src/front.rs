@@ -3,150 +3,46 @@
 //! A server with one site needs neither a host name nor a prefix. With several sites, a site is found by the request's host
 //! name, or by its business as the first part of the path: `/solobase/api/…`.
 
-use crate::access::Authenticator;
-use crate::away::{self, InstanceHost};
+use crate::authenticator::Authenticator;
+use crate::away;
+use crate::away::hosts::InstanceHost;
 use crate::changes::Changes;
-use crate::clock::{self, LocalClock};
-use crate::endpoints::{self, SiteWebhooks};
-use crate::health::CatalogProbes;
-use crate::identity::{self, SiteUsers, issuers, mails, organizations, own_data};
+use crate::extract::without_body;
+use crate::health::probes::Writes;
+use crate::identity;
 use crate::ids::Ids;
-use crate::mail_rate::MailLimits;
-use crate::metrics::{self, Metrics, onboarding};
-use crate::operator::mails as mails_of;
-use crate::operator::tools::Tools;
-use crate::operator::waiting::Waiting;
-use crate::operator::{accounts, backups, drift, effects, events, everywhere, intervene, retry, stripe};
-use crate::pages::{self, SitePages};
+use crate::limits::FrontLimits;
+use crate::metrics::Metrics;
+use crate::operator::waiting::waiting;
+use crate::pages;
 use crate::problem::Problem;
-use crate::rate::{Peer, Rate, Rates, usual_proxies};
-use crate::routes::{self, BusinessRoutes, RoutePattern};
-use crate::site::Site;
-use crate::stream;
-use crate::streams::Streams;
-use crate::trace::{self, Requests};
-use crate::turn::{self, InProgress, OpenRequest};
+use crate::rate::{Rates, usual_proxies};
+use crate::routes;
+use crate::shares::Peer;
+use crate::state::{AppState, HostedSite, Quarantine};
+use crate::trace::{self, Requests, RoutePattern};
+use crate::turn;
 use crate::unread;
-use crate::{command, event, extract, health, products, query, registry, webhook};
+use crate::{extract, openapi, products, server_route, table};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::MatchedPath;
-use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
-use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{any, delete, get, post};
-use extension_contract::Payload;
-use host_business::folder::{ResourceCost, WebhookAnswer};
 use host_business::routes::Matched;
-use host_business::routes::limits::{
-    ADDRESS_IN_PROGRESS, BODY_S_MAX, KEY_AT_ONCE, KEY_PER_SECOND, LOGINS_PER_MINUTE, PROGRAM_IN_PROGRESS,
-    QUERY_PARAMETERS_MAX, RECHECK_S, REGISTRATIONS_PER_DAY, REPLY_S_MAX, STORE_S_MAX, STRANGER_AT_ONCE,
-    STRANGER_PER_SECOND, USER_IN_PROGRESS,
-};
-use host_engine::processor::Report;
-use host_engine::writer::JobError;
-use host_identity::issuers::Issuer;
-use host_intake::Decoded;
-use host_intake::body::Quarantined;
+use host_business::routes::limits::QUERY_PARAMETERS_MAX;
 use host_intake::request::PATH as WEBHOOKS;
-use host_provider_api::RegistryTokens;
-use host_store::Partition;
 use ipnet::IpNet;
-use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::watch;
 use tower::{Layer, ServiceExt, service_fn};
-use tower_http::cors::CorsLayer;
 use tracing::Instrument;
 use url::Url;
 
 /// Names that a business on a server with several sites cannot have, since they begin other paths.
 const TAKEN: [&str; 9] = ["admin", "api", "assets", "auth", "b", "do", "ext", "health", "metrics"];
-
-/// The limits of requests.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct FrontLimits {
-    /// Time in which a body must arrive.
-    pub body: Duration,
-    /// Time for which a caller waits for a reply that needs the result of an effect.
-    pub reply: Duration,
-    /// Requests of one key.
-    pub key: Rate,
-    /// Requests without a valid key, of one address.
-    pub stranger: Rate,
-    /// Registrations and logins in a minute: of one address, and failed logins of one user.
-    pub logins: u32,
-    /// Registrations with a password in a day, of one address.
-    pub registrations: u32,
-    /// Requests of a user, or of the bearer of a token, that are in progress at the same time.
-    pub user_at_once: usize,
-    /// Those of a service or an operator.
-    pub program_at_once: usize,
-    /// Those of an address, without those of services, operators and providers.
-    pub address_at_once: usize,
-    /// Mails that requests cause.
-    pub mails: MailLimits,
-    /// Time after which the caller of an open stream is found again.
-    pub recheck: Duration,
-}
-
-impl Default for FrontLimits {
-    /// The limits of [`host_business::routes::limits`].
-    fn default() -> Self {
-        FrontLimits {
-            body: Duration::from_secs(BODY_S_MAX),
-            reply: Duration::from_secs(REPLY_S_MAX),
-            key: Rate { per_second: KEY_PER_SECOND, burst: KEY_AT_ONCE },
-            stranger: Rate { per_second: STRANGER_PER_SECOND, burst: STRANGER_AT_ONCE },
-            logins: LOGINS_PER_MINUTE,
-            registrations: REGISTRATIONS_PER_DAY,
-            user_at_once: USER_IN_PROGRESS,
-            program_at_once: PROGRAM_IN_PROGRESS,
-            address_at_once: ADDRESS_IN_PROGRESS,
-            mails: MailLimits::default(),
-            recheck: Duration::from_secs(RECHECK_S),
-        }
-    }
-}
-
-/// A site with its names on the server.
-pub struct HostedSite {
-    /// The site.
-    pub site: Site,
-    /// Host names, in lower case and without a port.
-    pub names: Vec<String>,
-    /// Further paths of webhooks, each with the name of its webhook: `/api/billing/webhook` → `stripe`.
-    pub aliases: BTreeMap<String, String>,
-    /// The words for deliveries, by webhook, in place of the server's own.
-    pub webhook_answers: BTreeMap<String, WebhookAnswer>,
-    /// Lets operators advance the clock, in local mode only.
-    pub local_clock: Option<Arc<dyn LocalClock>>,
-    /// What resources cost at their provider.
-    pub costs: Vec<ResourceCost>,
-    /// The routes of the business.
-    pub routes: BusinessRoutes,
-    /// The users of the business; none if it has no users of its own.
-    pub users: Option<SiteUsers>,
-    /// Address of the site for browsers, without a slash at the end: `https://manage.example.com`.
-    pub url: String,
-    /// The issuers that the business trusts.
-    pub issuers: Vec<Arc<Issuer>>,
-    /// The tools of operators' requests.
-    pub tools: Tools,
-    /// The pages for browsers.
-    pub pages: SitePages,
-    /// The webhooks that the business sends; none if it sends none.
-    pub webhooks: Option<SiteWebhooks>,
-    /// Signs the tokens of a registry for images; none if the server has no such registry.
-    pub registry: Option<Arc<dyn RegistryTokens>>,
-    /// Lets pages of the business's origins call the API, see [`crate::cors`].
-    pub cors: CorsLayer,
-}
 
 /// The reason why sites cannot be served together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -163,17 +59,6 @@ pub enum FrontError {
         /// The name.
         name: String,
     },
-}
-
-/// Keeps authentic bytes that are not events, for operators.
-pub trait Quarantine: Send + Sync {
-    /// Keeps the bytes of a delivery.
-    fn keep(&self, quarantined: &Quarantined);
-}
-
-/// Keeps nothing.
-impl Quarantine for () {
-    fn keep(&self, _: &Quarantined) {}
 }
 
 /// What the front of a server is made of.
@@ -203,41 +88,6 @@ pub struct Front {
     router: Router,
 }
 
-/// The state of the server, for all handlers.
-#[derive(Clone)]
-pub(crate) struct AppState {
-    pub(crate) sites: Arc<Vec<Arc<HostedSite>>>,
-    pub(crate) authenticator: Arc<dyn Authenticator>,
-    pub(crate) ids: Arc<dyn Ids>,
-    pub(crate) limits: FrontLimits,
-    pub(crate) rates: Arc<Rates>,
-    /// The requests in progress.
-    pub(crate) in_progress: Arc<InProgress>,
-    pub(crate) requests: Arc<Requests>,
-    pub(crate) metrics: Arc<Metrics>,
-    pub(crate) changes: Arc<Changes>,
-    pub(crate) quarantine: Arc<dyn Quarantine>,
-    /// The open streams.
-    pub(crate) streams: Arc<Streams>,
-    /// The last tests of the stores' writes.
-    pub(crate) writes: Arc<health::Writes>,
-    /// True when the server stops; streams then end.
-    pub(crate) stopping: Arc<watch::Sender<bool>>,
-    /// The accounts in which something waits for an operator, by site.
-    pub(crate) waiting: Arc<BTreeMap<Partition, tokio::sync::Mutex<Waiting>>>,
-    /// Whether the catalogs answer.
-    pub(crate) catalogs: Arc<CatalogProbes>,
-    /// Held while the clock is advanced.
-    pub(crate) advancing: Arc<tokio::sync::Mutex<()>>,
-}
-
-impl AppState {
-    /// Counts a refused delivery.
-    pub(crate) fn refused(&self, hosted: &HostedSite, reason: &str) {
-        self.metrics.refused(hosted.site.partition(), reason);
-    }
-}
-
 impl Front {
     /// Makes the front of some sites.
     ///
@@ -249,8 +99,17 @@ impl Front {
         let waiting = sites.iter().map(|hosted| (hosted.site.partition().clone(), tokio::sync::Mutex::default()));
         let waiting = Arc::new(waiting.collect());
         let sites: Arc<Vec<Arc<HostedSite>>> = Arc::new(sites.into_iter().map(Arc::new).collect());
-        let writes = Arc::new(health::Writes::of(sites.iter().map(|site| &**site)));
+        let writes = Arc::new(Writes::of(sites.iter().map(|hosted| &hosted.site)));
         let (streams, stopping) = (Arc::default(), Arc::new(watch::Sender::new(false)));
+        let routes = table::all();
+        let documents = sites.iter().map(|hosted| {
+            let partition = hosted.site.partition();
+            let described = table::described(&routes);
+            let document =
+                openapi::document(&hosted.routes.table, &described, &partition.business, env!("CARGO_PKG_VERSION"));
+            (partition.clone(), document.to_string())
+        });
+        let documents = Arc::new(documents.collect());
         let app = AppState {
             sites,
             authenticator,
@@ -267,9 +126,20 @@ impl Front {
             stopping,
             waiting,
             catalogs: Arc::default(),
+            documents,
             advancing: Arc::default(),
         };
-        Ok(Front { router: router(app.clone()), app })
+        Ok(Front { router: server_route::router(routes, app.clone()), app })
+    }
+
+    /// Asks the accounts of all sites for what waits for an operator, so that the first who looks need not wait.
+    pub async fn look_for_waiting(&self) {
+        for site in self.app.sites.iter() {
+            if let Err(problem) = waiting(&self.app, site).await {
+                let detail = problem.detail();
+                tracing::warn!(detail, "the accounts could not be asked for what waits for an operator");
+            }
+        }
     }
 
     /// Announces the users that are not announced to their businesses yet.
@@ -315,7 +185,7 @@ impl Front {
         let span = trace::span(&id);
         let peer = request.extensions().get::<Peer>().copied();
         let (request, unread) = unread::watch(request);
-        let begun = is_plain(&request).and_then(|()| OpenRequest::begin(&self.app, peer, request.headers()));
+        let begun = is_plain(&request).and_then(|()| self.app.begin(peer, request.headers()));
         let mut response = match begun {
             Ok(asking) => {
                 let answered = turn::within(asking.clone(), self.route(request)).instrument(span.clone()).await;
@@ -507,16 +377,6 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// Returns the address, the headers and the sender of a request.
-pub(crate) fn without_body(request: &Request<Body>) -> Parts {
-    let mut parts = Request::new(()).into_parts().0;
-    (parts.uri, parts.headers) = (request.uri().clone(), request.headers().clone());
-    if let Some(peer) = request.extensions().get::<Peer>() {
-        parts.extensions.insert(*peer);
-    }
-    parts
-}
-
 /// Replaces the path and keeps the query. Returns false if the path is not one.
 fn set_path(uri: &mut Uri, path: &str) -> bool {
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
@@ -524,152 +384,4 @@ fn set_path(uri: &mut Uri, path: &str) -> bool {
     let mut parts = std::mem::take(uri).into_parts();
     parts.path_and_query = Some(path_and_query);
     Uri::from_parts(parts).map(|changed| *uri = changed).is_ok()
-}
-
-fn router(app: AppState) -> Router {
-    let wrong_method = |allow: &'static str| move || async move { Problem::method(allow) };
-    let get_only = wrong_method("GET, HEAD");
-    products::routes(Router::new())
-        .route("/api/webhooks/{*name}", any(webhook::deliver))
-        .route("/api/commands/{name}", get(command::get).post(command::post).fallback(wrong_method("GET, HEAD, POST")))
-        .route("/api/endpoints", get(endpoints::list).post(endpoints::make).fallback(wrong_method("GET, HEAD, POST")))
-        .route(
-            "/api/endpoints/{id}",
-            get(endpoints::get)
-                .patch(endpoints::change)
-                .delete(endpoints::delete)
-                .fallback(wrong_method("GET, HEAD, PATCH, DELETE")),
-        )
-        .route("/api/endpoints/{id}/rotate", post(endpoints::rotate).fallback(wrong_method("POST")))
-        .route("/api/endpoints/{id}/test", post(endpoints::test).fallback(wrong_method("POST")))
-        .route("/api/endpoints/{id}/resend", post(endpoints::resend_failed).fallback(wrong_method("POST")))
-        .route("/api/endpoints/{id}/deliveries", get(endpoints::log).fallback(get_only))
-        .route(
-            "/api/endpoints/{id}/deliveries/{message}/resend",
-            post(endpoints::resend).fallback(wrong_method("POST")),
-        )
-        .route("/api/events", get(stream::get).post(event::report).fallback(wrong_method("GET, HEAD, POST")))
-        .route("/api/queries/{name}", get(query::get).fallback(get_only))
-        .route("/api/entitlements", get(query::entitlements).fallback(get_only))
-        .route("/api/entitlements/check", get(query::check).fallback(get_only))
-        .route("/api/operator/accounts", get(accounts::list).fallback(get_only))
-        .route("/api/operator/accounts/{account}", get(accounts::get).fallback(get_only))
-        .route("/api/operator/accounts/{account}/stripe", get(stripe::get).fallback(get_only))
-        .route("/api/operator/backups", get(backups::list).fallback(get_only))
-        .route("/api/operator/drift", get(drift::list).fallback(get_only))
-        .route("/api/operator/effects", get(effects::list).fallback(get_only))
-        .route("/api/operator/effects/{seq}/{action}", post(intervene::post).fallback(wrong_method("POST")))
-        .route("/api/operator/events", get(events::list).fallback(get_only))
-        .route("/api/operator/events/{seq}", get(events::get).fallback(get_only))
-        .route("/api/operator/events/{seq}/redrive", post(events::redrive).fallback(wrong_method("POST")))
-        .route("/api/operator/instances", get(everywhere::instances).fallback(get_only))
-        .route("/api/operator/instances/retry", post(retry::post).fallback(wrong_method("POST")))
-        .route("/api/operator/effects/{seq}/mail", get(mails_of::of_effect).fallback(get_only))
-        .route("/api/operator/mails", get(mails_of::list).fallback(get_only))
-        .route("/api/operator/mails/{template}", get(mails_of::sample).fallback(get_only))
-        .route("/api/operator/onboarding", get(onboarding::get).fallback(get_only))
-        .route("/api/operator/tasks", get(everywhere::tasks).fallback(get_only))
-        .route("/api/operator/clock", post(clock::advance).fallback(wrong_method("POST")))
-        .route("/api/auth/register", post(identity::register).fallback(wrong_method("POST")))
-        .route("/api/auth/login", post(identity::log_in).fallback(wrong_method("POST")))
-        .route("/api/auth/logout", post(identity::log_out).fallback(wrong_method("POST")))
-        .route("/api/auth/logout/everywhere", post(identity::log_out_everywhere).fallback(wrong_method("POST")))
-        .route("/api/auth/me", get(identity::me).fallback(get_only))
-        .route("/api/auth/oidc", get(issuers::list).fallback(get_only))
-        // A `HEAD` would begin a login, and use up the answer of one.
-        .route("/api/auth/oidc/{name}", get(issuers::begin).head(wrong_method("GET")).fallback(wrong_method("GET")))
-        .route(
-            "/api/auth/oidc/{name}/callback",
-            get(issuers::finish).head(wrong_method("GET")).fallback(wrong_method("GET")),
-        )
-        .route("/api/auth/reset", post(mails::reset).fallback(wrong_method("POST")))
-        .route("/api/auth/password", post(mails::password).fallback(wrong_method("POST")))
-        .route("/api/auth/confirm", post(mails::confirm).fallback(wrong_method("POST")))
-        .route("/api/auth/confirmation", post(mails::confirmation).fallback(wrong_method("POST")))
-        .route("/api/auth/export", get(own_data::export).fallback(get_only))
-        .route("/api/auth/erase", post(own_data::erase).fallback(wrong_method("POST")))
-        .route("/api/auth/invitation", get(organizations::invited).fallback(get_only))
-        .route("/api/auth/join", post(organizations::join).fallback(wrong_method("POST")))
-        .route(
-            "/api/auth/organizations",
-            get(organizations::list).post(organizations::found).fallback(wrong_method("GET, HEAD, POST")),
-        )
-        .route("/api/auth/organizations/{id}", delete(organizations::dissolve).fallback(wrong_method("DELETE")))
-        .route(
-            "/api/auth/organizations/{id}/invitations",
-            get(organizations::invitations).post(organizations::invite).fallback(wrong_method("GET, HEAD, POST")),
-        )
-        .route(
-            "/api/auth/organizations/{id}/invitations/{invitation}",
-            delete(organizations::withdraw).fallback(wrong_method("DELETE")),
-        )
-        .route("/api/auth/organizations/{id}/members", get(organizations::members).fallback(get_only))
-        .route(
-            "/api/auth/organizations/{id}/members/{user}",
-            delete(organizations::remove).fallback(wrong_method("DELETE")),
-        )
-        // A `HEAD` would use up a token without showing what it gives.
-        .route("/api/registry/token", get(registry::token).head(wrong_method("GET")).fallback(wrong_method("GET")))
-        .route("/.well-known/jwks.json", get(identity::key_set).fallback(get_only))
-        .route("/openapi.json", get(routes::document).fallback(get_only))
-        .route("/health", get(health::get).fallback(get_only))
-        .route("/metrics", get(metrics::get).fallback(get_only))
-        .route_layer(from_fn(with_route))
-        .fallback(|| async { Problem::not_found("no such path") })
-        .with_state(app)
-}
-
-/// Notes the pattern of the request's path on its answer, for the metrics.
-async fn with_route(route: MatchedPath, request: Request<Body>, next: Next) -> Response {
-    let mut response = next.run(request).await;
-    response.extensions_mut().insert(RoutePattern(route.as_str().to_owned()));
-    response
-}
-
-/// Sends an event to the writer, in the turn of the request, and waits for its commit. Refuses an event with U+0000, which not every store keeps.
-pub(crate) async fn accept(site: &Site, decoded: Decoded, raw: Vec<u8>) -> Result<Vec<Report>, Problem> {
-    let has_zero = match &decoded.event.payload {
-        Payload::Command(text) => has_zero_character(text.as_bytes()),
-        Payload::Payment(bytes) => has_zero_character(bytes),
-        _ => false,
-    };
-    if has_zero {
-        return Err(Problem::bad("zero-character", "a text has the character U+0000: expected a text without it"));
-    }
-    soon(answer_of(|answer| site.try_accept_then(turn::current(), decoded, raw, answer))).await
-}
-
-/// Returns true if a text of a JSON document has U+0000, which JSON can only write as an escape.
-fn has_zero_character(json: &[u8]) -> bool {
-    let mut rest = json;
-    while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
-        if rest[at..].starts_with(b"\\u0000") {
-            return true;
-        }
-        // The escaped byte may be a backslash itself.
-        rest = rest.get(at + 2..).unwrap_or_default();
-    }
-    false
-}
-
-/// Waits for the answer of a writer. If it does not come in time, the event may still be stored: sending it again is safe.
-pub(crate) async fn soon<T, E>(answer: impl Future<Output = Result<Result<T, E>, JobError>>) -> Result<T, Problem>
-where
-    Problem: From<E>,
-{
-    match tokio::time::timeout(Duration::from_secs(STORE_S_MAX), answer).await {
-        Ok(answered) => Ok(answered??),
-        Err(_) => {
-            Err(Problem::unavailable("the store does not answer: it is not known whether the request was stored"))
-        }
-    }
-}
-
-/// Sends a job that passes its answer to a function, and waits for the answer.
-pub(crate) async fn answer_of<T: Send + 'static>(
-    send: impl FnOnce(Box<dyn FnOnce(T) + Send>) -> Result<(), JobError>,
-) -> Result<T, JobError> {
-    let (sender, answer) = oneshot::channel();
-    send(Box::new(move |result| drop(sender.send(result))))?;
-    answer.await.map_err(|_| JobError::Ended)
 }

@@ -10,18 +10,23 @@ mod browser;
 pub(crate) mod issuers;
 pub(crate) mod mails;
 pub(crate) mod organizations;
-pub(crate) mod own_data;
+mod own_data;
 mod session;
+pub(crate) mod site_users;
 
+use crate::accept::accept;
 use crate::access::{token, unauthorized};
 use crate::body;
 use crate::command::{self, Answered};
 use crate::cookie;
+use crate::description::{Access, Answer, Shape};
 use crate::extract::{Hosted, Open};
-use crate::front::{AppState, HostedSite, accept};
 use crate::mail_rate::MailSender;
 use crate::problem::Problem;
-use crate::rate::{Peer, Tried};
+use crate::rate::Tried;
+use crate::server_route::ServerRoute;
+use crate::shares::Peer;
+use crate::state::{AppState, HostedSite};
 use crate::turn;
 use axum::Extension;
 use axum::body::Body;
@@ -29,61 +34,19 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use extension_contract::{Account, Actor, ActorKind};
-use host_business::folder::BusinessFolder;
 use host_business::pages::Locale;
-use host_business::routes::Type;
 use host_business::routes::limits::CREDENTIAL_BYTES_MAX;
-use host_identity::{Address, Identity, IdentityError, LinkMaker, LoggedIn, NewUser, OWNER, Refused, User};
+use host_identity::{Address, IdentityError, LoggedIn, NewUser, Refused, User};
 use host_intake::Decoded;
 use host_intake::raw;
 use mails::{NotSent, UNCONFIRMED};
 use serde_json::{Map, Value, json};
 use session::Session;
-use std::collections::BTreeSet;
+use site_users::{REGISTERED, SiteUsers};
 use tokio::sync::oneshot;
 
-/// The fact that a user has registered.
-const REGISTERED: &str = "user.registered";
 /// Message in the log if the file of users fails.
 const LOGIN: &str = "a user was not registered or logged in";
-/// The roles of members in a business that lists none.
-const USUAL_ROLES: [&str; 3] = [OWNER, "member", "viewer"];
-
-/// The users of a site.
-pub struct SiteUsers {
-    links: LinkMaker,
-    /// The members of the fact `user.registered` that the business declares; none if it does not declare the fact.
-    told: Option<Vec<String>>,
-    /// The roles that members of organizations may have.
-    roles: Vec<String>,
-}
-
-/// Returns the roles that members of organizations may have in a business: owners, and those that `may` lists.
-pub fn member_roles(business: &BusinessFolder) -> Vec<String> {
-    let listed = business.catalog["may"].as_object().into_iter().flat_map(|may| may.values());
-    let listed = listed.filter_map(Value::as_array).flatten().filter_map(Value::as_str);
-    let mut roles: Vec<String> = std::iter::once(OWNER).chain(listed).map(str::to_owned).collect();
-    if roles.len() == 1 {
-        roles = USUAL_ROLES.map(str::to_owned).to_vec();
-    }
-    let mut seen = BTreeSet::new();
-    roles.retain(|role| seen.insert(role.clone()));
-    roles
-}
-
-impl SiteUsers {
-    /// Makes the users of a business, which learns of each new user.
-    pub fn new(links: LinkMaker, business: &BusinessFolder) -> SiteUsers {
-        let fields = business.catalog["events"].get(REGISTERED).map(|fact| fact["fields"].as_array());
-        let name = |field: &Value| field["name"].as_str().map(str::to_owned);
-        let told = fields.map(|fields| fields.into_iter().flatten().filter_map(name).collect());
-        SiteUsers { links, told, roles: member_roles(business) }
-    }
-
-    pub(crate) fn identity(&self) -> &Identity {
-        self.links.identity()
-    }
-}
 
 impl HostedSite {
     pub(crate) fn users(&self) -> Result<&SiteUsers, Problem> {
@@ -91,8 +54,65 @@ impl HostedSite {
     }
 }
 
+pub(crate) const USER: Shape = Shape::new(
+    "ServerUser",
+    &[
+        "id: string",
+        "email: string",
+        "name: string?",
+        "is_operator: boolean",
+        "is_confirmed: boolean",
+        "created_at: time",
+    ],
+);
+const ME: Shape = Shape::new("ServerMe", &["...ServerUser", "has_password: boolean"]).with(&[&USER]);
+const SESSION: Shape =
+    Shape::new("ServerSession", &["user: ServerUser", "token: string", "expires_at: time"]).with(&[&USER]);
+const REGISTRATION: &[&str] = &["email: string", "password: string", "name: string?"];
+const LOG_IN: &[&str] = &["email: string", "password: string"];
+
+/// Returns the routes of users and organizations.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    let mut routes = vec![
+        ServerRoute::post("/api/auth/register", "register", register)
+            .about("Makes a user and logs the user in. A mail asks to prove the address.")
+            .detail("409 `email-taken`, 422 for a weak password.")
+            .by(Access::All)
+            .body(REGISTRATION)
+            .status("201")
+            .gives(&SESSION),
+        ServerRoute::post("/api/auth/login", "logIn", log_in)
+            .about("Logs a user in.")
+            .detail("401 `wrong-credentials`, also for an unknown address.")
+            .by(Access::All)
+            .body(LOG_IN)
+            .gives(&SESSION),
+        ServerRoute::post("/api/auth/logout", "logOut", log_out)
+            .about("Ends the session of the token.")
+            .by(Access::Users),
+        ServerRoute::post("/api/auth/logout/everywhere", "logOutEverywhere", log_out_everywhere)
+            .about("Ends all sessions of the user.")
+            .by(Access::Users),
+        ServerRoute::get("/api/auth/me", "getMe", me)
+            .about("The user of the token, and whether the user has a password.")
+            .by(Access::Users)
+            .gives(&ME),
+    ];
+    routes.extend(issuers::routes());
+    routes.extend(mails::routes());
+    routes.extend(own_data::routes());
+    routes.extend(organizations::routes());
+    routes.push(
+        ServerRoute::get("/.well-known/jwks.json", "getKeys", key_set)
+            .about("The public keys, with which other programs verify tokens.")
+            .by(Access::All)
+            .answers(Answer::Json),
+    );
+    routes
+}
+
 /// Carries out `POST /api/auth/register`.
-pub(crate) async fn register(
+async fn register(
     State(app): State<AppState>,
     Hosted(hosted): Hosted,
     peer: Option<Extension<Peer>>,
@@ -102,7 +122,7 @@ pub(crate) async fn register(
     let users = hosted.users()?;
     let peer = peer.map(|Extension(peer)| peer);
     app.rates.login_from(peer, &headers)?;
-    let given = given(&app, &headers, body, &["email", "password"], &["name"]).await?;
+    let given = given(&app, &headers, body, REGISTRATION).await?;
     let text = |name: &str| given.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let name = given.get("name").and_then(Value::as_str).map(str::to_owned);
     let new = NewUser { email: text("email"), password: text("password"), name, is_operator: false };
@@ -124,7 +144,7 @@ pub(crate) async fn register(
 }
 
 /// Carries out `POST /api/auth/login`.
-pub(crate) async fn log_in(
+async fn log_in(
     State(app): State<AppState>,
     Hosted(hosted): Hosted,
     peer: Option<Extension<Peer>>,
@@ -133,7 +153,7 @@ pub(crate) async fn log_in(
 ) -> Result<Response, Problem> {
     let users = hosted.users()?;
     app.rates.login_from(peer.map(|Extension(peer)| peer), &headers)?;
-    let given = given(&app, &headers, body, &["email", "password"], &[]).await?;
+    let given = given(&app, &headers, body, LOG_IN).await?;
     let text = |name: &str| given.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (email, password) = (text("email"), text("password"));
     let now = hosted.site.clock().now();
@@ -159,7 +179,7 @@ pub(crate) async fn log_in(
 }
 
 /// Carries out `POST /api/auth/logout`: ends the session of the token, and takes the cookie from the browser.
-pub(crate) async fn log_out(Open(hosted): Open, method: Method, headers: HeaderMap) -> Result<Response, Problem> {
+async fn log_out(Open(hosted): Open, method: Method, headers: HeaderMap) -> Result<Response, Problem> {
     let users = hosted.users()?;
     let token = token(&hosted, &method, &headers)?;
     let token = token.ok_or_else(|| unauthorized("expected `Authorization: Bearer TOKEN`"))?;
@@ -168,7 +188,7 @@ pub(crate) async fn log_out(Open(hosted): Open, method: Method, headers: HeaderM
 }
 
 /// Carries out `POST /api/auth/logout/everywhere`: ends all sessions of the user, also those on machines that somebody else has.
-pub(crate) async fn log_out_everywhere(session: Session, headers: HeaderMap) -> Result<Response, Problem> {
+async fn log_out_everywhere(session: Session, headers: HeaderMap) -> Result<Response, Problem> {
     let now = session.hosted.site.clock().now();
     session.users()?.identity().log_out_everywhere(&session.user, now).map_err(Problem::from)?;
     Ok(logged_out(&session.hosted, &headers))
@@ -184,31 +204,28 @@ fn logged_out(hosted: &HostedSite, headers: &HeaderMap) -> Response {
 }
 
 /// Carries out `GET /api/auth/me`: the user of the token.
-pub(crate) async fn me(session: Session) -> Result<Answered, Problem> {
+async fn me(session: Session) -> Result<Answered, Problem> {
     let mut shown = user_shown(&session.user);
     shown["has_password"] = json!(session.users()?.identity().has_password(&session.user.id)?);
     Ok(Answered::ok(shown))
 }
 
 /// Carries out `GET /.well-known/jwks.json`: the public keys of the tokens.
-pub(crate) async fn key_set(Open(hosted): Open) -> Response {
+async fn key_set(Open(hosted): Open) -> Response {
     match hosted.users() {
         Ok(users) => Answered::ok(users.identity().key_set()).into_response(),
         Err(problem) => problem.into_response(),
     }
 }
 
-/// Reads a body of texts: some must be there, and some may be.
+/// Reads a body with these members.
 async fn given(
     app: &AppState,
     headers: &HeaderMap,
     body: Body,
-    required: &[&str],
-    optional: &[&str],
+    members: &[&str],
 ) -> Result<Map<String, Value>, Problem> {
-    let required = required.iter().map(|name| (*name, Type::Text));
-    let fields = required.chain(optional.iter().map(|name| (*name, Type::Optional(Type::Text.into()))));
-    body::members(app, headers, body, CREDENTIAL_BYTES_MAX, &fields.collect::<Vec<_>>()).await
+    body::members(app, headers, body, CREDENTIAL_BYTES_MAX, members).await
 }
 
 /// Receives the answer of a thread that hashes passwords.

@@ -1,8 +1,8 @@
 //! Reads a list of an account, however long it is, in turns of a limited number of rows, so that other queries run in between.
 
-use crate::front::HostedSite;
+use crate::ask::ask;
 use crate::problem::Problem;
-use crate::query::ask;
+use crate::state::HostedSite;
 use extension_contract::{PAGE_ROWS_MAX, Page, Question};
 use host_business::routes::limits::{ROWS_MAX, TURN_ROWS_MAX};
 use host_engine::processor::{Answerer, AskError, Questions};
@@ -39,7 +39,7 @@ impl List {
         F: FnMut(&mut S, Row) -> Result<ControlFlow<()>, Problem> + Send + 'static,
     {
         loop {
-            let turn = ask(hosted, move |answerer| {
+            let turn = ask(&hosted.site, move |answerer| {
                 let ended = self.turn(answerer, &mut state, &mut take)?;
                 Ok::<_, Problem>((self, state, take, ended))
             });

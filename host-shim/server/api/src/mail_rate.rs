@@ -4,8 +4,8 @@
 //! limits lets one more through before the link of the last one has expired: whoever gets none has a link that works. How many mailboxes
 //! one sender reaches is therefore limited for other mails only; an address that asks for resets has the limit of logins.
 
-use crate::rate::{DAY, HOUR, NETWORK_BITS, Shares, beginning};
-use host_business::routes::limits::{MAILS_OF_ONE_PER_HOUR, MAILS_PER_DAY, MAILS_PER_HOUR, MAILS_TO_ONE_PER_HOUR};
+use crate::limits::MailLimits;
+use crate::shares::{DAY, HOUR, NETWORK_BITS, Shares, beginning};
 use std::net::IpAddr;
 
 /// Who causes a mail by a request.
@@ -41,31 +41,6 @@ pub(crate) struct Mailbox<'m> {
 /// What a share belongs to.
 #[derive(Clone, Copy, Hash)]
 struct Counted<'m>(Option<MailSender<'m>>, Option<Mailbox<'m>>);
-
-/// Numbers of mails that requests may cause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct MailLimits {
-    /// To one mailbox in an hour.
-    pub per_hour: u32,
-    /// To one mailbox in a day.
-    pub per_day: u32,
-    /// Of one sender to one mailbox in an hour.
-    pub to_one_per_hour: u32,
-    /// Of one sender in an hour, without resets.
-    pub of_one_per_hour: u32,
-}
-
-impl Default for MailLimits {
-    /// The limits of [`host_business::routes::limits`].
-    fn default() -> Self {
-        MailLimits {
-            per_hour: MAILS_PER_HOUR,
-            per_day: MAILS_PER_DAY,
-            to_one_per_hour: MAILS_TO_ONE_PER_HOUR,
-            of_one_per_hour: MAILS_OF_ONE_PER_HOUR,
-        }
-    }
-}
 
 /// The limits of mails, with what is used of them.
 pub(crate) struct MailRates {
@@ -110,6 +85,7 @@ impl MailRates {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use host_business::routes::limits::{MAILS_OF_ONE_PER_HOUR, MAILS_PER_DAY, MAILS_PER_HOUR, MAILS_TO_ONE_PER_HOUR};
     use proptest::prelude::*;
 
     const MINUTE_NS: u64 = 60_000_000_000;

@@ -1,8 +1,8 @@
 //! Who made a webhook endpoint, and whether that key or user may still have it.
 
 use crate::access::with_user;
-use crate::front::HostedSite;
 use crate::problem::Problem;
+use crate::state::HostedSite;
 use crate::webhooks::{Endpoint, Maker};
 use extension_contract::{Account, ActorKind};
 use host_identity::access::{AccessError, Caller, Keys, Reach};

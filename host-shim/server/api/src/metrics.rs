@@ -1,30 +1,22 @@
 //! `GET /metrics`: counters and durations, in the text format of OpenMetrics. No label has an account, an id or a text of a
 //! caller.
 
+pub(crate) mod answer;
 mod delays;
 pub(crate) mod onboarding;
 mod progress;
 mod unhandled;
 
-use crate::access;
-use crate::extract::Operator;
-use crate::front::{AppState, HostedSite};
-use crate::health::PATIENCE;
-use crate::problem::Problem;
-use crate::query;
+use crate::ask::read;
+use crate::health::probes::PATIENCE;
 use crate::site::Observer;
-use crate::turn;
-use axum::extract::{FromRequestParts, State};
-use axum::http::header;
-use axum::http::request::Parts;
-use axum::response::{IntoResponse, Response};
+use crate::site::Site;
 use delays::Delays;
 use host_engine::outbox::OutboxError;
 use host_engine::processor::Report;
-use host_identity::access::Caller;
 use host_provider_api::{Call, CallOutcome, Outage, Reply};
 use host_store::{Partition, mode};
-use progress::{LOOKED_MAX, Progress};
+use progress::Progress;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -282,11 +274,11 @@ impl Metrics {
 
     /// Looks at what a site has committed since the last time, as much as one reading of the store allows. Returns the number
     /// of notes; fails if the store cannot be read.
-    async fn look(&self, hosted: &HostedSite) -> Result<usize, NotRead> {
-        let partition = hosted.site.partition().clone();
+    async fn look(&self, site: &Site) -> Result<usize, NotRead> {
+        let partition = site.partition().clone();
         let notes = self.progress.take(&partition);
         let (of, own) = (partition.clone(), notes.clone());
-        let looked = query::read(hosted, move |store| progress::look(store, &of, &own));
+        let looked = read(site, move |store| progress::look(store, &of, &own));
         match tokio::time::timeout(PATIENCE, looked).await {
             Ok(Ok(looked)) => {
                 self.progress.count(&partition, looked);
@@ -413,62 +405,11 @@ impl Observer for SiteMetrics {
     }
 }
 
-/// Counts the resources of a site in the background, if it is time. The next reading of the metrics has the numbers.
-fn count_resources(app: &AppState, hosted: &HostedSite) {
-    let Some(turn) = hosted.tools.turn_to_count() else { return };
-    let (metrics, partition, costs) = (app.metrics.clone(), hosted.site.partition().clone(), hosted.costs.clone());
-    // The task ends by itself; nobody waits for it.
-    drop(tokio::task::spawn_blocking(move || match turn.check.resources() {
-        Ok(counts) => metrics.progress.resources(&partition, &counts, &costs),
-        Err(error) => tracing::warn!(business = partition.name(), error, "the resources could not be counted"),
-    }));
-}
-
-/// Whose metrics a caller reads.
-pub(crate) enum Reader {
-    /// Those of all businesses, and of the server.
-    Server,
-    /// Those of one business.
-    Business(Arc<HostedSite>),
-}
-
-impl FromRequestParts<AppState> for Reader {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &AppState) -> Result<Self, Problem> {
-        let key = access::bearer(&parts.headers).map(|key| app.authenticator.caller(key)).transpose()?.flatten();
-        if let Some(key) = key.filter(Caller::is_of_server) {
-            turn::called(app, &key)?;
-            return Ok(Reader::Server);
-        }
-        let Operator { hosted, .. } = Operator::from_request_parts(parts, app).await?;
-        // The operator of the only business is that of the server.
-        Ok(if app.sites.len() == 1 { Reader::Server } else { Reader::Business(hosted) })
-    }
-}
-
 /// Returns the lines about one business. A label's value has no plain quotation mark, so none looks like another label.
 fn only_of(text: &str, business: &str) -> String {
     let labels = ["{", ","].map(|before| format!("{before}business=\"{business}\""));
     let is_of = |line: &&str| line.starts_with('#') || labels.iter().any(|label| line.contains(label));
     text.lines().filter(is_of).flat_map(|line| [line, "\n"]).collect()
-}
-
-/// Carries out `GET /metrics`: the numbers tell how a business goes, so each operator reads those of the own business only.
-pub(crate) async fn get(State(app): State<AppState>, reader: Reader) -> Result<Response, Problem> {
-    let of = match &reader {
-        Reader::Server => None,
-        Reader::Business(hosted) => Some(hosted),
-    };
-    for hosted in app.sites.iter().filter(|site| of.is_none_or(|of| Arc::ptr_eq(of, site))) {
-        // The other metrics can be read even if the store cannot.
-        while app.metrics.look(hosted).await == Ok(LOOKED_MAX) {}
-        app.metrics.delays.look(hosted).await;
-        count_resources(&app, hosted);
-    }
-    let business = of.map(|hosted| hosted.site.partition().business.as_str());
-    let text = app.metrics.text(business).map_err(|_| Problem::unavailable("the metrics cannot be written"))?;
-    Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], text).into_response())
 }
 
 #[cfg(test)]

@@ -2,23 +2,26 @@
 //! Stripe's objects ([`stripe`]), mails as they look ([`mails`]), differences of resources ([`drift`]) and their backups ([`backups`]). Only keys of operators may
 //! use it.
 
-pub(crate) mod accounts;
-pub(crate) mod backups;
-pub(crate) mod drift;
-pub(crate) mod effects;
+mod accounts;
+mod backups;
+mod drift;
+mod effects;
 pub(crate) mod events;
-pub(crate) mod everywhere;
-pub(crate) mod intervene;
+mod everywhere;
+pub(crate) mod found;
+mod intervene;
 pub(crate) mod mails;
-pub(crate) mod retry;
-pub(crate) mod stripe;
+mod retry;
+mod stripe;
 pub(crate) mod waiting;
 
 pub mod tools;
 
-use crate::front::HostedSite;
+use crate::ask;
+use crate::description::Access;
 use crate::problem::Problem;
-use crate::query;
+use crate::server_route::ServerRoute;
+use crate::state::HostedSite;
 use extension_contract::Account;
 use serde_json::{Value, json};
 
@@ -31,8 +34,25 @@ const SEARCHED_MAX: usize = 10_000;
 /// Rows per query of a search.
 const PAGE: usize = 500;
 
+/// Returns the routes.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    let all = [
+        events::routes(),
+        everywhere::routes(),
+        retry::routes(),
+        effects::routes(),
+        intervene::routes(),
+        accounts::routes(),
+        stripe::routes(),
+        backups::routes(),
+        mails::routes(),
+        drift::routes(),
+    ];
+    all.into_iter().flatten().map(|route| route.by(Access::Operators)).collect()
+}
+
 fn limit(given: Option<usize>) -> Result<usize, Problem> {
-    query::limit(given.unwrap_or(LIMIT_DEFAULT), LIMIT_MAX)
+    ask::limit(given.unwrap_or(LIMIT_DEFAULT), LIMIT_MAX)
 }
 
 fn account(text: &str) -> Result<Account, Problem> {

@@ -8,23 +8,21 @@ mod act;
 pub(crate) mod away;
 mod call;
 mod show;
+pub(crate) mod site;
 mod words;
 
-use crate::away::InstanceHosts;
 use crate::extract::count;
-use crate::front::{Front, HostedSite, without_body};
+use crate::extract::without_body;
+use crate::front::Front;
 use crate::problem::Problem;
 use crate::redirect::see_other;
+use crate::state::HostedSite;
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{Method, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use host_business::folder::BusinessFolder;
-use host_business::pages::{PageSet, files_below};
-use host_business::yaml::bad_input::Mistakes;
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
+use host_business::pages::PageSet;
+use std::sync::Arc;
 
 /// Beginning of the paths of forms.
 const ACTIONS: &str = "/do/";
@@ -35,58 +33,6 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
                       base-uri 'none'; frame-ancestors 'none'";
 /// Time for which browsers keep a file of the pages.
 const ASSETS_KEPT: &str = "public, max-age=300";
-
-/// The files of pages, each with the time of its change.
-type Changes = Vec<(Option<SystemTime>, PathBuf)>;
-
-/// The pages of a site.
-pub struct SitePages {
-    business: BusinessFolder,
-    current: Mutex<(Changes, Arc<PageSet>)>,
-    instance_hosts: InstanceHosts,
-    /// True if changed files are read again, in local mode.
-    is_reloaded: bool,
-}
-
-impl SitePages {
-    /// Reads the pages of a business. With `is_reloaded`, a page shows what has changed in its files.
-    ///
-    /// # Errors
-    /// Fails with the mistakes of the pages.
-    pub fn new(business: &BusinessFolder, is_reloaded: bool) -> Result<SitePages, Mistakes> {
-        let set = Arc::new(business.pages()?);
-        let current = Mutex::new((changes(business), set));
-        let instance_hosts = InstanceHosts::of(&business.catalog);
-        Ok(SitePages { business: business.clone(), current, instance_hosts, is_reloaded })
-    }
-
-    /// Returns the host names that instances have by the catalog.
-    pub(crate) fn instance_hosts(&self) -> &InstanceHosts {
-        &self.instance_hosts
-    }
-
-    /// Returns the pages as they are now. A file that is wrong leaves them as they were.
-    fn current(&self) -> Arc<PageSet> {
-        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.is_reloaded {
-            let changes = changes(&self.business);
-            if changes != current.0 {
-                match self.business.pages() {
-                    Ok(set) => current.1 = Arc::new(set),
-                    Err(mistakes) => tracing::error!(%mistakes, "the changed pages are not shown"),
-                }
-                current.0 = changes;
-            }
-        }
-        current.1.clone()
-    }
-}
-
-/// Returns the files of pages with the times of their changes.
-fn changes(business: &BusinessFolder) -> Changes {
-    let found = business.page_folders().into_iter().filter_map(|folder| files_below(&folder).ok());
-    found.flatten().map(|file| (file.metadata().and_then(|found| found.modified()).ok(), file)).collect()
-}
 
 /// Answers a request for a page, a form or a file of the pages; gives the request back if it is none.
 pub(crate) async fn answer(

@@ -5,30 +5,33 @@
 //! not have is answered with 501 and the reason.
 
 mod page;
+mod platform;
 mod read;
 mod show;
 mod write;
 
 use crate::access;
 use crate::command::Answered;
+use crate::description::{Access, Answer, Given};
 use crate::extract::{KnownCaller, QueryOf};
-use crate::front::{AppState, HostedSite};
-use crate::openapi::platform::{Action, ROUTES, Route, Who, allow};
 use crate::problem::Problem;
-use axum::Router;
+use crate::server_route::ServerRoute;
+use crate::state::{AppState, HostedSite};
 use axum::body::Body;
-use axum::extract::{FromRequestParts, MatchedPath, Path, State};
+use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::http::{HeaderMap, Request, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::any;
 use extension_contract::Account;
 use host_identity::access::Caller;
 use page::Filter;
+use platform::{Action, ROUTES, Route, Who};
 pub(crate) use read::DELETED;
 pub(crate) use show::offer;
 use std::sync::Arc;
 
+/// Beginning of the paths that the pages of a business call.
+const OWN: &str = "/api/products";
 /// Paths at which the platform's own products extensions take Stripe's webhooks, for every business.
 const WEBHOOKS: [&str; 3] = ["/b/products/webhooks", "/b/products/webhooks/stripe", "/ext/products/webhooks"];
 /// Beginnings of paths that the platform's versions have, and the beginnings of the same paths here.
@@ -50,15 +53,32 @@ pub(crate) fn canonical(path: &str) -> Option<String> {
     Some(format!("{here}{rest}"))
 }
 
-/// Adds the routes.
-pub(crate) fn routes(mut router: Router<AppState>) -> Router<AppState> {
-    let mut paths: Vec<&str> = ROUTES.iter().flat_map(|route| route.paths).copied().collect();
-    paths.sort_unstable();
-    paths.dedup();
-    for path in paths {
-        router = router.route(path, any(answer));
+/// Returns the routes, each method of a path as one.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    let lines = ROUTES.iter().flat_map(|route| route.paths.iter().map(move |path| (route, *path)));
+    lines.flat_map(|(route, path)| route.methods.iter().map(move |method| server_route(route, method, path))).collect()
+}
+
+fn server_route(route: &'static Route, method: &'static str, path: &'static str) -> ServerRoute {
+    let Route { action, who, .. } = route;
+    let handler = move |State(app): State<AppState>, request: Request<Body>| answer(app, route, path, request);
+    let (is_own, has_body) = (path.starts_with(OWN), matches!(method, "PATCH" | "POST" | "PUT"));
+    let described = ServerRoute::of(method, path, if is_own { action.name(method) } else { "" }, handler)
+        .about(action.about())
+        .detail(action.detail())
+        .by(match who {
+            Who::All => Access::Visitors,
+            Who::Keys => Access::Keys,
+            Who::Operators => Access::Operators,
+        })
+        .given(if has_body { Given::Object } else { Given::Nothing })
+        .status("2XX")
+        .answers(Answer::Json);
+    match action {
+        Action::NotServed(_) => described.tag("Not served").unlisted(),
+        _ if is_own => described.tag("Products"),
+        _ => described.tag("Platform"),
     }
-    router
 }
 
 /// The envelope of lists and objects.
@@ -116,21 +136,20 @@ impl ProductsRequest {
 }
 
 /// Answers a request to one of the routes.
-async fn answer(State(app): State<AppState>, request: Request<Body>) -> Response {
+async fn answer(app: AppState, route: &Route, path: &str, request: Request<Body>) -> Response {
     let (mut parts, body) = request.into_parts();
-    match carry_out(app, &mut parts, body).await {
+    match carry_out(app, (route, path), &mut parts, body).await {
         Ok(answered) => answered.into_response(),
         Err(problem) => problem.into_response(),
     }
 }
 
-async fn carry_out(app: AppState, parts: &mut Parts, body: Body) -> Result<Answered, Problem> {
-    let matched = parts.extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()).unwrap_or_default();
-    let of_path = || ROUTES.iter().filter(|route| route.paths.contains(&matched.as_str()));
-    let method = if parts.method == Method::HEAD { Method::GET } else { parts.method.clone() };
-    let Some(Route { action, who, .. }) = of_path().find(|route| route.methods.contains(&method.as_str())) else {
-        return Err(Problem::method(allow(&matched)));
-    };
+async fn carry_out(
+    app: AppState,
+    (Route { action, who, .. }, path): (&Route, &str),
+    parts: &mut Parts,
+    body: Body,
+) -> Result<Answered, Problem> {
     if let Action::NotServed(reason) = action {
         return Err(Problem::new(StatusCode::NOT_IMPLEMENTED, "not-served", *reason));
     }
@@ -148,12 +167,12 @@ async fn carry_out(app: AppState, parts: &mut Parts, body: Body) -> Result<Answe
         return Err(Problem::forbidden("only an operator may do this"));
     }
     let QueryOf(filter) = QueryOf::from_request_parts(parts, &app).await?;
-    let id = match matched.contains('{') {
+    let id = match path.contains('{') {
         true => Path::<String>::from_request_parts(parts, &app).await.map(|Path(id)| id),
         false => Ok(String::new()),
     };
     let id = id.map_err(|error| Problem::not_found(error.body_text()))?;
-    let (style, headers) = (Style::of(&matched), parts.headers.clone());
+    let (style, headers) = (Style::of(path), parts.headers.clone());
     let asking = ProductsRequest { app, hosted, caller, style, id, filter, headers };
     match action {
         Action::List => read::list(&asking).await,

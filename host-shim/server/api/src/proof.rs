@@ -2,8 +2,8 @@
 //! So an unproved user buys and uses the own account, but reaches nobody else and leaves nothing there that would go on.
 
 use crate::access::unauthorized;
-use crate::front::HostedSite;
 use crate::problem::Problem;
+use crate::state::HostedSite;
 use axum::http::StatusCode;
 use extension_contract::{Account, ActorKind};
 use host_identity::access::Caller;

@@ -2,25 +2,20 @@
 //! never decides.
 
 use crate::access;
+use crate::ask::{asked, limit};
+use crate::description::{Answer, Shape};
 use crate::extract::{KnownCaller, PathPart, QueryOf};
-use crate::front::HostedSite;
 use crate::problem::Problem;
-use crate::turn;
+use crate::server_route::ServerRoute;
+use crate::state::HostedSite;
 use axum::Json;
 use extension_contract::{Entitlement, PAGE_ROWS_MAX, Page, Question, Timestamp};
-use host_business::routes::limits::STORE_S_MAX;
-use host_engine::processor::{Answerer, AskError, Questions};
+use host_engine::processor::Questions;
 use host_engine::show;
 use host_engine::time;
-use host_store::{Read, Stored};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::fmt::Display;
-use std::time::Duration;
-use tokio::sync::oneshot;
 
-/// Longest wait for an answer.
-const PATIENCE: Duration = Duration::from_secs(STORE_S_MAX);
 /// The queries, for messages.
 const NAMES: [&str; 5] = ["balances", "catalog", "entitlements", "list", "usage"];
 /// Rows of a page without `limit`.
@@ -31,7 +26,7 @@ const UNLIMITED: i64 = -1;
 /// The members of a query's URL.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Arguments {
+struct Arguments {
     /// The account; the key's own if it has only one.
     account: Option<String>,
     /// Time of the answer, RFC 3339; now without it.
@@ -49,32 +44,6 @@ pub(crate) struct Arguments {
     amount: Option<i64>,
 }
 
-/// Asks on a thread of the site, in the turn of the request, and waits for the answer.
-pub(crate) async fn ask<T: Send + 'static>(
-    hosted: &HostedSite,
-    body: impl FnOnce(&mut Answerer) -> T + Send + 'static,
-) -> Result<T, Problem> {
-    let (sender, answer) = oneshot::channel();
-    hosted.site.questioner().try_ask_in(turn::current(), move |answerer| {
-        // Nobody waits any more for a question that has had to wait too long.
-        if !sender.is_closed() {
-            drop(sender.send(body(answerer)));
-        }
-    })?;
-    match tokio::time::timeout(PATIENCE, answer).await {
-        Ok(answered) => answered.map_err(|_| Problem::unavailable("the question was not answered")),
-        Err(_) => Err(Problem::unavailable("the store does not answer")),
-    }
-}
-
-/// Reads the store on a thread of the site, in one snapshot.
-pub(crate) async fn read<T: Send + 'static>(
-    hosted: &HostedSite,
-    body: impl FnOnce(&dyn Read) -> Stored<T> + Send + 'static,
-) -> Result<T, Problem> {
-    Ok(ask(hosted, move |answerer| answerer.read(body)).await??)
-}
-
 /// Returns the question of a caller, if the caller reaches the account.
 fn question(called: &KnownCaller, given: &Arguments) -> Result<Question, Problem> {
     let account = access::account(&called.caller, given.account.as_deref())?;
@@ -85,14 +54,6 @@ fn question(called: &KnownCaller, given: &Arguments) -> Result<Question, Problem
     Ok(Question { actor: called.caller.actor_in(&account), account, at })
 }
 
-/// Checks the number of rows of a page.
-pub(crate) fn limit<N: PartialOrd + From<u8> + Display>(limit: N, max: N) -> Result<N, Problem> {
-    match limit >= N::from(1) && limit <= max {
-        true => Ok(limit),
-        false => Err(Problem::bad("query", format!("`limit` is {limit}, expected 1 to {max}"))),
-    }
-}
-
 fn moment(name: &str, text: &str) -> Result<Timestamp, Problem> {
     time::parse(text).ok_or_else(|| Problem::bad("query", format!("`{name}` is `{text}`, expected a time as RFC 3339")))
 }
@@ -101,8 +62,44 @@ fn needed<'a>(name: &str, given: Option<&'a str>) -> Result<&'a str, Problem> {
     given.ok_or_else(|| Problem::bad("query", format!("expected `{name}` in the query")))
 }
 
+const ENTITLEMENT: Shape = Shape::new(
+    "ServerEntitlement",
+    &["key: string", "allowed: integer?", "used: integer?", "resets_at: time?", "ends_at: time?", "sources: string[]"],
+);
+const ENTITLEMENTS: Shape =
+    Shape::new("ServerEntitlements", &["entitlements: ServerEntitlement[]", "next: string?"]).with(&[&ENTITLEMENT]);
+
+/// Returns the routes.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/queries/{name}", "ask", get)
+            .about("Asks a query: `entitlements`, `usage`, `balances`, `list` or `catalog`.")
+            .detail("`usage` needs `start` and `end`; `list` takes `kind`, `filter`, `after` and `limit`; `at` is another time.")
+            .query(&[
+                "account: string?",
+                "kind: string?",
+                "filter: string?",
+                "after: string?",
+                "limit: integer?",
+                "start: time?",
+                "end: time?",
+                "at: time?",
+            ])
+            .answers(Answer::Json),
+        ServerRoute::get("/api/entitlements", "listEntitlements", entitlements)
+            .about("What an account may use.")
+            .query(&["account: string?", "at: time?"])
+            .gives(&ENTITLEMENTS),
+        ServerRoute::get("/api/entitlements/check", "checkEntitlement", check)
+            .about("May the account use this much more? If not, what would allow it.")
+            .detail("`allowed`, `used`, `limit`, and the products that would give more.")
+            .query(&["account: string?", "key: string", "amount: integer?"])
+            .answers(Answer::Json),
+    ]
+}
+
 /// Carries out `GET /api/queries/NAME`.
-pub(crate) async fn get(
+async fn get(
     called: KnownCaller,
     PathPart(name): PathPart<String>,
     QueryOf(given): QueryOf<Arguments>,
@@ -110,18 +107,18 @@ pub(crate) async fn get(
     let (question, hosted) = (question(&called, &given)?, called.hosted);
     let answer = match name.as_str() {
         "balances" => {
-            let rows = asked(&hosted, move |answerer| answerer.ask_balances(&question)).await?;
+            let rows = asked(&hosted.site, move |answerer| answerer.ask_balances(&question)).await?;
             show::page("balances", rows.iter().map(show::balance).collect(), None)
         }
         "catalog" => {
-            let rows = asked(&hosted, move |answerer| answerer.ask_catalog(&question)).await?;
+            let rows = asked(&hosted.site, move |answerer| answerer.ask_catalog(&question)).await?;
             show::page("offers", rows.iter().map(show::offer).collect(), None)
         }
         "entitlements" => entitlements_of(&hosted, question).await?,
         "usage" => {
             let start = moment("start", needed("start", given.start.as_deref())?)?;
             let end = moment("end", needed("end", given.end.as_deref())?)?;
-            let rows = asked(&hosted, move |answerer| answerer.ask_usage(&question, start, end)).await?;
+            let rows = asked(&hosted.site, move |answerer| answerer.ask_usage(&question, start, end)).await?;
             show::page("usage", rows.iter().map(show::usage).collect(), None)
         }
         "list" => list(&hosted, question, given).await?,
@@ -133,41 +130,32 @@ pub(crate) async fn get(
     Ok(Json(answer))
 }
 
-pub(crate) async fn asked<T: Send + 'static>(
-    hosted: &HostedSite,
-    body: impl FnOnce(&mut Answerer) -> Result<T, AskError> + Send + 'static,
-) -> Result<T, Problem> {
-    Ok(ask(hosted, body).await??)
-}
-
 async fn list(hosted: &HostedSite, question: Question, given: Arguments) -> Result<Value, Problem> {
     let kind = needed("kind", given.kind.as_deref())?.to_owned();
     let limit = limit(given.limit.unwrap_or(LIMIT_DEFAULT), PAGE_ROWS_MAX)?;
     let page = Page { after: given.after, limit };
     let filter = given.filter;
-    let rows = asked(hosted, move |answerer| answerer.ask_list(&question, &kind, filter.as_deref(), &page)).await?;
+    let rows =
+        asked(&hosted.site, move |answerer| answerer.ask_list(&question, &kind, filter.as_deref(), &page)).await?;
     let is_full = rows.len() == limit as usize;
     let next = rows.last().filter(|_| is_full).map(|row| json!(row.id));
     Ok(show::page("entries", rows.iter().map(show::listed).collect(), next))
 }
 
 async fn entitlements_of(hosted: &HostedSite, question: Question) -> Result<Value, Problem> {
-    let rows = asked(hosted, move |answerer| answerer.ask_entitlements(&question)).await?;
+    let rows = asked(&hosted.site, move |answerer| answerer.ask_entitlements(&question)).await?;
     Ok(show::page("entitlements", rows.iter().map(show::entitlement).collect(), None))
 }
 
 /// Carries out `GET /api/entitlements`: the entitlements of an account, now or at a time.
-pub(crate) async fn entitlements(
-    called: KnownCaller,
-    QueryOf(given): QueryOf<Arguments>,
-) -> Result<Json<Value>, Problem> {
+async fn entitlements(called: KnownCaller, QueryOf(given): QueryOf<Arguments>) -> Result<Json<Value>, Problem> {
     let question = question(&called, &given)?;
     entitlements_of(&called.hosted, question).await.map(Json)
 }
 
 /// Carries out `GET /api/entitlements/check`: may the account use `amount` more of `key`? Without a right to it, the answer
 /// says which products would give one.
-pub(crate) async fn check(called: KnownCaller, QueryOf(given): QueryOf<Arguments>) -> Result<Json<Value>, Problem> {
+async fn check(called: KnownCaller, QueryOf(given): QueryOf<Arguments>) -> Result<Json<Value>, Problem> {
     let (question, hosted) = (question(&called, &given)?, called.hosted);
     let key = needed("key", given.key.as_deref())?.to_owned();
     let amount = given.amount.unwrap_or(1);
@@ -175,7 +163,7 @@ pub(crate) async fn check(called: KnownCaller, QueryOf(given): QueryOf<Arguments
         return Err(Problem::bad("query", format!("`amount` is {amount}, expected 0 or more")));
     }
     let wanted = key.clone();
-    let (found, offers) = asked(&hosted, move |answerer| {
+    let (found, offers) = asked(&hosted.site, move |answerer| {
         let rows = answerer.ask_entitlements(&question)?;
         let found = rows.into_iter().find(|row| row.key == wanted);
         let offers = match &found {

@@ -7,10 +7,12 @@
 
 use crate::access::{self, unauthorized};
 use crate::command;
+use crate::description::{Access, Shape};
 use crate::extract::Hosted;
-use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
 use crate::routes::bearer::{self, Bearer};
+use crate::server_route::ServerRoute;
+use crate::state::{AppState, HostedSite};
 use axum::extract::{Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -57,8 +59,26 @@ fn pulled(scope: &str) -> Option<&str> {
     (kind == REPOSITORY && actions.split(',').any(|action| action == PULL)).then_some(name)
 }
 
+const TOKEN: Shape = Shape::new(
+    "ServerRegistryToken",
+    &["token: string", "access_token: string", "expires_in: integer", "issued_at: string"],
+);
+
+/// Returns the routes.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    vec![
+        // A `HEAD` would use up a token without showing what it gives.
+        ServerRoute::get("/api/registry/token", "", token)
+            .without_head()
+            .about("The token endpoint of a registry for images.")
+            .by(Access::Tokens)
+            .query(&["service: string", "scope: string?"])
+            .gives(&TOKEN),
+    ]
+}
+
 /// Carries out `GET /api/registry/token`.
-pub(crate) async fn token(State(app): State<AppState>, Hosted(hosted): Hosted, parts: Parts) -> Response {
+async fn token(State(app): State<AppState>, Hosted(hosted): Hosted, parts: Parts) -> Response {
     match answer(&app, &hosted, &parts).await {
         Ok(RegistryToken { token, expires_in, issued_at }) => {
             let body = json!({

@@ -5,85 +5,48 @@
 
 pub(crate) mod bearer;
 pub(crate) mod of_pages;
+pub(crate) mod own;
 mod reads;
 mod request;
 
 use crate::access;
+use crate::ask::ask;
 use crate::body;
 use crate::command::{self, Answered};
+use crate::description::{Access, Answer};
 use crate::extract::Open;
-use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
-use crate::query::ask;
-use crate::rate::Peer;
+use crate::server_route::ServerRoute;
+use crate::shares::Peer;
+use crate::state::{AppState, HostedSite};
+use crate::trace::RoutePattern;
 use axum::body::Body;
+use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use extension_contract::Account;
-use host_business::folder::BusinessFolder;
 use host_business::routes::limits::COMMAND_BYTES_MAX;
-use host_business::routes::{
-    Absent, ErrorMap, Form, Matched, Method, Route, RouteFinder, RouteTable, Scope, Types, ValueError, check_answer,
-};
+use host_business::routes::{Absent, Form, Method, Route, Scope, ValueError, check_answer};
 use host_identity::access::Caller;
 use host_provider_api::{SecretError, Secrets};
 use request::RouteRequest;
-pub(crate) use request::object;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The routes of a business, as a server answers them.
-pub struct BusinessRoutes {
-    finder: Option<RouteFinder>,
-    types: Types,
-    errors: ErrorMap,
-    /// The configuration, for expressions.
-    config: Scope,
-    /// Keeps the secrets that requests bring.
-    secrets: Option<Arc<dyn Secrets>>,
-    /// The OpenAPI document.
-    document: String,
-}
-
-/// The pattern of the path that answered a request, for metrics.
-#[derive(Clone, Debug)]
-pub(crate) struct RoutePattern(pub(crate) String);
-
-impl BusinessRoutes {
-    /// Makes the routes of a business with values of its configuration.
-    pub fn new(
-        business: &BusinessFolder,
-        config: &BTreeMap<String, String>,
-        secrets: Option<Arc<dyn Secrets>>,
-    ) -> Self {
-        let RouteTable { types, errors, routes } = &*business.routes;
-        let finder = (!routes.is_empty()).then(|| business.routes.finder());
-        let config = business.own.plain_values(config);
-        BusinessRoutes {
-            finder,
-            types: types.clone(),
-            errors: errors.clone(),
-            config: Scope::new([("config".to_owned(), config)]),
-            secrets,
-            document: crate::openapi::document(&business.routes, &business.name, env!("CARGO_PKG_VERSION")).to_string(),
-        }
-    }
-
-    /// Returns the answer that the business gives to a refused request, in place of the usual one.
-    pub(crate) fn answer_to(&self, response: Response) -> Response {
-        Problem::answered(response, &self.errors)
-    }
-
-    /// Finds the route of a request.
-    pub(crate) fn find(&self, method: &str, path: &str) -> Matched<'_> {
-        self.finder.as_ref().map_or(Matched::Nothing, |finder| finder.find(method, path))
-    }
+/// Returns the routes that every server has for those of a business.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/openapi.json", "", document)
+            .about("The OpenAPI document of the business's routes and of these.")
+            .by(Access::All)
+            .answers(Answer::Json),
+    ]
 }
 
 /// Carries out `GET /openapi.json`.
-pub(crate) async fn document(Open(hosted): Open) -> Response {
-    ([(header::CONTENT_TYPE, "application/json")], hosted.routes.document.clone()).into_response()
+async fn document(State(app): State<AppState>, Open(hosted): Open) -> Response {
+    let document = app.documents.get(hosted.site.partition()).cloned().unwrap_or_default();
+    ([(header::CONTENT_TYPE, "application/json")], document).into_response()
 }
 
 /// Returns the methods of a path, for the header `Allow`.
@@ -172,7 +135,7 @@ async fn filled(hosted: &Arc<HostedSite>, route: &Route, scope: Scope) -> Result
         return given(hosted, route, &scope);
     }
     let (of, route) = (hosted.clone(), route.clone());
-    ask(hosted, move |_| given(&of, &route, &scope)).await?
+    ask(&hosted.site, move |_| given(&of, &route, &scope)).await?
 }
 
 /// Returns the answer of a route, which has the type that the route promises.

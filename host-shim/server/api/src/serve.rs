@@ -2,7 +2,7 @@
 
 use crate::at_once::AtOnce;
 use crate::front::Front;
-use crate::rate::{Peer, networks};
+use crate::shares::{Peer, networks};
 use axum::body::Body;
 use host_business::routes::limits::{
     ADDRESS_CONNECTIONS_MAX, CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_S_MAX, HEADERS_MAX, STOP_S_MAX, WRITE_S_MAX,

@@ -12,12 +12,15 @@
 //!
 //! The pages of operators also show what is no new event, such as a failed attempt. Their stream has an empty message for it.
 
-use crate::access::{self, Authenticator};
+use crate::access::{self};
+use crate::ask::{asked, read};
+use crate::authenticator::Authenticator;
+use crate::description::Answer;
 use crate::extract::{KnownCaller, QueryOf};
-use crate::front::{AppState, HostedSite};
 use crate::operator::events::summary;
 use crate::problem::Problem;
-use crate::query::{asked, read};
+use crate::server_route::ServerRoute;
+use crate::state::{AppState, HostedSite};
 use crate::streams::OpenStream;
 use crate::turn;
 use crate::wakes::Wake;
@@ -48,7 +51,7 @@ const PAGE: usize = 200;
 /// The query of a stream.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct StreamQuery {
+struct StreamQuery {
     /// True for events without their kinds as names: a browser receives named events only by these names.
     #[serde(default)]
     unnamed: bool,
@@ -102,7 +105,21 @@ enum Next {
     Older(Cursor),
 }
 
-pub(crate) async fn get(
+/// Returns the routes.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/events", "", get)
+            .about("The events of the accounts that the key reaches, as server-sent events.")
+            .detail(
+                "Resumed by `Last-Event-ID`, or at first by `after`; `unnamed=true` leaves out the names, for a browser; `stream.reset`: \
+                 the store is an older one, which lacks the last event.",
+            )
+            .query(&["after: integer?", "unnamed: boolean?"])
+            .answers(Answer::Text("text/event-stream")),
+    ]
+}
+
+async fn get(
     State(app): State<AppState>,
     KnownCaller { hosted, caller }: KnownCaller,
     QueryOf(wanted): QueryOf<StreamQuery>,
@@ -120,7 +137,7 @@ pub(crate) async fn get(
         }
         None => wanted.after,
     };
-    let cursor = read(&hosted, move |store| cursor_at(store, known)).await?;
+    let cursor = read(&hosted.site, move |store| cursor_at(store, known)).await?;
     let lost = known.filter(|known| *known > cursor.number);
     let reach = readable(&hosted, &caller).await?;
     let reading = Reading {
@@ -153,7 +170,7 @@ async fn readable(hosted: &HostedSite, caller: &Caller) -> Result<Reach, Problem
     if by_role.is_empty() {
         return Ok(Reach::Accounts(accounts));
     }
-    let readable = asked(hosted, move |answerer| -> Result<_, AskError> {
+    let readable = asked(&hosted.site, move |answerer| -> Result<_, AskError> {
         let mut readable = Vec::new();
         for account in accounts {
             if let Some(actor) = by_role.get(&account) {
@@ -227,7 +244,7 @@ impl Reading {
             self.commits.mark_unchanged();
             let (partition, reach) = (self.hosted.site.partition().clone(), self.reach.clone());
             let cursor = self.cursor.clone();
-            let Ok(next) = read(&self.hosted, move |store| page(store, &partition, &reach, &cursor)).await else {
+            let Ok(next) = read(&self.hosted.site, move |store| page(store, &partition, &reach, &cursor)).await else {
                 // Too many questions wait, or the store cannot be read now.
                 tokio::select! {
                     () = sleep_until(Instant::now() + AGAIN) => continue,

@@ -32,6 +32,10 @@ impl Requests {
     }
 }
 
+/// The pattern of the path that answered a request, for metrics.
+#[derive(Clone, Debug)]
+pub(crate) struct RoutePattern(pub(crate) String);
+
 /// Returns the span of a request.
 pub(crate) fn span(id: &HeaderValue) -> Span {
     debug_span!("request", id = id.to_str().unwrap_or_default())

@@ -1,19 +1,17 @@
 //! Assigns each request a turn, and limits the requests in progress per address and per caller. A request begins in the
-//! turn of its address; [`called`] passes the turn on to the caller. Store queries and events use the turn of the
+//! turn of its address; [`pass_on`] passes the turn on to the caller. Store queries and events use the turn of the
 //! request implicitly ([`current`]), as does a streamed answer, so nobody waits behind all the requests of somebody
 //! else. Services, operators and signed requests of providers do not count for their address, which a whole company may
 //! share.
 
 use crate::at_once::{AtOnce, Held};
-use crate::front::AppState;
 use crate::polled::polled;
 use crate::problem::Problem;
-use crate::rate::{Peer, networks};
+use crate::shares::networks;
 use axum::body::Body;
-use axum::http::{HeaderMap, Response};
-use extension_contract::ActorKind;
+use axum::http::Response;
 use host_engine::turns::Turn;
-use host_identity::access::{Caller, Reach};
+use host_identity::access::Caller;
 use hyper::body::Body as HttpBody;
 use std::future::Future;
 use std::net::IpAddr;
@@ -51,16 +49,12 @@ fn too_many(whose: &str) -> Problem {
 }
 
 impl OpenRequest {
-    /// Begins a request.
-    ///
-    /// # Errors
-    /// Fails if too many requests of its address are in progress.
-    pub(crate) fn begin(app: &AppState, peer: Option<Peer>, headers: &HeaderMap) -> Result<Arc<OpenRequest>, Problem> {
-        OpenRequest::of(&app.in_progress, app.rates.client(peer, headers), app.limits.address_at_once)
-    }
-
     /// Begins a request of an address. One that does not come from a connection has none.
-    fn of(in_progress: &InProgress, address: Option<IpAddr>, most: usize) -> Result<Arc<OpenRequest>, Problem> {
+    pub(crate) fn of(
+        in_progress: &InProgress,
+        address: Option<IpAddr>,
+        most: usize,
+    ) -> Result<Arc<OpenRequest>, Problem> {
         let counted = |address| -> Vec<(IpAddr, usize)> {
             networks(address).map(|(network, times)| (network, most.saturating_mul(times as usize))).collect()
         };
@@ -100,30 +94,11 @@ pub(crate) fn name_of(caller: &Caller) -> String {
     format!("{} {name}", caller.partition.name())
 }
 
-/// Counts a request of a caller who was found, and passes the turn on to the caller.
+/// Passes the turn on to a caller, who then has one more request in progress. One that `leaves_address` counts for its address no more.
 ///
 /// # Errors
-/// Fails if the caller sends too many requests, or if too many are in progress.
-pub(crate) fn called(app: &AppState, caller: &Caller) -> Result<(), Problem> {
-    app.rates.key(&caller.key)?;
-    let is_program = matches!(caller.reach, Reach::All) && caller.is_service();
-    let most = if is_program { app.limits.program_at_once } else { app.limits.user_at_once };
-    let turn = |name: &str| match caller.actor.kind {
-        ActorKind::Admin => Turn::Operator,
-        _ => Turn::of_caller(name),
-    };
-    pass_on(&app.in_progress, name_of(caller), most, turn, is_program)
-}
-
-/// Counts a request of a user with a session, like [`called`].
-pub(crate) fn of_user(app: &AppState, partition: &str, user: &host_identity::User) -> Result<(), Problem> {
-    app.rates.key(&format!("user:{}", user.id))?;
-    let most = if user.is_operator { app.limits.program_at_once } else { app.limits.user_at_once };
-    let turn = |name: &str| if user.is_operator { Turn::Operator } else { Turn::of_caller(name) };
-    pass_on(&app.in_progress, format!("{partition} user:{}", user.id), most, turn, user.is_operator)
-}
-
-fn pass_on(
+/// Fails if too many are in progress.
+pub(crate) fn pass_on(
     in_progress: &InProgress,
     name: String,
     most: usize,

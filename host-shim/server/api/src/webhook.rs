@@ -1,8 +1,11 @@
 //! `POST /api/webhooks/NAME`: verifies a delivery, stores its event, and answers after the commit.
 
+use crate::accept::accept;
 use crate::body;
-use crate::front::{AppState, HostedSite, accept};
+use crate::description::{Access, Answer, Given};
 use crate::problem::Problem;
+use crate::server_route::ServerRoute;
+use crate::state::{AppState, HostedSite};
 use crate::turn;
 use axum::Extension;
 use axum::body::Body;
@@ -18,7 +21,19 @@ use std::sync::Arc;
 
 /// The answer to an accepted delivery, as the platform gives it.
 const RECEIVED: &str = "{\"received\":true}";
-pub(crate) async fn deliver(
+/// Returns the routes.
+pub(crate) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::every("POST", "/api/webhooks/{*name}", deliver)
+            .about("A delivery of Stripe, or of a webhook of `business.yml`.")
+            .detail("2xx only after the commit. `business.yml` may name further paths, and other words for the answer.")
+            .by(Access::Signed)
+            .given(Given::Signed)
+            .answers(Answer::Json),
+    ]
+}
+
+async fn deliver(
     State(app): State<AppState>,
     Extension(hosted): Extension<Arc<HostedSite>>,
     request: Request<Body>,

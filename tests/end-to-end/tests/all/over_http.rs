@@ -30,6 +30,7 @@ mod saas_plugins;
 mod server;
 mod shares;
 mod stream;
+mod surface;
 mod sweep;
 mod tesslate;
 mod twobot;

@@ -4,7 +4,7 @@
 use super::{
     CLIENTS, Customers, Running, SECRET, assert_nothing_is_lost, command_of, exchange, log_of, now_s, wait_until_quiet,
 };
-use crate::run::subscription;
+use crate::run::{copy_folder, subscription};
 use extension_contract::Account;
 use host_intake::testing::sign;
 use host_store::{Partition, Read as _, SqliteStore};
@@ -163,18 +163,4 @@ fn a_server_on_a_full_file_system_refuses_and_goes_on_when_there_is_room() {
         copy_folder(&inside, &copy);
         copy.clone()
     });
-}
-
-fn copy_folder(from: &Path, to: &Path) {
-    fs::create_dir(to).expect("a folder");
-    for entry in fs::read_dir(from).expect("a folder") {
-        let entry = entry.expect("an entry");
-        let to = to.join(entry.file_name());
-        let kind = entry.file_type().expect("a kind");
-        if kind.is_dir() {
-            copy_folder(&entry.path(), &to);
-        } else if kind.is_file() {
-            fs::copy(entry.path(), to).expect("copied");
-        }
-    }
 }

@@ -3,11 +3,10 @@
 
 use super::clients::{KEY, LocalStripe};
 use super::{CLIENTS, Customers, Running, SECRET, args, environment, log_of, now_s, send, wait_until_quiet_within};
-use crate::run::in_business;
+use crate::run::{copy_folder, in_business};
 use counterparts::{EffectService, Postgres};
 use host_intake::testing::sign;
 use serde_json::{Value, json};
-use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -30,7 +29,7 @@ impl Place {
         let (folder, service, stripe) =
             (tempfile::tempdir().expect("a folder"), EffectService::start(), LocalStripe::start());
         let business = folder.path().join("solobase");
-        copy(&in_business("solobase"), &business);
+        copy_folder(&in_business("solobase"), &business);
         let catalog = business.join("catalog.yml");
         let text = std::fs::read_to_string(&catalog).expect("a catalog");
         // The service makes no function that answers, and no secret.
@@ -62,18 +61,6 @@ impl Place {
             command.arg("--postgres").env("DATABASE_URL", database);
         }
         Running::spawn(command, &log_of(&data), |_| data.clone())
-    }
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("a folder");
-    for entry in std::fs::read_dir(from).expect("a folder").flatten() {
-        let (path, to) = (entry.path(), to.join(entry.file_name()));
-        if path.is_dir() {
-            copy(&path, &to);
-        } else {
-            std::fs::copy(&path, to).expect("copied");
-        }
     }
 }
 

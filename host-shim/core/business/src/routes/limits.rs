@@ -1,4 +1,4 @@
-//! Every limit of a request, once: its value, its unit and its reason. `docs/operate/serving.md` shows the same table, which a test compares.
+//! Every limit of a request, once: its value, its unit and its reason. `docs/reference/limits.md` shows the same table, which a test compares.
 
 /// A row of the table, for the documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,8 +105,8 @@ mod tests {
     fn the_document_has_the_table() {
         let row = |limit: &Limit| format!("| {} | {} | {} |\n", limit.of, shown(limit), limit.why);
         let rows: String = LIMITS.iter().map(row).collect();
-        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/operate/serving.md");
-        let text = fs::read_to_string(path).expect("docs/operate/serving.md");
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../docs/reference/limits.md");
+        let text = fs::read_to_string(path).expect("docs/reference/limits.md");
         let (before, rest) = text.split_once(BEGIN).expect("the head of the table");
         let end = rest.find("\n\n").map_or(rest.len(), |at| at + 1);
         if env::var_os("UPDATE_GOLDEN").is_some() {

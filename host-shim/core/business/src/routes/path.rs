@@ -118,6 +118,12 @@ pub(crate) fn read_page(check: &Checker, entry: &Entry) -> Checked<Pattern> {
     }
 }
 
+/// Returns true for a path that a server answers itself, so that no business may have it.
+pub fn is_taken(path: &str) -> bool {
+    let is_below = |taken: &str| path.strip_prefix(taken).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    TAKEN.iter().any(|taken| is_below(taken)) || path == TAKEN_WHOLE
+}
+
 /// Reads the key of a route. In a feature, the path is below the path of the feature.
 pub(crate) fn read(check: &Checker, entry: &Entry, below: Option<&str>) -> Checked<(Method, Pattern)> {
     let wrong = |problem: String, expected: String| Err(check.bad(entry.place(), problem, expected));
@@ -144,8 +150,7 @@ pub(crate) fn read(check: &Checker, entry: &Entry, below: Option<&str>) -> Check
             format!("a path of at most {PATH_BYTES_MAX} bytes, such as /api/projects/{{slug}}"),
         );
     }
-    let is_below = |taken: &str| whole.strip_prefix(taken).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-    if TAKEN.iter().any(|taken| is_below(taken)) || whole == TAKEN_WHOLE {
+    if is_taken(&whole) {
         let taken: Vec<&str> = TAKEN.into_iter().chain([TAKEN_WHOLE]).collect();
         return wrong(format!("every server has `{whole}`"), format!("another path than {}", taken.join(", ")));
     }

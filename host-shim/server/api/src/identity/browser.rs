@@ -1,10 +1,10 @@
 //! Recognises browsers that have logged in before. Their failed logins count separately, so an attacker who guesses passwords elsewhere
 //! cannot lock the user out. The mark is a signed cookie for one address, and not a session.
 
-use super::SiteUsers;
 use crate::command::Answered;
 use crate::cookie::{self, BROWSER};
-use crate::front::HostedSite;
+use crate::identity::site_users::SiteUsers;
+use crate::state::HostedSite;
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
 use extension_contract::address_hash;

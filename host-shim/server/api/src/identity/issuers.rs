@@ -2,13 +2,15 @@
 
 use crate::command::Answered;
 use crate::cookie::{self, LOGIN};
+use crate::description::{Access, Answer, Shape};
 use crate::extract::{Hosted, Open, PathPart, QueryOf};
-use crate::front::{AppState, HostedSite};
 use crate::identity::announce;
 use crate::identity::mails::tell_proved;
 use crate::problem::Problem;
-use crate::rate::Peer;
 use crate::redirect::see_other;
+use crate::server_route::ServerRoute;
+use crate::shares::Peer;
+use crate::state::{AppState, HostedSite};
 use axum::Extension;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -58,8 +60,36 @@ impl HostedSite {
     }
 }
 
+const LOGIN_AT: Shape = Shape::new("ServerLogin", &["name: string", "url: string"]);
+const LOGINS: Shape = Shape::new("ServerLogins", &["logins: ServerLogin[]"]).with(&[&LOGIN_AT]);
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/auth/oidc", "listLogins", list)
+            .about("The issuers at which a browser can log in.")
+            .by(Access::All)
+            .gives(&LOGINS),
+        // A `HEAD` would begin a login, and use up the answer of one.
+        ServerRoute::get("/api/auth/oidc/{name}", "", begin)
+            .without_head()
+            .about("Sends a browser to an issuer. It returns with a session, and goes to `return_to`.")
+            .by(Access::All)
+            .query(&["return_to: string?"])
+            .status("303")
+            .answers(Answer::Redirect),
+        ServerRoute::get("/api/auth/oidc/{name}/callback", "", finish)
+            .without_head()
+            .about("Takes a browser back from an issuer.")
+            .by(Access::All)
+            .query(&["code: string?", "state: string?", "error: string?", "iss: string?"])
+            .status("303")
+            .answers(Answer::Redirect),
+    ]
+}
+
 /// Carries out `GET /api/auth/oidc`: the logins at issuers.
-pub(crate) async fn list(Open(hosted): Open) -> Answered {
+async fn list(Open(hosted): Open) -> Answered {
     let logins = hosted.issuers.iter().filter_map(|issuer| issuer.settings().login.as_ref());
     let shown: Vec<Value> = logins
         .map(|login| json!({"name": login.name, "url": format!("{}/api/auth/oidc/{}", hosted.url, login.name)}))
@@ -68,7 +98,7 @@ pub(crate) async fn list(Open(hosted): Open) -> Answered {
 }
 
 /// Carries out `GET /api/auth/oidc/NAME`: sends the browser to the issuer.
-pub(crate) async fn begin(
+async fn begin(
     State(app): State<AppState>,
     Hosted(hosted): Hosted,
     PathPart(name): PathPart<String>,
@@ -91,7 +121,7 @@ pub(crate) async fn begin(
 }
 
 /// Carries out `GET /api/auth/oidc/NAME/callback`: the issuer sends the browser back.
-pub(crate) async fn finish(
+async fn finish(
     State(app): State<AppState>,
     Hosted(hosted): Hosted,
     PathPart(name): PathPart<String>,

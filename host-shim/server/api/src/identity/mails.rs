@@ -1,16 +1,18 @@
 //! `/api/auth/reset`, `/password`, `/confirm` and `/confirmation`: links by mail, which prove an address or set a password.
 
 use super::session::Session;
-use super::{LOGIN, Then, accepted, announce, answer, browser, given, note_language, shown, user_shown};
+use super::{LOGIN, SESSION, Then, USER, accepted, announce, answer, browser, given, note_language, shown, user_shown};
+use crate::ask::read;
 use crate::closing::{self, CLOSE};
 use crate::command::{self, Answered};
+use crate::description::Access;
 use crate::extract::Hosted;
-use crate::front::{AppState, HostedSite};
 use crate::lists::List;
 use crate::mail_rate::{MailSender, Mailbox};
 use crate::problem::Problem;
-use crate::query::read;
-use crate::rate::Peer;
+use crate::server_route::ServerRoute;
+use crate::shares::Peer;
+use crate::state::{AppState, HostedSite};
 use crate::turn;
 use axum::Extension;
 use axum::body::Body;
@@ -115,8 +117,42 @@ pub(super) async fn ask_to_confirm(
     send((app, hosted), sender, &[of_user(LinkKind::Confirm, user)], &Map::new()).await
 }
 
+const OF_TOKEN: &[&str] = &["token: string"];
+const RESET: &[&str] = &["email: string"];
+const PASSWORD: &[&str] = &["token: string", "password: string"];
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::post("/api/auth/reset", "resetPassword", reset)
+            .about("Mails a link that sets a new password, if the address has an account.")
+            .detail("The answer does not tell whether it has.")
+            .by(Access::All)
+            .body(RESET)
+            .status("202"),
+        ServerRoute::post("/api/auth/password", "setPassword", password)
+            .about(
+                "Sets a password by the token of a link of any kind but an invitation, ends all sessions, and logs in.",
+            )
+            .detail("410 `link-ended`.")
+            .by(Access::All)
+            .body(PASSWORD)
+            .gives(&SESSION),
+        ServerRoute::post("/api/auth/confirm", "confirmAddress", confirm)
+            .about("Proves the address by the token of a link, in a session of the user to whom it went.")
+            .detail("403 in that of another.")
+            .by(Access::Users)
+            .body(OF_TOKEN)
+            .gives(&USER),
+        ServerRoute::post("/api/auth/confirmation", "sendConfirmation", confirmation)
+            .about("Mails the link that proves the address again.")
+            .by(Access::Users)
+            .status("202"),
+    ]
+}
+
 /// Carries out `POST /api/auth/confirmation`: sends the mail again.
-pub(crate) async fn confirmation(State(app): State<AppState>, session: Session) -> Result<Answered, Problem> {
+async fn confirmation(State(app): State<AppState>, session: Session) -> Result<Answered, Problem> {
     if session.user.confirmed_at.is_none() {
         let sender = Some(MailSender::User(&session.user.id));
         let sent = ask_to_confirm(&app, &session.hosted, sender, &session.user).await;
@@ -131,7 +167,7 @@ pub(crate) async fn confirmation(State(app): State<AppState>, session: Session) 
 
 /// Carries out `POST /api/auth/confirm`: in a session of the user to whom it went, the link proves the address. Elsewhere the link sets a
 /// new password, since somebody else may have registered with the address.
-pub(crate) async fn confirm(
+async fn confirm(
     State(app): State<AppState>,
     session: Session,
     peer: Option<Extension<Peer>>,
@@ -139,7 +175,7 @@ pub(crate) async fn confirm(
     body: Body,
 ) -> Result<Answered, Problem> {
     app.rates.login_from(peer.map(|Extension(peer)| peer), &headers)?;
-    let given = given(&app, &headers, body, &["token"], &[]).await?;
+    let given = given(&app, &headers, body, OF_TOKEN).await?;
     let (identity, now) = (session.users()?.identity(), session.hosted.site.clock().now());
     let user = identity.confirm(text(&given, "token"), (&session.user, &session.id), now)?;
     tell_proved(&session.hosted, &user, &Proof::default()).await;
@@ -157,7 +193,7 @@ pub(super) async fn tell_proved(hosted: &HostedSite, user: &User, proof: &Proof)
     let told = async {
         let claim = format!("{ADDRESS_CLAIMS}{}", address_hash(&user.email));
         let partition = hosted.site.partition().clone();
-        let held = read(hosted, move |store| holder(store, &partition, &claim)).await;
+        let held = read(&hosted.site, move |store| holder(store, &partition, &claim)).await;
         let own = Account::User(user.id.clone());
         let made = match held.map_err(|_| NotSent::Command("the store cannot be read".to_owned()))? {
             Some(holder) if holder == own => return Ok(()),
@@ -195,7 +231,7 @@ async fn revoke_tokens(hosted: &HostedSite, account: &Account) -> Result<(), Pro
 
 /// Carries out `POST /api/auth/reset`: sends a link to the address, if it has an account. The answer does not tell, nor whether so many
 /// links were asked for that the last one has to do.
-pub(crate) async fn reset(
+async fn reset(
     State(app): State<AppState>,
     Hosted(hosted): Hosted,
     peer: Option<Extension<Peer>>,
@@ -204,7 +240,7 @@ pub(crate) async fn reset(
 ) -> Result<Answered, Problem> {
     let peer = peer.map(|Extension(peer)| peer);
     app.rates.login_from(peer, &headers)?;
-    let given = given(&app, &headers, body, &["email"], &[]).await?;
+    let given = given(&app, &headers, body, RESET).await?;
     let Some(address) = Address::parse(text(&given, "email")) else { return Ok(Answered::of(202, json!({}))) };
     let links = links_for(&hosted, &address)?;
     let sender = app.rates.client(peer, &headers).map(MailSender::at);
@@ -231,7 +267,7 @@ fn links_for(hosted: &HostedSite, address: &Address) -> Result<Vec<Link>, Proble
 }
 
 /// Carries out `POST /api/auth/password`: sets a password by a link, and logs the user in.
-pub(crate) async fn password(
+async fn password(
     State(app): State<AppState>,
     Hosted(hosted): Hosted,
     peer: Option<Extension<Peer>>,
@@ -240,7 +276,7 @@ pub(crate) async fn password(
 ) -> Result<Response, Problem> {
     let users = hosted.users()?;
     app.rates.login_from(peer.map(|Extension(peer)| peer), &headers)?;
-    let given = given(&app, &headers, body, &["token", "password"], &[]).await?;
+    let given = given(&app, &headers, body, PASSWORD).await?;
     let (token, password) = (text(&given, "token"), text(&given, "password").to_owned());
     let now = hosted.site.clock().now();
     let identity = users.identity().in_turn(turn::current());

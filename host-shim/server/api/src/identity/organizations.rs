@@ -2,14 +2,16 @@
 
 use super::mails::{NotSent, close, send, tell_proved, text, too_many};
 use super::session::Session;
-use super::{given, user_shown};
+use super::{USER, given, user_shown};
 use crate::command::Answered;
+use crate::description::{Access, Shape};
 use crate::extract::{PathPart, QueryOf};
-use crate::front::AppState;
 use crate::mail_rate::MailSender;
 use crate::problem::Problem;
 use crate::proof::unproved;
 use crate::rate::Tried;
+use crate::server_route::ServerRoute;
+use crate::state::AppState;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -25,6 +27,80 @@ use serde_json::{Map, Value, json};
 const NAME_CHARS_MAX: usize = 100;
 /// Maximum number of organizations of a user.
 const ORGANIZATIONS_MAX: usize = 100;
+
+const ORGANIZATION: Shape = Shape::new(
+    "ServerOrganization",
+    &["id: string", "name: string", "account: string", "roles: string[]", "created_at: time"],
+);
+const ORGANIZATIONS: Shape =
+    Shape::new("ServerOrganizations", &["organizations: ServerOrganization[]"]).with(&[&ORGANIZATION]);
+const JOINED: Shape =
+    Shape::new("ServerJoined", &["...ServerOrganization", "user: ServerUser"]).with(&[&ORGANIZATION, &USER]);
+const MEMBER_USER: Shape = Shape::new("ServerMemberUser", &["id: string", "email: string", "name: string?"]);
+const MEMBER: Shape = Shape::new("ServerMember", &["user: ServerMemberUser", "roles: string[]"]).with(&[&MEMBER_USER]);
+const MEMBERS: Shape = Shape::new("ServerMembers", &["members: ServerMember[]"]).with(&[&MEMBER]);
+const INVITATION: Shape = Shape::new("ServerInvitation", INVITE);
+const OPEN_INVITATION: Shape = Shape::new(
+    "ServerOpenInvitation",
+    &["id: string", "email: string", "roles: string[]", "sender: string?", "expires_at: time"],
+);
+const OPEN_INVITATIONS: Shape =
+    Shape::new("ServerOpenInvitations", &["invitations: ServerOpenInvitation[]"]).with(&[&OPEN_INVITATION]);
+const INVITED: Shape = Shape::new("ServerInvited", &["organization: string", "roles: string[]", "email: string"]);
+const FOUND: &[&str] = &["name: string"];
+const INVITE: &[&str] = &["email: string", "role: string"];
+const JOIN: &[&str] = &["token: string"];
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/auth/organizations", "listOrganizations", list)
+            .about("The organizations of the user.")
+            .by(Access::Users)
+            .gives(&ORGANIZATIONS),
+        ServerRoute::post("/api/auth/organizations", "makeOrganization", found)
+            .about("Makes an organization, whose `owner` is the user.")
+            .by(Access::Users)
+            .body(FOUND)
+            .status("201")
+            .gives(&ORGANIZATION),
+        ServerRoute::delete("/api/auth/organizations/{id}", "closeOrganization", dissolve)
+            .about("Closes the organization's account.")
+            .by(Access::Owners),
+        ServerRoute::get("/api/auth/organizations/{id}/members", "listMembers", members)
+            .about("The members of an organization, with their roles.")
+            .by(Access::Members)
+            .gives(&MEMBERS),
+        ServerRoute::delete("/api/auth/organizations/{id}/members/{user}", "removeMember", remove)
+            .about("Removes a member; members may remove themselves.")
+            .detail("409 `last-owner`.")
+            .by(Access::Owners),
+        ServerRoute::post("/api/auth/organizations/{id}/invitations", "invite", invite)
+            .about("Invites an address by mail.")
+            .detail("The roles are those of `may`; 409 `too-many-invitations` if 50 are open.")
+            .by(Access::Owners)
+            .body(INVITE)
+            .status("202")
+            .gives(&INVITATION),
+        ServerRoute::get("/api/auth/organizations/{id}/invitations", "listInvitations", invitations)
+            .about("The invitations that nobody has accepted yet.")
+            .by(Access::Owners)
+            .gives(&OPEN_INVITATIONS),
+        ServerRoute::delete("/api/auth/organizations/{id}/invitations/{invitation}", "withdrawInvitation", withdraw)
+            .about("Withdraws an invitation.")
+            .by(Access::Owners),
+        ServerRoute::get("/api/auth/invitation", "getInvitation", invited)
+            .about("What an invitation to the user's own address is for.")
+            .by(Access::Users)
+            .query(&["token: string"])
+            .gives(&INVITED),
+        ServerRoute::post("/api/auth/join", "join", join)
+            .about("Accepts an invitation that went to the user's own address, which proves the address.")
+            .by(Access::Users)
+            .body(JOIN)
+            .gives(&JOINED),
+    ]
+}
 
 impl Session {
     /// Returns an organization and the user's roles in it. One of others looks like an unknown one.
@@ -63,14 +139,14 @@ fn wrong(path: &str, code: FieldErrorCode, message: String) -> Problem {
 }
 
 /// Carries out `POST /api/auth/organizations`: makes an organization whose owner is the user.
-pub(crate) async fn found(
+async fn found(
     State(app): State<AppState>,
     session: Session,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Problem> {
     session.needs_proof()?;
-    let given = given(&app, &headers, body, &["name"], &[]).await?;
+    let given = given(&app, &headers, body, FOUND).await?;
     let name = text(&given, "name").trim();
     if !fits_in_mail(name) {
         let message = "expected a name in one line, without addresses, links and invisible characters: it stands in mails to invited people";
@@ -94,14 +170,14 @@ pub(crate) async fn found(
 }
 
 /// Carries out `GET /api/auth/organizations`.
-pub(crate) async fn list(session: Session) -> Result<Answered, Problem> {
+async fn list(session: Session) -> Result<Answered, Problem> {
     let all = session.file()?.organizations_of(&session.user.id)?;
     let all: Vec<Value> = all.iter().map(|(organization, roles)| organization_shown(organization, roles)).collect();
     Ok(Answered::ok(json!({"organizations": all})))
 }
 
 /// Carries out `DELETE /api/auth/organizations/ID`: closes the organization's account, as an owner.
-pub(crate) async fn dissolve(
+async fn dissolve(
     State(app): State<AppState>,
     session: Session,
     PathPart(id): PathPart<String>,
@@ -118,7 +194,7 @@ pub(crate) async fn dissolve(
 }
 
 /// Carries out `GET /api/auth/organizations/ID/members`.
-pub(crate) async fn members(session: Session, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
+async fn members(session: Session, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
     let (organization, _) = session.organization(&id)?;
     let shown =
         session.file()?.members(&organization.id)?.into_iter().map(
@@ -128,10 +204,7 @@ pub(crate) async fn members(session: Session, PathPart(id): PathPart<String>) ->
 }
 
 /// Carries out `DELETE /api/auth/organizations/ID/members/USER`: an owner removes a member, or a member leaves.
-pub(crate) async fn remove(
-    session: Session,
-    PathPart((id, user)): PathPart<(String, String)>,
-) -> Result<Answered, Problem> {
+async fn remove(session: Session, PathPart((id, user)): PathPart<(String, String)>) -> Result<Answered, Problem> {
     let organization = match user == session.user.id {
         true => session.organization(&id)?.0,
         false => session.owned(&id)?,
@@ -146,7 +219,7 @@ pub(crate) async fn remove(
 }
 
 /// Carries out `POST /api/auth/organizations/ID/invitations`: an owner invites an address with roles.
-pub(crate) async fn invite(
+async fn invite(
     State(app): State<AppState>,
     session: Session,
     PathPart(id): PathPart<String>,
@@ -156,7 +229,7 @@ pub(crate) async fn invite(
     let organization = session.owned(&id)?;
     session.needs_proof()?;
     app.rates.tries(Tried::Invite { user: &session.user.id })?;
-    let given = given(&app, &headers, body, &["email", "role"], &[]).await?;
+    let given = given(&app, &headers, body, INVITE).await?;
     let address = Address::parse(text(&given, "email"));
     let address =
         address.ok_or_else(|| wrong("/email", FieldErrorCode::BadFormat, "expected an e-mail address".to_owned()))?;
@@ -187,7 +260,7 @@ pub(crate) async fn invite(
 }
 
 /// Carries out `GET /api/auth/organizations/ID/invitations`: the invitations that nobody has accepted yet.
-pub(crate) async fn invitations(session: Session, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
+async fn invitations(session: Session, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
     let (organization, now) = (session.owned(&id)?, session.hosted.site.clock().now());
     let open = session.file()?.invitations(session.user.livemode, &organization.id, now)?.into_iter();
     let shown = open.map(|open| {
@@ -200,7 +273,7 @@ pub(crate) async fn invitations(session: Session, PathPart(id): PathPart<String>
 }
 
 /// Carries out `DELETE /api/auth/organizations/ID/invitations/INVITATION`: an owner withdraws an invitation.
-pub(crate) async fn withdraw(
+async fn withdraw(
     session: Session,
     PathPart((id, invitation)): PathPart<(String, String)>,
 ) -> Result<Answered, Problem> {
@@ -214,25 +287,25 @@ pub(crate) async fn withdraw(
 /// The query of `GET /api/auth/invitation`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Invited {
+struct Invited {
     token: String,
 }
 
 /// Carries out `GET /api/auth/invitation`: tells the user what an invitation is for.
-pub(crate) async fn invited(session: Session, QueryOf(asked): QueryOf<Invited>) -> Result<Answered, Problem> {
+async fn invited(session: Session, QueryOf(asked): QueryOf<Invited>) -> Result<Answered, Problem> {
     let now = session.hosted.site.clock().now();
     let (link, organization) = session.users()?.identity().invitation(&asked.token, &session.user, now)?;
     Ok(Answered::ok(json!({"organization": organization.name, "roles": link.roles, "email": link.email})))
 }
 
 /// Carries out `POST /api/auth/join`: the user accepts an invitation, which proves the address.
-pub(crate) async fn join(
+async fn join(
     State(app): State<AppState>,
     session: Session,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Problem> {
-    let given = given(&app, &headers, body, &["token"], &[]).await?;
+    let given = given(&app, &headers, body, JOIN).await?;
     let (identity, now) = (session.users()?.identity(), session.hosted.site.clock().now());
     let (user, organization) = identity.join(text(&given, "token"), (&session.user, &session.id), now)?;
     if session.user.confirmed_at.is_none() {

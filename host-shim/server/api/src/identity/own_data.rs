@@ -3,13 +3,15 @@
 use super::mails::{close, text};
 use super::organizations::owned_by;
 use super::session::Session;
-use super::{given, proved, user_shown};
+use super::{USER, given, proved, user_shown};
+use crate::ask::ask;
 use crate::command::Answered;
-use crate::front::{AppState, HostedSite};
+use crate::description::{Access, Shape};
 use crate::lists::List;
 use crate::problem::Problem;
-use crate::query::ask;
 use crate::rate::Tried;
+use crate::server_route::ServerRoute;
+use crate::state::{AppState, HostedSite};
 use crate::turn;
 use axum::body::Body;
 use axum::extract::State;
@@ -25,6 +27,26 @@ use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
 
+const EXPORT: Shape =
+    Shape::new("ServerExport", &["user: ServerUser", "organizations: json", "accounts: json"]).with(&[&USER]);
+const ERASURE: &[&str] = &["password: string?"];
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/auth/export", "exportData", export)
+            .about("Everything that the server knows of the user and the user's accounts.")
+            .detail("The answer is streamed; a failure cuts it off.")
+            .by(Access::Users)
+            .gives(&EXPORT),
+        ServerRoute::post("/api/auth/erase", "eraseUser", erase)
+            .about("Closes the user's accounts and deletes the user; the business erases the rest after its policy `erase_after`.")
+            .detail("Who has no password logs in at the issuer at most ten minutes before; else 403 `login-again`.")
+            .by(Access::Users)
+            .body(ERASURE),
+    ]
+}
+
 impl Session {
     /// Returns the user's own accounts.
     fn accounts(&self) -> Result<Vec<Account>, Problem> {
@@ -35,7 +57,7 @@ impl Session {
 
 /// Carries out `GET /api/auth/export`: the user, the organizations, and every list of the own accounts. The answer is written while the
 /// lists are read, page by page, so it has no end but theirs.
-pub(crate) async fn export(session: Session) -> Result<Response, Problem> {
+async fn export(session: Session) -> Result<Response, Problem> {
     let organizations = session.users()?.identity().users().organizations_of(&session.user.id)?;
     let organizations = organizations.iter().map(|(of, roles)| json!({"id": of.id, "name": of.name, "roles": roles}));
     let head = json!({"user": user_shown(&session.user), "organizations": organizations.collect::<Vec<Value>>()});
@@ -83,7 +105,7 @@ impl Export {
     /// Returns the text of the next page of a list; none at the end of the last list.
     async fn next(&mut self) -> Result<Option<String>, Problem> {
         let Some(mut list) = self.lists.pop_front() else { return Ok(None) };
-        let asked = ask(&self.hosted, move |answerer| list.page(answerer).map(|page| (list, page)));
+        let asked = ask(&self.hosted.site, move |answerer| list.page(answerer).map(|page| (list, page)));
         let (list, (rows, is_last)) = asked.await??;
         let mut text = String::new();
         let account = &list.question.account;
@@ -119,7 +141,7 @@ impl Export {
 
 /// Carries out `POST /api/auth/erase`: closes the own accounts and deletes the user. The business erases what is personal in the
 /// accounts after the time of its policy `erase_after`. For a user without a password, a login at the issuer a moment ago stands for it.
-pub(crate) async fn erase(
+async fn erase(
     State(app): State<AppState>,
     session: Session,
     headers: HeaderMap,
@@ -127,7 +149,7 @@ pub(crate) async fn erase(
 ) -> Result<Answered, Problem> {
     let tried = Tried::Prove { user: &session.user.id };
     app.rates.tries(tried)?;
-    let given = given(&app, &headers, body, &[], &["password"]).await?;
+    let given = given(&app, &headers, body, ERASURE).await?;
     let (users, password) = (session.users()?, text(&given, "password").to_owned());
     if !users.identity().has_password(&session.user.id)? {
         if !users.identity().is_fresh(&session.id, session.hosted.site.clock().now())? {

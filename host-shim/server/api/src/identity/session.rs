@@ -1,12 +1,11 @@
 //! Finds the user behind the token of a session.
 
-use super::SiteUsers;
 use crate::access::{token, unauthorized};
 use crate::extract::{Counted, Hosted};
-use crate::front::{AppState, HostedSite};
+use crate::identity::site_users::SiteUsers;
 use crate::problem::Problem;
 use crate::proof::unproved;
-use crate::turn;
+use crate::state::{AppState, HostedSite};
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use extension_contract::Account;
@@ -33,7 +32,7 @@ impl FromRequestParts<AppState> for Session {
         match found.transpose()?.flatten() {
             Some((user, id)) => {
                 if !is_counted {
-                    turn::of_user(app, &hosted.site.partition().name(), &user)?;
+                    app.of_user(&hosted.site.partition().name(), &user)?;
                 }
                 Ok(Session { hosted, user, id })
             }

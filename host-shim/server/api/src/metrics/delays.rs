@@ -2,8 +2,8 @@
 //! that no account has taken. The numbers are computed when the metrics are read.
 
 use super::SiteLabels;
-use crate::front::HostedSite;
-use crate::query::read;
+use crate::ask::read;
+use crate::site::Site;
 use extension_contract::Timestamp;
 use host_provider_api::Outage;
 use host_store::{DueQuery, OF_HOST, Partition, Read, Stored};
@@ -76,15 +76,15 @@ impl Delays {
     }
 
     /// Reads what waits in a site. Without an answer of the store, the numbers of before stay.
-    pub(super) async fn look(&self, hosted: &HostedSite) {
-        let (partition, now) = (hosted.site.partition().clone(), hosted.site.clock().now());
-        let outages = hosted.site.outages();
+    pub(super) async fn look(&self, site: &Site) {
+        let (partition, now) = (site.partition().clone(), site.clock().now());
+        let outages = site.outages();
         self.note_outages(&partition, &outages);
         let of = partition.clone();
-        if let Ok(found) = read(hosted, move |store| find(store, &of, now)).await {
+        if let Ok(found) = read(site, move |store| find(store, &of, now)).await {
             let mut waiting: BTreeMap<String, i64> = BTreeMap::new();
             for (kind, waits_ms) in found.waiting_ms {
-                let longest = waiting.entry(hosted.site.provider_of(&kind)).or_default();
+                let longest = waiting.entry(site.provider_of(&kind)).or_default();
                 *longest = waits_ms.max(*longest);
             }
             self.set(&partition, &self.waiting, waiting);

@@ -4,7 +4,6 @@
 //! questions.
 
 use super::SiteLabels;
-use super::onboarding::Ready;
 use extension_contract::{Account, Outcome, Payload, Timestamp};
 use host_business::folder::ResourceCost;
 use host_engine::processor::Report;
@@ -47,6 +46,36 @@ const ELSEWHERE: &str = "pur_cs_";
 const OVERDUE: &str = "/mail:step_overdue:";
 /// End of the kinds that create a resource.
 const ENSURE: &str = ".ensure";
+
+/// Time within which an instance shall be ready: five minutes, in milliseconds (ORC-21).
+const IN_TIME_MS: i64 = 300_000;
+
+/// The instances that became ready in one way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ready {
+    pub(super) count: u64,
+    in_time: u64,
+    sum_ms: i64,
+    longest_ms: i64,
+}
+
+impl Ready {
+    /// Adds an instance by its time from the payment, or else from its creation.
+    pub(super) fn add(&mut self, took_ms: i64) {
+        self.count += 1;
+        self.in_time += u64::from(took_ms <= IN_TIME_MS);
+        self.sum_ms = self.sum_ms.saturating_add(took_ms);
+        self.longest_ms = self.longest_ms.max(took_ms);
+    }
+
+    pub(super) fn json(self) -> Value {
+        let average = i64::try_from(self.count).ok().and_then(|count| self.sum_ms.checked_div(count));
+        json!({
+            "count": self.count, "within_300_s": self.in_time,
+            "average_s": average.map(|ms| ms.div_euclid(1_000)), "longest_s": self.longest_ms.div_euclid(1_000),
+        })
+    }
+}
 
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct HowLabels {
@@ -445,5 +474,13 @@ mod tests {
         assert!(!is_by_hand(&by(json!("machine"))), "the provider made it after all");
         assert!(!is_by_hand(&by(Value::Null)));
         assert!(!is_by_hand(&json!({})));
+    }
+
+    #[test]
+    fn times_have_an_average_a_maximum_and_a_number_within_five_minutes() {
+        let mut ready = Ready::default();
+        assert_eq!(ready.json(), json!({"count": 0, "within_300_s": 0, "average_s": null, "longest_s": 0}));
+        [300_000, 300_001, 60_500].into_iter().for_each(|took_ms| ready.add(took_ms));
+        assert_eq!(ready.json(), json!({"count": 3, "within_300_s": 2, "average_s": 220, "longest_s": 300}));
     }
 }

@@ -1,6 +1,8 @@
 //! The OpenAPI document, version 3.1.
 
-use crate::openapi::{events, own, schema};
+use crate::description::{Description, shapes};
+use crate::openapi::operation::{Input, Operation, Output};
+use crate::openapi::{events, schema};
 use host_business::routes::{ErrorAnswer, Field, Route, RouteTable, Who};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,8 +10,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Media type of errors.
 const PROBLEM: &str = "application/problem+json";
 
-/// Returns the document of a business's API. `version` is that of the API, for its readers.
-pub fn document(table: &RouteTable, business: &str, version: &str) -> Value {
+/// Returns the document of a business's API, with the routes of every server behind its own. `version` is that of the API, for its
+/// readers.
+pub(crate) fn document(table: &RouteTable, server: &[&Description], business: &str, version: &str) -> Value {
     let given = schema::given_types(table);
     let types = table.types.0.iter();
     let mut schemas: Map<String, Value> =
@@ -17,15 +20,25 @@ pub fn document(table: &RouteTable, business: &str, version: &str) -> Value {
     schemas.insert("Problem".to_owned(), problem());
     schemas.insert("Pending".to_owned(), pending());
     schemas.extend(events::components());
-    schemas.extend(own::components());
+    let shapes = shapes(server.iter().copied()).into_iter();
+    schemas.extend(shapes.map(|shape| (shape.name.to_owned(), schema::of_object(&shape.fields(), false))));
     let mut paths: Map<String, Value> = Map::new();
+    let mut add = |path: &str, method: &str, operation: Value| {
+        let methods = paths.entry(path).or_insert_with(|| json!({}));
+        let method = method.to_ascii_lowercase();
+        // A route of the business comes first.
+        if methods.get(&method).is_none() {
+            methods[method] = operation;
+        }
+    };
     for route in &table.routes {
-        let path = paths.entry(route.pattern.as_str()).or_insert_with(|| json!({}));
-        path[route.method.name().to_ascii_lowercase()] = operation(table, route);
+        add(route.pattern.as_str(), route.method.name(), of_business(table, route));
     }
-    own::add_to(&mut paths);
-    let of_routes = table.routes.iter().map(|route| route.tag.as_str());
-    let tags: BTreeSet<&str> = of_routes.chain(["Products", "Server"]).collect();
+    for of in server {
+        add(of.path, of.method, of_server(of));
+    }
+    let tags = table.routes.iter().map(|route| route.tag.as_str()).chain(server.iter().map(|of| of.tag));
+    let tags: BTreeSet<&str> = tags.collect();
     json!({
         "openapi": "3.1.0",
         "info": {"title": format!("API of {business}"), "version": version},
@@ -91,29 +104,54 @@ fn pending() -> Value {
     })
 }
 
-fn operation(table: &RouteTable, route: &Route) -> Value {
-    let mut operation = json!({
-        "operationId": route.name,
-        "summary": route.about,
-        "tags": [route.tag],
-        "parameters": parameters(route),
-        "responses": responses(table, route),
-        "x-who": route.who.name(),
-    });
-    operation["security"] = match route.who {
-        Who::Public => json!([]),
-        _ => json!([{"token": []}]),
-    };
-    if route.method.has_body() && !route.body.is_empty() {
-        let schema = schema::of_object(&route.body, true);
-        let is_required = schema.get("required").is_some();
-        operation["requestBody"] =
-            json!({"required": is_required, "content": {"application/json": {"schema": schema}}});
+/// Shows a route of the business, with the errors that it can answer.
+fn of_business(table: &RouteTable, route: &Route) -> Value {
+    let mut shown = shown(&route.into());
+    shown["operationId"] = json!(route.name);
+    shown["x-who"] = json!(route.who.name());
+    for (status, codes) in errors(table, route) {
+        let codes = codes.into_iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", ");
+        shown["responses"][status.to_string()] = json!({
+            "description": codes, "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+        });
     }
-    operation
+    shown
 }
 
-fn parameters(route: &Route) -> Vec<Value> {
+/// Shows a route that every server has.
+fn of_server(of: &Description) -> Value {
+    let mut shown = shown(&of.into());
+    if !of.name.is_empty() {
+        // A business may have a route of the same name.
+        shown["operationId"] = json!(format!("server_{}", of.name));
+    }
+    if !of.detail.is_empty() {
+        shown["description"] = json!(of.detail);
+    }
+    shown["x-server"] = json!(true);
+    shown["x-access"] = json!(of.access.name());
+    shown
+}
+
+fn shown(of: &Operation) -> Value {
+    let mut shown = json!({
+        "summary": of.about,
+        "tags": [of.tag],
+        "parameters": parameters(of),
+        "responses": responses(of),
+        "security": if of.is_public { json!([]) } else { json!([{"token": []}]) },
+    });
+    let schema = match &of.body {
+        Input::Nothing => return shown,
+        Input::Members(members) => schema::of_object(members, true),
+        Input::Object => json!({"type": "object"}),
+    };
+    let is_required = schema.get("required").is_some();
+    shown["requestBody"] = json!({"required": is_required, "content": {"application/json": {"schema": schema}}});
+    shown
+}
+
+fn parameters(of: &Operation) -> Vec<Value> {
     let parameter = |part: &str, field: &Field| {
         let is_required = part == "path" || (!field.value_type.is_optional() && field.default.is_none());
         let mut schema = schema::of_field(&Field { value_type: field.value_type.required().clone(), ..field.clone() });
@@ -124,9 +162,9 @@ fn parameters(route: &Route) -> Vec<Value> {
         }
         parameter
     };
-    let path = route.path.iter().map(|field| parameter("path", field));
-    let mut all: Vec<Value> = path.chain(route.query.iter().map(|field| parameter("query", field))).collect();
-    if route.command.is_some() {
+    let path = of.parts.iter().map(|field| parameter("path", field));
+    let mut all: Vec<Value> = path.chain(of.query.iter().map(|field| parameter("query", field))).collect();
+    if of.is_command {
         all.push(json!({
             "name": "Idempotency-Key", "in": "header", "required": false, "schema": {"type": "string", "maxLength": 255},
             "description": "The same key and request have the same answer.",
@@ -135,22 +173,25 @@ fn parameters(route: &Route) -> Vec<Value> {
     all
 }
 
-fn responses(table: &RouteTable, route: &Route) -> Value {
-    let content = |schema: Value| json!({"application/json": {"schema": schema}});
-    let mut responses = json!({
-        route.status.to_string(): {"description": "Success", "content": content(schema::of_type(&route.answer))},
-        "default": {"description": "Another error", "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}}},
-    });
-    if route.command.is_some() {
-        let pending = content(json!({"$ref": "#/components/schemas/Pending"}));
+fn responses(of: &Operation) -> Value {
+    let content = |media: &str, schema: Value| json!({media: {"schema": schema}});
+    let success = match &of.answer {
+        Output::Value(of) => {
+            json!({"description": "Success", "content": content("application/json", schema::of_type(of))})
+        }
+        Output::Text(media) => json!({"description": "Success", "content": content(media, json!({"type": "string"}))}),
+        Output::Redirect => {
+            let location = json!({"description": "The address", "schema": {"type": "string"}});
+            json!({"description": "Another address", "headers": {"Location": location}})
+        }
+    };
+    let problem = content(PROBLEM, json!({"$ref": "#/components/schemas/Problem"}));
+    let mut responses =
+        json!({of.status.as_str(): success, "default": {"description": "Another error", "content": problem}});
+    if of.is_command {
+        let pending = content("application/json", json!({"$ref": "#/components/schemas/Pending"}));
         responses["202"] =
             json!({"description": "The command is stored, and its reply comes later", "content": pending});
-    }
-    for (status, codes) in errors(table, route) {
-        let codes = codes.into_iter().map(|code| format!("`{code}`")).collect::<Vec<_>>().join(", ");
-        responses[status.to_string()] = json!({
-            "description": codes, "content": {PROBLEM: {"schema": {"$ref": "#/components/schemas/Problem"}}},
-        });
     }
     responses
 }

@@ -5,17 +5,17 @@ use serde_json::{Map, Value, json};
 
 /// An event type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EventType {
+pub(crate) struct EventType {
     /// Name, for example `subscription.updated`.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// When it is sent.
-    pub about: &'static str,
+    pub(crate) about: &'static str,
     /// Members of `data`, each with the name of its schema.
-    pub data: &'static [(&'static str, &'static str)],
+    pub(crate) data: &'static [(&'static str, &'static str)],
 }
 
 /// All event types, in the order of their names.
-pub const EVENTS: [EventType; 13] = [
+pub(crate) const EVENTS: [EventType; 13] = [
     EventType {
         name: "endpoint.recovered",
         about: "The endpoint is enabled again after it was disabled. `missed` messages can be sent again.",

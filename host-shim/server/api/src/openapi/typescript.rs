@@ -1,6 +1,9 @@
-//! A client in TypeScript: an interface for each type, and a method for each route. It needs `fetch`, and nothing else.
+//! A client in TypeScript: an interface for each type, and a method for each route, of the business and of every server. It needs `fetch`,
+//! and nothing else.
 
-use host_business::routes::{Field, Route, RouteTable, Type};
+use crate::description::{Description, shapes};
+use crate::openapi::operation::{Input, Operation, Output, upper};
+use host_business::routes::{Field, RouteTable, Type};
 use std::fmt::Write;
 
 /// Beginning of the file.
@@ -87,98 +90,131 @@ function sender(options: ClientOptions) {
 }
 ";
 
-/// Returns the text of a client. `name` is the name of its object, such as `billingApi`.
-pub fn typescript(table: &RouteTable, name: &str) -> String {
+/// Name of the object with the routes of every server.
+pub(crate) const SERVER: &str = "server";
+
+/// Returns the text of a client. `name` is the name of the object with the business's routes, such as `billingApi`.
+pub(crate) fn typescript(table: &RouteTable, server: &[&Description], name: &str) -> String {
     let mut text = BEGIN.to_owned();
     for (of, fields) in &table.types.0 {
-        text.push_str(&format!("\nexport interface {of} {{\n"));
-        for field in fields {
-            about(&mut text, &field.about, "  ");
-            let _ = writeln!(text, "  {}: {};", field.name, of_type(&field.value_type));
-        }
-        text.push_str("}\n");
+        interface(&mut text, of, fields, shown);
     }
-    for route in &table.routes {
-        for (part, fields) in [("Query", &route.query), ("Body", &route.body)] {
-            if !fields.is_empty() {
-                text.push_str(&format!("\nexport interface {}{part} {{\n", upper(&route.name)));
-                fields.iter().for_each(|field| given(&mut text, field));
-                text.push_str("}\n");
-            }
+    let own: Vec<Operation> = table.routes.iter().map(Operation::from).collect();
+    client(&mut text, name, "The methods of the API, one for each route.", &own);
+    for shape in shapes(server.iter().copied()) {
+        interface(&mut text, shape.name, &shape.fields(), shown);
+    }
+    let is_called = |of: &Operation| !of.name.is_empty() && matches!(of.answer, Output::Value(_));
+    let of_server: Vec<Operation> = server.iter().map(|of| Operation::from(*of)).filter(is_called).collect();
+    client(&mut text, SERVER, "The methods that every server has.", &of_server);
+    text
+}
+
+/// Writes an interface with a line for each field.
+fn interface(text: &mut String, name: &str, fields: &[Field], line: fn(&mut String, &Field)) {
+    let _ = writeln!(text, "\nexport interface {name} {{");
+    fields.iter().for_each(|field| line(text, field));
+    text.push_str("}\n");
+}
+
+/// Writes the interfaces of requests, and an object with a method for each operation.
+fn client(text: &mut String, name: &str, words: &str, operations: &[Operation]) {
+    for of in operations {
+        if !of.query.is_empty() {
+            interface(text, &format!("{}Query", of.prefix), &of.query, given);
+        }
+        if let Input::Members(members) = &of.body {
+            interface(text, &format!("{}Body", of.prefix), members, given);
         }
     }
-    let interface = upper(name);
-    let _ = writeln!(text, "\n/** The methods of the API, one for each route. */\nexport interface {interface} {{");
-    for route in &table.routes {
-        about(&mut text, &route.about, "  ");
-        let _ = writeln!(text, "  {}({}): Promise<{}>;", route.name, arguments(route), of_type(&route.answer));
+    let of_object = if name == SERVER { "ServerApi".to_owned() } else { upper(name) };
+    let _ = writeln!(text, "\n/** {words} */\nexport interface {of_object} {{");
+    for of in operations {
+        about(text, &of.about, "  ");
+        let _ = writeln!(text, "  {}({}): Promise<{}>;", of.name, arguments(of), of_answer(of));
     }
     let _ = writeln!(
         text,
-        "}}\n\n/** Makes a client. */\nexport function create{interface}(options: ClientOptions = {{}}): {interface} {{"
+        "}}\n\n/** Makes a client. */\nexport function create{of_object}(options: ClientOptions = {{}}): {of_object} {{"
     );
-    let begin = if table.routes.is_empty() {
+    let begin = if operations.is_empty() {
         "  sender(options);\n  return {\n"
     } else {
         "  const send = sender(options);\n  return {\n"
     };
     text.push_str(begin);
-    for route in &table.routes {
-        method(&mut text, route);
-    }
+    operations.iter().for_each(|of| method(text, of));
     let _ = writeln!(text, "  }};\n}}\n\n/** The client of the page's own server, with the cookie of its session. */");
-    let _ = writeln!(text, "export const {name}: {interface} = create{interface}();");
-    text
+    let _ = writeln!(text, "export const {name}: {of_object} = create{of_object}();");
 }
 
-fn method(text: &mut String, route: &Route) {
-    let path = route.path.iter().fold(route.pattern.as_str().to_owned(), |path, field| {
+fn of_answer(of: &Operation) -> String {
+    match &of.answer {
+        Output::Value(of) => of_type(of),
+        Output::Redirect | Output::Text(_) => "string".to_owned(),
+    }
+}
+
+fn method(text: &mut String, of: &Operation) {
+    let path = of.parts.iter().fold(of.path.clone(), |path, field| {
         path.replace(&format!("{{{}}}", field.name), &format!("${{encodeURIComponent({})}}", field.name))
     });
-    let quote = if route.path.is_empty() { '"' } else { '`' };
-    let mut values = vec![format!("\"{}\"", route.method.name()), format!("{quote}{path}{quote}")];
-    let given = |fields: &[Field], name: &str| if fields.is_empty() { "undefined" } else { name }.to_owned();
-    values.push(given(&route.query, "{ ...query }"));
-    values.push(given(&route.body, "body"));
-    if route.command.is_some() {
+    let quote = if of.parts.is_empty() { '"' } else { '`' };
+    let mut values = vec![format!("\"{}\"", of.method), format!("{quote}{path}{quote}")];
+    let given = |is_given: bool, name: &str| if is_given { name } else { "undefined" }.to_owned();
+    values.push(given(!of.query.is_empty(), "{ ...query }"));
+    values.push(given(of.body != Input::Nothing, "body"));
+    if of.is_command {
         values.push("command ?? {}".to_owned());
     }
     while values.last().is_some_and(|value| value == "undefined") {
         values.pop();
     }
-    let names = names(route).join(", ");
-    let _ = writeln!(text, "    {}: ({names}) => send({}),", route.name, values.join(", "));
+    let names = names(of).join(", ");
+    let _ = writeln!(text, "    {}: ({names}) => send({}),", of.name, values.join(", "));
 }
 
 /// Returns the names of a method's arguments.
-fn names(route: &Route) -> Vec<String> {
-    let mut names: Vec<String> = route.path.iter().map(|field| field.name.clone()).collect();
-    names.extend((!route.body.is_empty()).then(|| "body".to_owned()));
-    names.extend((!route.query.is_empty()).then(|| "query".to_owned()));
-    names.extend(route.command.is_some().then(|| "command".to_owned()));
+fn names(of: &Operation) -> Vec<String> {
+    let mut names: Vec<String> = of.parts.iter().map(|field| field.name.clone()).collect();
+    names.extend((of.body != Input::Nothing).then(|| "body".to_owned()));
+    names.extend((!of.query.is_empty()).then(|| "query".to_owned()));
+    names.extend(of.is_command.then(|| "command".to_owned()));
     names
 }
 
 /// Returns the arguments of a method with their types.
-fn arguments(route: &Route) -> String {
-    let name = upper(&route.name);
-    let mut arguments: Vec<String> = route.path.iter().map(|field| format!("{}: string", field.name)).collect();
+fn arguments(of: &Operation) -> String {
+    let mut arguments: Vec<String> = of.parts.iter().map(|field| format!("{}: string", field.name)).collect();
     // An argument that may be missing cannot stand before one that may not.
-    if !route.body.is_empty() {
-        let is_optional = route.body.iter().all(is_optional) && route.query.iter().all(is_optional);
-        arguments.push(format!("body{}: {name}Body", if is_optional { "?" } else { "" }));
+    let mark = |is_optional: bool| if is_optional { "?" } else { "" };
+    let has_optional_query = of.query.iter().all(is_optional);
+    match &of.body {
+        Input::Nothing => {}
+        Input::Members(members) => {
+            let is_optional = members.iter().all(is_optional) && has_optional_query;
+            arguments.push(format!("body{}: {}Body", mark(is_optional), of.prefix));
+        }
+        Input::Object => arguments.push(format!("body{}: object", mark(has_optional_query))),
     }
-    if !route.query.is_empty() {
-        arguments.push(format!("query{}: {name}Query", if route.query.iter().all(is_optional) { "?" } else { "" }));
+    if !of.query.is_empty() {
+        arguments.push(format!("query{}: {}Query", mark(has_optional_query), of.prefix));
     }
-    arguments.extend(route.command.is_some().then(|| "command?: CommandOptions".to_owned()));
+    arguments.extend(of.is_command.then(|| "command?: CommandOptions".to_owned()));
     arguments.join(", ")
+}
+
+/// Writes a member of an answer.
+fn shown(text: &mut String, field: &Field) {
+    about(text, &field.about, "  ");
+    let _ = writeln!(text, "  {}: {};", field.name, of_type(&field.value_type));
 }
 
 fn is_optional(field: &Field) -> bool {
     field.value_type.is_optional() || field.default.is_some()
 }
 
+/// Writes a member of a request.
 fn given(text: &mut String, field: &Field) {
     about(text, &field.about, "  ");
     let mark = if is_optional(field) { "?" } else { "" };
@@ -205,10 +241,4 @@ fn of_type(of: &Type) -> String {
         },
         Type::Optional(inner) => format!("{} | null", of_type(inner)),
     }
-}
-
-/// Returns a name with an upper-case letter at its beginning.
-fn upper(name: &str) -> String {
-    let mut letters = name.chars();
-    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }

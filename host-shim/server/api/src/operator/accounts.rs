@@ -1,10 +1,12 @@
 //! Accounts, and everything that the store has of one account, in pages.
 
 use super::{account, limit};
+use crate::ask::read;
+use crate::description::Shape;
 use crate::extract::{Operator, PathPart, QueryOf};
-use crate::front::HostedSite;
 use crate::problem::Problem;
-use crate::query::read;
+use crate::server_route::ServerRoute;
+use crate::state::HostedSite;
 use axum::Json;
 use extension_contract::{ADDRESS_CLAIMS, Account, CONNECTED_ACCOUNT_CLAIMS, address_hash};
 use host_engine::show::page;
@@ -20,7 +22,7 @@ const STRIPE: &str = "stripe";
 /// The query of a list of accounts.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListAccountsQuery {
+struct ListAccountsQuery {
     /// The id of an object or an event of Stripe; or a part of the account's id, or of the name or the address of whom it belongs
     /// to, whatever its case.
     search: Option<String>,
@@ -56,19 +58,44 @@ async fn of_text(hosted: &HostedSite, text: &str) -> Result<Option<Account>, Pro
     let partition = hosted.site.partition().clone();
     if text.starts_with("evt_") {
         let id = text.to_owned();
-        let found = read(hosted, move |store| store.event(&partition, STRIPE, &id)).await?;
+        let found = read(&hosted.site, move |store| store.event(&partition, STRIPE, &id)).await?;
         return Ok(found.and_then(|row| row.event.account));
     }
     let of_object = CLAIMS.iter().find(|(begin, _)| text.starts_with(begin)).map(|(_, claim)| format!("{claim}{text}"));
     let of_address = || text.contains('@').then(|| format!("{ADDRESS_CLAIMS}{}", address_hash(text)));
     let Some(claim) = of_object.or_else(of_address) else { return Ok(None) };
     let key = format!("{}//{claim}", partition.name());
-    let found = read(hosted, move |store| store.claims(&[key])).await?;
+    let found = read(&hosted.site, move |store| store.claims(&[key])).await?;
     Ok(found.into_iter().flatten().next().and_then(|claim| claim.holder))
 }
 
+const ACCOUNT: Shape = Shape::new("ServerAccount", &["account: string", "name: string?", "email: string?"]);
+const ACCOUNTS: Shape = Shape::new("ServerAccounts", &["accounts: ServerAccount[]", "next: string?"]).with(&[&ACCOUNT]);
+const ROWS: Shape =
+    Shape::new("ServerAccountRows", &["...ServerAccount", "revision: integer", "rows: json", "next: json"])
+        .with(&[&ACCOUNT]);
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/operator/accounts", "listAccounts", list)
+            .about("Accounts, each with name and address.")
+            .detail(
+                "`search` is a part of one of them or of the id, or the id of an object or an event of Stripe (`cus_`, `sub_`, `in_`, \
+                 `pi_`, `ch_`, `cs_`, `acct_`, `evt_`).",
+            )
+            .query(&["search: string?", "after: string?", "limit: integer?"])
+            .gives(&ACCOUNTS),
+        ServerRoute::get("/api/operator/accounts/{account}", "getAccount", get)
+            .about("An account with its rows, at most `limit` of each section.")
+            .detail("`next` has the sections with more, which `section` and `after` read.")
+            .query(&["section: string?", "after: string?", "limit: integer?"])
+            .gives(&ROWS),
+    ]
+}
+
 /// Carries out `GET /api/operator/accounts`.
-pub(crate) async fn list(
+async fn list(
     Operator { hosted, .. }: Operator,
     QueryOf(ListAccountsQuery { search, after, limit: given }): QueryOf<ListAccountsQuery>,
 ) -> Result<Json<Value>, Problem> {
@@ -87,7 +114,7 @@ pub(crate) async fn list(
         _ => BTreeSet::new(),
     };
     let (search, after) = (search.map(|part| part.to_lowercase()), after.map(|after| after.to_string()));
-    let found = read(&hosted, move |store| {
+    let found = read(&hosted.site, move |store| {
         let scopes = store.scopes(Some(&partition))?.into_iter();
         let all = scopes.map(|scope| (scope.account.to_string(), scope.account));
         let is_wanted = |(id, account): &(String, Account)| {
@@ -105,7 +132,7 @@ pub(crate) async fn list(
 /// The query of the rows of an account.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct AccountRowsQuery {
+struct AccountRowsQuery {
     /// Only rows of this section, for example `purchases` or `records/ledger`.
     section: Option<String>,
     /// The id after which the page of the section begins.
@@ -116,7 +143,7 @@ pub(crate) struct AccountRowsQuery {
 
 /// Carries out `GET /api/operator/accounts/ACCOUNT`: whose it is, and a page of its rows, by section and id. `next` has the sections with
 /// more rows.
-pub(crate) async fn get(
+async fn get(
     Operator { hosted, .. }: Operator,
     PathPart(name): PathPart<String>,
     QueryOf(AccountRowsQuery { section, after, limit: given }): QueryOf<AccountRowsQuery>,
@@ -128,7 +155,7 @@ pub(crate) async fn get(
     let of = account(&name)?;
     let mut answer = shown(&hosted, &of)?;
     let scope = partition.scope(of);
-    let found = read(&hosted, move |store| match store.revision(&scope)? {
+    let found = read(&hosted.site, move |store| match store.revision(&scope)? {
         0 => Ok(None),
         revision => Ok(Some((revision, page_of(store, &scope, section.as_deref(), after.as_deref(), limit)?))),
     })

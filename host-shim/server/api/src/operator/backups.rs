@@ -2,8 +2,10 @@
 
 use super::tools::BackupEntry;
 use super::{limit, page_of, scope_name};
+use crate::description::Shape;
 use crate::extract::{Operator, QueryOf};
 use crate::problem::Problem;
+use crate::server_route::ServerRoute;
 use axum::Json;
 use host_engine::time;
 use serde::Deserialize;
@@ -12,7 +14,7 @@ use serde_json::{Value, json};
 /// The query.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListBackupsQuery {
+struct ListBackupsQuery {
     /// The account of the database.
     account: Option<String>,
     /// Only those whose backup is late, or only the others.
@@ -22,8 +24,36 @@ pub(crate) struct ListBackupsQuery {
     limit: Option<usize>,
 }
 
+const BACKUP: Shape = Shape::new(
+    "ServerBackup",
+    &[
+        "account: string",
+        "resource: string",
+        "id: string",
+        "every_hours: integer",
+        "keep_days: integer",
+        "made_at: time?",
+        "backup_id: string?",
+        "late: boolean",
+        "problem: string?",
+    ],
+);
+const BACKUPS: Shape =
+    Shape::new("ServerBackups", &["backups: ServerBackup[]", "next: integer?", "total_count: integer"])
+        .with(&[&BACKUP]);
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/operator/backups", "listBackups", list)
+            .about("Databases that are backed up at regular times: the newest backup, and whether the next is late.")
+            .query(&["account: string?", "late: boolean?", "after: integer?", "limit: integer?"])
+            .gives(&BACKUPS),
+    ]
+}
+
 /// Answers the request.
-pub(crate) async fn list(
+async fn list(
     Operator { hosted, .. }: Operator,
     QueryOf(query): QueryOf<ListBackupsQuery>,
 ) -> Result<Json<Value>, Problem> {

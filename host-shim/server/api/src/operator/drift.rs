@@ -4,8 +4,10 @@
 
 use super::tools::{Compared, Differences, DriftEntry, Tools};
 use super::{limit, page_of, scope_name};
+use crate::description::Shape;
 use crate::extract::{Operator, QueryOf};
 use crate::problem::Problem;
+use crate::server_route::ServerRoute;
 use axum::Json;
 use axum::http::StatusCode;
 use serde::Deserialize;
@@ -19,7 +21,7 @@ const NEW: Duration = Duration::from_secs(10);
 /// The query.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListDriftQuery {
+struct ListDriftQuery {
     /// Kind of difference.
     kind: Option<String>,
     /// The account of the resource.
@@ -31,8 +33,37 @@ pub(crate) struct ListDriftQuery {
     limit: Option<usize>,
 }
 
+const DIFFERENCE: Shape = Shape::new(
+    "ServerDifference",
+    &[
+        "drift: string",
+        "account: string?",
+        "resource: string?",
+        "id: string?",
+        "name: string?",
+        "is: string?",
+        "recorded: string?",
+        "problem: string?",
+    ],
+);
+const DIFFERENCES: Shape = Shape::new(
+    "ServerDifferences",
+    &["differences: ServerDifference[]", "next: integer?", "total_count: integer", "not_compared: json"],
+)
+.with(&[&DIFFERENCE]);
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/operator/drift", "listDrift", list)
+            .about("Resources that differ from their records, as `host-shim drift` reports.")
+            .query(&["kind: string?", "account: string?", "search: string?", "after: integer?", "limit: integer?"])
+            .gives(&DIFFERENCES),
+    ]
+}
+
 /// Answers the request.
-pub(crate) async fn list(
+async fn list(
     Operator { hosted, .. }: Operator,
     QueryOf(query): QueryOf<ListDriftQuery>,
 ) -> Result<Json<Value>, Problem> {

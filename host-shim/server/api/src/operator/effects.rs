@@ -1,11 +1,12 @@
 //! Effects: those of an account, all that have not ended, or those of them that are stuck.
 
-use super::intervene::ACTIONS;
 use super::{PAGE, SEARCHED_MAX, account, limit};
+use crate::ask::read;
+use crate::description::Shape;
 use crate::extract::{Operator, QueryOf};
-use crate::front::AppState;
 use crate::problem::Problem;
-use crate::query::read;
+use crate::server_route::ServerRoute;
+use crate::state::AppState;
 use crate::tries::Tries;
 use axum::Json;
 use axum::extract::State;
@@ -17,13 +18,15 @@ use host_store::{EffectRow, EffectState, OF_HOST, Partition, Read, Stored};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+/// Names of the actions that an operator may carry out on an open effect of a provider.
+const ACTIONS: [&str; 3] = ["retry", "adopt", "abandon"];
 /// How late an effect begins, or its answer comes, until an operator should look at it. A call takes at most some minutes.
 const LONG_MS: i64 = 10 * 60 * 1_000;
 
 /// The query of a list of effects.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListEffectsQuery {
+struct ListEffectsQuery {
     /// All effects of this account; without it, the open effects of all accounts.
     account: Option<String>,
     /// True for the open effects that failed at least once, or that have waited for [`LONG_MS`].
@@ -109,8 +112,43 @@ fn stuck(
     Ok((found, Some(after)))
 }
 
+pub(super) const EFFECT: Shape = Shape::new(
+    "ServerEffect",
+    &[
+        "seq: integer",
+        "account: string",
+        "kind: string",
+        "key: string",
+        "generation: integer",
+        "state: string",
+        "attempts: integer",
+        "last_failure: json",
+        "created_at: time",
+        "due_at: time",
+        "deadline: time?",
+        "caused_by: string",
+        "actions: string[]",
+        "payload: json",
+    ],
+);
+const EFFECTS: Shape = Shape::new("ServerEffects", &["effects: ServerEffect[]", "next: integer?"]).with(&[&EFFECT]);
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/operator/effects", "listEffects", list)
+            .about("Effects of an account, or the open ones of all.")
+            .detail(
+                "With `stuck=true` those that failed at least once or have waited for ten minutes. `last_failure` (`attempt`, `code`, \
+                 `message`) is why the last attempt of this server failed.",
+            )
+            .query(&["account: string?", "stuck: boolean?", "after: integer?", "limit: integer?"])
+            .gives(&EFFECTS),
+    ]
+}
+
 /// Carries out `GET /api/operator/effects`.
-pub(crate) async fn list(
+async fn list(
     State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
     QueryOf(query): QueryOf<ListEffectsQuery>,
@@ -122,7 +160,7 @@ pub(crate) async fn list(
         return Err(Problem::bad("query", "expected `stuck` or `account`"));
     }
     let (changes, now) = (app.changes.clone(), hosted.site.clock().now());
-    let (rows, next) = read(&hosted, move |store| {
+    let (rows, next) = read(&hosted.site, move |store| {
         let rows = match of {
             Some(account) => store.effects_of(&partition.scope(account), after, limit),
             None if query.stuck => {

@@ -1,10 +1,13 @@
 //! Events with their outcomes, runs and effects; events that an operator runs again.
 
+use super::effects::EFFECT;
 use super::{PAGE, SEARCHED_MAX, account, limit};
+use crate::ask::read;
+use crate::description::Shape;
 use crate::extract::{Operator, PathPart, QueryOf};
-use crate::front::AppState;
 use crate::problem::Problem;
-use crate::query::read;
+use crate::server_route::ServerRoute;
+use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
 use extension_contract::{Account, Outcome, Payload};
@@ -19,7 +22,7 @@ use tokio::sync::oneshot;
 /// The query of a list of events.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListEventsQuery {
+struct ListEventsQuery {
     state: Option<String>,
     account: Option<String>,
     kind: Option<String>,
@@ -33,8 +36,58 @@ pub(crate) struct ListEventsQuery {
     limit: Option<usize>,
 }
 
+const EVENT: Shape = Shape::new(
+    "ServerEvent",
+    &[
+        "seq: integer",
+        "id: string",
+        "source: string",
+        "kind: string",
+        "account: string?",
+        "received_at: time",
+        "state: string",
+        "failures: integer",
+        "outcome: string?",
+        "reason: string?",
+    ],
+);
+const EVENTS: Shape = Shape::new("ServerEvents", &["events: ServerEvent[]", "next: integer?"]).with(&[&EVENT]);
+const WHOLE: Shape = Shape::new(
+    "ServerWholeEvent",
+    &["...ServerEvent", "actor: json", "payload: json", "erased: boolean", "runs: json[]", "effects: ServerEffect[]"],
+)
+.with(&[&EVENT, &EFFECT]);
+const RUN: Shape =
+    Shape::new("ServerRun", &["seq: integer", "id: string", "kind: string", "outcome: string", "reason: string?"]);
+pub(super) const RUNS: Shape = Shape::new("ServerRuns", &["runs: ServerRun[]"]).with(&[&RUN]);
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/operator/events", "listEvents", list)
+            .about("Events with their outcomes.")
+            .detail("`newest=true` begins with the newest, and `before` goes on.")
+            .query(&[
+                "state: string?",
+                "account: string?",
+                "kind: string?",
+                "after: integer?",
+                "newest: boolean?",
+                "before: integer?",
+                "limit: integer?",
+            ])
+            .gives(&EVENTS),
+        ServerRoute::get("/api/operator/events/{seq}", "getEvent", get)
+            .about("An event with its runs and effects.")
+            .gives(&WHOLE),
+        ServerRoute::post("/api/operator/events/{seq}/redrive", "redriveEvent", redrive)
+            .about("Runs a dead, waiting or rejected event again.")
+            .gives(&RUNS),
+    ]
+}
+
 /// Carries out `GET /api/operator/events`.
-pub(crate) async fn list(
+async fn list(
     Operator { hosted, .. }: Operator,
     QueryOf(query): QueryOf<ListEventsQuery>,
 ) -> Result<Json<Value>, Problem> {
@@ -44,7 +97,8 @@ pub(crate) async fn list(
     }
     let limit = limit(query.limit)?;
     let account = query.account.as_deref().map(account).transpose()?;
-    let (rows, next) = read(&hosted, move |store| search(store, &partition, &query, account.as_ref(), limit)).await?;
+    let (rows, next) =
+        read(&hosted.site, move |store| search(store, &partition, &query, account.as_ref(), limit)).await?;
     Ok(Json(page("events", rows.iter().map(summary).collect(), next.map(Value::from))))
 }
 
@@ -160,13 +214,13 @@ fn payload(row: &InboxRow) -> Value {
 }
 
 /// Carries out `GET /api/operator/events/SEQ`: the event, its runs, and the effects that it requested.
-pub(crate) async fn get(
+async fn get(
     State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
     PathPart(seq): PathPart<u64>,
 ) -> Result<Json<Value>, Problem> {
     let partition = hosted.site.partition().clone();
-    let found = read(&hosted, move |store| {
+    let found = read(&hosted.site, move |store| {
         let Some(row) = own(store, &partition, seq)? else { return Ok(None) };
         let effects = match &row.event.account {
             Some(account) => effects_of(store, &partition, account, &row.event.id)?,
@@ -206,12 +260,9 @@ fn effects_of(store: &dyn Read, partition: &Partition, account: &Account, id: &s
 }
 
 /// Carries out `POST /api/operator/events/SEQ/redrive`: runs a dead, waiting or rejected event again.
-pub(crate) async fn redrive(
-    Operator { hosted, .. }: Operator,
-    PathPart(seq): PathPart<u64>,
-) -> Result<Json<Value>, Problem> {
+async fn redrive(Operator { hosted, .. }: Operator, PathPart(seq): PathPart<u64>) -> Result<Json<Value>, Problem> {
     let partition = hosted.site.partition().clone();
-    if read(&hosted, move |store| own(store, &partition, seq)).await?.is_none() {
+    if read(&hosted.site, move |store| own(store, &partition, seq)).await?.is_none() {
         return Err(Problem::not_found(format!("no event {seq}")));
     }
     let jobs = hosted.site.jobs().clone();

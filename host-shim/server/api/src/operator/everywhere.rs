@@ -1,12 +1,15 @@
 //! Lists of all accounts: `GET /api/operator/tasks` has the steps that wait for a person, `GET /api/operator/instances` the instances.
 
-use super::waiting::{FAILED, unreadable, waiting};
+use super::waiting::waiting;
 use super::{SEARCHED_MAX, limit};
+use crate::ask::{asked, read};
+use crate::description::Shape;
 use crate::extract::{Operator, QueryOf};
-use crate::front::{AppState, HostedSite};
+use crate::operator::found::{FAILED, unreadable};
 use crate::problem::Problem;
 use crate::products::DELETED;
-use crate::query::{asked, read};
+use crate::server_route::ServerRoute;
+use crate::state::{AppState, HostedSite};
 use axum::Json;
 use axum::extract::State;
 use extension_contract::{Actor, PAGE_ROWS_MAX, Page, Question};
@@ -25,7 +28,7 @@ const ACCOUNTS_MAX: usize = SEARCHED_MAX / 10;
 /// The query of a list of steps.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListTasksQuery {
+struct ListTasksQuery {
     /// The account after which the page begins.
     after: Option<String>,
     limit: Option<usize>,
@@ -34,7 +37,7 @@ pub(crate) struct ListTasksQuery {
 /// The query of a list of instances.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ListInstancesQuery {
+struct ListInstancesQuery {
     /// Only instances with this status; without it, all that are not deleted.
     status: Option<String>,
     /// True to list deleted instances, too.
@@ -45,8 +48,26 @@ pub(crate) struct ListInstancesQuery {
     limit: Option<usize>,
 }
 
+const TASKS: Shape = Shape::new("ServerTasks", &["tasks: json[]", "next: string?"]);
+const INSTANCES: Shape = Shape::new("ServerInstances", &["instances: json[]", "next: string?"]);
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/operator/instances", "listInstances", instances)
+            .about("The instances of all accounts.")
+            .detail("Without deleted ones unless `deleted=true` or `status=terminated`.")
+            .query(&["status: string?", "deleted: boolean?", "after: string?", "limit: integer?"])
+            .gives(&INSTANCES),
+        ServerRoute::get("/api/operator/tasks", "listTasks", tasks)
+            .about("The steps that wait for a person, of all accounts.")
+            .query(&["after: string?", "limit: integer?"])
+            .gives(&TASKS),
+    ]
+}
+
 /// Carries out `GET /api/operator/tasks`.
-pub(crate) async fn tasks(
+async fn tasks(
     State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
     QueryOf(query): QueryOf<ListTasksQuery>,
@@ -57,7 +78,7 @@ pub(crate) async fn tasks(
 }
 
 /// Carries out `GET /api/operator/instances`. A page may be empty although more pages follow.
-pub(crate) async fn instances(
+async fn instances(
     State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
     QueryOf(ListInstancesQuery { status, deleted, after, limit }): QueryOf<ListInstancesQuery>,
@@ -84,8 +105,8 @@ async fn entries(
     is_wanted: impl Fn(&Value) -> bool + Send + 'static,
 ) -> Result<(Vec<Value>, Option<String>), Problem> {
     let (partition, at, limit) = (hosted.site.partition().clone(), hosted.site.clock().now(), limit(given)?);
-    let scopes = read(hosted, move |store| store.scopes(Some(&partition))).await?;
-    let found = asked(hosted, move |answerer| -> Result<_, AskError> {
+    let scopes = read(&hosted.site, move |store| store.scopes(Some(&partition))).await?;
+    let found = asked(&hosted.site, move |answerer| -> Result<_, AskError> {
         let (begun, mut row) = match after.as_deref().map(|after| after.rsplit_once(WITHIN).unwrap_or((after, ""))) {
             None => (None, None),
             Some((account, "")) => (Some(account), None),

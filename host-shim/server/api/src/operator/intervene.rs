@@ -1,12 +1,15 @@
 //! `POST /api/operator/effects/SEQ/ACTION`: an operator retries, adopts or abandons an effect that has not ended.
 
+use super::events::RUNS;
 use super::events::report;
+use crate::accept::{answer_of, soon};
+use crate::ask::read;
 use crate::body;
 use crate::command::Answered;
 use crate::extract::{Operator, PathPart};
-use crate::front::{AppState, answer_of, soon};
 use crate::problem::Problem;
-use crate::query::read;
+use crate::server_route::ServerRoute;
+use crate::state::AppState;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
@@ -18,8 +21,6 @@ use host_engine::writer::JobError;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Names of the actions that an operator may carry out on an open effect of a provider.
-pub(super) const ACTIONS: [&str; 3] = ["retry", "adopt", "abandon"];
 /// Maximum length of the reason for an abandonment, in bytes.
 const REASON_BYTES_MAX: usize = 1_000;
 
@@ -33,8 +34,22 @@ struct ActionRequest {
     reason: Option<String>,
 }
 
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::post("/api/operator/effects/{seq}/{action}", "intervene", post)
+            .about("Retries, adopts or abandons an open effect.")
+            .detail(
+                "`retry`: the next attempt begins now. `adopt`: it was done by hand, with `outputs` as its provider would answer: \
+                 `{\"outputs\": {\"id\": \"cus_1\"}}`. `abandon`: it fails for good, with the `reason` that the extension receives.",
+            )
+            .body(&["outputs: json?", "reason: string?"])
+            .gives(&RUNS),
+    ]
+}
+
 /// Carries out `POST /api/operator/effects/SEQ/ACTION`.
-pub(crate) async fn post(
+async fn post(
     State(app): State<AppState>,
     Operator { hosted, caller }: Operator,
     PathPart((seq, action)): PathPart<(u64, String)>,
@@ -48,7 +63,7 @@ pub(crate) async fn post(
     };
     let intervention = intervention(&action, given)?;
     let partition = hosted.site.partition().clone();
-    let found = read(&hosted, move |store| {
+    let found = read(&hosted.site, move |store| {
         let row = store.effect_at(seq)?;
         Ok(row.filter(|row| row.state.is_open() && row.scope.partition() == partition))
     });

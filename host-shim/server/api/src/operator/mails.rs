@@ -1,10 +1,13 @@
 //! Mails as they look: `GET /api/operator/mails` lists the mails of the business, `…/mails/TEMPLATE` fills one in with samples, and
 //! `GET /api/operator/effects/SEQ/mail` shows the mail of an effect. With `?html=true` the answer is the mail's HTML itself.
 
+use super::tools::{MailPreview, MailPreviews, ShownMail};
+use crate::ask::read;
+use crate::description::Shape;
 use crate::extract::{Operator, PathPart, QueryOf};
-use crate::front::HostedSite;
 use crate::problem::Problem;
-use crate::query::read;
+use crate::server_route::ServerRoute;
+use crate::state::HostedSite;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -23,62 +26,42 @@ const SEND: &str = "mail.send";
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; frame-ancestors 'self'; sandbox";
 
-/// A mail as it looks.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct MailPreview {
-    /// Subject.
-    pub subject: String,
-    /// Plain text.
-    pub plain: String,
-    /// HTML.
-    pub html: String,
-}
-
-/// A mail of a business.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MailKind {
-    /// Name of the template.
-    pub template: String,
-    /// What is filled in.
-    pub placeholders: Vec<String>,
-    /// True if the business has written the mail itself.
-    pub is_own: bool,
-}
-
-/// A mail to show, besides its values.
-#[derive(Clone, Copy, Debug)]
-pub struct ShownMail<'m> {
-    /// Name of the template.
-    pub template: &'m str,
-    /// The recipient.
-    pub to: &'m str,
-    /// The account that the mail is about.
-    pub account: &'m str,
-}
-
-/// Shows mails as they look.
-pub trait MailPreviews: Send + Sync {
-    /// Returns the mails of the business in the order of their names, the built-in ones among them.
-    fn kinds(&self) -> Vec<MailKind>;
-
-    /// Fills in a mail, or lists the values if there is no template.
-    ///
-    /// # Errors
-    /// Fails if a value is missing or does not fit; the text is for people.
-    fn preview(&self, mail: ShownMail<'_>, values: &Value) -> Result<MailPreview, String>;
-}
-
 /// The query of a mail.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct ShowMailQuery {
+struct ShowMailQuery {
     /// True for the HTML itself.
     #[serde(default)]
     html: bool,
 }
 
+const MAIL_KIND: Shape =
+    Shape::new("ServerMailKind", &["template: string", "placeholders: string[]", "is_own: boolean"]);
+const MAIL_KINDS: Shape = Shape::new("ServerMailKinds", &["mails: ServerMailKind[]"]).with(&[&MAIL_KIND]);
+const MAIL: Shape =
+    Shape::new("ServerMail", &["template: string", "subject: string", "plain: string", "has_html: boolean"]);
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/operator/mails", "listMails", list)
+            .about("All mails of the business, also the built-in ones.")
+            .gives(&MAIL_KINDS),
+        ServerRoute::get("/api/operator/mails/{template}", "getMail", sample)
+            .about("A mail, filled in with samples.")
+            .detail("With `html=true`, its HTML.")
+            .query(&["html: boolean?"])
+            .gives(&MAIL),
+        ServerRoute::get("/api/operator/effects/{seq}/mail", "getMailOfEffect", of_effect)
+            .about("The mail of an effect as it looks.")
+            .detail("With `html=true`, its HTML.")
+            .query(&["html: boolean?"])
+            .gives(&MAIL),
+    ]
+}
+
 /// Carries out `GET /api/operator/mails`.
-pub(crate) async fn list(Operator { hosted, .. }: Operator) -> Result<Json<Value>, Problem> {
+async fn list(Operator { hosted, .. }: Operator) -> Result<Json<Value>, Problem> {
     let kinds = previews(&hosted)?.kinds();
     let shown = kinds
         .iter()
@@ -87,7 +70,7 @@ pub(crate) async fn list(Operator { hosted, .. }: Operator) -> Result<Json<Value
 }
 
 /// Carries out `GET /api/operator/mails/TEMPLATE`: each placeholder has its own name as its value.
-pub(crate) async fn sample(
+async fn sample(
     Operator { hosted, .. }: Operator,
     PathPart(template): PathPart<String>,
     QueryOf(query): QueryOf<ShowMailQuery>,
@@ -137,13 +120,13 @@ fn add_sample(values: &mut Map<String, Value>, placeholder: &str, whole: &str) {
 }
 
 /// Carries out `GET /api/operator/effects/SEQ/mail`. Secrets are not filled in.
-pub(crate) async fn of_effect(
+async fn of_effect(
     Operator { hosted, .. }: Operator,
     PathPart(seq): PathPart<u64>,
     QueryOf(query): QueryOf<ShowMailQuery>,
 ) -> Result<Response, Problem> {
     let previews = previews(&hosted)?;
-    let row = read(&hosted, move |store| store.effect_at(seq)).await?;
+    let row = read(&hosted.site, move |store| store.effect_at(seq)).await?;
     let partition = hosted.site.partition();
     let is_own =
         |row: &host_store::EffectRow| row.scope.partition() == *partition && row.effect.kind == SEND && !row.erased;

@@ -2,12 +2,14 @@
 
 use super::waiting::waiting;
 use super::{account, limit};
+use crate::ask::read;
 use crate::body;
 use crate::command::{self, Answered};
+use crate::description::Shape;
 use crate::extract::Operator;
-use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
-use crate::query::read;
+use crate::server_route::ServerRoute;
+use crate::state::{AppState, HostedSite};
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -70,11 +72,34 @@ async fn kinds(hosted: &HostedSite, failed: &[Value]) -> Result<Vec<Option<Strin
         let Some(key) = key else { return Ok(None) };
         Ok(store.effect(&partition.scope(of), &key)?.pop().map(|row| row.effect.kind))
     };
-    read(hosted, move |store| effects.into_iter().map(|effect| kind_of(store, effect)).collect()).await
+    read(&hosted.site, move |store| effects.into_iter().map(|effect| kind_of(store, effect)).collect()).await
+}
+
+const RETRIED: Shape = Shape::new(
+    "ServerRetried",
+    &["dry_run: boolean", "matched: integer", "retried: integer", "instances: json[]", "next: string?"],
+);
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::post("/api/operator/instances/retry", "retryInstances", post)
+            .about("Tries failed instances again, in batches.")
+            .body(&[
+                "provider: string?",
+                "step: string?",
+                "code: string?",
+                "message: string?",
+                "after: string?",
+                "limit: integer?",
+                "dry_run: boolean?",
+            ])
+            .gives(&RETRIED),
+    ]
 }
 
 /// Carries out `POST /api/operator/instances/retry`.
-pub(crate) async fn post(
+async fn post(
     State(app): State<AppState>,
     Operator { hosted, caller }: Operator,
     headers: HeaderMap,

@@ -2,9 +2,11 @@
 //! synchronization would change, and the command that brings it about. `host-verify` compares; nothing is changed.
 
 use super::account;
+use crate::ask::ask;
+use crate::description::Shape;
 use crate::extract::{Operator, PathPart, QueryOf};
 use crate::problem::Problem;
-use crate::query::ask;
+use crate::server_route::ServerRoute;
 use axum::Json;
 use axum::http::StatusCode;
 use host_verify::{
@@ -17,10 +19,24 @@ use tokio::sync::OwnedMutexGuard;
 /// The query: no members.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct NoQuery {}
+struct NoQuery {}
+
+const COMPARED: Shape = Shape::new(
+    "ServerStripeAccount",
+    &["account: string", "customers: json", "objects: json", "changes: json[]", "is_complete: boolean"],
+);
+
+/// Returns the routes.
+pub(super) fn routes() -> Vec<ServerRoute> {
+    vec![
+        ServerRoute::get("/api/operator/accounts/{account}/stripe", "getStripeAccount", get)
+            .about("Stripe's objects of the account beside the records, and a preview: `changes`.")
+            .gives(&COMPARED),
+    ]
+}
 
 /// Answers the request.
-pub(crate) async fn get(
+async fn get(
     Operator { hosted, .. }: Operator,
     PathPart(name): PathPart<String>,
     QueryOf(NoQuery {}): QueryOf<NoQuery>,
@@ -32,10 +48,10 @@ pub(crate) async fn get(
     };
     // The records are read at one's turn, so that they are not older than Stripe's objects by the turns of others.
     let turn = tools.stripe_turn.clone().lock_owned().await;
-    let records = ask(&hosted, move |answerer| AccountRecords::read(answerer, &scope, now)).await??;
+    let records = ask(&hosted.site, move |answerer| AccountRecords::read(answerer, &scope, now)).await??;
     let Some(records) = records else { return Err(Problem::not_found(format!("no account `{name}`"))) };
     let sides = fetch(records, stripe, turn).await?;
-    let verified = ask(&hosted, move |answerer| sides.compare(answerer)).await??;
+    let verified = ask(&hosted.site, move |answerer| sides.compare(answerer)).await??;
     Ok(Json(show(&name, &verified)))
 }
 

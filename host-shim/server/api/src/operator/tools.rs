@@ -1,7 +1,7 @@
 //! The tools of operators' requests beside the site: they read what the providers have, and how their backups go.
 
-use super::mails::MailPreviews;
 use host_verify::StripeAccess;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -132,4 +132,49 @@ impl Tools {
         *turn = Some(Instant::now());
         Some(CountTurn { check, _turn: turn })
     }
+}
+
+/// A mail as it looks.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MailPreview {
+    /// Subject.
+    pub subject: String,
+    /// Plain text.
+    pub plain: String,
+    /// HTML.
+    pub html: String,
+}
+
+/// A mail of a business.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MailKind {
+    /// Name of the template.
+    pub template: String,
+    /// What is filled in.
+    pub placeholders: Vec<String>,
+    /// True if the business has written the mail itself.
+    pub is_own: bool,
+}
+
+/// A mail to show, besides its values.
+#[derive(Clone, Copy, Debug)]
+pub struct ShownMail<'m> {
+    /// Name of the template.
+    pub template: &'m str,
+    /// The recipient.
+    pub to: &'m str,
+    /// The account that the mail is about.
+    pub account: &'m str,
+}
+
+/// Shows mails as they look.
+pub trait MailPreviews: Send + Sync {
+    /// Returns the mails of the business in the order of their names, the built-in ones among them.
+    fn kinds(&self) -> Vec<MailKind>;
+
+    /// Fills in a mail, or lists the values if there is no template.
+    ///
+    /// # Errors
+    /// Fails if a value is missing or does not fit; the text is for people.
+    fn preview(&self, mail: ShownMail<'_>, values: &Value) -> Result<MailPreview, String>;
 }

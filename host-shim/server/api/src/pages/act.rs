@@ -3,11 +3,12 @@
 use super::call::{CallAnswer, call};
 use super::show::{Extra, PageRequest, SAID};
 use super::words::{self, sentence};
-use crate::front::{Front, HostedSite};
+use crate::front::Front;
 use crate::identity::issuers::is_own_path;
 use crate::problem::Problem;
 use crate::redirect::see_other;
 use crate::routes::of_pages::form_scope;
+use crate::state::HostedSite;
 use crate::{body, cookie};
 use axum::body::Body;
 use axum::http::{HeaderValue, Request, StatusCode, header};

@@ -4,8 +4,9 @@
 
 use super::show::PageRequest;
 use super::{POLICY, html};
-use crate::front::{Front, HostedSite};
+use crate::front::Front;
 use crate::problem::Problem;
+use crate::state::HostedSite;
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};

@@ -1,10 +1,11 @@
 //! Calls the API for a page: as another request of the same browser, so that the same rules hold.
 
 use crate::extract::Counted;
-use crate::front::{Front, HostedSite};
+use crate::front::Front;
 use crate::problem::refusal_of;
 use crate::products;
-use crate::rate::Peer;
+use crate::shares::Peer;
+use crate::state::HostedSite;
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header};

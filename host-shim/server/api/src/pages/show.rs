@@ -2,10 +2,11 @@
 
 use super::call::call;
 use super::html;
-use crate::front::{Front, HostedSite};
+use crate::front::Front;
 use crate::problem::Problem;
 use crate::redirect::see_other;
 use crate::routes::of_pages::{PageValues, page_values};
+use crate::state::HostedSite;
 use crate::{access, cookie};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
@@ -151,7 +152,7 @@ impl PageRequest<'_> {
             account: query.iter().find(|(name, text)| names_account(name, text)).map(|(_, account)| account.clone()),
         };
         // Read first: what is committed while the page is made comes with the stream.
-        let newest = crate::query::read(self.hosted, |store| store.inbox_newest()).await?;
+        let newest = crate::ask::read(&self.hosted.site, |store| store.inbox_newest()).await?;
         let is_public = page.head.who == Who::Public;
         let reader = if is_public { None } else { caller.clone() };
         let scope =

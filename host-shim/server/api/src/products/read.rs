@@ -2,10 +2,10 @@
 
 use super::page::{Paged, Window};
 use super::{ProductsRequest, Style, show};
+use crate::ask::{asked, read as read_store};
 use crate::command::Answered;
 use crate::lists::{List, one_entry};
 use crate::problem::Problem;
-use crate::query::{asked, read as read_store};
 use crate::site::ProductType;
 use extension_contract::{Account, Actor, Offer, Page, Question};
 use host_engine::processor::Questions;
@@ -29,7 +29,7 @@ impl ProductsRequest {
         // Everybody may read the catalog, so the question needs no account of the caller.
         let at = self.hosted.site.clock().now();
         let question = Question { account: Account::Platform, actor: Actor::system(), at };
-        asked(&self.hosted, move |answerer| answerer.ask_catalog(&question)).await
+        asked(&self.hosted.site, move |answerer| answerer.ask_catalog(&question)).await
     }
 
     /// Returns a page of the entries of the list `offers`, with the last id that it has read.
@@ -37,7 +37,8 @@ impl ProductsRequest {
         let at = self.hosted.site.clock().now();
         let question = Question { account: Account::Platform, actor: Actor::system(), at };
         let limit = page.limit as usize;
-        let rows = asked(&self.hosted, move |answerer| answerer.ask_list(&question, "offers", Some(&filter), &page));
+        let rows =
+            asked(&self.hosted.site, move |answerer| answerer.ask_list(&question, "offers", Some(&filter), &page));
         let rows = rows.await?;
         let next = rows.last().filter(|_| rows.len() == limit).map(|row| row.id.clone());
         Ok((rows.iter().filter_map(|row| listed_offer(&row.value)).collect(), next))
@@ -76,7 +77,7 @@ impl ProductsRequest {
     /// Returns an entry of a list of an account.
     pub(super) async fn entry(&self, account: Account, kind: &'static str, id: &str) -> Result<Value, Problem> {
         let (question, wanted) = (self.question(account), id.to_owned());
-        let found = asked(&self.hosted, move |answerer| one_entry(answerer, &question, kind, &wanted)).await?;
+        let found = asked(&self.hosted.site, move |answerer| one_entry(answerer, &question, kind, &wanted)).await?;
         found.ok_or_else(|| not_found(id))
     }
 
@@ -88,7 +89,7 @@ impl ProductsRequest {
             return self.account();
         }
         let (partition, claim) = (self.hosted.site.partition().clone(), format!("purchase:{}", self.id));
-        let found = read_store(&self.hosted, move |store| holder(store, &partition, &claim)).await?;
+        let found = read_store(&self.hosted.site, move |store| holder(store, &partition, &claim)).await?;
         found.filter(|account| caller.reaches(account)).ok_or_else(|| not_found(&self.id))
     }
 

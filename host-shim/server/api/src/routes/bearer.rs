@@ -4,10 +4,9 @@
 //! A token is `ID.SECRET`. Only the SHA-256 of the secret goes to the extension.
 
 use crate::access::{bearer, unauthorized};
-use crate::front::{AppState, HostedSite};
+use crate::ask::read;
 use crate::problem::Problem;
-use crate::query::read;
-use crate::turn;
+use crate::state::{AppState, HostedSite};
 use axum::http::HeaderMap;
 use axum::http::request::Parts;
 use extension_contract::{Actor, ActorKind};
@@ -85,7 +84,7 @@ pub(crate) async fn find(
     };
     let Some((id, sha256)) = token.and_then(id_and_hash) else { return stranger() };
     let (partition, claim, wanted) = (hosted.site.partition().clone(), format!("{CLAIM}{id}"), id.to_owned());
-    let found = read(hosted, move |store| {
+    let found = read(&hosted.site, move |store| {
         let Some(account) = holder(store, &partition, &claim)? else { return Ok(None) };
         let row = record(store, &partition.scope(account.clone()), TOKENS, &wanted)?;
         Ok(row.map(|row| (account, row.value)))
@@ -102,6 +101,6 @@ pub(crate) async fn find(
     let actor = Actor { kind: ActorKind::Service, subject: id.to_owned(), roles: Vec::new() };
     let (partition, reach) = (hosted.site.partition().clone(), Reach::Accounts(vec![account]));
     let caller = Caller { key, partition, actor, reach, in_accounts: BTreeMap::new() };
-    turn::called(app, &caller)?;
+    app.called(&caller)?;
     Ok(Bearer { caller, id: id.to_owned(), sha256, is_valid })
 }

@@ -3,9 +3,9 @@
 use super::reads::Reader;
 use super::{CALLER, caller_shown, scope_of};
 use crate::access;
-use crate::front::{AppState, HostedSite};
 use crate::problem::Problem;
-use crate::rate::Peer;
+use crate::shares::Peer;
+use crate::state::{AppState, HostedSite};
 use axum::http::request::Parts;
 use extension_contract::Account;
 use host_business::routes::{PAGE, PAGE_ROWS_MAX, Read, SITE, Scope};

@@ -2,11 +2,11 @@
 //! requested page are kept in memory.
 
 use crate::access;
-use crate::front::HostedSite;
+use crate::ask::{ask, asked};
 use crate::lists::{List, one_entry};
 use crate::problem::Problem;
 use crate::products::offer;
-use crate::query::{ask, asked};
+use crate::state::HostedSite;
 use axum::http::StatusCode;
 use extension_contract::{Account, Actor, Question, Timestamp};
 use host_business::routes::{Absent, Form, NEXT, REQUESTS, ROW, Read, ReadFrom, Scope, Sort, ValueError};
@@ -87,7 +87,7 @@ impl Reader<'_> {
         let (reads, page) = (reads.to_vec(), self.page.clone());
         let partition = self.hosted.site.partition().clone();
         let users = self.hosted.users.as_ref().map(|users| users.identity().clone());
-        let asked = ask(self.hosted, move |answerer| {
+        let asked = ask(&self.hosted.site, move |answerer| {
             let of = Reading { partition: &partition, users: users.as_ref(), question: &question };
             reads.iter().try_fold(scope, |scope, read| one(answerer, of, read, scope, &page))
         });
@@ -111,7 +111,7 @@ impl Reader<'_> {
         let mut page = Page { sort: read.sort.clone(), after: None, most: limit.saturating_add(1), rows: Vec::new() };
         if let Some(after) = after {
             let (of, kind, id) = (list.question.clone(), list.kind, after.clone());
-            let last = asked(self.hosted, move |answerer| one_entry(answerer, &of, kind, &id)).await?;
+            let last = asked(&self.hosted.site, move |answerer| one_entry(answerer, &of, kind, &id)).await?;
             page.after = Some(last.ok_or_else(not_next)?);
             if page.sort.is_none() {
                 list.after.clone_from(&self.page.1);

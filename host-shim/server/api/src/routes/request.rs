@@ -2,17 +2,17 @@
 
 use super::{CALLER, bearer, caller_shown, scope_of};
 use crate::access;
-use crate::front::{AppState, HostedSite};
+use crate::ask::read as read_store;
+use crate::body::object;
 use crate::problem::Problem;
-use crate::query::read as read_store;
-use crate::rate::Peer;
+use crate::shares::Peer;
+use crate::state::{AppState, HostedSite};
 use axum::http::Method;
 use axum::http::request::Parts;
 use extension_contract::Account;
 use host_business::routes::{Absent, Given, PAGE_ROWS_MAX, Route, Scope, Who, read_body, read_texts};
 use host_engine::read::holder;
 use host_identity::access::Caller;
-use host_intake::body::parse_object;
 use serde_json::{Map, Value};
 
 /// Name of the account in a query.
@@ -111,7 +111,7 @@ async fn account(
         let claim = form.value(scope, Absent::LeftOut).map_err(|error| Problem::of_value(&error))?;
         let claim = claim.as_ref().and_then(Value::as_str).unwrap_or_default().to_owned();
         let (partition, wanted) = (hosted.site.partition().clone(), claim.clone());
-        let found = read_store(hosted, move |store| holder(store, &partition, &wanted)).await?;
+        let found = read_store(&hosted.site, move |store| holder(store, &partition, &wanted)).await?;
         let found = found.filter(|account| caller.reaches(account));
         return found.map(Some).ok_or_else(|| Problem::not_found(format!("no `{claim}`")));
     }
@@ -132,18 +132,6 @@ fn texts_of(parts: &Parts) -> Result<Vec<(String, String)>, Problem> {
         Ok(axum::extract::Query(texts)) => Ok(texts),
         Err(error) => Err(Problem::bad("query", error.body_text())),
     }
-}
-
-/// Returns the members of a body; none for an empty body.
-pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
-    if body.is_empty() {
-        return Ok(Map::new());
-    }
-    let document = parse_object(body).map_err(|error| Problem::bad("malformed", error.to_string()))?;
-    if let Some(pointer) = document.duplicate() {
-        return Err(Problem::bad("malformed", format!("the member {pointer} occurs twice")));
-    }
-    serde_json::from_slice(body).map_err(|error| Problem::bad("malformed", error.to_string()))
 }
 
 fn right(given: Given, part: &'static str) -> Result<Map<String, Value>, Problem> {

@@ -52,6 +52,12 @@ impl Connection {
 
     /// Reads one answer; none if the server closes the connection without one.
     pub fn answer(&mut self) -> Option<Answer> {
+        let answer = self.head()?;
+        self.with_body(answer)
+    }
+
+    /// Reads an answer up to its body; none if the server closes the connection without one.
+    pub fn head(&mut self) -> Option<Answer> {
         let mut bytes = Vec::new();
         let mut byte = [0];
         while !bytes.ends_with(b"\r\n\r\n") {
@@ -62,7 +68,11 @@ impl Connection {
         }
         let head = String::from_utf8(bytes).expect("a head");
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-        let mut answer = Answer { status, head, body: String::new() };
+        Some(Answer { status, head, body: String::new() })
+    }
+
+    /// Reads the body of an answer.
+    pub fn with_body(&mut self, mut answer: Answer) -> Option<Answer> {
         let body = match answer.header("transfer-encoding") {
             Some(_) => self.chunks()?,
             None => {
@@ -106,6 +116,12 @@ impl Connection {
 
     /// Sends a request with headers and a body, and reads the answer.
     pub fn request(&mut self, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.send(line, headers, body);
+        self.answer().expect("an answer")
+    }
+
+    /// Sends a request with headers and a body.
+    pub fn send(&mut self, line: &str, headers: &[(&str, &str)], body: &[u8]) {
         let host = headers.iter().find(|(name, _)| *name == "Host").map_or("localhost", |(_, host)| host);
         let headers = headers.iter().filter(|(name, _)| *name != "Host");
         let mut head = format!("{line} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\n", body.len());
@@ -113,6 +129,5 @@ impl Connection {
         head.push_str("\r\n");
         self.write(head.as_bytes());
         self.write(body);
-        self.answer().expect("an answer")
     }
 }

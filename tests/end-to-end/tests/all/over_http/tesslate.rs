@@ -426,7 +426,7 @@ fn a_free_user_is_sent_to_premium_and_a_premium_user_to_a_slot() {
 // covers: TES-90, TES-91, D-84
 #[test]
 fn the_client_has_the_methods_and_types_that_the_application_uses() {
-    let text = host_api::openapi::typescript(&tesslate().routes, "billingApi");
+    let text = host_api::typescript(&tesslate().routes, "billingApi");
     let interface = text.split("export interface BillingApi {").nth(1).and_then(|rest| rest.split("\n}").next());
     let methods = interface.expect("an interface").lines().filter_map(|line| line.trim().split_once('('));
     let methods: BTreeSet<&str> = methods.map(|(name, _)| name).filter(|name| !name.starts_with("/**")).collect();

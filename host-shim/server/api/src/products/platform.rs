@@ -1,9 +1,8 @@
-//! Maps each path and method of the platform's API to a command or query. The server answers by this table, and the
-//! OpenAPI document shows it.
+//! Maps each path and method of the platform's API to a command or query.
 
 /// What a route does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub(super) enum Action {
     /// Query `catalog` or `list`: the products of a type, on sale or of an account.
     List,
     /// Query `list`: the products of an account; of the platform for an operator who names none.
@@ -44,7 +43,7 @@ pub enum Action {
 
 /// Who may use a route. The extension decides what an account's users may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Who {
+pub(super) enum Who {
     /// Everybody, also without a key.
     All,
     /// Callers with a key.
@@ -55,20 +54,20 @@ pub enum Who {
 
 /// Some paths with the methods of an action.
 #[derive(Debug)]
-pub struct Route {
+pub(super) struct Route {
     /// Methods.
-    pub methods: &'static [&'static str],
+    pub(super) methods: &'static [&'static str],
     /// Paths, with `{id}` for the variable part.
-    pub paths: &'static [&'static str],
+    pub(super) paths: &'static [&'static str],
     /// Who may use them.
-    pub who: Who,
+    pub(super) who: Who,
     /// What they do.
-    pub action: Action,
+    pub(super) action: Action,
 }
 
 impl Action {
     /// Returns what the action does, for readers of the API.
-    pub(crate) fn about(self) -> &'static str {
+    pub(super) fn about(self) -> &'static str {
         match self {
             Action::List => "Products on sale, or products of an account.",
             Action::Own => "Products of an account.",
@@ -88,6 +87,52 @@ impl Action {
             Action::Checkout => "Buys a plan with an instance, or goes on with a purchase.",
             Action::Refund => "Refunds a purchase.",
             Action::NotServed(why) => why,
+        }
+    }
+}
+
+impl Action {
+    /// Returns the name of the client's method for a path that businesses call; empty for a second method of the same action.
+    pub(super) fn name(self, method: &str) -> &'static str {
+        match self {
+            Action::List => "listProducts",
+            Action::One => "getProduct",
+            Action::Health => "getProductHealth",
+            Action::Create => "createProduct",
+            Action::Update if method == "PATCH" => "updateProduct",
+            Action::Delete => "deleteProduct",
+            Action::Purchase => "purchaseProduct",
+            Action::Checkout => "checkOut",
+            _ => "",
+        }
+    }
+
+    /// Returns what else a reader should know; empty if there is nothing.
+    pub(super) fn detail(self) -> &'static str {
+        match self {
+            Action::List => {
+                "Query `catalog`; with `user_id`, or a type whose products belong to accounts, `list`, without deleted instances unless \
+                 `deleted=true` or `status=terminated`. Filters: `type`, `status`, `health_status`."
+            }
+            Action::Own | Action::Purchases => "Query `list`.",
+            Action::One => "On sale, or of the account.",
+            Action::Health => "`status` and `health_status`.",
+            Action::PurchaseOne | Action::Catalog | Action::Offer | Action::Types | Action::NotServed(_) => "",
+            Action::Subscription => "Query `list`.",
+            Action::Create => {
+                "Command `product.create`; without a type `instance.create`. An operator who names no account creates in the catalog."
+            }
+            Action::Update => "Command `product.update`.",
+            Action::Delete => {
+                "Command `instance.delete` with `confirm`, the instance's name, in the query or the body; in the catalog \
+                 `product.update` with `active: false`."
+            }
+            Action::Purchase => "Command `purchase.create`.",
+            Action::Buy => "Command `purchase.create`: `{\"items\": [{\"product_id\": ID, \"quantity\": 1}]}`.",
+            Action::Checkout => {
+                "Command `purchase.create`: `plan_id` with `billing_cycle`, and the `metadata` of the instance to create; or `purchase_id`."
+            }
+            Action::Refund => "Command `purchase.refund`: `amount` in minor units, 0 or none for the rest; `reason`.",
         }
     }
 }
@@ -113,7 +158,7 @@ const GROUPS: &str = "products have no groups: a product type and its fields say
 const TEMPLATES: &str = "prices and product types are in the catalog: there are no templates, variables and formulas";
 
 /// The routes.
-pub const ROUTES: &[Route] = &[
+pub(super) const ROUTES: &[Route] = &[
     route(GET, &["/api/products"], Who::All, Action::List),
     route(GET, &["/api/products/{id}"], Who::All, Action::One),
     route(POST, &["/api/products", "/b/products/products", "/ext/products/products"], Who::Keys, Action::Create),
@@ -222,48 +267,9 @@ pub const ROUTES: &[Route] = &[
     ),
 ];
 
-/// Returns the methods of a path, for the header `Allow`.
-pub fn allow(path: &str) -> &'static str {
-    let methods = |wanted: &str| {
-        let mut of_path = ROUTES.iter().filter(|route| route.paths.contains(&path));
-        of_path.any(|route| route.methods.contains(&wanted))
-    };
-    match (methods("GET"), methods("POST"), methods("PUT"), methods("PATCH"), methods("DELETE")) {
-        (true, true, true, ..) => "DELETE, GET, HEAD, PATCH, POST, PUT",
-        (true, false, true, ..) => "DELETE, GET, HEAD, PATCH, PUT",
-        (true, true, false, ..) => "GET, HEAD, POST",
-        (true, false, false, ..) => "GET, HEAD",
-        (false, true, false, true, _) => "PATCH, POST",
-        _ => "POST",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
-
-    #[test]
-    fn each_method_of_a_path_has_one_action() {
-        let mut seen = BTreeSet::new();
-        for route in ROUTES {
-            for (path, method) in route.paths.iter().flat_map(|path| route.methods.iter().map(move |it| (path, it))) {
-                assert!(seen.insert((path, method)), "{method} {path} twice");
-            }
-        }
-    }
-
-    #[test]
-    fn the_header_allow_has_the_methods_of_the_table() {
-        for path in ROUTES.iter().flat_map(|route| route.paths) {
-            let of_path = ROUTES.iter().filter(|route| route.paths.contains(path));
-            let mut expected: BTreeSet<&str> = of_path.flat_map(|route| route.methods).copied().collect();
-            if expected.contains("GET") {
-                expected.insert("HEAD");
-            }
-            assert_eq!(allow(path).split(", ").collect::<BTreeSet<_>>(), expected, "{path}");
-        }
-    }
 
     #[test]
     fn only_operators_reach_paths_of_operators() {
