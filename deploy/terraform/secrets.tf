@@ -1,6 +1,6 @@
 # The names of the secrets only. An operator puts the values in, so that Terraform's state has none of them but the address of the database.
 resource "aws_secretsmanager_secret" "server" {
-  for_each = toset(["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "HOST_SHIM_SECRETS_KEY", "B2_KEY_ID", "B2_APP_KEY"])
+  for_each = toset(["STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "PROVISIONER_SECRETS_KEY", "B2_KEY_ID", "B2_APP_KEY"])
 
   name = "${var.name}/${each.key}"
 }

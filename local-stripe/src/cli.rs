@@ -1,4 +1,4 @@
-//! The command `host-shim stripe …`: its arguments, and the start of the server.
+//! The command `provisioner stripe …`: its arguments, and the start of the server.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

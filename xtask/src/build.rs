@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 
-/// Build `dist/instance-provisioner.wasm`, `dist/host-shim`, with every command and provider, `dist/block.wasm` and `dist/notes.zip`.
+/// Build `dist/instance-provisioner.wasm`, `dist/provisioner`, with every command and provider, `dist/block.wasm` and `dist/notes.zip`.
 ///
 /// The component is always optimised; the host only with `--release`. Without it, the host uses the builds of dependencies that
 /// `cargo xtask replay` and `cargo xtask test` made. Installs the WebAssembly target with rustup if the toolchain does not have it.
@@ -26,7 +26,7 @@ pub struct Options {
     /// Optimise the host, too. Takes about 20 minutes on two cores the first time.
     #[arg(long, conflicts_with_all = ["component", "named", "notes", "block"])]
     release: bool,
-    /// Build the component with the names of its functions instead, for `host-shim profile`, into the target folder: the
+    /// Build the component with the names of its functions instead, for `provisioner profile`, into the target folder: the
     /// same code, and larger.
     #[arg(long, conflicts_with = "component")]
     named: bool,
@@ -39,7 +39,7 @@ pub struct Options {
     /// The address at which `block.wasm` will be published, for `dist/manifest.json` [default: block.wasm]
     #[arg(long, value_name = "URL")]
     block_url: Option<String>,
-    /// Also make the Debian package of the server, `dist/host-shim_VERSION-1_ARCHITECTURE.deb`, with the optimised host.
+    /// Also make the Debian package of the server, `dist/provisioner_VERSION-1_ARCHITECTURE.deb`, with the optimised host.
     #[arg(long, conflicts_with_all = ["component", "named", "notes", "block"])]
     deb: bool,
 }
@@ -141,7 +141,7 @@ pub fn both(host: &HostBuild) -> Result<(PathBuf, PathBuf)> {
     Ok((component, install_host(&folder.join(program(host.name)))?))
 }
 
-/// Puts a host into `dist` and returns its path there.
+/// Puts a program into `dist` and returns its path there. The host is also there under the name of its folder, `host-shim`.
 ///
 /// # Errors
 ///
@@ -150,13 +150,20 @@ pub fn install_host(built: &Path) -> Result<PathBuf> {
     let name = built.file_name().context("the path of a program has a name")?;
     let path = dist().join(name);
     install(&path, |to| fs::copy(built, to).map(drop))?;
+    #[cfg(unix)]
+    if name == HOST {
+        install(&dist().join(HOST_FOLDER), |to| std::os::unix::fs::symlink(name, to))?;
+    }
     Ok(path)
 }
 
 /// Name of the component's file.
 const COMPONENT: &str = "instance-provisioner.wasm";
 /// Name of the host's program.
-const HOST: &str = "host-shim";
+const HOST: &str = "provisioner";
+/// The folder with the host's crates, whose name the host has in `dist` as well.
+#[cfg(unix)]
+const HOST_FOLDER: &str = "host-shim";
 /// Name of the program that wraps a module as a component.
 pub const ENCODER: &str = "encode-component";
 
@@ -226,7 +233,7 @@ fn encode_to(encoder: &Path, module: &Path, path: &Path) -> Result<PathBuf> {
 ///
 /// It does not compile.
 pub fn bench() -> Result<(PathBuf, PathBuf)> {
-    let packages = ["build", "--profile", HOST_PROFILE, "--package", "host-bench", "--package", "host-shim"];
+    let packages = ["build", "--profile", HOST_PROFILE, "--package", "host-bench", "--package", "provisioner"];
     process::run(&mut process::cargo(packages))?;
     let folder = target_folder().join(HOST_PROFILE);
     Ok((folder.join(program("host-bench")), folder.join(program(HOST))))

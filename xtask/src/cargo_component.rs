@@ -48,7 +48,7 @@ pub fn check() -> Result<Done> {
     )?;
     let component = folder.join(target).join("component").join(package.replace('-', "_")).with_extension("wasm");
     let compiled = test::everything()?;
-    let host = compiled.binary("host-shim", "host-shim").context("cargo built no host-shim")?;
+    let host = compiled.binary("provisioner", "provisioner").context("cargo built no provisioner")?;
     let status = Command::new(host).arg("inspect").arg(&component).status()?;
     if !status.success() {
         bail!("the host does not load {}, built by cargo-component", component.display());

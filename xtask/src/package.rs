@@ -1,4 +1,4 @@
-//! `dist/host-shim_VERSION-1_ARCHITECTURE.deb`: the Debian package of the server, as `host-shim/cli/Cargo.toml` describes it.
+//! `dist/provisioner_VERSION-1_ARCHITECTURE.deb`: the Debian package of the server, as `host-shim/cli/Cargo.toml` describes it.
 
 use crate::build::{dist, program};
 use crate::process;
@@ -32,7 +32,7 @@ pub enum Size {
     Large,
 }
 
-/// Packages `dist/host-shim` and the component, and returns the path. The program is packaged without its symbols.
+/// Packages `dist/provisioner` and the component, and returns the path. The program is packaged without its symbols.
 ///
 /// # Errors
 ///
@@ -42,9 +42,9 @@ pub fn make(size: Size) -> Result<PathBuf> {
     let stripped = dist().join("stripped");
     fs::create_dir_all(&stripped).with_context(|| format!("cannot make {}", stripped.display()))?;
     let mut strip = Command::new("strip");
-    strip.args(["--strip-unneeded", "-o"]).arg(stripped.join(program("host-shim")));
-    process::run(strip.arg(dist().join(program("host-shim"))))?;
-    let mut command = TOOL.command(["deb", "--no-build", "--package", "host-shim", "--output"]);
+    strip.args(["--strip-unneeded", "-o"]).arg(stripped.join(program("provisioner")));
+    process::run(strip.arg(dist().join(program("provisioner"))))?;
+    let mut command = TOOL.command(["deb", "--no-build", "--package", "provisioner", "--output"]);
     command.arg(dist());
     command.arg(match size {
         Size::Small => "--compress-system",

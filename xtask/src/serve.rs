@@ -13,10 +13,10 @@ use std::process::{Command, ExitCode};
 /// Takes about five minutes on two cores the first time, and seconds afterwards. The server has a local Stripe with checkout
 /// pages, and local providers; everything that it keeps is in `./data`. Ctrl-C stops it.
 ///
-/// The arguments go to `host-shim serve` as they are; `cargo xtask serve -- --help` lists them.
+/// The arguments go to `provisioner serve` as they are; `cargo xtask serve -- --help` lists them.
 #[derive(clap::Args)]
 pub struct Options {
-    /// The folder of a business, and options of `host-shim serve`.
+    /// The folder of a business, and options of `provisioner serve`.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARG")]
     args: Vec<OsString>,
 }

@@ -180,9 +180,9 @@ fn whole<T>(result: Result<T>) -> Result<Done> {
 }
 
 /// Features of the tests: the extension as a library. The group `tests` and [`host`] use the same features, so that nothing is compiled twice.
-pub const FEATURES: &str = "host-shim/native";
+pub const FEATURES: &str = "provisioner/native";
 /// Features of [`everything`] besides [`FEATURES`]: the SDKs of clouds, which take minutes to compile.
-const ALL_FEATURES: &str = "end-to-end/providers,host-shim/aws,notes/lambda";
+const ALL_FEATURES: &str = "end-to-end/providers,provisioner/aws,notes/lambda";
 /// Arguments that compile `xtask` with all of its programs and tests.
 const OF_XTASK: [&str; 4] = ["--package", "xtask", "--features", "xtask/coverage,xtask/pack"];
 /// Tests of one program that `--all` runs again with higher counts.
@@ -230,7 +230,7 @@ const FULL_COUNTS: [FullCount; 6] = [
         tests: &["all_mistakes::", "catalog_schema::"],
     },
     FullCount {
-        package: "host-shim",
+        package: "provisioner",
         target: "cli",
         variables: &[("CONNECTIONS", "10000"), ("HOST_KILLS", "20"), ("KILLS", "60")],
         tests: &[
@@ -290,7 +290,7 @@ fn with_full_counts(programs: &[programs::Program]) -> Result<Vec<programs::Prog
 /// Fails if the host does not compile.
 pub fn host() -> Result<PathBuf> {
     let compiled = programs::compile(&["--features", FEATURES], &packages::all()?)?;
-    compiled.binary("host-shim", "host-shim").map(PathBuf::from).context("cargo built no host-shim")
+    compiled.binary("provisioner", "provisioner").map(PathBuf::from).context("cargo built no provisioner")
 }
 
 /// Lists which requirement is covered, with the program that the group `tests` compiles.
@@ -352,7 +352,7 @@ pub fn everything() -> Result<programs::Compiled> {
     let program =
         |package: &str, name: &str| compiled.binary(package, name).with_context(|| format!("cargo built no {name}"));
     build::encode(program("component-builder", build::ENCODER)?, &module)?;
-    build::install_host(program("host-shim", "host-shim")?)?;
+    build::install_host(program("provisioner", "provisioner")?)?;
     Ok(compiled)
 }
 
@@ -387,13 +387,13 @@ fn notes() -> Result<Done> {
 /// PostgreSQL and simulated clouds.
 fn full_host() -> Result<Done> {
     let compiled = everything()?;
-    ignored(&compiled, "host-shim", "readme", &[])?;
-    ignored(&compiled, "host-shim", "local_mode", &[])?;
-    ignored(&compiled, "host-shim", "cli", &["serve::full_disk", "serve::sources"])
+    ignored(&compiled, "provisioner", "readme", &[])?;
+    ignored(&compiled, "provisioner", "local_mode", &[])?;
+    ignored(&compiled, "provisioner", "cli", &["serve::full_disk", "serve::sources"])
 }
 
 /// Builds the block, and tests it on a stand-in for a Solobase platform: its store, every scenario of one business, a kill at each call of
-/// a service, and the way of all data to `host-shim` and back.
+/// a service, and the way of all data to `provisioner` and back.
 fn block() -> Result<Done> {
     let built = thread::spawn(component_builder::block);
     let compiled = everything();
@@ -419,7 +419,7 @@ fn package() -> Result<Done> {
 fn short_bench() -> Result<Done> {
     let compiled = everything()?;
     let program = compiled.binary("host-bench", "host-bench").context("cargo built no host-bench")?;
-    let server = compiled.binary("host-shim", "host-shim").context("cargo built no host-shim")?;
+    let server = compiled.binary("provisioner", "provisioner").context("cargo built no provisioner")?;
     let args = ["--quick", "--only", "http", "--without-peers"];
     whole(process::run(bench::command(program, server, &build::dist_component()).args(args)))
 }
@@ -449,7 +449,7 @@ fn clients(options: &Options) -> Result<Done> {
     programs::lint(&mut command)?;
     let without = options.without.join(",");
     let compiled = everything()?;
-    let is_it = |program: &&programs::Program| program.package == "host-shim" && program.target.name == "cli";
+    let is_it = |program: &&programs::Program| program.package == "provisioner" && program.target.name == "cli";
     let server = compiled.tests.iter().find(is_it).context("cargo built no test program cli")?;
     let mut server = server.command();
     server.args(["--ignored", "serve::clients", "serve::api_clients", "serve::oidc", "serve::pages", "serve::pull"]);

@@ -140,7 +140,7 @@ fn a_crate_is_named_after_its_folder() {
         _ => "",
     };
     // The two crates that have the product's name.
-    let own_names = [("extension", "instance-provisioner"), ("host-shim/cli", "host-shim")];
+    let own_names = [("extension", "instance-provisioner"), ("host-shim/cli", "provisioner")];
     let mut wrong = Vec::new();
     for (name, folder) in crates() {
         let last = folder.rsplit('/').next().unwrap_or_default();

@@ -11,7 +11,7 @@ const USED: [(&str, &str); 9] = [
     ("aws-sdk-lambda", "host-providers"),
     ("aws-sdk-s3", "host-providers"),
     ("async-stripe-client-core", "host-providers"),
-    ("anyhow", "host-shim"),
+    ("anyhow", "provisioner"),
     ("rusqlite", "host-store"),
 ];
 

@@ -1,4 +1,4 @@
-//! `host-shim api FOLDER`.
+//! `provisioner api FOLDER`.
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
@@ -28,9 +28,9 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim api my-business
-  host-shim api my-business --format openapi > openapi.json
-  host-shim api my-business --format typescript --client billingApi > billing.ts";
+  provisioner api my-business
+  provisioner api my-business --format openapi > openapi.json
+  provisioner api my-business --format typescript --client billingApi > billing.ts";
 
 /// What to print.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -61,7 +61,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let text = match args.format {
         Form::Routes => table(&business),
         Form::Openapi => {
-            let document = host_api::document(&business.routes, &business.name, env!("CARGO_PKG_VERSION"));
+            let document = host_api::document(&business, env!("CARGO_PKG_VERSION"));
             format!("{document:#}\n")
         }
         Form::Typescript => host_api::typescript(&business.routes, &args.client),

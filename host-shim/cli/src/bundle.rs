@@ -1,4 +1,4 @@
-//! `host-shim bundle BUSINESS`.
+//! `provisioner bundle BUSINESS`.
 
 use crate::exit::ended;
 use clap::Parser;
@@ -43,7 +43,7 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Example:
-  host-shim bundle my-business --config cdn_zone_id=Z1 -o business.json
+  provisioner bundle my-business --config cdn_zone_id=Z1 -o business.json
 
 Exit codes: 0 written, 1 the file can't be written, 2 bad usage or input.";
 

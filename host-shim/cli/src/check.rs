@@ -1,4 +1,4 @@
-//! `host-shim check [OPTIONS] PATH…`.
+//! `provisioner check [OPTIONS] PATH…`.
 
 mod of_server;
 mod of_store;
@@ -61,12 +61,12 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim check my-business                 its catalog and all scenarios below it
-  host-shim check my-business/catalog.yml     only its catalog
-  host-shim check --format json fixtures      one JSON line per mistake, then the counts
-  host-shim check --providers aws,postgres --provider-settings providers.yml my-business
-  host-shim check --config solobase.config.yml
-  host-shim check --store /var/lib/host-shim/solobase my-business    before the next start
+  provisioner check my-business                 its catalog and all scenarios below it
+  provisioner check my-business/catalog.yml     only its catalog
+  provisioner check --format json fixtures      one JSON line per mistake, then the counts
+  provisioner check --providers aws,postgres --provider-settings providers.yml my-business
+  provisioner check --config solobase.config.yml
+  provisioner check --store /var/lib/provisioner/solobase my-business    before the next start
 
 A reported mistake:
   my-business/catalog.yml:12: /product_types/0/grnats: unknown field `grnats`; expected one of name,

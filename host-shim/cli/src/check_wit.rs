@@ -1,4 +1,4 @@
-//! `host-shim check-wit OLD NEW`.
+//! `provisioner check-wit OLD NEW`.
 
 use anyhow::Context;
 use clap::Parser;
@@ -31,8 +31,8 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim check-wit before/products.wit wit             which version does a change need?
-  host-shim check-wit my-extension.wasm wit/products.wit  does my component fit that host?
+  provisioner check-wit before/products.wit wit             which version does a change need?
+  provisioner check-wit my-extension.wasm wit/products.wit  does my component fit that host?
 
 Versions: a breaking change raises the first number that is not 0, an addition the number after it.
 A released contract never changes.

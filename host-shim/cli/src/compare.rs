@@ -1,4 +1,4 @@
-//! `host-shim compare OLD NEW [OPTIONS] PATH…`.
+//! `provisioner compare OLD NEW [OPTIONS] PATH…`.
 
 use crate::estimate::{CASE, Estimate};
 use crate::exit::ended;
@@ -80,13 +80,13 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim compare old.wasm new.wasm my-business        its scenarios, in each API version
-  host-shim compare old.wasm new.wasm --store log.db     the log of a host
-  host-shim compare old.wasm native fixtures/businesses/solobase    a component and the library
-  host-shim compare old.wasm new.wasm --allow reply --allow effects:invoice.paid my-business
-  host-shim compare old.wasm new.wasm --fuel-within 10 --to-scenario differs.yml my-business
-  host-shim compare old.wasm new.wasm --old-businesses before/fixtures fixtures   catalogs of two languages
-  host-shim compare --format github old.wasm new.wasm fixtures   annotations at differences
+  provisioner compare old.wasm new.wasm my-business        its scenarios, in each API version
+  provisioner compare old.wasm new.wasm --store log.db     the log of a host
+  provisioner compare old.wasm native fixtures/businesses/solobase    a component and the library
+  provisioner compare old.wasm new.wasm --allow reply --allow effects:invoice.paid my-business
+  provisioner compare old.wasm new.wasm --fuel-within 10 --to-scenario differs.yml my-business
+  provisioner compare old.wasm new.wasm --old-businesses before/fixtures fixtures   catalogs of two languages
+  provisioner compare --format github old.wasm new.wasm fixtures   annotations at differences
 
 A log is compared without carrying out effects: it has the providers' answers. Data of erased
 accounts is left out. Results of OLD that differ from the log are reported once and do not count as

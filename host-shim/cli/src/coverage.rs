@@ -1,4 +1,4 @@
-//! `host-shim coverage [OPTIONS] PATH…`.
+//! `provisioner coverage [OPTIONS] PATH…`.
 
 use crate::estimate::{Estimate, INPUT};
 use crate::world::stripe_of_scenario;
@@ -45,9 +45,9 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim coverage --native fixtures/businesses/solobase  one business
-  host-shim coverage --min 80 my-business                   a minimum for CI
-  host-shim coverage --format json my-business > coverage.jsonl
+  provisioner coverage --native fixtures/businesses/solobase  one business
+  provisioner coverage --min 80 my-business                   a minimum for CI
+  provisioner coverage --format json my-business > coverage.jsonl
 
 The table has a row for each event kind that occurred and a column for each outcome; a dot is a gap.
 Below it are the names of missed items; for a clause of the catalog also its file and line, and when

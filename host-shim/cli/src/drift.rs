@@ -1,4 +1,4 @@
-//! `host-shim drift --store STORE --providers NAMES`.
+//! `provisioner drift --store STORE --providers NAMES`.
 
 use crate::exit::ended;
 use crate::location::{Location, existing};
@@ -49,10 +49,10 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim replay --providers local --world w --store x.db my.yml
-  host-shim drift --store x.db --providers local --world w
-  host-shim drift --store x.db --providers local --world w --destroy bucket:inst_acme/bucket
-  host-shim drift --store x.db --providers local --world w --destroy bucket:inst_acme/bucket --yes
+  provisioner replay --providers local --world w --store x.db my.yml
+  provisioner drift --store x.db --providers local --world w
+  provisioner drift --store x.db --providers local --world w --destroy bucket:inst_acme/bucket
+  provisioner drift --store x.db --providers local --world w --destroy bucket:inst_acme/bucket --yes
 
 Exit codes: 0 no difference, 1 a difference, or a provider can't list its resources, 2 bad usage or
 input.";

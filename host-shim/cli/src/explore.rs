@@ -1,4 +1,4 @@
-//! `host-shim explore [OPTIONS] PATH…`.
+//! `provisioner explore [OPTIONS] PATH…`.
 
 use crate::estimate::{Estimate, times};
 use crate::exit::ended;
@@ -94,11 +94,11 @@ const AFTER_HELP: &str = "Variants:
   pairs     two failures at a time
 
 Examples:
-  host-shim explore my-business                        all variants of all scenarios
-  host-shim explore --only orders,repeats my.yml       two kinds of variants
-  host-shim explore --budget 60s --format junit .      for CI
-  host-shim explore --format github my-business        annotations where scenarios break
-  host-shim replay explored/my-orders-1.yml            replay a finding
+  provisioner explore my-business                        all variants of all scenarios
+  provisioner explore --only orders,repeats my.yml       two kinds of variants
+  provisioner explore --budget 60s --format junit .      for CI
+  provisioner explore --format github my-business        annotations where scenarios break
+  provisioner replay explored/my-orders-1.yml            replay a finding
 
 Exit codes: 0 no law broken, 1 a law broken, 2 bad usage or input.";
 
@@ -260,7 +260,7 @@ impl Files<'_> {
         let file = tale.scenario.file.display();
         // The written story is judged with any kind of variant.
         let kind = if finding.kind == VariantKind::Written { VariantKind::Orders } else { finding.kind };
-        let again = format!("host-shim explore --only {kind} --seed {} {file}", self.seed);
+        let again = format!("provisioner explore --only {kind} --seed {} {file}", self.seed);
         let stem = tale.scenario.file.file_stem().unwrap_or_default().to_string_lossy();
         let name = format!("{stem}-{}", finding.kind);
         let number = self.numbers.entry(name.clone()).or_default();

@@ -1,4 +1,4 @@
-//! `host-shim export ACCOUNT --store FILE`.
+//! `provisioner export ACCOUNT --store FILE`.
 
 use anyhow::Context;
 use clap::Parser;
@@ -84,11 +84,11 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim replay --store x.db log.jsonl                 keep the result of a log
-  host-shim export user:A --store x.db -o story.yml       export one account
-  host-shim export --event evt_1 --store x.db --plain     export the account of an event
-  host-shim replay story.yml                              replay the export
-  host-shim export --all --store x.db -o all.jsonl        export all data, for `import`
+  provisioner replay --store x.db log.jsonl                 keep the result of a log
+  provisioner export user:A --store x.db -o story.yml       export one account
+  provisioner export --event evt_1 --store x.db --plain     export the account of an event
+  provisioner replay story.yml                              replay the export
+  provisioner export --all --store x.db -o all.jsonl        export all data, for `import`
 
 Erased data is not exported, and the file says so. Do not give a file written with --plain to anyone
 who may not read your customers' data.

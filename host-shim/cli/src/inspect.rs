@@ -1,4 +1,4 @@
-//! `host-shim inspect FILE.wasm`.
+//! `provisioner inspect FILE.wasm`.
 
 mod manifest;
 
@@ -16,7 +16,7 @@ use std::process::ExitCode;
 /// one of the shipped extension; and all that the component imports or declares and the manifest doesn't permit.
 /// Exit codes: 0 it can be loaded, 1 it can't or its manifest doesn't permit it, 2 the file can't be read.
 #[derive(Debug, Parser)]
-#[command(after_help = "Example:\n  host-shim inspect dist/instance-provisioner.wasm")]
+#[command(after_help = "Example:\n  provisioner inspect dist/instance-provisioner.wasm")]
 pub(crate) struct Args {
     /// The component
     #[arg(value_name = "FILE.wasm")]

@@ -1,4 +1,4 @@
-//! `host-shim keys make|list|revoke --data DIR`.
+//! `provisioner keys make|list|revoke --data DIR`.
 
 use crate::database::DatabaseArgs;
 use clap::{Parser, Subcommand, ValueEnum};
@@ -92,12 +92,12 @@ enum Kind {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim keys make solobase --kind user --subject ada
-  host-shim keys make solobase --subject backend --name 'shop backend'
-  host-shim keys make --server --subject prometheus
-  host-shim keys list
-  host-shim keys revoke 5f2a9c01d3e4
-  DATABASE_URL=postgres://host-shim@db.example.com/shop host-shim keys --postgres list
+  provisioner keys make solobase --kind user --subject ada
+  provisioner keys make solobase --subject backend --name 'shop backend'
+  provisioner keys make --server --subject prometheus
+  provisioner keys list
+  provisioner keys revoke 5f2a9c01d3e4
+  DATABASE_URL=postgres://provisioner@db.example.com/shop provisioner keys --postgres list
 
 Exit codes: 0 done, 1 the file can't be read or written, or there is no such key, 2 bad usage.";
 
@@ -135,7 +135,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         Action::Revoke { id } => {
             if !keys.revoke(id, now)? {
-                let problem = format!("`{id}` is not a key that works; `host-shim keys list` shows them");
+                let problem = format!("`{id}` is not a key that works; `provisioner keys list` shows them");
                 return Ok(refuse(&ReplayError::Usage(problem)));
             }
             writeln!(out, "revoked")?;

@@ -48,28 +48,28 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim serve my-business --local       serve a business on this machine, with a local Stripe
-  host-shim api my-business                 list the routes of its HTTP API, or write a client
-  host-shim check my-business               check a catalog and its scenarios for mistakes
-  host-shim replay fixtures                 play every scenario and print a table
-  host-shim replay --format json log.jsonl  replay recorded events, one JSON line per event
-  host-shim explore my-business             play other orders, failures and crashes
-  host-shim coverage fixtures               report decisions that no scenario reaches
-  host-shim profile --svg p.svg fixtures    report and draw where the component's fuel goes
-  host-shim compare old.wasm new.wasm my-business   report different decisions
-  host-shim export user:A --store x.db      write an account's recording as a scenario
-  host-shim plan my.yml                     list what a scenario would make, change and destroy
-  host-shim drift --store x.db --providers local --world w   compare the record with the providers
-  host-shim tables my-business --store sqlite:data/store.db   make the views of its tables.yml
-  host-shim verify --store data/store.db    compare the store's money with Stripe
-  host-shim bundle my-business              prepare a business for a block on a Solobase platform
-  host-shim outbox --solobase URL --providers stripe   carry out the effects of that block
-  host-shim migrate --from sqlite:data/store.db --to env:DATABASE_URL   copy a store into PostgreSQL
-  host-shim secrets put --world w shop/test/user:A db < file   store a secret for an account
-  host-shim check-wit old.wit new.wit       check whether older components still run
-  host-shim inspect my-extension.wasm       check whether this host can load a component
-  host-shim schema scenario                 print the JSON Schema of scenarios, for editors
-  host-shim simulate solobase               simulate a year of customers and check it
+  provisioner serve my-business --local       serve a business on this machine, with a local Stripe
+  provisioner api my-business                 list the routes of its HTTP API, or write a client
+  provisioner check my-business               check a catalog and its scenarios for mistakes
+  provisioner replay fixtures                 play every scenario and print a table
+  provisioner replay --format json log.jsonl  replay recorded events, one JSON line per event
+  provisioner explore my-business             play other orders, failures and crashes
+  provisioner coverage fixtures               report decisions that no scenario reaches
+  provisioner profile --svg p.svg fixtures    report and draw where the component's fuel goes
+  provisioner compare old.wasm new.wasm my-business   report different decisions
+  provisioner export user:A --store x.db      write an account's recording as a scenario
+  provisioner plan my.yml                     list what a scenario would make, change and destroy
+  provisioner drift --store x.db --providers local --world w   compare the record with the providers
+  provisioner tables my-business --store sqlite:data/store.db   make the views of its tables.yml
+  provisioner verify --store data/store.db    compare the store's money with Stripe
+  provisioner bundle my-business              prepare a business for a block on a Solobase platform
+  provisioner outbox --solobase URL --providers stripe   carry out the effects of that block
+  provisioner migrate --from sqlite:data/store.db --to env:DATABASE_URL   copy a store into PostgreSQL
+  provisioner secrets put --world w shop/test/user:A db < file   store a secret for an account
+  provisioner check-wit old.wit new.wit       check whether older components still run
+  provisioner inspect my-extension.wasm       check whether this host can load a component
+  provisioner schema scenario                 print the JSON Schema of scenarios, for editors
+  provisioner simulate solobase               simulate a year of customers and check it
 
 Exit codes: 0 success, 1 a failed expectation or an event without outcome, 2 bad usage or input.";
 

@@ -1,4 +1,4 @@
-//! `host-shim migrate --from STORE --to STORE`.
+//! `provisioner migrate --from STORE --to STORE`.
 
 mod beside;
 
@@ -43,8 +43,8 @@ const AFTER_HELP: &str = "A STORE is one of
   env:NAME                                    the STORE in an environment variable
 
 Examples:
-  host-shim migrate --from sqlite:data/store.db --to env:DATABASE_URL
-  host-shim migrate --from env:DATABASE_URL --to sqlite:copy.db
+  provisioner migrate --from sqlite:data/store.db --to env:DATABASE_URL
+  provisioner migrate --from env:DATABASE_URL --to sqlite:copy.db
 
 Exit codes: 0 copied, 1 the copy failed, 2 bad usage or input.";
 

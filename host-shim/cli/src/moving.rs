@@ -1,4 +1,4 @@
-//! `host-shim export --all` and `host-shim import`: all data of a store or of a block, as lines of JSON.
+//! `provisioner export --all` and `provisioner import`: all data of a store or of a block, as lines of JSON.
 
 use crate::exit::ended;
 use crate::location::{Location, location};
@@ -35,10 +35,10 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim export --all --store sqlite:data/store.db -o all.jsonl
-  SOLOBASE_SERVICE_KEY=… host-shim import all.jsonl --solobase https://example.com/b/provisioner
-  SOLOBASE_SERVICE_KEY=… host-shim export --all --solobase https://example.com/b/provisioner -o all.jsonl
-  host-shim import all.jsonl --store env:DATABASE_URL
+  provisioner export --all --store sqlite:data/store.db -o all.jsonl
+  SOLOBASE_SERVICE_KEY=… provisioner import all.jsonl --solobase https://example.com/b/provisioner
+  SOLOBASE_SERVICE_KEY=… provisioner export --all --solobase https://example.com/b/provisioner -o all.jsonl
+  provisioner import all.jsonl --store env:DATABASE_URL
 
 The file has everything, also personal data. Exit codes: 0 copied, 1 the copy failed, 2 bad usage or input.";
 

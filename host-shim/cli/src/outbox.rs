@@ -1,4 +1,4 @@
-//! `host-shim outbox --solobase URL`.
+//! `provisioner outbox --solobase URL`.
 
 use crate::exit::ended;
 use crate::world::WorldArgs;
@@ -61,7 +61,7 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Example:
-  SOLOBASE_SERVICE_KEY=… host-shim outbox --solobase https://example.com/b/provisioner \\
+  SOLOBASE_SERVICE_KEY=… provisioner outbox --solobase https://example.com/b/provisioner \\
     --providers stripe,aws,smtp --provider-settings providers.yml
 
 Exit codes: 0 nothing is due (--once), 1 the block failed or did not take an answer (--once), 2 bad usage or input.";

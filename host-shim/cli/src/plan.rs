@@ -1,4 +1,4 @@
-//! `host-shim plan [OPTIONS] SCENARIO`.
+//! `provisioner plan [OPTIONS] SCENARIO`.
 
 use crate::world::open_local_stripe;
 use anyhow::Context;
@@ -42,9 +42,9 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim plan my.yml                        list the calls
-  host-shim plan --format json my.yml | jq 'select(.do == \"make\")'
-  host-shim replay --providers local my.yml    make the resources on this machine
+  provisioner plan my.yml                        list the calls
+  provisioner plan --format json my.yml | jq 'select(.do == \"make\")'
+  provisioner replay --providers local my.yml    make the resources on this machine
 
 Exit codes: 0 planned, 1 the scenario fails (see `replay`), 2 bad usage or input.";
 

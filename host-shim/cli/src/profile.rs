@@ -1,4 +1,4 @@
-//! `host-shim profile [OPTIONS] PATH…`.
+//! `provisioner profile [OPTIONS] PATH…`.
 
 use crate::estimate::{Estimate, INPUT, times};
 use anyhow::Context;
@@ -65,9 +65,9 @@ pub(crate) struct Args {
 
 const AFTER_HELP: &str = "Examples:
   cargo xtask build --named                              a component whose functions have names
-  host-shim profile --component target/instance-provisioner-named.wasm fixtures/businesses/solobase
-  host-shim profile --component named.wasm --svg profile.svg --only invoice.paid fixtures
-  host-shim profile --component new.wasm --against old.wasm --for 30s fixtures
+  provisioner profile --component target/instance-provisioner-named.wasm fixtures/businesses/solobase
+  provisioner profile --component named.wasm --svg profile.svg --only invoice.paid fixtures
+  provisioner profile --component new.wasm --against old.wasm --for 30s fixtures
 
 A released component is stripped: its functions have numbers instead of names, and two builds have
 different numbers. The fuel of event kinds is still exact.

@@ -1,4 +1,4 @@
-//! `host-shim replay [OPTIONS] PATH…`.
+//! `provisioner replay [OPTIONS] PATH…`.
 
 use crate::exit::ended;
 use crate::world::{WorldArgs, stripe_of_scenario};
@@ -27,14 +27,14 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim replay fixtures/businesses/solobase         every scenario of a business
-  host-shim replay --bless my.yml                       accept the state as the new snapshot
-  host-shim replay --shuffle 7 fixtures                 the same scenarios in another order
-  host-shim replay --format json --business solobase - < log.jsonl
-  host-shim replay --format github fixtures             annotations at failed expectations
-  host-shim replay --providers local --keep my.yml      make the resources on this machine
-  host-shim replay --local-stripe --providers local --keep examples/checkout.yml   a whole checkout
-  host-shim replay --until 2026-02-01T00:00:00Z log.jsonl
+  provisioner replay fixtures/businesses/solobase         every scenario of a business
+  provisioner replay --bless my.yml                       accept the state as the new snapshot
+  provisioner replay --shuffle 7 fixtures                 the same scenarios in another order
+  provisioner replay --format json --business solobase - < log.jsonl
+  provisioner replay --format github fixtures             annotations at failed expectations
+  provisioner replay --providers local --keep my.yml      make the resources on this machine
+  provisioner replay --local-stripe --providers local --keep examples/checkout.yml   a whole checkout
+  provisioner replay --until 2026-02-01T00:00:00Z log.jsonl
 
 Exit codes: 0 success, also of scenarios that are known to fail or need scripted answers; 1 a failed
 expectation or an event without outcome; 2 bad usage or input.";

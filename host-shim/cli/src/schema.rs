@@ -1,4 +1,4 @@
-//! `host-shim schema NAME`.
+//! `provisioner schema NAME`.
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
@@ -9,7 +9,7 @@ use std::process::ExitCode;
 /// Print the JSON Schema of a file format, for editors
 ///
 /// With the schema (JSON Schema 2020-12) of a YAML file, an editor completes names, shows their meaning and marks
-/// mistakes. `host-shim check` finds more: names that a catalog or a Stripe body doesn't have.
+/// mistakes. `provisioner check` finds more: names that a catalog or a Stripe body doesn't have.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
 pub(crate) struct Args {
@@ -19,8 +19,8 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim schema scenario > scenario.json
-  host-shim schema catalog > catalog.json
+  provisioner schema scenario > scenario.json
+  provisioner schema catalog > catalog.json
 
 Then name the file in the editor's settings, or in the first line of a scenario or catalog:
   # yaml-language-server: $schema=../scenario.json";

@@ -1,4 +1,4 @@
-//! `host-shim secrets begin|list|put|remove|rotate --world DIR`.
+//! `provisioner secrets begin|list|put|remove|rotate --world DIR`.
 
 use crate::database::DatabaseArgs;
 use anyhow::Context;
@@ -18,7 +18,7 @@ use std::process::ExitCode;
 /// List, store, remove and re-encrypt the secrets of a world folder
 ///
 /// Secrets that a host makes for instances, and secrets that people store, are in a file of the world folder, or with --postgres in
-/// the database. They are encrypted with the key in HOST_SHIM_SECRETS_KEY (64 hex digits, from `openssl rand -hex 32`). No command
+/// the database. They are encrypted with the key in PROVISIONER_SECRETS_KEY (64 hex digits, from `openssl rand -hex 32`). No command
 /// prints a value.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
@@ -65,7 +65,7 @@ enum Action {
         #[arg(value_name = "REFERENCE")]
         reference: String,
     },
-    /// Re-encrypt all secrets with the first key of HOST_SHIM_SECRETS_KEY, NEW,OLD; OLD can then be removed
+    /// Re-encrypt all secrets with the first key of PROVISIONER_SECRETS_KEY, NEW,OLD; OLD can then be removed
     Rotate {
         #[command(flatten)]
         world: WorldFolder,
@@ -107,10 +107,10 @@ struct Owner {
 }
 
 const AFTER_HELP: &str = "Examples:
-  export HOST_SHIM_SECRETS_KEY=$(openssl rand -hex 32)
-  host-shim secrets put --world w orchestra/live/user:o1 philharmonic-db < password.txt
-  host-shim secrets list --world w
-  HOST_SHIM_SECRETS_KEY=$NEW,$OLD host-shim secrets rotate --world w
+  export PROVISIONER_SECRETS_KEY=$(openssl rand -hex 32)
+  provisioner secrets put --world w orchestra/live/user:o1 philharmonic-db < password.txt
+  provisioner secrets list --world w
+  PROVISIONER_SECRETS_KEY=$NEW,$OLD provisioner secrets rotate --world w
 
 Exit codes: 0 done, 1 the file can't be read or written, 2 bad usage or input.";
 

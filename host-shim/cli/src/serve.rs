@@ -1,4 +1,4 @@
-//! `host-shim serve FOLDER`.
+//! `provisioner serve FOLDER`.
 
 mod local;
 mod log;
@@ -74,7 +74,7 @@ pub(crate) struct Args {
     #[arg(long)]
     postgres: bool,
 
-    /// Leave the views of tables.yml in the store as they are; `host-shim tables` makes them
+    /// Leave the views of tables.yml in the store as they are; `provisioner tables` makes them
     #[arg(long)]
     no_tables: bool,
 
@@ -118,15 +118,15 @@ const AFTER_HELP: &str = "Environment, also from the file .env beside FILE and i
   STRIPE_WEBHOOK_SECRET, STRIPE_CONNECT_WEBHOOK_SECRET   signing secrets of Stripe's endpoints, without --local;
   each may be two during a rotation: NEW,OLD
   STRIPE_SECRET_KEY                                      key of Stripe's API, without --local
-  HOST_SHIM_SECRETS_KEY                                  key of the stored secrets, without --local
+  PROVISIONER_SECRETS_KEY                                  key of the stored secrets, without --local
   DATABASE_URL                                           postgres://USER:PASSWORD@HOST/DATABASE, with --postgres
   and the variables that business.yml names
 
 Examples:
-  host-shim serve my-business --local
-  host-shim serve my-business --providers postgres,aws,smtp,stripe --provider-settings providers.yml
-  DATABASE_URL=postgres://host-shim@db.example.com/shop host-shim serve my-business --providers stripe --postgres
-  host-shim serve --config solobase.config.yml
+  provisioner serve my-business --local
+  provisioner serve my-business --providers postgres,aws,smtp,stripe --provider-settings providers.yml
+  DATABASE_URL=postgres://provisioner@db.example.com/shop provisioner serve my-business --providers stripe --postgres
+  provisioner serve --config solobase.config.yml
 
 Exit codes: 0 stopped, 1 the server cannot run, 2 bad usage or input.";
 

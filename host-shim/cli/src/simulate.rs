@@ -1,4 +1,4 @@
-//! `host-shim simulate [OPTIONS] [BUSINESS]`.
+//! `provisioner simulate [OPTIONS] [BUSINESS]`.
 
 use crate::estimate::{DAY_OF_CUSTOMER, Estimate, times};
 use anyhow::Context;
@@ -62,7 +62,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     jobs: Option<u32>,
 
-    /// Write the days of each customer with a difference into this folder, as a scenario for `host-shim replay`
+    /// Write the days of each customer with a difference into this folder, as a scenario for `provisioner replay`
     #[arg(long, value_name = "DIR")]
     write: Option<PathBuf>,
 
@@ -75,10 +75,10 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim simulate                                     the default business, 200 customers, 90 days
-  host-shim simulate my-business --customers 200 --days 60
-  host-shim simulate solobase --budget 60s --native      a minute, without a component
-  host-shim simulate solobase --seed 7 --write broken    write differences as failing scenarios
+  provisioner simulate                                     the default business, 200 customers, 90 days
+  provisioner simulate my-business --customers 200 --days 60
+  provisioner simulate solobase --budget 60s --native      a minute, without a component
+  provisioner simulate solobase --seed 7 --write broken    write differences as failing scenarios
 
 A difference is reported with the day, the account, the actual and the expected value, and the
 command that repeats it.

@@ -1,4 +1,4 @@
-//! `host-shim tables FOLDER --store STORE`.
+//! `provisioner tables FOLDER --store STORE`.
 
 use crate::exit::ended;
 use crate::location::{Location, location};
@@ -68,9 +68,9 @@ const AFTER_HELP: &str = "A STORE is one of
   env:NAME                                    the STORE in an environment variable
 
 Examples:
-  host-shim tables my-business --store sqlite:data/store.db
-  host-shim tables my-business --store env:DATABASE_URL --sql > views.sql
-  host-shim tables my-business --store env:DATABASE_URL --live --down
+  provisioner tables my-business --store sqlite:data/store.db
+  provisioner tables my-business --store env:DATABASE_URL --sql > views.sql
+  provisioner tables my-business --store env:DATABASE_URL --live --down
 
 Nothing is granted to a role that does not exist; make the roles first, and the views again after a new role.
 

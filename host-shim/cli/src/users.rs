@@ -1,4 +1,4 @@
-//! `host-shim users add|demote|remove --email ADDRESS` and `host-shim users rotate-key BUSINESS`.
+//! `provisioner users add|demote|remove --email ADDRESS` and `provisioner users rotate-key BUSINESS`.
 
 use crate::database::DatabaseArgs;
 use anyhow::Context;
@@ -27,11 +27,11 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  host-shim users add --email ada@example.com --admin < password
-  pass show shop/ada | host-shim users add --email ada@example.com --admin --live
-  host-shim users remove --email ada@example.com --live
-  host-shim users rotate-key my-business --live
-  host-shim users add --email ada@example.com --admin --postgres --business my-business < password";
+  provisioner users add --email ada@example.com --admin < password
+  pass show shop/ada | provisioner users add --email ada@example.com --admin --live
+  provisioner users remove --email ada@example.com --live
+  provisioner users rotate-key my-business --live
+  provisioner users add --email ada@example.com --admin --postgres --business my-business < password";
 
 #[derive(Debug, Subcommand)]
 enum Action {
@@ -176,7 +176,7 @@ fn remove(whose: &Whose) -> anyhow::Result<ExitCode> {
 
 fn add(Add { whose, name, admin }: &Add) -> anyhow::Result<ExitCode> {
     if io::stdin().is_terminal() {
-        let how = "read -rs password && printf '%s\\n' \"$password\" | host-shim users add …";
+        let how = "read -rs password && printf '%s\\n' \"$password\" | provisioner users add …";
         let problem = format!("a password would be shown as it is typed; expected it in the standard input:\n  {how}");
         return Ok(refuse(&ReplayError::Usage(problem)));
     }

@@ -1,4 +1,4 @@
-//! `host-shim verify --store STORE`.
+//! `provisioner verify --store STORE`.
 
 use crate::exit::ended;
 use crate::location::{Location, existing};
@@ -66,9 +66,9 @@ pub(crate) struct Args {
 }
 
 const AFTER_HELP: &str = "Examples:
-  STRIPE_TEST_KEY=rk_test_… host-shim verify --store data/store.db
-  host-shim verify --store data/store.db --live --provider-settings providers.yml --format json
-  host-shim verify --store env:DATABASE_URL
+  STRIPE_TEST_KEY=rk_test_… provisioner verify --store data/store.db
+  provisioner verify --store data/store.db --live --provider-settings providers.yml --format json
+  provisioner verify --store env:DATABASE_URL
 
 The key needs to read only.
 

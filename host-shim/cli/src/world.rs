@@ -37,7 +37,7 @@ pub(crate) struct WorldArgs {
     #[command(flatten)]
     providers: ProviderArgs,
 
-    /// The folder for resources of `local` and for secrets, which HOST_SHIM_SECRETS_KEY encrypts [default: a temporary
+    /// The folder for resources of `local` and for secrets, which PROVISIONER_SECRETS_KEY encrypts [default: a temporary
     /// folder]
     #[arg(long, value_name = "DIR", requires = "providers", help_heading = "Live providers")]
     world: Option<PathBuf>,

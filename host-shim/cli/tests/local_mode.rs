@@ -31,7 +31,7 @@ struct Server {
 
 /// Starts the program that `cargo xtask build` makes, and reads its lines up to the one that begins with `last`.
 fn start(args: &[&str], environment: &[(&str, &str)], last: &str) -> (Child, Vec<String>) {
-    let mut child = Command::new(root().join("dist/host-shim"))
+    let mut child = Command::new(root().join("dist/provisioner"))
         .args(args)
         .envs(environment.iter().copied())
         .current_dir(root())
@@ -107,9 +107,10 @@ impl Server {
         for _ in 0..100 {
             let metrics = self.text("GET /metrics", "");
             let value = |line: &str| metrics.lines().find_map(|it| it.strip_prefix(line)?.trim().parse().ok());
-            if value(&format!(r#"host_shim_sweeps_total{{{site},result="done"}}"#)).is_some_and(|count: u64| count > 0)
+            if value(&format!(r#"provisioner_sweeps_total{{{site},result="done"}}"#))
+                .is_some_and(|count: u64| count > 0)
             {
-                return value(&format!("host_shim_missed_deliveries_total{{{site}}}")).expect("a count");
+                return value(&format!("provisioner_missed_deliveries_total{{{site}}}")).expect("a count");
             }
             thread::sleep(Duration::from_millis(100));
         }
@@ -151,7 +152,7 @@ fn pay(checkout_url: &str) {
 
 /// Makes an operator's key for a running server.
 fn made_key(business: &str, data: &str) -> String {
-    let made = Command::new(root().join("dist/host-shim"))
+    let made = Command::new(root().join("dist/provisioner"))
         .args(["keys", "make", business, "--kind", "admin", "--subject", "root", "--data", data])
         .output()
         .expect("the program starts");
@@ -165,7 +166,7 @@ fn verify(data: &Path, server: &Server) -> (Option<i32>, String) {
     let url = server.stripe.as_ref().expect("local mode");
     std::fs::write(&settings, format!("stripe: {{test_key: secret:env/STRIPE_TEST_KEY, url: \"{url}\"}}\n"))
         .expect("written");
-    let ran = Command::new(root().join("dist/host-shim"))
+    let ran = Command::new(root().join("dist/provisioner"))
         .arg("verify")
         .args(["--store".as_ref(), data.join("store.db").as_os_str()])
         .args(["--provider-settings".as_ref(), settings.as_os_str()])
@@ -379,7 +380,7 @@ fn an_event_that_happened_at_stripe_while_the_server_was_stopped_is_there_soon_a
     let environment = [
         ("STRIPE_TEST_KEY", "sk_test_local"),
         ("STRIPE_WEBHOOK_SECRET", "whsec_of_nobody_in_the_world"),
-        ("HOST_SHIM_SECRETS_KEY", key.as_str()),
+        ("PROVISIONER_SECRETS_KEY", key.as_str()),
     ];
     let settings = settings.display().to_string();
     let args = ["--providers", "local,stripe", "--provider-settings", &settings, "--simulate"];

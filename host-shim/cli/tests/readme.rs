@@ -1,4 +1,4 @@
-//! Runs every command that the README shows for `dist/host-shim`, with the program that `cargo xtask build` makes.
+//! Runs every command that the README shows for `dist/provisioner`, with the program that `cargo xtask build` makes.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ fn root() -> PathBuf {
 /// Returns the command lines of the README, without their comments.
 fn commands() -> Vec<String> {
     let text = std::fs::read_to_string(root().join("README.md")).expect("the README");
-    let lines = text.lines().filter(|line| line.starts_with("dist/host-shim "));
+    let lines = text.lines().filter(|line| line.starts_with("dist/provisioner "));
     lines.map(|line| line.split(" #").next().unwrap_or_default().trim_end().to_owned()).collect()
 }
 

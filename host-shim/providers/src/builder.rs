@@ -97,7 +97,7 @@ pub enum OpenError {
     /// The program was built without the provider.
     #[error(
         "this program was built without `{0}`: `cargo xtask build` makes one with every provider, \
-         `cargo build --release --package host-shim --features aws` one with AWS and Backblaze B2"
+         `cargo build --release --package provisioner --features aws` one with AWS and Backblaze B2"
     )]
     NotBuilt(ProviderName),
     /// No provider was requested.

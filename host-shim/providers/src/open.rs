@@ -54,7 +54,7 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
     }
     let scratch = match options.folder {
         Some(_) => None,
-        None => Some(tempfile::Builder::new().prefix("host-shim-").tempdir().map_err(OpenError::Scratch)?),
+        None => Some(tempfile::Builder::new().prefix("provisioner-").tempdir().map_err(OpenError::Scratch)?),
     };
     let vault = match &options.folder {
         Some(folder) => secrets_of(options.secrets.as_ref(), folder, options.keys.clone())?,

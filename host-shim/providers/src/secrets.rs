@@ -9,7 +9,7 @@ use host_vault::Vault;
 #[error(
     "the records refer to {referred} secrets, such as {reference} of {id} of {scope}, and the vault has none of them: \
      expected the vault that was used with this store (--world), restored from a backup if it is lost; \
-     `host-shim secrets begin --world DIR` begins a new vault without the old secrets",
+     `provisioner secrets begin --world DIR` begins a new vault without the old secrets",
     scope = .id.scope
 )]
 pub struct ForeignVault {

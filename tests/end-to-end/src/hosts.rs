@@ -19,7 +19,7 @@ pub fn component() -> &'static LoadedComponent {
     })
 }
 
-/// Compiles a component, or takes its machine code from the cache of `host-shim`: several test programs need the same
+/// Compiles a component, or takes its machine code from the cache of `provisioner`: several test programs need the same
 /// code.
 ///
 /// # Panics

@@ -4,7 +4,7 @@ use crate::world::root;
 pub use host_simulate::story::*;
 use std::path::PathBuf;
 
-/// Writes a story to `target/failed-stories` as scenarios for `host-shim replay`, one per API version. Returns the
+/// Writes a story to `target/failed-stories` as scenarios for `provisioner replay`, one per API version. Returns the
 /// files.
 pub fn write(story: &Story, property: &str) -> Vec<PathBuf> {
     let folder = root().join("target/failed-stories");

@@ -95,7 +95,7 @@ pub enum BuildError {
 /// Cargo profile of the shipped component.
 pub const PROFILE: &str = "component";
 
-/// Cargo profile of a component with the names of its functions, for `host-shim profile`. The component has the same
+/// Cargo profile of a component with the names of its functions, for `provisioner profile`. The component has the same
 /// code but is larger.
 pub const PROFILE_NAMED: &str = "component-named";
 

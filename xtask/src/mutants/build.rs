@@ -17,8 +17,8 @@ use std::process::{Command, Stdio};
 /// Fails if the copy does not compile.
 pub fn programs(mutants: &[Mutant], by_laws: bool) -> Result<Programs> {
     let features = if by_laws { "native,lab,local-stripe" } else { "native" };
-    process::run(cargo("build").args(["--package", "host-shim", "--features", features]))?;
-    let host = copy::folder().join("build/debug").join(build::program("host-shim"));
+    process::run(cargo("build").args(["--package", "provisioner", "--features", features]))?;
+    let host = copy::folder().join("build/debug").join(build::program("provisioner"));
     if by_laws {
         return Ok(Programs { host, tests: BTreeMap::new() });
     }

@@ -1,4 +1,4 @@
-//! Runs what must catch a mutant: scenarios by `host-shim replay --native`, or one test of a test program.
+//! Runs what must catch a mutant: scenarios by `provisioner replay --native`, or one test of a test program.
 
 use super::copy::{self, VARIABLE};
 use super::list::Test;
@@ -30,7 +30,7 @@ const SEARCH_STOPPED_AFTER: Duration = Duration::from_secs(600);
 const SIMULATION_STOPPED_AFTER: Duration = Duration::from_secs(120);
 /// Time between two looks at a running program.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// Exit code of `host-shim replay` for input that it cannot play.
+/// Exit code of `provisioner replay` for input that it cannot play.
 const BAD_INPUT: i32 = 2;
 
 /// Checks that every catcher passes without a mutant.

@@ -41,7 +41,7 @@ pub fn replay(host: &Path) -> Result<()> {
     if !output.status.success() {
         // Once more for people: with the differences.
         process::run(&mut replay("human"))?;
-        bail!("`host-shim replay {}` failed with {}", PLAYED.join(" "), output.status);
+        bail!("`provisioner replay {}` failed with {}", PLAYED.join(" "), output.status);
     }
     run::write(&run::folder().join("cases.jsonl"), &output.stdout)?;
     let known = fs::read_to_string(component_builder::workspace_root().join("fixtures").join("states.txt"))?;

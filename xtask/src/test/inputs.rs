@@ -98,7 +98,7 @@ impl Inputs {
 /// Returns whether a program may read the component.
 pub fn reads_component(program: &Program, packages: &[Package]) -> bool {
     let package = packages.iter().find(|package| package.name == program.package);
-    package.is_some_and(|package| package.depends_on("component-builder")) || program.package == "host-shim"
+    package.is_some_and(|package| package.depends_on("component-builder")) || program.package == "provisioner"
 }
 
 /// What tells a compiled file from one that was compiled again: cargo writes a file only if it compiles it.

@@ -1,4 +1,4 @@
-//! Each command of a document exists: the chores of `cargo xtask`, the commands of `host-shim`, and their options.
+//! Each command of a document exists: the chores of `cargo xtask`, the commands of `provisioner`, and their options.
 
 use super::{Document, documents, files, root};
 use std::collections::BTreeMap;
@@ -82,7 +82,7 @@ fn each_chore_of_a_document_exists() {
 }
 
 #[test]
-fn each_command_of_host_shim_exists_with_its_options() {
+fn each_command_of_provisioner_exists_with_its_options() {
     let (commands, helps) = (variants("host-shim/cli/src/main.rs", "Command"), helps());
     assert!(commands.contains(&"check-wit".to_owned()) && helps.contains_key("serve"), "{commands:?}");
     // The options of `stripe` are those of the local Stripe.
@@ -101,12 +101,12 @@ fn each_command_of_host_shim_exists_with_its_options() {
             seen += 1;
             let place = format!("{}:{line}", document.path.display());
             if !commands.iter().any(|known| known == command) {
-                wrong.push(format!("{place}: `host-shim {command}`"));
+                wrong.push(format!("{place}: `provisioner {command}`"));
             }
             let options = words.filter_map(|word| word.split('=').next().filter(|word| word.starts_with("--")));
             let help = helps.get(command);
             let unknown = options.filter(|option| option.len() > 2 && !has_option(help, &members, option));
-            wrong.extend(unknown.map(|option| format!("{place}: `host-shim {command} {option}`")));
+            wrong.extend(unknown.map(|option| format!("{place}: `provisioner {command} {option}`")));
         }
     }
     assert_eq!(wrong, Vec::<String>::new());
@@ -116,7 +116,7 @@ fn each_command_of_host_shim_exists_with_its_options() {
 /// Returns the calls of one line of a block.
 fn of_line(at: usize, line: &str) -> Vec<(usize, String)> {
     let document = Document { path: "line".into(), text: line.to_owned() };
-    calls(&document, "host-shim").map(|(_, rest)| (at, rest)).collect()
+    calls(&document, "provisioner").map(|(_, rest)| (at, rest)).collect()
 }
 
 /// Returns true if a command has an option. A command with commands of its own, such as `keys make`, keeps the help of the outer one only,
@@ -134,13 +134,13 @@ fn has_option(help: Option<&String>, members: &str, option: &str) -> bool {
 #[test]
 fn commands_are_read_from_code() {
     let text =
-        "Run `cargo xtask replay -- x` or\n```sh\ncargo xtask serve --local\n```\nThe program host-shim serves.\n";
+        "Run `cargo xtask replay -- x` or\n```sh\ncargo xtask serve --local\n```\nThe program provisioner serves.\n";
     let document = Document { path: "a.md".into(), text: text.into() };
     let found: Vec<_> = calls(&document, "cargo xtask").collect();
     assert_eq!(found, [(1, "replay -- x".to_owned()), (3, "serve --local".to_owned())]);
     assert_eq!(kebab("CheckWit"), "check-wit");
-    let help = "Usage: host-shim serve [OPTIONS]\n  --local\n".to_owned();
+    let help = "Usage: provisioner serve [OPTIONS]\n  --local\n".to_owned();
     assert!(has_option(Some(&help), "", "--local") && !has_option(Some(&help), "    nowhere: bool,", "--nowhere"));
-    let outer = "Usage: host-shim keys <COMMAND>".to_owned();
+    let outer = "Usage: provisioner keys <COMMAND>".to_owned();
     assert!(has_option(Some(&outer), "    to_whom: String,", "--to-whom") && !has_option(None, "", "--to-whom"));
 }

@@ -4,7 +4,7 @@ use super::{Document, files};
 use std::collections::BTreeMap;
 
 /// Prefix of all metrics.
-const PREFIX: &str = "host_shim_";
+const PREFIX: &str = "provisioner_";
 
 /// Returns the names that the server registers.
 fn registered() -> Vec<String> {
@@ -27,7 +27,7 @@ fn named(text: &str) -> BTreeMap<String, usize> {
     for (at, _) in text.match_indices(PREFIX) {
         let rest = &text[at + PREFIX.len()..];
         let end = rest.find(|letter: char| !(letter.is_ascii_lowercase() || letter == '_')).unwrap_or(rest.len());
-        // `host_shim_` alone is the prefix, which the documents explain.
+        // `provisioner_` alone is the prefix, which the documents explain.
         if end > 0 {
             *names.entry(rest[..end].to_owned()).or_default() += 1;
         }
@@ -68,7 +68,7 @@ fn each_alert_is_in_the_runbook() {
 
 #[test]
 fn metrics_are_read_from_a_text() {
-    let found = named("sum(host_shim_events_total{a=\"b\"}) / host_shim_drift");
+    let found = named("sum(provisioner_events_total{a=\"b\"}) / provisioner_drift");
     assert_eq!(found.keys().map(String::as_str).collect::<Vec<_>>(), ["drift", "events_total"]);
     assert_eq!((base("events_total"), base("call_seconds_bucket"), base("drift")), ("events", "call_seconds", "drift"));
 }

@@ -142,7 +142,7 @@ impl Machine {
 
     /// Returns the end of the server's log.
     fn journal(&self) -> String {
-        let output = self.shell("journalctl --unit host-shim --unit caddy --lines 20 --no-pager").output();
+        let output = self.shell("journalctl --unit provisioner --unit caddy --lines 20 --no-pager").output();
         output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default()
     }
 }

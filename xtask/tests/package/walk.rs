@@ -13,8 +13,8 @@ use std::thread;
 const SECRET: &str = "whsec_of_the_test_of_the_package";
 /// Password of the operator.
 const PASSWORD: &str = "correct horse battery";
-const ENV: &str = "/etc/host-shim/.env";
-const CONFIG: &str = "/etc/host-shim/solobase.config.yml";
+const ENV: &str = "/etc/provisioner/.env";
+const CONFIG: &str = "/etc/provisioner/solobase.config.yml";
 /// The folder on the machine with the files as the person of the document leaves them in the editor.
 const EDITED: &str = "/root/edited";
 /// An editor that replaces the text of a file, as a person would.
@@ -61,7 +61,7 @@ fn package() -> PathBuf {
     let output = std::process::Command::new("dpkg").arg("--print-architecture").output().expect("dpkg");
     let architecture = String::from_utf8(output.stdout).expect("UTF-8");
     let version = env!("CARGO_PKG_VERSION");
-    root().join(format!("dist/host-shim_{version}-1_{}.deb", architecture.trim()))
+    root().join(format!("dist/provisioner_{version}-1_{}.deb", architecture.trim()))
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -125,7 +125,7 @@ impl Walk {
     }
 
     fn property(&self, name: &str) -> String {
-        self.property_of(name, "host-shim")
+        self.property_of(name, "provisioner")
     }
 
     fn property_of(&self, name: &str, unit: &str) -> String {
@@ -141,26 +141,26 @@ impl Walk {
         self.provide_archives();
         self.run("The package");
         self.assert_modes(&[
-            ("/usr/bin/host-shim", "777 root:root"),
-            ("/usr/lib/host-shim/host-shim", "755 root:root"),
-            ("/usr/lib/host-shim/instance-provisioner.wasm", "644 root:root"),
+            ("/usr/bin/provisioner", "777 root:root"),
+            ("/usr/lib/provisioner/provisioner", "755 root:root"),
+            ("/usr/lib/provisioner/instance-provisioner.wasm", "644 root:root"),
             (CONFIG, "644 root:root"),
-            (ENV, "640 root:host-shim"),
-            ("/usr/share/host-shim/examples/solobase/catalog.yml", "644 root:root"),
-            ("/usr/share/host-shim/examples/solobase/pages/theme.css", "644 root:root"),
-            ("/usr/share/doc/host-shim/operate/deploying.md", "644 root:root"),
+            (ENV, "640 root:provisioner"),
+            ("/usr/share/provisioner/examples/solobase/catalog.yml", "644 root:root"),
+            ("/usr/share/provisioner/examples/solobase/pages/theme.css", "644 root:root"),
+            ("/usr/share/doc/provisioner/operate/deploying.md", "644 root:root"),
         ]);
         let machine = &self.machine;
-        assert!(machine.run("getent passwd host-shim").trim().ends_with(":/usr/sbin/nologin"));
-        assert!(!machine.path("/var/lib/host-shim").exists(), "nothing is started");
-        let state = machine.run("systemctl is-active host-shim || true; systemctl is-enabled host-shim || true");
+        assert!(machine.run("getent passwd provisioner").trim().ends_with(":/usr/sbin/nologin"));
+        assert!(!machine.path("/var/lib/provisioner").exists(), "nothing is started");
+        let state = machine.run("systemctl is-active provisioner || true; systemctl is-enabled provisioner || true");
         assert_eq!(state, "inactive\ndisabled\n");
-        let verified = machine.run("systemd-analyze verify host-shim.service 2>&1");
+        let verified = machine.run("systemd-analyze verify provisioner.service 2>&1");
         assert_eq!(verified, "", "systemd finds nothing wrong in the unit");
         // 1.3 of 10; a unit without limits has 9.2.
-        machine.run("systemd-analyze security --offline=true --threshold=14 /lib/systemd/system/host-shim.service");
+        machine.run("systemd-analyze security --offline=true --threshold=14 /lib/systemd/system/provisioner.service");
         let env = machine.read(ENV);
-        let key = env.lines().find_map(|line| line.strip_prefix("HOST_SHIM_SECRETS_KEY=")).expect("a key");
+        let key = env.lines().find_map(|line| line.strip_prefix("PROVISIONER_SECRETS_KEY=")).expect("a key");
         assert!(key.len() == 64 && key.bytes().all(|byte| byte.is_ascii_hexdigit()), "64 hexadecimal digits");
     }
 
@@ -188,19 +188,19 @@ impl Walk {
         self.will_edit(CONFIG, &format!("{config}\n# A change of the person.\n"));
         let checked = self.run("The configuration");
         assert_eq!(checked, "no mistake in 1 business\n");
-        self.assert_modes(&[(ENV, "640 root:host-shim")]);
+        self.assert_modes(&[(ENV, "640 root:provisioner")]);
     }
 
     fn starts(&mut self) {
         let health = self.run("The start");
         assert_eq!(serde_json::from_str::<Value>(&health).expect("JSON")["status"], "ok");
         self.assert_modes(&[
-            ("/var/lib/host-shim", "700 host-shim:host-shim"),
-            ("/var/lib/host-shim/solobase/store.db", "600 host-shim:host-shim"),
-            ("/var/cache/host-shim", "700 host-shim:host-shim"),
+            ("/var/lib/provisioner", "700 provisioner:provisioner"),
+            ("/var/lib/provisioner/solobase/store.db", "600 provisioner:provisioner"),
+            ("/var/cache/provisioner", "700 provisioner:provisioner"),
         ]);
         let status = self.machine.run(&format!("cat /proc/{}/status", self.property("MainPID")));
-        let user = self.machine.run("id --user host-shim");
+        let user = self.machine.run("id --user provisioner");
         let is = |name: &str, value: &str| {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("a line");
             assert_eq!(line.split_whitespace().next(), Some(value), "{name}");
@@ -209,7 +209,7 @@ impl Walk {
         is("CapBnd:", "0000000000000000");
         is("NoNewPrivs:", "1");
         is("Seccomp:", "2");
-        let cached = self.machine.run("ls /var/cache/host-shim/components");
+        let cached = self.machine.run("ls /var/cache/provisioner/components");
         assert!(cached.contains(".cwasm"), "the next start need not compile the component: {cached}");
     }
 
@@ -247,13 +247,13 @@ impl Walk {
 
     fn backs_up_and_restores(&mut self) {
         self.run("Backups");
-        self.assert_modes(&[("/var/backups/host-shim-*.tar.gz", "600 root:root")]);
+        self.assert_modes(&[("/var/backups/provisioner-*.tar.gz", "600 root:root")]);
         assert_eq!(self.deliver("evt_2", SECRET), "200");
         assert!(self.has("evt_2"), "the server goes on after the backup");
         self.run("Backups");
         self.assert_modes(&[
-            ("/var/lib/host-shim", "700 host-shim:host-shim"),
-            ("/var/lib/host-shim/solobase/store.db", "600 host-shim:host-shim"),
+            ("/var/lib/provisioner", "700 provisioner:provisioner"),
+            ("/var/lib/provisioner/solobase/store.db", "600 provisioner:provisioner"),
         ]);
         assert!(self.has("evt_1") && !self.has("evt_2"), "the state is that of the backup; the key is in it");
         assert_eq!(self.deliver("evt_2", SECRET), "200");
@@ -281,10 +281,10 @@ impl Walk {
         let after = (self.machine.read(ENV), self.machine.read(CONFIG), self.property("MainPID"));
         assert_eq!((&before.0, &before.1), (&after.0, &after.1), "the configuration stays");
         assert_ne!(before.2, after.2, "the server was started again");
-        self.assert_modes(&[(ENV, "640 root:host-shim")]);
+        self.assert_modes(&[(ENV, "640 root:provisioner")]);
         assert!(self.has("evt_1") && self.has(&format!("evt_of_the_upgrade_{sent}")), "the data stay");
-        let log = self.machine.run("journalctl --unit host-shim --output cat");
-        assert!(log.contains("host-shim.service: Deactivated successfully."), "{log}");
+        let log = self.machine.run("journalctl --unit provisioner --output cat");
+        assert!(log.contains("provisioner.service: Deactivated successfully."), "{log}");
         assert!(!log.contains("Main process exited") && !log.contains("Failed"), "SIGTERM ends it with 0: {log}");
         for secret in [SECRET, PASSWORD, "rk_test_of_nobody"] {
             assert!(!log.contains(secret), "{secret} is in {log}");
@@ -300,40 +300,40 @@ impl Walk {
         let migrated = self.machine.run(rest);
         assert!(migrated.contains("copied ") && migrated.contains(", state "), "{migrated}");
         self.run("PostgreSQL");
-        let rows = "runuser -u postgres -- psql -d host-shim -Atc 'SELECT count(*) FROM provisioner.events'";
+        let rows = "runuser -u postgres -- psql -d provisioner -Atc 'SELECT count(*) FROM provisioner.events'";
         let before: u32 = self.machine.run(rows).trim().parse().expect("a number");
         assert!(self.has("evt_1"), "the events of the file are there");
         assert_eq!(self.deliver("evt_3", SECRET), "200");
         let after: u32 = self.machine.run(rows).trim().parse().expect("a number");
         assert!(after > before, "new events are in the database");
         self.run("PostgreSQL");
-        self.assert_modes(&[("/var/backups/host-shim-*.dump", "600 root:root")]);
+        self.assert_modes(&[("/var/backups/provisioner-*.dump", "600 root:root")]);
         assert_eq!(self.deliver("evt_4", SECRET), "200");
         assert!(self.has("evt_4"));
         self.run("PostgreSQL");
         assert!(self.has("evt_3") && !self.has("evt_4"), "the state is that of the dump");
         assert_eq!(self.deliver("evt_4", SECRET), "200", "what is missing can be delivered again");
-        let log = self.machine.run("journalctl --unit host-shim --output cat");
+        let log = self.machine.run("journalctl --unit provisioner --output cat");
         assert!(!log.contains("postgres://"), "the address is no part of the log");
     }
 
     fn adds_a_host(&mut self) {
         let health = self.run("Two hosts");
         assert_eq!(serde_json::from_str::<Value>(&health).expect("JSON")["status"], "ok");
-        self.assert_modes(&[("/var/lib/host-shim/8091", "700 host-shim:host-shim")]);
+        self.assert_modes(&[("/var/lib/provisioner/8091", "700 provisioner:provisioner")]);
         self.run("Two hosts");
-        let verified = self.machine.run("systemd-analyze verify host-shim@8091.service 2>&1");
+        let verified = self.machine.run("systemd-analyze verify provisioner@8091.service 2>&1");
         assert_eq!(verified, "", "systemd finds nothing wrong in the unit");
-        for (stopped, id) in [("host-shim", "evt_5"), ("host-shim@8091", "evt_6")] {
+        for (stopped, id) in [("provisioner", "evt_5"), ("provisioner@8091", "evt_6")] {
             self.machine.run(&format!("systemctl stop {stopped}"));
             assert_eq!(self.deliver(id, SECRET), "200", "the other server answers");
             assert!(self.has("evt_1") && self.has(id), "with the same keys and accounts");
             self.machine.run(&format!("systemctl start {stopped}"));
         }
-        let before = [self.property_of("MainPID", "host-shim"), self.property_of("MainPID", "host-shim@8091")];
-        let package = self.machine.run("ls /root/host-shim_*.deb");
+        let before = [self.property_of("MainPID", "provisioner"), self.property_of("MainPID", "provisioner@8091")];
+        let package = self.machine.run("ls /root/provisioner_*.deb");
         self.machine.run(&format!("dpkg --install {}", package.trim()));
-        let after = [self.property_of("MainPID", "host-shim"), self.property_of("MainPID", "host-shim@8091")];
+        let after = [self.property_of("MainPID", "provisioner"), self.property_of("MainPID", "provisioner@8091")];
         assert!(before.iter().zip(&after).all(|(before, after)| before != after), "both run the new program");
         assert!(self.has("evt_5") && self.has("evt_6"));
     }
@@ -345,50 +345,50 @@ impl Walk {
             self.machine.try_run(&script).status.success()
         };
         self.machine.run("mkdir /srv/dumps");
-        assert!(writes("/var/lib/host-shim/x") && !writes("/srv/dumps/x") && !writes("/etc/host-shim/x"));
+        assert!(writes("/var/lib/provisioner/x") && !writes("/srv/dumps/x") && !writes("/etc/provisioner/x"));
         // `systemctl edit` writes this file.
-        self.machine.write("/etc/systemd/system/host-shim.service.d/override.conf", &lines);
-        self.machine.run("systemctl daemon-reload; systemctl restart host-shim");
-        assert!(writes("/srv/dumps/x") && !writes("/etc/host-shim/x"));
+        self.machine.write("/etc/systemd/system/provisioner.service.d/override.conf", &lines);
+        self.machine.run("systemctl daemon-reload; systemctl restart provisioner");
+        assert!(writes("/srv/dumps/x") && !writes("/etc/provisioner/x"));
     }
 
     fn survives_a_kill_and_refuses_a_wrong_configuration(&self) {
-        self.machine.run("systemctl kill --signal KILL host-shim");
+        self.machine.run("systemctl kill --signal KILL provisioner");
         assert!(self.has("evt_1"), "the other server answers");
         self.machine.run(
             "for _ in $(seq 100); do
-                 [ \"$(systemctl show --property NRestarts --value host-shim)\" = 1 ] && systemctl --quiet is-active host-shim && break
+                 [ \"$(systemctl show --property NRestarts --value provisioner)\" = 1 ] && systemctl --quiet is-active provisioner && break
                  sleep 0.1
              done",
         );
         assert_eq!(self.property("NRestarts"), "1");
         let config = self.machine.read(CONFIG);
         self.machine.write(CONFIG, &config.replace("mode: test", "mode: nonsense"));
-        let output = self.machine.try_run("systemctl restart host-shim");
+        let output = self.machine.try_run("systemctl restart provisioner");
         assert!(!output.status.success(), "a start with a wrong configuration fails");
         let result = ["Result", "ExecMainStatus", "NRestarts", "ActiveState"].map(|name| self.property(name));
         assert_eq!(result, ["exit-code", "2", "0", "failed"], "it is not started again");
-        let log = self.machine.run("journalctl --unit host-shim --output cat --lines 20");
+        let log = self.machine.run("journalctl --unit provisioner --output cat --lines 20");
         assert!(log.contains("nonsense") && log.contains("solobase.config.yml:"), "the log has file and line: {log}");
         self.machine.write(CONFIG, &config);
-        self.machine.run("systemctl restart host-shim");
+        self.machine.run("systemctl restart provisioner");
     }
 
     fn removes(&mut self) {
-        self.machine.write("/etc/host-shim/my-business/catalog.yml", "products: []\n");
+        self.machine.write("/etc/provisioner/my-business/catalog.yml", "products: []\n");
         let lines = self.page.take("Removing it", "sh");
         let (remove, purge) = lines.split_once('\n').expect("two lines");
         self.machine.run(remove);
         let exists = |path: &str| self.machine.path(path).symlink_metadata().is_ok();
-        assert!(["/var/lib/host-shim/solobase/store.db", ENV, CONFIG].iter().all(|path| exists(path)), "they stay");
-        assert!(!exists("/usr/bin/host-shim") && !exists("/usr/lib/host-shim"));
-        assert!(!self.machine.run("ps -e -o comm").lines().any(|name| name == "host-shim"), "the server is stopped");
+        assert!(["/var/lib/provisioner/solobase/store.db", ENV, CONFIG].iter().all(|path| exists(path)), "they stay");
+        assert!(!exists("/usr/bin/provisioner") && !exists("/usr/lib/provisioner"));
+        assert!(!self.machine.run("ps -e -o comm").lines().any(|name| name == "provisioner"), "the server is stopped");
         self.machine.run(purge);
-        for path in ["/var/lib/host-shim", "/var/cache/host-shim", "/usr/share/host-shim", ENV, CONFIG] {
+        for path in ["/var/lib/provisioner", "/var/cache/provisioner", "/usr/share/provisioner", ENV, CONFIG] {
             assert!(!exists(path), "{path} is left");
         }
-        assert!(exists("/etc/host-shim/my-business/catalog.yml"), "a file of the person stays");
-        assert!(!self.machine.try_run("getent passwd host-shim").status.success(), "the user is left");
-        assert!(!exists("/etc/systemd/system/multi-user.target.wants/host-shim.service"), "the link is left");
+        assert!(exists("/etc/provisioner/my-business/catalog.yml"), "a file of the person stays");
+        assert!(!self.machine.try_run("getent passwd provisioner").status.success(), "the user is left");
+        assert!(!exists("/etc/systemd/system/multi-user.target.wants/provisioner.service"), "the link is left");
     }
 }

@@ -1,4 +1,4 @@
-//! `host-shim check --config FILE`: reports what would keep a server from starting with this file.
+//! `provisioner check --config FILE`: reports what would keep a server from starting with this file.
 
 use super::print;
 use crate::configured::{ConfiguredBusiness, Overrides, configured, read_file};

@@ -1,4 +1,4 @@
-//! `host-shim check FOLDER --store STORE`: reports what a start over this store would refuse or change.
+//! `provisioner check FOLDER --store STORE`: reports what a start over this store would refuse or change.
 
 use crate::location::{Location, location};
 use anyhow::Context;

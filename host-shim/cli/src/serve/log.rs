@@ -7,8 +7,8 @@ use tracing_subscriber::fmt::layer;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry;
 
-/// Beginning of the names of the host's own crates.
-const OWN: &str = "host_";
+/// Beginnings of the names of the host's own crates.
+const OWN: [&str; 2] = ["host_", env!("CARGO_CRATE_NAME")];
 
 /// The form of a log's lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -41,7 +41,7 @@ pub(super) fn start(format: LogFormat, level: LogLevel) {
         LogLevel::Debug => LevelFilter::DEBUG,
     };
     // Libraries may log what they send, such as secrets.
-    let own = Targets::new().with_target(OWN, level);
+    let own = Targets::new().with_targets(OWN.map(|name| (name, level)));
     let lines = layer().with_writer(io::stderr);
     let lines = match format {
         LogFormat::Text => lines.with_ansi(io::stderr().is_terminal()).boxed(),

@@ -1,4 +1,4 @@
-//! `host-shim check` from outside: its reports of correct and of wrong files.
+//! `provisioner check` from outside: its reports of correct and of wrong files.
 
 use crate::run::{Ran, fixtures, lines, run, subscription};
 use serde_json::{Value, json};

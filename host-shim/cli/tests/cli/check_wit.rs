@@ -1,4 +1,4 @@
-//! `host-shim check-wit`: its exit codes and messages.
+//! `provisioner check-wit`: its exit codes and messages.
 
 use crate::run::{Ran, run};
 use serde_json::json;

@@ -1,4 +1,4 @@
-//! `host-shim compare` from outside: its exit codes and JSON lines.
+//! `provisioner compare` from outside: its exit codes and JSON lines.
 
 use crate::run::{component, in_business, replay, run};
 use std::fs;

@@ -163,7 +163,7 @@ fn two_businesses_of_one_file_share_a_server_and_nothing_else() {
     for (number, path) in ["/solobase/metrics", "/twobot/metrics"].iter().enumerate() {
         let (status, text) = read(path, &keys[number]);
         assert_eq!((status, shown(&text)), (200, [number == 0, number == 1]), "{text}");
-        assert!(text.ends_with("# EOF\n") && !text.contains("host_shim_requests_total{"), "{text}");
+        assert!(text.ends_with("# EOF\n") && !text.contains("provisioner_requests_total{"), "{text}");
         assert_eq!(read(path, &keys[1 - number]).0, 401);
     }
     let folder_of_keys = data.display().to_string();
@@ -173,7 +173,7 @@ fn two_businesses_of_one_file_share_a_server_and_nothing_else() {
     let of_server = made.stdout.trim();
     let (status, metrics) = read("/metrics", of_server);
     assert_eq!((status, shown(&metrics)), (200, [true, true]), "{metrics}");
-    assert!(metrics.contains("host_shim_requests_total{"), "{metrics}");
+    assert!(metrics.contains("provisioner_requests_total{"), "{metrics}");
     for path in ["/solobase/api/operator/accounts", "/twobot/api/events", "/solobase/api/entitlements"] {
         assert_eq!(read(path, of_server).0, 401, "{path}");
     }
@@ -212,7 +212,7 @@ fn a_configuration_is_checked_without_a_start() {
     let mistakes: Vec<String> = ran.lines().iter().map(|line| line["mistake"]["problem"].to_string()).collect();
     assert_eq!(ran.code, 1, "{ran:?}");
     assert!(mistakes[0].contains("cannot serve it yet") && ran.stdout.contains("share_bp"), "{ran:?}");
-    for lacking in ["`tesslate` has no providers", "`HOST_SHIM_SECRETS_KEY` is missing"] {
+    for lacking in ["`tesslate` has no providers", "`PROVISIONER_SECRETS_KEY` is missing"] {
         assert!(mistakes.iter().any(|mistake| mistake.contains(lacking)), "{mistakes:?}");
     }
     let human = folder.check(&[]);

@@ -143,7 +143,7 @@ fn on_a_full_disk_a_line_is_printed_only_for_a_stored_event() {
     // Limits files to 1.5 MiB, in blocks of 512 bytes; a write beyond this limit is an error instead of a signal.
     let script = "trap '' XFSZ; ulimit -f 3072; exec \"$0\" replay --native \"$@\"";
     let full = std::process::Command::new("sh")
-        .args(["-c", script, env!("CARGO_BIN_EXE_host-shim")])
+        .args(["-c", script, env!("CARGO_BIN_EXE_provisioner")])
         .args(args)
         .output()
         .expect("run");
@@ -173,7 +173,7 @@ fn the_table_names_the_source_of_each_event_if_there_are_several() {
     fs::write(&a, lines(&[subscription("evt_1")])).expect("written");
     fs::write(&b, lines(&[invoice("evt_2"), subscription("evt_3")])).expect("written");
     let ran = |paths: &[&str]| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_host-shim"));
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_provisioner"));
         command
             .current_dir(folder.path())
             .args(["replay", "--native", "--business", "solobase", "--fixtures"])

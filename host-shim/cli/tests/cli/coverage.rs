@@ -1,4 +1,4 @@
-//! The output of `host-shim coverage`, and the arguments that `host-shim profile` refuses. Their crates test the
+//! The output of `provisioner coverage`, and the arguments that `provisioner profile` refuses. Their crates test the
 //! results.
 
 use crate::run::{Ran, fixtures, in_business, run};

@@ -1,4 +1,4 @@
-//! `host-shim drift`: orphans are reported, and destroyed only on request.
+//! `provisioner drift`: orphans are reported, and destroyed only on request.
 
 use crate::run::{Ran, SECRETS_KEY, lines, run_with, subscription};
 use counterparts::Postgres;

@@ -14,7 +14,7 @@ struct Elsewhere {
 impl Elsewhere {
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
-        let (built, program) = (env!("CARGO_BIN_EXE_host-shim"), folder.path().join("host-shim"));
+        let (built, program) = (env!("CARGO_BIN_EXE_provisioner"), folder.path().join("provisioner"));
         // A hard link is enough, if the system allows one.
         fs::hard_link(built, &program).or_else(|_| fs::copy(built, &program).map(drop)).expect("a copy");
         Elsewhere { folder }
@@ -25,7 +25,7 @@ impl Elsewhere {
     }
 
     fn run(&self, args: &[&str]) -> (i32, String, String) {
-        let mut command = Command::new(self.at("host-shim"));
+        let mut command = Command::new(self.at("provisioner"));
         command.current_dir(self.folder.path()).args(args);
         // A process that another test just started may still hold the copy open for writing.
         let ran = std::iter::repeat_with(|| command.output())

@@ -1,4 +1,4 @@
-//! `host-shim explore`: its output and exit codes.
+//! `provisioner explore`: its output and exit codes.
 
 use crate::run::{Ran, in_business, run};
 

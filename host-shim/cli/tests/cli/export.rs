@@ -1,4 +1,4 @@
-//! `host-shim export`: an account of a replay's store is exported as a scenario that can be replayed.
+//! `provisioner export`: an account of a replay's store is exported as a scenario that can be replayed.
 
 use crate::run::{Ran, copy_folder, in_business, invoice, lines, replay, run, subscription};
 use serde_json::json;

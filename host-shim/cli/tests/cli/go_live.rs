@@ -46,7 +46,7 @@ impl Desk {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_host-shim"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_provisioner"));
         command.args(words).current_dir(self.folder.path()).envs([SECRETS_KEY]).envs(self.variables.iter().copied());
         let has_extension = ["check", "replay", "serve", "verify"].contains(&words[0]);
         command.args(has_extension.then_some("--native"));
@@ -135,7 +135,7 @@ fn the_page_leads_from_a_folder_to_a_payment_that_is_compared_with_stripe() {
     let told = |text: &str| fs::read_to_string(&log).expect("a log").contains(text);
     until("the secrets are read again", || told("were read again"));
 
-    let made = desk.run("host-shim keys make my-business --kind admin --subject ada");
+    let made = desk.run("provisioner keys make my-business --kind admin --subject ada");
     assert_eq!(made.code, 0, "{made:?}");
     let headers = format!("Host: shop.example.com\r\nAuthorization: Bearer {}\r\n", made.stdout.trim());
     let call = |line: &str, body: &Value| {

@@ -93,9 +93,9 @@ fn the_cards_of_the_guide_are_those_of_the_local_stripe() {
 fn the_commands_of_the_guide_exist() {
     let guide = guide();
     let boxes = guide.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
-    let inline = guide.split('`').skip(1).step_by(2).filter(|text| text.starts_with("host-shim "));
+    let inline = guide.split('`').skip(1).step_by(2).filter(|text| text.starts_with("provisioner "));
     let lines: Vec<&str> =
-        boxes.flat_map(str::lines).chain(inline).filter(|line| line.starts_with("host-shim ")).collect();
+        boxes.flat_map(str::lines).chain(inline).filter(|line| line.starts_with("provisioner ")).collect();
     let mut seen = BTreeSet::new();
     for line in &lines {
         let mut words = line.split_whitespace().skip(1);

@@ -1,4 +1,4 @@
-//! `host-shim inspect` shows the manifest of a component and what it does not permit, and no run starts with such a component.
+//! `provisioner inspect` shows the manifest of a component and what it does not permit, and no run starts with such a component.
 
 use crate::run::{Ran, component, in_business, run};
 use std::fs;

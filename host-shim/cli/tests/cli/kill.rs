@@ -90,7 +90,7 @@ fn undisturbed(input: &Path, store: Option<&Path>) -> Vec<Value> {
 
 /// Runs the program until the moment, or to its end if that is earlier.
 fn killed(input: &Path, store: &Path, moment: &Moment) -> Ran {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_host-shim"))
+    let mut child = Command::new(env!("CARGO_BIN_EXE_provisioner"))
         .args(["replay", "--native"])
         .args(args(input, Some(store)))
         .stdin(Stdio::null())

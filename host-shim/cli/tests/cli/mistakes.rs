@@ -1,4 +1,4 @@
-//! Typical mistakes, each in the files of a business without a mistake: `host-shim check` tells each with its line, and the name
+//! Typical mistakes, each in the files of a business without a mistake: `provisioner check` tells each with its line, and the name
 //! that was meant.
 
 use crate::run::{fixtures, run};

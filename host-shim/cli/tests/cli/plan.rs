@@ -24,7 +24,7 @@ fn a_checkout_is_planned_with_a_local_stripe() {
 #[test]
 fn the_first_example_that_keeps_resources_makes_a_page() {
     let text = fs::read_to_string(root().join("docs/reference/providers.md")).expect("the document");
-    let example = text.lines().find(|line| line.starts_with("host-shim ") && line.contains(" --keep "));
+    let example = text.lines().find(|line| line.starts_with("provisioner ") && line.contains(" --keep "));
     let words = example.expect("an example").split('#').next().unwrap_or_default().split_whitespace();
     // Without `--keep`, so that the program ends.
     let args = words.skip(1).filter(|word| *word != "--keep").map(|word| match word.ends_with(".yml") {

@@ -10,7 +10,7 @@ pub use test_support::{fixtures, in_business};
 
 /// The secrets key of the tests.
 pub const SECRETS_KEY: (&str, &str) =
-    ("HOST_SHIM_SECRETS_KEY", "1111111111111111111111111111111111111111111111111111111111111111");
+    ("PROVISIONER_SECRETS_KEY", "1111111111111111111111111111111111111111111111111111111111111111");
 
 /// The result of a run.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ pub fn run(args: &[impl AsRef<OsStr>], stdin: &[u8]) -> Ran {
 
 /// Runs the program with standard input and environment variables.
 pub fn run_with(args: &[impl AsRef<OsStr>], stdin: &[u8], environment: &[(&str, &str)]) -> Ran {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_host-shim"))
+    let mut child = Command::new(env!("CARGO_BIN_EXE_provisioner"))
         .args(args)
         .env_remove("NO_COLOR")
         .envs(environment.iter().copied())
@@ -70,7 +70,7 @@ pub fn run_with(args: &[impl AsRef<OsStr>], stdin: &[u8], environment: &[(&str, 
     }
 }
 
-/// Runs `host-shim replay --native` with further arguments.
+/// Runs `provisioner replay --native` with further arguments.
 pub fn replay(args: &[&str], stdin: &[u8]) -> Ran {
     let mut all = vec!["replay", "--native"];
     all.extend(args);

@@ -1,4 +1,4 @@
-//! `host-shim secrets`: an account's secrets are listed, rotated and removed, and never printed.
+//! `provisioner secrets`: an account's secrets are listed, rotated and removed, and never printed.
 
 use crate::run::{Ran, run_with};
 use std::path::Path;
@@ -10,7 +10,7 @@ fn secrets(world: &Path, keys: &str, args: &[&str], stdin: &[u8]) -> Ran {
     let (verb, rest) = args.split_first().expect("a verb");
     let world = world.display().to_string();
     let args = [&["secrets", verb, "--world", &world], rest].concat();
-    let ran = run_with(&args, stdin, &[("HOST_SHIM_SECRETS_KEY", keys)]);
+    let ran = run_with(&args, stdin, &[("PROVISIONER_SECRETS_KEY", keys)]);
     assert!(!ran.stdout.contains(PLAIN) && !ran.stderr.contains(PLAIN), "{ran:?}");
     ran
 }

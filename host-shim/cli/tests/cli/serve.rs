@@ -1,4 +1,4 @@
-//! `host-shim serve` and `host-shim keys`, from outside: what a start refuses, and what survives a kill.
+//! `provisioner serve` and `provisioner keys`, from outside: what a start refuses, and what survives a kill.
 //!
 //! The variable `KILLS` sets the number of kills. A kill ends the process but not the operating system.
 
@@ -218,7 +218,7 @@ fn a_new_key_of_sessions_signs_and_the_one_before_it_still_counts() {
 fn whoever_starts_a_server_in_local_mode_becomes_its_operator_by_a_link() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
-    let mut program = Command::new(env!("CARGO_BIN_EXE_host-shim"));
+    let mut program = Command::new(env!("CARGO_BIN_EXE_provisioner"));
     program.args(args("solobase", &data, &["--local"])).envs(environment());
     let (server, lines) = Running::spawn_and_read(program, &log_of(&data));
     let link = lines.iter().find_map(|line| line.strip_prefix("operator  ")).expect("a link");
@@ -232,7 +232,7 @@ fn whoever_starts_a_server_in_local_mode_becomes_its_operator_by_a_link() {
     let (status, _) = server.send("GET /api/operator/accounts", &authorization, "").expect("an answer");
     assert_eq!((status, &answer["user"]["is_operator"]), (200, &json!(true)));
     server.stop();
-    let mut program = Command::new(env!("CARGO_BIN_EXE_host-shim"));
+    let mut program = Command::new(env!("CARGO_BIN_EXE_provisioner"));
     program.args(args("solobase", &data, &["--local"])).envs(environment());
     let (server, lines) = Running::spawn_and_read(program, &log_of(&data));
     assert!(!lines.iter().any(|line| line.starts_with("operator")), "there is one: {lines:?}");
@@ -280,7 +280,7 @@ fn outside_of_local_mode_nobody_is_its_operator() {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
     let local = || {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_host-shim"));
+        let mut program = Command::new(env!("CARGO_BIN_EXE_provisioner"));
         program.args(args("solobase", &data, &["--local"])).envs(environment());
         let (server, lines) = Running::spawn_and_read(program, &log_of(&data));
         let link = lines.iter().find_map(|line| line.strip_prefix("operator  ")).expect("a link");
@@ -365,7 +365,7 @@ fn log_of(data: &Path) -> PathBuf {
 /// Returns the command of a server. `wrapper` is a program with arguments that runs it.
 fn command_of(wrapper: &[&str], data: &Path, more: &[&str]) -> Command {
     let server = args("solobase", data, &[&["--providers", "local", "--simulate"], more].concat());
-    let all = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_host-shim")]);
+    let all = wrapper.iter().copied().chain([env!("CARGO_BIN_EXE_provisioner")]);
     let mut words = all.chain(server.iter().map(String::as_str));
     let mut command = Command::new(words.next().unwrap_or_default());
     command.args(words).envs(environment());
@@ -411,7 +411,7 @@ impl Running {
 
     /// Starts a server with these arguments and variables. Its log is in the file `log`. It has no key of an operator.
     pub fn start_args(args: &[impl AsRef<OsStr>], environment: &[(&str, &str)], log: &Path) -> Running {
-        let mut program = Command::new(env!("CARGO_BIN_EXE_host-shim"));
+        let mut program = Command::new(env!("CARGO_BIN_EXE_provisioner"));
         program.args(args).envs(environment.iter().copied());
         Running::spawn_without_key(program, log)
     }
@@ -698,7 +698,7 @@ fn a_resource_that_has_gone_is_counted_and_logged_by_kind() {
     buy(&server);
     make_instance(&server);
     wait_until_quiet(&server);
-    let lost = "host_shim_drift{business=\"solobase\",mode=\"test\",kind=\"lost\"}";
+    let lost = "provisioner_drift{business=\"solobase\",mode=\"test\",kind=\"lost\"}";
     let until = |value: &str| {
         let since = Instant::now();
         while metric(&server, lost).as_deref() != Some(value) {
@@ -747,8 +747,8 @@ fn the_databases_of_a_business_are_backed_up() {
     let copy = format!("providers/local/backups/{}.sqlite", entry["backup_id"].as_str().expect("an id"));
     assert!(data.join(copy).exists());
     let site = "business=\"solobase\",mode=\"test\"";
-    assert_eq!(metric(&server, &format!("host_shim_backups_total{{{site},result=\"done\"}}")).as_deref(), Some("1"));
-    assert_eq!(metric(&server, &format!("host_shim_late_backups{{{site}}}")).as_deref(), Some("0"));
+    assert_eq!(metric(&server, &format!("provisioner_backups_total{{{site},result=\"done\"}}")).as_deref(), Some("1"));
+    assert_eq!(metric(&server, &format!("provisioner_late_backups{{{site}}}")).as_deref(), Some("0"));
     server.stop();
 }
 

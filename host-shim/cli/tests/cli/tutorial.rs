@@ -119,7 +119,7 @@ fn each_step_of_the_tutorial_passes_with_the_results_that_the_text_says() {
 fn the_commands_of_the_tutorial_exist() {
     let steps = steps();
     let served = steps.iter().flat_map(|step| step.boxes("sh")).collect::<Vec<_>>();
-    assert_eq!(served, [("", "dist/host-shim serve podcasts --local\n")]);
+    assert_eq!(served, [("", "dist/provisioner serve podcasts --local\n")]);
     let help = run(&["serve", "--help"], b"");
     assert!(help.code == 0 && help.stdout.contains("--local"), "{}", help.stdout);
 }

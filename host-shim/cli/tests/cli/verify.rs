@@ -1,4 +1,4 @@
-//! `host-shim verify`: which stores it refuses. `tests/end-to-end` compares a store with a local Stripe.
+//! `provisioner verify`: which stores it refuses. `tests/end-to-end` compares a store with a local Stripe.
 
 use crate::run::{Ran, lines, run_with, subscription};
 use std::path::Path;

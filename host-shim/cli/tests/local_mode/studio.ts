@@ -1,4 +1,4 @@
-// A user of Tesslate Studio, with the client that `host-shim api` writes: a registration, prices, a checkout that is paid at the local Stripe, a
+// A user of Tesslate Studio, with the client that `provisioner api` writes: a registration, prices, a checkout that is paid at the local Stripe, a
 // project that is deployed, and a plan that is cancelled. The compiler checks that the client has every type and method.
 import { ApiError, billingApi, createBillingApi } from "./billing.js";
 import type {

@@ -1,4 +1,4 @@
-//! A user of Tesslate Studio with the client in TypeScript that `host-shim api` writes: from the registration to a deployed project and
+//! A user of Tesslate Studio with the client in TypeScript that `provisioner api` writes: from the registration to a deployed project and
 //! a cancelled plan. The compiler accepts the client with all strict checks.
 
 use super::{Server, root};
@@ -32,7 +32,7 @@ fn compile(folder: &Path) {
 #[ignore = "installs a compiler and runs the full program; `cargo xtask test full-host` runs it"]
 fn a_user_registers_buys_deploys_and_cancels_with_the_client_in_typescript() {
     let folder = tempfile::tempdir().expect("a folder");
-    let mut api = Command::new(root().join("dist/host-shim"));
+    let mut api = Command::new(root().join("dist/provisioner"));
     api.args(["api", "fixtures/businesses/tesslate", "--format", "typescript", "--client", "billingApi"])
         .current_dir(root());
     fs::write(folder.path().join("billing.ts"), counterparts::succeeds(&mut api, LIMIT)).expect("written");

@@ -1,5 +1,5 @@
 //! The requests and answers between an outbox on another machine and its worker: a block of a Solobase platform, and
-//! `host-shim outbox`.
+//! `provisioner outbox`.
 
 use extension_contract::Timestamp;
 use host_provider_api::Reply;

@@ -101,12 +101,12 @@ impl ComponentCache {
         ComponentCache::default_folder().and_then(|folder| ComponentCache::open(&folder).ok())
     }
 
-    /// Returns the user's default folder: `host-shim/components` in `XDG_CACHE_HOME` or `~/.cache`; none if the user
+    /// Returns the user's default folder: `provisioner/components` in `XDG_CACHE_HOME` or `~/.cache`; none if the user
     /// has no home folder and the variable is not set to an absolute path.
     pub fn default_folder() -> Option<PathBuf> {
         let base = std::env::var_os("XDG_CACHE_HOME").filter(|path| Path::new(path).is_absolute()).map(PathBuf::from);
         let base = base.or_else(|| std::env::home_dir().map(|home| home.join(".cache")))?;
-        Some(base.join("host-shim").join("components"))
+        Some(base.join("provisioner").join("components"))
     }
 
     /// Loads the compiled component from the cache. If the file is missing or damaged, compiles `bytes` and stores the

@@ -119,7 +119,7 @@ fn start(setting: &Setting, server: &Path, data: &Path, database: Option<&str>) 
     let mut command = Command::new(server);
     command.arg("serve").arg(&setting.business.folder).arg("--component").arg(&setting.component);
     command.args(["--providers", "local", "--simulate", "--listen", "127.0.0.1:0", "--data"]).arg(data);
-    command.env("STRIPE_WEBHOOK_SECRET", SECRET).env("HOST_SHIM_SECRETS_KEY", VAULT_KEY);
+    command.env("STRIPE_WEBHOOK_SECRET", SECRET).env("PROVISIONER_SECRETS_KEY", VAULT_KEY);
     if let Some(database) = database {
         command.arg("--postgres").env("DATABASE_URL", database);
     }

@@ -1,4 +1,4 @@
-//! Measures the events per second of `host-shim replay --format json` on raw events in memory, on one core.
+//! Measures the events per second of `provisioner replay --format json` on raw events in memory, on one core.
 
 use crate::setting::{BUSINESS, Extension, Setting, median, scratch};
 use crate::story::Story;

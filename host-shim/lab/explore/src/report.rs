@@ -166,7 +166,7 @@ impl Report {
     ///
     /// Fails if the report can't be written as XML.
     pub fn junit(&self) -> Result<String, String> {
-        let mut report = quick_junit::Report::new("host-shim explore");
+        let mut report = quick_junit::Report::new("provisioner explore");
         let mut suite = TestSuite::new("explore");
         for story in &self.stories {
             for (kind, counts) in &story.explored.counts {

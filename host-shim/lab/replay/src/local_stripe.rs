@@ -103,6 +103,6 @@ pub enum StripeServerError {
 
 /// Returns the error of an `at_stripe` step in a run that has no local Stripe.
 pub fn not_here(file: &Path, step: &Step) -> BadInput {
-    let expected = "`host-shim replay`, which starts a local Stripe for the scenario";
+    let expected = "`provisioner replay`, which starts a local Stripe for the scenario";
     BadInput::new(Place::line(file, step.line), "`at_stripe` needs a local Stripe", expected)
 }

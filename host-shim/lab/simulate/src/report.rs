@@ -13,7 +13,7 @@ fn again(options: &Options, extension: &str, found: &Found) -> String {
     let folder = business.folder.display();
     let only = found.customer.or(options.only).map(|number| format!(" --only {number}")).unwrap_or_default();
     let days = found.day + 1;
-    format!("host-shim simulate {folder} --customers {customers} --seed {seed}{only} --days {days}{extension}")
+    format!("provisioner simulate {folder} --customers {customers} --seed {seed}{only} --days {days}{extension}")
 }
 
 /// Writes the report for people.

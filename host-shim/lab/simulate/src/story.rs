@@ -142,7 +142,7 @@ impl Story {
         parts.collect()
     }
 
-    /// Writes the story as scenarios for `host-shim replay`, one per API version, and creates the folder. Returns the
+    /// Writes the story as scenarios for `provisioner replay`, one per API version, and creates the folder. Returns the
     /// files.
     ///
     /// # Errors

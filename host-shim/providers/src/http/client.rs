@@ -126,7 +126,7 @@ impl Client {
             .max_redirects_will_error(false)
             // The server may close a reused connection; the request would then fail with an unknown result.
             .max_idle_connections(0)
-            .user_agent(concat!("host-shim/", env!("CARGO_PKG_VERSION")))
+            .user_agent(concat!("provisioner/", env!("CARGO_PKG_VERSION")))
             .timeout_global(Some(limits.timeout));
         // A proxy would get a key in plain text, and has another `localhost`.
         let config = if is_of_this_machine(base) { config.proxy(None) } else { config };

@@ -15,7 +15,7 @@ pub struct StripeSettings {
     pub test_key: String,
     /// Reference to the key of live mode.
     pub live_key: String,
-    /// Base URL of a local Stripe, `host-shim stripe`. None for Stripe itself.
+    /// Base URL of a local Stripe, `provisioner stripe`. None for Stripe itself.
     pub url: Option<String>,
     /// Address of the business's site, to whose paths Stripe's pages lead back. None for that of the server.
     pub site: Option<String>,

@@ -57,7 +57,7 @@ pub enum VaultError {
     /// The folder has had a vault, but the vault's file is gone.
     #[error(
         "{path}: this file is missing or empty, but {mark} says that the vault {wanted} was here; restore the file \
-         from a backup, or run `host-shim secrets begin --world DIR` to begin a new vault without the old secrets"
+         from a backup, or run `provisioner secrets begin --world DIR` to begin a new vault without the old secrets"
     )]
     Missing {
         /// Path of the vault's file.
@@ -70,7 +70,7 @@ pub enum VaultError {
     /// The folder has had another vault.
     #[error(
         "{path}: this is the vault {found}, but {mark} says that the vault {wanted} belongs here; restore the right \
-         file, or run `host-shim secrets begin --world DIR` to begin a new vault without the old secrets"
+         file, or run `provisioner secrets begin --world DIR` to begin a new vault without the old secrets"
     )]
     Exchanged {
         /// Path of the vault's file.

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 
 /// Environment variable with the keys in the format of [`Keys::parse`].
-pub const KEY_VARIABLE: &str = "HOST_SHIM_SECRETS_KEY";
+pub const KEY_VARIABLE: &str = "PROVISIONER_SECRETS_KEY";
 /// Bytes of a key.
 const KEY_BYTES: usize = 32;
 /// Bytes of a nonce, enough to choose nonces at random.

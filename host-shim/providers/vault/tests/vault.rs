@@ -188,7 +188,7 @@ fn a_wrong_key_is_refused_before_the_first_secret_and_after_it() {
         let refused = refusal(&path, &key('2'));
         let message = refused.to_string();
         assert!(matches!(refused, VaultError::WrongKey { .. }), "{message}");
-        assert!(message.contains("secrets.db") && message.contains("HOST_SHIM_SECRETS_KEY"), "{message}");
+        assert!(message.contains("secrets.db") && message.contains("PROVISIONER_SECRETS_KEY"), "{message}");
         assert!(!message.contains(&"1".repeat(32)) && !message.contains(&"2".repeat(32)), "{message}");
         vault.make(SCOPE, "a", 32).expect("a secret");
     }

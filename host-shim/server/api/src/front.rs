@@ -86,6 +86,8 @@ pub struct FrontSetup {
 pub struct Front {
     app: AppState,
     router: Router,
+    /// Answers the requests to a site with the platform's own paths.
+    with_platform_paths: Router,
 }
 
 impl Front {
@@ -101,9 +103,8 @@ impl Front {
         let sites: Arc<Vec<Arc<HostedSite>>> = Arc::new(sites.into_iter().map(Arc::new).collect());
         let writes = Arc::new(Writes::of(sites.iter().map(|hosted| &hosted.site)));
         let (streams, stopping) = (Arc::default(), Arc::new(watch::Sender::new(false)));
-        let routes = table::all();
         let documents = sites.iter().map(|hosted| {
-            let partition = hosted.site.partition();
+            let (partition, routes) = (hosted.site.partition(), table::all(hosted.has_platform_paths));
             let described = table::described(&routes);
             let document =
                 openapi::document(&hosted.routes.table, &described, &partition.business, env!("CARGO_PKG_VERSION"));
@@ -129,7 +130,9 @@ impl Front {
             documents,
             advancing: Arc::default(),
         };
-        Ok(Front { router: server_route::router(routes, app.clone()), app })
+        let [router, with_platform_paths] =
+            [false, true].map(|has_them| server_route::router(table::all(has_them), app.clone()));
+        Ok(Front { app, router, with_platform_paths })
     }
 
     /// Asks the accounts of all sites for what waits for an operator, so that the first who looks need not wait.
@@ -222,7 +225,8 @@ impl Front {
         let path = rest.unwrap_or_else(|| request.uri().path().to_owned());
         let path = match site.alias(&path) {
             Some(name) => format!("{WEBHOOKS}{name}"),
-            None => products::canonical(&path).unwrap_or(path),
+            None if site.has_platform_paths => products::canonical(&path).unwrap_or(path),
+            None => path,
         };
         if path != request.uri().path() && !set_path(request.uri_mut(), &path) {
             return Problem::not_found("no such path").into_response();
@@ -256,7 +260,8 @@ impl Front {
         request.extensions_mut().insert(site.clone());
         let wants_page = pages::is_wanted(&path, &request);
         // The router never fails.
-        let answer = self.router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
+        let router = if site.has_platform_paths { &self.with_platform_paths } else { &self.router };
+        let answer = router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
         if let Some(parts) = wants_page.filter(|_| answer.extensions().get::<RoutePattern>().is_none()) {
             if let Err(problem) = extract::count(&self.app, &site, &parts.headers, &parts.extensions).await {
                 return problem.into_response();
@@ -271,7 +276,7 @@ impl Front {
 
     /// Takes the sites back, to stop them, when no request is being answered any more; none otherwise.
     pub fn into_sites(self) -> Option<Vec<HostedSite>> {
-        drop(self.router);
+        drop((self.router, self.with_platform_paths));
         let sites = Arc::into_inner(self.app.sites)?;
         sites.into_iter().map(Arc::into_inner).collect()
     }
@@ -306,7 +311,8 @@ impl HostedSite {
     /// Returns the webhook of which a path is an alias. The path may end in a slash.
     fn alias(&self, path: &str) -> Option<&str> {
         let path = path.strip_suffix('/').unwrap_or(path);
-        self.aliases.get(path).map(String::as_str).or_else(|| products::webhook(path))
+        let of_platform = || products::webhook(path).filter(|_| self.has_platform_paths);
+        self.aliases.get(path).map(String::as_str).or_else(of_platform)
     }
 }
 

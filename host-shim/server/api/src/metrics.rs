@@ -127,7 +127,7 @@ fn durations() -> Histogram {
 
 impl Default for Metrics {
     fn default() -> Self {
-        let mut registry = Registry::with_prefix("host_shim");
+        let mut registry = Registry::with_prefix("provisioner");
         let (events, alerts, calls) = (Family::default(), Family::default(), Family::default());
         let (requests, refused, store_failures) = (Family::default(), Family::default(), Counter::default());
         let call_seconds = Family::<KindLabels, Histogram>::new_with_constructor(durations);

@@ -1,4 +1,4 @@
-//! The platform's products routes, for every business: `/api/products…`, `/b/products/…` and `/ext/products/…`.
+//! The products routes: `/api/products…` of every business, and `/b/products/…` and `/ext/products/…` of a business that asks for them.
 //!
 //! [`table`] maps each path and method to an action; an action is a command or a query of the extension. [`read`] and
 //! [`write`] carry the actions out, [`show`] gives answers the platform's shape. A route whose feature the extension does
@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 /// Beginning of the paths that the pages of a business call.
 const OWN: &str = "/api/products";
-/// Paths at which the platform's own products extensions take Stripe's webhooks, for every business.
+/// Paths at which the platform's own products extensions take Stripe's webhooks.
 const WEBHOOKS: [&str; 3] = ["/b/products/webhooks", "/b/products/webhooks/stripe", "/ext/products/webhooks"];
 /// Beginnings of paths that the platform's versions have, and the beginnings of the same paths here.
 const CANONICAL: [(&str, &str); 3] = [
@@ -53,9 +53,10 @@ pub(crate) fn canonical(path: &str) -> Option<String> {
     Some(format!("{here}{rest}"))
 }
 
-/// Returns the routes, each method of a path as one.
-pub(crate) fn routes() -> Vec<ServerRoute> {
+/// Returns the routes, each method of a path as one: those of every business, or also those in the platform's own spellings.
+pub(crate) fn routes(has_platform_paths: bool) -> Vec<ServerRoute> {
     let lines = ROUTES.iter().flat_map(|route| route.paths.iter().map(move |path| (route, *path)));
+    let lines = lines.filter(|(_, path)| has_platform_paths || path.starts_with(OWN));
     lines.flat_map(|(route, path)| route.methods.iter().map(move |method| server_route(route, method, path))).collect()
 }
 

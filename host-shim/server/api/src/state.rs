@@ -42,6 +42,8 @@ pub struct HostedSite {
     pub names: Vec<String>,
     /// Further paths of webhooks, each with the name of its webhook: `/api/billing/webhook` → `stripe`.
     pub aliases: BTreeMap<String, String>,
+    /// True for a site that also has the paths of the platform's products extensions.
+    pub has_platform_paths: bool,
     /// The words for deliveries, by webhook, in place of the server's own.
     pub webhook_answers: BTreeMap<String, WebhookAnswer>,
     /// Lets operators advance the clock, in local mode only.

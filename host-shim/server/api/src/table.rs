@@ -1,4 +1,4 @@
-//! All routes that every server has. A new one is added to `routes` of its module: the router, the OpenAPI document, the client in
+//! All routes of a server. A new one is added to `routes` of its module: the router, the OpenAPI document, the client in
 //! TypeScript and the tables of the documents come from there.
 
 use crate::description::Description;
@@ -7,11 +7,12 @@ use crate::{
     clock, command, endpoints, event, health, identity, metrics, openapi, operator, products, query, registry, routes,
     stream, webhook,
 };
+use host_business::folder::BusinessFolder;
 use host_business::routes::RouteTable;
 use serde_json::Value;
 
-/// Returns the routes.
-pub(crate) fn all() -> Vec<ServerRoute> {
+/// Returns the routes of a business. One that asks for them also has the platform's own spellings of the products routes.
+pub(crate) fn all(has_platform_paths: bool) -> Vec<ServerRoute> {
     let server = [
         webhook::routes(),
         command::routes(),
@@ -29,7 +30,7 @@ pub(crate) fn all() -> Vec<ServerRoute> {
     let others = of("Operator", operator.into_iter().flatten().collect())
         .chain(of("Users", identity::routes()))
         .chain(of("Endpoints", endpoints::routes()));
-    server.chain(others).chain(products::routes()).collect()
+    server.chain(others).chain(products::routes(has_platform_paths)).collect()
 }
 
 /// Returns what readers see of routes, without those that are left out.
@@ -38,14 +39,15 @@ pub(crate) fn described(routes: &[ServerRoute]) -> Vec<&Description> {
 }
 
 /// Returns the OpenAPI document of a business's API, with the routes of every server. `version` is that of the API, for its readers.
-pub fn document(table: &RouteTable, business: &str, version: &str) -> Value {
-    openapi::document(table, &described(&all()), business, version)
+pub fn document(business: &BusinessFolder, version: &str) -> Value {
+    let routes = all(business.own.has_platform_paths);
+    openapi::document(&business.routes, &described(&routes), &business.name, version)
 }
 
 /// Returns the text of a client in TypeScript. `name` is the name of the object with the business's routes, such as `billingApi`; those
 /// of every server are in the object `server`.
 pub fn typescript(table: &RouteTable, name: &str) -> String {
-    openapi::typescript(table, &described(&all()), name)
+    openapi::typescript(table, &described(&all(false)), name)
 }
 
 #[cfg(test)]
@@ -118,7 +120,7 @@ mod tests {
 
     #[test]
     fn the_documents_list_all_routes() {
-        let routes = all();
+        let routes = all(true);
         for (tag, document) in TABLES {
             let file = format!("{}/../../../docs/{document}", env!("CARGO_MANIFEST_DIR"));
             let known = fs::read_to_string(&file).expect("a document");
@@ -141,7 +143,7 @@ mod tests {
 
     #[test]
     fn every_route_is_described_once_and_its_types_can_be_read() {
-        let routes = all();
+        let routes = all(true);
         let (mut lines, mut names) = (BTreeSet::new(), BTreeSet::new());
         for of in routes.iter().map(|route| &route.description) {
             assert!(lines.insert((of.method, of.path)), "{} {} twice", of.method, of.path);
@@ -159,7 +161,7 @@ mod tests {
     // The reader of `routes.yml` is in a crate below, and has its own list.
     #[test]
     fn no_business_has_a_route_at_a_path_of_every_server() {
-        for route in all() {
+        for route in all(true) {
             let path = route.description.path;
             assert!(
                 is_taken(path) || ["/api/products", "/b/", "/ext/"].iter().any(|of| path.starts_with(of)),

@@ -77,7 +77,7 @@ pub enum DataError {
     /// The folder has accounts in a file, and the server is to use a database.
     #[error(
         "{path}: this file has the accounts of this server: copy it with \
-         `host-shim migrate --from sqlite:{path} --to env:DATABASE_URL`, or remove it"
+         `provisioner migrate --from sqlite:{path} --to env:DATABASE_URL`, or remove it"
     )]
     InFile {
         /// The file.

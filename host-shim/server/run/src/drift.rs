@@ -83,7 +83,7 @@ impl DriftWork {
                 kind,
                 resource,
                 count,
-                "resources differ from their records; `host-shim drift` names them"
+                "resources differ from their records; `provisioner drift` names them"
             );
         }
     }

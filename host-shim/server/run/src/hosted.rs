@@ -265,6 +265,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let paths = business.own.webhook_paths.iter().map(|own| (own.path.clone(), own.webhook.clone()));
     let aliases: BTreeMap<String, String> =
         paths.chain(setup.stripe_path.map(|path| (path, STRIPE.to_owned()))).collect();
+    let has_platform_paths = business.own.has_platform_paths;
     let (costs, measured) = (business.own.costs.clone(), business.own.measured.clone());
     let answers = business.own.webhook_answers.iter().map(|own| (own.webhook.clone(), own.clone()));
     let webhook_answers = answers.collect();
@@ -358,6 +359,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
         site,
         names,
         aliases,
+        has_platform_paths,
         webhook_answers,
         local_clock,
         costs,

@@ -33,9 +33,9 @@ pub const KEY_BYTES_MIN: usize = 32;
 /// The configuration keys, each with its description and the type of its field on the platform's pages. The platform masks a value
 /// only if its type is `password`.
 pub(crate) const KEYS: [(&str, &str, &str); 4] = [
-    (BUNDLE, "The business, as `host-shim bundle` writes it", "textarea"),
+    (BUNDLE, "The business, as `provisioner bundle` writes it", "textarea"),
     (STRIPE_SECRET, "Signs Stripe's webhooks", "password"),
-    (SERVICE_KEY, "Header x-service-key of `host-shim outbox` and of services; at least 32 bytes", "password"),
+    (SERVICE_KEY, "Header x-service-key of `provisioner outbox` and of services; at least 32 bytes", "password"),
     (WEBHOOK_SECRETS, "Secrets of the webhooks of `business.yml`: a JSON object, by the names of `secret`", "password"),
 ];
 

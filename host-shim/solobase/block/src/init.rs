@@ -68,9 +68,9 @@ fn configuration(platform: &Platform<'_>) -> (Option<Bundle>, Vec<String>) {
         fault(SERVICE_KEY, format!("{found}; expected at least {KEY_BYTES_MIN} bytes"));
     }
     let parsed = match bundle.is_empty() {
-        true => Err("is not set; expected the text that `host-shim bundle` writes".to_owned()),
+        true => Err("is not set; expected the text that `provisioner bundle` writes".to_owned()),
         false => serde_json::from_str::<Bundle>(&bundle)
-            .map_err(|error| format!("is not a business: {error}; expected the text that `host-shim bundle` writes")),
+            .map_err(|error| format!("is not a business: {error}; expected the text that `provisioner bundle` writes")),
     };
     let bundle = match parsed {
         Ok(bundle) => {

@@ -2,7 +2,7 @@
 //! catalogs itself and shares no code with the extension.
 //!
 //! A failing case stores its seed in `regressions` and its story in `target/failed-stories`, as a scenario for
-//! `host-shim replay`.
+//! `provisioner replay`.
 
 mod oracle;
 mod orders;

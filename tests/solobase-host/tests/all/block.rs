@@ -54,7 +54,7 @@ fn init_tells_all_faults_at_once() {
     assert!(!of_some.contains("with a space"), "a secret is not told");
     let mut config = configuration();
     config.insert(key(BUNDLE), "{\"name\": 1}".to_owned());
-    assert!(faults(config).contains("expected the text that `host-shim bundle` writes"));
+    assert!(faults(config).contains("expected the text that `provisioner bundle` writes"));
     assert_eq!(init(configuration()), json!({"Ok": null}));
 }
 

@@ -1,5 +1,5 @@
 //! All data moves from a block to a store and back, in the middle of a story, and the story goes on there. A worker as that of
-//! `host-shim outbox` makes the calls.
+//! `provisioner outbox` makes the calls.
 
 use crate::player::{Player, bundle_of};
 use crate::scenarios::Left;

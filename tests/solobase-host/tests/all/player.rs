@@ -43,7 +43,7 @@ pub struct Player {
     scripted: Scripted,
     partition: Partition,
     now: Timestamp,
-    /// The worker that makes the calls, as `host-shim outbox` has it; without it the calls are made one after the other, since the
+    /// The worker that makes the calls, as `provisioner outbox` has it; without it the calls are made one after the other, since the
     /// answers of a scenario may depend on their order.
     worker: Option<Worker>,
     /// True if the worker has not asked since its start.
@@ -124,7 +124,7 @@ impl Player {
         Worker::new(self.block(), registry(&self.scripted), "the worker")
     }
 
-    /// Returns the block, as `host-shim` reaches it.
+    /// Returns the block, as `provisioner` reaches it.
     pub fn block(&self) -> Block {
         Block::new(&format!("{}/b/{MOUNT}", self.server.url), SERVICE.to_owned()).expect("an address")
     }

@@ -31,7 +31,7 @@ pub fn repository(path: &str) -> PathBuf {
     component_builder::workspace_root().join(path)
 }
 
-/// Prepares a business as `host-shim bundle` does.
+/// Prepares a business as `provisioner bundle` does.
 pub fn bundle(folder: &Path, livemode: bool, config: &[(String, String)]) -> Bundle {
     let folder = BusinessFolder::load(folder).expect("a business");
     bundle::of(&Setup::new(folder, livemode, config, None))

@@ -1,4 +1,4 @@
-//! Reads which ids the scenarios cover, from the output of `host-shim replay --format json`.
+//! Reads which ids the scenarios cover, from the output of `provisioner replay --format json`.
 
 use super::{Showing, Standing};
 use anyhow::{Context, Result};

@@ -25,7 +25,7 @@ pub const WRAPPER: &str = "XTASK_INSTRUMENT";
 const COUNTED: [&str; 3] = ["extension-contract", "extension-reader", "instance-provisioner"];
 /// The program that runs these crates. It is instrumented too: otherwise the linker leaves out the code that writes the
 /// counts.
-const PROGRAM: &str = "host-shim";
+const PROGRAM: &str = "provisioner";
 /// Compiler flags for instrumentation. Names are not compressed, since some builds of LLVM's tools have no zlib.
 const FLAGS: [&str; 2] = ["-Cinstrument-coverage", "-Cllvm-args=-enable-name-compression=false"];
 /// The folder of the counted crates.
@@ -84,7 +84,7 @@ fn replay(host: &Path, folder: &Path, paths: &[PathBuf]) -> Result<()> {
     let output = command.output().with_context(|| format!("cannot run {}", host.display()))?;
     if !output.status.success() {
         eprint!("{}", String::from_utf8_lossy(&output.stdout));
-        bail!("`host-shim replay --native` failed with {}; lines are counted of what holds", output.status);
+        bail!("`provisioner replay --native` failed with {}; lines are counted of what holds", output.status);
     }
     Ok(())
 }
@@ -166,7 +166,7 @@ mod tests {
         let (left_out, counted): (Vec<_>, Vec<_>) =
             names.iter().map(String::as_str).partition(|name| apart.contains(name));
         assert_eq!((left_out.len(), counted), (apart.len(), COUNTED.to_vec()));
-        assert!(is_instrumented("extension-reader") && is_instrumented("host-shim") && !is_instrumented("wasmtime"));
+        assert!(is_instrumented("extension-reader") && is_instrumented("provisioner") && !is_instrumented("wasmtime"));
     }
 
     #[test]

@@ -42,7 +42,7 @@ use xtask::test::{Passed, kept};
 ///
 /// With `--lines`, list the lines of the extension's Rust code that no scenario reaches when the extension runs
 /// natively. This needs `llvm-profdata` and `llvm-cov` of the compiler's LLVM: `rustup component add llvm-tools`; if
-/// they are missing, the error names other ways to install them. `host-shim coverage` reports which parts of an
+/// they are missing, the error names other ways to install them. `provisioner coverage` reports which parts of an
 /// extension's declarations and catalogs the scenarios reach.
 #[derive(Parser)]
 #[command(

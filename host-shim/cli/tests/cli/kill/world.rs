@@ -34,7 +34,7 @@ impl Folders {
     /// Plays the scenario until the kill. Returns false if the process ended before the kill.
     fn play_killed(&self, after: Duration) -> bool {
         let log = || File::create(self.0.path().join("log")).expect("a file");
-        let mut child = Command::new(env!("CARGO_BIN_EXE_host-shim"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_provisioner"))
             .args(self.args(&["replay", "--native", &life().display().to_string()]))
             .envs([SECRETS_KEY])
             .stdin(Stdio::null())

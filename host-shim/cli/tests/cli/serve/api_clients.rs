@@ -1,4 +1,4 @@
-//! What `host-shim api` writes for each business: the compiler of TypeScript accepts the client with all strict checks, and a public
+//! What `provisioner api` writes for each business: the compiler of TypeScript accepts the client with all strict checks, and a public
 //! validator the OpenAPI document. The test installs both, or fails with the line that installs them.
 
 use super::clients::is_left_out;
@@ -20,7 +20,7 @@ fn packages() -> PathBuf {
     counterparts::node("api-client", &PACKAGES)
 }
 
-/// Writes what `host-shim api` prints into a file.
+/// Writes what `provisioner api` prints into a file.
 fn write(business: &str, format: &[&str], file: &Path) {
     let folder = in_business(business).display().to_string();
     let ran = run_with(&[&["api", &folder], format].concat(), b"", &[]);

@@ -112,7 +112,7 @@ pub struct LocalStripe {
 
 impl LocalStripe {
     pub fn start() -> LocalStripe {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_host-shim"))
+        let mut child = Command::new(env!("CARGO_BIN_EXE_provisioner"))
             .args(["stripe", "--port", "0", "--clock", "wall"])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

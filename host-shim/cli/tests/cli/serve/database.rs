@@ -145,7 +145,7 @@ fn a_server_does_not_start_without_the_secrets_to_which_its_records_refer() {
     }
     let again = args("solobase", &data, &["--providers", "local", "--simulate"]);
     let refused = run_with(&again, b"", &environment());
-    let told = refused.stderr.contains("the records refer to") && refused.stderr.contains("host-shim secrets begin");
+    let told = refused.stderr.contains("the records refer to") && refused.stderr.contains("provisioner secrets begin");
     assert!(refused.code == 1 && told, "{refused:?}");
     let begun = run_with(&["secrets", "begin", "--world", &world.display().to_string()], b"", &environment());
     assert_eq!(begun.code, 0, "{begun:?}");

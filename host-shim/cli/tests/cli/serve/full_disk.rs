@@ -137,7 +137,7 @@ fn a_server_on_a_full_file_system_refuses_and_goes_on_when_there_is_room() {
     let made = Command::new("nsenter")
         .args(["--target", &server.child.id().to_string(), "--mount"])
         .args(user)
-        .args(["--", env!("CARGO_BIN_EXE_host-shim")])
+        .args(["--", env!("CARGO_BIN_EXE_provisioner")])
         .args(make)
         .arg(&data)
         .output()

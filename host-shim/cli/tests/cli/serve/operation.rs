@@ -52,7 +52,7 @@ impl Place {
         let data = self.folder.path().join(data);
         let settings = self.folder.path().join("providers.yml").display().to_string();
         let business = self.folder.path().join("solobase");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_host-shim"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_provisioner"));
         let own = ["--providers", "stripe,service,http", "--provider-settings", &settings, "--drift-every", "0s"];
         let own = [&own[..], &["--backups-every", "0s"]].concat();
         command.args(args(&business.display().to_string(), &data, &own)).envs(environment());

@@ -48,7 +48,7 @@ fn play(business: &str, script: &str) -> Value {
 fn play_with(business: &str, script: &str, is_whole: bool) -> Value {
     let folder = tempfile::tempdir().expect("a folder");
     let data = folder.path().join("data");
-    let mut program = Command::new(env!("CARGO_BIN_EXE_host-shim"));
+    let mut program = Command::new(env!("CARGO_BIN_EXE_provisioner"));
     program.args(args(business, &data, &["--local"])).envs(environment());
     // With a token, a provider would make Orchestra's databases, for which a person is needed in its story.
     program.env_remove("SUPABASE_ACCESS_TOKEN");

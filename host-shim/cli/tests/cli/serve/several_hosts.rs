@@ -56,7 +56,7 @@ impl Hosts {
     fn start(&self, number: usize) -> Running {
         let data = self.data(number);
         let server = args("solobase", &data, &["--providers", "local", "--simulate", "--postgres"]);
-        let mut command = Command::new(env!("CARGO_BIN_EXE_host-shim"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_provisioner"));
         command.args(server).envs(environment()).env("DATABASE_URL", &self.database);
         if number == 1 {
             command.env("LD_PRELOAD", &self.faketime).env("FAKETIME", AHEAD).env("FAKETIME_DONT_FAKE_MONOTONIC", "1");

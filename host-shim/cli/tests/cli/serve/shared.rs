@@ -205,7 +205,7 @@ fn a_server_moves_into_a_database_and_back_with_everything_that_it_keeps() {
         b"",
         &[("DATABASE_URL", &database)],
     );
-    assert!(refused.code != 0 && refused.stderr.contains("host-shim migrate"), "not copied yet: {refused:?}");
+    assert!(refused.code != 0 && refused.stderr.contains("provisioner migrate"), "not copied yet: {refused:?}");
     let moved = migrate(&store, &database);
     assert_eq!(moved.code, 0, "{moved:?}");
     std::fs::rename(data.join("store.db"), folder.path().join("old.db")).expect("set aside");

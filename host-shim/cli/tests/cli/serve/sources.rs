@@ -35,7 +35,7 @@ fn play(business: &str, script: &str, more: &[&str]) -> String {
     let data = folder.path().join("data");
     // With a token of Supabase, the database of an orchestra waits for no person; the provider `local` makes it here.
     let environment = [&environment()[..], &[("SUPABASE_ACCESS_TOKEN", "sbp_test")]].concat();
-    let mut program = Command::new(env!("CARGO_BIN_EXE_host-shim"));
+    let mut program = Command::new(env!("CARGO_BIN_EXE_provisioner"));
     program.args(args(business, &data, &[&["--local"], more].concat())).envs(environment);
     let mails = data.join("providers/mails");
     tell(program, &data, script, &Around { mails: &mails, cloud: None })

@@ -1,4 +1,4 @@
-//! The views of `tables.yml`: a server makes them when it starts, and `host-shim tables` makes, prints and removes them.
+//! The views of `tables.yml`: a server makes them when it starts, and `provisioner tables` makes, prints and removes them.
 
 use super::{Running, args, environment};
 use crate::run::{Ran, in_business, run_with};

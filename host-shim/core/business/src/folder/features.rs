@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 /// Name of the optional folder of features in a business folder.
 const FOLDER: &str = "features";
 /// Clauses of `business.yml`: policies, roles of organizations' members, configuration keys, resources, retries, webhooks and
-/// their paths, costs, measurements, recorded effects, and unused variables.
-pub(super) const CLAUSES: [&str; 12] = [
+/// their paths, the platform's paths, costs, measurements, recorded effects, and unused variables.
+pub(super) const CLAUSES: [&str; 13] = [
     super::POLICIES,
     "may",
     own::CONFIG,
@@ -24,6 +24,7 @@ pub(super) const CLAUSES: [&str; 12] = [
     retry::CLAUSE,
     webhooks::CLAUSE,
     paths::CLAUSE,
+    paths::PLATFORM,
     answers::CLAUSE,
     costs::CLAUSE,
     measured::CLAUSE,
@@ -38,7 +39,7 @@ pub(crate) fn is_of_another_file(clause: &str) -> bool {
 }
 
 /// Clauses that only one file may have, since they are not collections.
-const WHOLE: [&str; 2] = [super::POLICIES, "campaigns"];
+const WHOLE: [&str; 3] = [super::POLICIES, "campaigns", paths::PLATFORM];
 /// Clauses that are lists of named entries, each with the member that contains the name.
 const NAMED: [(&str, &str); 2] = [("product_types", "name"), ("products", "id")];
 

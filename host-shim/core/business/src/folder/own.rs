@@ -47,6 +47,8 @@ pub struct BusinessDeclarations {
     pub webhooks: Vec<WebhookDecl>,
     /// Further paths of webhooks, also of Stripe's.
     pub webhook_paths: Vec<WebhookPath>,
+    /// True for a business that also has the paths of the platform's products extensions: `/b/products/…` and `/ext/products/…`.
+    pub has_platform_paths: bool,
     /// The words in which a server answers deliveries, in place of its own.
     pub webhook_answers: Vec<WebhookAnswer>,
     /// The number of decimals with which the value of a key is written, by key.
@@ -80,6 +82,7 @@ impl BusinessDeclarations {
             let retries = document.member(retry::CLAUSE).map(|retries| retry::read(check, retries));
             let webhooks = document.member(webhooks::CLAUSE).map(|webhooks| webhooks::read(check, webhooks));
             let webhook_paths = document.member(paths::CLAUSE).map(|paths| paths::read(check, paths));
+            let platform = document.member(paths::PLATFORM).map(|of| check.truth(paths::PLATFORM, of));
             let answers = document.member(answers::CLAUSE).map(|answers| answers::read(check, answers));
             let costs = document.member(costs::CLAUSE).map(|costs| costs::read(check, costs));
             let measured = document.member(measured::CLAUSE).map(|measured| measured::read(check, measured));
@@ -94,6 +97,7 @@ impl BusinessDeclarations {
                 retries: retries.transpose()?.unwrap_or_default(),
                 webhooks: webhooks.transpose()?.unwrap_or_default(),
                 webhook_paths: webhook_paths.transpose()?.unwrap_or_default(),
+                has_platform_paths: platform.transpose()?.unwrap_or_default(),
                 webhook_answers: answers.transpose()?.unwrap_or_default(),
                 costs: costs.transpose()?.unwrap_or_default(),
                 measured: measured.transpose()?.unwrap_or_default(),

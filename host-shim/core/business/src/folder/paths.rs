@@ -1,5 +1,6 @@
 //! Reads the clause `webhook_paths` of `business.yml`, which maps further paths to the names of webhooks, for senders
-//! that use another path than `/api/webhooks/NAME`.
+//! that use another path than `/api/webhooks/NAME`. The clause `platform_paths` adds those of the platform's
+//! products extensions.
 
 use super::webhooks::WebhookDecl;
 use crate::yaml::bad_input::{BadInput, Place};
@@ -7,6 +8,8 @@ use crate::yaml::{Checked, Checker, Entry, Node};
 
 /// Name of the clause.
 pub(super) const CLAUSE: &str = "webhook_paths";
+/// Name of the clause by which a business also has the paths of the platform's products extensions.
+pub(super) const PLATFORM: &str = "platform_paths";
 /// Name of the built-in webhook.
 const STRIPE: &str = "stripe";
 /// Maximum number of paths.

@@ -16,7 +16,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 static COMPONENT: LazyLock<Vec<u8>> =
     LazyLock::new(|| component_builder::build(component_builder::PROVISIONER).unwrap());
 
-/// Loads the component. The first caller compiles it; later callers load the machine code from the cache of `host-shim`.
+/// Loads the component. The first caller compiles it; later callers load the machine code from the cache of `provisioner`.
 fn load(limits: CallLimits) -> LoadedComponent {
     LoadedComponent::load_quickly(&COMPONENT, limits, ComponentCache::of_user().as_ref()).unwrap()
 }

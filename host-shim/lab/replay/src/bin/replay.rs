@@ -1,5 +1,5 @@
 //! Replays scenarios and recorded events, with the few dependencies that this needs: `cargo xtask replay` compiles this program instead
-//! of `host-shim`, whose command `replay` also has live providers and a local Stripe.
+//! of `provisioner`, whose command `replay` also has live providers and a local Stripe.
 
 use clap::Parser;
 use host_replay::command::{ReplayArgs, refuse};
@@ -27,7 +27,7 @@ const AFTER_HELP: &str = "Examples:
   replay --shuffle 7 fixtures          the same scenarios in another order
   replay --format json --business solobase - < log.jsonl
 
-This program has no live providers and no local Stripe; `cargo xtask build` makes dist/host-shim with every
+This program has no live providers and no local Stripe; `cargo xtask build` makes dist/provisioner with every
 command and provider.
 
 Exit codes: 0 success, also of scenarios that are known to fail or need scripted answers; 1 a failed
@@ -36,7 +36,8 @@ expectation or an event without outcome; 2 bad usage or input.";
 fn main() -> ExitCode {
     let no_stripe = || {
         Err(ReplayError::Usage(
-            "`at_stripe` steps need a local Stripe: `cargo xtask build` makes dist/host-shim, which has one".to_owned(),
+            "`at_stripe` steps need a local Stripe: `cargo xtask build` makes dist/provisioner, which has one"
+                .to_owned(),
         ))
     };
     let stripe = StripeOfScenario::new(false, no_stripe);

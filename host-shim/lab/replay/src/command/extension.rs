@@ -48,7 +48,7 @@ pub fn native() -> Result<Runners, ReplayError> {
 pub fn native() -> Result<Runners, ReplayError> {
     Err(ReplayError::Usage(
         "this program does not link the extension's library: give --component FILE, or build the host with \
-         `cargo build --package host-shim --features native`"
+         `cargo build --package provisioner --features native`"
             .to_owned(),
     ))
 }

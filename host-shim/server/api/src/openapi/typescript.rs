@@ -7,7 +7,7 @@ use host_business::routes::{Field, RouteTable, Type};
 use std::fmt::Write;
 
 /// Beginning of the file.
-const BEGIN: &str = "// Made from routes.yml by `host-shim api --format typescript`. Do not edit.
+const BEGIN: &str = "// Made from routes.yml by `provisioner api --format typescript`. Do not edit.
 
 /** An error of the server, as in RFC 9457. Programs read `code`. */
 export class ApiError extends Error {

@@ -56,7 +56,7 @@ const DIFFERENCES: Shape = Shape::new(
 pub(super) fn routes() -> Vec<ServerRoute> {
     vec![
         ServerRoute::get("/api/operator/drift", "listDrift", list)
-            .about("Resources that differ from their records, as `host-shim drift` reports.")
+            .about("Resources that differ from their records, as `provisioner drift` reports.")
             .query(&["kind: string?", "account: string?", "search: string?", "after: integer?", "limit: integer?"])
             .gives(&DIFFERENCES),
     ]

@@ -112,7 +112,7 @@ impl Action {
         match self {
             Action::List => {
                 "Query `catalog`; with `user_id`, or a type whose products belong to accounts, `list`, without deleted instances unless \
-                 `deleted=true` or `status=terminated`. Filters: `type`, `status`, `health_status`."
+                 `deleted=true` or `status=terminated`; with `type` and `after`, a page of all products of a type. Filters: `type`, `status`, `health_status`."
             }
             Action::Own | Action::Purchases => "Query `list`.",
             Action::One => "On sale, or of the account.",

@@ -149,6 +149,9 @@ pub(super) fn not_found(id: &str) -> Problem {
 /// `GET /api/products`: the products of an account if the query names one, or a type whose products belong to accounts;
 /// otherwise the products on sale.
 pub(super) async fn list(asking: &ProductsRequest) -> Result<Answered, Problem> {
+    if asking.filter.after.is_some() {
+        return catalog(asking).await;
+    }
     let wanted = asking.wanted_type()?;
     let is_sold = wanted.map_or(!asking.filter.names_account(), |(_, is_sold)| is_sold);
     let name = wanted.map(|(name, _)| name);
@@ -184,7 +187,7 @@ pub(super) async fn one(asking: &ProductsRequest) -> Result<Answered, Problem> {
     Ok(Answered::ok(asking.object(product)))
 }
 
-/// `GET /b/products/catalog`. With `after`, a page of the products of a type by id: also of one that accounts list, of which the other
+/// The offers. With `after`, a page of the products of a type by id: also of one that accounts list, of which the other
 /// views have only the first ones.
 pub(super) async fn catalog(asking: &ProductsRequest) -> Result<Answered, Problem> {
     let wanted = asking.wanted_type()?.map(|(name, _)| name);

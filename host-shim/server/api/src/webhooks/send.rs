@@ -83,7 +83,7 @@ impl HttpSender {
             // A proxy would resolve the name itself, so that its address could not be checked.
             .proxy(None)
             .max_idle_connections(0)
-            .user_agent(concat!("host-shim/", env!("CARGO_PKG_VERSION")))
+            .user_agent(concat!("provisioner/", env!("CARGO_PKG_VERSION")))
             .tls_config(host_providers::http::tls());
         let resolver = PublicResolver { inner: DefaultResolver::default(), is_local };
         HttpSender(Agent::with_parts(config.build(), DefaultConnector::default(), resolver))

@@ -13,7 +13,7 @@ const SECRET_BYTES: usize = 32;
 
 /// A text that is not a key. It never contains the text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an API key: expected `key_`, an id and a secret, as `host-shim keys make` prints them")]
+#[error("not an API key: expected `key_`, an id and a secret, as `provisioner keys make` prints them")]
 pub struct BadToken;
 
 /// A key as its holder has it.

@@ -15,7 +15,7 @@ pub const STRIPE_WEBHOOK_SECRET: &str = "STRIPE_WEBHOOK_SECRET";
 /// Signing secret of Stripe's endpoint for connected accounts.
 pub const CONNECT_WEBHOOK_SECRET: &str = "STRIPE_CONNECT_WEBHOOK_SECRET";
 /// Key of the stored secrets.
-pub const SECRETS_KEY: &str = "HOST_SHIM_SECRETS_KEY";
+pub const SECRETS_KEY: &str = "PROVISIONER_SECRETS_KEY";
 /// Variables that every business has on a server.
 const OF_SERVER: [&str; 4] = [SECRETS_KEY, CONNECT_WEBHOOK_SECRET, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET];
 

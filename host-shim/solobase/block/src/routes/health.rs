@@ -36,7 +36,7 @@ pub(super) fn get(platform: &Platform<'_>, _: &Request) -> Answered {
     let mut body =
         json!({"status": status, "version": version, "effects_wait_ms": effects_ms, "events_wait_ms": events_ms});
     if status != "ok" {
-        body["message"] = json!("due work waits: run `host-shim outbox --solobase URL`, or call `tick` regularly");
+        body["message"] = json!("due work waits: run `provisioner outbox --solobase URL`, or call `tick` regularly");
     }
     Ok(Response::of(if status == "ok" { 200 } else { 503 }, body))
 }

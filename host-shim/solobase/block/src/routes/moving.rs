@@ -1,4 +1,4 @@
-//! Moves all data between the platform's tables and a store of `host-shim`, a page at a time. Each line of a page is one part.
+//! Moves all data between the platform's tables and a store of `provisioner`, a page at a time. Each line of a page is one part.
 
 use super::{Answered, Failed, service};
 use crate::app::{self, BUNDLE, IMPORTING, key};

@@ -1,4 +1,4 @@
-//! Signed webhooks. The signature is checked here, by the same code as in `host-shim`.
+//! Signed webhooks. The signature is checked here, by the same code as in `provisioner`.
 
 use super::{Answered, Failed};
 use crate::app::{App, STRIPE_SECRET, WEBHOOK_SECRETS, key};

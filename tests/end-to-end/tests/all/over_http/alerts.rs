@@ -170,7 +170,7 @@ impl<'a> Evaluator<'a> {
     fn selector(&mut self) -> Selector {
         let is_part = |letter: char| letter.is_ascii_alphanumeric() || letter == '_';
         let (name, mut labels) = (self.word(is_part).to_owned(), Vec::new());
-        assert!(name == "up" || name.starts_with("host_shim_"), "{name}: {}", self.rest);
+        assert!(name == "up" || name.starts_with("provisioner_"), "{name}: {}", self.rest);
         if self.rest.starts_with('{') {
             self.eat("{");
             while !self.eat("}") {
@@ -215,7 +215,7 @@ fn each_alert_has_a_test_that_makes_its_cause() {
 fn a_server_that_does_not_answer_is_down() {
     let server = Server::start(&solobase(), Box::new(MemoryStore::new()), Clock::manual(START_MS));
     // Prometheus sets this metric itself: 1 for a target that answers.
-    let up = |is_up: bool| format!("up{{job=\"host-shim\"}} {}", u8::from(is_up));
+    let up = |is_up: bool| format!("up{{job=\"provisioner\"}} {}", u8::from(is_up));
     assert!(server.metrics().contains("# EOF"), "it answers");
     assert!(!fires("ServerDown", &up(true), &up(true)));
     let address = server.address().to_owned();

@@ -279,7 +279,7 @@ fn a_comparison_that_fails_says_why_and_is_made_again() {
 fn the_metrics_have_the_number_of_resources() {
     let served = Served::with_tools(Tools::new(None, Some(Arc::new(Differing::default()))));
     let admin = served.key(ActorKind::Admin, "root", "solobase");
-    let line = r#"host_shim_resources{business="solobase",mode="test",resource="database"} 3"#;
+    let line = r#"provisioner_resources{business="solobase",mode="test",resource="database"} 3"#;
     // They are counted beside the requests.
     let is_there = (0..1_000).any(|_| served.send("GET /metrics", &admin, &[], &Value::Null).body.contains(line));
     assert!(is_there, "{line}");

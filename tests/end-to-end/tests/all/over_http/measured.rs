@@ -35,7 +35,7 @@ impl Metrics {
     }
 
     fn sample(&self, name: &str, labels: &str) -> f64 {
-        let line = format!("host_shim_{name}{{{labels}}} ");
+        let line = format!("provisioner_{name}{{{labels}}} ");
         let found = self.0.lines().find_map(|it| it.strip_prefix(&line));
         found.map_or(0.0, |value| value.parse().expect("a number"))
     }
@@ -44,7 +44,7 @@ impl Metrics {
 fn is_own(line: &str) -> bool {
     ["provisioning", "onboarding", "resources", "manual"]
         .iter()
-        .any(|name| line.starts_with(&format!("host_shim_{name}")))
+        .any(|name| line.starts_with(&format!("provisioner_{name}")))
 }
 
 // covers: ORC-21
@@ -114,12 +114,12 @@ fn the_time_from_a_payment_to_a_running_instance_and_failed_creations_are_measur
 fn the_monitoring_points_have_metrics() {
     let metrics = Metrics::after("manual.yml");
     for name in [
-        "host_shim_events_total{",
-        "host_shim_parked_events{",
-        "host_shim_dead_events{",
-        "host_shim_requests_total{",
-        "host_shim_store_failures_total",
-        "host_shim_calls_total{",
+        "provisioner_events_total{",
+        "provisioner_parked_events{",
+        "provisioner_dead_events{",
+        "provisioner_requests_total{",
+        "provisioner_store_failures_total",
+        "provisioner_calls_total{",
     ] {
         assert!(metrics.0.lines().any(|line| line.starts_with(name)), "{name} in {}", metrics.0);
     }

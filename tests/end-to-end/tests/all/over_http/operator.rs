@@ -156,11 +156,11 @@ fn the_metrics_count_what_happened_and_name_no_account() {
         found.unwrap_or_else(|| panic!("no {line} in {}", answer.body))
     };
     let site = r#"business="solobase",mode="test""#;
-    assert_eq!(value(&format!(r#"host_shim_events_total{{{site},source="api",outcome="rejected"}}"#)), 1);
-    assert_eq!(value(&format!(r#"host_shim_calls_total{{{site},kind="stripe.customer.create",result="done"}}"#)), 1);
-    let refused = answer.body.lines().filter(|line| line.starts_with("host_shim_deliveries_refused_total")).count();
+    assert_eq!(value(&format!(r#"provisioner_events_total{{{site},source="api",outcome="rejected"}}"#)), 1);
+    assert_eq!(value(&format!(r#"provisioner_calls_total{{{site},kind="stripe.customer.create",result="done"}}"#)), 1);
+    let refused = answer.body.lines().filter(|line| line.starts_with("provisioner_deliveries_refused_total")).count();
     assert_eq!(refused, 1, "{}", answer.body);
-    assert_eq!(value(r#"host_shim_requests_total{route="/api/commands/{name}",status="200"}"#), 1);
+    assert_eq!(value(r#"provisioner_requests_total{route="/api/commands/{name}",status="200"}"#), 1);
     assert!(!answer.body.contains("ada"), "{}", answer.body);
 }
 
@@ -183,7 +183,7 @@ fn an_event_of_a_type_that_nothing_handles_is_counted_by_its_type() {
     let answer = served.send("GET /metrics", &admin, &[], &Value::Null);
     for (kind, count) in [("radar.early_fraud_warning.created", 1), ("moon.landed", 2)] {
         let line = format!(
-            r#"host_shim_unhandled_events_total{{business="solobase",mode="test",source="stripe",type="{kind}"}} {count}"#
+            r#"provisioner_unhandled_events_total{{business="solobase",mode="test",source="stripe",type="{kind}"}} {count}"#
         );
         assert!(answer.body.lines().any(|found| found == line), "{line} in {}", answer.body);
     }

@@ -1,5 +1,6 @@
-//! The platform's products routes, which every business has.
+//! The products routes of every business, and the platform's own spellings of a business that asks for them.
 
+use super::api::Api;
 use super::commands::Served;
 use super::raw::{Answer, Connection};
 use crate::writer::support::bodies;
@@ -86,6 +87,10 @@ fn everybody_reads_the_plans_and_pages_of_them() {
     );
     assert_eq!((&hobby["metadata"]["max_instances"], &hobby["billing_interval"]), (&json!(1), &json!("month")));
     assert_eq!(json_of(&shop.anonymous("GET /api/products"))["total_count"], 4, "the products on sale");
+    let first = json_of(&shop.anonymous("GET /api/products?type=subscription_plan&after=&page_size=3"));
+    let next = format!("GET /api/products?type=subscription_plan&after={}", first["next"].as_str().expect("more"));
+    let rest = json_of(&shop.anonymous(&next));
+    assert_eq!([ids(&first["products"]), ids(&rest["products"])].map(|ids| ids.len()), [3, expected.len() - 3]);
     let second = json_of(&shop.anonymous("GET /b/products/catalog?page=2&page_size=3"));
     assert_eq!((&second["total_count"], &second["page"], &second["page_size"]), (&json!(4), &json!(2), &json!(3)));
     assert_eq!(second["records"][0]["id"], "prod_business");
@@ -469,7 +474,7 @@ fn routes_without_a_feature_say_so_and_wrong_methods_and_keys_are_refused() {
 
 // covers: SOL-20
 #[test]
-fn every_business_takes_webhooks_at_the_platforms_paths() {
+fn a_business_with_the_platforms_paths_takes_webhooks_at_them() {
     let shop = Shop::start();
     for (number, path) in
         ["/b/products/webhooks", "/b/products/webhooks/stripe", "/ext/products/webhooks"].into_iter().enumerate()
@@ -487,4 +492,26 @@ fn every_business_takes_webhooks_at_the_platforms_paths() {
         let found = shop.get(&format!("/b/products/subscription?user_id=u{number}"), &shop.operator);
         assert_eq!(found["subscription"]["status"], "active", "{path}: {found}");
     }
+}
+
+#[test]
+fn a_business_that_does_not_ask_for_the_platforms_paths_has_only_its_own() {
+    let api = Api::start("seats");
+    let ask = |line: &str| Connection::open(api.server.address()).request(line, &[], b"").status;
+    assert_eq!(ask("GET /api/products"), 200);
+    for line in [
+        "GET /b/products/catalog",
+        "GET /b/products/api/catalog",
+        "GET /ext/products/products",
+        "POST /ext/products/webhooks",
+        "POST /b/products/webhooks/stripe",
+        "GET /admin/b/products/purchases",
+        "GET /b/products/groups",
+    ] {
+        assert_eq!(ask(line), 404, "{line}");
+    }
+    let paths = api.document["paths"].as_object().expect("paths");
+    assert!(
+        paths.contains_key("/api/products") && !paths.keys().any(|path| path.contains("/b/") || path.contains("/ext/"))
+    );
 }

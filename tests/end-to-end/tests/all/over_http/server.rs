@@ -242,6 +242,7 @@ impl Server {
             site,
             names,
             aliases: paths.collect(),
+            has_platform_paths: with.business.own.has_platform_paths,
             webhook_answers: answers.map(|own| (own.webhook.clone(), own.clone())).collect(),
             local_clock: None,
             costs: with.business.own.costs.clone(),

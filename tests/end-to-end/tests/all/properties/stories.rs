@@ -81,7 +81,7 @@ impl Sink for Outcomes {
     }
 }
 
-/// A written story has the same outcomes in `host-shim replay` as here.
+/// A written story has the same outcomes in `provisioner replay` as here.
 #[test]
 fn a_written_story_can_be_replayed() {
     let a_move = |kind| Move::plain(kind, 1, 2);

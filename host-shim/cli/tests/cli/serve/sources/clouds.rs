@@ -67,7 +67,7 @@ fn play(business: &str, script: &str, more: &[&str]) -> String {
     let settings = settings(folder.path(), &moto, &postgres, &mails);
     let own = ["--local", "--postgres", "--providers", PROVIDERS, "--provider-settings", &settings];
     let dist = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../dist");
-    let mut program = Command::new(dist.join("host-shim"));
+    let mut program = Command::new(dist.join("provisioner"));
     // This program runs the component.
     program.args(args(business, &data, &[&own, more].concat()).iter().filter(|word| *word != "--native"));
     program.arg("--component").arg(dist.join("instance-provisioner.wasm")).envs(environment());

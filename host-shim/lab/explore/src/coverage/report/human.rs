@@ -18,7 +18,7 @@ pub fn human(coverage: &Coverage, min: u32, out: &mut dyn Write) -> io::Result<(
         holes(section, out)?;
     }
     if !coverage.not_held.is_empty() {
-        writeln!(out, "\ndid not hold, so they do not count; `host-shim replay` shows why:")?;
+        writeln!(out, "\ndid not hold, so they do not count; `provisioner replay` shows why:")?;
         coverage.not_held.iter().try_for_each(|what| writeln!(out, "  {}", printable(what)))?;
         if coverage.known > 0 {
             writeln!(out, "  {} of these are marked known_to_fail", coverage.known)?;

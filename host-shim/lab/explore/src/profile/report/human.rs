@@ -31,7 +31,7 @@ pub fn human(profile: &Profile, top: usize, out: &mut dyn Write) -> io::Result<(
         Some(difference) => against(&difference, top, out)?,
     }
     if !profile.not_held.is_empty() {
-        writeln!(out, "\ndid not hold; `host-shim replay` shows why:")?;
+        writeln!(out, "\ndid not hold; `provisioner replay` shows why:")?;
         profile.not_held.iter().try_for_each(|what| writeln!(out, "  {}", printable(what)))?;
     }
     out.flush()

@@ -35,7 +35,7 @@ fn an_annotation_names_the_line_of_the_breaking_step() {
     assert_eq!(alive.step(), None);
 
     let line = tale.scenario.steps[killed].line;
-    let (file, again) = (PathBuf::from("explored/a,b.yml"), "host-shim explore x.yml".to_owned());
+    let (file, again) = (PathBuf::from("explored/a,b.yml"), "provisioner explore x.yml".to_owned());
     let found = vec![Found { finding: finding.clone(), again, file, line }];
     let mut report = Report::new(Duration::ZERO, 7);
     report.add(&tale.scenario.file, explored.clone(), found);
@@ -47,7 +47,7 @@ fn an_annotation_names_the_line_of_the_breaking_step() {
     let title = format!("crashes%3A {}::", Law::SameEffects);
     assert!(lines[0].contains(&title), "{text}");
     let steps = finding.plan.acts.len();
-    let end = format!("%0Ashortest story, {steps} steps: explored/a,b.yml%0Aagain: host-shim explore x.yml");
+    let end = format!("%0Ashortest story, {steps} steps: explored/a,b.yml%0Aagain: provisioner explore x.yml");
     assert!(lines[0].contains(&format!("%0A{}%0A", finding.variant)) && lines[0].ends_with(&end), "{text}");
     let counts = explored.counts[&VariantKind::Crashes];
     let counts = format!("1 stories, {} variants, {} broke a law; seed 7", counts.variants, counts.broken);

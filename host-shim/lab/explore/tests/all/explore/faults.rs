@@ -26,7 +26,7 @@ fn holds(text: &str, tale: &Tale, runners: &Runners) -> bool {
 
 /// Asserts that the written scenario fails with the fault and holds without it.
 fn assert_reproduces(tale: &Tale, finding: &Finding) {
-    let text = failing_scenario(finding, None, "host-shim explore x.yml").expect("a scenario");
+    let text = failing_scenario(finding, None, "provisioner explore x.yml").expect("a scenario");
     assert!(!holds(&text, tale, &tale.runners), "it should fail:\n{text}");
     assert!(holds(&text, tale, &host_replay::native::runners()), "it fails without the fault:\n{text}");
 }
@@ -54,7 +54,7 @@ fn a_state_that_depends_on_the_order_is_shrunk_to_a_few_events() {
     assert!(finding.breach.what.contains("evt_"), "{}", finding.breach.what);
     let events = finding.plan.acts.iter().filter(|act| tale.scenario.steps[act.step].action.is_payment_event());
     assert!(events.count() <= 3, "{:?}", finding.plan);
-    let text = failing_scenario(finding, None, "host-shim explore x.yml").expect("a scenario");
+    let text = failing_scenario(finding, None, "provisioner explore x.yml").expect("a scenario");
     assert!(!holds(&text, &tale, &tale.runners), "it should fail:\n{text}");
 }
 

@@ -8,7 +8,7 @@ use host_replay::library::{Sources, stories};
 use std::path::PathBuf;
 use test_support::{businesses, in_business};
 
-/// Number of sampled orders of more than four events; `host-shim explore fixtures` samples more.
+/// Number of sampled orders of more than four events; `provisioner explore fixtures` samples more.
 const SAMPLES: usize = 12;
 /// Number of sampled orders of the stories of faults that were found, in each API version: these stories are half of all.
 const SAMPLES_OF_FAULTS: usize = 60;
