@@ -32,8 +32,8 @@ pub struct Options {
     pub old: Runners,
     /// The component that is to replace `old`.
     pub new: Runners,
-    /// The folder in which, or in whose sub-folders, OLD finds the businesses by their names; None if it reads the same folders as NEW. A change of the
-    /// catalog language needs it, since OLD cannot read the catalog of NEW.
+    /// The folder in which OLD finds the businesses by their names, also in sub-folders; None if it reads the same folders as NEW.
+    /// A change of the catalog language needs it, since OLD cannot read the catalog of NEW.
     pub old_businesses: Option<PathBuf>,
     /// Differences that do not fail the comparison.
     pub allow: Vec<Allowed>,

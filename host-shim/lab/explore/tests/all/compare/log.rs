@@ -1,10 +1,10 @@
 //! Compares two components on a log that has effects, timers and messages.
 
-use super::support::{self, cause_lines, changed, options, sources};
+use super::support::{self, cause_lines, changed, options};
 use extension_contract::Payload;
 use host_explore::compare::cut::smallest;
 use host_explore::compare::{Comparison, Options};
-use host_replay::library::Library;
+use host_replay::library::{Library, Sources};
 use host_replay::run::{ReplayOptions, Silent, replay};
 use host_store::Store;
 use std::fs;
@@ -42,6 +42,10 @@ fn recorded(folder: &Path) -> Box<dyn Store> {
 
 fn log_of(story: &str, folder: &Path) -> Box<dyn Store> {
     support::log_of(story, &in_business("podcasts"), host_replay::native::runners(), folder)
+}
+
+fn sources() -> Sources {
+    Sources { business: Some(in_business("podcasts").display().to_string()), ..support::sources() }
 }
 
 fn by_log(store: &dyn Store, options: &Options) -> Comparison {
