@@ -10,14 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// Compiles the programs, and returns their paths. The judgement by laws needs the host's laboratory and no test.
+/// Compiles the programs, and returns their paths. The judgement by laws needs no test.
 ///
 /// # Errors
 ///
 /// Fails if the copy does not compile.
 pub fn programs(mutants: &[Mutant], by_laws: bool) -> Result<Programs> {
-    let features = if by_laws { "native,lab,local-stripe" } else { "native" };
-    process::run(cargo("build").args(["--package", "provisioner", "--features", features]))?;
+    process::run(cargo("build").args(["--package", "provisioner", "--features", "native"]))?;
     let host = copy::folder().join("build/debug").join(build::program("provisioner"));
     if by_laws {
         return Ok(Programs { host, tests: BTreeMap::new() });
@@ -92,7 +91,8 @@ fn test_programs(wanted: &BTreeSet<(&str, &str)>, packages: &[Package]) -> Resul
         command.args(["--package", package]);
     }
     let is_of_wanted = |feature: &&str| wanted.iter().any(|(package, _)| feature.split('/').next() == Some(package));
-    let features: Vec<&str> = test::FEATURES.split(',').filter(is_of_wanted).collect();
+    // The program of providers with servers needs the SDKs.
+    let features: Vec<&str> = [test::FEATURES, "host-providers/aws"].into_iter().filter(is_of_wanted).collect();
     if !features.is_empty() {
         command.args(["--features", &features.join(",")]);
     }

@@ -20,7 +20,7 @@ struct Remote {
 impl Remote {
     fn start() -> Remote {
         let python = counterparts::venv("standard-webhooks-python", &["standardwebhooks==1.1.0"]).join("bin/python");
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/service.py");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/servers/service.py");
         let mut command = Command::new(python);
         let mut child = command.arg(script).env("SECRET", SECRET).stdout(Stdio::piped()).spawn().expect("it starts");
         let mut lines = BufReader::new(child.stdout.take().expect("piped")).lines();
