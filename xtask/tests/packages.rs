@@ -23,3 +23,15 @@ fn each_package_is_a_dependency_of_the_crate_that_needs_it() {
     let unused: Vec<_> = USED.iter().filter(|pair| !uses(pair)).collect();
     assert!(unused.is_empty(), "not used: {unused:?}");
 }
+
+#[test]
+fn the_manifest_of_the_fuzz_targets_can_be_read() {
+    let manifest = component_builder::workspace_root().join("fuzz/Cargo.toml");
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    let output = std::process::Command::new(cargo)
+        .args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"])
+        .arg(manifest)
+        .output()
+        .expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
