@@ -93,7 +93,7 @@ pub fn dist() -> PathBuf {
 
 /// A program that takes the component, and how it is built.
 #[derive(Clone, Copy, Debug)]
-pub struct HostBuild {
+pub struct ProgramBuild {
     /// The crate of the program.
     package: &'static str,
     /// The program.
@@ -105,40 +105,39 @@ pub struct HostBuild {
 }
 
 /// The host with every provider, in the profile that the tests use.
-pub fn full_host() -> HostBuild {
-    HostBuild { args: &["--features", CLOUDS], ..serving_host() }
+pub fn full_host() -> ProgramBuild {
+    ProgramBuild { args: &["--features", CLOUDS], ..serving_host() }
 }
 
 /// The host with every provider, optimised.
-fn release_host() -> HostBuild {
-    HostBuild { args: &["--profile", HOST_PROFILE, "--features", CLOUDS], folder: HOST_PROFILE, ..serving_host() }
+fn release_host() -> ProgramBuild {
+    ProgramBuild { args: &["--profile", HOST_PROFILE, "--features", CLOUDS], folder: HOST_PROFILE, ..serving_host() }
 }
 
 /// The host without the SDK of a cloud, in the profile that the tests use.
-pub fn serving_host() -> HostBuild {
-    HostBuild { package: HOST, name: HOST, args: &[], folder: "debug" }
+pub fn serving_host() -> ProgramBuild {
+    ProgramBuild { package: HOST, name: HOST, args: &[], folder: "debug" }
 }
 
 /// The program that only replays, in the profile that the tests use.
-pub fn replayer() -> HostBuild {
-    HostBuild { package: "host-replay", name: "replay", args: &[], folder: "debug" }
+pub fn replayer() -> ProgramBuild {
+    ProgramBuild { package: "host-replay", name: "replay", args: &[], folder: "debug" }
 }
 
-/// Builds the component and a host at the same time, puts both into `dist`, and returns their paths.
+/// Builds the component and a program that takes it at the same time, puts both into `dist`, and returns their paths.
 ///
 /// # Errors
 ///
 /// A program does not compile, or `dist` cannot be written.
-pub fn both(host: &HostBuild) -> Result<(PathBuf, PathBuf)> {
-    let module =
-        thread::spawn(|| component_builder::module(component_builder::PROVISIONER, component_builder::PROFILE));
-    let packages = ["build", "--package", host.package, "--package", "component-builder"];
-    let built = process::run(process::cargo(packages).args(host.args));
+pub fn both(wanted: &ProgramBuild) -> Result<(PathBuf, PathBuf)> {
+    let module = start_module();
+    let packages = ["build", "--package", wanted.package, "--package", "component-builder"];
+    let built = process::run(process::cargo(packages).args(wanted.args));
     let module = finish_module(module)?;
     built?;
-    let folder = target_folder().join(host.folder);
+    let folder = target_folder().join(wanted.folder);
     let component = encode(&folder.join(program(ENCODER)), &module)?;
-    Ok((component, install_host(&folder.join(program(host.name)))?))
+    Ok((component, install_program(&folder.join(program(wanted.name)))?))
 }
 
 /// Puts a program into `dist` and returns its path there. The host is also there under the name of its folder, `host-shim`.
@@ -146,7 +145,7 @@ pub fn both(host: &HostBuild) -> Result<(PathBuf, PathBuf)> {
 /// # Errors
 ///
 /// `dist` cannot be written.
-pub fn install_host(built: &Path) -> Result<PathBuf> {
+pub fn install_program(built: &Path) -> Result<PathBuf> {
     let name = built.file_name().context("the path of a program has a name")?;
     let path = dist().join(name);
     install(&path, |to| fs::copy(built, to).map(drop))?;

@@ -352,7 +352,7 @@ pub fn everything() -> Result<programs::Compiled> {
     let program =
         |package: &str, name: &str| compiled.binary(package, name).with_context(|| format!("cargo built no {name}"));
     build::encode(program("component-builder", build::ENCODER)?, &module)?;
-    build::install_host(program("provisioner", "provisioner")?)?;
+    build::install_program(program("provisioner", "provisioner")?)?;
     Ok(compiled)
 }
 

@@ -61,7 +61,8 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let text = match args.format {
         Form::Routes => table(&business),
         Form::Openapi => {
-            let document = host_api::document(&business, env!("CARGO_PKG_VERSION"));
+            let (has_platform_paths, version) = (business.own.has_platform_paths, env!("CARGO_PKG_VERSION"));
+            let document = host_api::document(&business.routes, &business.name, has_platform_paths, version);
             format!("{document:#}\n")
         }
         Form::Typescript => host_api::typescript(&business.routes, &args.client),

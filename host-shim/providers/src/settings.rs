@@ -170,22 +170,6 @@ mod tests {
     }
 
     #[test]
-    fn containers_have_defaults_and_no_unknown_settings() {
-        let yaml = "aws:\n  region: eu-central-1\n  containers:\n    cluster: apps\n    image: registry.example/app:1\n    \
-            port: 8080\n    subnet_ids: [subnet-1]\n    execution_role_arn: \"arn:aws:iam::1:role/e\"\n    \
-            role_arn: \"arn:aws:iam::1:role/r\"\n    listener_arn: \"arn:aws:l\"\n    vpc_id: vpc-1\n    \
-            domain: apps.example\n    tiers: {ecs-large: {cpu: 1024, memory_mb: 4096}}\n";
-        let settings: Settings = serde_saphyr::from_str(yaml).expect("settings");
-        let containers = settings.aws.and_then(|aws| aws.containers).expect("containers");
-        assert_eq!((containers.count, containers.health_path.as_str(), containers.size), (1, "/", None));
-        assert_eq!((containers.secret_in_environment, containers.assign_public_ip), (true, false));
-        assert_eq!(containers.tiers["ecs-large"], crate::aws::AwsContainerSize { cpu: 1024, memory_mb: 4096 });
-        let wrong = yaml.replace("cpu:", "cpus:");
-        let told = serde_saphyr::from_str::<Settings>(&wrong).expect_err("an unknown member").to_string();
-        assert!(told.contains("cpus"), "{told}");
-    }
-
-    #[test]
     fn an_unknown_setting_is_reported() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("providers.yml");

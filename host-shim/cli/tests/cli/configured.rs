@@ -1,7 +1,7 @@
 //! `serve --config FILE` and `check --config FILE`: several businesses on one server, faults, and secrets of `.env`.
 
 use crate::run::{Ran, SECRETS_KEY, fixtures, run_with, subscription};
-use crate::serve::{Running, send};
+use crate::serve::{Running, send, until};
 use host_intake::testing::sign;
 use serde_json::{Value, json};
 use std::fs;
@@ -86,11 +86,7 @@ fn a_server_reads_its_secrets_again_when_it_gets_a_signal() {
         let before = told(text);
         folder.write(".env", &variables().replace(SIGNING_SOLOBASE, secrets));
         server.hang_up();
-        let begun = std::time::Instant::now();
-        while told(text) == before {
-            assert!(begun.elapsed() < crate::serve::WAIT, "{text}: {}", fs::read_to_string(&log).expect("a log"));
-            std::thread::sleep(std::time::Duration::from_millis(20));
-        }
+        until(text, || told(text) > before);
     };
     let (old, new, done) = (SIGNING_SOLOBASE, "whsec_canary_of_tomorrow_7f3a", "were read again");
     assert_eq!((status(old), status(new)), (200, 400));

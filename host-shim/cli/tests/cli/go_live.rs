@@ -2,13 +2,12 @@
 //! there, with a local Stripe in place of Stripe. It knows test mode only, so `--live` is left out.
 
 use crate::run::{Ran, SECRETS_KEY, copy_folder, in_business};
-use crate::serve::{Running, WAIT, send, send_with_host};
+use crate::serve::{Running, pay, send, send_with_host, until};
 use local_stripe::server::{ClockMode, Options, Server};
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// The key of the test account, as `.env` has it.
 const STRIPE_KEY: (&str, &str) = ("STRIPE_SECRET_KEY", "sk_test_1");
@@ -40,9 +39,7 @@ impl Desk {
             "" => Stdio::null(),
             file => fs::File::open(self.folder.path().join(file)).expect("the file").into(),
         };
-        let output = command.stdin(input).output().expect("the program starts");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-        Ran { code: output.status.code().expect("a code"), stdout: text(output.stdout), stderr: text(output.stderr) }
+        Ran::of(command.stdin(input).output().expect("the program starts"))
     }
 
     fn command(&self, words: &[&str]) -> Command {
@@ -85,15 +82,6 @@ fn without_ids_of_prices(catalog: &str) -> String {
     let mut parts = catalog.split(", id: price_");
     let first = parts.next().unwrap_or_default().to_owned();
     parts.fold(first, |text, part| text + &part[part.find('}').expect("the end of a price")..])
-}
-
-/// Asks until the answer is as wanted.
-fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so() {
-        assert!(begun.elapsed() < WAIT, "{what}: not within {WAIT:?}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 #[test]
@@ -148,10 +136,7 @@ fn the_page_leads_from_a_folder_to_a_payment_that_is_compared_with_stripe() {
         order = answer;
         status == 200
     });
-    let url = order["checkout_url"].as_str().expect("an address");
-    let (_, path) = url.trim_start_matches("http://").split_once('/').expect("a path");
-    let card = "email=ada%40example.com&number=4242+4242+4242+4242&expiry=12+%2F+40&cvc=123&name=Ada";
-    desk.stripe(&format!("/{path}"), card);
+    pay(order["checkout_url"].as_str().expect("an address"));
     until("the plan", || {
         let (_, answer) = call("GET /api/entitlements/check?account=user:ada&key=shows", &Value::Null);
         answer["limit"] == 3

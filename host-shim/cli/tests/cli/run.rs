@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use std::ffi::OsStr;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 
 pub use test_support::{fixtures, in_business};
 
@@ -21,6 +21,13 @@ pub struct Ran {
 }
 
 impl Ran {
+    /// Returns the result of a process that has ended.
+    pub fn of(output: Output) -> Ran {
+        let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+        let code = output.status.code().expect("an exit code");
+        Ran { code, stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
     /// Returns the lines of stdout, each of which must be a JSON object.
     pub fn lines(&self) -> Vec<Value> {
         self.stdout.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"))).collect()
@@ -63,11 +70,7 @@ pub fn run_with(args: &[impl AsRef<OsStr>], stdin: &[u8], environment: &[(&str, 
     let writer = std::thread::spawn(move || drop(pipe.write_all(&bytes)));
     let output = child.wait_with_output().expect("the program ends");
     writer.join().expect("written");
-    Ran {
-        code: output.status.code().expect("an exit code"),
-        stdout: String::from_utf8(output.stdout).expect("UTF-8"),
-        stderr: String::from_utf8(output.stderr).expect("UTF-8"),
-    }
+    Ran::of(output)
 }
 
 /// Runs `provisioner replay --native` with further arguments.

@@ -495,6 +495,23 @@ impl Drop for Running {
     }
 }
 
+/// Looks again until something is so.
+pub fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so() {
+        assert!(begun.elapsed() < WAIT, "{what}: not within {WAIT:?}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Pays a checkout of a local Stripe with its test card.
+pub fn pay(checkout_url: &str) {
+    let (address, path) = checkout_url.trim_start_matches("http://").split_once('/').expect("a path");
+    let form = "email=ada%40example.com&number=4242+4242+4242+4242&expiry=12+%2F+40&cvc=123&name=Ada";
+    let headers = "Content-Type: application/x-www-form-urlencoded\r\n";
+    assert_eq!(send(address, &format!("POST /{path}"), headers, form).expect("an answer").0, 303);
+}
+
 /// Sends a request and returns the status and the body.
 pub fn send(address: &str, line: &str, headers: &str, body: &str) -> Option<(u16, String)> {
     send_with_host(address, line, &format!("Host: x\r\n{headers}"), body)

@@ -219,22 +219,18 @@ pub fn json(planned: &[PlannedCall]) -> String {
 mod tests {
     use super::*;
     use crate::library::{Sources, stories};
-    use crate::runners::Runners;
+    use crate::native;
     use host_provider_api::scripted::Scripted;
     use host_provider_api::{CallOutcome, Provider, Registry, Reply, Simulation};
-    use host_wasm_runner::native::NativeRunner;
-    use instance_provisioner::Provisioner;
-    use std::path::Path;
     use std::sync::Arc;
+    use test_support::{fixtures, in_business};
 
     #[test]
     fn a_plan_lists_each_call_with_its_changes() {
-        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures");
-        let file = fixtures.join("businesses/solobase/scenarios/requirements/cancel-archive-restore-terminate.yml");
-        let sources = Sources { business: None, fixtures: Some(fixtures) };
-        let native = || Runners::new("native", || Ok(Box::new(NativeRunner::new(Box::new(Provisioner)))));
-        let story = stories(&[file], sources, &native()).expect("the scenario").remove(0);
-        let options = PlayOptions::new(native());
+        let file = in_business("solobase/scenarios/requirements/cancel-archive-restore-terminate.yml");
+        let sources = Sources { business: None, fixtures: Some(fixtures()) };
+        let story = stories(&[file], sources, &native::runners()).expect("the scenario").remove(0);
+        let options = PlayOptions::new(native::runners());
         let (planned, report) = plan(&story.scenario, &story.cases[0], &story.business, &options).expect("a plan");
         assert!(report.held());
         let count = |verb| planned.iter().filter(|one| one.verb == verb).count();
@@ -269,13 +265,11 @@ mod tests {
 
     #[test]
     fn calls_of_live_providers_are_in_the_plan_once() {
-        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures");
-        let file = fixtures.join("businesses/solobase/scenarios/requirements/provision-resources.yml");
-        let sources = Sources { business: None, fixtures: Some(fixtures) };
-        let native = || Runners::new("native", || Ok(Box::new(NativeRunner::new(Box::new(Provisioner)))));
-        let story = stories(&[file], sources, &native()).expect("the scenario").remove(0);
+        let file = in_business("solobase/scenarios/requirements/provision-resources.yml");
+        let sources = Sources { business: None, fixtures: Some(fixtures()) };
+        let story = stories(&[file], sources, &native::runners()).expect("the scenario").remove(0);
         let planned = |live: Option<LiveProviders>| {
-            let options = PlayOptions { live, ..PlayOptions::new(native()) };
+            let options = PlayOptions { live, ..PlayOptions::new(native::runners()) };
             let (planned, _) = plan(&story.scenario, &story.cases[0], &story.business, &options).expect("a plan");
             let mut calls: Vec<_> = planned.into_iter().map(|one| (one.kind, one.key, one.line, one.fails)).collect();
             calls.sort();

@@ -39,6 +39,7 @@ pub(crate) async fn read<T: Send + 'static>(
     Ok(ask(site, move |answerer| answerer.read(body)).await??)
 }
 
+/// Asks the extension on a thread of the site, and waits for the answer.
 pub(crate) async fn asked<T: Send + 'static>(
     site: &Site,
     body: impl FnOnce(&mut Answerer) -> Result<T, AskError> + Send + 'static,

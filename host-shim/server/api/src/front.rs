@@ -23,7 +23,7 @@ use crate::state::{AppState, HostedSite, Quarantine};
 use crate::trace::{self, Requests, RoutePattern};
 use crate::turn;
 use crate::unread;
-use crate::{extract, openapi, products, server_route, table};
+use crate::{extract, products, server_route, table};
 use axum::Router;
 use axum::body::Body;
 use axum::http::uri::PathAndQuery;
@@ -104,10 +104,9 @@ impl Front {
         let writes = Arc::new(Writes::of(sites.iter().map(|hosted| &hosted.site)));
         let (streams, stopping) = (Arc::default(), Arc::new(watch::Sender::new(false)));
         let documents = sites.iter().map(|hosted| {
-            let (partition, routes) = (hosted.site.partition(), table::all(hosted.has_platform_paths));
-            let described = table::described(&routes);
-            let document =
-                openapi::document(&hosted.routes.table, &described, &partition.business, env!("CARGO_PKG_VERSION"));
+            let partition = hosted.site.partition();
+            let (routes, version) = (&hosted.routes.table, env!("CARGO_PKG_VERSION"));
+            let document = table::document(routes, &partition.business, hosted.has_platform_paths, version);
             (partition.clone(), document.to_string())
         });
         let documents = Arc::new(documents.collect());

@@ -7,7 +7,6 @@ use crate::{
     clock, command, endpoints, event, health, identity, metrics, openapi, operator, products, query, registry, routes,
     stream, webhook,
 };
-use host_business::folder::BusinessFolder;
 use host_business::routes::RouteTable;
 use serde_json::Value;
 
@@ -34,14 +33,14 @@ pub(crate) fn all(has_platform_paths: bool) -> Vec<ServerRoute> {
 }
 
 /// Returns what readers see of routes, without those that are left out.
-pub(crate) fn described(routes: &[ServerRoute]) -> Vec<&Description> {
+fn described(routes: &[ServerRoute]) -> Vec<&Description> {
     routes.iter().map(|route| &route.description).filter(|of| of.is_listed).collect()
 }
 
-/// Returns the OpenAPI document of a business's API, with the routes of every server. `version` is that of the API, for its readers.
-pub fn document(business: &BusinessFolder, version: &str) -> Value {
-    let routes = all(business.own.has_platform_paths);
-    openapi::document(&business.routes, &described(&routes), &business.name, version)
+/// Returns the OpenAPI document of a business's API, with the routes of every server, and the platform's own paths if the business has
+/// them. `version` is that of the API, for its readers.
+pub fn document(table: &RouteTable, business: &str, has_platform_paths: bool, version: &str) -> Value {
+    openapi::document(table, &described(&all(has_platform_paths)), business, version)
 }
 
 /// Returns the text of a client in TypeScript. `name` is the name of the object with the business's routes, such as `billingApi`; those

@@ -2,7 +2,7 @@
 //! The public libraries of Standard Webhooks verify it.
 
 use super::clients::is_left_out;
-use super::{Running, WAIT, args, environment, log_of, send};
+use super::{Running, WAIT, args, environment, log_of, pay};
 use serde_json::{Value, json};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -96,11 +96,7 @@ impl Sending {
     /// The user `u1` buys a plan and pays at the local Stripe, which tells of the subscription.
     fn subscribe(&self) {
         let bought = begin_purchase(&self.server, "user:u1");
-        let url = bought["checkout_url"].as_str().expect("an address").trim_start_matches("http://");
-        let (address, path) = url.split_once('/').expect("a path");
-        let form = "email=ada%40example.com&number=4242+4242+4242+4242&expiry=12+%2F+40&cvc=123&name=Ada";
-        let headers = "Content-Type: application/x-www-form-urlencoded\r\n";
-        assert_eq!(send(address, &format!("POST /{path}"), headers, form).expect("an answer").0, 303);
+        pay(bought["checkout_url"].as_str().expect("an address"));
     }
 }
 

@@ -12,7 +12,6 @@ use host_store::testing::{Faults, Moment, Then};
 use host_store::{Changes, EffectChange, EffectState, Lease, MemoryStore, Store};
 use std::cell::RefCell;
 use std::io::{self, Write};
-use std::path::Path;
 use std::rc::Rc;
 
 /// A day after the last event: 2026-09-30T14:13:20Z in milliseconds since the epoch.
@@ -32,9 +31,8 @@ struct End {
 }
 
 fn setup(store: StoreKind) -> RigSetup {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/businesses/solobase");
     RigSetup {
-        business: BusinessFolder::load(&folder).expect("the business"),
+        business: BusinessFolder::load(&test_support::in_business("solobase")).expect("the business"),
         livemode: false,
         config: Vec::new(),
         runners: host_replay::native::runners(),
@@ -209,7 +207,7 @@ fn lines_are_flushed_as_soon_as_their_group_is_durable() {
     std::fs::write(&log, events).expect("written");
     let options = ReplayOptions {
         business: Some("solobase".to_owned()),
-        fixtures: Some(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures")),
+        fixtures: Some(test_support::fixtures()),
         ..ReplayOptions::new(host_replay::native::runners())
     };
     let lines = Lines::default();

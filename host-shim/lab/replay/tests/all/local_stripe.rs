@@ -10,7 +10,6 @@ use host_replay::play::{CaseReport, PlayOptions, play_watched};
 use host_replay::stripe::LocalStripe;
 use host_scenario::model::AtStripe;
 use serde_json::Value;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -184,8 +183,7 @@ fn played(stripe: Arc<dyn StripeServer>) -> (CaseReport, Vec<(String, i64, i64)>
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("story.yml");
     std::fs::write(&file, STORY).expect("a scenario");
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures");
-    let sources = Sources { fixtures: Some(fixtures), ..Sources::default() };
+    let sources = Sources { fixtures: Some(test_support::fixtures()), ..Sources::default() };
     let story = stories(&[file], sources, &host_replay::native::runners()).expect("a story").remove(0);
     let live = Some(LiveProviders::new(Registry::new()).with_stripe(stripe));
     let options = PlayOptions { live, ..PlayOptions::new(host_replay::native::runners()) };

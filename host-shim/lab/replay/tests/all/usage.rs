@@ -7,7 +7,6 @@ use host_replay::rig::{Delivered, Rig, RigSetup, StoreKind};
 use host_replay::state::account_rows;
 use host_scenario::business::BusinessFolder;
 use serde_json::{Value, json};
-use std::path::Path;
 
 const START_MS: i64 = 1_767_225_600_000;
 const DAY_MS: i64 = 86_400_000;
@@ -23,9 +22,8 @@ struct Story {
 
 impl Story {
     fn begin() -> Story {
-        let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/businesses/solobase");
         let setup = RigSetup {
-            business: BusinessFolder::load(&fixtures).expect("the business"),
+            business: BusinessFolder::load(&test_support::in_business("solobase")).expect("the business"),
             livemode: false,
             config: Vec::new(),
             runners: host_replay::native::runners(),

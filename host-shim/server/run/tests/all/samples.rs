@@ -1,19 +1,18 @@
 //! The samples beside the businesses of the fixtures and of the tutorial, `.env.example`, and the keys and the sample of docs/reference/configuration.md.
 
-use crate::common::{Folder, environment, fixtures};
+use crate::common::{Folder, environment};
 use host_business::folder::BusinessFolder;
 use host_provider_api::ProviderName;
 use host_run::config::{known_keys, names_in_file, variables_of_folder};
 use std::fs;
+use test_support::{businesses, fixtures, in_business};
 
 // covers: TES-03, BOT-43, ORC-60
 #[test]
 fn the_sample_of_each_business_lists_exactly_the_variables_that_a_server_reads() {
     let mut with_sample = Vec::new();
-    let places = ["businesses", "catalogs", "../examples"].map(|place| fixtures().join(place));
-    for entry in places.iter().flat_map(|place| fs::read_dir(place).expect("a folder")) {
-        let folder = entry.expect("an entry").path();
-        let Ok(business) = BusinessFolder::load(&folder) else { continue };
+    for folder in businesses() {
+        let business = BusinessFolder::load(&folder).expect("a business");
         let sample = folder.join(".env.example");
         let own = &business.own;
         let reads_more = own.config.iter().any(|decl| decl.env.is_some()) || !own.unused_variables.is_empty();
@@ -47,8 +46,7 @@ fn the_variables_of_the_requirements_are_in_the_samples() {
              STRIPE_SECRET_KEY STRIPE_PUBLISHABLE_KEY STRIPE_WEBHOOK_SECRET",
         ),
     ] {
-        let named =
-            names_in_file(&fixtures().join("businesses").join(business).join(".env.example")).expect("a sample");
+        let named = names_in_file(&in_business(business).join(".env.example")).expect("a sample");
         let missing: Vec<&str> = names.split_whitespace().filter(|name| !named.contains(*name)).collect();
         assert_eq!(missing, [""; 0], "{business}");
     }

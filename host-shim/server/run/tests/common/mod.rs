@@ -3,7 +3,7 @@
 use host_business::yaml::bad_input::BadInput;
 use host_run::config::{Environment, ServerConfig};
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tempfile::TempDir;
 
 /// A folder with a configuration file.
@@ -39,8 +39,4 @@ impl Folder {
 
 pub fn environment(variables: &[(&str, &str)]) -> Environment {
     Environment::of(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())))
-}
-
-pub fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures")
 }

@@ -10,7 +10,6 @@ use host_scenario::business::BusinessFolder;
 use host_scenario::error::ReplayError;
 use host_wasm_runner::native::NativeRunner;
 use instance_provisioner::Provisioner;
-use std::path::Path;
 
 /// An extension that fails at every event, but answers all other calls.
 struct Failing;
@@ -57,9 +56,8 @@ impl Extension for Failing {
 
 #[test]
 fn a_failure_of_the_extension_is_not_reported_as_a_mistake_of_the_catalog() {
-    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../fixtures/businesses/solobase");
     let started = Rig::start(RigSetup {
-        business: BusinessFolder::load(&fixtures).expect("the business"),
+        business: BusinessFolder::load(&test_support::in_business("solobase")).expect("the business"),
         livemode: false,
         config: Vec::new(),
         runners: Runners::new("failing", || Ok(Box::new(NativeRunner::new(Box::new(Failing))))),
