@@ -8,8 +8,10 @@ use std::process::Command;
 
 /// The program is static, since Amazon Linux 2023 has an older C library than the machine that builds it may have.
 const TARGET: &str = "x86_64-unknown-linux-musl";
-/// Cargo profile of the program.
-const PROFILE: &str = "notes";
+/// Cargo profile of the program, and the folder of its builds.
+const OPTIMISED: [&str; 2] = ["notes", "notes"];
+/// The same for the tests: they need no fast start, and wait for the compiler.
+const PLAIN: [&str; 2] = ["dev", "debug"];
 /// Name of the zip file.
 pub const FILE: &str = "notes.zip";
 /// The file that Lambda starts.
@@ -32,9 +34,22 @@ pub fn is_possible() -> bool {
 ///
 /// It does not compile, or `dist` cannot be written.
 pub fn build() -> Result<PathBuf> {
+    packed(OPTIMISED, dist().join(FILE))
+}
+
+/// Does what [`build`] does, without optimisation and into the folder that cargo builds into.
+///
+/// # Errors
+///
+/// As [`build`].
+pub fn build_for_tests() -> Result<PathBuf> {
+    packed(PLAIN, target_folder().join(FILE))
+}
+
+fn packed([profile, folder]: [&str; 2], path: PathBuf) -> Result<PathBuf> {
     component_builder::ensure_target(TARGET)?;
     let mut cargo = process::cargo(["build", "--package", "notes", "--features", "lambda", "--bin", PROGRAM]);
-    cargo.args(["--target", TARGET, "--profile", PROFILE]);
+    cargo.args(["--target", TARGET, "--profile", profile]);
     if let Some(remap) = component_builder::remap_flag() {
         cargo.env("CARGO_ENCODED_RUSTFLAGS", remap);
     }
@@ -45,9 +60,8 @@ pub fn build() -> Result<PathBuf> {
     }
     process::run(&mut cargo)?;
     process::run(&mut process::cargo(["build", "--quiet", "--package", "xtask", "--features", PACK, "--bin", PACK]))?;
-    let built = target_folder().join(TARGET).join(PROFILE).join(PROGRAM);
+    let built = target_folder().join(TARGET).join(folder).join(PROGRAM);
     let pack = target_folder().join("debug").join(program(PACK));
-    let path = dist().join(FILE);
     install(&path, |to| process::run(Command::new(pack).arg(built).arg(to)).map_err(std::io::Error::other))?;
     Ok(path)
 }

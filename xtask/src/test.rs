@@ -22,8 +22,9 @@ use std::thread;
 ///
 /// Takes about 18 minutes on two cores the first time, and three after a change of the extension: test programs whose inputs did not
 /// change are skipped, which the output says. `--all` adds what takes longer: real clients of the local Stripe, providers on real servers, the
-/// full host, the Debian package on a machine with systemd, the block for a Solobase platform, full counts of properties and kills, `cargo component` and `cargo deny`. The last
-/// lines name what was left out and how to run it.
+/// full host, the Debian package on a machine with systemd, the block for a Solobase platform, and full counts of properties and kills. What
+/// seldom changes runs once a week, or when it is named: `cargo component`, `cargo deny` and a short benchmark. The last lines name what was
+/// left out and how to run it.
 ///
 /// Groups run in order, and the first group that fails ends the run. With `--all`, groups that mostly compile run beside groups that mostly
 /// wait for browsers and servers; their output follows at the end. Property tests try the same cases in every run; PROPTEST_CASES=NUMBER makes
@@ -64,6 +65,8 @@ enum When {
     Beside,
     /// With `--all`, after all others: tests of the group have time limits of a second.
     Alone,
+    /// Only if the group is named. It judges what seldom changes, and needs tools that take minutes to compile.
+    Weekly,
 }
 
 /// The groups in order. Groups after `coverage` use the programs of [`everything`].
@@ -83,10 +86,10 @@ const GROUPS: [Group; 17] = [
     group("doc-tests", When::Beside, |_| {
         whole(process::run(&mut process::cargo(["test", "--doc", "--package", "extension-reader"])))
     }),
-    group("cargo-component", When::Beside, |_| cargo_component::check()),
-    group("deny", When::Beside, |_| deny()),
-    group("bench", When::Beside, |_| short_bench()),
     group("providers", When::Alone, |_| providers()),
+    group("cargo-component", When::Weekly, |_| cargo_component::check()),
+    group("deny", When::Weekly, |_| deny()),
+    group("bench", When::Weekly, |_| short_bench()),
 ];
 
 const fn group(name: &'static str, when: When, step: fn(&Options) -> Result<Done>) -> Group {
@@ -101,7 +104,7 @@ const fn group(name: &'static str, when: When, step: fn(&Options) -> Result<Done
 pub fn run(options: &Options) -> Result<()> {
     let mut groups = Groups::default();
     let is_wanted = |group: &Group| match options.groups.is_empty() {
-        true => options.all || group.when == When::Always,
+        true => group.when == When::Always || options.all && group.when != When::Weekly,
         false => options.groups.iter().any(|name| name == group.name),
     };
     let (wanted, others): (Vec<_>, Vec<_>) = GROUPS.iter().partition(|group| is_wanted(group));
@@ -365,7 +368,7 @@ fn providers() -> Result<Done> {
         bail!("the group `providers` runs the program of instances: expected Linux on x86_64");
     }
     let mut compiled = everything()?;
-    notes::build()?;
+    notes::build_for_tests()?;
     let is_kind = |program: &programs::Program, kind: &str| program.target.kind.iter().any(|name| name == kind);
     compiled.tests.retain(|program| {
         PROVIDERS.contains(&program.package.as_str())
@@ -380,7 +383,7 @@ fn notes() -> Result<Done> {
     if !notes::is_possible() {
         return Ok(Done::Nothing("the program of instances is built on Linux on x86_64".into()));
     }
-    whole(notes::build())
+    whole(notes::build_for_tests())
 }
 
 /// Runs every command of the README with the full host, tries local mode, fills a disk, and plays the stories of the five businesses on
@@ -460,4 +463,17 @@ fn clients(options: &Options) -> Result<Done> {
         return Ok(Done::Whole);
     }
     Ok(Done::InPart(format!("without {without}; what they need: local-stripe/clients/README.md")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{GROUPS, When, names};
+
+    #[test]
+    fn the_weekly_workflow_runs_the_weekly_groups() {
+        let weekly: Vec<_> = GROUPS.iter().filter(|group| group.when == When::Weekly).collect();
+        let line = format!("run: CI=true cargo xtask test {}", names(&weekly).join(" "));
+        let workflow = include_str!("../../.github/workflows/weekly.yml");
+        assert!(workflow.lines().any(|found| found.trim() == line), "{line}");
+    }
 }

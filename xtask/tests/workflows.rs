@@ -21,7 +21,9 @@ fn check(schema: &str, file: &str) {
 #[test]
 #[ignore = "installs a checker of schemas; `cargo xtask test workflows` runs this"]
 fn the_workflow_and_the_action_follow_the_published_schemas() {
-    check("vendor.github-workflows", ".github/workflows/ci.yml");
+    for workflow in ["ci", "weekly"] {
+        check("vendor.github-workflows", &format!(".github/workflows/{workflow}.yml"));
+    }
     check("vendor.github-actions", "action.yml");
 }
 

@@ -1,4 +1,4 @@
-//! The program of an instance, `dist/notes.zip`, runs under an emulator of Lambda's runtime API from the environment
+//! The program of an instance, `notes.zip`, runs under an emulator of Lambda's runtime API from the environment
 //! alone that the provider `aws` gave to its function.
 
 use crate::environment::{TWO_TENANTS, ask, configuration, environment, psql};
@@ -26,10 +26,11 @@ const UNPACKED: Duration = Duration::from_secs(60);
 /// Content of a file that is no text.
 const FILE: &[u8] = b"\x89PNG\r\n\x00\xff";
 
-/// Returns the zip file.
+/// Returns the zip file, which `cargo xtask test notes` puts beside the folder of this test program.
 fn zip_file() -> Vec<u8> {
-    let path = root().join("dist/notes.zip");
-    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}: run `cargo xtask build --notes`", path.display()))
+    let program = std::env::current_exe().expect("the path of this program");
+    let path = program.ancestors().nth(3).expect("the folder that cargo builds into").join("notes.zip");
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}: run `cargo xtask test notes`", path.display()))
 }
 
 /// Unpacks the zip file as Lambda does. Returns the folder and the path of the program.
