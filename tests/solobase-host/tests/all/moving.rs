@@ -1,12 +1,15 @@
-//! All data moves from a block to a store and back, in the middle of a story, and the story goes on there. A worker as that of
-//! `provisioner outbox` makes the calls.
+//! All data moves from a block through SQLite and PostgreSQL to another block, in the middle of a story, and the story goes on there. A
+//! worker as that of `provisioner outbox` makes the calls.
 
 use crate::player::{Player, bundle_of};
 use crate::scenarios::Left;
 use crate::stand_in::{SERVICE, repository};
+use counterparts::Postgres;
 use host_engine::bundle::Bundle;
 use host_replay::library::{Sources, Story, stories};
 use host_store::SqliteStore;
+use host_store::copy::{Source, Target};
+use host_store_postgres::PostgresStore;
 use host_worker::BlockError;
 use host_worker::moving::{MovingError, export_block, export_store, import_block, import_store};
 use serde_json::{Value, json};
@@ -33,10 +36,20 @@ fn exported(player: &Player) -> (Vec<u8>, String) {
     (lines, state)
 }
 
+/// Moves all lines into an empty store, which then has this state and has left the same. Returns the lines that come out of it.
+fn moved_through(mut store: impl Source + Target, lines: &[u8], state: &str, left: &Left) -> Vec<u8> {
+    assert_eq!(import_store(&mut &*lines, &mut store).expect("imported").1, state);
+    assert_eq!(Left::of(&store).expect("read"), *left);
+    let mut out = Vec::new();
+    assert_eq!(export_store(&store, &mut out).expect("exported").1, state);
+    out
+}
+
 #[test]
 #[ignore = "builds the block: the group `block`"]
-fn a_story_goes_on_after_its_data_moved_to_a_store_and_back() {
-    for file in STORIES {
+fn a_story_goes_on_after_its_data_moved_through_every_store() {
+    let postgres = Postgres::shared();
+    for (number, file) in STORIES.into_iter().enumerate() {
         let (story, bundle) = story(file);
         let (case, steps) = (&story.cases[0], story.scenario.steps.len());
         let mut undisturbed = Player::start(&bundle, story.scenario.given.clock, Period::SinceRewrite);
@@ -49,13 +62,14 @@ fn a_story_goes_on_after_its_data_moved_to_a_store_and_back() {
             first.prepare(&story);
             first.play_steps(&story, case, 0..at);
             let (lines, state) = exported(&first);
-            let mut store = SqliteStore::open_in_memory().expect("a store");
-            assert_eq!(import_store(&mut &*lines, &mut store).expect("imported").1, state, "{file} {at}");
-            assert_eq!(Left::of(&store).expect("read"), first.left(), "{file} {at}");
-            let mut again = Vec::new();
-            assert_eq!(export_store(&store, &mut again).expect("exported").1, state, "{file} {at}");
+            let sqlite = SqliteStore::open_in_memory().expect("a store");
+            let in_sqlite = moved_through(sqlite, &lines, &state, &first.left());
+            let address = format!("{}&schema=story_{number}_{at}", postgres.shared_database("moving"));
+            let database = PostgresStore::open(&address.parse().expect("an address")).expect("a store");
+            let in_postgres = moved_through(database, &in_sqlite, &state, &first.left());
+            assert!(in_sqlite == in_postgres, "{file} {at}: other lines");
             let mut second = first.moved(&bundle);
-            assert_eq!(import_block(&mut &*again, &second.block()).expect("imported").1, state, "{file} {at}");
+            assert_eq!(import_block(&mut &*in_postgres, &second.block()).expect("imported").1, state, "{file} {at}");
             assert_eq!(second.left(), first.left(), "{file} {at}");
             second.set_worker();
             second.play_steps(&story, case, at..steps);
