@@ -1,5 +1,6 @@
 //! Billing: subscriptions, their invoices, and their changes over time.
 
+pub mod anchor;
 pub mod billed;
 pub mod change;
 pub mod create;

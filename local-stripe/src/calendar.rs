@@ -1,7 +1,9 @@
 //! Computes billing dates. Months are counted from the anchor, so an anchor on the 31st returns to the 31st after
 //! February.
 
+use jiff::civil::{Date, Time};
 use jiff::{Span, Timestamp, tz::TimeZone};
+use serde_json::Value;
 
 /// Seconds in a day.
 pub const DAY_S: i64 = 86_400;
@@ -27,6 +29,68 @@ pub fn add(anchor_s: i64, interval: &str, count: i64) -> i64 {
     });
     // jiff ends with the year 9999; the largest integer is a time that never comes.
     moved.unwrap_or(i64::MAX)
+}
+
+/// Returns the interval of a recurring price and its count.
+pub fn interval(price: &Value) -> (&str, i64) {
+    let recurring = &price["recurring"];
+    let interval = recurring["interval"].as_str().unwrap_or("month");
+    (interval, recurring["interval_count"].as_i64().unwrap_or(1).max(1))
+}
+
+/// Returns the time `count` intervals of a price after a start, in Unix seconds.
+pub fn after(start_s: i64, price: &Value, count: i64) -> i64 {
+    let (interval, each) = interval(price);
+    add(start_s, interval, each * count)
+}
+
+/// A day of each month or year, in UTC. What is not given is taken from the time to which it is applied.
+#[derive(Debug, Clone, Copy)]
+pub struct Day {
+    /// The month, 1 to 12; none for every month.
+    pub month: Option<i64>,
+    /// The day, 1 to 31; in a shorter month, its last day.
+    pub day: i64,
+    /// The hour, the minute and the second.
+    pub time: [Option<i64>; 3],
+}
+
+impl Day {
+    /// Returns the first such time after `after_s`, in Unix seconds.
+    pub fn first_after(self, after_s: i64) -> Option<i64> {
+        let (date, time) = self.split(after_s)?;
+        // From this month on, thirteen months have each month and one more date.
+        (0..=13).find_map(|months| {
+            let month = date.first_of_month().checked_add(Span::new().months(months)).ok()?;
+            let is_wanted = self.month.is_none_or(|wanted| wanted == i64::from(month.month()));
+            let day = self.day.min(i64::from(month.days_in_month()));
+            let found = at(month, day, time)?;
+            (is_wanted && found > after_s).then_some(found)
+        })
+    }
+
+    /// Returns this day in the month of a time; none if the month has no such day.
+    pub fn in_month_of(self, time_s: i64) -> Option<i64> {
+        let (date, time) = self.split(time_s)?;
+        at(date.first_of_month(), self.day, time)
+    }
+
+    fn split(self, time_s: i64) -> Option<(Date, Time)> {
+        let moment = Timestamp::from_second(time_s).ok()?.to_zoned(TimeZone::UTC).datetime();
+        let [hour, minute, second] = self.time.map(|part| part.and_then(|part| i8::try_from(part).ok()));
+        let own = moment.time();
+        // Minutes and seconds of an hour that is given begin at zero.
+        let rest = |part: Option<i8>, own: i8| part.unwrap_or(if hour.is_some() { 0 } else { own });
+        let time =
+            Time::new(hour.unwrap_or(own.hour()), rest(minute, own.minute()), rest(second, own.second()), 0).ok()?;
+        Some((moment.date(), time))
+    }
+}
+
+/// Returns the time of a day in a month, in Unix seconds; none if the month has no such day.
+fn at(month: Date, day: i64, time: Time) -> Option<i64> {
+    let date = Date::new(month.year(), month.month(), i8::try_from(day).ok()?).ok()?;
+    Some(date.to_datetime(time).to_zoned(TimeZone::UTC).ok()?.timestamp().as_second())
 }
 
 /// Returns the first billing date after `after_s`, counted from the anchor. All times are in Unix seconds.

@@ -28,6 +28,7 @@ pub const DIFFERENCES: &[&str] = &[
     "The billing portal changes the plan of subscriptions of one item, cancels, replaces the card and lists invoices; it has no customer details, quantities, coupons, changes planned for the period's end, or login page. A session expires after an hour of the sandbox's clock, a default configuration always exists, and changes are previewed with `POST /_sandbox/portal/{id}/preview`.",
     "Lists of unsupported objects, such as `/v1/radar/early_fraud_warnings`, are empty, for clients that fetch everything.",
     "A schedule applies its phases' items, times, proration and metadata; other phase parameters are accepted without effect. A schedule that begins for a customer without a card leaves the subscription `past_due`.",
+    "A subscription with a `cancel_at` before its period's end credits the unused time when it ends, unless `proration_behavior` was `none`; Stripe's documents do not say when. A start in the past is billed with a line for each interval, as with `billing_mode[type]=flexible`.",
     "All items of a subscription share one billing interval; prorations are pending invoice items, as with `billing_mode[type]=classic`, though `flexible` is shown.",
     "Checkout in subscription mode creates the subscription after the payment in every version, as Stripe does since 2025-03-31.basil; versions decide shapes, not behaviour.",
     "A manual invoice includes pending invoice items only with `pending_invoice_items_behavior=include`, in every version.",

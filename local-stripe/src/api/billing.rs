@@ -69,6 +69,15 @@ pub const CHANGED_ITEM: ParamKind = ParamKind::Map(&[
     opt("tax_rates", RATES),
 ]);
 
+/// The parameter `billing_cycle_anchor_config`: the day on which a billing cycle begins.
+const ANCHOR_CONFIG: ParamKind = ParamKind::Map(&[
+    req("day_of_month", ParamKind::Int(1, 31)),
+    opt("month", ParamKind::Int(1, 12)),
+    opt("hour", ParamKind::Int(0, 23)),
+    opt("minute", ParamKind::Int(0, 59)),
+    opt("second", ParamKind::Int(0, 59)),
+]);
+
 macro_rules! subscription_fields {
     ($($more:expr),* $(,)?) => {
         &[
@@ -104,8 +113,8 @@ const CREATE: &[Field] = subscription_fields![
     opt("items", ParamKind::List(&NEW_ITEM)),
     opt("trial_from_plan", ParamKind::Bool),
     opt("trial_period_days", ParamKind::Int(0, 730)),
-    off("backdate_start_date"),
-    off("billing_cycle_anchor_config"),
+    opt("backdate_start_date", ParamKind::Time),
+    opt("billing_cycle_anchor_config", ANCHOR_CONFIG),
     inert("billing_mode"),
 ];
 const UPDATE: &[Field] = subscription_fields![

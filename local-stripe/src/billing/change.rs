@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
+use crate::billing::cycle::{self, Span};
 use crate::billing::due::period;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::proration::{self, Half};
 use crate::billing::settle::{self, AttemptCause, Outcome};
-use crate::billing::{create, cycle, items, tax, usage};
-use crate::calendar::HOUR_S;
+use crate::billing::{create, items, tax, usage};
+use crate::calendar::{self, HOUR_S};
 use crate::discount::{self, term};
 use crate::error::ApiError;
 use crate::model;
@@ -55,15 +56,31 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
         end(st, id);
         return Ok(st.copy(id).value());
     }
-    apply_trial(&mut next, args, now)?;
+    let trial = apply_trial(&mut next, args, now)?;
     create::apply_discounts(st, &mut next, args)?;
     let changed = if args.has("items") { Some(read_change(st, &next, args, now)?) } else { None };
     let resets = args.text("billing_cycle_anchor") == Some("now") || ends_trial(args, &status);
-    if changed.is_none() && !resets {
+    let restart = match trial {
+        Some(end) => Restart::WithTrial(end),
+        None if resets => Restart::Paid,
+        None => Restart::No,
+    };
+    if changed.is_none() && restart == Restart::No {
         return Ok(store(st, &before, next).value());
     }
     let change = changed.unwrap_or_else(|| Change { list: next.list_at("items").to_vec(), prorated: Vec::new() });
-    apply_items(st, &before, next, change, args, resets, now)
+    apply_items(st, &before, next, change, args, restart, now)
+}
+
+/// Whether a change begins a new period now. Such a change credits the unused time of the old one, and is invoiced at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Restart {
+    /// The period stays.
+    No,
+    /// A whole period begins.
+    Paid,
+    /// A trial with this end begins, in Unix seconds.
+    WithTrial(i64),
 }
 
 /// The parameters that a pending change may have, as at Stripe.
@@ -97,7 +114,8 @@ fn ends_trial(args: &Args, status: &str) -> bool {
     args.text("trial_end") == Some("now") && status == "trialing"
 }
 
-fn apply_trial(sub: &mut Object, args: &Args, now: i64) -> Result<(), ApiError> {
+/// Ends, moves or begins the trial. Returns the end of a trial that begins in a paid period.
+fn apply_trial(sub: &mut Object, args: &Args, now: i64) -> Result<Option<i64>, ApiError> {
     match args.given("trial_end") {
         Some(Value::String(_)) if sub.text("status") == "trialing" => {
             sub.set("trial_end", now);
@@ -107,17 +125,20 @@ fn apply_trial(sub: &mut Object, args: &Args, now: i64) -> Result<(), ApiError> 
         Some(Value::Number(end)) => {
             let end = end.as_i64().filter(|e| *e > now);
             let end = end.ok_or_else(|| ApiError::invalid("Timestamp must be in the future.").about("trial_end"))?;
+            let begins = !matches!(sub.text("status"), "trialing" | "incomplete" | "paused");
+            let start = if begins { now } else { period(sub).map_or(now, |p| p.0) };
+            let since = sub.int_at("trial_start").filter(|_| !begins);
             sub.set("trial_end", end);
-            sub.set("trial_start", sub.int_at("trial_start").unwrap_or(now));
+            sub.set("trial_start", since.unwrap_or(now));
             sub.set("status", "trialing");
             sub.set("billing_cycle_anchor", end);
-            let start = period(sub).map_or(now, |p| p.0);
             cycle::set_period(sub, start, end);
             sub.set("_trial_notice_sent", false);
+            return Ok(begins.then_some(end));
         }
         _ => {}
     }
-    Ok(())
+    Ok(None)
 }
 
 /// The items after a change, and the items to prorate, each as its old or its new half.
@@ -213,9 +234,20 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
     Ok(Change { list, prorated })
 }
 
-fn interval_of(list: &[Value]) -> (Value, Value) {
-    let recurring = list.first().map(|i| i["price"]["recurring"].clone()).unwrap_or_default();
-    (recurring["interval"].clone(), recurring["interval_count"].clone())
+/// Whether the items of a subscription bill at the same interval.
+fn same_interval(one: &[Value], other: &[Value]) -> bool {
+    let interval = |list: &[Value]| list.first().map(|item| item["price"]["recurring"].clone()).unwrap_or_default();
+    calendar::interval(&json!({ "recurring": interval(one) }))
+        == calendar::interval(&json!({ "recurring": interval(other) }))
+}
+
+/// Whether no item costs anything, whatever is used.
+fn is_free(list: &[Value]) -> bool {
+    let costs_nothing = |item: &Value| {
+        let quantity = item["quantity"].as_i64().unwrap_or(1);
+        !usage::is_metered(&item["price"]) && items::amount(&item["price"], quantity).is_ok_and(|amount| amount == 0)
+    };
+    list.iter().all(costs_nothing)
 }
 
 fn apply_items(
@@ -224,29 +256,42 @@ fn apply_items(
     mut next: Object,
     change: Change,
     args: &Args,
-    resets: bool,
+    restart: Restart,
     now: i64,
 ) -> Result<Value, ApiError> {
     let id = before.id().to_owned();
     let behavior = args.text("proration_behavior").unwrap_or("create_prorations");
     let payment = args.text("payment_behavior").unwrap_or("allow_incomplete");
     let in_trial = matches!(before.text("status"), "trialing" | "incomplete" | "paused");
-    let new_interval = interval_of(before.list_at("items")) != interval_of(&change.list);
-    let restarts = resets || (new_interval && !in_trial);
+    // As at Stripe, a new interval and the first price that is not free begin a new period.
+    let old = before.list_at("items");
+    let begins = !in_trial && (!same_interval(old, &change.list) || is_free(old) && !is_free(&change.list));
+    let restart = if restart == Restart::No && begins { Restart::Paid } else { restart };
+    let restarts = restart != Restart::No;
     next.set_at("items.data", change.list);
     term::note_ends(st, &mut next);
     let mut full_lines = Vec::new();
     let prorates = behavior != "none" && !in_trial;
     if restarts {
         let price = next.list_at("items").first().map(|i| i["price"].clone()).unwrap_or_default();
-        let end = cycle::period_end(&price, now, now);
-        next.set("billing_cycle_anchor", now);
-        cycle::set_period(&mut next, now, end);
         // Usage in a trial is free.
         let over = period(before).filter(|_| before.text("status") != "trialing").map(|over| (over.0, now));
-        full_lines = cycle::lines(st, &next, (now, end), over, false)?;
+        if let Restart::WithTrial(end) = restart {
+            cycle::set_period(&mut next, now, end);
+            full_lines = cycle::lines(st, &next, (now, end), over, true)?;
+        } else {
+            next.set("billing_cycle_anchor", now);
+            let span = Span::beginning(&next, &price, now);
+            cycle::set_period(&mut next, now, span.period.1);
+            full_lines = cycle::lines(st, &next, span.period, over, false)?;
+            span.prorate(&mut full_lines, false)?;
+        }
     }
     let from = args.int("proration_date").unwrap_or(now);
+    if period(before).is_some_and(|(start, end)| !(start..=end).contains(&from)) {
+        let message = "`proration_date` must be within the current period of the subscription.";
+        return Err(ApiError::invalid(message).about("proration_date"));
+    }
     if prorates {
         for item in before.list_at("items").iter().filter(|_| restarts) {
             proration::add(st, before, item, Half::Unused, from)?;
@@ -296,11 +341,13 @@ fn apply_items(
     if st.copy(&invoice).text("collection_method") == "send_invoice" {
         return Ok(st.copy(&id).value());
     }
-    let outcome = if payment == "default_incomplete" {
-        Outcome::NeedsAction
-    } else {
-        settle::attempt(st, &invoice, AttemptCause::Hand)
-    };
+    let open = st.copy(&invoice);
+    if payment == "default_incomplete" && open.text("status") == "open" {
+        settle::await_confirmation(st, &open);
+        st.change_and_emit(&id, "customer.subscription.updated", |s| s.set("status", "past_due"));
+        return Ok(st.copy(&id).value());
+    }
+    let outcome = settle::attempt(st, &invoice, AttemptCause::Hand);
     match outcome {
         Outcome::Paid => {}
         Outcome::Failed(error) if payment == "error_if_incomplete" => {

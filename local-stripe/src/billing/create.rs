@@ -2,11 +2,12 @@
 
 use serde_json::{Value, json};
 
+use crate::billing::cycle::{self, Span};
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items::{self, Priced};
 use crate::billing::settle::{self, Outcome};
-use crate::billing::{cycle, due, tax};
-use crate::calendar::{self, DAY_S, HOUR_S};
+use crate::billing::{anchor, due, tax};
+use crate::calendar::{DAY_S, HOUR_S};
 use crate::discount::redeem::{self, Purpose};
 use crate::discount::{self, term};
 use crate::error::ApiError;
@@ -104,13 +105,13 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
     let mut sub = model::billing::subscription(id.clone(), now, &customer, &currency);
     apply_settings(st, &mut sub, args, now)?;
     sub.set("schedule", args.value("_schedule"));
-    let anchor = trial_end.or(args.int("billing_cycle_anchor")).unwrap_or(now);
-    sub.set("billing_cycle_anchor", anchor);
-    let end = match (trial_end, priced.first()) {
-        (Some(end), _) => end,
-        (None, Some(item)) => cycle::period_end(&item.price.value(), anchor, now),
-        (None, None) => now,
-    };
+    let Some(first) = priced.first().map(|item| item.price.value()) else { return Err(ApiError::missing("items")) };
+    let anchor = anchor::of(args, &first, now, trial_end)?;
+    sub.set("billing_cycle_anchor", anchor.unwrap_or(trial_end.unwrap_or(now)));
+    sub.set("billing_cycle_anchor_config", args.value("billing_cycle_anchor_config"));
+    let backdated = anchor::backdated(args, now, trial_end)?;
+    sub.set("start_date", backdated.unwrap_or(now));
+    let end = trial_end.unwrap_or_else(|| Span::beginning(&sub, &first, now).period.1);
     let mut list = Vec::new();
     for (n, p) in priced.iter().enumerate() {
         let item_id = st.new_id("si");
@@ -297,6 +298,7 @@ fn apply_cancellation(sub: &mut Object, args: &Args, now: i64) -> Result<(), Api
             return Err(ApiError::invalid("`cancel_at` must be in the future.").about("cancel_at"));
         }
         sub.set("cancel_at", crate::state::time_or_null(at));
+        sub.set("_cancel_proration", args.value("proration_behavior"));
         sub.set("canceled_at", crate::state::time_or_null(at.map(|_| now)));
         let reason = if at.is_some() { json!("cancellation_requested") } else { Value::Null };
         sub.set_at("cancellation_details.reason", reason);
@@ -309,9 +311,18 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
     let trial = sub.text("status") == "trialing";
     let (start, end) = due::period(&sub).unwrap_or_default();
     let mut lines = cycle::lines(st, &sub, (start, end), None, trial)?;
-    if !trial {
-        let is_free = args.text("proration_behavior") == Some("none");
-        cycle::shorten_first(&sub, &mut lines, (start, end), is_free)?;
+    let is_free = args.text("proration_behavior") == Some("none");
+    if !trial && let Some(price) = sub.list_at("items").first().map(|item| item["price"].clone()) {
+        let has_anchor = args.given("billing_cycle_anchor").is_some();
+        match args.int("backdate_start_date").filter(|_| !is_free) {
+            // The time until the anchor is billed as a part of the time since the backdated start.
+            Some(since) if has_anchor => lines = anchor::past_lines(st, &sub, (since, end))?,
+            since => {
+                Span::beginning(&sub, &price, start).prorate(&mut lines, is_free)?;
+                let past = since.map(|since| anchor::past_lines(st, &sub, (since, start))).transpose()?;
+                lines.splice(0..0, past.unwrap_or_default());
+            }
+        }
     }
     for (n, extra) in args.list("add_invoice_items").into_iter().enumerate() {
         let priced = items::read_licensed(st, &Args::of(extra), &format!("add_invoice_items[{n}]"))?;
@@ -347,12 +358,7 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
     let behavior = args.text("payment_behavior").unwrap_or("allow_incomplete");
     let method = settle::method_of(st, &open);
     if behavior == "default_incomplete" {
-        if let Some(method) = method {
-            st.change(open.text("_payment_intent"), |pi| {
-                pi.set("payment_method", method);
-                pi.set("status", "requires_confirmation");
-            });
-        }
+        settle::await_confirmation(st, &open);
         return Ok(());
     }
     let Some(method) = method else {
@@ -371,11 +377,4 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
         Outcome::Failed(error) if behavior == "error_if_incomplete" => Err(ApiError { keeps_changes: false, ..error }),
         Outcome::NeedsAction | Outcome::Failed(_) => Ok(()),
     }
-}
-
-/// Returns the first end of a period after `after`, counted from the anchor. All times are in Unix seconds.
-pub fn end_of(price: &Value, anchor: i64, after: i64) -> i64 {
-    let interval = price["recurring"]["interval"].as_str().unwrap_or("month");
-    let count = price["recurring"]["interval_count"].as_i64().unwrap_or(1);
-    calendar::next_after(anchor, interval, count, after)
 }

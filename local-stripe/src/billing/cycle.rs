@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use crate::billing::due::period;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items::{self, Priced};
-use crate::billing::{create, end, phases, settle, usage};
+use crate::billing::{end, phases, settle, usage};
+use crate::calendar::{self, HOUR_S};
 use crate::discount::{self, term};
 use crate::error::ApiError;
 use crate::model;
@@ -14,9 +15,45 @@ use crate::money;
 use crate::object::Object;
 use crate::state::State;
 
-/// Returns the end of a subscription's period; see [`create::end_of`].
-pub fn period_end(price: &Value, anchor: i64, after: i64) -> i64 {
-    create::end_of(price, anchor, after)
+/// A period that a subscription is billed for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Span {
+    /// The start and the end, in Unix seconds.
+    pub period: (i64, i64),
+    /// The length of the whole interval that contains the period, in seconds.
+    whole_s: i64,
+}
+
+impl Span {
+    /// Returns the period that begins at `start`. It ends at the next billing date, counted from the subscription's anchor, or at
+    /// `cancel_at` if that is earlier.
+    pub fn beginning(sub: &Object, price: &Value, start: i64) -> Span {
+        let (interval, count) = calendar::interval(price);
+        let anchor = sub.int("billing_cycle_anchor");
+        let end = calendar::next_after(anchor, interval, count, start);
+        let whole_s = end - calendar::last_before(anchor, interval, count, end);
+        // A cancellation at the period's end moves with the period.
+        let planned = sub.int_at("cancel_at").filter(|_| !sub.is("cancel_at_period_end"));
+        let cancelled = planned.filter(|at| (start + 1..end).contains(at));
+        Span { period: (start, cancelled.unwrap_or(end)), whole_s }
+    }
+
+    /// Reduces the lines to the period's part of the whole interval. Usage is billed in full. `is_free` makes the lines of a shorter
+    /// period free.
+    ///
+    /// # Errors
+    /// A prorated amount is too large.
+    pub fn prorate(self, lines: &mut [NewLine], is_free: bool) -> Result<(), ApiError> {
+        let part_s = self.period.1 - self.period.0;
+        if part_s >= self.whole_s {
+            return Ok(());
+        }
+        for line in lines.iter_mut().filter(|line| !usage::is_metered(&line.price)) {
+            let share = money::prorate(line.amount, if is_free { 0 } else { part_s }, self.whole_s);
+            line.amount = share.ok_or_else(|| ApiError::coded("amount_too_large", "The amount is too large."))?;
+        }
+        Ok(())
+    }
 }
 
 /// Returns the invoice lines of a subscription for the period `next`. In a trial, the lines are free. The lines of
@@ -39,9 +76,11 @@ pub fn lines(
             (true, Some(over)) => (over, usage::of_item(st, sub, item, over)?),
             (true, None) => (next, 0),
         };
-        let amount = if trial { 0 } else { items::amount(price, quantity)? };
+        // A trial that begins in a paid period does not make the usage before it free.
+        let is_free = trial && !(usage::is_metered(price) && over.is_some());
+        let amount = if is_free { 0 } else { items::amount(price, quantity)? };
         let name = items::product_name(st, price);
-        let description = if trial { format!("Trial period for {name}") } else { items::words(st, price, quantity) };
+        let description = if is_free { format!("Trial period for {name}") } else { items::words(st, price, quantity) };
         out.push(NewLine {
             amount,
             currency: sub.text("currency").to_owned(),
@@ -56,27 +95,6 @@ pub fn lines(
         });
     }
     Ok(out)
-}
-
-/// Prorates the lines of a first period that is shorter than the interval, because it ends at the anchor. `is_free`
-/// makes these lines free.
-///
-/// # Errors
-/// A prorated amount is too large.
-pub fn shorten_first(sub: &Object, lines: &mut [NewLine], period: (i64, i64), is_free: bool) -> Result<(), ApiError> {
-    let Some(first) = sub.list_at("items").first() else { return Ok(()) };
-    let interval = first["price"]["recurring"]["interval"].as_str().unwrap_or("month");
-    let count = first["price"]["recurring"]["interval_count"].as_i64().unwrap_or(1);
-    let whole = crate::calendar::last_before(sub.int("billing_cycle_anchor"), interval, count, period.1);
-    let (part_s, whole_s) = (period.1 - period.0, period.1 - whole);
-    if part_s >= whole_s {
-        return Ok(());
-    }
-    for line in lines {
-        let share = money::prorate(line.amount, if is_free { 0 } else { part_s }, whole_s);
-        line.amount = share.ok_or_else(|| ApiError::coded("amount_too_large", "The amount is too large."))?;
-    }
-    Ok(())
 }
 
 /// Returns the line of a one-time price on a subscription's invoice.
@@ -131,14 +149,14 @@ pub fn renew(st: &mut State, id: &str) {
     }
     let sub = st.copy(id);
     let Some(price) = sub.list_at("items").first().map(|i| i["price"].clone()) else { return };
-    let next_end = period_end(&price, sub.int("billing_cycle_anchor"), end);
+    let next = Span::beginning(&sub, &price, end);
     let renewed = st.change(id, |s| {
-        set_period(s, end, next_end);
+        set_period(s, end, next.period.1);
         if trial_ends {
             s.set("status", "active");
         }
     });
-    let invoice = match cycle_draft(st, &renewed, (start, end), (end, next_end), trial_ends) {
+    let invoice = match cycle_draft(st, &renewed, (start, end), next, trial_ends) {
         Ok(invoice) => Some(invoice),
         Err(error) => {
             // The amount is too large; real Stripe reports this as a failed finalization.
@@ -179,10 +197,11 @@ fn cycle_draft(
     st: &mut State,
     sub: &Object,
     over: (i64, i64),
-    next: (i64, i64),
+    next: Span,
     was_trial: bool,
 ) -> Result<String, ApiError> {
-    let lines = lines(st, sub, next, (!was_trial).then_some(over), false)?;
+    let mut lines = lines(st, sub, next.period, (!was_trial).then_some(over), false)?;
+    next.prorate(&mut lines, false)?;
     let held = sub.text("status") == "unpaid" || !sub.get("pause_collection").is_null();
     let draft = Draft {
         customer: sub.text("customer"),
@@ -232,7 +251,9 @@ pub fn announce(st: &mut State, id: &str) {
 pub fn preview(st: &mut State, sub: &Object, current: (i64, i64)) -> Result<Object, ApiError> {
     let customer = st.copy(sub.text("customer"));
     let price = sub.list_at("items").first().map(|i| i["price"].clone()).unwrap_or_default();
-    let next = (current.1, period_end(&price, sub.int("billing_cycle_anchor"), current.1));
+    let next = Span::beginning(sub, &price, current.1);
+    let mut lines = lines(st, sub, next.period, Some(current), false)?;
+    next.prorate(&mut lines, false)?;
     let mut invoice =
         model::billing::invoice("upcoming".into(), st.now(sub), &customer, sub.text("currency"), "upcoming");
     invoice.set("account_name", st.settings.business_name.clone());
@@ -248,13 +269,13 @@ pub fn preview(st: &mut State, sub: &Object, current: (i64, i64)) -> Result<Obje
     for item in invoice::pending_items(st, customer.id(), sub.text("currency"), Some(sub)) {
         all.push(invoice::item_line(st, "upcoming", &item));
     }
-    for line in lines(st, sub, next, Some(current), false)? {
+    for line in lines {
         let id = st.new_id("il_tmp");
         all.push(model::billing::line(id, "upcoming", line));
     }
     invoice.set("_discounts", term::in_force(st, &customer, Some(sub)));
     invoice::set_lines(&mut invoice, all, &customer)?;
-    invoice.set("next_payment_attempt", current.1 + crate::calendar::HOUR_S);
+    invoice.set("next_payment_attempt", current.1 + HOUR_S);
     invoice.0.remove("id");
     Ok(invoice)
 }

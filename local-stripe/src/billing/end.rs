@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::billing::cycle::{self, Span};
 use crate::billing::invoice::{self, Draft};
 use crate::billing::proration::{self, Half};
-use crate::billing::{cycle, due, schedule, settle, usage};
+use crate::billing::{due, schedule, settle, usage};
 use crate::error::ApiError;
 use crate::model::billing::NewLine;
 use crate::object::Object;
@@ -28,8 +29,7 @@ pub fn cancel(st: &mut State, id: &str, reason: Reason) {
     let sub = st.copy(id);
     let now = st.now(&sub);
     if reason == Reason::AtItsTime
-        && let Some((start, end)) = due::period(&sub)
-        && let Err(error) = bill_usage(st, &sub, (start, end.min(now)))
+        && let Err(error) = settle_at_its_time(st, &sub, now)
     {
         // The amount is too large to bill.
         st.change(id, |s| s.set("_cycle_error", error.message));
@@ -63,6 +63,24 @@ pub fn cancel(st: &mut State, id: &str, reason: Reason) {
     schedule::subscription_ended(st, &sub, reason == Reason::PaymentFailed);
 }
 
+/// Credits what a subscription that ends before its period's end has not used, and bills its usage.
+fn settle_at_its_time(st: &mut State, sub: &Object, now: i64) -> Result<(), ApiError> {
+    let Some((start, end)) = due::period(sub) else { return Ok(()) };
+    let behavior = sub.text_at("_cancel_proration").unwrap_or("create_prorations");
+    let is_early = now < end && sub.int_at("cancel_at").is_some_and(|at| at <= now);
+    let credits = is_early && behavior != "none" && sub.text("status") != "trialing";
+    if credits {
+        for item in sub.list_at("items") {
+            proration::add(st, sub, item, Half::Unused, now)?;
+        }
+    }
+    let lines = usage_lines(st, sub, (start, end.min(now)))?;
+    if !lines.is_empty() || credits && behavior == "always_invoice" {
+        bill_last(st, sub, lines, (start, end))?;
+    }
+    Ok(())
+}
+
 /// Returns the invoice lines of the metered usage in a period.
 fn usage_lines(st: &State, sub: &Object, over: (i64, i64)) -> Result<Vec<NewLine>, ApiError> {
     if sub.text("status") == "trialing" {
@@ -73,12 +91,8 @@ fn usage_lines(st: &State, sub: &Object, over: (i64, i64)) -> Result<Vec<NewLine
     Ok(lines)
 }
 
-/// Bills the metered usage of a subscription's last period.
-fn bill_usage(st: &mut State, sub: &Object, over: (i64, i64)) -> Result<(), ApiError> {
-    let lines = usage_lines(st, sub, over)?;
-    if lines.is_empty() {
-        return Ok(());
-    }
+/// Makes and collects the last invoice of a subscription.
+fn bill_last(st: &mut State, sub: &Object, lines: Vec<NewLine>, over: (i64, i64)) -> Result<(), ApiError> {
     let draft = Draft {
         customer: sub.text("customer"),
         currency: sub.text("currency"),
@@ -190,8 +204,11 @@ pub fn resume(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let Some(price) = sub.list_at("items").first().map(|i| i["price"].clone()) else {
         return Ok(sub.value());
     };
-    let end = cycle::period_end(&price, now, now);
-    let lines = cycle::lines(st, &sub, (now, end), None, false)?;
+    let anchored = Object::of(json!({ "billing_cycle_anchor": now, "cancel_at": sub.get("cancel_at") }));
+    let span = Span::beginning(&anchored, &price, now);
+    let end = span.period.1;
+    let mut lines = cycle::lines(st, &sub, span.period, None, false)?;
+    span.prorate(&mut lines, false)?;
     st.change(id, |s| {
         s.set("_resuming", true);
         s.set("_resume_at", json!([now, end]));

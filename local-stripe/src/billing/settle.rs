@@ -103,6 +103,16 @@ pub fn attempt_with(st: &mut State, id: &str, method: &str, by: AttemptCause, pr
     }
 }
 
+/// Lets an open invoice wait until its payment is confirmed by hand, with the payment method that it would be charged to.
+pub fn await_confirmation(st: &mut State, open: &Object) {
+    st.change(open.id(), |i| i.set("next_payment_attempt", Value::Null));
+    let Some(method) = method_of(st, open) else { return };
+    st.change(open.text("_payment_intent"), |pi| {
+        pi.set("payment_method", method);
+        pi.set("status", "requires_confirmation");
+    });
+}
+
 /// Records that an invoice was paid, and updates its subscription, its checkout session and its customer.
 pub fn paid(st: &mut State, id: &str) {
     let before = st.copy(id);

@@ -16,6 +16,7 @@ mod item_discounts;
 mod meters;
 mod money;
 mod payments;
+mod periods;
 mod play;
 mod previews;
 mod refusals;

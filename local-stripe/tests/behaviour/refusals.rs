@@ -146,7 +146,6 @@ fn unsupported_parameters_that_affect_amounts_are_refused() {
         ("/v1/checkout/sessions", &session, "line_items[0][tax_rates][0]=txr_1", "line_items[0][tax_rates]"),
         ("/v1/subscriptions", &subscription, "automatic_tax[enabled]=true", "automatic_tax"),
         ("/v1/subscriptions", &subscription, "billing_thresholds[amount_gte]=100", "billing_thresholds"),
-        ("/v1/subscriptions", &subscription, "backdate_start_date=1", "backdate_start_date"),
         ("/v1/subscriptions", &subscription, "coupon=SAVE", "coupon"),
     ] {
         let error = play.refused("POST", path, &format!("{form}&{more}"), 400);

@@ -4,9 +4,8 @@ use serde_json::Value;
 
 use super::html::{Html, html};
 use super::words;
-use crate::billing::create;
 use crate::billing::{items, usage};
-use crate::calendar::{DAY_S, date_text};
+use crate::calendar::{self, DAY_S, date_text};
 use crate::money;
 use crate::object::Object;
 
@@ -155,7 +154,8 @@ impl<'s> Summary<'s> {
             let data = self.session.get("_subscription_data");
             let price = self.recurring().next().map(|l| l["price"].clone()).unwrap_or_default();
             let anchor = data["billing_cycle_anchor"].as_i64().unwrap_or(self.now_s);
-            let next = self.trial_end_s.unwrap_or_else(|| create::end_of(&price, anchor, self.now_s));
+            let (interval, count) = calendar::interval(&price);
+            let next = self.trial_end_s.unwrap_or_else(|| calendar::next_after(anchor, interval, count, self.now_s));
             let apart = if discount != 0 || tax != 0 { ", before discounts and tax" } else { "" };
             let amount = format!("{} {every}{apart}", self.shown(self.each_period()));
             rows.push(row("dim", &format!("From {}", date_text(next)), &amount));

@@ -1,0 +1,110 @@
+//! Where a new subscription's billing cycle begins: at an anchor that the request names, and with a start in the past.
+
+use serde_json::Value;
+
+use crate::billing::cycle;
+use crate::billing::invoice::LINES_MAX;
+use crate::calendar;
+use crate::error::ApiError;
+use crate::model::billing::NewLine;
+use crate::money;
+use crate::object::Object;
+use crate::params::Args;
+use crate::state::State;
+
+/// How many intervals back the day of an anchor is looked for: the 29th of February comes within eight years.
+const INTERVALS_BACK: i64 = 9;
+
+/// Returns the anchor that the request names, in Unix seconds, checked against the first natural billing date, which is counted from
+/// `now` or from the end of the trial.
+///
+/// # Errors
+/// The anchor is not in the future, or later than the first natural billing date, or given twice.
+pub fn of(args: &Args, price: &Value, now: i64, trial_end: Option<i64>) -> Result<Option<i64>, ApiError> {
+    let param = "billing_cycle_anchor";
+    let config = args.given("billing_cycle_anchor_config").map(|_| args.map("billing_cycle_anchor_config"));
+    let anchor = match (args.int(param), config) {
+        (None, None) => return Ok(None),
+        (Some(anchor), None) => anchor,
+        (None, Some(config)) => return by_config(&config, price, trial_end.unwrap_or(now)).map(Some),
+        (Some(_), Some(_)) => {
+            let message =
+                "You may only specify one of these parameters: billing_cycle_anchor, billing_cycle_anchor_config.";
+            return Err(ApiError::invalid(message).about(param));
+        }
+    };
+    if anchor <= now {
+        return Err(ApiError::invalid("`billing_cycle_anchor` must be in the future.").about(param));
+    }
+    let natural = calendar::after(trial_end.unwrap_or(now), price, 1);
+    if anchor > natural {
+        let message = format!(
+            "billing_cycle_anchor cannot be later than next natural billing date ({natural}) for plan {}",
+            price["id"].as_str().unwrap_or_default()
+        );
+        return Err(ApiError::invalid(message).about(param));
+    }
+    Ok(Some(anchor))
+}
+
+/// Returns an anchor with the day and the time of `billing_cycle_anchor_config`. The first billing date is the first such day after
+/// `from`. If its month is too short, the anchor is an earlier date with that day, so that later months have it.
+fn by_config(config: &Args, price: &Value, from: i64) -> Result<i64, ApiError> {
+    let param = "billing_cycle_anchor_config";
+    let (interval, count) = calendar::interval(price);
+    if !matches!(interval, "month" | "year") {
+        let message = "A billing_cycle_anchor_config is for prices whose interval is a month or a year.";
+        return Err(ApiError::invalid(message).about(param));
+    }
+    let day = config.int("day_of_month").ok_or_else(|| ApiError::missing(&format!("{param}[day_of_month]")))?;
+    let time = [config.int("hour"), config.int("minute"), config.int("second")];
+    let wanted = calendar::Day { month: config.int("month"), day, time };
+    let invalid = || ApiError::invalid("Invalid billing_cycle_anchor_config.").about(param);
+    let first = wanted.first_after(from).ok_or_else(invalid)?;
+    let earlier = (0..INTERVALS_BACK).map(|back| calendar::add(first, interval, -back * count));
+    let whole = earlier.filter_map(|date| wanted.in_month_of(date)).next();
+    Ok(whole.unwrap_or(first))
+}
+
+/// Returns `backdate_start_date`, in Unix seconds.
+///
+/// # Errors
+/// It is not in the past, or there is a trial.
+pub fn backdated(args: &Args, now: i64, trial_end: Option<i64>) -> Result<Option<i64>, ApiError> {
+    let param = "backdate_start_date";
+    let Some(start) = args.int(param) else { return Ok(None) };
+    if start >= now {
+        return Err(ApiError::invalid("`backdate_start_date` must be in the past.").about(param));
+    }
+    if trial_end.is_some() {
+        let message = "The local sandbox backdates no subscription with a trial.";
+        return Err(ApiError::invalid(message).about(param));
+    }
+    Ok(Some(start))
+}
+
+/// Returns the lines for a time before the first regular period: one for each interval counted from its start, of which the last is
+/// prorated. This is what `billing_mode[type]=flexible` bills; `classic` has one line with the same sum.
+///
+/// # Errors
+/// There are more lines than an invoice can have, or an amount is too large.
+pub fn past_lines(st: &State, sub: &Object, (start, end): (i64, i64)) -> Result<Vec<NewLine>, ApiError> {
+    let Some(price) = sub.list_at("items").first().map(|item| item["price"].clone()) else { return Ok(Vec::new()) };
+    let (mut lines, mut from, mut count) = (Vec::new(), start, 0);
+    while from < end {
+        count += 1;
+        let whole_end = calendar::after(start, &price, count);
+        let until = whole_end.min(end);
+        for mut line in cycle::lines(st, sub, (from, until), None, false)? {
+            let share = money::prorate(line.amount, until - from, whole_end - from);
+            line.amount = share.ok_or_else(|| ApiError::coded("amount_too_large", "The amount is too large."))?;
+            lines.push(line);
+        }
+        if lines.len() > LINES_MAX {
+            return Err(ApiError::invalid(format!("An invoice can have at most {LINES_MAX} lines."))
+                .about("backdate_start_date"));
+        }
+        from = until;
+    }
+    Ok(lines)
+}
