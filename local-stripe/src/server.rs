@@ -334,6 +334,11 @@ async fn api(State(shared): State<Shared>, request: axum::extract::Request) -> H
         add("original-request", original);
         add("idempotent-replayed", "true");
     }
+    if let Some(reason) = response.rate_limited {
+        add("stripe-rate-limited-reason", reason);
+        // As at Stripe, its libraries shall not retry a rate limit on their own, which would add to the load.
+        add("stripe-should-retry", "false");
+    }
     if response.status == 401 {
         add("www-authenticate", "Basic realm=\"Stripe\"");
     }

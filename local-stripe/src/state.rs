@@ -544,7 +544,10 @@ pub fn clock_of(object: &Object) -> &str {
 fn noun(kind: &str) -> &str {
     match kind {
         "payment_method" => "PaymentMethod",
-        "checkout.session" => "checkout.session",
+        "promotion_code" => "promotion code",
+        "setup_intent" => "setupintent",
+        "tax_rate" => "tax rate",
+        "webhook_endpoint" => "webhook endpoint",
         "test_helpers.test_clock" => "test clock",
         other => other,
     }

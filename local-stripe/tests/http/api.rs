@@ -26,6 +26,20 @@ async fn responses_have_stripes_headers() {
 }
 
 #[tokio::test]
+async fn a_refusal_by_the_rate_limit_has_its_reason() {
+    let (_server, client) = Client::start(Options::default()).await;
+    client.post("/_sandbox/api_faults", "answer=429&path=/v1/customers").await;
+    let refused = client.form("GET", "/v1/customers", "").await;
+    assert_eq!((refused.status, refused.json()["error"]["code"].clone()), (429, "rate_limit".into()));
+    assert_eq!(
+        (refused.header("stripe-rate-limited-reason"), refused.header("stripe-should-retry")),
+        ("global-rate", "false")
+    );
+    let answered = client.form("GET", "/v1/customers", "").await;
+    assert_eq!((answered.status, answered.header("stripe-rate-limited-reason")), (200, ""));
+}
+
+#[tokio::test]
 async fn the_date_of_a_response_is_that_of_its_objects() {
     // The clock stands still at 2026-01-01 until a call moves it.
     let settings = Settings { start_s: 1_767_225_600, ..Settings::default() };
