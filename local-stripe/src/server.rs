@@ -1,6 +1,7 @@
 //! The server: HTTP on loopback, the pages, and webhook delivery.
 
 mod connection;
+mod cors;
 mod dispatch;
 mod framing;
 mod link;
@@ -282,6 +283,7 @@ fn router(shared: Shared) -> Router {
         .route("/v1/stripecli/sessions", post(listen::session))
         .route("/_sandbox/listen/{id}", get(listen::socket))
         .fallback(any(api))
+        .layer(axum::middleware::from_fn(cors::allow))
         .with_state(shared)
 }
 
