@@ -30,10 +30,9 @@ pub struct StripeArgs {
     /// The seed of all ids; a state file keeps its own [default: 0]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// The sandbox's clock: `wall`, or the Unix time at which it starts and stands still until moved [default:
-    /// 1793491200]
-    #[arg(long, value_name = "wall|TIME")]
-    pub clock: Option<ClockArg>,
+    /// The sandbox's clock: `wall`, the machine's, or the Unix time at which it starts and stands still until moved
+    #[arg(long, value_name = "wall|TIME", default_value = "wall")]
+    pub clock: ClockArg,
     /// The account's default API version [default: the newest, or the state file's]
     #[arg(long, value_name = "VERSION")]
     pub api_version: Option<Version>,
@@ -149,23 +148,23 @@ async fn serve(args: &StripeArgs) -> anyhow::Result<ExitCode> {
 
 /// Returns the settings, the clock's mode, and the names of the settings that the user gave explicitly.
 fn read_settings(args: &StripeArgs) -> (Settings, ClockMode, Vec<Given>) {
-    let (mut settings, mut clock, mut given) = (Settings::default(), ClockMode::Still, Vec::new());
+    let (mut settings, mut given) = (Settings::default(), Vec::new());
     if let Some(seed) = args.seed {
         settings.seed = seed;
         given.push(Given::Seed);
     }
-    match args.clock {
+    let clock = match args.clock {
         // An existing account continues from its stored clock, so the start is not a given setting.
-        Some(ClockArg::Wall) => {
-            clock = ClockMode::Wall;
+        ClockArg::Wall => {
             settings.start_s = crate::server::wall_s();
+            ClockMode::Wall
         }
-        Some(ClockArg::At(time)) => {
+        ClockArg::At(time) => {
             settings.start_s = time;
             given.push(Given::Start);
+            ClockMode::Still
         }
-        None => {}
-    }
+    };
     if let Some(version) = &args.api_version {
         settings.version = version.clone();
         given.push(Given::Version);

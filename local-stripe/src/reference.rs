@@ -17,7 +17,7 @@ use crate::version::{CHECKED, CLI, NEWEST, OLDEST};
 
 /// The differences from real Stripe, except missing endpoints.
 pub const DIFFERENCES: &[&str] = &[
-    "The clock stands still unless `--clock wall` or a call moves it, so the same calls give the same bytes. Only a signature's `t` is the machine's time.",
+    "With `--clock TIME`, the clock stands still until a call moves it, so the same calls give the same bytes. Only a signature's `t` is always the machine's time.",
     "Events have a causal order that is always the same; real Stripe guarantees no order.",
     "Failed deliveries are retried after 1, 5 and 25 seconds (`--retry`), not over hours or days; an unacknowledged `invoice.created` doesn't delay finalization, and Checkout redirects without waiting for the webhook.",
     "Test clocks advance at once: the response has `advancing`, but the clock is already `ready`. As at Stripe, a test clock has at most three customers, and advances by at most two intervals of its shortest subscription or schedule (two years without any). The sandbox's own clock has no such limits.",
