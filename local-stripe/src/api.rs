@@ -13,6 +13,7 @@ pub mod discounts;
 pub mod empty;
 pub mod expand;
 pub mod invoices;
+pub mod legacy;
 pub mod listing;
 pub mod meters;
 pub mod payment_links;

@@ -201,6 +201,7 @@ impl Sandbox {
             access::check_publishable(&self.state, route, &ids, &form)?;
         }
         let expands = api::take_expand(&mut form)?;
+        since::check_parameters(route, &version, &form)?;
         let args = Args::read(&form, route.fields)?;
         let key = request.idempotency_key.as_deref().filter(|k| request.method == "POST" && !k.is_empty());
         if let Some(key) = key {

@@ -74,6 +74,7 @@ pub fn shorten_first(sub: &Object, lines: &mut [NewLine], period: (i64, i64), is
     }
     for line in lines {
         let share = money::prorate(line.amount, if is_free { 0 } else { part_s }, whole_s);
+        line.parent["subscription_item_details"]["proration"] = json!(!is_free);
         line.amount = share.ok_or_else(|| ApiError::coded("amount_too_large", "The amount is too large."))?;
     }
     Ok(())

@@ -143,6 +143,7 @@ pub fn item_line(st: &mut State, invoice: &str, item: &Object) -> Value {
     };
     let mut line = model::billing::line(id, invoice, new);
     line["discountable"] = item.get("discountable").clone();
+    line["pricing"] = item.get("pricing").clone();
     line
 }
 

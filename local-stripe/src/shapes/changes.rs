@@ -619,8 +619,10 @@ fn line_excluding_tax(line: &Object) -> Value {
     json!(line.int("amount") - included.filter_map(|tax| tax["amount"].as_i64()).sum::<i64>())
 }
 
+/// Returns the type of a line before [`BASIL`], where each proration was an invoice item, also that of a first period
+/// which ends at the anchor.
 fn line_type(line: &Object) -> Value {
-    let is_item = line.at("parent.type") == "invoice_item_details";
+    let is_item = line.at("parent.type") == "invoice_item_details" || line_proration(line) == true;
     json!(if is_item { "invoiceitem" } else { "subscription" })
 }
 

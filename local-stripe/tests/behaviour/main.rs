@@ -13,6 +13,7 @@ mod debits;
 mod discounts;
 mod guards;
 mod item_discounts;
+mod legacy;
 mod meters;
 mod money;
 mod payments;
