@@ -35,6 +35,7 @@ pub const DIFFERENCES: &[&str] = &[
     "Sources are cards created from a token: each is also a payment method with an id `card_…`.",
     "A dispute opens at the end of the call that charged the card, and evidence decides it at once: `winning_evidence` or `losing_evidence` in `uncategorized_text`.",
     "`GET /v1/events` returns events in the account's version (`--api-version`); one sandbox is one account, whose id depends on the seed, with its connected accounts. With `Stripe-Account`, a request acts for a connected account, which needs no onboarding for that; there are no pages and no webhook endpoints for its objects, and its events go to the endpoints with `connect=true`. Deleting a connected account sends no event.",
+    "Tax ids of the types that Stripe verifies are verified at once, without asking an authority: the values that end with 111111111 and 222222222 stay `unverified` and `pending`, as in Stripe's test environments. Only VAT numbers of the European Union are checked for their form.",
     "Searches include the latest writes, and the name of a page is the id of the last object before it.",
     "There is no rate limit; `POST /_sandbox/api_faults` asks for a 429. At most 16 webhook endpoints, 250 lines an invoice, 1 MB a request.",
 ];

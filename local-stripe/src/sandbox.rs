@@ -109,6 +109,16 @@ impl Sandbox {
         self.state.set_delivered(delivered)
     }
 
+    /// Marks a webhook endpoint, which a reset then keeps.
+    ///
+    /// # Errors
+    /// The state can't be written.
+    pub fn keep_endpoint(&mut self, id: &str) -> Result<(), StoreError> {
+        self.state.begin();
+        self.state.change(id, |endpoint| endpoint.set("_kept", true));
+        self.state.commit()
+    }
+
     /// Takes the requested resends: the id of each event, with the id of one endpoint, or `None` for all endpoints.
     pub fn take_resends(&mut self) -> Vec<(String, Option<String>)> {
         std::mem::take(&mut self.state.resends)

@@ -393,6 +393,8 @@ pub const CHANGES: &[Change] = &[
     added(BASIL, "card", &["regulated_status"]),
     added(CLOVER, "payout", &["payout_method"]),
     added(ACACIA, "payout", &["application_fee", "application_fee_amount", "trace_id"]),
+    added(CLOVER, "tax_id", &["customer_account", "owner.customer_account"]),
+    added(ACACIA, "tax_id", &["owner"]),
     added(ACACIA, "tax_rate", &["flat_amount", "jurisdiction_level", "rate_type"]),
     added(Y2022, "payout", &["reconciliation_status"]),
     added(Y2022, "tax_rate", &["effective_percentage", "tax_type"]),

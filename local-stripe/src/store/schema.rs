@@ -22,6 +22,7 @@ CREATE TABLE account (
     next_number INTEGER NOT NULL,
     requests INTEGER NOT NULL,
     events INTEGER NOT NULL,
+    first_event INTEGER NOT NULL,
     delivered INTEGER NOT NULL,
     sum INTEGER NOT NULL
 ) STRICT;
