@@ -11,8 +11,10 @@ pub mod credit_notes;
 pub mod customers;
 pub mod discounts;
 pub mod empty;
+pub mod entitlements;
 pub mod expand;
 pub mod invoices;
+pub mod legacy;
 pub mod listing;
 pub mod meters;
 pub mod payment_links;
@@ -28,6 +30,7 @@ pub mod search;
 pub mod setup;
 pub mod since;
 pub mod sources;
+pub mod tax_ids;
 pub mod tax_rates;
 
 use serde_json::Value;
@@ -78,7 +81,9 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         payments::ROUTES,
         balance::ROUTES,
         setup::ROUTES,
+        tax_ids::ROUTES,
         tax_rates::ROUTES,
+        entitlements::ROUTES,
         platform::ROUTES,
         connect::ROUTES,
         empty::ROUTES,

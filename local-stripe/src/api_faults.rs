@@ -145,6 +145,10 @@ impl ApiFaults {
     }
 }
 
+/// The reason of [`FaultKind::RateLimit`]: all requests of the account together are too many, the first of the reasons
+/// in Stripe's documentation of rate limits.
+pub const RATE_LIMIT_REASON: &str = "global-rate";
+
 /// Returns the answer of [`FaultKind::RateLimit`].
 pub fn rate_limit() -> ApiError {
     let message = "Request rate limit exceeded. Learn more about rate limits here https://docs.stripe.com/rate-limits.";

@@ -16,6 +16,7 @@ use crate::params::Args;
 use crate::payments::attempt::{Attempt, Presence, attempt};
 use crate::payments::{intent, method, setup};
 use crate::state::State;
+use crate::tax_ids;
 
 mod discounts;
 pub mod keep;
@@ -89,7 +90,7 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     if let Some(customer) = &customer {
         session.set("customer", customer.id());
         session.set("customer_creation", Value::Null);
-        session.set("customer_details", details_of(customer));
+        session.set("customer_details", details_of(st, customer));
     }
     session.set("amount_subtotal", total);
     if let Some(wanted) = args.text("currency").filter(|wanted| *wanted != currency) {
@@ -145,10 +146,11 @@ fn open_setup(st: &mut State, args: &Args, session: &Object) -> String {
     })
 }
 
-fn details_of(customer: &Object) -> Value {
+fn details_of(st: &State, customer: &Object) -> Value {
     json!({
         "address": customer.get("address"), "business_name": null, "email": customer.get("email"), "individual_name": null,
-        "name": customer.get("name"), "phone": customer.get("phone"), "tax_exempt": customer.get("tax_exempt"), "tax_ids": [],
+        "name": customer.get("name"), "phone": customer.get("phone"), "tax_exempt": customer.get("tax_exempt"),
+        "tax_ids": tax_ids::shown(st, customer.id()),
     })
 }
 

@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::{Args, Subcommand};
 
 use crate::colour::Colour;
+use crate::fixtures::Fixtures;
 use crate::sandbox::{json_of, own_request};
 use crate::server::{ClockMode, Options, Server};
 use crate::settings::{Dunning, Faults, Settings};
@@ -27,13 +28,15 @@ pub struct StripeArgs {
     /// Store the state in this file; it survives kills
     #[arg(long, value_name = "FILE")]
     pub state: Option<PathBuf>,
+    /// Create the objects of this fixtures file of the Stripe CLI at the start and after a reset
+    #[arg(long, value_name = "FILE")]
+    pub fixtures: Option<PathBuf>,
     /// The seed of all ids; a state file keeps its own [default: 0]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// The sandbox's clock: `wall`, or the Unix time at which it starts and stands still until moved [default:
-    /// 1793491200]
-    #[arg(long, value_name = "wall|TIME")]
-    pub clock: Option<ClockArg>,
+    /// The sandbox's clock: `wall`, the machine's, or the Unix time at which it starts and stands still until moved
+    #[arg(long, value_name = "wall|TIME", default_value = "wall")]
+    pub clock: ClockArg,
     /// The account's default API version [default: the newest, or the state file's]
     #[arg(long, value_name = "VERSION")]
     pub api_version: Option<Version>,
@@ -123,6 +126,10 @@ pub fn run(args: &StripeArgs) -> anyhow::Result<ExitCode> {
 
 async fn serve(args: &StripeArgs) -> anyhow::Result<ExitCode> {
     let (settings, clock, given) = read_settings(args);
+    let fixtures = match &args.fixtures {
+        Some(path) => Fixtures::read(path)?,
+        None => Fixtures::default(),
+    };
     let server = Server::start(Options {
         port: args.port,
         state: args.state.clone(),
@@ -132,6 +139,7 @@ async fn serve(args: &StripeArgs) -> anyhow::Result<ExitCode> {
         clock,
         settings,
         given,
+        fixtures,
         ..Options::default()
     })
     .await?;
@@ -149,23 +157,23 @@ async fn serve(args: &StripeArgs) -> anyhow::Result<ExitCode> {
 
 /// Returns the settings, the clock's mode, and the names of the settings that the user gave explicitly.
 fn read_settings(args: &StripeArgs) -> (Settings, ClockMode, Vec<Given>) {
-    let (mut settings, mut clock, mut given) = (Settings::default(), ClockMode::Still, Vec::new());
+    let (mut settings, mut given) = (Settings::default(), Vec::new());
     if let Some(seed) = args.seed {
         settings.seed = seed;
         given.push(Given::Seed);
     }
-    match args.clock {
+    let clock = match args.clock {
         // An existing account continues from its stored clock, so the start is not a given setting.
-        Some(ClockArg::Wall) => {
-            clock = ClockMode::Wall;
+        ClockArg::Wall => {
             settings.start_s = crate::server::wall_s();
+            ClockMode::Wall
         }
-        Some(ClockArg::At(time)) => {
+        ClockArg::At(time) => {
             settings.start_s = time;
             given.push(Given::Start);
+            ClockMode::Still
         }
-        None => {}
-    }
+    };
     if let Some(version) = &args.api_version {
         settings.version = version.clone();
         given.push(Given::Version);
@@ -198,13 +206,17 @@ fn set_branding(server: &Server, args: &StripeArgs) -> anyhow::Result<()> {
 
 fn add_webhook(server: &Server, url: &str) -> anyhow::Result<()> {
     let known = json_of(&server.handle(&own_request("GET", "/v1/webhook_endpoints", &[])));
-    if known["data"].as_array().is_some_and(|all| all.iter().any(|e| e["url"] == url)) {
-        return Ok(());
+    let same = known["data"].as_array().and_then(|all| all.iter().find(|e| e["url"] == url));
+    if let Some(id) = same.and_then(|same| same["id"].as_str()) {
+        return Ok(server.keep_endpoint(id)?);
     }
     let made = server.handle(&own_request("POST", "/v1/webhook_endpoints", &[("url", url), ("enabled_events[]", "*")]));
     let endpoint = json_of(&made);
     match endpoint["secret"].as_str() {
-        Some(secret) => println!("webhook secret {secret}"),
+        Some(secret) => {
+            server.keep_endpoint(endpoint["id"].as_str().unwrap_or_default())?;
+            println!("webhook secret {secret}");
+        }
         None => anyhow::bail!("--webhook {url}: {}", endpoint["error"]["message"].as_str().unwrap_or("refused")),
     }
     Ok(())

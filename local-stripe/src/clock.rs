@@ -4,6 +4,7 @@ use serde_json::Value;
 
 use crate::billing::due;
 use crate::calendar;
+use crate::entitlements;
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::payments::{dispute, refund};
@@ -50,7 +51,7 @@ fn set(st: &mut State, clock: &str, to_s: i64) {
     }
 }
 
-/// Runs the deferred actions of a call, at the end of the call.
+/// Runs the deferred actions of a call, at the end of the call, and updates the entitlements.
 pub fn finish(st: &mut State) {
     for action in std::mem::take(&mut st.deferred) {
         match action {
@@ -58,6 +59,7 @@ pub fn finish(st: &mut State) {
             DeferredAction::RefundFails(id) => refund::fail(st, &id),
         }
     }
+    entitlements::follow(st);
 }
 
 /// The number of intervals of the shortest subscription by which a test clock may advance at once, Stripe's limit.

@@ -151,6 +151,11 @@ impl Args {
         self.0.insert(name.into(), value);
     }
 
+    /// Removes a value.
+    pub fn remove(&mut self, name: &str) {
+        self.0.remove(name);
+    }
+
     /// Whether the request has the parameter, even if it is emptied.
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)

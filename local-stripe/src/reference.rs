@@ -17,7 +17,7 @@ use crate::version::{CHECKED, CLI, NEWEST, OLDEST};
 
 /// The differences from real Stripe, except missing endpoints.
 pub const DIFFERENCES: &[&str] = &[
-    "The clock stands still unless `--clock wall` or a call moves it, so the same calls give the same bytes. Only a signature's `t` is the machine's time.",
+    "With `--clock TIME`, the clock stands still until a call moves it, so the same calls give the same bytes. Only a signature's `t` is always the machine's time.",
     "Events have a causal order that is always the same; real Stripe guarantees no order.",
     "Failed deliveries are retried after 1, 5 and 25 seconds (`--retry`), not over hours or days; an unacknowledged `invoice.created` doesn't delay finalization, and Checkout redirects without waiting for the webhook.",
     "Test clocks advance at once: the response has `advancing`, but the clock is already `ready`. As at Stripe, a test clock has at most three customers, and advances by at most two intervals of its shortest subscription or schedule (two years without any). The sandbox's own clock has no such limits.",
@@ -36,6 +36,7 @@ pub const DIFFERENCES: &[&str] = &[
     "Sources are cards created from a token: each is also a payment method with an id `card_…`.",
     "A dispute opens at the end of the call that charged the card, and evidence decides it at once: `winning_evidence` or `losing_evidence` in `uncategorized_text`.",
     "`GET /v1/events` returns events in the account's version (`--api-version`); one sandbox is one account, whose id depends on the seed, with its connected accounts. With `Stripe-Account`, a request acts for a connected account, which needs no onboarding for that; there are no pages and no webhook endpoints for its objects, and its events go to the endpoints with `connect=true`. Deleting a connected account sends no event.",
+    "Tax ids of the types that Stripe verifies are verified at once, without asking an authority: the values that end with 111111111 and 222222222 stay `unverified` and `pending`, as in Stripe's test environments. Only VAT numbers of the European Union are checked for their form.",
     "Searches include the latest writes, and the name of a page is the id of the last object before it.",
     "There is no rate limit; `POST /_sandbox/api_faults` asks for a 429. At most 16 webhook endpoints, 250 lines an invoice, 1 MB a request.",
 ];

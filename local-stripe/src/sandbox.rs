@@ -69,6 +69,8 @@ pub struct Response {
     pub original_request: Option<String>,
     /// The header `Idempotency-Key`, as in the request.
     pub idempotency_key: Option<String>,
+    /// The header `Stripe-Rate-Limited-Reason` of a response with the status 429.
+    pub rate_limited: Option<&'static str>,
     /// How the answer is lost, if a fault of the API asks for it. The client must not get the response then.
     pub lost: Option<LostAnswer>,
 }
@@ -107,6 +109,16 @@ impl Sandbox {
         self.state.set_delivered(delivered)
     }
 
+    /// Marks a webhook endpoint, which a reset then keeps.
+    ///
+    /// # Errors
+    /// The state can't be written.
+    pub fn keep_endpoint(&mut self, id: &str) -> Result<(), StoreError> {
+        self.state.begin();
+        self.state.change(id, |endpoint| endpoint.set("_kept", true));
+        self.state.commit()
+    }
+
     /// Takes the requested resends: the id of each event, with the id of one endpoint, or `None` for all endpoints.
     pub fn take_resends(&mut self) -> Vec<(String, Option<String>)> {
         std::mem::take(&mut self.state.resends)
@@ -138,6 +150,7 @@ impl Sandbox {
             at_s: self.state.clock_s(),
             original_request: None,
             idempotency_key: request.idempotency_key.clone(),
+            rate_limited: None,
             lost: None,
         };
         let is_of_client = !request.is_own && request.path.starts_with("/v1/");
@@ -146,6 +159,7 @@ impl Sandbox {
         match fault {
             Some(ApiFault { kind: FaultKind::RateLimit, .. }) => {
                 response.refuse(&api_faults::rate_limit());
+                response.rate_limited = Some(api_faults::RATE_LIMIT_REASON);
                 return response;
             }
             // Nothing is done, and the answer does not reach the client.
@@ -197,6 +211,7 @@ impl Sandbox {
             access::check_publishable(&self.state, route, &ids, &form)?;
         }
         let expands = api::take_expand(&mut form)?;
+        since::check_parameters(route, &version, &form)?;
         let args = Args::read(&form, route.fields)?;
         let key = request.idempotency_key.as_deref().filter(|k| request.method == "POST" && !k.is_empty());
         if let Some(key) = key {
@@ -279,9 +294,16 @@ impl Sandbox {
         if answer.fingerprint == fingerprint(request) {
             return Ok(Some(answer));
         }
+        // Stripe names the endpoint of this request first, then that of the key's first use.
+        let misuse = match answer.endpoint == request.path {
+            true => "with the same parameters they were first used with".to_owned(),
+            false => {
+                format!("for the same endpoint they were first used for ('{}' vs '{}')", request.path, answer.endpoint)
+            }
+        };
+        let key = request.idempotency_key.as_deref().unwrap_or_default();
         let message = format!(
-            "Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '{}' if you meant to execute a different request.",
-            request.idempotency_key.as_deref().unwrap_or_default()
+            "Keys for idempotent requests can only be used {misuse}. Try using a key other than '{key}' if you meant to execute a different request."
         );
         Err(ApiError { kind: ErrorType::Idempotency, ..ApiError::invalid(message) })
     }
@@ -290,6 +312,7 @@ impl Sandbox {
         let now_s = self.state.clock_s();
         let answer = StoredReply {
             key: key.to_owned(),
+            endpoint: request.path.clone(),
             fingerprint: fingerprint(request),
             status: response.status,
             body: response.body.clone(),
@@ -304,13 +327,22 @@ impl Response {
     /// Replaces the status and the body by those of an error, in the shape of the response's version.
     fn refuse(&mut self, error: &ApiError) {
         self.status = error.status;
-        self.body = pretty(&error_body(error, &self.version));
+        let version: Version = self.version.parse().unwrap_or_else(|_| Settings::default().version);
+        let mut body = error.body();
+        // Stripe logs only the requests of a known account.
+        if error.status != UNAUTHORIZED {
+            body["error"]["request_log_url"] = json!(log_url(&self.request_id, self.at_s));
+        }
+        self.body = pretty(&shapes::render(&body, &version));
     }
 }
 
-fn error_body(error: &ApiError, version: &str) -> Value {
-    let version: Version = version.parse().unwrap_or_else(|_| Settings::default().version);
-    shapes::render(&error.body(), &version)
+/// The status of a request without a valid key.
+const UNAUTHORIZED: u16 = 401;
+
+/// Returns the URL of a request's log at Stripe's dashboard, in the form that Stripe's errors have.
+fn log_url(request_id: &str, at_s: i64) -> String {
+    format!("https://dashboard.stripe.com/test/logs/{request_id}?t={at_s}")
 }
 
 fn pretty(value: &Value) -> String {

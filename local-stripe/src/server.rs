@@ -1,6 +1,7 @@
 //! The server: HTTP on loopback, the pages, and webhook delivery.
 
 mod connection;
+mod cors;
 mod dispatch;
 mod framing;
 mod link;
@@ -21,7 +22,9 @@ use jiff::fmt::rfc2822::DateTimePrinter;
 use thiserror::Error;
 use tokio::net::TcpListener;
 
+use crate::api::sandbox::RESET;
 use crate::error::ApiError;
+use crate::fixtures::{FixtureError, Fixtures};
 use crate::sandbox::{BODY_BYTES_MAX, Request, Response, Sandbox};
 use crate::settings::Settings;
 use crate::store::{Given, StoreError};
@@ -60,6 +63,8 @@ pub struct Options {
     pub settings: Settings,
     /// The settings that the user gave explicitly; see [`Given`].
     pub given: Vec<Given>,
+    /// The objects of a new account, also after a reset. An existing account does not get them.
+    pub fixtures: Fixtures,
 }
 
 impl Default for Options {
@@ -74,6 +79,7 @@ impl Default for Options {
             clock: ClockMode::Still,
             settings: Settings::default(),
             given: Vec::new(),
+            fixtures: Fixtures::default(),
         }
     }
 }
@@ -98,11 +104,30 @@ pub enum ServerError {
     /// The state file can't be used.
     #[error(transparent)]
     State(#[from] StoreError),
+    /// A fixture was refused.
+    #[error(transparent)]
+    Fixtures(#[from] FixtureError),
 }
 
 struct Account {
     sandbox: Sandbox,
     dispatch: Dispatch,
+    clock: ClockMode,
+    fixtures: Fixtures,
+}
+
+impl Account {
+    /// Creates the fixtures again after a reset, at the current time.
+    fn start_again(&mut self) {
+        if self.clock == ClockMode::Wall
+            && let Err(error) = self.sandbox.tick(wall_s())
+        {
+            eprintln!("{error}");
+        }
+        if let Err(error) = self.fixtures.create(&mut self.sandbox) {
+            eprintln!("{error}");
+        }
+    }
 }
 
 /// The account, shared by the handlers.
@@ -119,6 +144,9 @@ impl Shared {
     pub(crate) fn handle(&self, request: &Request) -> Response {
         let mut account = self.lock();
         let response = account.sandbox.handle(request);
+        if request.path.trim_end_matches('/') == RESET && response.status == 200 {
+            account.start_again();
+        }
         let Account { sandbox, dispatch, .. } = &mut *account;
         dispatch.send_new(sandbox);
         response
@@ -176,17 +204,20 @@ impl Server {
         let address = listener.local_addr().map_err(bound)?;
         let mut settings = options.settings.clone();
         settings.base_url = format!("http://{address}");
-        let sandbox = match &options.state {
+        let mut sandbox = match &options.state {
             Some(path) => Sandbox::open(path, settings, &options.given)?,
             None => Sandbox::new(settings),
         };
         if let Some(folder) = &options.events {
             std::fs::create_dir_all(folder).map_err(ServerError::Events)?;
         }
+        if sandbox.state().is_new() {
+            options.fixtures.create(&mut sandbox)?;
+        }
         let http = deliver::client(trust::config(options.webhook_ca.as_deref())?);
         let shared = Shared(Arc::new_cyclic(|account| {
             let dispatch = Dispatch::new(account.clone(), &options, http, sandbox.state().delivered());
-            Mutex::new(Account { sandbox, dispatch })
+            Mutex::new(Account { sandbox, dispatch, clock: options.clock, fixtures: options.fixtures.clone() })
         }));
         {
             let mut account = shared.lock();
@@ -213,6 +244,14 @@ impl Server {
     /// Returns `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// Marks a webhook endpoint, which a reset then keeps.
+    ///
+    /// # Errors
+    /// The state can't be written.
+    pub fn keep_endpoint(&self, id: &str) -> Result<(), StoreError> {
+        self.shared.lock().sandbox.keep_endpoint(id)
     }
 
     /// Handles a request without HTTP.
@@ -282,6 +321,7 @@ fn router(shared: Shared) -> Router {
         .route("/v1/stripecli/sessions", post(listen::session))
         .route("/_sandbox/listen/{id}", get(listen::socket))
         .fallback(any(api))
+        .layer(axum::middleware::from_fn(cors::allow))
         .with_state(shared)
 }
 
@@ -333,6 +373,11 @@ async fn api(State(shared): State<Shared>, request: axum::extract::Request) -> H
     if let Some(original) = &response.original_request {
         add("original-request", original);
         add("idempotent-replayed", "true");
+    }
+    if let Some(reason) = response.rate_limited {
+        add("stripe-rate-limited-reason", reason);
+        // As at Stripe, its libraries shall not retry a rate limit on their own, which would add to the load.
+        add("stripe-should-retry", "false");
     }
     if response.status == 401 {
         add("www-authenticate", "Basic realm=\"Stripe\"");

@@ -28,11 +28,28 @@ fn render_map(map: &Map<String, Value>, version: &Version) -> Value {
     if kind == "list" {
         return render_list(map, version);
     }
+    let whole = (kind == "subscription").then(|| with_plan(map));
+    let map = whole.as_ref().unwrap_or(map);
     let reshaped =
         CHANGES.iter().any(|c| c.kind == kind && version.is_before(c.version)).then(|| reshape(map, kind, version));
     let source = reshaped.as_ref().map_or(map, |o| &o.0);
     let shown = source.iter().filter(|(name, _)| !name.starts_with('_'));
     Value::Object(shown.map(|(name, value)| (name.clone(), render(value, version))).collect())
+}
+
+/// Adds the undocumented members `plan` and `quantity` to a subscription: those of its item, or null if it has several.
+/// Stripe shows them in every version, and clients such as Laravel Cashier read them.
+fn with_plan(subscription: &Map<String, Value>) -> Map<String, Value> {
+    let items = subscription.get("items").and_then(|items| items["data"].as_array()).map(Vec::as_slice);
+    let only = match items {
+        Some([only]) => only,
+        _ => &Value::Null,
+    };
+    let mut whole = subscription.clone();
+    for member in ["plan", "quantity"] {
+        whole.insert(member.into(), only[member].clone());
+    }
+    whole
 }
 
 fn render_list(map: &Map<String, Value>, version: &Version) -> Value {
@@ -126,10 +143,13 @@ mod tests {
 
     #[test]
     fn a_period_moves_between_subscription_and_item() {
-        let item = json!({"object": "subscription_item", "current_period_start": 1, "current_period_end": 2});
+        let item = json!({
+            "object": "subscription_item", "current_period_start": 1, "current_period_end": 2, "plan": null, "quantity": 3,
+        });
         let object = json!({"object": "subscription", "items": {"object": "list", "data": [item]}, "billing_mode": {}});
         let old = render(&object, &"2020-08-27".into());
         assert_eq!((&old["current_period_end"], old["items"]["data"][0].get("current_period_end")), (&json!(2), None));
+        assert_eq!(old["quantity"], 3);
         let basil = render(&object, &"2025-03-31.basil".into());
         assert_eq!((basil.get("current_period_end"), basil.get("billing_mode")), (None, None));
         assert_eq!(render(&object, &NEWEST.into()), object_with_has_more(object));
@@ -137,6 +157,7 @@ mod tests {
 
     fn object_with_has_more(mut object: Value) -> Value {
         object["items"]["has_more"] = json!(false);
+        (object["plan"], object["quantity"]) = (Value::Null, json!(3));
         object
     }
 }

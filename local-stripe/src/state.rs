@@ -62,6 +62,8 @@ pub struct State {
     pub request: RequestMeta,
     /// The actions that run at the end of the call.
     pub deferred: Vec<DeferredAction>,
+    /// The customers whose subscriptions changed since the last [`crate::entitlements::follow`].
+    pub resubscribed: Vec<String>,
     /// Whether the call is a preview, whose changes are rolled back.
     pub is_preview: bool,
     /// The ids of events to resend, each with the id of one endpoint, or `None` for all endpoints.
@@ -102,6 +104,7 @@ impl State {
         Self {
             request: RequestMeta::default(),
             deferred: Vec::new(),
+            resubscribed: Vec::new(),
             is_preview: false,
             resends: Vec::new(),
             acting: String::new(),
@@ -200,6 +203,9 @@ impl State {
             return Arc::clone(before);
         }
         let stored = Arc::new(object);
+        if stored.kind() == "subscription" {
+            self.resubscribed.push(stored.text("customer").to_owned());
+        }
         self.touched.push(id.clone());
         match self.store.put_object(before.as_deref(), &stored) {
             Ok(bytes) => self.objects.get_mut().insert(id, Arc::clone(&stored), bytes),
@@ -314,9 +320,9 @@ impl State {
         (0..self.event_count()).filter_map(|position| self.event(position)).collect()
     }
 
-    /// Returns the event at a position. The oldest event has the position 0.
+    /// Returns the event at a position. The oldest event has the position 0, until a reset removes it.
     pub fn event(&self, position: u64) -> Option<Arc<Event>> {
-        if position >= self.event_count() {
+        if !(self.counters.first_event..self.event_count()).contains(&position) {
             return None;
         }
         if let Some(held) = self.recent_events.borrow_mut().get(&position) {
@@ -344,7 +350,7 @@ impl State {
         let mut at_once = ROWS_AT_ONCE.start;
         let pages = std::iter::from_fn(move || {
             let page = self.store.events_below(below, at_once).unwrap_or_else(|error| self.fail(error));
-            let expected = (0..below).rev().take(at_once);
+            let expected = (self.counters.first_event..below).rev().take(at_once);
             if !page.iter().map(|(position, _)| *position).eq(expected) {
                 self.fail(StoreError::missing("event", format!("before {below}")))
             }
@@ -457,10 +463,40 @@ impl State {
         Ok(())
     }
 
+    /// Removes everything except the settings and the webhook endpoints that the process keeps; see
+    /// [`Sandbox::keep_endpoint`](crate::sandbox::Sandbox::keep_endpoint). The clock returns to its start. New ids and
+    /// the positions of events go on, so that none is used twice.
+    pub fn reset(&mut self) {
+        self.act_for("");
+        let kept: Vec<Object> = self
+            .newest("webhook_endpoint", None)
+            .filter(|endpoint| endpoint.is("_kept"))
+            .map(|endpoint| Object::clone(&endpoint))
+            .collect();
+        self.store.clear().unwrap_or_else(|error| self.fail(error));
+        self.objects = RefCell::new(Cache::new(OBJECTS_BYTES_MAX));
+        self.recent_events = RefCell::new(Cache::new(EVENTS_BYTES_MAX));
+        self.api_faults.clear();
+        self.deferred.clear();
+        self.resubscribed.clear();
+        self.resends.clear();
+        self.counters.first_event = self.counters.events;
+        self.counters.clock_s = self.settings.start_s;
+        for endpoint in kept.into_iter().rev() {
+            self.put(endpoint);
+        }
+    }
+
+    /// Whether nothing was ever created here.
+    pub fn is_new(&self) -> bool {
+        self.counters.next_number == 0
+    }
+
     /// Rolls back all changes since the last commit, except the number of requests and the delivery progress: a request
     /// changes neither of them, and events that were delivered stay delivered.
     pub fn roll_back(&mut self) {
         self.deferred.clear();
+        self.resubscribed.clear();
         self.resends.clear();
         for id in self.touched.drain(..) {
             self.objects.get_mut().remove(&id);
@@ -481,6 +517,7 @@ impl State {
         self.is_preview = false;
         self.acting.clear();
         self.deferred.clear();
+        self.resubscribed.clear();
         if self.store.is_open() {
             self.roll_back();
         }
@@ -544,7 +581,10 @@ pub fn clock_of(object: &Object) -> &str {
 fn noun(kind: &str) -> &str {
     match kind {
         "payment_method" => "PaymentMethod",
-        "checkout.session" => "checkout.session",
+        "promotion_code" => "promotion code",
+        "setup_intent" => "setupintent",
+        "tax_rate" => "tax rate",
+        "webhook_endpoint" => "webhook endpoint",
         "test_helpers.test_clock" => "test clock",
         other => other,
     }

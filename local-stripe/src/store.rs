@@ -100,6 +100,18 @@ impl Store {
         Ok(())
     }
 
+    /// Removes all objects, events and replies.
+    ///
+    /// # Errors
+    /// SQLite can't write.
+    pub fn clear(&mut self) -> Result<(), StoreError> {
+        self.begin()?;
+        for removal in ["DELETE FROM object", "DELETE FROM event", "DELETE FROM answer"] {
+            self.connection.prepare_cached(removal)?.execute([])?;
+        }
+        Ok(())
+    }
+
     /// Commits all writes since the last commit, with settings and counters.
     ///
     /// # Errors

@@ -88,6 +88,8 @@ const APART: &[(&str, &str, &str)] = &[
     ("line_item", "pricing.price_details", "optional; the examples leave it out"),
     ("checkout.session", "status", "came to every version after the oldest example was written"),
     ("checkout.session", "url", "came to every version after the oldest example was written"),
+    ("subscription", "plan", "undocumented, but in the answers of every version"),
+    ("subscription", "quantity", "undocumented, but in the answers of every version"),
     ("line_item", "invoice_item", "only of an invoice item's line, which the old examples show"),
     ("line_item", "subscription_item", "only of a subscription's line, which the old examples don't show"),
     ("account", "capabilities.card_payments", "a connected account has those that were requested for it"),

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::api::catalog::PRICE_DATA;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
-use crate::api::{Route, route};
+use crate::api::{Route, legacy, route};
 use crate::billing::tax::RATES;
 use crate::billing::{change, create, due, end};
 use crate::discount::redeem::DISCOUNTS;
@@ -100,6 +100,11 @@ macro_rules! subscription_fields {
             opt("default_tax_rates", RATES),
             opt("discounts", DISCOUNTS),
             inert("invoice_settings"),
+            // Stripe accepts these four without documenting them.
+            opt("coupon", ParamKind::Text),
+            opt("plan", ParamKind::Text),
+            opt("promotion_code", ParamKind::Text),
+            opt("quantity", QUANTITY),
             $($more),*
         ]
     };
@@ -150,7 +155,8 @@ const CANCEL: &[Field] =
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
     route("POST", "/v1/subscriptions", CREATE, |st, _, args| {
-        create::create(st, args, Presence::OnSession).map(|s| s.value())
+        let args = legacy::spell_out(args, None)?;
+        create::create(st, &args, Presence::OnSession).map(|s| s.value())
     }),
     route(
         "GET",
@@ -182,7 +188,10 @@ pub const ROUTES: &[Route] = &[
         change::update(st, ids[0], &Args::of(json!({ "discounts": [] })))?;
         Ok(json!({ "id": first, "object": "discount", "deleted": true, "subscription": ids[0] }))
     }),
-    route("POST", "/v1/subscriptions/{}", UPDATE, |st, ids, args| change::update(st, ids[0], args)),
+    route("POST", "/v1/subscriptions/{}", UPDATE, |st, ids, args| {
+        let sub = st.load("subscription", ids[0], "id")?;
+        change::update(st, ids[0], &legacy::spell_out(args, Some(&sub))?)
+    }),
     route("DELETE", "/v1/subscriptions/{}", CANCEL, |st, ids, args| end::cancel_now(st, ids[0], args)),
     route(
         "POST",

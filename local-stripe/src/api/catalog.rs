@@ -35,6 +35,8 @@ pub const PRODUCT_FIELDS: &[Field] = &[
     inert("tax_code"),
     inert("unit_label"),
 ];
+/// The parameter `tax_behavior` of a price.
+pub const TAX_BEHAVIOR: ParamKind = ParamKind::OneOf(&["exclusive", "inclusive", "unspecified"]);
 /// The parameter `price_data`: a new price in the request for another object.
 pub const PRICE_DATA: ParamKind = ParamKind::Map(&[
     req("currency", ParamKind::Currency),
@@ -43,14 +45,14 @@ pub const PRICE_DATA: ParamKind = ParamKind::Map(&[
     opt("recurring", RECURRING),
     opt("unit_amount", AMOUNT),
     opt("unit_amount_decimal", ParamKind::Decimal),
-    inert("tax_behavior"),
+    opt("tax_behavior", TAX_BEHAVIOR),
 ]);
 const DEFAULT_PRICE_DATA: ParamKind = ParamKind::Map(&[
     req("currency", ParamKind::Currency),
     opt("recurring", RECURRING),
     opt("unit_amount", AMOUNT),
     opt("unit_amount_decimal", ParamKind::Decimal),
-    inert("tax_behavior"),
+    opt("tax_behavior", TAX_BEHAVIOR),
 ]);
 
 macro_rules! product_fields {
@@ -89,7 +91,7 @@ const CREATE_PRICE: &[Field] = &[
     opt("product", ParamKind::Text),
     opt("product_data", PRODUCT_DATA),
     opt("recurring", RECURRING),
-    opt("tax_behavior", ParamKind::OneOf(&["exclusive", "inclusive", "unspecified"])),
+    opt("tax_behavior", TAX_BEHAVIOR),
     opt("transfer_lookup_key", ParamKind::Bool),
     opt("unit_amount", AMOUNT),
     opt("unit_amount_decimal", ParamKind::Decimal),
@@ -99,7 +101,7 @@ const UPDATE_PRICE: &[Field] = &[
     opt("lookup_key", ParamKind::Text),
     opt("metadata", ParamKind::Metadata),
     opt("nickname", ParamKind::Text),
-    opt("tax_behavior", ParamKind::OneOf(&["exclusive", "inclusive", "unspecified"])),
+    opt("tax_behavior", TAX_BEHAVIOR),
     opt("transfer_lookup_key", ParamKind::Bool),
 ];
 
@@ -347,6 +349,12 @@ fn apply_price(price: &mut Object, args: &Args) -> Result<(), ApiError> {
 
 fn update_price(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let mut next = Object::clone(&*st.load("price", ids[0], "id")?);
+    let (before, wanted) = (next.text("tax_behavior"), args.text("tax_behavior"));
+    if before != "unspecified" && wanted.is_some_and(|wanted| wanted != before) {
+        // Stripe's reference: "Once specified as either `inclusive` or `exclusive`, it cannot be changed."
+        let message = format!("The tax behavior of this price is `{before}`, which cannot be changed.");
+        return Err(ApiError::invalid(message).about("tax_behavior"));
+    }
     if args.has("lookup_key") {
         next.set("lookup_key", take_lookup_key(st, args)?);
     }

@@ -1,10 +1,14 @@
 //! The endpoints of credit notes.
 
+use serde_json::Value;
+
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::billing::credit_note;
+use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{AMOUNT, Field, ParamKind, QUANTITY, inert, merge_metadata, off, opt, req};
+use crate::params::{AMOUNT, Args, Field, ParamKind, QUANTITY, inert, merge_metadata, off, opt, req};
+use crate::state::State;
 
 const LINE: ParamKind = ParamKind::Map(&[
     req("type", ParamKind::OneOf(&["custom_line_item", "invoice_line_item"])),
@@ -16,19 +20,27 @@ const LINE: ParamKind = ParamKind::Map(&[
     off("tax_amounts"),
     off("tax_rates"),
 ]);
-const CREATE: &[Field] = &[
-    req("invoice", ParamKind::Text),
-    opt("amount", AMOUNT),
-    opt("credit_amount", AMOUNT),
-    opt("lines", ParamKind::List(&LINE)),
-    opt("memo", ParamKind::Text),
-    opt("metadata", ParamKind::Metadata),
-    opt("out_of_band_amount", AMOUNT),
-    opt("reason", ParamKind::OneOf(&["duplicate", "fraudulent", "order_change", "product_unsatisfactory"])),
-    opt("refund_amount", AMOUNT),
-    inert("effective_at"),
-    inert("email_type"),
-];
+macro_rules! note_fields {
+    ($($more:expr),* $(,)?) => {
+        &[
+            req("invoice", ParamKind::Text),
+            opt("amount", AMOUNT),
+            opt("credit_amount", AMOUNT),
+            opt("lines", ParamKind::List(&LINE)),
+            opt("memo", ParamKind::Text),
+            opt("metadata", ParamKind::Metadata),
+            opt("out_of_band_amount", AMOUNT),
+            opt("reason", ParamKind::OneOf(&["duplicate", "fraudulent", "order_change", "product_unsatisfactory"])),
+            opt("refund_amount", AMOUNT),
+            opt("effective_at", ParamKind::Time),
+            inert("email_type"),
+            $($more),*
+        ]
+    };
+}
+
+const CREATE: &[Field] = note_fields![];
+const PREVIEWED_LINES: &[Field] = note_fields![LIMIT, AFTER, BEFORE];
 
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
@@ -39,6 +51,12 @@ pub const ROUTES: &[Route] = &[
         &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", ParamKind::Text), opt("invoice", ParamKind::Text)],
         |st, _, args| listing::list(st, "credit_note", "/v1/credit_notes", args, &["invoice"]),
     ),
+    route("GET", "/v1/credit_notes/preview", CREATE, preview),
+    route("GET", "/v1/credit_notes/preview/lines", PREVIEWED_LINES, |st, ids, args| {
+        let note = Object::of(preview(st, ids, args)?);
+        let lines = note.list_at("lines").iter().cloned().map(Object::of);
+        listing::page_of(args, "/v1/credit_notes/preview/lines", lines, |l| l.id(), Object::value)
+    }),
     route("GET", "/v1/credit_notes/{}", &[], |st, ids, _| Ok(st.load("credit_note", ids[0], "id")?.value())),
     route(
         "POST",
@@ -63,3 +81,9 @@ pub const ROUTES: &[Route] = &[
     }),
     route("POST", "/v1/credit_notes/{}/void", &[], |st, ids, _| credit_note::void(st, ids[0])),
 ];
+
+/// Issues the credit note of a request as a preview, which is rolled back.
+fn preview(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    st.is_preview = true;
+    credit_note::create(st, args)
+}

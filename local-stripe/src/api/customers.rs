@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::api::catalog;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::tax_ids::TAX_ID_DATA;
 use crate::api::{Route, route};
 use crate::billing::{end, invoice};
 use crate::checkout::keep::REDISPLAY;
@@ -16,6 +18,7 @@ use crate::object::Object;
 use crate::params::{ADDRESS, Args, Field, ParamKind, SHIPPING, SIGNED_AMOUNT, inert, merge_metadata, off, opt, req};
 use crate::payments::{method, source};
 use crate::state::State;
+use crate::tax_ids;
 
 const INVOICE_SETTINGS: ParamKind = ParamKind::Map(&[
     opt("default_payment_method", ParamKind::Text),
@@ -52,8 +55,11 @@ macro_rules! customer_fields {
     };
 }
 
-const CREATE: &[Field] =
-    customer_fields![opt("payment_method", ParamKind::Text), opt("test_clock", ParamKind::Text), inert("tax_id_data")];
+const CREATE: &[Field] = customer_fields![
+    opt("payment_method", ParamKind::Text),
+    opt("test_clock", ParamKind::Text),
+    opt("tax_id_data", TAX_ID_DATA)
+];
 const UPDATE: &[Field] = customer_fields![opt("default_source", ParamKind::Text)];
 
 /// The maximum number of customers of a test clock, Stripe's limit.
@@ -91,6 +97,7 @@ pub const BILLING_DETAILS: ParamKind = ParamKind::Map(&[
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
     route("POST", "/v1/customers", CREATE, create),
+    route("POST", "/_sandbox/customers/{}", CREATE, |st, ids, args| create_named(st, ids[0], args)),
     route(
         "GET",
         "/v1/customers",
@@ -183,6 +190,20 @@ pub const ROUTES: &[Route] = &[
 ];
 
 fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    let id = st.new_id("cus");
+    make(st, id, args)
+}
+
+/// Creates a customer with an id chosen by the caller, for fixtures. Stripe has no such endpoint.
+fn create_named(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
+    catalog::check_own_id(id)?;
+    if st.find(id).is_some() {
+        return Err(ApiError::coded("resource_already_exists", "Customer already exists.").about("id"));
+    }
+    make(st, id.to_owned(), args)
+}
+
+fn make(st: &mut State, id: String, args: &Args) -> Result<Value, ApiError> {
     let clock = args.text("test_clock").map(|c| st.load("test_helpers.test_clock", c, "test_clock")).transpose()?;
     if let Some(clock) = &clock {
         let on_clock = st.newest("customer", None).filter(|other| other.text("test_clock") == clock.id());
@@ -191,7 +212,6 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
             return Err(ApiError::invalid(message).about("test_clock"));
         }
     }
-    let id = st.new_id("cus");
     let prefix = st.new_characters(8).to_uppercase();
     let created = clock.as_ref().map_or(st.clock_s(), |c| c.int("frozen_time"));
     let mut customer = model::customer::customer(id.clone(), created, prefix);
@@ -210,6 +230,9 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     }
     let made = st.copy(&id);
     st.emit("customer.created", &made);
+    for (n, entry) in args.list("tax_id_data").into_iter().enumerate() {
+        tax_ids::create(st, Some(&made), &Args::of(entry), &format!("tax_id_data[{n}]"))?;
+    }
     give_discount(st, &id, args)?;
     let mut default = None;
     if let Some((found, customer)) = attached {
@@ -347,6 +370,8 @@ fn delete(st: &mut State, id: &str) -> Result<Value, ApiError> {
         end::cancel(st, &subscription, end::Reason::Requested);
     }
     st.emit("customer.deleted", &customer);
+    let owned: Vec<String> = st.newest("tax_id", Some(id)).map(|tax_id| tax_id.id().to_owned()).collect();
+    owned.iter().for_each(|tax_id| st.remove(tax_id));
     st.remove(id);
     st.put(Object::of(json!({ "id": id, "object": "_deleted_customer" })));
     Ok(json!({ "id": id, "object": "customer", "deleted": true }))

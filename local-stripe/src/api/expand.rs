@@ -125,7 +125,7 @@ fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<
             let own = members.iter().map(|m| ((*m).to_owned(), owner.get(m).clone())).collect();
             json!({ owner.text("currency"): Value::Object(own) })
         }
-        ("customer", "tax_ids") => list(&format!("/v1/customers/{id}/tax_ids"), Vec::new()),
+        ("customer", "tax_ids") => list(&format!("/v1/customers/{id}/tax_ids"), of("tax_id", "customer", Some(id))),
         ("invoice", "payments") => list("/v1/invoice_payments", of("invoice_payment", "invoice", None)),
         ("invoice", "confirmation_secret") => {
             let intent = st.find(owner.text("_payment_intent"))?;

@@ -36,6 +36,7 @@ macro_rules! item_fields {
             opt("price_data", PRICE_DATA),
             opt("pricing", PRICING),
             opt("quantity", QUANTITY),
+            opt("unit_amount", SIGNED_AMOUNT),
             opt("unit_amount_decimal", ParamKind::Decimal),
             opt("discountable", ParamKind::Bool),
             opt("discounts", DISCOUNTS),
@@ -52,7 +53,6 @@ const CREATE_ITEM: &[Field] = item_fields![
     opt("currency", ParamKind::Currency),
     opt("invoice", ParamKind::Text),
     opt("subscription", ParamKind::Text),
-    opt("unit_amount", SIGNED_AMOUNT),
 ];
 const UPDATE_ITEM: &[Field] = item_fields![];
 
@@ -97,6 +97,7 @@ const PAY: &[Field] = &[
 ];
 const PREVIEW: &[Field] = &[
     opt("customer", ParamKind::Text),
+    opt("schedule", ParamKind::Text),
     opt("subscription", ParamKind::Text),
     opt("subscription_details", preview::DETAILS),
     off("automatic_tax"),
@@ -105,6 +106,7 @@ const PREVIEW: &[Field] = &[
 /// but not nested in `subscription_details`.
 const UPCOMING: &[Field] = &[
     opt("customer", ParamKind::Text),
+    opt("schedule", ParamKind::Text),
     opt("subscription", ParamKind::Text),
     opt("subscription_items", preview::ITEMS),
     opt("subscription_proration_behavior", preview::PRORATION_BEHAVIOR),
@@ -241,10 +243,26 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/invoice_payments/{}", &[], |st, ids, _| Ok(st.load("invoice_payment", ids[0], "id")?.value())),
 ];
 
+/// The amount, currency, price and description of an invoice item.
+struct ReadItem {
+    line: NewLine,
+    /// The amount of one unit as a decimal string, if it differs from that of the price and from the whole amount.
+    each: Option<String>,
+}
+
+impl ReadItem {
+    /// Returns the member `pricing` of the item.
+    fn pricing(&self) -> Value {
+        let each = self.each.clone().unwrap_or_else(|| self.line.amount.to_string());
+        model::billing::pricing(&self.line.price, &json!(each))
+    }
+}
+
 /// Reads the amount, currency, price and description of an invoice item.
-fn read_item(st: &mut State, args: &Args, default_currency: &str) -> Result<NewLine, ApiError> {
+fn read_item(st: &mut State, args: &Args, default_currency: &str) -> Result<ReadItem, ApiError> {
     let price_id = args.text("price").map(str::to_owned).or(args.map("pricing").text("price").map(str::to_owned));
     let quantity = args.int("quantity").unwrap_or(1);
+    let mut unit = None;
     let (amount, currency, price, words) = if price_id.is_some() || args.given("price_data").is_some() {
         let mut entry = args.clone();
         if let Some(id) = price_id {
@@ -259,13 +277,17 @@ fn read_item(st: &mut State, args: &Args, default_currency: &str) -> Result<NewL
             args.int("unit_amount").map(|u| u.to_string()).or(args.text("unit_amount_decimal").map(str::to_owned));
         let amount = match (args.int("amount"), each) {
             (Some(amount), _) => amount,
-            (None, Some(each)) => items::amount(&json!({ "unit_amount_decimal": each }), quantity)?,
+            (None, Some(each)) => {
+                let amount = items::amount(&json!({ "unit_amount_decimal": each }), quantity)?;
+                unit = Some(each);
+                amount
+            }
             (None, None) => return Err(ApiError::missing("amount")),
         };
         (amount, args.text("currency").unwrap_or(default_currency).to_owned(), Value::Null, String::new())
     };
     let period = args.map("period");
-    Ok(NewLine {
+    let line = NewLine {
         amount,
         currency,
         description: args.text("description").map_or(words, str::to_owned),
@@ -276,14 +298,16 @@ fn read_item(st: &mut State, args: &Args, default_currency: &str) -> Result<NewL
         metadata: merge_metadata(&json!({}), args)?,
         tax_rates: tax::read(st, args, "tax_rates", "tax_rates")?,
         discounts: Vec::new(),
-    })
+    };
+    Ok(ReadItem { line, each: unit })
 }
 
 fn create_item(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let customer = st.load("customer", args.text("customer").unwrap_or_default(), "customer")?;
     let default_currency =
         if customer.text("currency").is_empty() { "usd" } else { customer.text("currency") }.to_owned();
-    let mut new = read_item(st, args, &default_currency)?;
+    let read = read_item(st, args, &default_currency)?;
+    let (pricing, mut new) = (read.pricing(), read.line);
     let now = st.now(&customer);
     if !args.has("period") {
         new.period = (now, now);
@@ -292,6 +316,7 @@ fn create_item(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErro
     let id = st.new_id("ii");
     let has_words = !new.description.is_empty();
     let mut item = model::billing::invoice_item(id.clone(), now, &customer, new);
+    item.set("pricing", pricing);
     if !has_words {
         item.set("description", Value::Null);
     }
@@ -335,13 +360,32 @@ fn pending_item(st: &State, id: &str) -> Result<std::sync::Arc<Object>, ApiError
     Ok(item)
 }
 
+/// Returns the parameters of an update with the price of the item, if the update changes its amount. A new quantity
+/// keeps the item's price; a new price keeps its quantity.
+fn priced_anew(item: &Object, args: &Args) -> Option<Args> {
+    const PRICES: [&str; 6] = ["amount", "price", "price_data", "pricing", "unit_amount", "unit_amount_decimal"];
+    let mut next = args.clone();
+    match (PRICES.iter().any(|member| args.has(member)), args.has("quantity")) {
+        (false, false) => return None,
+        (false, true) if item.get("_price").is_null() => {
+            next.put("unit_amount_decimal", item.at("pricing.unit_amount_decimal").clone());
+        }
+        (false, true) => next.put("price", item.at("_price.id").clone()),
+        (true, false) if !args.has("amount") => next.put("quantity", item.get("quantity").clone()),
+        (true, _) => {}
+    }
+    Some(next)
+}
+
 fn update_item(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let item = pending_item(st, ids[0])?;
     let metadata = merge_metadata(item.get("metadata"), args)?;
     let rates = args.has("tax_rates").then(|| tax::read(st, args, "tax_rates", "tax_rates")).transpose()?;
-    let priced = ["amount", "price", "price_data", "pricing", "unit_amount_decimal"].iter().any(|m| args.has(m));
-    let new = if priced { Some(read_item(st, args, item.text("currency"))?) } else { None };
-    let amount = new.as_ref().map_or(item.int("amount"), |new| new.amount);
+    let new = match priced_anew(&item, args) {
+        Some(args) => Some(read_item(st, &args, item.text("currency"))?),
+        None => None,
+    };
+    let amount = new.as_ref().map_or(item.int("amount"), |new| new.line.amount);
     let customer = st.copy(item.text("customer"));
     let discounts = own_discounts(st, args, &customer, amount, item.text("currency"))?;
     let changed = st.change(ids[0], |i| {
@@ -349,14 +393,18 @@ fn update_item(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiEr
             i.set("discounts", discounts.iter().map(|discount| discount["id"].clone()).collect::<Vec<_>>());
         }
         if let Some(new) = new {
-            i.set("pricing", model::billing::pricing(&new.price, &json!(new.amount.to_string())));
+            i.set("pricing", new.pricing());
+            let new = new.line;
             i.set("amount", new.amount);
             i.set("net_amount", new.amount);
             i.set("quantity", new.quantity);
+            i.set("quantity_decimal", new.quantity.to_string());
             i.set("_price", new.price);
         }
-        if args.has("description") {
-            i.set("description", args.value("description"));
+        for member in ["description", "discountable", "period"] {
+            if args.has(member) {
+                i.set(member, args.value(member));
+            }
         }
         i.set("metadata", metadata);
         if let Some(rates) = rates {

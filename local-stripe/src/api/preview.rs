@@ -5,7 +5,8 @@
 use serde_json::{Value, json};
 
 use super::billing::{CHANGED_ITEM, PRORATION_BEHAVIOR as BEHAVIOR};
-use crate::billing::{change, create, cycle, due, end};
+use crate::billing::invoice::{self, Draft};
+use crate::billing::{change, create, cycle, due, end, phases};
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{Args, ParamKind, opt};
@@ -47,15 +48,26 @@ pub fn nested(args: &Args) -> Args {
 }
 
 /// Returns the invoice that a change would create at once. If the change creates no invoice, returns the invoice of the
-/// next renewal.
+/// next renewal. With the customer alone, this is the next renewal among the customer's subscriptions.
 ///
 /// # Errors
-/// The subscription is unknown or has no next invoice, or the change itself is refused.
+/// The subscription or the schedule is unknown, there is no next invoice, or the change itself is refused.
 pub fn show(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiError> {
     st.is_preview = true;
-    let Some(id) = args.text("subscription") else {
-        return preview_new(st, args, details);
-    };
+    match (args.text("subscription"), args.text("schedule")) {
+        (Some(id), None) => preview_of(st, id, args, details),
+        (None, Some(id)) => preview_schedule(st, id, args, details),
+        (Some(_), Some(_)) => {
+            let message = "You may only specify one of these parameters: subscription, schedule.";
+            Err(ApiError::invalid(message).about("schedule"))
+        }
+        (None, None) if *details != Args::default() => preview_new(st, args, details),
+        (None, None) => preview_customer(st, args),
+    }
+}
+
+/// Returns the next invoice of a subscription, or that of a change.
+fn preview_of(st: &mut State, id: &str, args: &Args, details: &Args) -> Result<Value, ApiError> {
     let before = st.load("subscription", id, "subscription")?;
     if args.text("customer").is_some_and(|customer| customer != before.text("customer")) {
         return Err(ApiError::no_such("subscription", id, "subscription"));
@@ -74,14 +86,67 @@ pub fn show(st: &mut State, args: &Args, details: &Args) -> Result<Value, ApiErr
     if sub.get("latest_invoice") != before.get("latest_invoice") {
         return Ok(as_preview(st, &sub));
     }
-    let is_over = matches!(sub.text("status"), "canceled" | "incomplete_expired" | "paused");
-    if is_over || sub.is("cancel_at_period_end") {
-        let message = format!("No upcoming invoices for customer: {}", sub.text("customer"));
-        return Err(ApiError { status: 404, ..ApiError::coded("invoice_upcoming_none", message) });
+    if !renews(&sub) {
+        return Err(none_upcoming(sub.text("customer")));
     }
     let current = due::period(&sub).unwrap_or_default();
     let mut preview = cycle::preview(st, &sub, current)?;
     preview.set("id", format!("upcoming_in_{}", sub.id()));
+    Ok(preview.value())
+}
+
+fn renews(sub: &Object) -> bool {
+    let is_over = matches!(sub.text("status"), "canceled" | "incomplete_expired" | "paused");
+    !is_over && !sub.is("cancel_at_period_end")
+}
+
+fn none_upcoming(customer: &str) -> ApiError {
+    let message = format!("No upcoming invoices for customer: {customer}");
+    ApiError { status: 404, ..ApiError::coded("invoice_upcoming_none", message) }
+}
+
+/// Returns the next invoice of a schedule's subscription. A schedule that has not begun shows its first invoice.
+fn preview_schedule(st: &mut State, id: &str, args: &Args, details: &Args) -> Result<Value, ApiError> {
+    let schedule = st.load("subscription_schedule", id, "schedule")?;
+    if *details != Args::default() {
+        let message = "A schedule can't be previewed with the changes of a subscription.";
+        return Err(ApiError::invalid(message).about("schedule"));
+    }
+    match (schedule.text("status"), schedule.text_at("subscription")) {
+        ("not_started", _) => {
+            phases::begin(st, id, Presence::OnSession)?;
+            let sub = st.copy(st.copy(id).text("subscription"));
+            Ok(as_preview(st, &sub))
+        }
+        (_, Some(subscription)) => preview_of(st, subscription, args, details),
+        (_, None) => Err(none_upcoming(schedule.text("customer"))),
+    }
+}
+
+/// Returns the next invoice of a customer: that of the subscription that renews first, or else that of the pending
+/// invoice items.
+fn preview_customer(st: &mut State, args: &Args) -> Result<Value, ApiError> {
+    let id = args.text("customer").ok_or_else(|| ApiError::missing("customer"))?;
+    let customer = st.load("customer", id, "customer")?;
+    let live = st.newest("subscription", Some(id)).filter(|sub| renews(sub) && sub.text("status") != "incomplete");
+    let first = live.min_by_key(|sub| due::period(sub).map(|(_, end)| end));
+    if let Some(first) = first {
+        return preview_of(st, first.id(), args, &Args::default());
+    }
+    let pending = st.newest("invoiceitem", Some(id)).find(|item| item.get("invoice").is_null());
+    let Some(pending) = pending else { return Err(none_upcoming(id)) };
+    let draft = Draft {
+        customer: customer.id(),
+        currency: pending.text("currency"),
+        reason: "upcoming",
+        subscription: None,
+        lines: Vec::new(),
+        takes_pending: true,
+        period: None,
+    };
+    let drafted = invoice::draft(st, draft, |_| {})?;
+    let mut preview = st.copy(&drafted);
+    preview.set("id", format!("upcoming_in_{id}"));
     Ok(preview.value())
 }
 

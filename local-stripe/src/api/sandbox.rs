@@ -1,4 +1,4 @@
-//! The sandbox's own endpoints below `/_sandbox`: the clock, the settings, faults of the API, 3-D Secure without a
+//! The sandbox's own endpoints below `/_sandbox`: the reset, the clock, the settings, faults of the API, 3-D Secure without a
 //! browser, promotion codes of sessions, and the rolling of webhook secrets.
 
 use serde_json::{Value, json};
@@ -37,8 +37,16 @@ const NAME_CHARS_MAX: usize = 60;
 /// The maximum time in seconds that an old secret stays valid, Stripe's limit.
 const ROLL_S_MAX: i64 = crate::calendar::DAY_S;
 
+/// The path of the request that empties the sandbox.
+pub const RESET: &str = "/_sandbox/reset";
+
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
+    route("POST", RESET, &[], |st, _, _| {
+        st.reset();
+        let kept: Vec<Value> = st.newest("webhook_endpoint", None).map(|endpoint| endpoint.get("id").clone()).collect();
+        Ok(json!({ "object": "sandbox.reset", "now": st.clock_s(), "kept": kept }))
+    }),
     route("GET", "/_sandbox/clock", &[], |st, _, _| Ok(show_clock(st))),
     route("POST", "/_sandbox/clock", CLOCK, |st, _, args| {
         let to_s = match (args.int("advance_to"), args.int("advance_by")) {

@@ -6,6 +6,7 @@
 
 use super::Route;
 use crate::error::ApiError;
+use crate::form::Form;
 use crate::shapes::changes::{ACACIA, BASIL, CHANGES, Edit, Y2022};
 use crate::version::{OLDEST, Version};
 
@@ -43,6 +44,7 @@ pub const RESOURCES: &[Resource] = &[
     resource("/v1/customers/{}/balance_transactions", "customer_balance_transaction", OLDEST),
     resource("/v1/customers/{}/payment_methods", "payment_method", OLDEST),
     resource("/v1/customers/{}/sources", "card", OLDEST),
+    resource("/v1/customers/{}/tax_ids", "tax_id", OLDEST),
     resource("/v1/disputes", "dispute", OLDEST),
     resource("/v1/entitlements/active_entitlements", "entitlements.active_entitlement", ACACIA),
     resource("/v1/entitlements/features", "entitlements.feature", ACACIA),
@@ -59,6 +61,7 @@ pub const RESOURCES: &[Resource] = &[
     resource("/v1/prices", "price", OLDEST),
     resource("/v1/products", "product", OLDEST),
     resource("/v1/products/{}/features", "product_feature", ACACIA),
+    resource("/v1/products/{}/features", "product_feature", ACACIA),
     resource("/v1/promotion_codes", "promotion_code", OLDEST),
     resource("/v1/quotes", "quote", Y2022),
     resource("/v1/refunds", "refund", OLDEST),
@@ -69,6 +72,7 @@ pub const RESOURCES: &[Resource] = &[
     resource("/v1/subscription_schedules", "subscription_schedule", OLDEST),
     resource("/v1/subscriptions", "subscription", OLDEST),
     resource("/v1/tax_codes", "tax_code", Y2022),
+    resource("/v1/tax_ids", "tax_id", OLDEST),
     resource("/v1/tax_rates", "tax_rate", OLDEST),
     resource("/v1/test_helpers/test_clocks", "test_helpers.test_clock", Y2022),
     resource("/v1/topups", "topup", OLDEST),
@@ -79,6 +83,18 @@ pub const RESOURCES: &[Resource] = &[
 /// Endpoints that Stripe removed: method, path, the first version without it, and its replacement.
 pub const REMOVED_ENDPOINTS: &[(&str, &str, &str, &str)] =
     &[("GET", "/v1/invoices/upcoming", BASIL, "POST /v1/invoices/create_preview")];
+
+/// The parameters that Stripe removed: method, path and name, the first version that refuses the parameter, and the
+/// parameter that replaces it.
+///
+/// The source is <https://docs.stripe.com/changelog/basil/2025-03-31/deprecate-singular-coupon-promotion-code>. Customers
+/// lost the same parameters, but accept them here in every version, as no other parameter gives a customer a discount.
+pub const REMOVED_PARAMETERS: &[(&str, &str, &str, &str, &str)] = &[
+    ("POST", "/v1/subscriptions", "coupon", BASIL, "discounts"),
+    ("POST", "/v1/subscriptions", "promotion_code", BASIL, "discounts"),
+    ("POST", "/v1/subscriptions/{}", "coupon", BASIL, "discounts"),
+    ("POST", "/v1/subscriptions/{}", "promotion_code", BASIL, "discounts"),
+];
 
 /// The versions that have an endpoint or a member.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -113,6 +129,7 @@ pub fn of_parameter(route: &Route, name: &str) -> VersionRange {
             _ => {}
         }
     }
+    went = went.or_else(|| removed(route, name).map(|(_, _, _, version, _)| *version));
     match (came, went) {
         // Stripe removed the member and added it again: both the oldest and the newest version have it.
         (Some(came), Some(went)) if went <= came => VersionRange::default(),
@@ -133,6 +150,29 @@ pub fn check(route: &Route, version: &Version) -> Result<(), ApiError> {
             Err(ApiError { status: 404, ..ApiError::invalid(message) })
         }
     }
+}
+
+/// Checks that a version still has the parameters of a request.
+///
+/// # Errors
+/// Stripe removed a parameter in this version or an earlier one.
+pub fn check_parameters(route: &Route, version: &Version, form: &Form) -> Result<(), ApiError> {
+    let mut gone = form.keys().filter_map(|name| removed(route, name));
+    match gone.find(|(_, _, _, since, _)| !version.is_before(since)) {
+        None => Ok(()),
+        Some((_, _, name, since, instead)) => {
+            let message = format!("Received unknown parameter: {name}. It is gone since {since}: use {instead}.");
+            Err(ApiError { message, ..ApiError::unknown_param(name) })
+        }
+    }
+}
+
+fn removed(
+    route: &Route,
+    name: &str,
+) -> Option<&'static (&'static str, &'static str, &'static str, &'static str, &'static str)> {
+    let is_it = |row: &&(&str, &str, &str, &str, &str)| row.0 == route.method && row.1 == route.path && row.2 == name;
+    REMOVED_PARAMETERS.iter().find(is_it)
 }
 
 fn gone(route: &Route) -> Option<&'static (&'static str, &'static str, &'static str, &'static str)> {

@@ -185,7 +185,7 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
             continue;
         }
         let mut new = old.clone();
-        if given.text("price").is_some() || given.given("price_data").is_some() {
+        if ["plan", "price", "price_data"].iter().any(|member| given.given(member).is_some()) {
             let priced = items::read(st, &given, &param)?;
             new["price"] = priced.price.value();
             new["plan"] = model::price::plan_of(&new["price"]);

@@ -50,6 +50,9 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     for member in ["memo", "reason"] {
         note.set(member, args.value(member));
     }
+    if let Some(effective) = args.int("effective_at") {
+        note.set("effective_at", effective);
+    }
     note.set("metadata", crate::params::merge_metadata(&json!({}), args)?);
     if is_paid {
         refund_or_credit(st, &invoice, &mut note, args, total)?;

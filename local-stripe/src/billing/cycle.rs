@@ -50,6 +50,7 @@ impl Span {
         }
         for line in lines.iter_mut().filter(|line| !usage::is_metered(&line.price)) {
             let share = money::prorate(line.amount, if is_free { 0 } else { part_s }, self.whole_s);
+            line.parent["subscription_item_details"]["proration"] = json!(!is_free);
             line.amount = share.ok_or_else(|| ApiError::coded("amount_too_large", "The amount is too large."))?;
         }
         Ok(())

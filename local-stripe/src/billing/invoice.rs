@@ -14,6 +14,7 @@ use crate::money;
 use crate::object::{Object, key, list};
 use crate::payments::intent;
 use crate::state::State;
+use crate::tax_ids;
 
 /// The maximum number of lines of an invoice, Stripe's limit.
 pub const LINES_MAX: usize = 250;
@@ -47,6 +48,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
     let now = st.now(&customer);
     let mut invoice = model::billing::invoice(id.clone(), now, &customer, draft.currency, draft.reason);
     invoice.set("account_name", st.settings.business_name.clone());
+    invoice.set("customer_tax_ids", tax_ids::shown(st, draft.customer));
     if let Some(sub) = draft.subscription {
         let details = json!({ "subscription": sub.id(), "metadata": sub.get("metadata") });
         invoice.set(
@@ -143,6 +145,7 @@ pub fn item_line(st: &mut State, invoice: &str, item: &Object) -> Value {
     };
     let mut line = model::billing::line(id, invoice, new);
     line["discountable"] = item.get("discountable").clone();
+    line["pricing"] = item.get("pricing").clone();
     line
 }
 
@@ -269,10 +272,12 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
         move_balance(st, customer.id(), ending - starting, "applied_to_invoice", Some(id));
     }
     spend_discounts(st, &invoice);
+    let tax_ids = tax_ids::shown(st, customer.id());
     let base = st.settings.base_url.clone();
     let days = invoice.int_at("_days_until_due");
     let opened = st.change(id, |i| {
         i.set("status", "open");
+        i.set("customer_tax_ids", tax_ids);
         i.set("number", number);
         i.set("effective_at", now);
         i.set_at("status_transitions.finalized_at", now);

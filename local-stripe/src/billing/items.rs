@@ -112,7 +112,7 @@ pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, Api
     let interval = recurring.text("interval").map(|i| (i, recurring.int("interval_count").unwrap_or(1)));
     let meter = meter(st, &recurring, &format!("{param}[price_data][recurring]"))?;
     let id = st.new_id("price");
-    let price = model::price::price(NewPrice {
+    let mut price = model::price::price(NewPrice {
         id,
         created_s: st.clock_s(),
         currency,
@@ -122,6 +122,9 @@ pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, Api
         trial_period_days: Value::Null,
         meter,
     });
+    if let Some(behavior) = data.text("tax_behavior") {
+        price.set("tax_behavior", behavior);
+    }
     let price = st.put(price);
     plans::emit_event(st, "created", &price);
     Ok(Object::clone(&price))

@@ -393,6 +393,8 @@ pub const CHANGES: &[Change] = &[
     added(BASIL, "card", &["regulated_status"]),
     added(CLOVER, "payout", &["payout_method"]),
     added(ACACIA, "payout", &["application_fee", "application_fee_amount", "trace_id"]),
+    added(CLOVER, "tax_id", &["customer_account", "owner.customer_account"]),
+    added(ACACIA, "tax_id", &["owner"]),
     added(ACACIA, "tax_rate", &["flat_amount", "jurisdiction_level", "rate_type"]),
     added(Y2022, "payout", &["reconciliation_status"]),
     added(Y2022, "tax_rate", &["effective_percentage", "tax_type"]),
@@ -619,8 +621,10 @@ fn line_excluding_tax(line: &Object) -> Value {
     json!(line.int("amount") - included.filter_map(|tax| tax["amount"].as_i64()).sum::<i64>())
 }
 
+/// Returns the type of a line before [`BASIL`], where each proration was an invoice item, also that of a first period
+/// which ends at the anchor.
 fn line_type(line: &Object) -> Value {
-    let is_item = line.at("parent.type") == "invoice_item_details";
+    let is_item = line.at("parent.type") == "invoice_item_details" || line_proration(line) == true;
     json!(if is_item { "invoiceitem" } else { "subscription" })
 }
 

@@ -21,8 +21,10 @@ pub struct Counters {
     pub next_number: u64,
     /// The number of requests.
     pub requests: u64,
-    /// The number of events.
+    /// The number of events, with those that a reset removed.
     pub events: u64,
+    /// The position of the first event since the last reset.
+    pub first_event: u64,
     /// The delivery progress: the number of leading events whose deliveries all succeeded or were given up.
     pub delivered: u64,
 }
@@ -64,18 +66,20 @@ fn text_of(settings: &Settings) -> String {
     serde_json::to_string(&kept).unwrap_or_default()
 }
 
-fn columns(counters: &Counters) -> [i64; 5] {
-    let Counters { clock_s, next_number, requests, events, delivered } = *counters;
-    [clock_s, next_number.cast_signed(), requests.cast_signed(), events.cast_signed(), delivered.cast_signed()]
+fn columns(counters: &Counters) -> [i64; 6] {
+    let Counters { clock_s, next_number, requests, events, first_event, delivered } = *counters;
+    let [next_number, requests, events, first_event, delivered] =
+        [next_number, requests, events, first_event, delivered].map(u64::cast_signed);
+    [clock_s, next_number, requests, events, first_event, delivered]
 }
 
-fn sum(settings: &str, columns: &[i64; 5]) -> RowChecksum {
+fn sum(settings: &str, columns: &[i64; 6]) -> RowChecksum {
     columns.iter().fold(RowChecksum::of(TABLE).text(settings), |sum, column| sum.int(*column))
 }
 
 /// Writes the row of a new account.
 pub(super) fn create(connection: &Connection, settings: &Settings) -> Result<(), StoreError> {
-    connection.execute("INSERT INTO account VALUES (1, '', 0, 0, 0, 0, 0, 0)", [])?;
+    connection.execute("INSERT INTO account VALUES (1, '', 0, 0, 0, 0, 0, 0, 0)", [])?;
     write(connection, settings, &Counters { clock_s: settings.start_s, ..Counters::default() })
 }
 
@@ -83,13 +87,14 @@ pub(super) fn create(connection: &Connection, settings: &Settings) -> Result<(),
 pub(super) fn write(connection: &Connection, settings: &Settings, counters: &Counters) -> Result<(), StoreError> {
     let (text, columns) = (text_of(settings), columns(counters));
     let sum = sum(&text, &columns).finish();
-    let [clock_s, next_number, requests, events, delivered] = columns;
-    connection.prepare_cached("UPDATE account SET settings = ?, clock_s = ?, next_number = ?, requests = ?, events = ?, delivered = ?, sum = ?")?.execute(params![
+    let [clock_s, next_number, requests, events, first_event, delivered] = columns;
+    connection.prepare_cached("UPDATE account SET settings = ?, clock_s = ?, next_number = ?, requests = ?, events = ?, first_event = ?, delivered = ?, sum = ?")?.execute(params![
         text,
         clock_s,
         next_number,
         requests,
         events,
+        first_event,
         delivered,
         sum
     ])?;
@@ -99,16 +104,16 @@ pub(super) fn write(connection: &Connection, settings: &Settings, counters: &Cou
 /// Reads the settings and counters of the account. Settings that are not stored get their defaults.
 pub(super) fn read(connection: &Connection) -> Result<(Settings, Counters), StoreError> {
     let mut statement = connection.prepare_cached(
-        "SELECT settings, clock_s, next_number, requests, events, delivered, sum FROM account WHERE number = 1",
+        "SELECT settings, clock_s, next_number, requests, events, first_event, delivered, sum FROM account WHERE number = 1",
     )?;
     let mut rows = statement.query([])?;
     let row = rows.next()?.ok_or_else(|| StoreError::missing(TABLE, 1))?;
     let text: String = row.get(0)?;
-    let columns: [i64; 5] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?];
-    sum(&text, &columns).check(row.get(6)?, TABLE, 1)?;
+    let columns: [i64; 6] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?];
+    sum(&text, &columns).check(row.get(7)?, TABLE, 1)?;
     let kept: StoredSettings = serde_json::from_str(&text).map_err(|e| StoreError::unreadable(TABLE, 1, e))?;
     let StoredSettings { seed, start_s, version, dunning, faults } = kept;
-    let [clock_s, next_number, requests, events, delivered] = columns;
+    let [clock_s, next_number, requests, events, first_event, delivered] = columns;
     Ok((
         Settings { seed, start_s, version, dunning, faults, ..Settings::default() },
         Counters {
@@ -116,6 +121,7 @@ pub(super) fn read(connection: &Connection) -> Result<(Settings, Counters), Stor
             next_number: next_number.cast_unsigned(),
             requests: requests.cast_unsigned(),
             events: events.cast_unsigned(),
+            first_event: first_event.cast_unsigned(),
             delivered: delivered.cast_unsigned(),
         },
     ))

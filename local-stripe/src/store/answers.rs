@@ -17,6 +17,8 @@ const OUTDATED_AT_ONCE: i64 = 2;
 pub struct StoredReply {
     /// The idempotency key.
     pub key: String,
+    /// The path of the request, which the error for a reuse at another endpoint names.
+    pub endpoint: String,
     /// The SHA-256 digest of the request.
     pub fingerprint: [u8; 32],
     /// The HTTP status.
@@ -33,6 +35,7 @@ fn sum(number: i64, answer: &StoredReply) -> RowChecksum {
     RowChecksum::of(TABLE)
         .int(number)
         .text(&answer.key)
+        .text(&answer.endpoint)
         .bytes(&answer.fingerprint)
         .int(i64::from(answer.status))
         .text(&answer.request_id)
@@ -63,13 +66,14 @@ impl Store {
         let sum = sum(number, answer).finish();
         self.connection
             .prepare_cached(
-                "INSERT INTO answer (number, sum, key, fingerprint, status, request_id, at_s, body)
-                 VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT INTO answer (number, sum, key, endpoint, fingerprint, status, request_id, at_s, body)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?
             .execute(params![
                 number,
                 sum,
                 answer.key,
+                answer.endpoint,
                 answer.fingerprint.as_slice(),
                 answer.status,
                 answer.request_id,
@@ -85,18 +89,19 @@ impl Store {
     /// The row is damaged, or SQLite can't read it.
     pub fn answer(&self, key: &str) -> Result<Option<StoredReply>, StoreError> {
         let mut statement = self.connection.prepare_cached(
-            "SELECT number, sum, key, fingerprint, status, request_id, at_s, body FROM answer WHERE key = ?",
+            "SELECT number, sum, key, endpoint, fingerprint, status, request_id, at_s, body FROM answer WHERE key = ?",
         )?;
         let mut rows = statement.query([key])?;
         let Some(row) = rows.next()? else { return Ok(None) };
         let unreadable = |error: rusqlite::Error| StoreError::unreadable(TABLE, key, error);
         let answer = StoredReply {
             key: row.get(2).map_err(unreadable)?,
-            fingerprint: row.get(3).map_err(unreadable)?,
-            status: row.get(4).map_err(unreadable)?,
-            request_id: row.get(5).map_err(unreadable)?,
-            at_s: row.get(6).map_err(unreadable)?,
-            body: row.get(7).map_err(unreadable)?,
+            endpoint: row.get(3).map_err(unreadable)?,
+            fingerprint: row.get(4).map_err(unreadable)?,
+            status: row.get(5).map_err(unreadable)?,
+            request_id: row.get(6).map_err(unreadable)?,
+            at_s: row.get(7).map_err(unreadable)?,
+            body: row.get(8).map_err(unreadable)?,
         };
         sum(row.get(0)?, &answer).check(row.get(1)?, TABLE, key)?;
         if answer.key != key {

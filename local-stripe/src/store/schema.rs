@@ -8,7 +8,7 @@ use super::StoreError;
 const APPLICATION_ID: i32 = 0x4c53_5452;
 /// The version of the file format. It must change if older files become unreadable, or if `due::next` computes other
 /// times, as its result is stored with each object. Version 1 was a journal of requests.
-const FORMAT: i32 = 3;
+const FORMAT: i32 = 4;
 /// The number of bytes that [`is_ours`] checks.
 pub(super) const HEADER_BYTES: usize = 100;
 
@@ -22,6 +22,7 @@ CREATE TABLE account (
     next_number INTEGER NOT NULL,
     requests INTEGER NOT NULL,
     events INTEGER NOT NULL,
+    first_event INTEGER NOT NULL,
     delivered INTEGER NOT NULL,
     sum INTEGER NOT NULL
 ) STRICT;
@@ -54,6 +55,7 @@ CREATE TABLE answer (
     number INTEGER PRIMARY KEY,
     sum INTEGER NOT NULL,
     key TEXT NOT NULL,
+    endpoint TEXT NOT NULL,
     fingerprint BLOB NOT NULL,
     status INTEGER NOT NULL,
     request_id TEXT NOT NULL,

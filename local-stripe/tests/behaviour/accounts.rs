@@ -1,7 +1,7 @@
 //! Lists, expansion, idempotency keys, events, and determinism: the same calls give the same bytes.
 
 use crate::play::{Play, id, request};
-use local_stripe::sandbox::json_of;
+use local_stripe::sandbox::{Response, json_of};
 use local_stripe::settings::{Faults, Settings};
 use serde_json::json;
 
@@ -65,6 +65,17 @@ fn the_first_response_is_replayed_for_an_idempotency_key() {
     assert_eq!(
         (other.status, json_of(&other)["error"]["type"].as_str().map(str::to_owned)),
         (400, Some("idempotency_error".into()))
+    );
+    let message = |response: &Response| json_of(response)["error"]["message"].as_str().unwrap().to_owned();
+    assert!(message(&other).contains("with the same parameters they were first used with. Try using a key other than"));
+    let mut elsewhere = request("POST", "/v1/products", "name=a");
+    elsewhere.idempotency_key = Some("k1".into());
+    let elsewhere = play.sandbox.handle(&elsewhere);
+    assert_eq!((elsewhere.status, &json_of(&elsewhere)["error"]["type"]), (400, &json!("idempotency_error")));
+    assert_eq!(
+        message(&elsewhere),
+        "Keys for idempotent requests can only be used for the same endpoint they were first used for \
+         ('/v1/products' vs '/v1/customers'). Try using a key other than 'k1' if you meant to execute a different request."
     );
     assert_eq!(play.event("customer.created")["request"]["idempotency_key"], "k1");
     // The response to a declined card is stored for the key, but not the response to an invalid parameter.

@@ -116,10 +116,35 @@ fn unsupported_lists_are_empty_and_unknown_endpoints_name_the_documentation() {
     let mut play = Play::new();
     let empty = play.get("/v1/radar/early_fraud_warnings?limit=100&charge=ch_1");
     assert_eq!((&empty["data"], &empty["has_more"]), (&json!([]), &json!(false)));
-    assert_eq!(play.get("/v1/customers/cus_1/tax_ids")["url"], "/v1/customers/cus_1/tax_ids");
+    assert_eq!(play.get("/v1/accounts/acct_1/external_accounts")["url"], "/v1/accounts/acct_1/external_accounts");
     play.refused("GET", "/v1/radar/early_fraud_warnings", "limit=0", 400);
     let missing = play.call("POST", "/v1/radar/early_fraud_warnings", "");
     let error = &json_of(&missing)["error"];
     assert_eq!((missing.status, &error["type"]), (404, &json!("invalid_request_error")));
     assert!(error["message"].as_str().unwrap().contains("local-stripe/README.md"), "{error}");
+}
+
+#[test]
+fn a_price_keeps_its_tax_behavior() {
+    let mut play = Play::new();
+    let customer = play.customer("pm_card_visa");
+    let product = id(&play.post(
+        "/v1/products",
+        "name=Pro&default_price_data[currency]=usd&default_price_data[unit_amount]=5&default_price_data[tax_behavior]=inclusive",
+    ));
+    let default = play.get(&format!("/v1/products/{product}"))["default_price"].as_str().unwrap().to_owned();
+    assert_eq!(play.get(&format!("/v1/prices/{default}"))["tax_behavior"], "inclusive");
+    let data = format!(
+        "items[0][price_data][currency]=usd&items[0][price_data][unit_amount]=100&items[0][price_data][product]={product}\
+         &items[0][price_data][recurring][interval]=month&items[0][price_data][tax_behavior]=exclusive"
+    );
+    let sub = play.post("/v1/subscriptions", &format!("customer={customer}&{data}"));
+    assert_eq!(sub["items"]["data"][0]["price"]["tax_behavior"], "exclusive");
+    let open = play.price("Open", 100, "");
+    assert_eq!(play.post(&format!("/v1/prices/{open}"), "tax_behavior=exclusive")["tax_behavior"], "exclusive");
+    assert_eq!(
+        play.refused("POST", &format!("/v1/prices/{open}"), "tax_behavior=inclusive", 400)["param"],
+        "tax_behavior"
+    );
+    play.refused("POST", "/v1/prices", &format!("product={product}&currency=usd&unit_amount=1&tax_behavior=none"), 400);
 }

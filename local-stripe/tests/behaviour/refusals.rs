@@ -2,6 +2,7 @@
 
 use crate::play::{Play, id, request};
 use local_stripe::sandbox::json_of;
+use local_stripe::settings::START_S;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -30,6 +31,28 @@ fn invalid_keys_paths_and_methods_are_refused() {
     let mut connected = request("GET", "/v1/customers", "");
     connected.account = Some("acct_1".into());
     assert_eq!(play.sandbox.handle(&connected).status, 403);
+}
+
+#[test]
+fn an_error_names_the_object_in_stripes_words_and_the_log_of_its_request() {
+    let mut play = Play::new();
+    for (path, message) in [
+        ("setup_intents/seti_1", "No such setupintent: 'seti_1'"),
+        ("payment_intents/pi_1", "No such payment_intent: 'pi_1'"),
+        ("payment_methods/pm_1", "No such PaymentMethod: 'pm_1'"),
+        ("promotion_codes/promo_1", "No such promotion code: 'promo_1'"),
+        ("tax_rates/txr_1", "No such tax rate: 'txr_1'"),
+        ("webhook_endpoints/we_1", "No such webhook endpoint: 'we_1'"),
+    ] {
+        let refused = play.call("GET", &format!("/v1/{path}"), "");
+        let error = json_of(&refused)["error"].clone();
+        assert_eq!((refused.status, &error["message"]), (404, &json!(message)));
+        let log = format!("https://dashboard.stripe.com/test/logs/{}?t={START_S}", refused.request_id);
+        assert_eq!(error["request_log_url"], log);
+    }
+    let mut unknown = request("GET", "/v1/customers", "");
+    unknown.authorization = None;
+    assert!(json_of(&play.sandbox.handle(&unknown))["error"].get("request_log_url").is_none());
 }
 
 #[test]

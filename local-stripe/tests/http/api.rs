@@ -26,6 +26,43 @@ async fn responses_have_stripes_headers() {
 }
 
 #[tokio::test]
+async fn a_refusal_by_the_rate_limit_has_its_reason() {
+    let (_server, client) = Client::start(Options::default()).await;
+    client.post("/_sandbox/api_faults", "answer=429&path=/v1/customers").await;
+    let refused = client.form("GET", "/v1/customers", "").await;
+    assert_eq!((refused.status, refused.json()["error"]["code"].clone()), (429, "rate_limit".into()));
+    assert_eq!(
+        (refused.header("stripe-rate-limited-reason"), refused.header("stripe-should-retry")),
+        ("global-rate", "false")
+    );
+    let answered = client.form("GET", "/v1/customers", "").await;
+    assert_eq!((answered.status, answered.header("stripe-rate-limited-reason")), (200, ""));
+}
+
+#[tokio::test]
+async fn a_browser_may_call_the_api_from_any_origin_but_not_the_sandbox() {
+    let (_server, client) = Client::start(Options::default()).await;
+    let asked = [
+        ("origin", "http://localhost:3000"),
+        ("access-control-request-method", "POST"),
+        ("access-control-request-headers", "authorization, content-type"),
+    ];
+    let preflight = client.send("OPTIONS", "/v1/payment_intents", &asked, "").await;
+    let allowed = |name: &str| preflight.header(&format!("access-control-{name}")).to_owned();
+    assert_eq!((preflight.status, preflight.text.as_str()), (200, ""));
+    assert_eq!((allowed("allow-origin"), allowed("max-age")), ("*".into(), "300".into()));
+    assert_eq!(allowed("allow-headers"), "authorization, content-type");
+    assert!(allowed("allow-methods").contains("POST"));
+    let refused = client.send("GET", "/v1/customers", &asked[..1], "").await;
+    assert_eq!((refused.status, refused.header("access-control-allow-origin")), (401, "*"));
+    assert!(refused.header("access-control-expose-headers").starts_with("Request-Id, "));
+    assert_eq!(refused.header("access-control-allow-headers"), "");
+    let sandbox = client.send("GET", "/_sandbox/clock", &asked[..1], "").await;
+    assert_eq!((sandbox.status, sandbox.header("access-control-allow-origin")), (200, ""));
+    assert_eq!(client.send("OPTIONS", "/_sandbox/clock", &asked, "").await.status, 404);
+}
+
+#[tokio::test]
 async fn the_date_of_a_response_is_that_of_its_objects() {
     // The clock stands still at 2026-01-01 until a call moves it.
     let settings = Settings { start_s: 1_767_225_600, ..Settings::default() };

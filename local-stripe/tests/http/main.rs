@@ -11,6 +11,7 @@ mod lost;
 mod pages;
 mod portal;
 mod process;
+mod reset;
 mod sink;
 mod slow;
 mod state;

@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use local_stripe::settings::START_S;
+
 use crate::client::Client;
 
 /// Returns the command line of the example `local-stripe`, which cargo builds with the tests.
@@ -13,6 +15,10 @@ fn command(state: &Path, more: &[&str]) -> Command {
     path.pop();
     let mut command = Command::new(path.join("examples").join("local-stripe"));
     command.args(["--port", "0", "--state"]).arg(state).args(more);
+    if !more.contains(&"--clock") {
+        // The same calls must give the same objects.
+        command.args(["--clock", &START_S.to_string()]);
+    }
     command
 }
 
