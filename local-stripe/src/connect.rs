@@ -1,16 +1,19 @@
-//! Connected accounts for marketplaces: onboarding, transfers and their reversals.
+//! Connected accounts for marketplaces: their onboarding, and the money that payments and transfers bring them.
 
 use serde_json::{Value, json};
 
 use crate::error::ApiError;
+use crate::ids;
 use crate::model;
-use crate::model::account::own;
-use crate::money;
+use crate::model::account::{own, own_id};
 use crate::object::Object;
 use crate::params::{Args, merge_metadata};
-use crate::payments::attempt::book;
-use crate::payments::balance;
+use crate::settings::Settings;
 use crate::state::State;
+
+pub mod division;
+pub mod fee;
+pub mod transfer;
 
 /// The lifetime of an account link in seconds; Stripe says "a few minutes".
 const LINK_S: i64 = 300;
@@ -137,92 +140,20 @@ pub fn link(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     }))
 }
 
-/// Transfers money from the balance to a connected account.
+/// Checks that an account can receive transfers.
 ///
 /// # Errors
-/// The account is unknown or can't receive transfers, the charge does not fit, or the balance is too low.
-pub fn transfer(st: &mut State, args: &Args) -> Result<Object, ApiError> {
-    let destination = st.load("account", args.text("destination").unwrap_or_default(), "destination")?;
-    if destination.at("capabilities.transfers") != "active" {
-        let message = "Your destination account needs to have at least one of the following capabilities enabled: transfers, crypto_transfers, legacy_payments";
-        return Err(ApiError::coded("insufficient_capabilities_for_transfer", message));
+/// The account's capability `transfers` is not active.
+pub fn check_receives(account: &Object) -> Result<(), ApiError> {
+    if account.at("capabilities.transfers") == "active" {
+        return Ok(());
     }
-    let (amount, currency) = (args.int("amount").unwrap_or_default(), args.text("currency").unwrap_or_default());
-    let source = args.text("source_transaction").map(|id| st.load("charge", id, "source_transaction")).transpose()?;
-    let (left, of) = match &source {
-        Some(charge) if charge.text("currency") != currency => {
-            let message = format!("The source transaction is in {}, not in {currency}.", charge.text("currency"));
-            return Err(ApiError::invalid(message).about("currency"));
-        }
-        Some(charge) => (left_of(st, charge), format!("the source transaction {}", charge.id())),
-        None => (balance::available(st, currency), "your Stripe balance".to_owned()),
-    };
-    if amount > left {
-        let message =
-            format!("You have insufficient available funds: {} is left of {of}.", money::display(left, currency));
-        return Err(ApiError::coded("balance_insufficient", message));
-    }
-    let (id, payment) = (st.new_id("tr"), st.new_id("py"));
-    let mut transfer = model::transfer::transfer(id, st.clock_s(), amount, currency, destination.id(), payment);
-    for member in ["description", "transfer_group"] {
-        transfer.set(member, args.value(member));
-    }
-    if let Some(charge) = source {
-        transfer.set("source_transaction", charge.id());
-        if transfer.get("transfer_group").is_null() {
-            transfer.set("transfer_group", charge.get("transfer_group").clone());
-        }
-    }
-    transfer.set("metadata", merge_metadata(&json!({}), args)?);
-    let movement = book(st, &transfer, -amount, "transfer", transfer.id().to_owned());
-    transfer.set("balance_transaction", movement);
-    let transfer = st.put(transfer);
-    st.emit("transfer.created", &transfer);
-    Ok(Object::clone(&transfer))
+    let message = "Your destination account needs to have at least one of the following capabilities enabled: transfers, crypto_transfers, legacy_payments";
+    Err(ApiError::coded("insufficient_capabilities_for_transfer", message))
 }
 
-/// Returns the amount of a charge that can still be transferred, in minor units.
-fn left_of(st: &State, charge: &Object) -> i64 {
-    if charge.text("status") != "succeeded" || !charge.is("captured") {
-        return 0;
-    }
-    let of_charge = st.newest("transfer", None).filter(|t| t.text("source_transaction") == charge.id());
-    let transferred: i64 = of_charge.map(|t| t.int("amount") - t.int("amount_reversed")).sum();
-    // An uncaptured amount counts as refunded.
-    charge.int("amount") - charge.int("amount_refunded") - transferred
-}
-
-/// Reverses an amount of a transfer, in minor units; `None` reverses the rest.
-///
-/// # Errors
-/// The transfer is unknown, or the amount exceeds the rest.
-pub fn reverse(st: &mut State, id: &str, amount: Option<i64>, metadata: Value) -> Result<Object, ApiError> {
-    let transfer = st.load("transfer", id, "id")?;
-    let left = transfer.int("amount") - transfer.int("amount_reversed");
-    let amount = amount.unwrap_or(left);
-    if left == 0 || amount > left {
-        let shown = |amount: i64| money::display(amount, transfer.text("currency"));
-        let message = format!(
-            "Transfer reversal amount ({}) is greater than the unreversed amount of the transfer ({})",
-            shown(amount),
-            shown(left)
-        );
-        return Err(ApiError::invalid(message).about("amount"));
-    }
-    let reversal_id = st.new_id("trr");
-    let movement = book(st, &transfer, amount, "transfer_refund", reversal_id.clone());
-    let reversal = model::transfer::reversal(reversal_id, st.clock_s(), &transfer, amount, &movement, metadata);
-    let reversal = st.put(reversal);
-    let before = Object::clone(&transfer);
-    let shown = reversal.value();
-    st.change(id, |t| {
-        let total = t.int("amount_reversed") + amount;
-        t.set("amount_reversed", total);
-        t.set("reversed", total == t.int("amount"));
-        let mut all = t.list_at("reversals").to_vec();
-        all.insert(0, shown);
-        t.set_at("reversals.data", all);
-    });
-    st.emit_since(id, "transfer.reversed", &before);
-    Ok(Object::clone(&reversal))
+/// Returns the id of the platform's application, which depends only on the seed, as the platform's own id.
+pub fn application(settings: &Settings) -> String {
+    let seed = own_id(settings).bytes().fold(0, |sum, byte| ids::mix(sum ^ u64::from(byte)));
+    format!("ca_{}", ids::characters(seed, 0, 32))
 }

@@ -7,6 +7,7 @@ use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
 use crate::api::{Route, route};
 use crate::billing::tax::RATES;
 use crate::billing::{change, create, due, end};
+use crate::connect::division::{FEE_PERCENT, ON_BEHALF_OF, TRANSFER_PERCENT};
 use crate::discount::redeem::DISCOUNTS;
 use crate::error::ApiError;
 use crate::object::Object;
@@ -91,6 +92,9 @@ macro_rules! subscription_fields {
             opt("default_tax_rates", RATES),
             opt("discounts", DISCOUNTS),
             inert("invoice_settings"),
+            FEE_PERCENT,
+            ON_BEHALF_OF,
+            opt("transfer_data", TRANSFER_PERCENT),
             $($more),*
         ]
     };

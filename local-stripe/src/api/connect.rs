@@ -1,10 +1,10 @@
 //! The endpoints of the sandbox's own account, connected accounts, account links and transfers.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
-use crate::connect;
+use crate::connect::{self, fee, transfer};
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{Field, ParamKind, inert, merge_metadata, opt, req};
@@ -94,7 +94,7 @@ pub const ROUTES: &[Route] = &[
     }),
     route("POST", "/_sandbox/accounts/{}/onboard", &[], |st, ids, _| connect::onboard(st, ids[0]).map(|a| a.value())),
     route("POST", "/v1/account_links", LINK, |st, _, args| connect::link(st, args)),
-    route("POST", "/v1/transfers", TRANSFER, |st, _, args| connect::transfer(st, args).map(|t| t.value())),
+    route("POST", "/v1/transfers", TRANSFER, |st, _, args| transfer::create(st, args).map(|t| t.value())),
     route(
         "GET",
         "/v1/transfers",
@@ -121,11 +121,13 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/transfers/{}/reversals",
-        &[opt("amount", POSITIVE), opt("description", ParamKind::Text), opt("metadata", ParamKind::Metadata)],
-        |st, ids, args| {
-            let metadata = merge_metadata(&json!({}), args)?;
-            connect::reverse(st, ids[0], args.int("amount"), metadata).map(|r| r.value())
-        },
+        &[
+            opt("amount", POSITIVE),
+            opt("description", ParamKind::Text),
+            opt("metadata", ParamKind::Metadata),
+            opt("refund_application_fee", ParamKind::Bool),
+        ],
+        |st, ids, args| transfer::reverse(st, ids[0], args).map(|r| r.value()),
     ),
     route("GET", "/v1/transfers/{}/reversals", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
         let transfer = st.load("transfer", ids[0], "id")?;
@@ -139,7 +141,65 @@ pub const ROUTES: &[Route] = &[
             false => Err(ApiError::no_such("transfer reversal", ids[1], "id")),
         }
     }),
+    route("POST", "/v1/transfers/{}/reversals/{}", &[opt("metadata", ParamKind::Metadata)], |st, ids, args| {
+        let reversal = st.load("transfer_reversal", ids[1], "id")?;
+        if reversal.text("transfer") != ids[0] {
+            return Err(ApiError::no_such("transfer reversal", ids[1], "id"));
+        }
+        let metadata = merge_metadata(reversal.get("metadata"), args)?;
+        let changed = st.change(ids[1], |r| r.set("metadata", metadata)).value();
+        replace(st, ids[0], "reversals", &changed);
+        Ok(changed)
+    }),
+    route(
+        "GET",
+        "/v1/application_fees",
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("charge", ParamKind::Text)],
+        |st, _, args| listing::list(st, "application_fee", "/v1/application_fees", args, &["charge"]),
+    ),
+    route("GET", "/v1/application_fees/{}", &[], |st, ids, _| Ok(st.load("application_fee", ids[0], "id")?.value())),
+    route(
+        "POST",
+        "/v1/application_fees/{}/refunds",
+        &[opt("amount", POSITIVE), opt("metadata", ParamKind::Metadata)],
+        |st, ids, args| {
+            let metadata = merge_metadata(&json!({}), args)?;
+            fee::refund_at_request(st, ids[0], args.int("amount"), metadata).map(|r| r.value())
+        },
+    ),
+    route("GET", "/v1/application_fees/{}/refunds", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
+        let fee = st.load("application_fee", ids[0], "id")?;
+        let all = fee.list_at("refunds").iter().cloned().map(Object::of);
+        listing::page_of(args, &format!("/v1/application_fees/{}/refunds", ids[0]), all, |r| r.id(), Object::value)
+    }),
+    route("GET", "/v1/application_fees/{}/refunds/{}", &[], |st, ids, _| Ok(fee_refund(st, ids)?.value())),
+    route("POST", "/v1/application_fees/{}/refunds/{}", &[opt("metadata", ParamKind::Metadata)], |st, ids, args| {
+        let before = fee_refund(st, ids)?;
+        let metadata = merge_metadata(before.get("metadata"), args)?;
+        let event = "application_fee.refund.updated";
+        let changed = st.change_and_emit(ids[1], event, |r| r.set("metadata", metadata)).value();
+        replace(st, ids[0], "refunds", &changed);
+        Ok(changed)
+    }),
 ];
+
+/// Loads a refund of an application fee.
+fn fee_refund(st: &State, ids: &[&str]) -> Result<Object, ApiError> {
+    let refund = st.load("fee_refund", ids[1], "id")?;
+    match refund.text("fee") == ids[0] {
+        true => Ok(Object::clone(&refund)),
+        false => Err(ApiError::no_such("fee_refund", ids[1], "id")),
+    }
+}
+
+/// Replaces a changed object in the list that its owner embeds.
+fn replace(st: &mut State, owner: &str, list: &str, changed: &Value) {
+    st.change(owner, |owner| {
+        let mut all = owner.list_at(list).to_vec();
+        all.iter_mut().filter(|one| one["id"] == changed["id"]).for_each(|one| *one = changed.clone());
+        owner.set_at(&format!("{list}.data"), all);
+    });
+}
 
 /// Loads a connected account.
 fn of_platform(st: &State, id: &str) -> Result<Object, ApiError> {

@@ -158,7 +158,8 @@ pub fn charge(id: String, created_s: i64, intent: &Object, method: &Object, rece
     }))
 }
 
-/// Builds a transaction of the account's balance. The sandbox has no fees.
+/// Builds a transaction of an account's balance, without a fee. The categories are those of
+/// <https://docs.stripe.com/reports/reporting-categories>.
 pub fn balance_transaction(
     id: String,
     created_s: i64,
@@ -170,6 +171,12 @@ pub fn balance_transaction(
     let category = match kind {
         "adjustment" if amount > 0 => "dispute_reversal",
         "adjustment" => "dispute",
+        "application_fee" => "platform_earning",
+        "application_fee_refund" => "platform_earning_refund",
+        "payment" => "charge",
+        "payment_refund" => "refund",
+        "payout_cancel" => "payout_reversal",
+        "transfer_refund" => "transfer_reversal",
         other => other,
     };
     Object::of(json!({

@@ -8,6 +8,7 @@ mod catalog;
 mod change;
 mod checkout;
 mod connect;
+mod connect_charges;
 mod cycle;
 mod debits;
 mod discounts;
