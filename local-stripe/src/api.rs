@@ -15,6 +15,7 @@ pub mod expand;
 pub mod invoices;
 pub mod listing;
 pub mod meters;
+pub mod method_options;
 pub mod payment_links;
 pub mod payments;
 pub mod plans;

@@ -3,10 +3,10 @@
 
 use serde_json::{Value, json};
 
+use crate::api::method_options;
 use crate::billing::items::{self, Priced};
 use crate::billing::{create, usage};
 use crate::calendar::{DAY_S, HOUR_S};
-use crate::cards::Behaviour;
 use crate::connect::division;
 use crate::descriptor;
 use crate::discount::redeem::{self, Purpose};
@@ -14,6 +14,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::Args;
+use crate::payment_link;
 use crate::payments::attempt::{Attempt, Presence, attempt};
 use crate::payments::{intent, method, setup};
 use crate::state::State;
@@ -106,6 +107,7 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let redeemed = redeem::read(st, &given, "discounts", purpose_of(&session))?;
     discounts::set(&mut session, redeemed.first());
     keep::set(&mut session, args);
+    method_options::apply(&mut session, args);
     session.set("_clock", clock);
     session.set("_subscription_data", args.get("subscription_data").clone());
     let (of_payment, of_subscription) = (args.map("payment_intent_data"), args.map("subscription_data"));
@@ -145,6 +147,7 @@ fn open_setup(st: &mut State, args: &Args, session: &Object) -> String {
         si.set("customer", session.get("customer").clone());
         si.set("metadata", data.given("metadata").cloned().unwrap_or(json!({})));
         si.set("description", data.value("description"));
+        method_options::hand_on(si, session);
         si.set("_session", session.id());
     })
 }
@@ -399,6 +402,7 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
             shared.0.into_iter().for_each(|(name, value)| pi.set(&name, value));
             pi.set("capture_method", data.text("capture_method").unwrap_or("automatic"));
             pi.set("payment_method_types", session.get("payment_method_types").clone());
+            method_options::hand_on(pi, &session);
             pi.set("_session", id);
         });
         st.change(id, |s| s.set("_intent", intent_id.clone()));
@@ -461,6 +465,7 @@ fn complete(st: &mut State, id: &str, payment_status: &str) {
         s.set("url", Value::Null);
     });
     st.emit("checkout.session.completed", &done);
+    payment_link::count(st, &done);
 }
 
 fn confirm_subscription(
@@ -469,8 +474,7 @@ fn confirm_subscription(
     method: &Object,
     presence: Presence,
 ) -> Result<Confirmation, ApiError> {
-    let asks = matches!(method::behaviour(method), Behaviour::Authenticates { always } if always || !method.is("_authenticated"));
-    if asks && presence != Presence::Authenticated {
+    if method::must_authenticate(method, &st.copy(id), presence) {
         st.change(id, |s| s.set("_waiting_method", method.id()));
         return Ok(Confirmation::NeedsAction(action_url(st, id)));
     }

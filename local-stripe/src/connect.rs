@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::connect::external::Place;
 use crate::error::ApiError;
 use crate::ids;
 use crate::model;
@@ -11,8 +12,11 @@ use crate::params::{Args, merge_metadata};
 use crate::settings::Settings;
 use crate::state::State;
 
+pub mod capability;
 pub mod division;
+pub mod external;
 pub mod fee;
+pub mod person;
 pub mod transfer;
 
 /// The lifetime of an account link in seconds; Stripe says "a few minutes".
@@ -35,10 +39,14 @@ pub fn create(st: &mut State, args: &Args) -> Result<Object, ApiError> {
             account.set(member, given.clone());
         }
     }
-    apply(&mut account, args)?;
+    apply(&mut account, args, st.clock_s())?;
     let account = st.put(account);
+    if args.given("external_account").is_some() {
+        external::add(st, account.id(), args, Place::Replaces)?;
+    }
+    let account = st.copy(account.id());
     // Accepting the terms over the API completes the onboarding.
-    if args.has("tos_acceptance") { onboard(st, account.id()) } else { Ok(Object::clone(&account)) }
+    if args.has("tos_acceptance") { onboard(st, account.id()) } else { Ok(account) }
 }
 
 /// Applies an update request.
@@ -47,12 +55,24 @@ pub fn create(st: &mut State, args: &Args) -> Result<Object, ApiError> {
 /// The account is unknown, or a parameter is invalid.
 pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Object, ApiError> {
     let mut next = Object::clone(&*st.load("account", id, "id")?);
-    apply(&mut next, args)?;
-    let changed = st.change_and_emit(id, "account.updated", |account| *account = next);
-    if args.has("tos_acceptance") { onboard(st, id) } else { Ok(Object::clone(&changed)) }
+    apply(&mut next, args, st.clock_s())?;
+    st.change_and_emit(id, "account.updated", |account| *account = next);
+    if args.given("external_account").is_some() {
+        external::add(st, id, args, Place::Replaces)?;
+    }
+    if args.has("tos_acceptance") { onboard(st, id) } else { Ok(st.copy(id)) }
 }
 
-fn apply(account: &mut Object, args: &Args) -> Result<(), ApiError> {
+/// Removes a requirement that is fulfilled.
+fn fulfil(account: &mut Object, requirement: &str) {
+    for member in ["currently_due", "eventually_due"] {
+        let path = format!("requirements.{member}");
+        let left: Vec<Value> = account.list_at(&path).iter().filter(|one| *one != requirement).cloned().collect();
+        account.set_at(&path, left);
+    }
+}
+
+fn apply(account: &mut Object, args: &Args, now_s: i64) -> Result<(), ApiError> {
     for member in ["business_type", "email"] {
         if args.has(member) {
             account.set(member, args.value(member));
@@ -61,14 +81,11 @@ fn apply(account: &mut Object, args: &Args) -> Result<(), ApiError> {
     for (name, value) in args.map("business_profile").into_members() {
         account.set_at(&format!("business_profile.{name}"), value);
     }
-    let is_ready = account.is("details_submitted");
+    if args.map("business_profile").given("url").is_some() {
+        fulfil(account, "business_profile.url");
+    }
     for (name, asked) in args.map("capabilities").into_members() {
-        let status = match (asked["requested"] == true, is_ready) {
-            (true, true) => "active",
-            (true, false) => "inactive",
-            (false, _) => "unrequested",
-        };
-        account.set_at(&format!("capabilities.{name}"), status);
+        capability::request(account, &name, asked["requested"] == true, now_s);
     }
     account.set("metadata", merge_metadata(account.get("metadata"), args)?);
     Ok(())
@@ -114,6 +131,24 @@ pub fn current(st: &State) -> Object {
 pub fn delete(st: &mut State, id: &str) {
     st.remove_all_of(id);
     st.remove(id);
+}
+
+/// Creates a link to the page that stands for the Express dashboard.
+///
+/// # Errors
+/// The account is unknown, has another dashboard, or has not completed the onboarding.
+pub fn login_link(st: &State, id: &str) -> Result<Value, ApiError> {
+    let account = st.load("account", id, "id").map_err(|_| no_access(id))?;
+    if account.text("type") != "express" {
+        let message = "Login links can only be created for accounts with access to the Express Dashboard.";
+        return Err(ApiError::invalid(message));
+    }
+    if !account.is("details_submitted") {
+        let message = "Cannot create a login link for an account that has not completed onboarding.";
+        return Err(ApiError::invalid(message));
+    }
+    let url = format!("{}/_sandbox/express/{id}", st.settings.base_url);
+    Ok(json!({ "object": "login_link", "created": st.clock_s(), "url": url }))
 }
 
 /// Creates a link to the onboarding page.

@@ -113,9 +113,12 @@ fn cards(out: &mut String) {
         Behaviour::ChargeFails(decline) => format!("can be attached, every charge fails: `{decline}`"),
         Behaviour::Authenticates { always: true } => "requires 3-D Secure each time".to_owned(),
         Behaviour::Authenticates { always: false } => "requires 3-D Secure until it was passed once".to_owned(),
+        Behaviour::AuthenticatesOnSession => "requires 3-D Secure, unless the payment is off-session".to_owned(),
+        Behaviour::AuthenticatesThenFails(decline) => format!("requires 3-D Secure, then declined: `{decline}`"),
         Behaviour::Disputes { reason, inquiry: false } => format!("succeeds, then disputed: `{reason}`"),
         Behaviour::Disputes { inquiry: true, .. } => "succeeds, then an inquiry".to_owned(),
         Behaviour::RefundFails => "succeeds; its refund succeeds, then fails".to_owned(),
+        Behaviour::RefundIsPending => "succeeds; its refund is pending, then succeeds".to_owned(),
         Behaviour::Debits(account) => debit_words(account),
     };
     let rows: Vec<String> = TEST_CARDS

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::api::catalog::PRICE_DATA;
 use crate::api::customers::{BILLING_DETAILS, METHOD_TYPE};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
-use crate::api::{Route, route};
+use crate::api::{Route, method_options, route};
 use crate::checkout::{self, Buyer, Confirmation, keep};
 use crate::connect::division::{FEE_AMOUNT, FEE_PERCENT, ON_BEHALF_OF, TRANSFER_DATA, TRANSFER_PERCENT};
 use crate::error::ApiError;
@@ -94,7 +94,7 @@ const CREATE: &[Field] = &[
     inert("customer_update"),
     opt("discounts", SESSION_DISCOUNTS),
     off("invoice_creation"),
-    inert("payment_method_options"),
+    opt("payment_method_options", method_options::OF_SESSION),
     inert("phone_number_collection"),
     opt("saved_payment_method_options", keep::OPTIONS),
     inert("shipping_address_collection"),

@@ -4,15 +4,23 @@ use serde_json::{Value, json};
 
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
-use crate::connect::{self, fee, transfer};
+use crate::connect::external::{self, EXTERNAL, Place};
+use crate::connect::{self, capability, fee, person, transfer};
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{Field, ParamKind, inert, merge_metadata, opt, req};
 use crate::state::State;
 
 const CAPABILITY_REQUEST: ParamKind = ParamKind::Map(&[req("requested", ParamKind::Bool)]);
-const CAPABILITIES: ParamKind =
-    ParamKind::Map(&[opt("card_payments", CAPABILITY_REQUEST), opt("transfers", CAPABILITY_REQUEST)]);
+const CAPABILITIES: ParamKind = ParamKind::Map(&{
+    let mut fields = [opt("", CAPABILITY_REQUEST); capability::NAMES.len()];
+    let mut n = 0;
+    while n < fields.len() {
+        fields[n] = opt(capability::NAMES[n], CAPABILITY_REQUEST);
+        n += 1;
+    }
+    fields
+});
 const PROFILE: ParamKind = ParamKind::Map(&[
     opt("mcc", ParamKind::Text),
     opt("name", ParamKind::Text),
@@ -32,7 +40,7 @@ macro_rules! account_fields {
             opt("email", ParamKind::Email),
             opt("metadata", ParamKind::Metadata),
             inert("company"),
-            inert("external_account"),
+            opt("external_account", EXTERNAL),
             inert("individual"),
             inert("settings"),
             inert("tos_acceptance"),
@@ -92,6 +100,66 @@ pub const ROUTES: &[Route] = &[
         connect::delete(st, ids[0]);
         Ok(json!({ "id": ids[0], "object": "account", "deleted": true }))
     }),
+    route("POST", "/v1/accounts/{}/login_links", &[], |st, ids, _| connect::login_link(st, ids[0])),
+    route(
+        "POST",
+        "/v1/accounts/{}/external_accounts",
+        &[
+            req("external_account", EXTERNAL),
+            opt("default_for_currency", ParamKind::Bool),
+            opt("metadata", ParamKind::Metadata),
+        ],
+        |st, ids, args| {
+            let place = Place::Added(args.flag("default_for_currency") == Some(true));
+            external::add(st, ids[0], args, place)
+        },
+    ),
+    route(
+        "GET",
+        "/v1/accounts/{}/external_accounts",
+        &[LIMIT, AFTER, BEFORE, opt("object", ParamKind::OneOf(&["bank_account", "card"]))],
+        |st, ids, args| {
+            // The sandbox's own account has none.
+            let owner =
+                if ids[0] == connect::current(st).id() { connect::current(st) } else { external::account(st, ids[0])? };
+            let all = owner.list_at("external_accounts").iter().cloned().map(Object::of);
+            let all = all.filter(|one| args.given("object").is_none_or(|kind| one.get("object") == kind));
+            listing::page_of(
+                args,
+                &format!("/v1/accounts/{}/external_accounts", ids[0]),
+                all,
+                |one| one.id(),
+                Object::value,
+            )
+        },
+    ),
+    route("GET", "/v1/accounts/{}/external_accounts/{}", &[], |st, ids, _| {
+        external::load(st, ids[0], ids[1]).map(|one| one.value())
+    }),
+    route("POST", "/v1/accounts/{}/external_accounts/{}", external::UPDATE, |st, ids, args| {
+        external::update(st, ids[0], ids[1], args)
+    }),
+    route("DELETE", "/v1/accounts/{}/external_accounts/{}", &[], |st, ids, _| external::delete(st, ids[0], ids[1])),
+    route("GET", "/v1/accounts/{}/capabilities", &[], |st, ids, args| {
+        let all = capability::list(st, ids[0])?.into_iter();
+        listing::page_of(args, &format!("/v1/accounts/{}/capabilities", ids[0]), all, |one| one.id(), Object::value)
+    }),
+    route("GET", "/v1/accounts/{}/capabilities/{}", &[], |st, ids, _| capability::load(st, ids[0], ids[1])),
+    route("POST", "/v1/accounts/{}/capabilities/{}", &[opt("requested", ParamKind::Bool)], |st, ids, args| {
+        capability::update(st, ids[0], ids[1], args.flag("requested"))
+    }),
+    route("POST", "/v1/accounts/{}/persons", person::FIELDS, |st, ids, args| {
+        person::create(st, ids[0], args).map(|person| person.value())
+    }),
+    route("GET", "/v1/accounts/{}/persons", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
+        let all = person::list(st, ids[0])?.into_iter();
+        listing::page_of(args, &format!("/v1/accounts/{}/persons", ids[0]), all, |one| one.id(), Object::value)
+    }),
+    route("GET", "/v1/accounts/{}/persons/{}", &[], |st, ids, _| person::load(st, ids[0], ids[1]).map(|p| p.value())),
+    route("POST", "/v1/accounts/{}/persons/{}", person::FIELDS, |st, ids, args| {
+        person::update(st, ids[0], ids[1], args).map(|person| person.value())
+    }),
+    route("DELETE", "/v1/accounts/{}/persons/{}", &[], |st, ids, _| person::delete(st, ids[0], ids[1])),
     route("POST", "/_sandbox/accounts/{}/onboard", &[], |st, ids, _| connect::onboard(st, ids[0]).map(|a| a.value())),
     route("POST", "/v1/account_links", LINK, |st, _, args| connect::link(st, args)),
     route("POST", "/v1/transfers", TRANSFER, |st, _, args| transfer::create(st, args).map(|t| t.value())),

@@ -37,7 +37,6 @@ macro_rules! empty {
 
 /// The endpoints.
 pub const ROUTES: &[Route] = empty![
-    "/v1/accounts/{}/external_accounts",
     "/v1/country_specs",
     "/v1/customers/{}/tax_ids",
     "/v1/entitlements/active_entitlements",

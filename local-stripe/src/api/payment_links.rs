@@ -39,6 +39,9 @@ const SUBSCRIPTION_DATA: ParamKind = ParamKind::Map(&[
     inert("invoice_settings"),
 ]);
 
+const RESTRICTIONS: ParamKind =
+    ParamKind::Map(&[req("completed_sessions", ParamKind::Map(&[req("limit", ParamKind::Int(1, 1_000_000_000))]))]);
+
 macro_rules! link_fields {
     ($($more:expr),* $(,)?) => {
         &[
@@ -58,7 +61,7 @@ macro_rules! link_fields {
             inert("payment_method_collection"),
             inert("payment_method_types"),
             inert("phone_number_collection"),
-            inert("restrictions"),
+            opt("restrictions", RESTRICTIONS),
             inert("shipping_address_collection"),
             inert("tax_id_collection"),
             $($more),*

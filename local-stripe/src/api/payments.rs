@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 
 use crate::api::customers::{BILLING_DETAILS, CARD, METHOD_TYPE, SEPA_DEBIT, US_BANK_ACCOUNT};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::method_options::{self, OF_PAYMENT};
 use crate::api::{Route, route};
 use crate::checkout::keep::REDISPLAY;
 use crate::connect::division::{self, FEE_AMOUNT, ON_BEHALF_OF, TRANSFER_AMOUNT, TRANSFER_DATA, TakesBack};
 use crate::descriptor;
 use crate::error::ApiError;
-use crate::model::payment::EVIDENCE;
+use crate::model::{self, payment::EVIDENCE};
 use crate::money;
 use crate::object::Object;
 use crate::params::{AMOUNT, Args, Field, ParamKind, SHIPPING, inert, merge_metadata, opt, req};
@@ -48,7 +49,7 @@ macro_rules! intent_fields {
             opt("shipping", SHIPPING),
             opt("statement_descriptor", ParamKind::Text),
             opt("statement_descriptor_suffix", ParamKind::Text),
-            inert("payment_method_options"),
+            opt("payment_method_options", OF_PAYMENT),
             opt("transfer_group", ParamKind::Text),
             FEE_AMOUNT,
             $($more),*
@@ -86,7 +87,7 @@ const CONFIRM: &[Field] = &[
     inert("client_secret"),
     inert("mandate"),
     inert("mandate_data"),
-    inert("payment_method_options"),
+    opt("payment_method_options", OF_PAYMENT),
     inert("use_stripe_sdk"),
 ];
 const CANCEL_REASON: ParamKind = ParamKind::OneOf(&["abandoned", "duplicate", "fraudulent", "requested_by_customer"]);
@@ -268,6 +269,7 @@ fn apply(pi: &mut Object, args: &Args) -> Result<(), ApiError> {
     if args.has("return_url") {
         pi.set("_return_url", args.value("return_url"));
     }
+    method_options::apply(pi, args);
     pi.set("metadata", merge_metadata(pi.get("metadata"), args)?);
     Ok(())
 }
@@ -282,7 +284,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         return Err(ApiError::invalid(message).about("off_session"));
     }
     let paid_with = given_method(st, args)?;
-    let mut settings = Object::of(json!({ "metadata": {} }));
+    let mut settings = Object::of(json!({ "metadata": {}, "payment_method_options": model::payment::options() }));
     apply(&mut settings, args)?;
     division::apply(st, &mut settings, args, "", Some(amount))?;
     let clock = customer.map_or(Value::Null, |c| c.get("test_clock").clone());

@@ -37,9 +37,7 @@ pub fn payment_intent(id: String, created_s: i64, amount: i64, currency: &str, s
         "on_behalf_of": null,
         "payment_method": null,
         "payment_method_configuration_details": null,
-        "payment_method_options": {
-            "card": { "installments": null, "mandate_options": null, "network": null, "request_three_d_secure": "automatic" },
-        },
+        "payment_method_options": options(),
         "payment_method_types": ["card"],
         "processing": null,
         "receipt_email": null,
@@ -54,6 +52,13 @@ pub fn payment_intent(id: String, created_s: i64, amount: i64, currency: &str, s
         "_charge_ids": [],
         "_invoice": null,
     }))
+}
+
+/// Builds the member `payment_method_options` of a new payment intent.
+pub fn options() -> Value {
+    json!({
+        "card": { "installments": null, "mandate_options": null, "network": null, "request_three_d_secure": "automatic" },
+    })
 }
 
 /// Builds the member `payment_method_details` of a charge for the type of the payment method.

@@ -39,32 +39,16 @@ pub enum Presence {
 /// Runs an attempt. Emits the events of the charge and of the payment intent, but no events of an invoice or a session.
 pub fn attempt(st: &mut State, intent: &str, paid_with: &str, presence: Presence) -> Attempt {
     let method = st.copy(paid_with);
-    let with = json!(paid_with);
+    if method::must_authenticate(&method, &st.copy(intent), presence) {
+        return ask_to_authenticate(st, intent, &method, presence);
+    }
     match method::behaviour(&method) {
         Behaviour::Declines(code, decline_code) => declined(st, intent, &method, cards::decline(code, decline_code)),
         Behaviour::ChargeFails(decline_code) => {
             declined(st, intent, &method, cards::decline("card_declined", decline_code))
         }
-        Behaviour::Authenticates { always }
-            if presence != Presence::Authenticated && (always || !method.is("_authenticated")) =>
-        {
-            if presence == Presence::OffSession {
-                let message = "Your card was declined. This transaction requires authentication.";
-                let error = ApiError::card("authentication_required", Some("authentication_required"), message);
-                return declined(st, intent, &method, error);
-            }
-            let url = format!("{}/_sandbox/3ds/{intent}", st.settings.base_url);
-            let after = st.change(intent, |pi| {
-                pi.set("payment_method", with);
-                pi.set("status", "requires_action");
-                let return_url = pi.get("_return_url").clone();
-                pi.set(
-                    "next_action",
-                    json!({ "redirect_to_url": { "return_url": return_url, "url": url }, "type": "redirect_to_url" }),
-                );
-            });
-            st.emit("payment_intent.requires_action", &after);
-            Attempt::NeedsAction
+        Behaviour::AuthenticatesThenFails(decline_code) => {
+            declined(st, intent, &method, cards::decline("card_declined", decline_code))
         }
         Behaviour::Debits(account) if st.copy(intent).text("currency") != account.debit.currency => {
             let Debit { kind, currency, .. } = account.debit;
@@ -84,9 +68,31 @@ pub fn attempt(st: &mut State, intent: &str, paid_with: &str, presence: Presence
     }
 }
 
+/// Sends the customer to 3-D Secure, or refuses the payment if the customer is absent.
+fn ask_to_authenticate(st: &mut State, intent: &str, method: &Object, presence: Presence) -> Attempt {
+    if presence == Presence::OffSession {
+        let message = "Your card was declined. This transaction requires authentication.";
+        let error = ApiError::card("authentication_required", Some("authentication_required"), message);
+        return declined(st, intent, method, error);
+    }
+    let url = format!("{}/_sandbox/3ds/{intent}", st.settings.base_url);
+    let after = st.change(intent, |pi| {
+        pi.set("payment_method", method.id());
+        pi.set("status", "requires_action");
+        let return_url = pi.get("_return_url").clone();
+        pi.set(
+            "next_action",
+            json!({ "redirect_to_url": { "return_url": return_url, "url": url }, "type": "redirect_to_url" }),
+        );
+    });
+    st.emit("payment_intent.requires_action", &after);
+    Attempt::NeedsAction
+}
+
 fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, behaviour: Behaviour) {
     let pi = st.copy(intent);
-    let manual = pi.text("capture_method") == "manual";
+    let manual = pi.text("capture_method") == "manual"
+        || pi.text_at("payment_method_options.card.capture_method") == Some("manual");
     let mut charge = new_charge(st, &pi, method);
     let mut division = Division::default();
     if presence == Presence::Authenticated {
@@ -196,8 +202,14 @@ pub fn settle_debit(st: &mut State, intent: &str) -> Attempt {
 /// Attaches the payment method to the customer, if the intent has `setup_future_usage` or the buyer chose to save the
 /// card.
 fn keep_for_later(st: &mut State, intent: &Object) {
-    let keeps = !intent.get("setup_future_usage").is_null() || intent.is("_keeps_method");
-    if !keeps || intent.text("customer").is_empty() {
+    if intent.text("customer").is_empty() {
+        return;
+    }
+    let kind = st.copy(intent.text("payment_method")).text("type").to_owned();
+    let own = intent.text_at(&format!("payment_method_options.{kind}.setup_future_usage"));
+    // The setting of the method's type comes before the intent's.
+    let usage = own.or(intent.text_at("setup_future_usage"));
+    if !intent.is("_keeps_method") && usage.is_none_or(|usage| usage == "none") {
         return;
     }
     let (method, customer) = (st.copy(intent.text("payment_method")), st.copy(intent.text("customer")));

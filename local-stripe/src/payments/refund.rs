@@ -61,6 +61,11 @@ pub fn create(
     refund.set("balance_transaction", movement);
     refund.set("metadata", metadata);
     shares.note(&mut refund);
+    let number = st.copy(charge.text("payment_method")).text("_number").to_owned();
+    let behaviour = cards::by_number(&number).map(|card| card.behaviour);
+    if behaviour == Some(Behaviour::RefundIsPending) {
+        refund.set("status", "pending");
+    }
     let refund = st.put(refund);
     st.emit("refund.created", &refund);
     let before = st.freeze(charge);
@@ -74,11 +79,20 @@ pub fn create(
     });
     st.emit_with("charge.refunded", &after, Some(before));
     shares.carry_out(st, &after, &refund_id, amount, takes);
-    let number = st.copy(charge.text("payment_method")).text("_number").to_owned();
-    if cards::by_number(&number).is_some_and(|c| c.behaviour == Behaviour::RefundFails) {
-        st.deferred.push(DeferredAction::RefundFails(refund_id));
+    match behaviour {
+        Some(Behaviour::RefundFails) => st.deferred.push(DeferredAction::RefundFails(refund_id)),
+        Some(Behaviour::RefundIsPending) => st.deferred.push(DeferredAction::RefundSucceeds(refund_id)),
+        _ => {}
     }
     Ok(Object::clone(&refund))
+}
+
+/// Lets a pending refund succeed.
+pub fn succeed(st: &mut State, id: &str) {
+    let before = st.copy(id);
+    let after = st.change(id, |r| r.set("status", "succeeded"));
+    st.emit_with("refund.updated", &after, Some(before.clone()));
+    st.emit_with("charge.refund.updated", &after, Some(before));
 }
 
 /// Fails a succeeded refund: the charge counts as not refunded by this amount, and the balance gets the amount back.
