@@ -17,6 +17,7 @@ pub mod invoices;
 pub mod legacy;
 pub mod listing;
 pub mod meters;
+pub mod method_options;
 pub mod payment_links;
 pub mod payments;
 pub mod plans;

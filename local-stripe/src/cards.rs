@@ -17,6 +17,10 @@ pub enum Behaviour {
         /// Whether later payments require 3-D Secure again.
         always: bool,
     },
+    /// The charge requires 3-D Secure while the customer is present. Charges without the customer succeed.
+    AuthenticatesOnSession,
+    /// The charge requires 3-D Secure, and then it is refused with this `decline_code`.
+    AuthenticatesThenFails(&'static str),
     /// The charge succeeds and is disputed with this reason; an inquiry takes no money.
     Disputes {
         /// The dispute's `reason`.
@@ -26,6 +30,8 @@ pub enum Behaviour {
     },
     /// The charge succeeds; its refund succeeds first and then fails.
     RefundFails,
+    /// The charge succeeds; its refund is pending first and then succeeds.
+    RefundIsPending,
     /// A bank account instead of a card: the bank decides days later.
     Debits(&'static TestAccount),
 }
@@ -43,6 +49,22 @@ pub struct TestCard {
     pub behaviour: Behaviour,
 }
 
+impl TestCard {
+    /// Returns how the card is funded.
+    pub fn funding(&self) -> &'static str {
+        match self.name {
+            "mastercard_debit" | "visa_debit" => "debit",
+            "mastercard_prepaid" => "prepaid",
+            _ => "credit",
+        }
+    }
+
+    /// Whether 3-D Secure can be requested. Stripe has only the American Express card for the opposite.
+    pub fn supports_3d_secure(&self) -> bool {
+        self.brand != "amex"
+    }
+}
+
 const fn card(number: &'static str, name: &'static str, brand: &'static str, behaviour: Behaviour) -> TestCard {
     TestCard { number, name, brand, behaviour }
 }
@@ -51,6 +73,12 @@ const fn card(number: &'static str, name: &'static str, brand: &'static str, beh
 pub const TEST_CARDS: &[TestCard] = &[
     card("4242424242424242", "visa", "visa", Behaviour::Succeeds),
     card("4000056655665556", "visa_debit", "visa", Behaviour::Succeeds),
+    card("5200828282828210", "mastercard_debit", "mastercard", Behaviour::Succeeds),
+    card("5105105105105100", "mastercard_prepaid", "mastercard", Behaviour::Succeeds),
+    card("3056930009020004", "diners", "diners", Behaviour::Succeeds),
+    card("3566002020360505", "jcb", "jcb", Behaviour::Succeeds),
+    card("6200000000000005", "unionpay", "unionpay", Behaviour::Succeeds),
+    card("4000000000003055", "threeDSecureOptional", "visa", Behaviour::Succeeds),
     card("5555555555554444", "mastercard", "mastercard", Behaviour::Succeeds),
     card("378282246310005", "amex", "amex", Behaviour::Succeeds),
     card("6011111111111117", "discover", "discover", Behaviour::Succeeds),
@@ -77,8 +105,28 @@ pub const TEST_CARDS: &[TestCard] = &[
         "visa",
         Behaviour::Declines("processing_error", "processing_error"),
     ),
+    card(
+        "4000000000006975",
+        "chargeDeclinedVelocityLimitExceeded",
+        "visa",
+        Behaviour::Declines("card_declined", "card_velocity_exceeded"),
+    ),
+    card("4100000000000019", "radarBlock", "visa", Behaviour::ChargeFails("fraudulent")),
     card("4000000000000341", "chargeCustomerFail", "visa", Behaviour::ChargeFails("generic_decline")),
     card("4000002500003155", "authenticationRequiredOnSetup", "visa", Behaviour::Authenticates { always: false }),
+    card("4000003800000446", "authenticationRequiredSetupForOffSession", "visa", Behaviour::AuthenticatesOnSession),
+    card(
+        "4000008260003178",
+        "authenticationRequiredChargeDeclinedInsufficientFunds",
+        "visa",
+        Behaviour::AuthenticatesThenFails("insufficient_funds"),
+    ),
+    card(
+        "4000008400001629",
+        "threeDSecureRequiredChargeDeclined",
+        "visa",
+        Behaviour::AuthenticatesThenFails("generic_decline"),
+    ),
     card("4000002760003184", "authenticationRequired", "visa", Behaviour::Authenticates { always: true }),
     card("4000000000003220", "threeDSecure2Required", "visa", Behaviour::Authenticates { always: true }),
     card("4000000000000259", "createDispute", "visa", Behaviour::Disputes { reason: "fraudulent", inquiry: false }),
@@ -94,7 +142,8 @@ pub const TEST_CARDS: &[TestCard] = &[
         "visa",
         Behaviour::Disputes { reason: "fraudulent", inquiry: true },
     ),
-    card("4000000000007726", "refundFail", "visa", Behaviour::RefundFails),
+    card("4000000000007726", "pendingRefund", "visa", Behaviour::RefundIsPending),
+    card("4000000000005126", "refundFail", "visa", Behaviour::RefundFails),
 ];
 
 /// The card whose payments emit `balance.available`. All payments are available at once, but the others emit no such
@@ -110,11 +159,13 @@ pub fn by_number(number: &str) -> Option<&'static TestCard> {
 /// Returns the card of a token such as `tok_visa` or `pm_card_visa`.
 pub fn by_token(token: &str) -> Option<&'static TestCard> {
     let name = token.strip_prefix("pm_card_").or_else(|| token.strip_prefix("tok_"))?;
-    let name = match name {
-        "chargeDeclinedFraudulent" => "chargeDeclined",
+    // Stripe has most names of declined cards with and without the brand.
+    let plain = name.strip_prefix("visa_").filter(|rest| rest.starts_with("chargeDeclined")).unwrap_or(name);
+    let name = match plain {
+        "amex_threeDSecureNotSupported" => "amex",
+        "chargeDeclinedFraudulent" => "radarBlock",
         "threeDSecureRequired" | "threeDSecure2" => "threeDSecure2Required",
         "us" => "visa",
-        "visa_chargeDeclined" | "visa_chargeDeclinedInsufficientFunds" => name.strip_prefix("visa_").unwrap_or(name),
         other => other,
     };
     TEST_CARDS.iter().find(|c| c.name == name)

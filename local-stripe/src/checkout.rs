@@ -3,16 +3,18 @@
 
 use serde_json::{Value, json};
 
+use crate::api::method_options;
 use crate::billing::items::{self, Priced};
 use crate::billing::{create, usage};
 use crate::calendar::{DAY_S, HOUR_S};
-use crate::cards::Behaviour;
+use crate::connect::division;
 use crate::descriptor;
 use crate::discount::redeem::{self, Purpose};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::Args;
+use crate::payment_link;
 use crate::payments::attempt::{Attempt, Presence, attempt};
 use crate::payments::{intent, method, setup};
 use crate::state::State;
@@ -106,9 +108,13 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let redeemed = redeem::read(st, &given, "discounts", purpose_of(&session))?;
     discounts::set(&mut session, redeemed.first());
     keep::set(&mut session, args);
+    method_options::apply(&mut session, args);
     session.set("_clock", clock);
     session.set("_subscription_data", args.get("subscription_data").clone());
-    descriptor::check(&args.map("payment_intent_data"), "payment_intent_data")?;
+    let (of_payment, of_subscription) = (args.map("payment_intent_data"), args.map("subscription_data"));
+    descriptor::check(&of_payment, "payment_intent_data")?;
+    division::apply(st, &mut Object::default(), &of_payment, "payment_intent_data", Some(total))?;
+    division::apply_percent(st, &mut Object::default(), &of_subscription, "subscription_data")?;
     session.set("_payment_intent_data", args.get("payment_intent_data").clone());
     if mode == "setup" {
         let intent = open_setup(st, args, &session);
@@ -142,6 +148,7 @@ fn open_setup(st: &mut State, args: &Args, session: &Object) -> String {
         si.set("customer", session.get("customer").clone());
         si.set("metadata", data.given("metadata").cloned().unwrap_or(json!({})));
         si.set("description", data.value("description"));
+        method_options::hand_on(si, session);
         si.set("_session", session.id());
     })
 }
@@ -384,15 +391,20 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
         let customer = customer_of(st, id, saves);
         let data = Args::of(session.get("_payment_intent_data").clone());
         let clock = session.get("_clock").clone();
+        // The accounts may have changed since the session was opened.
+        let mut shared = Object::default();
+        division::apply(st, &mut shared, &data, "payment_intent_data", None)?;
         let intent_id = intent::create(st, session.int("amount_total"), session.text("currency"), &clock, |pi| {
             pi.set("customer", customer.map_or(Value::Null, Value::from));
             pi.set("metadata", data.given("metadata").cloned().unwrap_or(json!({})));
-            for member in ["description", "statement_descriptor", "statement_descriptor_suffix"] {
+            for member in ["description", "statement_descriptor", "statement_descriptor_suffix", "transfer_group"] {
                 pi.set(member, data.value(member));
             }
             pi.set("setup_future_usage", data.value("setup_future_usage"));
+            shared.0.into_iter().for_each(|(name, value)| pi.set(&name, value));
             pi.set("capture_method", data.text("capture_method").unwrap_or("automatic"));
             pi.set("payment_method_types", session.get("payment_method_types").clone());
+            method_options::hand_on(pi, &session);
             pi.set("_session", id);
         });
         st.change(id, |s| s.set("_intent", intent_id.clone()));
@@ -455,6 +467,7 @@ fn complete(st: &mut State, id: &str, payment_status: &str) {
         s.set("url", Value::Null);
     });
     st.emit("checkout.session.completed", &done);
+    payment_link::count(st, &done);
 }
 
 fn confirm_subscription(
@@ -463,8 +476,7 @@ fn confirm_subscription(
     method: &Object,
     presence: Presence,
 ) -> Result<Confirmation, ApiError> {
-    let asks = matches!(method::behaviour(method), Behaviour::Authenticates { always } if always || !method.is("_authenticated"));
-    if asks && presence != Presence::Authenticated {
+    if method::must_authenticate(method, &st.copy(id), presence) {
         st.change(id, |s| s.set("_waiting_method", method.id()));
         return Ok(Confirmation::NeedsAction(action_url(st, id)));
     }

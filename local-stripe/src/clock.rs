@@ -57,6 +57,7 @@ pub fn finish(st: &mut State) {
         match action {
             DeferredAction::Dispute(charge) => dispute::open(st, &charge),
             DeferredAction::RefundFails(id) => refund::fail(st, &id),
+            DeferredAction::RefundSucceeds(id) => refund::succeed(st, &id),
         }
     }
     entitlements::follow(st);

@@ -1,16 +1,23 @@
-//! Connected accounts for marketplaces: onboarding, transfers and their reversals.
+//! Connected accounts for marketplaces: their onboarding, and the money that payments and transfers bring them.
 
 use serde_json::{Value, json};
 
+use crate::connect::external::Place;
 use crate::error::ApiError;
+use crate::ids;
 use crate::model;
-use crate::model::account::own;
-use crate::money;
+use crate::model::account::{own, own_id};
 use crate::object::Object;
 use crate::params::{Args, merge_metadata};
-use crate::payments::attempt::book;
-use crate::payments::balance;
+use crate::settings::Settings;
 use crate::state::State;
+
+pub mod capability;
+pub mod division;
+pub mod external;
+pub mod fee;
+pub mod person;
+pub mod transfer;
 
 /// The lifetime of an account link in seconds; Stripe says "a few minutes".
 const LINK_S: i64 = 300;
@@ -32,10 +39,14 @@ pub fn create(st: &mut State, args: &Args) -> Result<Object, ApiError> {
             account.set(member, given.clone());
         }
     }
-    apply(&mut account, args)?;
+    apply(&mut account, args, st.clock_s())?;
     let account = st.put(account);
+    if args.given("external_account").is_some() {
+        external::add(st, account.id(), args, Place::Replaces)?;
+    }
+    let account = st.copy(account.id());
     // Accepting the terms over the API completes the onboarding.
-    if args.has("tos_acceptance") { onboard(st, account.id()) } else { Ok(Object::clone(&account)) }
+    if args.has("tos_acceptance") { onboard(st, account.id()) } else { Ok(account) }
 }
 
 /// Applies an update request.
@@ -44,12 +55,24 @@ pub fn create(st: &mut State, args: &Args) -> Result<Object, ApiError> {
 /// The account is unknown, or a parameter is invalid.
 pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Object, ApiError> {
     let mut next = Object::clone(&*st.load("account", id, "id")?);
-    apply(&mut next, args)?;
-    let changed = st.change_and_emit(id, "account.updated", |account| *account = next);
-    if args.has("tos_acceptance") { onboard(st, id) } else { Ok(Object::clone(&changed)) }
+    apply(&mut next, args, st.clock_s())?;
+    st.change_and_emit(id, "account.updated", |account| *account = next);
+    if args.given("external_account").is_some() {
+        external::add(st, id, args, Place::Replaces)?;
+    }
+    if args.has("tos_acceptance") { onboard(st, id) } else { Ok(st.copy(id)) }
 }
 
-fn apply(account: &mut Object, args: &Args) -> Result<(), ApiError> {
+/// Removes a requirement that is fulfilled.
+fn fulfil(account: &mut Object, requirement: &str) {
+    for member in ["currently_due", "eventually_due"] {
+        let path = format!("requirements.{member}");
+        let left: Vec<Value> = account.list_at(&path).iter().filter(|one| *one != requirement).cloned().collect();
+        account.set_at(&path, left);
+    }
+}
+
+fn apply(account: &mut Object, args: &Args, now_s: i64) -> Result<(), ApiError> {
     for member in ["business_type", "email"] {
         if args.has(member) {
             account.set(member, args.value(member));
@@ -58,14 +81,11 @@ fn apply(account: &mut Object, args: &Args) -> Result<(), ApiError> {
     for (name, value) in args.map("business_profile").into_members() {
         account.set_at(&format!("business_profile.{name}"), value);
     }
-    let is_ready = account.is("details_submitted");
+    if args.map("business_profile").given("url").is_some() {
+        fulfil(account, "business_profile.url");
+    }
     for (name, asked) in args.map("capabilities").into_members() {
-        let status = match (asked["requested"] == true, is_ready) {
-            (true, true) => "active",
-            (true, false) => "inactive",
-            (false, _) => "unrequested",
-        };
-        account.set_at(&format!("capabilities.{name}"), status);
+        capability::request(account, &name, asked["requested"] == true, now_s);
     }
     account.set("metadata", merge_metadata(account.get("metadata"), args)?);
     Ok(())
@@ -113,6 +133,24 @@ pub fn delete(st: &mut State, id: &str) {
     st.remove(id);
 }
 
+/// Creates a link to the page that stands for the Express dashboard.
+///
+/// # Errors
+/// The account is unknown, has another dashboard, or has not completed the onboarding.
+pub fn login_link(st: &State, id: &str) -> Result<Value, ApiError> {
+    let account = st.load("account", id, "id").map_err(|_| no_access(id))?;
+    if account.text("type") != "express" {
+        let message = "Login links can only be created for accounts with access to the Express Dashboard.";
+        return Err(ApiError::invalid(message));
+    }
+    if !account.is("details_submitted") {
+        let message = "Cannot create a login link for an account that has not completed onboarding.";
+        return Err(ApiError::invalid(message));
+    }
+    let url = format!("{}/_sandbox/express/{id}", st.settings.base_url);
+    Ok(json!({ "object": "login_link", "created": st.clock_s(), "url": url }))
+}
+
 /// Creates a link to the onboarding page.
 ///
 /// # Errors
@@ -137,92 +175,20 @@ pub fn link(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     }))
 }
 
-/// Transfers money from the balance to a connected account.
+/// Checks that an account can receive transfers.
 ///
 /// # Errors
-/// The account is unknown or can't receive transfers, the charge does not fit, or the balance is too low.
-pub fn transfer(st: &mut State, args: &Args) -> Result<Object, ApiError> {
-    let destination = st.load("account", args.text("destination").unwrap_or_default(), "destination")?;
-    if destination.at("capabilities.transfers") != "active" {
-        let message = "Your destination account needs to have at least one of the following capabilities enabled: transfers, crypto_transfers, legacy_payments";
-        return Err(ApiError::coded("insufficient_capabilities_for_transfer", message));
+/// The account's capability `transfers` is not active.
+pub fn check_receives(account: &Object) -> Result<(), ApiError> {
+    if account.at("capabilities.transfers") == "active" {
+        return Ok(());
     }
-    let (amount, currency) = (args.int("amount").unwrap_or_default(), args.text("currency").unwrap_or_default());
-    let source = args.text("source_transaction").map(|id| st.load("charge", id, "source_transaction")).transpose()?;
-    let (left, of) = match &source {
-        Some(charge) if charge.text("currency") != currency => {
-            let message = format!("The source transaction is in {}, not in {currency}.", charge.text("currency"));
-            return Err(ApiError::invalid(message).about("currency"));
-        }
-        Some(charge) => (left_of(st, charge), format!("the source transaction {}", charge.id())),
-        None => (balance::available(st, currency), "your Stripe balance".to_owned()),
-    };
-    if amount > left {
-        let message =
-            format!("You have insufficient available funds: {} is left of {of}.", money::display(left, currency));
-        return Err(ApiError::coded("balance_insufficient", message));
-    }
-    let (id, payment) = (st.new_id("tr"), st.new_id("py"));
-    let mut transfer = model::transfer::transfer(id, st.clock_s(), amount, currency, destination.id(), payment);
-    for member in ["description", "transfer_group"] {
-        transfer.set(member, args.value(member));
-    }
-    if let Some(charge) = source {
-        transfer.set("source_transaction", charge.id());
-        if transfer.get("transfer_group").is_null() {
-            transfer.set("transfer_group", charge.get("transfer_group").clone());
-        }
-    }
-    transfer.set("metadata", merge_metadata(&json!({}), args)?);
-    let movement = book(st, &transfer, -amount, "transfer", transfer.id().to_owned());
-    transfer.set("balance_transaction", movement);
-    let transfer = st.put(transfer);
-    st.emit("transfer.created", &transfer);
-    Ok(Object::clone(&transfer))
+    let message = "Your destination account needs to have at least one of the following capabilities enabled: transfers, crypto_transfers, legacy_payments";
+    Err(ApiError::coded("insufficient_capabilities_for_transfer", message))
 }
 
-/// Returns the amount of a charge that can still be transferred, in minor units.
-fn left_of(st: &State, charge: &Object) -> i64 {
-    if charge.text("status") != "succeeded" || !charge.is("captured") {
-        return 0;
-    }
-    let of_charge = st.newest("transfer", None).filter(|t| t.text("source_transaction") == charge.id());
-    let transferred: i64 = of_charge.map(|t| t.int("amount") - t.int("amount_reversed")).sum();
-    // An uncaptured amount counts as refunded.
-    charge.int("amount") - charge.int("amount_refunded") - transferred
-}
-
-/// Reverses an amount of a transfer, in minor units; `None` reverses the rest.
-///
-/// # Errors
-/// The transfer is unknown, or the amount exceeds the rest.
-pub fn reverse(st: &mut State, id: &str, amount: Option<i64>, metadata: Value) -> Result<Object, ApiError> {
-    let transfer = st.load("transfer", id, "id")?;
-    let left = transfer.int("amount") - transfer.int("amount_reversed");
-    let amount = amount.unwrap_or(left);
-    if left == 0 || amount > left {
-        let shown = |amount: i64| money::display(amount, transfer.text("currency"));
-        let message = format!(
-            "Transfer reversal amount ({}) is greater than the unreversed amount of the transfer ({})",
-            shown(amount),
-            shown(left)
-        );
-        return Err(ApiError::invalid(message).about("amount"));
-    }
-    let reversal_id = st.new_id("trr");
-    let movement = book(st, &transfer, amount, "transfer_refund", reversal_id.clone());
-    let reversal = model::transfer::reversal(reversal_id, st.clock_s(), &transfer, amount, &movement, metadata);
-    let reversal = st.put(reversal);
-    let before = Object::clone(&transfer);
-    let shown = reversal.value();
-    st.change(id, |t| {
-        let total = t.int("amount_reversed") + amount;
-        t.set("amount_reversed", total);
-        t.set("reversed", total == t.int("amount"));
-        let mut all = t.list_at("reversals").to_vec();
-        all.insert(0, shown);
-        t.set_at("reversals.data", all);
-    });
-    st.emit_since(id, "transfer.reversed", &before);
-    Ok(Object::clone(&reversal))
+/// Returns the id of the platform's application, which depends only on the seed, as the platform's own id.
+pub fn application(settings: &Settings) -> String {
+    let seed = own_id(settings).bytes().fold(0, |sum, byte| ids::mix(sum ^ u64::from(byte)));
+    format!("ca_{}", ids::characters(seed, 0, 32))
 }

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::billing::items;
 use crate::checkout;
+use crate::connect::division;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
@@ -31,6 +32,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     link.set("currency", lines[0]["currency"].clone());
     link.set("_lines", lines);
     apply(&mut link, args)?;
+    divide(st, &mut link, args)?;
     let link = st.put(link);
     st.emit("payment_link.created", &link);
     Ok(link.value())
@@ -58,12 +60,115 @@ fn apply(link: &mut Object, args: &Args) -> Result<(), ApiError> {
             link.set(member, args.value(member));
         }
     }
+    if args.has("restrictions") {
+        let limit = args.map("restrictions").map("completed_sessions").int("limit");
+        let count = link.int_at("restrictions.completed_sessions.count").unwrap_or_default();
+        link.set(
+            "restrictions",
+            limit.map(|limit| json!({ "completed_sessions": { "count": count, "limit": limit } })),
+        );
+    }
+    if is_used_up(link) {
+        if args.flag("active") == Some(true) {
+            let message = "This payment link has reached the limit of its completed sessions.";
+            return Err(ApiError::invalid(message).about("active"));
+        }
+        link.set("active", false);
+    }
     let after = args.map("after_completion");
     if let Some(url) = after.map("redirect").text("url") {
         link.set("after_completion", json!({ "redirect": { "url": url }, "type": "redirect" }));
     }
     link.set("metadata", merge_metadata(link.get("metadata"), args)?);
     Ok(())
+}
+
+/// Whether as many sessions of a link are complete as it allows.
+fn is_used_up(link: &Object) -> bool {
+    let limit = link.int_at("restrictions.completed_sessions.limit");
+    limit.is_some_and(|limit| link.int_at("restrictions.completed_sessions.count").unwrap_or_default() >= limit)
+}
+
+/// Counts a completed session of a link. With the last one that the link allows, the link becomes inactive, and its
+/// other open sessions expire.
+pub fn count(st: &mut State, session: &Object) {
+    let Some(id) = session.text_at("payment_link") else { return };
+    let link = st.copy(id);
+    if link.at("restrictions.completed_sessions").is_null() {
+        return;
+    }
+    let changed = st.change_and_emit(id, "payment_link.updated", |link| {
+        let count = link.int_at("restrictions.completed_sessions.count").unwrap_or_default() + 1;
+        link.set_at("restrictions.completed_sessions.count", count);
+        if is_used_up(link) {
+            link.set("active", false);
+        }
+    });
+    if !is_used_up(&changed) {
+        return;
+    }
+    let is_open = |s: &std::sync::Arc<Object>| s.text("payment_link") == id && s.text("status") == "open";
+    let open: Vec<String> =
+        st.newest("checkout.session", None).filter(is_open).map(|session| session.id().to_owned()).collect();
+    for session in open {
+        checkout::expire(st, &session);
+    }
+}
+
+/// Whether a link sells a subscription.
+fn recurs(link: &Object) -> bool {
+    link.list_at("_lines").iter().any(|line| line["price"]["type"] == "recurring")
+}
+
+/// Sets at a new link how its payments are divided among accounts.
+fn divide(st: &State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
+    let recurs = recurs(link);
+    let refused = |name: &str, needs: &str| {
+        let message = format!("You can only use `{name}` if the line items have {needs}.");
+        Err(ApiError::invalid(message).about(name))
+    };
+    if recurs && args.given("application_fee_amount").is_some() {
+        return refused("application_fee_amount", "no recurring prices");
+    }
+    if recurs && args.map("transfer_data").given("amount").is_some() {
+        return refused("transfer_data[amount]", "no recurring prices");
+    }
+    if !recurs && args.given("application_fee_percent").is_some() {
+        return refused("application_fee_percent", "a recurring price");
+    }
+    division::apply(st, link, args, "", None)?;
+    if let Some(destination) = link.text_at("transfer_data.destination").map(str::to_owned) {
+        let amount = link.at("transfer_data.amount").clone();
+        link.set("transfer_data", json!({ "amount": amount, "destination": destination }));
+    }
+    if recurs {
+        // A session's subscription takes these settings as a request.
+        let mut settings = Object::of(json!({ "transfer_data": link.get("transfer_data") }));
+        let mut percent = Args::default();
+        if args.has("application_fee_percent") {
+            percent.put("application_fee_percent", args.value("application_fee_percent"));
+        }
+        division::apply_percent(st, &mut settings, &percent, "")?;
+        link.set("application_fee_percent", settings.get("application_fee_percent").clone());
+        link.set("_application_fee_percent", args.value("application_fee_percent"));
+    }
+    Ok(())
+}
+
+/// Returns the division of a link's payments as the parameters of a session's payment or subscription.
+fn division_of(link: &Object) -> Vec<(&'static str, Value)> {
+    let destination = link.at("transfer_data.destination");
+    let mut data = json!({ "destination": destination });
+    if let Some(amount) = link.int_at("transfer_data.amount") {
+        data["amount"] = json!(amount);
+    }
+    let given = [
+        ("application_fee_amount", link.get("application_fee_amount").clone()),
+        ("application_fee_percent", link.get("_application_fee_percent").clone()),
+        ("on_behalf_of", link.get("on_behalf_of").clone()),
+        ("transfer_data", if destination.is_null() { Value::Null } else { data }),
+    ];
+    given.into_iter().filter(|(_, value)| !value.is_null()).collect()
 }
 
 /// Opens a checkout session for a visit of a link.
@@ -77,7 +182,7 @@ pub fn open(st: &mut State, id: &str) -> Result<Value, ApiError> {
         return Err(ApiError::invalid(words));
     }
     let lines = link.list_at("_lines");
-    let recurs = lines.iter().any(|l| l["price"]["type"] == "recurring");
+    let recurs = recurs(&link);
     let entry = |l: &Value| json!({ "price": l["price"]["id"], "quantity": l["quantity"] });
     // If the link redirects to no page of the seller, the session's page shows the success message.
     let here = format!("{}/c/pay/{{CHECKOUT_SESSION_ID}}", st.settings.base_url);
@@ -96,6 +201,13 @@ pub fn open(st: &mut State, id: &str) -> Result<Value, ApiError> {
         if applies && !link.get(member).is_null() {
             args.put(member, link.get(member).clone());
         }
+    }
+    let shared = division_of(&link);
+    if !shared.is_empty() {
+        let name = if recurs { "subscription_data" } else { "payment_intent_data" };
+        let mut data = args.map(name);
+        shared.into_iter().for_each(|(member, value)| data.put(member, value));
+        args.put(name, data.into_value());
     }
     let session = Object::of(checkout::open(st, &args)?);
     Ok(st.change(session.id(), |s| s.set("payment_link", id)).value())

@@ -4,6 +4,7 @@ pub mod attempt;
 pub mod balance;
 pub mod dispute;
 pub mod intent;
+pub mod ledger;
 pub mod method;
 pub mod refund;
 pub mod setup;

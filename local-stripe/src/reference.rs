@@ -32,11 +32,12 @@ pub const DIFFERENCES: &[&str] = &[
     "All items of a subscription share one billing interval; prorations are pending invoice items, as with `billing_mode[type]=classic`, though `flexible` is shown.",
     "Checkout in subscription mode creates the subscription after the payment in every version, as Stripe does since 2025-03-31.basil; versions decide shapes, not behaviour.",
     "A manual invoice includes pending invoice items only with `pending_invoice_items_behavior=include`, in every version.",
-    "Balance transactions have no fee, except a dispute's: it takes 1500 minor units, which Stripe keeps even if the dispute is won; answering a dispute costs nothing. They are available at once, but `balance.available` is sent only for `pm_card_bypassPending`; payouts are manual and arrive after two days; exchange rates don't exist.",
+    "Balance transactions have no fee, except application fees and a dispute's fee: it takes 1500 minor units, which Stripe keeps even if the dispute is won; answering a dispute costs nothing. They are available at once, but `balance.available` is sent only for `pm_card_bypassPending`; payouts are manual and arrive after two days; exchange rates don't exist.",
     "Sources are cards created from a token: each is also a payment method with an id `card_…`.",
     "A dispute opens at the end of the call that charged the card, and evidence decides it at once: `winning_evidence` or `losing_evidence` in `uncategorized_text`.",
     "`GET /v1/events` returns events in the account's version (`--api-version`); one sandbox is one account, whose id depends on the seed, with its connected accounts. With `Stripe-Account`, a request acts for a connected account, which needs no onboarding for that; there are no pages and no webhook endpoints for its objects, and its events go to the endpoints with `connect=true`. Deleting a connected account sends no event.",
     "Tax ids of the types that Stripe verifies are verified at once, without asking an authority: the values that end with 111111111 and 222222222 stay `unverified` and `pending`, as in Stripe's test environments. Only VAT numbers of the European Union are checked for their form.",
+    "A payment's application fee may be a percentage, of which Stripe doesn't publish the rounding: halves go away from zero. The shares of partial refunds in a transfer and a fee add up to the whole. All payments settle in their own currency, and `on_behalf_of` decides only the name on the statement. Only a refund may make the balance of a connected account negative.",
     "Searches include the latest writes, and the name of a page is the id of the last object before it.",
     "There is no rate limit; `POST /_sandbox/api_faults` asks for a 429. At most 16 webhook endpoints, 250 lines an invoice, 1 MB a request.",
 ];
@@ -114,9 +115,12 @@ fn cards(out: &mut String) {
         Behaviour::ChargeFails(decline) => format!("can be attached, every charge fails: `{decline}`"),
         Behaviour::Authenticates { always: true } => "requires 3-D Secure each time".to_owned(),
         Behaviour::Authenticates { always: false } => "requires 3-D Secure until it was passed once".to_owned(),
+        Behaviour::AuthenticatesOnSession => "requires 3-D Secure, unless the payment is off-session".to_owned(),
+        Behaviour::AuthenticatesThenFails(decline) => format!("requires 3-D Secure, then declined: `{decline}`"),
         Behaviour::Disputes { reason, inquiry: false } => format!("succeeds, then disputed: `{reason}`"),
         Behaviour::Disputes { inquiry: true, .. } => "succeeds, then an inquiry".to_owned(),
         Behaviour::RefundFails => "succeeds; its refund succeeds, then fails".to_owned(),
+        Behaviour::RefundIsPending => "succeeds; its refund is pending, then succeeds".to_owned(),
         Behaviour::Debits(account) => debit_words(account),
     };
     let rows: Vec<String> = TEST_CARDS

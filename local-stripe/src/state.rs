@@ -51,6 +51,8 @@ pub enum DeferredAction {
     Dispute(String),
     /// The refund with this id fails after it succeeded.
     RefundFails(String),
+    /// The pending refund with this id succeeds.
+    RefundSucceeds(String),
 }
 
 /// The state of a sandbox.

@@ -7,6 +7,7 @@ use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
 use crate::api::{Route, legacy, route};
 use crate::billing::tax::RATES;
 use crate::billing::{change, create, due, end};
+use crate::connect::division::{FEE_PERCENT, ON_BEHALF_OF, TRANSFER_PERCENT};
 use crate::discount::redeem::DISCOUNTS;
 use crate::error::ApiError;
 use crate::object::Object;
@@ -105,6 +106,9 @@ macro_rules! subscription_fields {
             opt("plan", ParamKind::Text),
             opt("promotion_code", ParamKind::Text),
             opt("quantity", QUANTITY),
+            FEE_PERCENT,
+            ON_BEHALF_OF,
+            opt("transfer_data", TRANSFER_PERCENT),
             $($more),*
         ]
     };

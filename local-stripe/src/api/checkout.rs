@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use crate::api::catalog::PRICE_DATA;
 use crate::api::customers::{BILLING_DETAILS, METHOD_TYPE};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
-use crate::api::{Route, route};
+use crate::api::{Route, method_options, route};
 use crate::checkout::{self, Buyer, Confirmation, keep};
+use crate::connect::division::{FEE_AMOUNT, FEE_PERCENT, ON_BEHALF_OF, TRANSFER_DATA, TRANSFER_PERCENT};
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{AMOUNT, Args, Field, ParamKind, QUANTITY, inert, merge_metadata, off, opt, req};
@@ -34,6 +35,9 @@ pub const SUBSCRIPTION_DATA: ParamKind = ParamKind::Map(&[
     off("default_tax_rates"),
     inert("invoice_settings"),
     opt("proration_behavior", ParamKind::OneOf(&["create_prorations", "none"])),
+    FEE_PERCENT,
+    ON_BEHALF_OF,
+    opt("transfer_data", TRANSFER_PERCENT),
 ]);
 /// The parameter `payment_intent_data` of a session.
 pub const PAYMENT_INTENT_DATA: ParamKind = ParamKind::Map(&[
@@ -45,6 +49,10 @@ pub const PAYMENT_INTENT_DATA: ParamKind = ParamKind::Map(&[
     inert("shipping"),
     opt("statement_descriptor", ParamKind::Text),
     opt("statement_descriptor_suffix", ParamKind::Text),
+    FEE_AMOUNT,
+    ON_BEHALF_OF,
+    opt("transfer_data", TRANSFER_DATA),
+    opt("transfer_group", ParamKind::Text),
 ]);
 
 const SESSION_DISCOUNTS: ParamKind =
@@ -86,7 +94,7 @@ const CREATE: &[Field] = &[
     inert("customer_update"),
     opt("discounts", SESSION_DISCOUNTS),
     off("invoice_creation"),
-    inert("payment_method_options"),
+    opt("payment_method_options", method_options::OF_SESSION),
     inert("phone_number_collection"),
     opt("saved_payment_method_options", keep::OPTIONS),
     inert("shipping_address_collection"),

@@ -37,8 +37,6 @@ macro_rules! empty {
 
 /// The endpoints.
 pub const ROUTES: &[Route] = empty![
-    "/v1/accounts/{}/external_accounts",
-    "/v1/application_fees",
     "/v1/country_specs",
     "/v1/file_links",
     "/v1/files",

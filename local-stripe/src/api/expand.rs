@@ -1,9 +1,11 @@
 //! The parameter `expand[]`: replaces ids by the objects, and adds the members that are shown only on request.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::error::ApiError;
-use crate::object::{key, list};
+use crate::object::{Object, key, list};
 use crate::payments::source;
 use crate::portal;
 use crate::shapes;
@@ -47,6 +49,7 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
     if let Some(included) = included(st, value, name, version) {
         value[*name] = included;
     }
+    let elsewhere = of_other_account(st, value, name);
     let Some(member) = value.get_mut(*name) else {
         if may_be_left_out(value, name) {
             return Ok(());
@@ -56,7 +59,8 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
         return Err(ApiError::invalid(message).about("expand"));
     };
     // Objects of two kinds may share an id that a caller chose. The member's name is the kind of the object.
-    let found = member.as_str().and_then(|id| st.find(&key(name, id))).filter(|o| !o.kind().starts_with('_'));
+    let found = member.as_str().and_then(|id| st.find(&key(name, id)).or(elsewhere));
+    let found = found.filter(|o| !o.kind().starts_with('_'));
     if let Some(object) = found {
         *member = shapes::render(&st.freeze(&object).value(), version);
     } else if member.is_string() || member.is_number() || member.is_boolean() {
@@ -73,6 +77,19 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
         Some(Value::Null) | None => Ok(()),
         Some(member) => descend(st, member, rest, version, path),
     }
+}
+
+/// Returns the object that a member names, if it belongs to another account: the payment of a transfer or an application
+/// fee, and the fee of a payment.
+fn of_other_account(st: &State, value: &Value, name: &str) -> Option<Arc<Object>> {
+    let id = value.get(name)?.as_str()?;
+    let owner = match (value.get("object")?.as_str()?, name) {
+        ("transfer", "destination_payment") => value.get("destination")?.as_str()?,
+        ("application_fee", "charge") => value.get("account")?.as_str()?,
+        ("charge", "application_fee") => "",
+        _ => return None,
+    };
+    st.find_of(owner, id)
 }
 
 /// Whether an expandable member may be absent: any member of a deleted object, `tiers` of a price or plan, and

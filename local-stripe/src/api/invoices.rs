@@ -10,6 +10,7 @@ use crate::billing::invoice::{self, Draft};
 use crate::billing::items;
 use crate::billing::settle::{self, AttemptCause, Outcome};
 use crate::billing::tax::{self, RATES};
+use crate::connect::division::{self, FEE_AMOUNT, ON_BEHALF_OF, TRANSFER_DATA};
 use crate::descriptor;
 use crate::discount::item;
 use crate::discount::redeem::DISCOUNTS;
@@ -75,6 +76,9 @@ macro_rules! invoice_fields {
             inert("payment_settings"),
             inert("rendering"),
             opt("statement_descriptor", ParamKind::Text),
+            FEE_AMOUNT,
+            ON_BEHALF_OF,
+            opt("transfer_data", TRANSFER_DATA),
             $($more),*
         ]
     };
@@ -431,7 +435,8 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     });
     let behavior = args.text("pending_invoice_items_behavior").unwrap_or("exclude");
     let takes_pending = behavior == "include" || sub.is_some();
-    let settings = read_settings(st, args, &customer_id)?;
+    let of_sub = sub.as_ref().map_or(Value::Null, |sub| sub.get("transfer_data").clone());
+    let settings = read_settings(st, args, &customer_id, json!({ "transfer_data": of_sub }))?;
     let now = st.now(&customer);
     let pending = invoice::pending_items(st, &customer_id, &currency, sub.as_deref());
     let bought = pending.iter().fold(0_i64, |sum, item| sum.saturating_add(item.int("amount")));
@@ -472,7 +477,13 @@ fn own_discounts(
     item::redeem_for(st, &args.list("discounts"), "discounts", customer, amount, currency).map(Some)
 }
 
-fn read_settings(st: &mut State, args: &Args, customer: &str) -> Result<Vec<(&'static str, Value)>, ApiError> {
+/// Reads the settings of a request as members of an invoice. `shared` says how the payment is divided so far.
+fn read_settings(
+    st: &mut State,
+    args: &Args,
+    customer: &str,
+    shared: Value,
+) -> Result<Vec<(&'static str, Value)>, ApiError> {
     let mut out = Vec::new();
     descriptor::check(args, "")?;
     for member in ["collection_method", "description", "footer", "statement_descriptor"] {
@@ -482,6 +493,17 @@ fn read_settings(st: &mut State, args: &Args, customer: &str) -> Result<Vec<(&'s
     }
     if args.has("default_tax_rates") {
         out.push(("default_tax_rates", tax::read(st, args, "default_tax_rates", "default_tax_rates")?));
+    }
+    let mut shared = Object::of(shared);
+    division::apply(st, &mut shared, args, "", None)?;
+    for (member, stored) in [
+        ("application_fee_amount", "_application_fee_amount"),
+        ("on_behalf_of", "on_behalf_of"),
+        ("transfer_data", "_transfer_data"),
+    ] {
+        if args.has(member) {
+            out.push((stored, shared.get(member).clone()));
+        }
     }
     if let Some(days) = args.int("days_until_due") {
         out.push(("_days_until_due", json!(days)));
@@ -506,12 +528,23 @@ fn read_settings(st: &mut State, args: &Args, customer: &str) -> Result<Vec<(&'s
 fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let invoice = st.load("invoice", ids[0], "id")?;
     let draft = invoice.text("status") == "draft";
-    let of_drafts = ["collection_method", "days_until_due", "default_payment_method", "default_tax_rates"];
+    let of_drafts = [
+        "application_fee_amount",
+        "collection_method",
+        "days_until_due",
+        "default_payment_method",
+        "default_tax_rates",
+        "on_behalf_of",
+        "transfer_data",
+    ];
     if !draft && of_drafts.iter().any(|m| args.has(m)) {
         let message = "Finalized invoices can't be updated in this way.";
         return Err(ApiError::coded("invoice_not_editable", message));
     }
-    let mut settings = read_settings(st, args, invoice.text("customer"))?;
+    let shared = json!({
+        "application_fee_amount": invoice.get("_application_fee_amount"), "transfer_data": invoice.get("_transfer_data"),
+    });
+    let mut settings = read_settings(st, args, invoice.text("customer"), shared)?;
     settings.retain(|(name, _)| *name != "metadata");
     let metadata = merge_metadata(invoice.get("metadata"), args)?;
     let now = st.now(&invoice);

@@ -1,9 +1,11 @@
 //! The endpoints of payment links.
 
+use crate::api::billing::TRIAL_SETTINGS;
 use crate::api::catalog::PRICE_DATA;
-use crate::api::checkout::{PAYMENT_INTENT_DATA, SUBSCRIPTION_DATA};
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
+use crate::api::payments::USAGE;
 use crate::api::{Route, route};
+use crate::connect::division::{FEE_AMOUNT, FEE_PERCENT, ON_BEHALF_OF, TRANSFER_DATA};
 use crate::object::Object;
 use crate::params::{ParamKind, QUANTITY, inert, off, opt, req};
 use crate::payment_link;
@@ -19,6 +21,26 @@ const AFTER_COMPLETION: ParamKind = ParamKind::Map(&[
     opt("redirect", ParamKind::Map(&[req("url", ParamKind::Text)])),
     inert("hosted_confirmation"),
 ]);
+
+const PAYMENT_INTENT_DATA: ParamKind = ParamKind::Map(&[
+    opt("capture_method", ParamKind::OneOf(&["automatic", "automatic_async", "manual"])),
+    opt("description", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
+    opt("setup_future_usage", USAGE),
+    opt("statement_descriptor", ParamKind::Text),
+    opt("statement_descriptor_suffix", ParamKind::Text),
+    opt("transfer_group", ParamKind::Text),
+]);
+const SUBSCRIPTION_DATA: ParamKind = ParamKind::Map(&[
+    opt("description", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
+    opt("trial_period_days", ParamKind::Int(0, 730)),
+    opt("trial_settings", TRIAL_SETTINGS),
+    inert("invoice_settings"),
+]);
+
+const RESTRICTIONS: ParamKind =
+    ParamKind::Map(&[req("completed_sessions", ParamKind::Map(&[req("limit", ParamKind::Int(1, 1_000_000_000))]))]);
 
 macro_rules! link_fields {
     ($($more:expr),* $(,)?) => {
@@ -39,7 +61,7 @@ macro_rules! link_fields {
             inert("payment_method_collection"),
             inert("payment_method_types"),
             inert("phone_number_collection"),
-            inert("restrictions"),
+            opt("restrictions", RESTRICTIONS),
             inert("shipping_address_collection"),
             inert("tax_id_collection"),
             $($more),*
@@ -52,7 +74,14 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/payment_links",
-        link_fields![req("line_items", ParamKind::List(&LINE)), inert("currency")],
+        link_fields![
+            req("line_items", ParamKind::List(&LINE)),
+            FEE_AMOUNT,
+            FEE_PERCENT,
+            ON_BEHALF_OF,
+            opt("transfer_data", TRANSFER_DATA),
+            inert("currency"),
+        ],
         |st, _, args| payment_link::create(st, args),
     ),
     route("GET", "/v1/payment_links", &[LIMIT, AFTER, BEFORE, opt("active", ParamKind::Bool)], |st, _, args| {

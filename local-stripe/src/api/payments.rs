@@ -4,14 +4,16 @@ use serde_json::{Value, json};
 
 use crate::api::customers::{BILLING_DETAILS, CARD, METHOD_TYPE, SEPA_DEBIT, US_BANK_ACCOUNT};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::method_options::{self, OF_PAYMENT};
 use crate::api::{Route, route};
 use crate::checkout::keep::REDISPLAY;
+use crate::connect::division::{self, FEE_AMOUNT, ON_BEHALF_OF, TRANSFER_AMOUNT, TRANSFER_DATA, TakesBack};
 use crate::descriptor;
 use crate::error::ApiError;
-use crate::model::payment::EVIDENCE;
+use crate::model::{self, payment::EVIDENCE};
 use crate::money;
 use crate::object::Object;
-use crate::params::{AMOUNT, Args, Field, ParamKind, SHIPPING, inert, merge_metadata, off, opt, req};
+use crate::params::{AMOUNT, Args, Field, ParamKind, SHIPPING, inert, merge_metadata, opt, req};
 use crate::payments::attempt::{Presence, capture};
 use crate::payments::{dispute, intent, method, refund};
 use crate::state::State;
@@ -47,8 +49,9 @@ macro_rules! intent_fields {
             opt("shipping", SHIPPING),
             opt("statement_descriptor", ParamKind::Text),
             opt("statement_descriptor_suffix", ParamKind::Text),
-            inert("payment_method_options"),
+            opt("payment_method_options", OF_PAYMENT),
             opt("transfer_group", ParamKind::Text),
+            FEE_AMOUNT,
             $($more),*
         ]
     };
@@ -63,11 +66,14 @@ const CREATE: &[Field] = intent_fields![
     opt("error_on_requires_action", ParamKind::Bool),
     opt("off_session", ParamKind::Bool),
     opt("return_url", ParamKind::Url),
+    ON_BEHALF_OF,
+    opt("transfer_data", TRANSFER_DATA),
     inert("mandate"),
     inert("mandate_data"),
     inert("use_stripe_sdk"),
 ];
-const UPDATE: &[Field] = intent_fields![opt("amount", AMOUNT), opt("currency", ParamKind::Currency)];
+const UPDATE: &[Field] =
+    intent_fields![opt("amount", AMOUNT), opt("currency", ParamKind::Currency), opt("transfer_data", TRANSFER_AMOUNT),];
 const CONFIRM: &[Field] = &[
     opt("capture_method", ParamKind::OneOf(&["automatic", "automatic_async", "manual"])),
     opt("error_on_requires_action", ParamKind::Bool),
@@ -81,7 +87,7 @@ const CONFIRM: &[Field] = &[
     inert("client_secret"),
     inert("mandate"),
     inert("mandate_data"),
-    inert("payment_method_options"),
+    opt("payment_method_options", OF_PAYMENT),
     inert("use_stripe_sdk"),
 ];
 const CANCEL_REASON: ParamKind = ParamKind::OneOf(&["abandoned", "duplicate", "fraudulent", "requested_by_customer"]);
@@ -123,7 +129,13 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/payment_intents/{}/capture",
-        &[opt("amount_to_capture", AMOUNT), inert("final_capture"), opt("metadata", ParamKind::Metadata)],
+        &[
+            opt("amount_to_capture", AMOUNT),
+            inert("final_capture"),
+            opt("metadata", ParamKind::Metadata),
+            FEE_AMOUNT,
+            opt("transfer_data", TRANSFER_AMOUNT),
+        ],
         capture_intent,
     ),
     route(
@@ -162,8 +174,8 @@ pub const ROUTES: &[Route] = &[
             opt("payment_intent", ParamKind::Text),
             opt("reason", REFUND_REASON),
             inert("instructions_email"),
-            off("refund_application_fee"),
-            off("reverse_transfer"),
+            opt("refund_application_fee", ParamKind::Bool),
+            opt("reverse_transfer", ParamKind::Bool),
         ],
         create_refund,
     ),
@@ -257,6 +269,7 @@ fn apply(pi: &mut Object, args: &Args) -> Result<(), ApiError> {
     if args.has("return_url") {
         pi.set("_return_url", args.value("return_url"));
     }
+    method_options::apply(pi, args);
     pi.set("metadata", merge_metadata(pi.get("metadata"), args)?);
     Ok(())
 }
@@ -271,8 +284,9 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         return Err(ApiError::invalid(message).about("off_session"));
     }
     let paid_with = given_method(st, args)?;
-    let mut settings = Object::of(json!({ "metadata": {} }));
+    let mut settings = Object::of(json!({ "metadata": {}, "payment_method_options": model::payment::options() }));
     apply(&mut settings, args)?;
+    division::apply(st, &mut settings, args, "", Some(amount))?;
     let clock = customer.map_or(Value::Null, |c| c.get("test_clock").clone());
     let automatic = args.given("automatic_payment_methods").cloned();
     let id = intent::create(st, amount, currency, &clock, |pi| {
@@ -318,6 +332,7 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
     let paid_with = given_method(st, args)?;
     let mut next = Object::clone(&found);
     apply(&mut next, args)?;
+    division::apply(st, &mut next, args, "", Some(amount))?;
     next.set("amount", amount);
     next.set("currency", currency);
     if let Some(paid_with) = paid_with {
@@ -403,8 +418,10 @@ fn capture_intent(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, Ap
         let message = format!("The amount to capture must be between 1 and {}.", found.int("amount_capturable"));
         return Err(ApiError::coded("amount_too_large", message).about("amount_to_capture"));
     }
-    let metadata = merge_metadata(found.get("metadata"), args)?;
-    st.change(ids[0], |pi| pi.set("metadata", metadata));
+    let mut next = Object::clone(&found);
+    next.set("metadata", merge_metadata(found.get("metadata"), args)?);
+    division::apply(st, &mut next, args, "", None)?;
+    st.put(next);
     capture(st, ids[0], amount);
     Ok(st.copy(ids[0]).value())
 }
@@ -440,5 +457,9 @@ fn create_refund(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
         }
     };
     let metadata = merge_metadata(&json!({}), args)?;
-    refund::create(st, &charge, args.int("amount"), args.value("reason"), metadata).map(|r| r.value())
+    let takes = TakesBack {
+        transfer: args.flag("reverse_transfer") == Some(true),
+        fee: args.flag("refund_application_fee") == Some(true),
+    };
+    refund::create(st, &charge, args.int("amount"), args.value("reason"), metadata, takes).map(|r| r.value())
 }

@@ -4,9 +4,11 @@ use serde_json::{Value, json};
 
 use crate::api::customers::METHOD_TYPE;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::method_options::{self, OF_SETUP};
 use crate::api::payments::{AUTOMATIC, METHOD_DATA, USAGE, check_return_url, given_method};
 use crate::api::{Route, route};
 use crate::error::ApiError;
+use crate::model;
 use crate::object::Object;
 use crate::params::{Args, Field, ParamKind, inert, merge_metadata, opt, req};
 use crate::payments::attempt::Presence;
@@ -22,7 +24,7 @@ macro_rules! setup_fields {
             opt("payment_method", ParamKind::Text),
             opt("payment_method_data", METHOD_DATA),
             opt("payment_method_types", ParamKind::List(&METHOD_TYPE)),
-            inert("payment_method_options"),
+            opt("payment_method_options", OF_SETUP),
             $($more),*
         ]
     };
@@ -43,7 +45,7 @@ const CONFIRM: &[Field] = &[
     opt("return_url", ParamKind::Url),
     inert("client_secret"),
     inert("mandate_data"),
-    inert("payment_method_options"),
+    opt("payment_method_options", OF_SETUP),
     inert("use_stripe_sdk"),
 ];
 const CANCEL_REASON: ParamKind = ParamKind::OneOf(&["abandoned", "duplicate", "requested_by_customer"]);
@@ -88,6 +90,7 @@ fn apply(intent: &mut Object, args: &Args) -> Result<(), ApiError> {
     if args.has("return_url") {
         intent.set("_return_url", args.value("return_url"));
     }
+    method_options::apply(intent, args);
     intent.set("metadata", merge_metadata(intent.get("metadata"), args)?);
     Ok(())
 }
@@ -95,7 +98,7 @@ fn apply(intent: &mut Object, args: &Args) -> Result<(), ApiError> {
 fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let customer = args.text("customer").map(|c| st.load("customer", c, "customer")).transpose()?;
     let card = given_method(st, args)?;
-    let mut settings = Object::of(json!({ "metadata": {} }));
+    let mut settings = Object::of(json!({ "metadata": {}, "payment_method_options": model::setup::options() }));
     apply(&mut settings, args)?;
     let clock = customer.map_or(Value::Null, |c| c.get("test_clock").clone());
     let id = setup::create(st, args.text("usage").unwrap_or("off_session"), &clock, |si| {

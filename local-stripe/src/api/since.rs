@@ -29,6 +29,12 @@ const fn resource(path: &'static str, kind: &'static str, since: &'static str) -
 pub const RESOURCES: &[Resource] = &[
     resource("/v1/account", "account", OLDEST),
     resource("/v1/accounts", "account", OLDEST),
+    resource("/v1/accounts/{}/capabilities", "capability", OLDEST),
+    resource("/v1/accounts/{}/external_accounts", "bank_account", OLDEST),
+    resource("/v1/accounts/{}/login_links", "login_link", OLDEST),
+    resource("/v1/accounts/{}/persons", "person", OLDEST),
+    resource("/v1/application_fees", "application_fee", OLDEST),
+    resource("/v1/application_fees/{}/refunds", "fee_refund", OLDEST),
     resource("/v1/balance_transactions", "balance_transaction", OLDEST),
     resource("/v1/billing/meter_event_adjustments", "billing.meter_event_adjustment", ACACIA),
     resource("/v1/billing/meter_events", "billing.meter_event", ACACIA),

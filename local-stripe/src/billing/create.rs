@@ -8,6 +8,7 @@ use crate::billing::items::{self, Priced};
 use crate::billing::settle::{self, Outcome};
 use crate::billing::{anchor, due, tax};
 use crate::calendar::{DAY_S, HOUR_S};
+use crate::connect::division;
 use crate::discount::redeem::{self, Purpose};
 use crate::discount::{self, term};
 use crate::error::ApiError;
@@ -243,6 +244,7 @@ pub fn apply_settings(st: &mut State, sub: &mut Object, args: &Args, now: i64) -
     if let Some(save) = args.map("payment_settings").text("save_default_payment_method") {
         sub.set_at("payment_settings.save_default_payment_method", save);
     }
+    division::apply_percent(st, sub, args, "")?;
     let details = args.map("cancellation_details");
     for member in ["comment", "feedback"] {
         if details.has(member) {

@@ -4,6 +4,7 @@
 use serde_json::{Value, json};
 
 use crate::billing::{invoice, settle, tax};
+use crate::connect::division::TakesBack;
 use crate::error::ApiError;
 use crate::model;
 use crate::money;
@@ -149,7 +150,7 @@ fn refund_or_credit(
     }
     if refunded > 0 {
         let charge = st.load("charge", invoice.text("_charge"), "refund_amount")?;
-        let made = refund::create(st, &charge, Some(refunded), Value::Null, json!({}))?;
+        let made = refund::create(st, &charge, Some(refunded), Value::Null, json!({}), TakesBack::default())?;
         note.set("refunds", json!([{ "amount_refunded": refunded, "payment_record_refund": null, "refund": made.id(), "type": "refund" }]));
     }
     if credited > 0 {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::billing::{settle, tax};
 use crate::calendar::HOUR_S;
+use crate::connect::division;
 use crate::descriptor;
 use crate::discount::amount::{self, Deduction, Discountable, Line};
 use crate::discount::term;
@@ -60,6 +61,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
         invoice.set("default_payment_method", Value::Null);
         invoice.set("default_tax_rates", sub.get("default_tax_rates").clone());
         invoice.set("automatically_finalizes_at", now + HOUR_S);
+        division::inherit(&mut invoice, sub);
     }
     if let Some((start, end)) = draft.period {
         invoice.set("period_start", start);
@@ -309,6 +311,7 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
         pi.set("customer", opened.get("customer").clone());
         pi.set("_invoice", id);
         pi.set("statement_descriptor", words);
+        division::hand_on(pi, &opened);
         pi.set("description", if parent.is_null() { "Payment for Invoice" } else { "Subscription update" });
         if opened.text("billing_reason") == "subscription_create" {
             pi.set("description", "Subscription creation");

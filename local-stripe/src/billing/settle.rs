@@ -4,11 +4,12 @@ use serde_json::{Value, json};
 
 use crate::billing::{change, end, invoice};
 use crate::calendar::DAY_S;
+use crate::cards::Behaviour;
 use crate::checkout;
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::payments::attempt::{self, Attempt, Presence};
-use crate::payments::intent;
+use crate::payments::{intent, method};
 use crate::settings::DunningEnd;
 use crate::state::State;
 
@@ -69,7 +70,12 @@ pub fn attempt(st: &mut State, id: &str, by: AttemptCause) -> Outcome {
         return Outcome::Paid;
     }
     match method_of(st, &open) {
-        Some(method) => attempt_with(st, id, &method, by, Presence::OnSession),
+        Some(method) => {
+            let is_set_up = method::behaviour(&st.copy(&method)) == Behaviour::AuthenticatesOnSession;
+            let is_absent = by == AttemptCause::Schedule && is_set_up;
+            let presence = if is_absent { Presence::OffSession } else { Presence::OnSession };
+            attempt_with(st, id, &method, by, presence)
+        }
         None => {
             failed(st, id, by);
             Outcome::Failed(no_method())

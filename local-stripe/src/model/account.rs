@@ -1,4 +1,4 @@
-//! Builders of the sandbox's own account and of connected accounts.
+//! Builders of the sandbox's own account and of connected accounts, with their bank accounts, capabilities and persons.
 
 use serde_json::{Value, json};
 
@@ -83,6 +83,78 @@ pub fn connected(id: String, created_s: i64, settings: &Settings) -> Object {
     }
     account.set_at("settings.dashboard.display_name", Value::Null);
     account
+}
+
+/// Builds a bank account for payouts.
+pub fn bank_account(id: String, country: &str, number: &str, fingerprint: String) -> Object {
+    let last4 = number.get(number.len().saturating_sub(4)..).unwrap_or_default();
+    let none = json!({ "currently_due": [], "errors": [], "past_due": [], "pending_verification": [] });
+    Object::of(json!({
+        "id": id,
+        "object": "bank_account",
+        "account": null,
+        "account_holder_name": null,
+        "account_holder_type": null,
+        "account_type": null,
+        "available_payout_methods": ["standard"],
+        "bank_name": null,
+        "country": country,
+        "currency": null,
+        "default_for_currency": false,
+        "fingerprint": fingerprint,
+        "future_requirements": none,
+        "last4": last4,
+        "metadata": {},
+        "requirements": none,
+        "routing_number": null,
+        "status": "new",
+    }))
+}
+
+/// Builds a capability of an account.
+pub fn capability(account: &str, name: &str, status: &str) -> Object {
+    Object::of(json!({
+        "id": name,
+        "object": "capability",
+        "account": account,
+        "future_requirements": nothing_required(),
+        "requested": status != "unrequested",
+        "requested_at": null,
+        "requirements": nothing_required(),
+        "status": status,
+    }))
+}
+
+/// Builds a person of an account.
+pub fn person(id: String, created_s: i64, account: &str) -> Object {
+    let document = json!({ "back": null, "details": null, "details_code": null, "front": null });
+    Object::of(json!({
+        "id": id,
+        "object": "person",
+        "account": account,
+        "address": {
+            "city": null, "country": null, "line1": null, "line2": null, "postal_code": null, "state": null,
+        },
+        "created": created_s,
+        "dob": { "day": null, "month": null, "year": null },
+        "email": null,
+        "first_name": null,
+        "future_requirements": nothing_required(),
+        "id_number_provided": false,
+        "last_name": null,
+        "metadata": {},
+        "phone": null,
+        "relationship": {
+            "authorizer": false, "director": false, "executive": false, "legal_guardian": false, "owner": false,
+            "percent_ownership": null, "representative": false, "title": null,
+        },
+        "requirements": nothing_required(),
+        "ssn_last_4_provided": false,
+        "verification": {
+            "additional_document": document, "details": null, "details_code": null, "document": document,
+            "status": "unverified",
+        },
+    }))
 }
 
 fn nothing_required() -> Value {

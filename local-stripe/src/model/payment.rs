@@ -37,9 +37,7 @@ pub fn payment_intent(id: String, created_s: i64, amount: i64, currency: &str, s
         "on_behalf_of": null,
         "payment_method": null,
         "payment_method_configuration_details": null,
-        "payment_method_options": {
-            "card": { "installments": null, "mandate_options": null, "network": null, "request_three_d_secure": "automatic" },
-        },
+        "payment_method_options": options(),
         "payment_method_types": ["card"],
         "processing": null,
         "receipt_email": null,
@@ -54,6 +52,13 @@ pub fn payment_intent(id: String, created_s: i64, amount: i64, currency: &str, s
         "_charge_ids": [],
         "_invoice": null,
     }))
+}
+
+/// Builds the member `payment_method_options` of a new payment intent.
+pub fn options() -> Value {
+    json!({
+        "card": { "installments": null, "mandate_options": null, "network": null, "request_three_d_secure": "automatic" },
+    })
 }
 
 /// Builds the member `payment_method_details` of a charge for the type of the payment method.
@@ -158,7 +163,8 @@ pub fn charge(id: String, created_s: i64, intent: &Object, method: &Object, rece
     }))
 }
 
-/// Builds a transaction of the account's balance. The sandbox has no fees.
+/// Builds a transaction of an account's balance, without a fee. The categories are those of
+/// <https://docs.stripe.com/reports/reporting-categories>.
 pub fn balance_transaction(
     id: String,
     created_s: i64,
@@ -170,6 +176,12 @@ pub fn balance_transaction(
     let category = match kind {
         "adjustment" if amount > 0 => "dispute_reversal",
         "adjustment" => "dispute",
+        "application_fee" => "platform_earning",
+        "application_fee_refund" => "platform_earning_refund",
+        "payment" => "charge",
+        "payment_refund" => "refund",
+        "payout_cancel" => "payout_reversal",
+        "transfer_refund" => "transfer_reversal",
         other => other,
     };
     Object::of(json!({

@@ -27,14 +27,17 @@ pub fn setup_intent(id: String, created_s: i64, usage: &str, secret: &str) -> Ob
         "on_behalf_of": null,
         "payment_method": null,
         "payment_method_configuration_details": null,
-        "payment_method_options": {
-            "card": { "mandate_options": null, "network": null, "request_three_d_secure": "automatic" },
-        },
+        "payment_method_options": options(),
         "payment_method_types": ["card"],
         "single_use_mandate": null,
         "status": "requires_payment_method",
         "usage": usage,
     }))
+}
+
+/// Builds the member `payment_method_options` of a new setup intent.
+pub fn options() -> Value {
+    json!({ "card": { "mandate_options": null, "network": null, "request_three_d_secure": "automatic" } })
 }
 
 /// Builds an attempt of a setup intent.

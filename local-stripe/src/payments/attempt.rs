@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cards::{self, Behaviour};
+use crate::connect::division::{self, Division, receive};
 use crate::debits::{self, Debit, TestAccount};
 use crate::descriptor;
 use crate::error::ApiError;
@@ -38,32 +39,16 @@ pub enum Presence {
 /// Runs an attempt. Emits the events of the charge and of the payment intent, but no events of an invoice or a session.
 pub fn attempt(st: &mut State, intent: &str, paid_with: &str, presence: Presence) -> Attempt {
     let method = st.copy(paid_with);
-    let with = json!(paid_with);
+    if method::must_authenticate(&method, &st.copy(intent), presence) {
+        return ask_to_authenticate(st, intent, &method, presence);
+    }
     match method::behaviour(&method) {
         Behaviour::Declines(code, decline_code) => declined(st, intent, &method, cards::decline(code, decline_code)),
         Behaviour::ChargeFails(decline_code) => {
             declined(st, intent, &method, cards::decline("card_declined", decline_code))
         }
-        Behaviour::Authenticates { always }
-            if presence != Presence::Authenticated && (always || !method.is("_authenticated")) =>
-        {
-            if presence == Presence::OffSession {
-                let message = "Your card was declined. This transaction requires authentication.";
-                let error = ApiError::card("authentication_required", Some("authentication_required"), message);
-                return declined(st, intent, &method, error);
-            }
-            let url = format!("{}/_sandbox/3ds/{intent}", st.settings.base_url);
-            let after = st.change(intent, |pi| {
-                pi.set("payment_method", with);
-                pi.set("status", "requires_action");
-                let return_url = pi.get("_return_url").clone();
-                pi.set(
-                    "next_action",
-                    json!({ "redirect_to_url": { "return_url": return_url, "url": url }, "type": "redirect_to_url" }),
-                );
-            });
-            st.emit("payment_intent.requires_action", &after);
-            Attempt::NeedsAction
+        Behaviour::AuthenticatesThenFails(decline_code) => {
+            declined(st, intent, &method, cards::decline("card_declined", decline_code))
         }
         Behaviour::Debits(account) if st.copy(intent).text("currency") != account.debit.currency => {
             let Debit { kind, currency, .. } = account.debit;
@@ -83,10 +68,33 @@ pub fn attempt(st: &mut State, intent: &str, paid_with: &str, presence: Presence
     }
 }
 
+/// Sends the customer to 3-D Secure, or refuses the payment if the customer is absent.
+fn ask_to_authenticate(st: &mut State, intent: &str, method: &Object, presence: Presence) -> Attempt {
+    if presence == Presence::OffSession {
+        let message = "Your card was declined. This transaction requires authentication.";
+        let error = ApiError::card("authentication_required", Some("authentication_required"), message);
+        return declined(st, intent, method, error);
+    }
+    let url = format!("{}/_sandbox/3ds/{intent}", st.settings.base_url);
+    let after = st.change(intent, |pi| {
+        pi.set("payment_method", method.id());
+        pi.set("status", "requires_action");
+        let return_url = pi.get("_return_url").clone();
+        pi.set(
+            "next_action",
+            json!({ "redirect_to_url": { "return_url": return_url, "url": url }, "type": "redirect_to_url" }),
+        );
+    });
+    st.emit("payment_intent.requires_action", &after);
+    Attempt::NeedsAction
+}
+
 fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, behaviour: Behaviour) {
     let pi = st.copy(intent);
-    let manual = pi.text("capture_method") == "manual";
+    let manual = pi.text("capture_method") == "manual"
+        || pi.text_at("payment_method_options.card.capture_method") == Some("manual");
     let mut charge = new_charge(st, &pi, method);
+    let mut division = Division::default();
     if presence == Presence::Authenticated {
         let proof = json!({
             "authentication_flow": "challenge", "electronic_commerce_indicator": "05", "exemption_indicator": null,
@@ -100,13 +108,15 @@ fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, 
         charge.set("captured", false);
         charge.set("amount_captured", 0);
     } else {
-        let movement = book(st, &charge, charge.int("amount"), "charge", charge.id().to_owned());
-        charge.set("balance_transaction", movement);
+        let amount = charge.int("amount");
+        division = receive(st, &mut charge, amount);
     }
     let charge = st.put(charge);
     st.emit("charge.succeeded", &charge);
+    division.carry_out(st, &charge);
     let id = json!(charge.id());
     let after = st.change(intent, |pi| {
+        pi.set("transfer_group", charge.get("transfer_group").clone());
         remember_charge(pi, id);
         pi.set("payment_method", method.id());
         pi.set("next_action", Value::Null);
@@ -171,16 +181,17 @@ pub fn settle_debit(st: &mut State, intent: &str) -> Attempt {
         st.emit("charge.failed", &failed);
         return Attempt::Declined(fail_intent(st, intent, &method, error, None));
     }
-    let movement = book(st, &charge, charge.int("amount"), "charge", charge.id().to_owned());
-    let receipt = format!("{}/_sandbox/receipts/{}", st.settings.base_url, charge.id());
-    let paid = st.change(charge.id(), |c| {
-        c.set("status", "succeeded");
-        c.set("paid", true);
-        c.set("receipt_url", receipt);
-        c.set("balance_transaction", movement);
-    });
+    let mut paid = charge;
+    let amount = paid.int("amount");
+    let division = receive(st, &mut paid, amount);
+    paid.set("status", "succeeded");
+    paid.set("paid", true);
+    paid.set("receipt_url", format!("{}/_sandbox/receipts/{}", st.settings.base_url, paid.id()));
+    let paid = st.put(paid);
     st.emit("charge.succeeded", &paid);
+    division.carry_out(st, &paid);
     let after = st.change(intent, |pi| {
+        pi.set("transfer_group", paid.get("transfer_group").clone());
         pi.set("status", "succeeded");
         pi.set("amount_received", pi.get("amount").clone());
     });
@@ -191,8 +202,14 @@ pub fn settle_debit(st: &mut State, intent: &str) -> Attempt {
 /// Attaches the payment method to the customer, if the intent has `setup_future_usage` or the buyer chose to save the
 /// card.
 fn keep_for_later(st: &mut State, intent: &Object) {
-    let keeps = !intent.get("setup_future_usage").is_null() || intent.is("_keeps_method");
-    if !keeps || intent.text("customer").is_empty() {
+    if intent.text("customer").is_empty() {
+        return;
+    }
+    let kind = st.copy(intent.text("payment_method")).text("type").to_owned();
+    let own = intent.text_at(&format!("payment_method_options.{kind}.setup_future_usage"));
+    // The setting of the method's type comes before the intent's.
+    let usage = own.or(intent.text_at("setup_future_usage"));
+    if !intent.is("_keeps_method") && usage.is_none_or(|usage| usage == "none") {
         return;
     }
     let (method, customer) = (st.copy(intent.text("payment_method")), st.copy(intent.text("customer")));
@@ -252,7 +269,8 @@ fn new_charge(st: &mut State, intent: &Object, method: &Object) -> Object {
     let id = st.new_id("ch");
     let receipt = format!("{}/_sandbox/receipts/{id}", st.settings.base_url);
     let mut charge = model::payment::charge(id, st.now(intent), intent, method, receipt);
-    let account = descriptor::of_business(&st.settings.business_name);
+    division::note(&mut charge, intent);
+    let account = descriptor::of_business(&division::business_name(st, intent));
     charge.set("calculated_statement_descriptor", descriptor::of_charge(&account, intent, method));
     charge
 }
@@ -264,55 +282,20 @@ fn remember_charge(intent: &mut Object, charge: Value) {
     intent.set("latest_charge", charge);
 }
 
-/// Books a transaction on the account's balance, in minor units, and returns the transaction's id.
-pub fn book(st: &mut State, owner: &Object, amount: i64, kind: &str, source: String) -> String {
-    let id = st.new_id("txn");
-    let movement =
-        model::payment::balance_transaction(id.clone(), st.now(owner), amount, owner.text("currency"), kind, &source);
-    st.put(movement);
-    id
-}
-
-/// Books a transaction from which Stripe takes a fee, given as its description and its amount in minor units. Returns
-/// the transaction's id.
-pub fn book_with_fee(
-    st: &mut State,
-    owner: &Object,
-    amount: i64,
-    (description, fee): (&str, i64),
-    kind: &str,
-    source: String,
-) -> String {
-    let id = book(st, owner, amount, kind, source);
-    st.change(&id, |t| {
-        let currency = t.get("currency").clone();
-        t.set("fee", fee);
-        t.set(
-            "fee_details",
-            json!([{
-                "amount": fee, "application": null, "currency": currency, "description": description,
-                "type": "stripe_fee",
-            }]),
-        );
-        t.set("net", amount - fee);
-    });
-    id
-}
-
 /// Captures an amount of an authorized intent, in minor units. An uncaptured rest counts as refunded.
 pub fn capture(st: &mut State, intent: &str, amount: i64) {
     let pi = st.copy(intent);
-    let charge = st.copy(pi.text("latest_charge"));
-    let movement = book(st, &charge, amount, "charge", charge.id().to_owned());
-    let rest = charge.int("amount") - amount;
-    let captured = st.change(charge.id(), |c| {
-        c.set("captured", true);
-        c.set("amount_captured", amount);
-        c.set("amount_refunded", rest);
-        c.set("balance_transaction", movement);
-    });
+    let mut captured = st.copy(pi.text("latest_charge"));
+    captured.set("captured", true);
+    captured.set("amount_captured", amount);
+    captured.set("amount_refunded", captured.int("amount") - amount);
+    division::note(&mut captured, &pi);
+    let division = receive(st, &mut captured, amount);
+    let captured = st.put(captured);
     st.emit("charge.captured", &captured);
+    division.carry_out(st, &captured);
     let after = st.change(intent, |pi| {
+        pi.set("transfer_group", captured.get("transfer_group").clone());
         pi.set("status", "succeeded");
         pi.set("amount_capturable", 0);
         pi.set("amount_received", amount);

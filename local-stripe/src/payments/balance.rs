@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::error::ApiError;
 use crate::money;
 use crate::object::Object;
-use crate::payments::attempt::book;
+use crate::payments::ledger::book;
 use crate::state::State;
 
 /// Returns the balance object. All money is available at once; nothing is pending.
@@ -59,7 +59,7 @@ pub fn pay_out(st: &mut State, mut payout: Object) -> Result<Object, ApiError> {
         );
         return Err(ApiError::coded("balance_insufficient", message));
     }
-    let movement = book(st, &payout, -amount, "payout", payout.id().to_owned());
+    let movement = book(st, &payout, -amount, "payout", payout.id());
     payout.set("balance_transaction", movement);
     let payout = st.put(payout);
     st.emit("payout.created", &payout);
@@ -83,7 +83,7 @@ pub fn cancel(st: &mut State, id: &str) -> Result<Object, ApiError> {
         let message = "Payouts can only be canceled while they are pending.";
         return Err(ApiError::coded("payout_not_cancelable", message));
     }
-    let movement = book(st, &payout, payout.int("amount"), "payout_cancel", id.to_owned());
+    let movement = book(st, &payout, payout.int("amount"), "payout_cancel", id);
     let canceled = st.change(id, |p| {
         p.set("status", "canceled");
         p.set("failure_balance_transaction", movement);
@@ -97,7 +97,7 @@ pub fn top_up(st: &mut State, topup: Object) -> Object {
     let id = topup.id().to_owned();
     let pending = st.put(topup);
     st.emit("topup.created", &pending);
-    let movement = book(st, &pending, pending.int("amount"), "topup", id.clone());
+    let movement = book(st, &pending, pending.int("amount"), "topup", &id);
     let succeeded = st.change(&id, |t| {
         t.set("status", "succeeded");
         t.set("balance_transaction", movement);

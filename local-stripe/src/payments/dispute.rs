@@ -6,7 +6,7 @@ use crate::cards::{self, Behaviour};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::payments::attempt::{book, book_with_fee};
+use crate::payments::ledger::{Fee, book, book_with_fee};
 use crate::state::State;
 
 /// The evidence in `uncategorized_text` that wins a dispute.
@@ -26,8 +26,9 @@ pub fn open(st: &mut State, charge: &str) {
     let id = st.new_id("dp");
     let mut dispute = model::payment::dispute(id.clone(), st.now(&charge), &charge, reason, inquiry);
     if !inquiry {
-        let movement =
-            book_with_fee(st, &charge, -charge.int("amount"), ("Dispute fee", RECEIVED_FEE), "adjustment", id.clone());
+        let (amount, description) = (RECEIVED_FEE, "Dispute fee".to_owned());
+        let fee = Fee { amount, description, application: Value::Null, kind: "stripe_fee" };
+        let movement = book_with_fee(st, &charge, -charge.int("amount"), Some(fee), "adjustment", &id);
         dispute.set("balance_transactions", vec![st.copy(&movement).value()]);
     }
     let dispute = st.put(dispute);
@@ -97,7 +98,7 @@ fn decide(st: &mut State, id: &str, won: bool) {
     let charge = st.copy(dispute.text("charge"));
     let mut movements = dispute.list_at("balance_transactions").to_vec();
     if won && !inquiry {
-        let back = book(st, &charge, dispute.int("amount"), "adjustment", id.to_owned());
+        let back = book(st, &charge, dispute.int("amount"), "adjustment", id);
         movements.push(st.copy(&back).value());
     }
     let status = match (inquiry, won) {

@@ -8,6 +8,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::Args;
+use crate::payments::attempt::Presence;
 use crate::state::State;
 
 /// The expiry month and year of a card created from a token.
@@ -80,7 +81,10 @@ fn of_type(st: &mut State, data: &Args) -> Result<Object, ApiError> {
 }
 
 /// Creates a payment method from the parameter `card`.
-fn from_card(st: &mut State, card: &Args) -> Result<Object, ApiError> {
+///
+/// # Errors
+/// A member is missing or invalid, or the number is not that of a test card.
+pub fn from_card(st: &mut State, card: &Args) -> Result<Object, ApiError> {
     if let Some(token) = card.text("token") {
         let found = cards::by_token(token).ok_or_else(|| ApiError::no_such("token", token, "card[token]"))?;
         return Ok(make(st, found, TOKEN_EXPIRY, ""));
@@ -121,6 +125,25 @@ pub fn behaviour(method: &Object) -> Behaviour {
         return Behaviour::Debits(account);
     }
     cards::by_number(method.text("_number")).map_or(Behaviour::Succeeds, |c| c.behaviour)
+}
+
+/// Whether the customer must pass 3-D Secure now: the card requires it, or the intent or session demands it with
+/// `payment_method_options[card][request_three_d_secure]` of a card that supports it.
+pub fn must_authenticate(method: &Object, intent: &Object, presence: Presence) -> bool {
+    if presence == Presence::Authenticated {
+        return false;
+    }
+    let requested = intent.text_at("payment_method_options.card.request_three_d_secure");
+    let is_demanded =
+        matches!(requested, Some("any" | "challenge")) && *method.at("card.three_d_secure_usage.supported") == true;
+    match behaviour(method) {
+        Behaviour::Authenticates { always } => always || is_demanded || !method.is("_authenticated"),
+        Behaviour::AuthenticatesOnSession => presence != Presence::OffSession,
+        Behaviour::AuthenticatesThenFails(_) => true,
+        // A card that is declined anyway is not authenticated first.
+        Behaviour::Declines(..) | Behaviour::ChargeFails(_) => false,
+        _ => is_demanded,
+    }
 }
 
 /// Checks that an intent or a session accepts the type and the currency of a payment method.

@@ -3,23 +3,25 @@
 use serde_json::{Value, json};
 
 use crate::cards::{self, Behaviour};
+use crate::connect::division::{self, TakesBack};
 use crate::error::ApiError;
 use crate::model;
 use crate::money;
 use crate::object::Object;
-use crate::payments::attempt::book;
+use crate::payments::ledger::{book, book_with_fee};
 use crate::state::{DeferredAction, State};
 
-/// Refunds an amount of a charge, in minor units. `None` refunds the rest.
+/// Refunds an amount of a charge, in minor units, and takes back what belongs to it. `None` refunds the rest.
 ///
 /// # Errors
-/// The charge can't be refunded, or the amount is not positive or exceeds the rest.
+/// The charge can't be refunded, the amount is not positive or exceeds the rest, or there is nothing to take back.
 pub fn create(
     st: &mut State,
     charge: &Object,
     amount: Option<i64>,
     reason: Value,
     metadata: Value,
+    takes: TakesBack,
 ) -> Result<Object, ApiError> {
     let id = charge.id().to_owned();
     if charge.text("status") != "succeeded" {
@@ -53,9 +55,17 @@ pub fn create(
     }
     let refund_id = st.new_id("re");
     let mut refund = model::payment::refund(refund_id.clone(), st.now(charge), charge, amount, reason);
-    let movement = book(st, charge, -amount, "refund", refund_id.clone());
+    let shares = division::shares_of_refund(st, charge, amount, takes)?;
+    let fee = shares.own_fee(st, charge);
+    let movement = book_with_fee(st, charge, -amount, fee, "refund", &refund_id);
     refund.set("balance_transaction", movement);
     refund.set("metadata", metadata);
+    shares.note(&mut refund);
+    let number = st.copy(charge.text("payment_method")).text("_number").to_owned();
+    let behaviour = cards::by_number(&number).map(|card| card.behaviour);
+    if behaviour == Some(Behaviour::RefundIsPending) {
+        refund.set("status", "pending");
+    }
     let refund = st.put(refund);
     st.emit("refund.created", &refund);
     let before = st.freeze(charge);
@@ -68,11 +78,21 @@ pub fn create(
         c.set("_refund_ids", ids);
     });
     st.emit_with("charge.refunded", &after, Some(before));
-    let number = st.copy(charge.text("payment_method")).text("_number").to_owned();
-    if cards::by_number(&number).is_some_and(|c| c.behaviour == Behaviour::RefundFails) {
-        st.deferred.push(DeferredAction::RefundFails(refund_id));
+    shares.carry_out(st, &after, &refund_id, amount, takes);
+    match behaviour {
+        Some(Behaviour::RefundFails) => st.deferred.push(DeferredAction::RefundFails(refund_id)),
+        Some(Behaviour::RefundIsPending) => st.deferred.push(DeferredAction::RefundSucceeds(refund_id)),
+        _ => {}
     }
     Ok(Object::clone(&refund))
+}
+
+/// Lets a pending refund succeed.
+pub fn succeed(st: &mut State, id: &str) {
+    let before = st.copy(id);
+    let after = st.change(id, |r| r.set("status", "succeeded"));
+    st.emit_with("refund.updated", &after, Some(before.clone()));
+    st.emit_with("charge.refund.updated", &after, Some(before));
 }
 
 /// Fails a succeeded refund: the charge counts as not refunded by this amount, and the balance gets the amount back.
@@ -80,7 +100,7 @@ pub fn fail(st: &mut State, id: &str) {
     let refund = st.copy(id);
     let charge = st.copy(refund.text("charge"));
     let amount = refund.int("amount");
-    let movement = book(st, &charge, amount, "refund_failure", id.to_owned());
+    let movement = book(st, &charge, amount, "refund_failure", id);
     let after = st.change(id, |r| {
         r.set("status", "failed");
         r.set("failure_reason", "expired_or_canceled_card");

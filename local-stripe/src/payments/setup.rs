@@ -41,33 +41,29 @@ pub fn confirm(st: &mut State, id: &str, method: &str, presence: Presence) -> Re
         return Err(unexpected_state(&intent, "confirm"));
     }
     let card = st.copy(method);
-    match method::behaviour(&card) {
-        Behaviour::Declines(code, decline_code) => Err(fail(st, id, &card, cards::decline(code, decline_code))),
-        Behaviour::Authenticates { always }
-            if presence != Presence::Authenticated && (always || !card.is("_authenticated")) =>
-        {
-            let url = format!("{}/_sandbox/3ds/{id}", st.settings.base_url);
-            let method = json!(method);
-            let after = st.change(id, |si| {
-                let return_url = si.get("_return_url").clone();
-                si.set("payment_method", method);
-                si.set("status", "requires_action");
-                si.set(
-                    "next_action",
-                    json!({ "redirect_to_url": { "return_url": return_url, "url": url }, "type": "redirect_to_url" }),
-                );
-            });
-            st.emit("setup_intent.requires_action", &after);
-            Ok(true)
-        }
-        _ => {
-            if presence == Presence::Authenticated {
-                st.change(method, |m| m.set("_authenticated", true));
-            }
-            succeed(st, id, method)?;
-            Ok(false)
-        }
+    if let Behaviour::Declines(code, decline_code) = method::behaviour(&card) {
+        return Err(fail(st, id, &card, cards::decline(code, decline_code)));
     }
+    if method::must_authenticate(&card, &intent, presence) {
+        let url = format!("{}/_sandbox/3ds/{id}", st.settings.base_url);
+        let method = json!(method);
+        let after = st.change(id, |si| {
+            let return_url = si.get("_return_url").clone();
+            si.set("payment_method", method);
+            si.set("status", "requires_action");
+            si.set(
+                "next_action",
+                json!({ "redirect_to_url": { "return_url": return_url, "url": url }, "type": "redirect_to_url" }),
+            );
+        });
+        st.emit("setup_intent.requires_action", &after);
+        return Ok(true);
+    }
+    if presence == Presence::Authenticated {
+        st.change(method, |m| m.set("_authenticated", true));
+    }
+    succeed(st, id, method)?;
+    Ok(false)
 }
 
 fn succeed(st: &mut State, id: &str, method: &str) -> Result<(), ApiError> {

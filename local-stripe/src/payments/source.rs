@@ -17,7 +17,10 @@ pub fn card_of(method: &Object) -> Option<Object> {
     let address = &details["address"];
     let brand = match card("brand").as_str().unwrap_or_default() {
         "amex" => "American Express",
+        "diners" => "Diners Club",
         "discover" => "Discover",
+        "jcb" => "JCB",
+        "unionpay" => "UnionPay",
         "mastercard" => "MasterCard",
         _ => "Visa",
     };

@@ -39,6 +39,7 @@ pub(super) fn router() -> Router<Shared> {
         .route("/_sandbox/invoices/{id}", get(documents::invoice).post(documents::pay))
         .route("/_sandbox/invoices/{id}/pdf", get(documents::invoice))
         .route("/_sandbox/onboarding/{token}", get(onboarding::show).post(onboarding::complete))
+        .route("/_sandbox/express/{id}", get(onboarding::dashboard))
         .route("/_sandbox/page.css", get(layout::style))
         .route("/_sandbox/page.js", get(layout::script))
         .route("/_sandbox/icon.svg", get(layout::icon))

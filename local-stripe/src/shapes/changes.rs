@@ -5,6 +5,7 @@
 
 use serde_json::{Value, json};
 
+use crate::connect::division;
 use crate::model::price::plan_of;
 use crate::object::{Object, list};
 
@@ -141,7 +142,7 @@ pub const CHANGES: &[Change] = &[
         BASIL,
         "invoice",
         &[
-            ("application_fee_amount", OldValue::Null),
+            ("application_fee_amount", OldValue::Of(division::fee_of_invoice)),
             ("charge", OldValue::Hidden("_charge")),
             ("discount", OldValue::Hidden("_discount")),
             ("paid", OldValue::Of(paid)),
@@ -152,7 +153,7 @@ pub const CHANGES: &[Change] = &[
             ("subscription_details", OldValue::Of(subscription_details)),
             ("tax", OldValue::Of(invoice_tax)),
             ("total_tax_amounts", OldValue::Of(|invoice| tax_amounts(invoice, "total_taxes"))),
-            ("transfer_data", OldValue::Null),
+            ("transfer_data", OldValue::Of(division::transfer_of_invoice)),
         ],
     ),
     added(

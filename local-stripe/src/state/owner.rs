@@ -52,6 +52,12 @@ impl State {
         self.find_row(id).filter(|found| found.kind() == "account")
     }
 
+    /// Returns the object of an account with a [key](crate::object::key), whatever account the request acts for. An
+    /// empty id is the sandbox's own account.
+    pub fn find_of(&self, account: &str, id: &str) -> Option<std::sync::Arc<Object>> {
+        self.find_row(&name_within(account, id))
+    }
+
     /// Like [`State::next_due`], but divides the key of the object from its owner: returns the time, the owner and the
     /// key.
     pub fn next_due_of(&self, clock: &str, until_s: i64) -> Option<(i64, String, String)> {

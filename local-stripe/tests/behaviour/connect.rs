@@ -4,7 +4,7 @@ use crate::play::{Play, id, request};
 use local_stripe::sandbox::{Response, json_of};
 use serde_json::{Value, json};
 
-fn seller(play: &mut Play) -> String {
+pub fn seller(play: &mut Play) -> String {
     let form =
         "type=express&country=US&email=seller@example.com&capabilities[transfers][requested]=true&metadata[shop]=7";
     id(&play.post("/v1/accounts", form))
@@ -103,13 +103,13 @@ fn an_account_can_be_changed_listed_and_deleted() {
 }
 
 /// Makes a call for a connected account.
-fn call_for(play: &mut Play, account: &str, method: &str, path: &str, form: &str) -> Response {
+pub fn call_for(play: &mut Play, account: &str, method: &str, path: &str, form: &str) -> Response {
     let mut call = request(method, path, form);
     call.account = Some(account.to_owned());
     play.sandbox.handle(&call)
 }
 
-fn for_account(play: &mut Play, account: &str, method: &str, path: &str, form: &str) -> Value {
+pub fn for_account(play: &mut Play, account: &str, method: &str, path: &str, form: &str) -> Value {
     let response = call_for(play, account, method, path, form);
     assert_eq!(response.status, 200, "{method} {path} {form}: {}", response.body);
     json_of(&response)

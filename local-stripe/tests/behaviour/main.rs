@@ -4,10 +4,13 @@
 
 mod accounts;
 mod api_faults;
+mod cards;
 mod catalog;
 mod change;
 mod checkout;
 mod connect;
+mod connect_charges;
+mod connected;
 mod cycle;
 mod debits;
 mod discounts;

@@ -1,4 +1,4 @@
-//! The onboarding page of a connected account: one button, which redirects to the platform.
+//! The onboarding page of a connected account, with one button, which redirects to the platform; and its dashboard.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -6,8 +6,9 @@ use axum::http::{Response as HttpResponse, StatusCode};
 
 use super::html::html;
 use super::{Shared, branding, layout, not_found, object};
+use crate::money;
 use crate::object::Object;
-use crate::sandbox::own_request;
+use crate::sandbox::{Request, json_of, own_request};
 
 /// Returns the account link with a token, if it has not expired.
 fn link(shared: &Shared, token: &str) -> Option<Object> {
@@ -27,6 +28,27 @@ pub(super) async fn show(State(shared): State<Shared>, Path(token): Path<String>
         account = link.text("account"),
     );
     layout::page(&branding, StatusCode::OK, "Onboarding", &body)
+}
+
+/// `GET /_sandbox/express/{account}`: stands for the Express dashboard, with the account's balance.
+pub(super) async fn dashboard(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
+    let Some(account) = object(&shared, "account", &id) else { return not_found(&shared) };
+    let call = Request { account: Some(id.clone()), ..own_request("GET", "/v1/balance", &[]) };
+    let balance = json_of(&shared.handle(&call));
+    let amounts = balance["available"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let shown = |entry: &serde_json::Value| {
+        money::display(entry["amount"].as_i64().unwrap_or_default(), entry["currency"].as_str().unwrap_or_default())
+    };
+    let branding = branding(&shared);
+    let body = html!(
+        "<main class=\"narrow\"><h1>{name}</h1>\
+         <p>Stripe would show the Express dashboard here. This account is {account}.</p>\
+         <p>Available balance: <strong id=\"balance\">{balance}</strong></p></main>",
+        name = account.text_at("business_profile.name").unwrap_or("Express account"),
+        account = id,
+        balance = amounts.iter().map(shown).collect::<Vec<_>>().join(", "),
+    );
+    layout::page(&branding, StatusCode::OK, "Express dashboard", &body)
 }
 
 /// `POST /_sandbox/onboarding/{token}`: completes the onboarding.

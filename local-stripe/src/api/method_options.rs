@@ -1,0 +1,69 @@
+//! The parameter `payment_method_options` of payment intents, setup intents and checkout sessions.
+
+use serde_json::{Value, json};
+
+use crate::object::Object;
+use crate::params::{Args, ParamKind, off, opt};
+
+const SECURE: ParamKind = ParamKind::OneOf(&["any", "automatic", "challenge"]);
+const USAGE: ParamKind = ParamKind::OneOf(&["none", "off_session", "on_session"]);
+const MANUAL: ParamKind = ParamKind::OneOf(&["manual"]);
+const OTHER_USAGE: ParamKind = ParamKind::Map(&[opt("setup_future_usage", USAGE)]);
+
+/// The options of a payment intent.
+pub const OF_PAYMENT: ParamKind = ParamKind::Map(&[
+    opt(
+        "card",
+        ParamKind::Map(&[
+            opt("request_three_d_secure", SECURE),
+            opt("setup_future_usage", USAGE),
+            opt("capture_method", MANUAL),
+            off("installments"),
+            off("mandate_options"),
+            off("moto"),
+        ]),
+    ),
+    opt("sepa_debit", OTHER_USAGE),
+    opt("us_bank_account", OTHER_USAGE),
+]);
+/// The options of a setup intent.
+pub const OF_SETUP: ParamKind = ParamKind::Map(&[opt(
+    "card",
+    ParamKind::Map(&[opt("request_three_d_secure", SECURE), off("mandate_options"), off("moto")]),
+)]);
+/// The options of a checkout session.
+pub const OF_SESSION: ParamKind = ParamKind::Map(&[
+    opt(
+        "card",
+        ParamKind::Map(&[
+            opt("request_three_d_secure", SECURE),
+            opt("setup_future_usage", ParamKind::OneOf(&["off_session", "on_session"])),
+            opt("capture_method", MANUAL),
+            off("installments"),
+        ]),
+    ),
+    opt("sepa_debit", OTHER_USAGE),
+    opt("us_bank_account", OTHER_USAGE),
+]);
+
+/// Merges the options of a request into those of an intent or a session. An emptied option of a type is removed.
+pub fn apply(owner: &mut Object, args: &Args) {
+    for (kind, options) in args.map("payment_method_options").into_members() {
+        for (name, value) in Args::of(options).into_members() {
+            let value = if name == "request_three_d_secure" && value.is_null() { json!("automatic") } else { value };
+            owner.set_at(&format!("payment_method_options.{kind}.{name}"), value);
+        }
+    }
+}
+
+/// Copies the options of a session to the intent that pays it.
+pub fn hand_on(intent: &mut Object, session: &Object) {
+    let all = session.get("payment_method_options").as_object().cloned().unwrap_or_default();
+    for (kind, options) in all {
+        for (name, value) in options.as_object().cloned().unwrap_or_default() {
+            if value != Value::Null {
+                intent.set_at(&format!("payment_method_options.{kind}.{name}"), value);
+            }
+        }
+    }
+}
