@@ -17,6 +17,7 @@ use crate::params::Args;
 use crate::payment_link;
 use crate::payments::attempt::{Attempt, Presence, attempt};
 use crate::payments::{intent, method, setup};
+use crate::pricing;
 use crate::state::State;
 use crate::tax_ids;
 
@@ -193,7 +194,7 @@ fn read_lines(st: &mut State, args: &Args, mode: &str, has_trial: bool) -> Resul
             return Err(ApiError::invalid("All line items must have the same currency.").about("line_items"));
         }
         currency = price.text("currency").to_owned();
-        let whole = items::amount(&price.value(), quantity)?;
+        let whole = pricing::amount(&price.value(), quantity)?;
         let amount = if is_metered || (has_trial && is_recurring) { 0 } else { whole };
         total =
             total.checked_add(amount).ok_or_else(|| ApiError::coded("amount_too_large", "The total is too large."))?;
@@ -215,7 +216,7 @@ fn purpose_of(session: &Object) -> Purpose<'_> {
     let whole = |line: &Value| match usage::is_metered(&line["price"]) {
         true => 0,
         // The amount was already computed without error when the session was opened.
-        false => items::amount(&line["price"], line["quantity"].as_i64().unwrap_or(1)).unwrap_or_default(),
+        false => pricing::amount(&line["price"], line["quantity"].as_i64().unwrap_or(1)).unwrap_or_default(),
     };
     let amount = session.list_at("_lines").iter().map(whole).fold(0_i64, i64::saturating_add);
     Purpose { customer: session.text_at("customer"), amount, currency: session.text("currency") }

@@ -36,6 +36,7 @@ pub mod payment_link;
 pub mod payments;
 pub mod plans;
 pub mod portal;
+pub mod pricing;
 pub mod reference;
 pub mod sandbox;
 pub mod search;

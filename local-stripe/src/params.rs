@@ -24,6 +24,8 @@ pub enum ParamKind {
     Text,
     /// An integer within bounds.
     Int(i64, i64),
+    /// An integer within bounds, or one of these words.
+    IntOr(i64, i64, &'static [&'static str]),
     /// `true` or `false`.
     Bool,
     /// One of these words.
@@ -40,6 +42,8 @@ pub enum ParamKind {
     Metadata,
     /// An object with these members.
     Map(&'static [Field]),
+    /// An object whose keys are currencies, each with these members.
+    ByCurrency(&'static [Field]),
     /// A list of values of one type. An empty string unsets the list.
     List(&'static ParamKind),
     /// An id, or an object with these members.
@@ -241,16 +245,28 @@ fn read(node: &Node, kind: &ParamKind, here: &str) -> Result<Value, ApiError> {
         (ParamKind::Map(fields) | ParamKind::IdOr(fields), Node::Map(inner)) => {
             read_map(inner, fields, here).map(Value::Object)
         }
+        (ParamKind::ByCurrency(fields), Node::Map(inner)) => by_currency(inner, fields, here),
         (ParamKind::List(kind), Node::List(list)) => {
             let read_one = |(i, node)| read(node, kind, &format!("{here}[{i}]"));
             list.iter().enumerate().map(read_one).collect::<Result<_, _>>().map(Value::Array)
         }
         (ParamKind::List(kind), Node::Map(inner)) => numbered(inner, kind, here),
-        (ParamKind::Map(_), _) => Err(ApiError::invalid("Invalid object").about(here)),
+        (ParamKind::Map(_) | ParamKind::ByCurrency(_), _) => Err(ApiError::invalid("Invalid object").about(here)),
         (ParamKind::List(_), _) => Err(ApiError::invalid("Invalid array").about(here)),
         (kind, Node::Text(text)) => scalar(text, kind, here),
         (_, _) => Err(ApiError::invalid(format!("Invalid string: {here} must not be a hash or an array")).about(here)),
     }
+}
+
+fn by_currency(inner: &Form, fields: &[Field], here: &str) -> Result<Value, ApiError> {
+    let mut out = Map::new();
+    for (currency, node) in inner {
+        let param = path(here, currency);
+        let Value::String(code) = scalar(currency, &ParamKind::Currency, &param)? else { continue };
+        let Node::Map(members) = node else { return Err(ApiError::invalid("Invalid object").about(&param)) };
+        out.insert(code, Value::Object(read_map(members, fields, &param)?));
+    }
+    Ok(Value::Object(out))
 }
 
 /// Whether a value switches a feature off: an empty value, `false`, an object whose `enabled` is off, or a list or
@@ -289,7 +305,8 @@ fn scalar(text: &str, kind: &ParamKind, here: &str) -> Result<Value, ApiError> {
     let invalid_integer =
         || ApiError::coded("parameter_invalid_integer", format!("Invalid integer: {text}")).about(here);
     match kind {
-        ParamKind::Int(min, max) => {
+        ParamKind::IntOr(_, _, words) if words.contains(&text) => Ok(json!(text)),
+        ParamKind::Int(min, max) | ParamKind::IntOr(min, max, _) => {
             let number: i64 = text.parse().map_err(|_| invalid_integer())?;
             if number < *min {
                 return Err(ApiError::coded(
@@ -352,6 +369,7 @@ fn scalar(text: &str, kind: &ParamKind, here: &str) -> Result<Value, ApiError> {
         | ParamKind::Url
         | ParamKind::Metadata
         | ParamKind::Map(_)
+        | ParamKind::ByCurrency(_)
         | ParamKind::IdOr(_)
         | ParamKind::List(_)
         | ParamKind::Inert

@@ -9,6 +9,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::{Args, merge_metadata};
+use crate::pricing;
 use crate::state::State;
 
 /// Creates the payment link of a request.
@@ -21,7 +22,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let mut lines = Vec::new();
     for (n, line) in args.list("line_items").into_iter().enumerate() {
         let priced = items::read_licensed(st, &Args::of(line), &format!("line_items[{n}]"))?;
-        let amount = items::amount(&priced.price.value(), priced.quantity)?;
+        let amount = pricing::amount(&priced.price.value(), priced.quantity)?;
         let words = items::product_name(st, &priced.price.value());
         let line = st.new_id("li");
         lines.push(model::checkout::item(line, amount, json!(priced.quantity), &priced.price, &words));

@@ -28,6 +28,10 @@ fn render_map(map: &Map<String, Value>, version: &Version) -> Value {
     if kind == "list" {
         return render_list(map, version);
     }
+    if let (Some(price), "price") = (map.get("_itself").and_then(Value::as_object), kind) {
+        // The amounts of a price in another currency are for the sandbox; see `pricing::in_currency`.
+        return render_map(price, version);
+    }
     let whole = (kind == "subscription").then(|| with_plan(map));
     let map = whole.as_ref().unwrap_or(map);
     let reshaped =

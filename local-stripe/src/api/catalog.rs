@@ -12,6 +12,7 @@ use crate::model::price::NewPrice;
 use crate::object::{Object, key};
 use crate::params::{AMOUNT, Args, Field, ParamKind, inert, merge_metadata, opt, req};
 use crate::plans;
+use crate::pricing::{self, TAX_BEHAVIOR};
 use crate::state::State;
 
 const INTERVAL: ParamKind = ParamKind::OneOf(&["day", "week", "month", "year"]);
@@ -35,8 +36,6 @@ pub const PRODUCT_FIELDS: &[Field] = &[
     inert("tax_code"),
     inert("unit_label"),
 ];
-/// The parameter `tax_behavior` of a price.
-pub const TAX_BEHAVIOR: ParamKind = ParamKind::OneOf(&["exclusive", "inclusive", "unspecified"]);
 /// The parameter `price_data`: a new price in the request for another object.
 pub const PRICE_DATA: ParamKind = ParamKind::Map(&[
     req("currency", ParamKind::Currency),
@@ -84,7 +83,11 @@ const UPDATE_PRODUCT: &[Field] = product_fields![opt("name", ParamKind::Text), o
 const CREATE_PRICE: &[Field] = &[
     req("currency", ParamKind::Currency),
     opt("active", ParamKind::Bool),
-    opt("billing_scheme", ParamKind::OneOf(&["per_unit"])),
+    pricing::SCHEME,
+    pricing::BY_CURRENCY,
+    pricing::TIERS_OF_PRICE,
+    pricing::TIERS_MODE,
+    pricing::TRANSFORM_QUANTITY,
     opt("lookup_key", ParamKind::Text),
     opt("metadata", ParamKind::Metadata),
     opt("nickname", ParamKind::Text),
@@ -298,7 +301,7 @@ pub fn make_price(st: &mut State, id: String, args: &Args) -> Result<Object, Api
         }
     };
     let recurring = args.map("recurring");
-    let unit_amount_decimal = items::unit_amount(args, "")?;
+    let unit_amount_decimal = pricing::unit_amount(args, "")?;
     let mut price = model::price::price(NewPrice {
         id,
         created_s: st.clock_s(),
@@ -310,6 +313,7 @@ pub fn make_price(st: &mut State, id: String, args: &Args) -> Result<Object, Api
         meter: items::meter(st, &recurring, "recurring")?,
     });
     price.set("lookup_key", lookup);
+    pricing::apply(&mut price, args)?;
     apply_price(&mut price, args)?;
     let price = st.put(price);
     plans::emit_event(st, "created", &price);

@@ -8,6 +8,7 @@ use crate::error::ApiError;
 use crate::object::{Object, key, list};
 use crate::payments::source;
 use crate::portal;
+use crate::pricing;
 use crate::shapes;
 use crate::state::State;
 use crate::version::Version;
@@ -137,11 +138,8 @@ fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<
         }
         ("coupon", "applies_to") if owner.get("_products").is_array() => json!({ "products": owner.get("_products") }),
         ("customer", "default_source") => source::card_of(&*st.find(owner.text("default_source"))?)?.value(),
-        ("price", "currency_options") => {
-            let members = ["custom_unit_amount", "tax_behavior", "unit_amount", "unit_amount_decimal"];
-            let own = members.iter().map(|m| ((*m).to_owned(), owner.get(m).clone())).collect();
-            json!({ owner.text("currency"): Value::Object(own) })
-        }
+        ("price", "currency_options") => pricing::currency_options(&owner),
+        ("price" | "plan", "tiers") if owner.get("_tiers").is_array() => owner.get("_tiers").clone(),
         ("customer", "tax_ids") => list(&format!("/v1/customers/{id}/tax_ids"), of("tax_id", "customer", Some(id))),
         ("invoice", "payments") => list("/v1/invoice_payments", of("invoice_payment", "invoice", None)),
         ("invoice", "confirmation_secret") => {

@@ -21,6 +21,7 @@ use crate::object::Object;
 use crate::params::{Args, Field, ParamKind, QUANTITY, SIGNED_AMOUNT, inert, merge_metadata, off, opt, req};
 use crate::payments::attempt::Presence;
 use crate::payments::method;
+use crate::pricing;
 use crate::state::State;
 
 const PERIOD: ParamKind = ParamKind::Map(&[req("end", ParamKind::Time), req("start", ParamKind::Time)]);
@@ -275,14 +276,14 @@ fn read_item(st: &mut State, args: &Args, default_currency: &str) -> Result<Read
         let priced = items::read_licensed(st, &entry, "")?;
         let price = priced.price.value();
         let words = items::product_name(st, &price);
-        (items::amount(&price, quantity)?, priced.price.text("currency").to_owned(), price, words)
+        (pricing::amount(&price, quantity)?, priced.price.text("currency").to_owned(), price, words)
     } else {
         let each =
             args.int("unit_amount").map(|u| u.to_string()).or(args.text("unit_amount_decimal").map(str::to_owned));
         let amount = match (args.int("amount"), each) {
             (Some(amount), _) => amount,
             (None, Some(each)) => {
-                let amount = items::amount(&json!({ "unit_amount_decimal": each }), quantity)?;
+                let amount = pricing::amount(&json!({ "unit_amount_decimal": each }), quantity)?;
                 unit = Some(each);
                 amount
             }

@@ -11,6 +11,7 @@ use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{AMOUNT, Args, Field, ParamKind, merge_metadata, opt, req};
 use crate::plans;
+use crate::pricing;
 use crate::state::State;
 
 const CREATE: &[Field] = &[
@@ -19,7 +20,10 @@ const CREATE: &[Field] = &[
     opt("active", ParamKind::Bool),
     opt("amount", AMOUNT),
     opt("amount_decimal", ParamKind::Decimal),
-    opt("billing_scheme", ParamKind::OneOf(&["per_unit"])),
+    pricing::SCHEME,
+    pricing::TIERS_OF_PRICE,
+    pricing::TIERS_MODE,
+    pricing::TRANSFORM_USAGE,
     opt("id", ParamKind::Text),
     opt("interval_count", ParamKind::Int(1, 1_095)),
     opt("metadata", ParamKind::Metadata),
@@ -84,16 +88,21 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         }
         None => st.new_id("plan"),
     };
-    if args.given("amount").is_none() && args.given("amount_decimal").is_none() {
+    let is_tiered = args.text("billing_scheme") == Some("tiered");
+    if !is_tiered && args.given("amount").is_none() && args.given("amount_decimal").is_none() {
         return Err(ApiError::missing("amount"));
     }
     let mut price = Args::default();
-    for (theirs, ours) in [("amount", "unit_amount"), ("amount_decimal", "unit_amount_decimal")] {
+    for (theirs, ours) in [
+        ("amount", "unit_amount"),
+        ("amount_decimal", "unit_amount_decimal"),
+        ("transform_usage", "transform_quantity"),
+    ] {
         if let Some(given) = args.given(theirs) {
             price.put(ours, given.clone());
         }
     }
-    for member in ["active", "currency", "metadata", "nickname"] {
+    for member in ["active", "billing_scheme", "currency", "metadata", "nickname", "tiers", "tiers_mode"] {
         if let Some(given) = args.given(member) {
             price.put(member, given.clone());
         }

@@ -3,7 +3,8 @@
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::billing::schedule;
-use crate::params::{Field, ParamKind, QUANTITY, inert, off, opt, req};
+use crate::discount::redeem::DISCOUNTS;
+use crate::params::{Field, ParamKind, QUANTITY, off, opt, req};
 
 const ITEM: ParamKind = ParamKind::Map(&[
     req("price", ParamKind::Text),
@@ -23,8 +24,11 @@ const PHASE: ParamKind = ParamKind::Map(&[
     opt("iterations", ParamKind::Int(1, 1_000)),
     opt("metadata", ParamKind::Metadata),
     opt("proration_behavior", PRORATION),
-    inert("currency"),
-    inert("description"),
+    opt("currency", ParamKind::Currency),
+    opt("description", ParamKind::Text),
+    opt("discounts", DISCOUNTS),
+    opt("trial", ParamKind::Bool),
+    opt("trial_end", ParamKind::Time),
     opt("start_date", ParamKind::TimeOr(&["now"])),
 ]);
 const END_BEHAVIOR: ParamKind = ParamKind::OneOf(&["cancel", "release"]);
@@ -35,14 +39,14 @@ const CREATE: &[Field] = &[
     opt("metadata", ParamKind::Metadata),
     opt("phases", ParamKind::List(&PHASE)),
     opt("start_date", ParamKind::TimeOr(&["now"])),
-    inert("default_settings"),
+    off("default_settings"),
 ];
 const UPDATE: &[Field] = &[
     opt("end_behavior", END_BEHAVIOR),
     opt("metadata", ParamKind::Metadata),
     opt("phases", ParamKind::List(&PHASE)),
     opt("proration_behavior", PRORATION),
-    inert("default_settings"),
+    off("default_settings"),
 ];
 
 /// The endpoints.
@@ -64,7 +68,7 @@ pub const ROUTES: &[Route] = &[
         &[opt("invoice_now", ParamKind::Bool), opt("prorate", ParamKind::Bool)],
         |st, ids, args| schedule::cancel(st, ids[0], args),
     ),
-    route("POST", "/v1/subscription_schedules/{}/release", &[inert("preserve_cancel_date")], |st, ids, _| {
+    route("POST", "/v1/subscription_schedules/{}/release", &[off("preserve_cancel_date")], |st, ids, _| {
         schedule::release(st, ids[0])
     }),
 ];

@@ -14,6 +14,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::Args;
+use crate::pricing;
 use crate::state::State;
 
 /// The time in hours that a pending change (`pending_if_incomplete`) waits for its payment.
@@ -155,7 +156,7 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
         let given = Args::of(given);
         let param = format!("items[{n}]");
         let Some(item_id) = given.text("id").map(str::to_owned) else {
-            let priced = items::read(st, &given, &param)?;
+            let priced = items::in_currency(items::read(st, &given, &param)?, sub.text("currency"), &param)?;
             let item_id = st.new_id("si");
             create::point_to(st, &item_id, sub.id());
             let mut item = model::billing::subscription_item(
@@ -186,7 +187,7 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
         }
         let mut new = old.clone();
         if ["plan", "price", "price_data"].iter().any(|member| given.given(member).is_some()) {
-            let priced = items::read(st, &given, &param)?;
+            let priced = items::in_currency(items::read(st, &given, &param)?, sub.text("currency"), &param)?;
             new["price"] = priced.price.value();
             new["plan"] = model::price::plan_of(&new["price"]);
             new["quantity"] = json!(1);
@@ -228,14 +229,11 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
     }
     let prices: Vec<Object> = list.iter().map(|i| Object::of(i["price"].clone())).collect();
     create::check_alike(prices.iter())?;
-    if prices.iter().any(|p| p.text("currency") != sub.text("currency")) {
-        return Err(ApiError::invalid("The price's currency doesn't match the subscription's.").about("items"));
-    }
     Ok(Change { list, prorated })
 }
 
 /// Whether the items of a subscription bill at the same interval.
-fn same_interval(one: &[Value], other: &[Value]) -> bool {
+pub fn same_interval(one: &[Value], other: &[Value]) -> bool {
     let interval = |list: &[Value]| list.first().map(|item| item["price"]["recurring"].clone()).unwrap_or_default();
     calendar::interval(&json!({ "recurring": interval(one) }))
         == calendar::interval(&json!({ "recurring": interval(other) }))
@@ -245,7 +243,7 @@ fn same_interval(one: &[Value], other: &[Value]) -> bool {
 fn is_free(list: &[Value]) -> bool {
     let costs_nothing = |item: &Value| {
         let quantity = item["quantity"].as_i64().unwrap_or(1);
-        !usage::is_metered(&item["price"]) && items::amount(&item["price"], quantity).is_ok_and(|amount| amount == 0)
+        !usage::is_metered(&item["price"]) && pricing::amount(&item["price"], quantity).is_ok_and(|amount| amount == 0)
     };
     list.iter().all(costs_nothing)
 }

@@ -17,6 +17,7 @@ use crate::object::Object;
 use crate::params::Args;
 use crate::payments::attempt::Presence;
 use crate::payments::setup;
+use crate::pricing;
 use crate::state::State;
 
 /// The time in hours to complete a first payment.
@@ -28,7 +29,9 @@ const TRIAL_DAYS_MAX: i64 = 730;
 ///
 /// # Errors
 /// Items are missing or too many, a price is invalid or not recurring, or currencies or intervals differ.
-pub fn read_items(st: &mut State, args: &Args) -> Result<Vec<Priced>, ApiError> {
+///
+/// All prices are taken in one currency: the request's, or else the customer's if they all have it, or else that of the first price.
+pub fn read_items(st: &mut State, args: &Args, customer: Option<&Object>) -> Result<Vec<Priced>, ApiError> {
     let given = args.list("items");
     if given.is_empty() {
         return Err(ApiError::missing("items"));
@@ -48,6 +51,13 @@ pub fn read_items(st: &mut State, args: &Args) -> Result<Vec<Priced>, ApiError> 
         }
         priced.push(item);
     }
+    let customers = customer.map(|customer| customer.text("currency")).filter(|currency| !currency.is_empty());
+    let customers = customers.filter(|currency| priced.iter().all(|item| pricing::has_currency(&item.price, currency)));
+    let first = priced.first().map(|item| item.price.text("currency").to_owned()).unwrap_or_default();
+    let currency = args.text("currency").or(customers).unwrap_or(&first);
+    let numbered = priced.into_iter().enumerate();
+    let priced = numbered.map(|(n, item)| items::in_currency(item, currency, &format!("items[{n}]")));
+    let priced = priced.collect::<Result<Vec<_>, _>>()?;
     check_alike(priced.iter().map(|p| &p.price))?;
     Ok(priced)
 }
@@ -91,7 +101,7 @@ pub fn check_alike<'a>(prices: impl Iterator<Item = &'a Object>) -> Result<(), A
 pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object, ApiError> {
     let customer_id = args.text("customer").unwrap_or_default().to_owned();
     let customer = st.load("customer", &customer_id, "customer")?;
-    let priced = read_items(st, args)?;
+    let priced = read_items(st, args, Some(&customer))?;
     let currency = priced.first().map(|p| p.price.text("currency").to_owned()).unwrap_or_default();
     if !customer.text("currency").is_empty() && customer.text("currency") != currency {
         let message = format!(
@@ -265,11 +275,12 @@ pub fn apply_discounts(st: &mut State, sub: &mut Object, args: &Args) -> Result<
     }
     let given = args.list("discounts");
     let amounts =
-        sub.list_at("items").iter().map(|item| items::amount(&item["price"], item["quantity"].as_i64().unwrap_or(1)));
+        sub.list_at("items").iter().map(|item| pricing::amount(&item["price"], item["quantity"].as_i64().unwrap_or(1)));
     let mut amount = amounts.sum::<Result<i64, ApiError>>()?;
     for extra in args.list("add_invoice_items") {
         let extra = items::read_licensed(st, &Args::of(extra), "add_invoice_items")?;
-        amount = amount.saturating_add(items::amount(&extra.price.value(), extra.quantity)?);
+        let extra = items::in_currency(extra, sub.text("currency"), "add_invoice_items")?;
+        amount = amount.saturating_add(pricing::amount(&extra.price.value(), extra.quantity)?);
     }
     let (customer, currency) = (sub.text("customer").to_owned(), sub.text("currency").to_owned());
     let purpose = Purpose { customer: Some(&customer), amount, currency: &currency };
@@ -327,7 +338,9 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
         }
     }
     for (n, extra) in args.list("add_invoice_items").into_iter().enumerate() {
-        let priced = items::read_licensed(st, &Args::of(extra), &format!("add_invoice_items[{n}]"))?;
+        let param = format!("add_invoice_items[{n}]");
+        let priced = items::read_licensed(st, &Args::of(extra), &param)?;
+        let priced = items::in_currency(priced, sub.text("currency"), &param)?;
         let mut line = cycle::extra_line(st, &sub, &priced, start)?;
         let (customer, param) = (st.copy(sub.text("customer")), format!("add_invoice_items[{n}][discounts]"));
         line.discounts =

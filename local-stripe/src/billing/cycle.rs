@@ -13,6 +13,7 @@ use crate::model;
 use crate::model::billing::{NewLine, item_parent, subscription_parent};
 use crate::money;
 use crate::object::Object;
+use crate::pricing;
 use crate::state::State;
 
 /// A period that a subscription is billed for.
@@ -79,7 +80,7 @@ pub fn lines(
         };
         // A trial that begins in a paid period does not make the usage before it free.
         let is_free = trial && !(usage::is_metered(price) && over.is_some());
-        let amount = if is_free { 0 } else { items::amount(price, quantity)? };
+        let amount = if is_free { 0 } else { pricing::amount(price, quantity)? };
         let name = items::product_name(st, price);
         let description = if is_free { format!("Trial period for {name}") } else { items::words(st, price, quantity) };
         out.push(NewLine {
@@ -105,7 +106,7 @@ pub fn lines(
 pub fn extra_line(st: &State, sub: &Object, priced: &Priced, now: i64) -> Result<NewLine, ApiError> {
     let price = priced.price.value();
     Ok(NewLine {
-        amount: items::amount(&price, priced.quantity)?,
+        amount: pricing::amount(&price, priced.quantity)?,
         currency: sub.text("currency").to_owned(),
         description: items::words(st, &price, priced.quantity),
         period: (now, now),

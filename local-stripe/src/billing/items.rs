@@ -6,10 +6,10 @@ use crate::billing::{tax, usage};
 use crate::error::ApiError;
 use crate::model;
 use crate::model::price::NewPrice;
-use crate::money;
 use crate::object::{Object, key};
 use crate::params::Args;
 use crate::plans;
+use crate::pricing;
 use crate::state::State;
 
 /// The maximum number of items of a subscription, Stripe's limit.
@@ -28,16 +28,6 @@ pub struct Priced {
     pub tax_rates: Value,
     /// The entries of the parameter `discounts`.
     pub discounts: Vec<Value>,
-}
-
-/// Returns the cost of a quantity of a price, in minor units.
-///
-/// # Errors
-/// The result is too large.
-pub fn amount(price: &Value, quantity: i64) -> Result<i64, ApiError> {
-    let unit = price["unit_amount_decimal"].as_str().unwrap_or("0");
-    let total = money::multiply_decimal(unit, quantity).filter(|n| *n <= 999_999_999_999);
-    total.ok_or_else(|| ApiError::coded("amount_too_large", "Amount must be no more than 999999999999 minor units"))
 }
 
 /// Reads the price, quantity and metadata of an item's parameters.
@@ -71,6 +61,15 @@ pub fn read(st: &mut State, args: &Args, param: &str) -> Result<Priced, ApiError
     })
 }
 
+/// Returns the item with its price in a currency.
+///
+/// # Errors
+/// The price has no such currency.
+pub fn in_currency(priced: Priced, currency: &str, param: &str) -> Result<Priced, ApiError> {
+    let price = pricing::in_currency(&priced.price, currency, &format!("{param}[price]"))?;
+    Ok(Priced { price, ..priced })
+}
+
 /// Like [`read`], but refuses metered prices.
 ///
 /// # Errors
@@ -90,7 +89,7 @@ pub fn read_licensed(st: &mut State, args: &Args, param: &str) -> Result<Priced,
 /// A required member is missing, or the product, the amount or the meter is invalid.
 pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, ApiError> {
     let currency = data.text("currency").ok_or_else(|| ApiError::missing(&format!("{param}[price_data][currency]")))?;
-    let unit = unit_amount(data, &format!("{param}[price_data]"))?;
+    let unit = pricing::unit_amount(data, &format!("{param}[price_data]"))?;
     let product = match (data.text("product"), data.given("product_data")) {
         (Some(id), _) => st.load("product", id, &format!("{param}[price_data][product]"))?.id().to_owned(),
         (None, Some(product)) => {
@@ -150,26 +149,6 @@ pub fn meter(st: &State, recurring: &Args, param: &str) -> Result<Value, ApiErro
     }
 }
 
-/// Reads `unit_amount` or `unit_amount_decimal`. Returns the amount as a decimal string of minor units.
-///
-/// # Errors
-/// Both or neither are given, or the amount is too large.
-pub fn unit_amount(args: &Args, prefix: &str) -> Result<String, ApiError> {
-    let name = if prefix.is_empty() { "unit_amount".to_owned() } else { format!("{prefix}[unit_amount]") };
-    match (args.int("unit_amount"), args.text("unit_amount_decimal")) {
-        (Some(whole), None) => {
-            money::check_maximum(whole, args.text("currency").unwrap_or_default(), &name)?;
-            Ok(whole.to_string())
-        }
-        (None, Some(decimal)) => Ok(decimal.to_owned()),
-        (Some(_), Some(_)) => {
-            Err(ApiError::invalid("You may only specify one of these parameters: unit_amount, unit_amount_decimal.")
-                .about(&name))
-        }
-        (None, None) => Err(ApiError::missing(&name)),
-    }
-}
-
 /// Returns the name of a price's product.
 pub fn product_name(st: &State, price: &Value) -> String {
     let product = price["product"].as_str().unwrap_or_default();
@@ -179,8 +158,7 @@ pub fn product_name(st: &State, price: &Value) -> String {
 /// Returns a line's description, such as `2 × Pro (at $20.00 / month)`.
 pub fn words(st: &State, price: &Value, quantity: i64) -> String {
     let name = product_name(st, price);
-    let currency = price["currency"].as_str().unwrap_or_default();
-    let each = money::display(price["unit_amount"].as_i64().unwrap_or_default(), currency);
+    let each = pricing::each(price);
     match (price["recurring"]["interval"].as_str(), price["recurring"]["interval_count"].as_i64()) {
         (Some(interval), Some(count)) if count > 1 => {
             format!("{quantity} × {name} (at {each} every {count} {interval}s)")

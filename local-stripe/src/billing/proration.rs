@@ -13,6 +13,7 @@ use crate::error::ApiError;
 use crate::model::billing::NewLine;
 use crate::money;
 use crate::object::Object;
+use crate::pricing;
 use crate::state::State;
 
 /// The two lines of a proration.
@@ -86,7 +87,8 @@ fn full_price(st: &State, sub: &Object, item: &Value) -> Result<i64, ApiError> {
     let (mut lines, mut own_discounts) = (Vec::new(), Vec::new());
     for one in all {
         let is_metered = usage::is_metered(&one["price"]);
-        let amount = if is_metered { 0 } else { items::amount(&one["price"], one["quantity"].as_i64().unwrap_or(1))? };
+        let amount =
+            if is_metered { 0 } else { pricing::amount(&one["price"], one["quantity"].as_i64().unwrap_or(1))? };
         let product = one["price"]["product"].as_str().unwrap_or_default();
         lines.push(Line { amount, product, discountable: Discountable::Always });
         let mut of_item = discount::item::of(st, one);

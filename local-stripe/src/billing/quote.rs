@@ -10,6 +10,7 @@ use crate::model::billing::NewLine;
 use crate::object::Object;
 use crate::params::{Args, merge_metadata};
 use crate::payments::attempt::Presence;
+use crate::pricing;
 use crate::state::State;
 
 /// Creates the draft quote of a request.
@@ -74,7 +75,7 @@ fn set_lines(st: &mut State, quote: &mut Object, args: &Args) -> Result<(), ApiE
     for (n, line) in args.list("line_items").into_iter().enumerate() {
         let priced = items::read_licensed(st, &Args::of(line), &format!("line_items[{n}]"))?;
         let price = priced.price.value();
-        let amount = items::amount(&price, priced.quantity)?;
+        let amount = pricing::amount(&price, priced.quantity)?;
         total += amount;
         if priced.price.text("type") == "recurring" {
             let (sum, _) = recurring.take().unwrap_or((0, Value::Null));

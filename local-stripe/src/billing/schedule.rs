@@ -39,7 +39,7 @@ fn with_phases(st: &mut State, args: &Args) -> Result<Object, ApiError> {
     let customer = st.load("customer", customer, "customer")?;
     let now = st.now(&customer);
     let start = args.int("start_date").unwrap_or(now);
-    let phases = phases::read(st, args, start)?;
+    let phases = phases::read(st, args, &customer, start, start)?;
     let id = st.new_id("sub_sched");
     let behavior = args.text("end_behavior").unwrap_or("release");
     Ok(model::schedule::schedule(id, now, &customer, phases, behavior))
@@ -68,7 +68,12 @@ fn for_subscription(st: &mut State, sub: &str) -> Result<Object, ApiError> {
             discounts: Vec::new(),
         })
         .collect();
-    let phase = model::schedule::phase(start, end, &priced, "create_prorations");
+    let mut phase = model::schedule::phase(start, end, &priced, "create_prorations");
+    let discounts = sub.list_at("discounts").iter();
+    phase["discounts"] =
+        discounts.map(|id| json!({ "coupon": null, "discount": id, "promotion_code": null })).collect();
+    phase["description"] = sub.get("description").clone();
+    phase["trial_end"] = sub.get("trial_end").clone();
     let id = st.new_id("sub_sched");
     let customer = st.copy(sub.text("customer"));
     let mut schedule = model::schedule::schedule(id.clone(), st.now(&sub), &customer, vec![phase], "release");

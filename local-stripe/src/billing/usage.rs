@@ -6,6 +6,7 @@ use crate::billing::{invoice, items};
 use crate::error::ApiError;
 use crate::model::billing::NewLine;
 use crate::object::Object;
+use crate::pricing;
 use crate::state::State;
 
 /// Whether a price bills metered usage instead of a quantity.
@@ -74,7 +75,7 @@ pub fn close(st: &mut State, sub: &Object, item: &Value, now_s: i64) -> Result<(
         return Ok(());
     }
     let line = NewLine {
-        amount: items::amount(price, used)?,
+        amount: pricing::amount(price, used)?,
         currency: sub.text("currency").to_owned(),
         description: items::words(st, price, used),
         period: (start, now_s),

@@ -4,9 +4,9 @@ use serde_json::{Value, json};
 
 use super::redeem::{self, Purpose};
 use super::term;
-use crate::billing::items;
 use crate::error::ApiError;
 use crate::object::Object;
+use crate::pricing;
 use crate::state::State;
 
 /// Returns the ids of an item's discounts.
@@ -39,7 +39,7 @@ pub fn set(st: &mut State, sub: &Object, item: &mut Value, given: &[Value], para
     if let Some(wrong) = all.iter().find(|id| !known.contains(id)) {
         return Err(ApiError::no_such("discount", wrong, param));
     }
-    let amount = items::amount(&item["price"], item["quantity"].as_i64().unwrap_or(1))?;
+    let amount = pricing::amount(&item["price"], item["quantity"].as_i64().unwrap_or(1))?;
     let purpose = Purpose { customer: Some(sub.text("customer")), amount, currency: sub.text("currency") };
     let redeemed = redeem::read(st, given, param, purpose)?;
     let now = st.now(sub);

@@ -3,9 +3,11 @@
 use serde_json::{Value, json};
 
 use crate::object::Object;
+use crate::pricing;
 
 /// Returns the `plan` object of a recurring price; null for a one-time price.
 pub fn plan_of(price: &Value) -> Value {
+    let price = pricing::shown(price);
     let recurring = &price["recurring"];
     if !recurring.is_object() {
         return Value::Null;
@@ -26,8 +28,8 @@ pub fn plan_of(price: &Value) -> Value {
         "meter": recurring["meter"],
         "nickname": price["nickname"],
         "product": price["product"],
-        "tiers_mode": null,
-        "transform_usage": null,
+        "tiers_mode": price["tiers_mode"],
+        "transform_usage": price["transform_quantity"],
         "trial_period_days": recurring["trial_period_days"],
         "usage_type": recurring["usage_type"],
     })

@@ -24,6 +24,7 @@ mod payments;
 mod periods;
 mod play;
 mod previews;
+mod pricing;
 mod refusals;
 mod schedules;
 mod setup;

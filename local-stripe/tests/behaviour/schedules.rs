@@ -193,3 +193,68 @@ fn phases_have_the_shape_of_the_requested_version() {
         }
     }
 }
+
+#[test]
+fn phases_of_months_end_on_the_day_on_which_the_schedule_began() {
+    let mut play = Play::new();
+    let price = play.monthly("Pro", 1_500);
+    // 31 January 2027.
+    play.until_day(91);
+    let customer = play.customer("pm_card_visa");
+    let phase =
+        |n: usize, months: i64| format!("&phases[{n}][items][0][price]={price}&phases[{n}][iterations]={months}");
+    let form = format!("customer={customer}&start_date=now{}{}{}", phase(0, 1), phase(1, 2), phase(2, 1));
+    let schedule = play.post("/v1/subscription_schedules", &form);
+    let ends = schedule["phases"].as_array().unwrap().iter().map(|phase| phase["end_date"].as_i64().unwrap());
+    let ends: Vec<String> = ends.map(local_stripe::calendar::date_text).collect();
+    assert_eq!(ends, ["28 Feb 2027", "30 Apr 2027", "31 May 2027"]);
+}
+
+#[test]
+fn a_trial_phase_is_followed_by_a_phase_with_a_discount() {
+    let mut play = Play::new();
+    let price = play.monthly("Pro", 1_000);
+    let customer = play.customer("pm_card_visa");
+    let coupon = id(&play.post("/v1/coupons", "percent_off=50&duration=forever"));
+    let trial_end = local_stripe::settings::START_S + 10 * local_stripe::calendar::DAY_S;
+    let form = format!(
+        "customer={customer}&start_date=now&phases[0][items][0][price]={price}&phases[0][trial]=true&phases[0][end_date]={trial_end}&phases[1][items][0][price]={price}&phases[1][discounts][0][coupon]={coupon}&phases[1][duration][interval]=month&phases[1][duration][interval_count]=1&phases[2][items][0][price]={price}"
+    );
+    let schedule = play.post("/v1/subscription_schedules", &form);
+    assert_eq!(schedule["phases"][0]["trial_end"], trial_end);
+    assert_eq!(schedule["phases"][1]["discounts"][0]["coupon"], coupon.as_str());
+    let path = format!("/v1/subscriptions/{}", schedule["subscription"].as_str().unwrap());
+    let mut seen = Vec::new();
+    for day in [0, 11, 42] {
+        play.until_day(day);
+        let sub = play.get(&path);
+        let invoice = play.get(&format!("/v1/invoices/{}", sub["latest_invoice"].as_str().unwrap()));
+        seen.push((sub["status"].as_str().unwrap().to_owned(), invoice["total"].as_i64().unwrap()));
+    }
+    // The last phase names no discount, so it has none.
+    assert_eq!(seen, [("trialing".to_owned(), 0), ("active".to_owned(), 500), ("active".to_owned(), 1_000)]);
+    let form = format!(
+        "customer={customer}&start_date=now&phases[0][items][0][price]={price}&phases[0][trial_end]={}",
+        trial_end + 80 * local_stripe::calendar::DAY_S
+    );
+    assert_eq!(play.refused("POST", "/v1/subscription_schedules", &form, 400)["param"], "phases[0][trial_end]");
+}
+
+#[test]
+fn a_phase_with_another_interval_begins_a_period_of_its_own() {
+    let mut play = Play::new();
+    let monthly = play.monthly("Pro", 1_000);
+    let yearly = play.price("Year", 10_000, "&recurring[interval]=year");
+    let customer = play.customer("pm_card_visa");
+    let form = format!(
+        "customer={customer}&start_date=now&phases[0][items][0][price]={monthly}&phases[0][iterations]=2&phases[1][items][0][price]={yearly}&phases[1][iterations]=1"
+    );
+    let schedule = play.post("/v1/subscription_schedules", &form);
+    play.until_day(62);
+    let sub = play.get(&format!("/v1/subscriptions/{}", schedule["subscription"].as_str().unwrap()));
+    let invoice = play.get(&format!("/v1/invoices/{}", sub["latest_invoice"].as_str().unwrap()));
+    assert_eq!(invoice["total"], 10_000);
+    let item = &sub["items"]["data"][0];
+    let dates = ["current_period_start", "current_period_end"].map(|member| item[member].as_i64().unwrap());
+    assert_eq!(dates.map(local_stripe::calendar::date_text), ["1 Jan 2027", "1 Jan 2028"]);
+}

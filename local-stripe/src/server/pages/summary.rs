@@ -4,10 +4,11 @@ use serde_json::Value;
 
 use super::html::{Html, html};
 use super::words;
-use crate::billing::{items, usage};
+use crate::billing::usage;
 use crate::calendar::{self, DAY_S, date_text};
 use crate::money;
 use crate::object::Object;
+use crate::pricing;
 
 /// The order summary of a session. Amounts are in minor units.
 pub(super) struct Summary<'s> {
@@ -179,7 +180,7 @@ fn whole(line: &Value) -> i64 {
     if usage::is_metered(&line["price"]) {
         return 0;
     }
-    items::amount(&line["price"], line["quantity"].as_i64().unwrap_or(1)).unwrap_or_default()
+    pricing::amount(&line["price"], line["quantity"].as_i64().unwrap_or(1)).unwrap_or_default()
 }
 
 /// Renders a row of a table of totals.
