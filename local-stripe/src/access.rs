@@ -23,6 +23,7 @@ const PUBLISHABLE: &[(&str, &str)] = &[
     ("POST", "/v1/payment_methods"),
     ("POST", "/v1/payment_pages/{}/confirm"),
     ("POST", "/v1/setup_intents/{}/confirm"),
+    ("POST", "/v1/tokens"),
 ];
 
 /// Removes the API key from a form and returns the key. Stripe.js sends the key in the form.

@@ -2,6 +2,7 @@
 
 pub mod attempt;
 pub mod balance;
+pub mod charge;
 pub mod dispute;
 pub mod intent;
 pub mod ledger;
@@ -9,3 +10,4 @@ pub mod method;
 pub mod refund;
 pub mod setup;
 pub mod source;
+pub mod token;

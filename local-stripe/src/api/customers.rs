@@ -16,6 +16,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::{ADDRESS, Args, Field, ParamKind, SHIPPING, SIGNED_AMOUNT, inert, merge_metadata, off, opt, req};
+use crate::payments::source::SOURCE;
 use crate::payments::{method, source};
 use crate::state::State;
 use crate::tax_ids;
@@ -44,7 +45,8 @@ macro_rules! customer_fields {
             opt("phone", ParamKind::Text),
             opt("preferred_locales", ParamKind::List(&ParamKind::Text)),
             opt("shipping", SHIPPING),
-            opt("source", ParamKind::Text),
+            opt("card", SOURCE),
+            opt("source", SOURCE),
             opt("tax_exempt", ParamKind::OneOf(&["none", "exempt", "reverse"])),
             inert("business_name"),
             off("cash_balance"),
@@ -248,10 +250,15 @@ fn make(st: &mut State, id: String, args: &Args) -> Result<Value, ApiError> {
     if let Some(default) = default {
         st.change_and_emit(&id, "customer.updated", |c| c.set_at("invoice_settings.default_payment_method", default));
     }
-    if let Some(token) = args.text("source") {
-        source::add(st, &id, token, "source")?;
+    if let Some((given, param)) = given_source(args) {
+        source::add(st, &id, &given, param)?;
     }
     Ok(st.copy(&id).value())
+}
+
+/// Returns the card of a request, and the name of its parameter.
+fn given_source(args: &Args) -> Option<(Value, &'static str)> {
+    ["source", "card"].into_iter().find_map(|param| args.given(param).map(|given| (given.clone(), param)))
 }
 
 fn owned_method(st: &mut State, customer: &str, name: &str) -> Result<String, ApiError> {
@@ -326,8 +333,8 @@ fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     if let Some(balance) = args.int("balance") {
         next.set("balance", balance);
     }
-    let chosen = match (args.text("source"), args.text("default_source")) {
-        (Some(token), _) => Some(source::add(st, id, token, "source")?.id().to_owned()),
+    let chosen = match (given_source(args), args.text("default_source")) {
+        (Some((given, param)), _) => Some(source::add(st, id, &given, param)?.id().to_owned()),
         (None, Some(card)) => Some(source::load(st, id, card)?.id().to_owned()),
         (None, None) => None,
     };

@@ -15,7 +15,7 @@ use crate::money;
 use crate::object::Object;
 use crate::params::{AMOUNT, Args, Field, ParamKind, SHIPPING, inert, merge_metadata, opt, req};
 use crate::payments::attempt::{Presence, capture};
-use crate::payments::{dispute, intent, method, refund};
+use crate::payments::{charge, dispute, intent, method, refund, source, token};
 use crate::state::State;
 
 /// The parameter `automatic_payment_methods`.
@@ -90,6 +90,32 @@ const CONFIRM: &[Field] = &[
     opt("payment_method_options", OF_PAYMENT),
     inert("use_stripe_sdk"),
 ];
+const CHARGE: &[Field] = &[
+    req("amount", AMOUNT),
+    req("currency", ParamKind::Currency),
+    opt("capture", ParamKind::Bool),
+    opt("card", source::SOURCE),
+    opt("customer", ParamKind::Text),
+    opt("description", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
+    opt("receipt_email", ParamKind::Email),
+    opt("shipping", SHIPPING),
+    opt("source", source::SOURCE),
+    opt("statement_descriptor", ParamKind::Text),
+    opt("statement_descriptor_suffix", ParamKind::Text),
+    opt("transfer_data", TRANSFER_DATA),
+    opt("transfer_group", ParamKind::Text),
+    FEE_AMOUNT,
+    ON_BEHALF_OF,
+];
+const BANK_ACCOUNT: ParamKind = ParamKind::Map(&[
+    opt("account_holder_name", ParamKind::Text),
+    opt("account_holder_type", ParamKind::OneOf(&["company", "individual"])),
+    req("account_number", ParamKind::Text),
+    req("country", ParamKind::Text),
+    opt("currency", ParamKind::Currency),
+    opt("routing_number", ParamKind::Text),
+]);
 const CANCEL_REASON: ParamKind = ParamKind::OneOf(&["abandoned", "duplicate", "fraudulent", "requested_by_customer"]);
 const REFUND_REASON: ParamKind = ParamKind::OneOf(&["duplicate", "fraudulent", "requested_by_customer"]);
 const EVIDENCE_FIELDS: &[Field] = &{
@@ -144,6 +170,23 @@ pub const ROUTES: &[Route] = &[
         &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", ParamKind::Text), opt("payment_intent", ParamKind::Text)],
         |st, _, args| listing::list(st, "charge", "/v1/charges", args, &["payment_intent"]),
     ),
+    route("POST", "/v1/charges", CHARGE, create_charge),
+    route(
+        "POST",
+        "/v1/charges/{}/capture",
+        &[
+            opt("amount", AMOUNT),
+            opt("receipt_email", ParamKind::Email),
+            opt("transfer_group", ParamKind::Text),
+            FEE_AMOUNT,
+            opt("transfer_data", TRANSFER_AMOUNT),
+        ],
+        |st, ids, args| charge::capture(st, ids[0], args),
+    ),
+    route("POST", "/v1/tokens", &[opt("bank_account", BANK_ACCOUNT), opt("card", source::DETAILS)], |st, _, args| {
+        token::create(st, args)
+    }),
+    route("GET", "/v1/tokens/{}", &[], |st, ids, _| Ok(st.load("token", ids[0], "id")?.value())),
     route("GET", "/v1/charges/{}", &[], |st, ids, _| Ok(st.load("charge", ids[0], "id")?.value())),
     route(
         "POST",
@@ -227,6 +270,11 @@ fn check_amount(amount: i64, currency: &str) -> Result<(), ApiError> {
         return Err(ApiError::coded("parameter_invalid_integer", message).about("amount"));
     }
     Ok(())
+}
+
+fn create_charge(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    check_amount(args.int("amount").unwrap_or_default(), args.text("currency").unwrap_or_default())?;
+    charge::create(st, args)
 }
 
 /// Returns the id of the payment method that a request names, or that it describes and that is created now; `None` if

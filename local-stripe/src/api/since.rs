@@ -81,6 +81,7 @@ pub const RESOURCES: &[Resource] = &[
     resource("/v1/tax_ids", "tax_id", OLDEST),
     resource("/v1/tax_rates", "tax_rate", OLDEST),
     resource("/v1/test_helpers/test_clocks", "test_helpers.test_clock", Y2022),
+    resource("/v1/tokens", "token", OLDEST),
     resource("/v1/topups", "topup", OLDEST),
     resource("/v1/transfers", "transfer", OLDEST),
     resource("/v1/webhook_endpoints", "webhook_endpoint", OLDEST),

@@ -24,9 +24,9 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/customers/{}/sources",
-        &[req("source", ParamKind::Text), opt("metadata", ParamKind::Metadata)],
+        &[req("source", source::SOURCE), opt("metadata", ParamKind::Metadata)],
         |st, ids, args| {
-            let made = source::add(st, ids[0], args.text("source").unwrap_or_default(), "source")?;
+            let made = source::add(st, ids[0], args.get("source"), "source")?;
             let metadata = merge_metadata(made.get("metadata"), args)?;
             st.change(made.id(), |m| m.set("metadata", metadata));
             Ok(source::load(st, ids[0], made.id())?.value())

@@ -3,14 +3,13 @@
 
 use serde_json::{Value, json};
 
-use crate::cards;
 use crate::connect::no_access;
 use crate::error::ApiError;
 use crate::ids;
 use crate::model;
 use crate::object::Object;
 use crate::params::{Args, Field, ParamKind, inert, merge_metadata, opt};
-use crate::payments::{method, source};
+use crate::payments::{method, source, token};
 use crate::state::State;
 
 const HOLDER: ParamKind = ParamKind::OneOf(&["company", "individual"]);
@@ -148,10 +147,10 @@ fn read(st: &mut State, owner: &Object, args: &Args) -> Result<Object, ApiError>
     Ok(made)
 }
 
-fn of_token(st: &mut State, owner: &Object, token: &str) -> Result<Object, ApiError> {
+fn of_token(st: &mut State, owner: &Object, name: &str) -> Result<Object, ApiError> {
     // Stripe's names of test bank accounts, such as `btok_us_verified`.
-    if let Some(name) = token.strip_prefix("btok_").filter(|name| name.starts_with("us")) {
-        let number = match name {
+    if let Some(rest) = name.strip_prefix("btok_").filter(|rest| rest.starts_with("us")) {
+        let number = match rest {
             "us_noAccount" => "000111111116",
             "us_accountClosed" => "000111111113",
             _ => "000123456789",
@@ -159,11 +158,17 @@ fn of_token(st: &mut State, owner: &Object, token: &str) -> Result<Object, ApiEr
         let details = json!({ "account_number": number, "country": "US", "routing_number": "110000000" });
         return bank_account(st, owner, &Args::of(details), "external_account");
     }
-    if cards::by_token(token).is_some() {
-        let card = method::resolve(st, token, "external_account")?;
-        return card_from(st, &card, &Args::default());
+    if let Some(made) = st.find(name).filter(|found| found.text("type") == "bank_account") {
+        token::spend(st, &made)?;
+        let mut bank = Object::of(made.get("bank_account").clone());
+        let whole = model::account::bank_account(String::new(), "", "", String::new());
+        for (member, value) in whole.0 {
+            bank.0.entry(member).or_insert(value);
+        }
+        return Ok(bank);
     }
-    Err(ApiError::no_such("token", token, "external_account"))
+    let card = source::of_token(st, name, "external_account")?;
+    card_from(st, &card, &Args::default())
 }
 
 /// Builds the card of an external account from a payment method made for this purpose, which is removed.

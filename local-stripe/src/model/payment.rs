@@ -142,7 +142,7 @@ pub fn charge(id: String, created_s: i64, intent: &Object, method: &Object, rece
             "type": "authorized",
         },
         "paid": true,
-        "payment_intent": intent.id(),
+        "payment_intent": intent.get("id"),
         "payment_method": method.id(),
         "payment_method_details": details,
         "receipt_email": intent.get("receipt_email"),

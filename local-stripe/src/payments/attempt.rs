@@ -9,7 +9,7 @@ use crate::descriptor;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::payments::{balance, method};
+use crate::payments::{balance, method, source};
 use crate::state::{DeferredAction, State};
 
 /// The outcome of an attempt.
@@ -93,27 +93,7 @@ fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, 
     let pi = st.copy(intent);
     let manual = pi.text("capture_method") == "manual"
         || pi.text_at("payment_method_options.card.capture_method") == Some("manual");
-    let mut charge = new_charge(st, &pi, method);
-    let mut division = Division::default();
-    if presence == Presence::Authenticated {
-        let proof = json!({
-            "authentication_flow": "challenge", "electronic_commerce_indicator": "05", "exemption_indicator": null,
-            "exemption_indicator_applied": null, "result": "authenticated", "result_reason": null,
-            "transaction_id": format!("3ds-{}", charge.id()), "version": "2.2.0",
-        });
-        charge.set_at("payment_method_details.card.three_d_secure", proof);
-        st.change(method.id(), |m| m.set("_authenticated", true));
-    }
-    if manual {
-        charge.set("captured", false);
-        charge.set("amount_captured", 0);
-    } else {
-        let amount = charge.int("amount");
-        division = receive(st, &mut charge, amount);
-    }
-    let charge = st.put(charge);
-    st.emit("charge.succeeded", &charge);
-    division.carry_out(st, &charge);
+    let charge = charged(st, &pi, method, presence, !manual);
     let id = json!(charge.id());
     let after = st.change(intent, |pi| {
         pi.set("transfer_group", charge.get("transfer_group").clone());
@@ -131,7 +111,38 @@ fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, 
     });
     st.emit(if manual { "payment_intent.amount_capturable_updated" } else { "payment_intent.succeeded" }, &after);
     keep_for_later(st, &after);
-    if !manual && method.text("_number") == cards::AT_ONCE {
+    follow_up(st, &charge, method, behaviour);
+}
+
+/// Makes a succeeded charge, captured or only authorized, and divides its money. Emits the charge's events.
+pub fn charged(st: &mut State, pi: &Object, method: &Object, presence: Presence, captures: bool) -> Object {
+    let mut charge = new_charge(st, pi, method);
+    let mut division = Division::default();
+    if presence == Presence::Authenticated {
+        let proof = json!({
+            "authentication_flow": "challenge", "electronic_commerce_indicator": "05", "exemption_indicator": null,
+            "exemption_indicator_applied": null, "result": "authenticated", "result_reason": null,
+            "transaction_id": format!("3ds-{}", charge.id()), "version": "2.2.0",
+        });
+        charge.set_at("payment_method_details.card.three_d_secure", proof);
+        st.change(method.id(), |m| m.set("_authenticated", true));
+    }
+    if captures {
+        let amount = charge.int("amount");
+        division = receive(st, &mut charge, amount);
+    } else {
+        charge.set("captured", false);
+        charge.set("amount_captured", 0);
+    }
+    let charge = st.put(charge);
+    st.emit("charge.succeeded", &charge);
+    division.carry_out(st, &charge);
+    Object::clone(&charge)
+}
+
+/// Runs what a test card does after its charge.
+pub fn follow_up(st: &mut State, charge: &Object, method: &Object, behaviour: Behaviour) {
+    if charge.is("captured") && method.text("_number") == cards::AT_ONCE {
         balance::emit_available(st);
     }
     if let Behaviour::Disputes { .. } = behaviour {
@@ -218,8 +229,14 @@ fn keep_for_later(st: &mut State, intent: &Object) {
 }
 
 fn declined(st: &mut State, intent: &str, method: &Object, error: ApiError) -> Attempt {
-    let pi = st.copy(intent);
-    let mut charge = new_charge(st, &pi, method);
+    let charge = refused(st, &st.copy(intent), method, &error);
+    let error = fail_intent(st, intent, method, error, Some(charge.id()));
+    Attempt::Declined(error)
+}
+
+/// Makes the failed charge of a declined payment, and emits its event.
+pub fn refused(st: &mut State, pi: &Object, method: &Object, error: &ApiError) -> Object {
+    let mut charge = new_charge(st, pi, method);
     let code = json!(error.code);
     let decline_code = error.more.get("decline_code").cloned().unwrap_or(code.clone());
     for (name, value) in [
@@ -239,8 +256,7 @@ fn declined(st: &mut State, intent: &str, method: &Object, error: ApiError) -> A
     charge.set_at("outcome.type", "issuer_declined");
     let charge = st.put(charge);
     st.emit("charge.failed", &charge);
-    let error = fail_intent(st, intent, method, error, Some(charge.id()));
-    Attempt::Declined(error)
+    Object::clone(&charge)
 }
 
 /// Resets the intent to `requires_payment_method` with the error as `last_payment_error`, and emits the event. Returns
@@ -269,6 +285,10 @@ fn new_charge(st: &mut State, intent: &Object, method: &Object) -> Object {
     let id = st.new_id("ch");
     let receipt = format!("{}/_sandbox/receipts/{id}", st.settings.base_url);
     let mut charge = model::payment::charge(id, st.now(intent), intent, method, receipt);
+    if intent.id().is_empty() {
+        // Only a charge without a payment intent has a source.
+        charge.set("source", source::card_of(method).map_or(Value::Null, |card| card.value()));
+    }
     division::note(&mut charge, intent);
     let account = descriptor::of_business(&division::business_name(st, intent));
     charge.set("calculated_statement_descriptor", descriptor::of_charge(&account, intent, method));
@@ -285,15 +305,9 @@ fn remember_charge(intent: &mut Object, charge: Value) {
 /// Captures an amount of an authorized intent, in minor units. An uncaptured rest counts as refunded.
 pub fn capture(st: &mut State, intent: &str, amount: i64) {
     let pi = st.copy(intent);
-    let mut captured = st.copy(pi.text("latest_charge"));
-    captured.set("captured", true);
-    captured.set("amount_captured", amount);
-    captured.set("amount_refunded", captured.int("amount") - amount);
-    division::note(&mut captured, &pi);
-    let division = receive(st, &mut captured, amount);
-    let captured = st.put(captured);
-    st.emit("charge.captured", &captured);
-    division.carry_out(st, &captured);
+    let mut charge = st.copy(pi.text("latest_charge"));
+    division::note(&mut charge, &pi);
+    let captured = capture_charge(st, charge, amount);
     let after = st.change(intent, |pi| {
         pi.set("transfer_group", captured.get("transfer_group").clone());
         pi.set("status", "succeeded");
@@ -301,4 +315,16 @@ pub fn capture(st: &mut State, intent: &str, amount: i64) {
         pi.set("amount_received", amount);
     });
     st.emit("payment_intent.succeeded", &after);
+}
+
+/// Captures an amount of an authorized charge, in minor units, divides the money, and emits the events.
+pub fn capture_charge(st: &mut State, mut charge: Object, amount: i64) -> Object {
+    charge.set("captured", true);
+    charge.set("amount_captured", amount);
+    charge.set("amount_refunded", charge.int("amount") - amount);
+    let division = receive(st, &mut charge, amount);
+    let captured = st.put(charge);
+    st.emit("charge.captured", &captured);
+    division.carry_out(st, &captured);
+    Object::clone(&captured)
 }

@@ -9,6 +9,7 @@ use crate::model;
 use crate::object::Object;
 use crate::params::Args;
 use crate::payments::attempt::Presence;
+use crate::payments::source;
 use crate::state::State;
 
 /// The expiry month and year of a card created from a token.
@@ -86,8 +87,13 @@ fn of_type(st: &mut State, data: &Args) -> Result<Object, ApiError> {
 /// A member is missing or invalid, or the number is not that of a test card.
 pub fn from_card(st: &mut State, card: &Args) -> Result<Object, ApiError> {
     if let Some(token) = card.text("token") {
-        let found = cards::by_token(token).ok_or_else(|| ApiError::no_such("token", token, "card[token]"))?;
-        return Ok(make(st, found, TOKEN_EXPIRY, ""));
+        if let Some(found) = cards::by_token(token) {
+            return Ok(make(st, found, TOKEN_EXPIRY, ""));
+        }
+        let mut made = source::of_token(st, token, "card[token]")?;
+        st.remove(made.id());
+        made.set("id", st.new_id("pm"));
+        return Ok(Object::clone(&st.put(made)));
     }
     let number = card.text("number").ok_or_else(|| ApiError::missing("card[number]"))?;
     if !cards::passes_luhn(number) {

@@ -28,7 +28,8 @@ pub fn create(
         let message = format!("Charge {id} has not been paid, so it can't be refunded.");
         return Err(ApiError::coded("charge_not_refundable", message));
     }
-    if !charge.is("captured") {
+    let is_alone = charge.get("payment_intent").is_null();
+    if !charge.is("captured") && !is_alone {
         let message = format!("Charge {id} is not captured. Cancel its PaymentIntent instead.");
         return Err(ApiError::coded("charge_not_refundable", message));
     }
@@ -53,11 +54,16 @@ pub fn create(
         );
         return Err(ApiError::coded("amount_too_large", message).about("amount"));
     }
+    if !charge.is("captured") && amount < left {
+        let message = "An uncaptured charge can only be refunded as a whole. Capture a part of it instead.";
+        return Err(ApiError::invalid(message).about("amount"));
+    }
     let refund_id = st.new_id("re");
     let mut refund = model::payment::refund(refund_id.clone(), st.now(charge), charge, amount, reason);
     let shares = division::shares_of_refund(st, charge, amount, takes)?;
     let fee = shares.own_fee(st, charge);
-    let movement = book_with_fee(st, charge, -amount, fee, "refund", &refund_id);
+    // Nothing was taken for an uncaptured charge, so nothing goes back.
+    let movement = charge.is("captured").then(|| book_with_fee(st, charge, -amount, fee, "refund", &refund_id));
     refund.set("balance_transaction", movement);
     refund.set("metadata", metadata);
     shares.note(&mut refund);

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::Args;
-use crate::payments::method;
+use crate::params::{Args, Field, ParamKind, inert, opt};
+use crate::payments::{method, token};
 use crate::state::State;
 
 /// Returns a payment method in the shape of a source; `None` if its id is not `card_…`.
@@ -52,20 +52,92 @@ pub fn card_of(method: &Object) -> Option<Object> {
     })))
 }
 
-/// Adds the card of a token to a customer. The customer's first source becomes the default source.
+const FIELDS: &[Field] = &[
+    opt("object", ParamKind::OneOf(&["card"])),
+    opt("number", ParamKind::Text),
+    opt("exp_month", ParamKind::Int(1, 12)),
+    opt("exp_year", ParamKind::Int(0, 9_999)),
+    // A CVC is checked, but never stored.
+    inert("cvc"),
+    opt("address_city", ParamKind::Text),
+    opt("address_country", ParamKind::Text),
+    opt("address_line1", ParamKind::Text),
+    opt("address_line2", ParamKind::Text),
+    opt("address_state", ParamKind::Text),
+    opt("address_zip", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
+    opt("name", ParamKind::Text),
+];
+/// The parameter `source` or `card`: the id of a token or of a card, or the details of a card.
+pub const SOURCE: ParamKind = ParamKind::IdOr(FIELDS);
+/// The details of a card.
+pub const DETAILS: ParamKind = ParamKind::Map(FIELDS);
+
+/// The members of a source with the paths of the same values in a payment method.
+const MEMBERS: [(&str, &str); 9] = [
+    ("address_city", "billing_details.address.city"),
+    ("address_country", "billing_details.address.country"),
+    ("address_line1", "billing_details.address.line1"),
+    ("address_line2", "billing_details.address.line2"),
+    ("address_state", "billing_details.address.state"),
+    ("address_zip", "billing_details.address.postal_code"),
+    ("exp_month", "card.exp_month"),
+    ("exp_year", "card.exp_year"),
+    ("name", "billing_details.name"),
+];
+
+/// Makes a card from a token or from its details. The card has no customer yet.
+///
+/// # Errors
+/// The token is unknown or used, or a detail is missing or invalid.
+pub fn make(st: &mut State, given: &Value, param: &str) -> Result<Object, ApiError> {
+    if let Some(name) = given.as_str() {
+        return of_token(st, name, param);
+    }
+    let details = Args::of(given.clone());
+    let mut card = method::from_card(st, &details)?;
+    // A card that is made from its details has their expiry already.
+    for (name, path) in MEMBERS.iter().filter(|(name, path)| details.has(name) && !path.starts_with("card.")) {
+        card.set_at(path, details.value(name));
+    }
+    card.set("metadata", crate::params::merge_metadata(card.get("metadata"), &details)?);
+    Ok(rename(st, card))
+}
+
+/// Gives a payment method the id of a source.
+fn rename(st: &mut State, mut card: Object) -> Object {
+    st.remove(card.id());
+    card.set("id", st.new_id("card"));
+    Object::clone(&st.put(card))
+}
+
+/// Makes the card of a token: one of Stripe's test tokens, or one that a request made, which can be used only once.
+///
+/// # Errors
+/// The token is unknown, used, or of a bank account.
+pub fn of_token(st: &mut State, name: &str, param: &str) -> Result<Object, ApiError> {
+    if let Some(token) = st.find(name).filter(|found| found.kind() == "token") {
+        let card = st.load("payment_method", token.text("_card"), param);
+        let card = card.map_err(|_| ApiError::no_such("token", name, param))?;
+        token::spend(st, &token)?;
+        return Ok(Object::clone(&card));
+    }
+    if !name.starts_with("tok_") {
+        return Err(ApiError::no_such("token", name, param));
+    }
+    let card = method::resolve(st, name, param).map_err(|_| ApiError::no_such("token", name, param))?;
+    Ok(rename(st, card))
+}
+
+/// Adds a card to a customer: the card of a token, or one that is made from its details. The customer's first source
+/// becomes the default source.
 ///
 /// # Errors
 /// The customer or the token is unknown, or the card is declined.
-pub fn add(st: &mut State, customer: &str, token: &str, param: &str) -> Result<Object, ApiError> {
+pub fn add(st: &mut State, customer: &str, given: &Value, param: &str) -> Result<Object, ApiError> {
     let owner = st.load("customer", customer, "id")?;
-    if !token.starts_with("tok_") {
-        return Err(ApiError::no_such("token", token, param));
-    }
-    let mut card = method::resolve(st, token, param)?;
-    st.remove(card.id());
-    let id = st.new_id("card");
-    card.set("id", id.clone());
-    let card = st.put(card);
+    let card = make(st, given, param)?;
+    let id = card.id().to_owned();
     let attached = method::attach(st, &card, &owner)?;
     let shown = card_of(&attached).unwrap_or_default();
     st.emit("customer.source.created", &shown);
@@ -96,19 +168,8 @@ pub fn load(st: &State, customer: &str, id: &str) -> Result<Object, ApiError> {
 pub fn update(st: &mut State, customer: &str, id: &str, args: &Args) -> Result<Object, ApiError> {
     let before = load(st, customer, id)?;
     let metadata = crate::params::merge_metadata(before.get("metadata"), args)?;
-    let members = [
-        ("address_city", "billing_details.address.city"),
-        ("address_country", "billing_details.address.country"),
-        ("address_line1", "billing_details.address.line1"),
-        ("address_line2", "billing_details.address.line2"),
-        ("address_state", "billing_details.address.state"),
-        ("address_zip", "billing_details.address.postal_code"),
-        ("exp_month", "card.exp_month"),
-        ("exp_year", "card.exp_year"),
-        ("name", "billing_details.name"),
-    ];
     let changed = st.change(id, |m| {
-        for (name, path) in members.iter().filter(|(name, _)| args.has(name)) {
+        for (name, path) in MEMBERS.iter().filter(|(name, _)| args.has(name)) {
             m.set_at(path, args.value(name));
         }
         m.set("metadata", metadata);

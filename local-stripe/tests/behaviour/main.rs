@@ -7,6 +7,7 @@ mod api_faults;
 mod cards;
 mod catalog;
 mod change;
+mod charges;
 mod checkout;
 mod connect;
 mod connect_charges;

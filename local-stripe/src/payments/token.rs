@@ -1,0 +1,63 @@
+//! Tokens: details of a card or of a bank account that can be used once.
+
+use serde_json::{Value, json};
+
+use crate::connect::{current, external};
+use crate::error::ApiError;
+use crate::object::Object;
+use crate::params::Args;
+use crate::payments::source;
+use crate::state::State;
+
+/// Creates the token of a request.
+///
+/// # Errors
+/// There is neither a card nor a bank account, or a detail is missing or invalid.
+pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
+    let (kind, shown, stored) = match (args.given("card"), args.given("bank_account")) {
+        (Some(card), None) => {
+            let made = source::make(st, card, "card")?;
+            let shown = source::card_of(&made).unwrap_or_default();
+            ("card", shown, json!(made.id()))
+        }
+        (None, Some(_)) => {
+            let owner = current(st);
+            let mut made = external::bank_account(st, &owner, &args.map("bank_account"), "bank_account")?;
+            // The members that a bank account has only at an account.
+            for member in ["account", "available_payout_methods", "default_for_currency", "metadata"] {
+                made.0.remove(member);
+            }
+            ("bank_account", made, Value::Null)
+        }
+        _ => {
+            let message = "You must supply either a card or a bank account to create a token.";
+            return Err(ApiError::invalid(message).about("card"));
+        }
+    };
+    let prefix = if kind == "card" { "tok" } else { "btok" };
+    let mut token = Object::of(json!({
+        "id": st.new_id(prefix),
+        "object": "token",
+        "client_ip": "127.0.0.1",
+        "created": st.clock_s(),
+        "livemode": false,
+        "type": kind,
+        "used": false,
+        "_card": stored,
+    }));
+    token.set(kind, shown.value());
+    Ok(st.put(token).value())
+}
+
+/// Marks a token as used.
+///
+/// # Errors
+/// It was used before.
+pub fn spend(st: &mut State, token: &Object) -> Result<(), ApiError> {
+    if token.is("used") {
+        let message = format!("You cannot use a Stripe token more than once: {}.", token.id());
+        return Err(ApiError::coded("token_already_used", message));
+    }
+    st.change(token.id(), |t| t.set("used", true));
+    Ok(())
+}
