@@ -7,6 +7,7 @@ mod api_faults;
 mod catalog;
 mod change;
 mod checkout;
+mod checkout_fields;
 mod connect;
 mod cycle;
 mod debits;
