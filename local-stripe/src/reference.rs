@@ -29,6 +29,7 @@ pub const DIFFERENCES: &[&str] = &[
     "Lists of unsupported objects, such as `/v1/radar/early_fraud_warnings`, are empty, for clients that fetch everything.",
     "A schedule applies its phases' items, times, proration and metadata; other phase parameters are accepted without effect. A schedule that begins for a customer without a card leaves the subscription `past_due`.",
     "All items of a subscription share one billing interval; prorations are pending invoice items, as with `billing_mode[type]=classic`, though `flexible` is shown.",
+    "Checkout creates no invoices for one-time payments (`invoice_creation` is refused) and takes shipping options in `payment` mode only, without tax on them.",
     "Checkout in subscription mode creates the subscription after the payment in every version, as Stripe does since 2025-03-31.basil; versions decide shapes, not behaviour.",
     "A manual invoice includes pending invoice items only with `pending_invoice_items_behavior=include`, in every version.",
     "Balance transactions have no fee, except a dispute's: it takes 1500 minor units, which Stripe keeps even if the dispute is won; answering a dispute costs nothing. They are available at once, but `balance.available` is sent only for `pm_card_bypassPending`; payouts are manual and arrive after two days; exchange rates don't exist.",
