@@ -29,6 +29,7 @@ pub mod sandbox;
 pub mod schedules;
 pub mod search;
 pub mod setup;
+pub mod shipping_rates;
 pub mod since;
 pub mod sources;
 pub mod tax_ids;
@@ -72,6 +73,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         discounts::ROUTES,
         plans::ROUTES,
         checkout::ROUTES,
+        shipping_rates::ROUTES,
         billing::ROUTES,
         schedules::ROUTES,
         quotes::ROUTES,

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::api::method_options;
 use crate::billing::items::{self, Priced};
-use crate::billing::{create, usage};
+use crate::billing::{create, tax, usage};
 use crate::calendar::{DAY_S, HOUR_S};
 use crate::connect::division;
 use crate::descriptor;
@@ -21,8 +21,11 @@ use crate::pricing;
 use crate::state::State;
 use crate::tax_ids;
 
+pub mod asked;
 mod discounts;
 pub mod keep;
+pub mod shipping;
+mod totals;
 
 /// The maximum number of lines of a session, Stripe's limit.
 const LINES_MAX: usize = 100;
@@ -103,9 +106,18 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     session.set("currency", currency);
     session.set("_lines", lines);
     let given = args.list("discounts");
+    if !given.is_empty() && args.flag("allow_promotion_codes") == Some(true) {
+        let message = "You may only specify one of these parameters: allow_promotion_codes, discounts.";
+        return Err(ApiError::invalid(message).about("allow_promotion_codes"));
+    }
     if given.len() > 1 {
         return Err(ApiError::invalid("A session takes one discount at most.").about("discounts"));
     }
+    asked::set(&mut session, args)?;
+    shipping::set(st, &mut session, args)?;
+    let default = tax::read(st, &data, "default_tax_rates", "subscription_data[default_tax_rates]")?;
+    session.set("_default_tax_rates", default);
+    session.set("_tax_exempt", customer.as_ref().map_or("none", |customer| customer.text("tax_exempt")));
     let redeemed = redeem::read(st, &given, "discounts", purpose_of(&session))?;
     discounts::set(&mut session, redeemed.first());
     keep::set(&mut session, args);
@@ -179,7 +191,7 @@ fn read_lines(st: &mut State, args: &Args, mode: &str, has_trial: bool) -> Resul
     for (n, line) in given.into_iter().enumerate() {
         let param = format!("line_items[{n}]");
         let line = Args::of(line);
-        let Priced { price, quantity, .. } = items::read(st, &line, &param)?;
+        let Priced { price, quantity, tax_rates, metadata, .. } = items::read(st, &line, &param)?;
         let is_metered = usage::is_metered(&price.value());
         if line.int("quantity").is_none() && !is_metered {
             return Err(ApiError::missing(&format!("{param}[quantity]")));
@@ -201,7 +213,10 @@ fn read_lines(st: &mut State, args: &Args, mode: &str, has_trial: bool) -> Resul
         let name = items::product_name(st, &price.value());
         let id = st.new_id("li");
         let quantity = if is_metered { Value::Null } else { json!(quantity) };
-        lines.push(model::checkout::item(id, amount, quantity, &price, &name));
+        let mut made = model::checkout::item(id, amount, quantity, &price, &name);
+        made["metadata"] = metadata;
+        made["_tax_rates"] = tax_rates;
+        lines.push(made);
     }
     if mode == "subscription" && recurring == 0 {
         let message = "You must provide at least one recurring price in `subscription` mode.";
@@ -308,6 +323,10 @@ pub fn confirm(
     if method_id.is_none() && wants_method(&session) {
         return Err(ApiError::missing("payment_method"));
     }
+    let given = Args::of(session.get("_tax_id").clone());
+    if let (Some(kind), Some(value)) = (given.text("type"), given.text("value")) {
+        tax_ids::check(kind, value, "tax_id[value]")?;
+    }
     let method = method_id.map(|method| st.copy(method)).unwrap_or_default();
     if !method.0.is_empty() {
         method::check_type(&method, &session)?;
@@ -354,6 +373,48 @@ fn note_buyer(st: &mut State, session: &Object, method: &Object, buyer: &Buyer) 
         });
         st.change(session.id(), |s| s.set("customer_details", details));
     }
+    st.change(session.id(), |s| {
+        let (phone, tax_id) = (s.get("_phone").clone(), s.get("_tax_id").clone());
+        if !phone.is_null() {
+            s.set_at("customer_details.phone", phone);
+        }
+        if !tax_id.is_null() {
+            s.set_at("customer_details.tax_ids", json!([tax_id]));
+        }
+    });
+    update_customer(st, session, method);
+}
+
+/// Updates the session's customer as `customer_update` says.
+fn update_customer(st: &mut State, session: &Object, method: &Object) {
+    let shipping = st.copy(session.id()).at("collected_information.shipping_details").clone();
+    let wants = |member: &str| session.at(&format!("_customer_update.{member}")) == "auto";
+    let found = [
+        ("address", method.at("billing_details.address").clone()),
+        ("name", method.at("billing_details.name").clone()),
+        ("shipping", shipping),
+    ];
+    let news: Vec<(&str, Value)> =
+        found.into_iter().filter(|(member, value)| wants(member) && !value.is_null()).collect();
+    if !news.is_empty() {
+        st.change_and_emit(session.text("customer"), "customer.updated", |c| {
+            news.into_iter().for_each(|(member, value)| c.set(member, value));
+        });
+    }
+}
+
+/// Stores the tax id that the buyer gave with the customer.
+fn keep_tax_id(st: &mut State, session: &Object, customer: &str) -> Result<(), ApiError> {
+    let given = Args::of(session.get("_tax_id").clone());
+    if given == Args::default() {
+        return Ok(());
+    }
+    let customer = st.load("customer", customer, "customer")?;
+    let known = tax_ids::shown(st, customer.id());
+    if !known.contains(session.get("_tax_id")) {
+        tax_ids::create(st, Some(&customer), &given, "tax_id")?;
+    }
+    Ok(())
 }
 
 /// Returns the id of the session's customer. Without a customer, creates one if `customer_creation` or the parameter
@@ -371,6 +432,7 @@ fn customer_of(st: &mut State, id: &str, always: bool) -> Option<String> {
     let mut customer = model::customer::customer(customer_id.clone(), st.clock_s(), prefix);
     customer.set("email", session.at("customer_details.email").clone());
     customer.set("name", session.at("customer_details.name").clone());
+    customer.set("phone", session.at("customer_details.phone").clone());
     let customer = st.put(customer);
     st.emit("customer.created", &customer);
     st.change(id, |s| s.set("customer", customer_id.clone()));
@@ -398,8 +460,18 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
         let intent_id = intent::create(st, session.int("amount_total"), session.text("currency"), &clock, |pi| {
             pi.set("customer", customer.map_or(Value::Null, Value::from));
             pi.set("metadata", data.given("metadata").cloned().unwrap_or(json!({})));
-            for member in ["description", "statement_descriptor", "statement_descriptor_suffix", "transfer_group"] {
+            for member in [
+                "description",
+                "receipt_email",
+                "shipping",
+                "statement_descriptor",
+                "statement_descriptor_suffix",
+                "transfer_group",
+            ] {
                 pi.set(member, data.value(member));
+            }
+            if pi.get("shipping").is_null() {
+                pi.set("shipping", session.at("collected_information.shipping_details").clone());
             }
             pi.set("setup_future_usage", data.value("setup_future_usage"));
             shared.0.into_iter().for_each(|(name, value)| pi.set(&name, value));
@@ -459,6 +531,11 @@ pub fn debit_failed(st: &mut State, id: &str) {
 }
 
 fn complete(st: &mut State, id: &str, payment_status: &str) {
+    let session = st.copy(id);
+    if let Some(customer) = session.text_at("customer") {
+        // The value was checked before the payment.
+        let _ = keep_tax_id(st, &session, customer);
+    }
     if st.copy(id).text("mode") == "payment" {
         discounts::count(st, id);
     }
@@ -490,7 +567,10 @@ fn confirm_subscription(
     let mut data = Args::of(session.get("_subscription_data").clone());
     keep::note(st, &session, method);
     let default = keep_method(st, &session, &st.copy(method.id()), &owner)?;
-    let line = |l: &Value| json!({ "price": l["price"]["id"], "quantity": l["quantity"] });
+    let line = |l: &Value| {
+        let rates: Value = l["_tax_rates"].as_array().into_iter().flatten().map(|rate| rate["id"].clone()).collect();
+        json!({ "price": l["price"]["id"], "quantity": l["quantity"], "tax_rates": rates })
+    };
     let (recurring, once): (Vec<&Value>, Vec<&Value>) =
         session.list_at("_lines").iter().partition(|l| l["price"]["type"] == "recurring");
     let mut request = std::mem::take(&mut data);

@@ -145,11 +145,8 @@ pub fn create(st: &mut State, customer: Option<&Object>, args: &Args, param: &st
     let name = |member: &str| if param.is_empty() { member.to_owned() } else { format!("{param}[{member}]") };
     let kind = args.text("type").ok_or_else(|| ApiError::missing(&name("type")))?;
     let value = args.text("value").ok_or_else(|| ApiError::missing(&name("value")))?;
+    check(kind, value, &name("value"))?;
     let value = value.trim().to_uppercase();
-    if !is_valid(kind, &value) {
-        let message = format!("Invalid value for {kind}.");
-        return Err(ApiError::coded("tax_id_invalid", message).about(&name("value")));
-    }
     let id = st.new_id("txi");
     let now = customer.map_or(st.clock_s(), |customer| st.now(customer));
     let country = country_of(kind, &value);
@@ -163,6 +160,17 @@ pub fn create(st: &mut State, customer: Option<&Object>, args: &Args, param: &st
         st.change_and_emit(&id, "customer.tax_id.updated", |tax_id| tax_id.set_at("verification.status", status));
     }
     Ok(Object::clone(&made))
+}
+
+/// Checks the form of a tax id.
+///
+/// # Errors
+/// The value is no tax id of the type.
+pub fn check(kind: &str, value: &str, param: &str) -> Result<(), ApiError> {
+    if is_valid(kind, &value.trim().to_uppercase()) {
+        return Ok(());
+    }
+    Err(ApiError::coded("tax_id_invalid", format!("Invalid value for {kind}.")).about(param))
 }
 
 fn is_valid(kind: &str, value: &str) -> bool {

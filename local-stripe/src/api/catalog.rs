@@ -10,7 +10,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::model::price::NewPrice;
 use crate::object::{Object, key};
-use crate::params::{AMOUNT, Args, Field, ParamKind, inert, merge_metadata, opt, req};
+use crate::params::{AMOUNT, Args, Field, ParamKind, merge_metadata, opt, req};
 use crate::plans;
 use crate::pricing::{self, TAX_BEHAVIOR};
 use crate::state::State;
@@ -31,11 +31,15 @@ pub const PRODUCT_FIELDS: &[Field] = &[
     req("name", ParamKind::Text),
     opt("description", ParamKind::Text),
     opt("metadata", ParamKind::Metadata),
-    inert("images"),
-    inert("statement_descriptor"),
-    inert("tax_code"),
-    inert("unit_label"),
+    opt("images", ParamKind::List(&ParamKind::Text)),
+    opt("statement_descriptor", ParamKind::Text),
+    opt("tax_code", ParamKind::Text),
+    opt("unit_label", ParamKind::Text),
 ];
+/// A length in inches or a weight in ounces.
+const MEASURE: ParamKind = ParamKind::Decimal;
+const PACKAGE_DIMENSIONS: ParamKind =
+    ParamKind::Map(&[req("height", MEASURE), req("length", MEASURE), req("weight", MEASURE), req("width", MEASURE)]);
 /// The parameter `price_data`: a new price in the request for another object.
 pub const PRICE_DATA: ParamKind = ParamKind::Map(&[
     req("currency", ParamKind::Currency),
@@ -67,7 +71,7 @@ macro_rules! product_fields {
             opt("tax_code", ParamKind::Text),
             opt("unit_label", ParamKind::Text),
             opt("url", ParamKind::Text),
-            inert("package_dimensions"),
+            opt("package_dimensions", PACKAGE_DIMENSIONS),
             $($more),*
         ]
     };
@@ -235,6 +239,13 @@ fn apply_product(product: &mut Object, args: &Args) -> Result<(), ApiError> {
         if args.has(member) {
             product.set(member, args.list(member));
         }
+    }
+    if args.has("package_dimensions") {
+        let given = args.map("package_dimensions");
+        let number = |member: &str| given.text(member).and_then(|text| text.parse::<f64>().ok());
+        let all = ["height", "length", "weight", "width"].map(|member| (member.to_owned(), json!(number(member))));
+        let is_given = args.given("package_dimensions").is_some();
+        product.set("package_dimensions", if is_given { all.into_iter().collect() } else { Value::Null });
     }
     product.set("metadata", merge_metadata(product.get("metadata"), args)?);
     Ok(())

@@ -6,11 +6,12 @@ use crate::api::catalog::PRICE_DATA;
 use crate::api::customers::{BILLING_DETAILS, METHOD_TYPE};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, method_options, route};
-use crate::checkout::{self, Buyer, Confirmation, keep};
+use crate::billing::tax::RATES;
+use crate::checkout::{self, Buyer, Confirmation, asked, keep, shipping};
 use crate::connect::division::{FEE_AMOUNT, FEE_PERCENT, ON_BEHALF_OF, TRANSFER_DATA, TRANSFER_PERCENT};
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{AMOUNT, Args, Field, ParamKind, QUANTITY, inert, merge_metadata, off, opt, req};
+use crate::params::{AMOUNT, Args, Field, ParamKind, QUANTITY, SHIPPING, inert, merge_metadata, off, opt, req};
 use crate::payments::attempt::Presence;
 use crate::payments::method;
 use crate::state::State;
@@ -20,9 +21,11 @@ const LINE: ParamKind = ParamKind::Map(&[
     opt("price_data", PRICE_DATA),
     opt("quantity", QUANTITY),
     off("adjustable_quantity"),
-    inert("metadata"),
-    off("tax_rates"),
+    opt("metadata", ParamKind::Metadata),
+    opt("tax_rates", RATES),
 ]);
+/// The issuer of invoices. No other account than the own issues invoices here.
+const ISSUER: ParamKind = ParamKind::Map(&[req("type", ParamKind::OneOf(&["self"]))]);
 /// The parameter `subscription_data` of a session.
 pub const SUBSCRIPTION_DATA: ParamKind = ParamKind::Map(&[
     opt("billing_cycle_anchor", ParamKind::Time),
@@ -32,8 +35,8 @@ pub const SUBSCRIPTION_DATA: ParamKind = ParamKind::Map(&[
     opt("trial_period_days", ParamKind::Int(0, 730)),
     opt("trial_settings", super::billing::TRIAL_SETTINGS),
     inert("billing_mode"),
-    off("default_tax_rates"),
-    inert("invoice_settings"),
+    opt("default_tax_rates", RATES),
+    opt("invoice_settings", ParamKind::Map(&[opt("issuer", ISSUER)])),
     opt("proration_behavior", ParamKind::OneOf(&["create_prorations", "none"])),
     FEE_PERCENT,
     ON_BEHALF_OF,
@@ -45,8 +48,8 @@ pub const PAYMENT_INTENT_DATA: ParamKind = ParamKind::Map(&[
     opt("description", ParamKind::Text),
     opt("metadata", ParamKind::Metadata),
     opt("setup_future_usage", ParamKind::OneOf(&["off_session", "on_session"])),
-    inert("receipt_email"),
-    inert("shipping"),
+    opt("receipt_email", ParamKind::Email),
+    opt("shipping", SHIPPING),
     opt("statement_descriptor", ParamKind::Text),
     opt("statement_descriptor_suffix", ParamKind::Text),
     FEE_AMOUNT,
@@ -85,27 +88,32 @@ const CREATE: &[Field] = &[
     opt("return_url", ParamKind::Url),
     opt("ui_mode", ParamKind::OneOf(&["embedded", "embedded_page", "hosted", "hosted_page"])),
     off("adaptive_pricing"),
-    inert("after_expiration"),
+    off("after_expiration"),
     off("automatic_tax"),
-    inert("consent_collection"),
+    opt("consent_collection", asked::CONSENT_COLLECTION),
     opt("currency", ParamKind::Currency),
-    inert("custom_fields"),
-    inert("custom_text"),
-    inert("customer_update"),
+    opt("custom_fields", ParamKind::List(&asked::CUSTOM_FIELD)),
+    opt("custom_text", asked::CUSTOM_TEXT),
+    opt("customer_update", asked::CUSTOMER_UPDATE),
     opt("discounts", SESSION_DISCOUNTS),
     off("invoice_creation"),
     opt("payment_method_options", method_options::OF_SESSION),
-    inert("phone_number_collection"),
+    opt("phone_number_collection", asked::ENABLED),
     opt("saved_payment_method_options", keep::OPTIONS),
-    inert("shipping_address_collection"),
-    off("shipping_options"),
-    inert("tax_id_collection"),
+    opt("shipping_address_collection", asked::SHIPPING_ADDRESS),
+    opt("shipping_options", ParamKind::List(&shipping::OPTION)),
+    opt("tax_id_collection", asked::TAX_ID_COLLECTION),
 ];
 
 const CONFIRM: &[Field] = &[
     opt("payment_method", ParamKind::Text),
     opt("expected_amount", AMOUNT),
     opt("billing_details", BILLING_DETAILS),
+    opt("consent", asked::CONSENT),
+    opt("custom_fields", ParamKind::List(&asked::ANSWER)),
+    opt("phone", ParamKind::Text),
+    opt("shipping", SHIPPING),
+    opt("tax_id", asked::TAX_ID),
     inert("eid"),
     inert("client_attribution_metadata"),
     inert("expected_payment_method_type"),
@@ -210,6 +218,7 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
     let details = args.map("billing_details");
     let buyer =
         Buyer { email: details.text("email").map(str::to_owned), name: details.text("name").map(str::to_owned) };
+    asked::answer(st, &session, args)?;
     let confirmed =
         checkout::confirm(st, session.id(), paid_with.as_ref().map(Object::id), &buyer, Presence::OnSession)?;
     let mut shown = page(st, &st.copy(session.id()));

@@ -49,6 +49,5 @@ pub const ROUTES: &[Route] = empty![
     "/v1/issuing/transactions",
     "/v1/radar/early_fraud_warnings",
     "/v1/reviews",
-    "/v1/shipping_rates",
     "/v1/tax_codes",
 ];

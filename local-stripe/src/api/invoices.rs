@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::catalog::PRICE_DATA;
+use crate::api::customers::METHOD_TYPE;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
 use crate::api::preview;
 use crate::api::{Route, route};
@@ -18,14 +19,32 @@ use crate::error::ApiError;
 use crate::model;
 use crate::model::billing::NewLine;
 use crate::object::Object;
-use crate::params::{Args, Field, ParamKind, QUANTITY, SIGNED_AMOUNT, inert, merge_metadata, off, opt, req};
+use crate::params::{Args, Field, ParamKind, QUANTITY, SIGNED_AMOUNT, merge_metadata, off, opt, req};
 use crate::payments::attempt::Presence;
-use crate::payments::method;
+use crate::payments::{method, source};
 use crate::pricing;
 use crate::state::State;
 
 const PERIOD: ParamKind = ParamKind::Map(&[req("end", ParamKind::Time), req("start", ParamKind::Time)]);
 const PRICING: ParamKind = ParamKind::Map(&[req("price", ParamKind::Text)]);
+
+const CUSTOM_FIELDS: ParamKind =
+    ParamKind::List(&ParamKind::Map(&[req("name", ParamKind::Text), req("value", ParamKind::Text)]));
+/// The maximum number of custom fields of an invoice, Stripe's limit.
+const CUSTOM_FIELDS_MAX: usize = 4;
+/// The maximum lengths of the name and of the value of a custom field, Stripe's limits.
+const CUSTOM_FIELD_CHARS_MAX: [(&str, usize); 2] = [("name", 40), ("value", 140)];
+const PAYMENT_SETTINGS: ParamKind = ParamKind::Map(&[
+    off("default_mandate"),
+    off("payment_method_options"),
+    opt("payment_method_types", ParamKind::List(&METHOD_TYPE)),
+]);
+const RENDERING: ParamKind = ParamKind::Map(&[
+    opt("amount_tax_display", ParamKind::OneOf(&["exclude_tax", "include_inclusive_tax"])),
+    opt("pdf", ParamKind::Map(&[opt("page_size", ParamKind::OneOf(&["a4", "auto", "letter"]))])),
+    off("template"),
+    off("template_version"),
+]);
 
 macro_rules! item_fields {
     ($($more:expr),* $(,)?) => {
@@ -42,8 +61,8 @@ macro_rules! item_fields {
             opt("unit_amount_decimal", ParamKind::Decimal),
             opt("discountable", ParamKind::Bool),
             opt("discounts", DISCOUNTS),
-            inert("tax_behavior"),
-            inert("tax_code"),
+            off("tax_behavior"),
+            off("tax_code"),
             opt("tax_rates", RATES),
             $($more),*
         ]
@@ -68,14 +87,14 @@ macro_rules! invoice_fields {
             opt("description", ParamKind::Text),
             opt("footer", ParamKind::Text),
             opt("metadata", ParamKind::Metadata),
-            inert("account_tax_ids"),
+            opt("account_tax_ids", ParamKind::List(&ParamKind::Text)),
             off("automatic_tax"),
-            inert("custom_fields"),
+            opt("custom_fields", CUSTOM_FIELDS),
             opt("default_tax_rates", RATES),
             opt("discounts", DISCOUNTS),
             opt("due_date", ParamKind::Time),
-            inert("payment_settings"),
-            inert("rendering"),
+            opt("payment_settings", PAYMENT_SETTINGS),
+            opt("rendering", RENDERING),
             opt("statement_descriptor", ParamKind::Text),
             FEE_AMOUNT,
             ON_BEHALF_OF,
@@ -97,8 +116,8 @@ const PAY: &[Field] = &[
     opt("off_session", ParamKind::Bool),
     opt("paid_out_of_band", ParamKind::Bool),
     opt("payment_method", ParamKind::Text),
-    inert("mandate"),
-    inert("source"),
+    off("mandate"),
+    opt("source", ParamKind::Text),
 ];
 const PREVIEW: &[Field] = &[
     opt("customer", ParamKind::Text),
@@ -506,6 +525,25 @@ fn read_settings(
             out.push((stored, shared.get(member).clone()));
         }
     }
+    if args.has("account_tax_ids") {
+        let ids = args.list("account_tax_ids");
+        for (n, id) in ids.iter().filter_map(Value::as_str).enumerate() {
+            st.load("tax_id", id, &format!("account_tax_ids[{n}]"))?;
+        }
+        out.push(("account_tax_ids", if ids.is_empty() { Value::Null } else { json!(ids) }));
+    }
+    if args.has("custom_fields") {
+        out.push(("custom_fields", custom_fields(args)?));
+    }
+    if args.has("payment_settings") {
+        let types = args.map("payment_settings").value("payment_method_types");
+        let settings =
+            json!({ "default_mandate": null, "payment_method_options": null, "payment_method_types": types });
+        out.push(("payment_settings", settings));
+    }
+    if args.has("rendering") {
+        out.push(("rendering", rendering(args)));
+    }
     if let Some(days) = args.int("days_until_due") {
         out.push(("_days_until_due", json!(days)));
     }
@@ -524,6 +562,38 @@ fn read_settings(
     }
     out.push(("metadata", merge_metadata(&json!({}), args)?));
     Ok(out)
+}
+
+fn custom_fields(args: &Args) -> Result<Value, ApiError> {
+    let fields = args.list("custom_fields");
+    if fields.len() > CUSTOM_FIELDS_MAX {
+        let message = format!("An invoice can have at most {CUSTOM_FIELDS_MAX} custom fields.");
+        return Err(ApiError::invalid(message).about("custom_fields"));
+    }
+    for (n, field) in fields.iter().enumerate() {
+        for (member, most) in CUSTOM_FIELD_CHARS_MAX {
+            if field[member].as_str().is_some_and(|text| text.chars().count() > most) {
+                let message = format!("Invalid string: must be at most {most} characters");
+                return Err(ApiError::coded("parameter_invalid_string", message)
+                    .about(&format!("custom_fields[{n}][{member}]")));
+            }
+        }
+    }
+    Ok(if fields.is_empty() { Value::Null } else { json!(fields) })
+}
+
+fn rendering(args: &Args) -> Value {
+    if args.given("rendering").is_none() {
+        return Value::Null;
+    }
+    let given = args.map("rendering");
+    let size = given.map("pdf").text("page_size").unwrap_or("auto").to_owned();
+    json!({
+        "amount_tax_display": given.value("amount_tax_display"),
+        "pdf": { "page_size": size },
+        "template": null,
+        "template_version": null,
+    })
 }
 
 fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
@@ -628,13 +698,22 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
         settle::paid(st, id);
         return Ok(st.copy(id).value());
     }
-    let paid_with = match args.text("payment_method") {
-        Some(name) => {
+    let paid_with = match (args.text("payment_method"), args.text("source")) {
+        (Some(_), Some(_)) => {
+            let message = "You may only specify one of these parameters: payment_method, source.";
+            return Err(ApiError::invalid(message).about("source"));
+        }
+        (None, Some(id)) => {
+            let card =
+                source::load(st, open.text("customer"), id).map_err(|_| ApiError::no_such("source", id, "source"))?;
+            card.id().to_owned()
+        }
+        (Some(name), None) => {
             let found = method::resolve(st, name, "payment_method")?;
             method::check_owner(&found, open.text("customer"))?;
             found.id().to_owned()
         }
-        None => settle::method_of(st, &open).ok_or_else(settle::no_method)?,
+        (None, None) => settle::method_of(st, &open).ok_or_else(settle::no_method)?,
     };
     let presence = if args.flag("off_session") == Some(true) { Presence::OffSession } else { Presence::OnSession };
     match settle::attempt_with(st, id, &paid_with, AttemptCause::Hand, presence) {

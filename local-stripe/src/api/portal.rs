@@ -9,7 +9,7 @@ use crate::api::{Route, route};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::params::{Args, Field, ParamKind, QUANTITY, inert, merge_metadata, opt, req};
+use crate::params::{Args, Field, ParamKind, QUANTITY, merge_metadata, off, opt, req};
 use crate::portal;
 use crate::state::State;
 
@@ -17,7 +17,7 @@ const PRORATION_BEHAVIOR: ParamKind = ParamKind::OneOf(&["always_invoice", "crea
 const PRODUCT: ParamKind = ParamKind::Map(&[
     req("product", ParamKind::Text),
     req("prices", ParamKind::List(&ParamKind::Text)),
-    inert("adjustable_quantity"),
+    off("adjustable_quantity"),
 ]);
 const ENABLED: Field = opt("enabled", ParamKind::Bool);
 const FEATURES: ParamKind = ParamKind::Map(&[
@@ -32,7 +32,7 @@ const FEATURES: ParamKind = ParamKind::Map(&[
         ]),
     ),
     opt("invoice_history", ParamKind::Map(&[ENABLED])),
-    opt("payment_method_update", ParamKind::Map(&[ENABLED, inert("payment_method_configuration")])),
+    opt("payment_method_update", ParamKind::Map(&[ENABLED, off("payment_method_configuration")])),
     opt(
         "subscription_cancel",
         ParamKind::Map(&[
@@ -57,7 +57,7 @@ const FEATURES: ParamKind = ParamKind::Map(&[
             opt("products", ParamKind::List(&PRODUCT)),
             opt("proration_behavior", PRORATION_BEHAVIOR),
             opt("trial_update_behavior", ParamKind::OneOf(&["continue_trial", "end_trial"])),
-            inert("schedule_at_period_end"),
+            off("schedule_at_period_end"),
         ]),
     ),
 ]);
@@ -74,7 +74,7 @@ macro_rules! configuration_fields {
             opt("default_return_url", ParamKind::Url),
             opt("metadata", ParamKind::Metadata),
             opt("name", ParamKind::Text),
-            inert("login_page"),
+            off("login_page"),
             $($more),*
         ]
     };
@@ -102,7 +102,7 @@ const FLOW: ParamKind = ParamKind::Map(&[
             opt("redirect", ParamKind::Map(&[req("return_url", ParamKind::Url)])),
         ]),
     ),
-    opt("subscription_cancel", ParamKind::Map(&[OF, inert("retention")])),
+    opt("subscription_cancel", ParamKind::Map(&[OF, off("retention")])),
     opt("subscription_update", ParamKind::Map(&[OF])),
     opt(
         "subscription_update_confirm",
@@ -116,7 +116,7 @@ const FLOW: ParamKind = ParamKind::Map(&[
                     opt("quantity", QUANTITY),
                 ])),
             ),
-            inert("discounts"),
+            off("discounts"),
         ]),
     ),
 ]);
@@ -126,8 +126,8 @@ const SESSION: &[Field] = &[
     opt("flow_data", FLOW),
     opt("locale", ParamKind::Text),
     opt("return_url", ParamKind::Url),
-    inert("customer_account"),
-    inert("on_behalf_of"),
+    off("customer_account"),
+    off("on_behalf_of"),
 ];
 const PLAN: &[Field] = &[OF, req("price", ParamKind::Text)];
 

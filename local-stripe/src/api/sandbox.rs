@@ -42,6 +42,12 @@ pub const RESET: &str = "/_sandbox/reset";
 
 /// The endpoints.
 pub const ROUTES: &[Route] = &[
+    route(
+        "POST",
+        "/_sandbox/checkout/sessions/{}/shipping_rate",
+        &[req("shipping_rate", ParamKind::Text)],
+        |st, ids, args| checkout::shipping::choose(st, ids[0], args.text("shipping_rate").unwrap_or_default()),
+    ),
     route("POST", RESET, &[], |st, _, _| {
         st.reset();
         let kept: Vec<Value> = st.newest("webhook_endpoint", None).map(|endpoint| endpoint.get("id").clone()).collect();

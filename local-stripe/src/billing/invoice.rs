@@ -312,6 +312,10 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
         pi.set("_invoice", id);
         pi.set("statement_descriptor", words);
         division::hand_on(pi, &opened);
+        let types = opened.list_at("payment_settings.payment_method_types");
+        if !types.is_empty() {
+            pi.set("payment_method_types", types.to_vec());
+        }
         pi.set("description", if parent.is_null() { "Payment for Invoice" } else { "Subscription update" });
         if opened.text("billing_reason") == "subscription_create" {
             pi.set("description", "Subscription creation");

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::billing::{tax, usage};
+use crate::descriptor;
 use crate::error::ApiError;
 use crate::model;
 use crate::model::price::NewPrice;
@@ -100,7 +101,11 @@ pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, Api
             let id = st.new_id("prod");
             let mut made = model::catalog::product(id.clone(), st.clock_s(), name);
             made.set("metadata", product.given("metadata").cloned().unwrap_or(json!({})));
-            made.set("description", product.value("description"));
+            descriptor::check(&product, &format!("{param}[price_data][product_data]"))?;
+            for member in ["description", "statement_descriptor", "tax_code", "unit_label"] {
+                made.set(member, product.value(member));
+            }
+            made.set("images", product.list("images"));
             let made = st.put(made);
             st.emit("product.created", &made);
             id

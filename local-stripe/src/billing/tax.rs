@@ -105,7 +105,7 @@ fn taken_off(line: &Value) -> i64 {
 }
 
 /// Returns the taxes of an amount after discounts. An exclusive tax applies to the amount without the inclusive taxes.
-fn of_amount(rates: &[Value], amount: i64, exempt: &str) -> Vec<Value> {
+pub fn of_amount(rates: &[Value], amount: i64, exempt: &str) -> Vec<Value> {
     let reason = match exempt {
         "exempt" => "customer_exempt",
         "reverse" => "reverse_charge",

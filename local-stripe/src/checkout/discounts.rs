@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
+use super::totals;
 use crate::discount::amount::{self, Discountable, Line};
 use crate::discount::redeem::{self, Redeemed};
 use crate::object::{Object, key};
 use crate::state::State;
 
-/// Sets or clears a session's discount and recomputes its totals.
+/// Sets or clears a session's discount, and computes its totals.
 pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
     let discounts: Vec<Value> = redeemed.iter().map(|one| json!({ "id": "", "_coupon": one.coupon.value() })).collect();
     let mut lines = session.list_at("_lines").to_vec();
@@ -23,12 +24,11 @@ pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
     for (n, line) in lines.iter_mut().enumerate() {
         let off: i64 = taken.iter().map(|taken| taken.by_line[n]).sum();
         line["amount_discount"] = json!(off);
-        line["amount_total"] = json!(line["amount_subtotal"].as_i64().unwrap_or_default() - off);
     }
     let off: i64 = taken.iter().map(amount::Deduction::total).sum();
     session.set("_lines", lines);
     session.set_at("total_details.amount_discount", off);
-    session.set("amount_total", session.int("amount_subtotal") - off);
+    totals::set(session);
     let shown = redeemed.map(|one| {
         let coupon = if one.promotion_code.is_null() { json!(one.coupon.id()) } else { Value::Null };
         json!({ "coupon": coupon, "promotion_code": one.promotion_code })

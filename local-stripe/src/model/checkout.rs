@@ -103,5 +103,24 @@ pub fn item(id: String, amount: i64, quantity: Value, price: &Object, descriptio
         "metadata": {},
         "price": price.value(),
         "quantity": quantity,
+        "_tax_rates": [],
     })
+}
+
+/// Builds an active shipping rate with a fixed amount.
+pub fn shipping_rate(id: String, created_s: i64, name: &str, fixed_amount: &Value) -> Object {
+    Object::of(json!({
+        "id": id,
+        "object": "shipping_rate",
+        "active": true,
+        "created": created_s,
+        "delivery_estimate": null,
+        "display_name": name,
+        "fixed_amount": fixed_amount,
+        "livemode": false,
+        "metadata": {},
+        "tax_behavior": "unspecified",
+        "tax_code": null,
+        "type": "fixed_amount",
+    }))
 }

@@ -1,6 +1,7 @@
 //! The pages for buyers: checkout, 3-D Secure, the billing portal, invoices and receipts. The pages work without
 //! scripts, are clearly marked as a sandbox, and load nothing from other hosts.
 
+mod asked;
 mod card;
 mod challenge;
 mod checkout;
@@ -28,6 +29,7 @@ pub(super) fn router() -> Router<Shared> {
     Router::new()
         .route("/c/pay/{id}", get(checkout::show).post(checkout::pay))
         .route("/c/pay/{id}/code", post(checkout::use_code))
+        .route("/c/pay/{id}/shipping", post(checkout::choose_shipping))
         .route("/p/session/{id}", get(portal::home::show))
         .route("/p/session/{id}/card", get(portal::card::show).post(portal::card::save))
         .route("/p/session/{id}/{subscription}/plans", get(portal::plans::show))

@@ -125,7 +125,7 @@ pub const CHANGES: &[Change] = &[
         "checkout.session",
         &["collected_information", "discounts", "permissions", "wallet_options", "automatic_tax.provider"],
     ),
-    removed(BASIL, "checkout.session", &[("shipping_details", OldValue::Null)]),
+    removed(BASIL, "checkout.session", &[("shipping_details", OldValue::Of(session_shipping))]),
     added(BASIL, "subscription_item", &["current_period_end", "current_period_start"]),
     removed(BASIL, "subscription_item", &[("billing_thresholds", OldValue::Null)]),
     removed(
@@ -459,7 +459,7 @@ pub const CHANGES: &[Change] = &[
             "shipping_options",
         ],
     ),
-    removed(Y2022, "checkout.session", &[("shipping", OldValue::Null)]),
+    removed(Y2022, "checkout.session", &[("shipping", OldValue::Of(session_shipping))]),
     added(
         Y2022,
         "subscription",
@@ -528,6 +528,10 @@ pub const CHANGES: &[Change] = &[
     removed(Y2022, "charge", &[("order", OldValue::Null), ("refunds", OldValue::Of(refunds))]),
     added(Y2022, "item", &["amount_discount", "amount_tax"]),
 ];
+
+fn session_shipping(session: &Object) -> Value {
+    session.at("collected_information.shipping_details").clone()
+}
 
 fn refund_of_note(note: &Object) -> Value {
     note.list_at("refunds").first().map_or(Value::Null, |r| r["refund"].clone())

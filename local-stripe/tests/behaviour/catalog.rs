@@ -116,7 +116,7 @@ fn unsupported_lists_are_empty_and_unknown_endpoints_name_the_documentation() {
     let mut play = Play::new();
     let empty = play.get("/v1/radar/early_fraud_warnings?limit=100&charge=ch_1");
     assert_eq!((&empty["data"], &empty["has_more"]), (&json!([]), &json!(false)));
-    assert_eq!(play.get("/v1/accounts/acct_1/external_accounts")["url"], "/v1/accounts/acct_1/external_accounts");
+    assert_eq!(play.get("/v1/tax_codes")["url"], "/v1/tax_codes");
     play.refused("GET", "/v1/radar/early_fraud_warnings", "limit=0", 400);
     let missing = play.call("POST", "/v1/radar/early_fraud_warnings", "");
     let error = &json_of(&missing)["error"];
@@ -147,4 +147,39 @@ fn a_price_keeps_its_tax_behavior() {
         "tax_behavior"
     );
     play.refused("POST", "/v1/prices", &format!("product={product}&currency=usd&unit_amount=1&tax_behavior=none"), 400);
+}
+
+#[test]
+fn product_data_and_package_dimensions_are_kept() {
+    let mut play = Play::new();
+    let customer = play.customer("pm_card_visa");
+    let data = |prefix: &str| {
+        format!(
+            "{prefix}[name]=Pro&{prefix}[images][0]=https://x.test/a.png&{prefix}[statement_descriptor]=PRO PLAN\
+             &{prefix}[tax_code]=txcd_10000000&{prefix}[unit_label]=seat"
+        )
+    };
+    let price = play.post("/v1/prices", &format!("currency=usd&unit_amount=1&{}", data("product_data")));
+    let prefix = "items[0][price_data]";
+    let sub = play.post(
+        "/v1/subscriptions",
+        &format!(
+            "customer={customer}&{prefix}[currency]=usd&{prefix}[unit_amount]=100&{prefix}[recurring][interval]=month&{}",
+            data(&format!("{prefix}[product_data]"))
+        ),
+    );
+    for product in [&price["product"], &sub["items"]["data"][0]["price"]["product"]] {
+        let product = play.get(&format!("/v1/products/{}", product.as_str().unwrap()));
+        assert_eq!((&product["images"][0], &product["unit_label"]), (&json!("https://x.test/a.png"), &json!("seat")));
+        assert_eq!(
+            (&product["statement_descriptor"], &product["tax_code"]),
+            (&json!("PRO PLAN"), &json!("txcd_10000000"))
+        );
+    }
+    let size = "package_dimensions[height]=1&package_dimensions[length]=2.5&package_dimensions[weight]=3&package_dimensions[width]=4";
+    let boxed = play.post("/v1/products", &format!("name=Box&{size}"));
+    assert_eq!(boxed["package_dimensions"], json!({ "height": 1.0, "length": 2.5, "weight": 3.0, "width": 4.0 }));
+    let emptied = play.post(&format!("/v1/products/{}", id(&boxed)), "package_dimensions=");
+    assert_eq!(emptied["package_dimensions"], json!(null));
+    play.refused("POST", "/v1/products", "name=Box&package_dimensions[height]=1", 400);
 }

@@ -142,3 +142,73 @@ fn a_first_period_up_to_the_anchor_is_a_proration_that_was_an_invoice_item() {
         assert_eq!(line["subscription"], sub["id"]);
     }
 }
+
+#[test]
+fn an_invoice_keeps_what_it_shows_and_is_paid_with_a_source() {
+    let mut play = Play::new();
+    let customer = id(&play.post("/v1/customers", "source=tok_visa"));
+    let card = play.get(&format!("/v1/customers/{customer}"))["default_source"].as_str().unwrap().to_owned();
+    let own = id(&play.post("/v1/tax_ids", "type=us_ein&value=12-3456789"));
+    play.post("/v1/invoiceitems", &format!("customer={customer}&currency=usd&amount=500"));
+    let form = format!(
+        "customer={customer}&pending_invoice_items_behavior=include&account_tax_ids[0]={own}&custom_fields[0][name]=Order\
+         &custom_fields[0][value]=7&payment_settings[payment_method_types][0]=card&rendering[pdf][page_size]=a4"
+    );
+    let invoice = play.post("/v1/invoices", &form);
+    assert_eq!(
+        (&invoice["account_tax_ids"], &invoice["custom_fields"]),
+        (&json!([own]), &json!([{ "name": "Order", "value": "7" }]))
+    );
+    assert_eq!(invoice["payment_settings"]["payment_method_types"], json!(["card"]));
+    assert_eq!(
+        (&invoice["rendering"]["pdf"]["page_size"], &invoice["rendering"]["template"]),
+        (&json!("a4"), &json!(null))
+    );
+    let path = format!("/v1/invoices/{}", id(&invoice));
+    let emptied = play.post(&path, "custom_fields=&account_tax_ids=&rendering=");
+    assert_eq!(
+        [&emptied["custom_fields"], &emptied["account_tax_ids"], &emptied["rendering"]],
+        [&json!(null), &json!(null), &json!(null)]
+    );
+    for (form, param) in [
+        ("account_tax_ids[0]=txi_none", "account_tax_ids[0]"),
+        ("payment_settings[payment_method_types][0]=cash", "payment_settings[payment_method_types][0]"),
+        ("payment_settings[default_mandate]=mandate_1", "payment_settings[default_mandate]"),
+        ("rendering[template]=inrtem_1", "rendering[template]"),
+        ("custom_fields[0][name]=a", "custom_fields[0][value]"),
+    ] {
+        assert_eq!(play.refused("POST", &path, form, 400)["param"], param, "{form}");
+    }
+    assert_eq!(play.refused("POST", &format!("{path}/pay"), "source=card_none", 400)["param"], "source");
+    assert_eq!(play.refused("POST", &format!("{path}/pay"), "mandate=mandate_1", 400)["param"], "mandate");
+    assert_eq!(play.post(&format!("{path}/pay"), &format!("source={card}"))["status"], "paid");
+}
+
+#[test]
+fn unsupported_features_of_the_portal_are_refused_by_name() {
+    let mut play = Play::new();
+    let price = play.monthly("Pro", 2_000);
+    let product = play.get(&format!("/v1/prices/{price}"))["product"].as_str().unwrap().to_owned();
+    let path = "/v1/billing_portal/configurations";
+    let products = format!(
+        "features[subscription_update][products][0][product]={product}&features[subscription_update][products][0][prices][0]={price}"
+    );
+    for (form, param) in [
+        (
+            format!("{products}&features[subscription_update][products][0][adjustable_quantity][enabled]=true"),
+            "features[subscription_update][products][0][adjustable_quantity]",
+        ),
+        (
+            "features[subscription_update][schedule_at_period_end][conditions][0][type]=shortening_interval".to_owned(),
+            "features[subscription_update][schedule_at_period_end]",
+        ),
+        ("features[invoice_history][enabled]=true&login_page[enabled]=true".to_owned(), "login_page"),
+    ] {
+        let error = play.refused("POST", path, &form, 400);
+        assert_eq!((&error["code"], &error["param"]), (&json!("parameter_unknown"), &json!(param)));
+    }
+    play.post(path, &format!("{products}&login_page[enabled]=false"));
+    let customer = play.customer("pm_card_visa");
+    let form = format!("customer={customer}&on_behalf_of=acct_1");
+    assert_eq!(play.refused("POST", "/v1/billing_portal/sessions", &form, 400)["param"], "on_behalf_of");
+}

@@ -9,6 +9,7 @@ mod catalog;
 mod change;
 mod charges;
 mod checkout;
+mod checkout_fields;
 mod connect;
 mod connect_charges;
 mod connected;

@@ -424,3 +424,53 @@ async fn the_buyer_can_save_the_card_if_the_session_offers_it() {
         assert_eq!(kept["data"][0]["allow_redisplay"], "always");
     }
 }
+
+#[tokio::test]
+async fn the_page_asks_for_what_the_session_wants_and_keeps_it_after_an_error() {
+    let (_server, client) = Client::start(Options::default()).await;
+    let product = id(&client.post("/v1/products", "name=Ring").await);
+    let price = id(&client.post("/v1/prices", &format!("product={product}&currency=usd&unit_amount=1500")).await);
+    let label = "custom_fields[0][label][type]=custom&custom_fields[0][label][custom]=Text <b>inside</b>";
+    let data = |n: u8, name: &str, amount: u16| {
+        let data = format!("shipping_options[{n}][shipping_rate_data]");
+        format!("&{data}[display_name]={name}&{data}[fixed_amount][amount]={amount}&{data}[fixed_amount][currency]=usd")
+    };
+    let form = format!(
+        "mode=payment&line_items[0][price]={price}&line_items[0][quantity]=1&success_url=http://x.test/\
+         &custom_fields[0][key]=inside&custom_fields[0][type]=text&{label}&custom_text[submit][message]=Last step\
+         &consent_collection[terms_of_service]=required&phone_number_collection[enabled]=true{}{}",
+        data(0, "Post", 500),
+        data(1, "Courier", 900)
+    );
+    let session = client.post("/v1/checkout/sessions", &form).await;
+    let path = format!("/c/pay/{}", id(&session));
+    let page = client.form("GET", &path, "").await.text;
+    for wanted in [
+        "Text &lt;b&gt;inside&lt;/b&gt;",
+        "id=\"custom_inside\" name=\"custom_inside\" required",
+        "id=\"terms\" name=\"terms\" type=\"checkbox\" required",
+        "id=\"phone\"",
+        "Last step",
+        "Courier ($9.00)",
+        "Shipping</dt><dd>$5.00",
+        "id=\"total\">$20.00",
+    ] {
+        assert!(page.contains(wanted), "{wanted} in {page}");
+    }
+    let courier = session["shipping_options"][1]["shipping_rate"].as_str().unwrap();
+    let chosen = client.form("POST", &format!("{path}/shipping"), &format!("shipping_rate={courier}")).await;
+    assert_eq!((chosen.status, chosen.header("location")), (303, path.as_str()));
+    let card = |number: &str, more: &str| format!("number={number}&expiry=12 / 34&cvc=123&email=a@example.com{more}");
+    let answers = "&custom_inside=For ever&phone=123";
+    let declined = client.form("POST", &path, &card("4000000000000002", &format!("{answers}&terms=on"))).await;
+    assert_eq!((declined.status, value_of(&declined.text, "custom_inside")), (402, "For ever"));
+    let unticked = client.form("POST", &path, &card("4242424242424242", answers)).await;
+    assert!(unticked.status == 402 && unticked.text.contains("consent[terms_of_service]"), "{}", unticked.text);
+    let paid = client.form("POST", &path, &card("4242424242424242", &format!("{answers}&terms=on"))).await;
+    assert_eq!(paid.status, 303, "{}", paid.text);
+    let done = client.get(&format!("/v1/checkout/sessions/{}", id(&session))).await;
+    assert_eq!(
+        (&done["custom_fields"][0]["text"]["value"], &done["amount_total"], &done["customer_details"]["phone"]),
+        (&"For ever".into(), &2_400.into(), &"123".into())
+    );
+}

@@ -15,10 +15,6 @@ fn command(state: &Path, more: &[&str]) -> Command {
     path.pop();
     let mut command = Command::new(path.join("examples").join("local-stripe"));
     command.args(["--port", "0", "--state"]).arg(state).args(more);
-    if !more.contains(&"--clock") {
-        // The same calls must give the same objects.
-        command.args(["--clock", &START_S.to_string()]);
-    }
     command
 }
 
@@ -40,8 +36,13 @@ pub struct Running {
     pub client: Client,
 }
 
+/// Starts the command with a clock that stands still, so that the same calls give the same objects.
 pub fn start(state: &Path) -> Running {
-    let mut child = command(state, &["--seed", "5"]).stdout(Stdio::piped()).spawn().unwrap();
+    start_with(state, &["--seed", "5", "--clock", &START_S.to_string()])
+}
+
+pub fn start_with(state: &Path, more: &[&str]) -> Running {
+    let mut child = command(state, more).stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let url = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}")).to_owned();

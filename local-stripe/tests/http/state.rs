@@ -11,7 +11,7 @@ use local_stripe::store::{Given, StoreError};
 use serde_json::Value;
 
 use crate::client::{Client, id};
-use crate::process::{refusal, start};
+use crate::process::{refusal, start, start_with};
 use crate::sink::Sink;
 
 /// The default number of kills.
@@ -232,5 +232,16 @@ fn a_journal_of_an_older_version_is_refused_and_unchanged() {
         assert!(matches!(refused, StoreError::Format { .. }), "{refused}");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "no other file is created");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_clock_of_the_program_follows_the_machines_unless_a_time_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let wall_s = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() as i64;
+    for (more, expected_s, tolerance_s) in [(vec![], wall_s, 60), (vec!["--clock", "1767225600"], 1_767_225_600, 0)] {
+        let running = start_with(&folder.path().join(expected_s.to_string()), &more);
+        let now_s = running.client.get("/_sandbox/clock").await["now"].as_i64().unwrap();
+        assert!((now_s - expected_s).abs() <= tolerance_s, "{more:?}: {now_s}");
     }
 }

@@ -15,6 +15,8 @@ pub(super) struct CardInput {
     pub(super) name: String,
     /// Whether the checkbox to save the card is ticked.
     pub(super) saves: bool,
+    /// The whole form, for the fields that a session asks for in addition.
+    pub(super) form: Form,
 }
 
 /// An error message, and the field of the form that it is about.
@@ -56,6 +58,7 @@ impl CardInput {
             expiry: field(form, "expiry").to_owned(),
             name: field(form, "name").to_owned(),
             saves: field(form, "save") == "on",
+            form: form.clone(),
         }
     }
 }
@@ -70,6 +73,8 @@ pub(super) struct CardForm<'f> {
     pub(super) button: &'f str,
     pub(super) asks_email: bool,
     pub(super) asks_to_save: bool,
+    /// Further fields before the button, and a text after it.
+    pub(super) more: (Html, Option<Html>),
     pub(super) typed: &'f CardInput,
     pub(super) fault: Option<&'f FieldError>,
 }
@@ -86,8 +91,8 @@ impl CardForm<'_> {
         let cvc = html!("inputmode=\"numeric\" autocomplete=\"off\" placeholder=\"123\" maxlength=\"4\"");
         html!(
             "<form method=\"post\" action=\"{action}\" class=\"card-form\">{fault}{email}{number}\
-             <div class=\"pair\">{expiry}{cvc}</div>{name}{save}\
-             <button id=\"submit\" class=\"primary\" type=\"submit\">{button}</button></form>{hint}",
+             <div class=\"pair\">{expiry}{cvc}</div>{name}{save}{more}\
+             <button id=\"submit\" class=\"primary\" type=\"submit\">{button}</button>{after}</form>{hint}",
             action = self.action,
             fault = self.fault.map(FieldError::html),
             email = email,
@@ -97,6 +102,8 @@ impl CardForm<'_> {
             name =
                 self.input("billingName", "name", "Name on the card", &html!("autocomplete=\"off\""), &self.typed.name),
             save = self.asks_to_save.then(|| save(self.typed.saves)),
+            more = self.more.0,
+            after = self.more.1,
             button = self.button,
             hint = test_cards(),
         )

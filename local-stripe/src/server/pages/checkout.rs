@@ -4,11 +4,13 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response as HttpResponse, StatusCode};
 
+use super::asked;
 use super::card::{self, CardForm, CardInput, FieldError};
 use super::html::{Html, html};
 use super::summary::Summary;
 use super::{Shared, branding, field, fields, layout, not_found, object};
 use crate::checkout::{self, keep};
+use crate::money;
 use crate::object::Object;
 use crate::sandbox::{json_of, own_request};
 
@@ -43,23 +45,27 @@ pub(super) fn page(
         number: typed.number.clone(),
         expiry: typed.expiry.clone(),
         saves: typed.saves,
+        form: typed.form.clone(),
     };
     let action = format!("/c/pay/{}", session.id());
     let button = button(session, &summary);
+    let more = (asked::fields(session, &typed.form), asked::after_button(session));
     let (heading, form) = if checkout::wants_method(session) {
         let asks_to_save = keep::asks(session);
-        let card = CardForm { action: &action, button: &button, asks_email: true, asks_to_save, typed: &typed, fault };
+        let card =
+            CardForm { action: &action, button: &button, asks_email: true, asks_to_save, more, typed: &typed, fault };
         (if session.text("mode") == "setup" { "Your card" } else { "Pay with card" }, card.html())
     } else {
-        ("Nothing to pay today", without_card(&action, &button, &typed, fault))
+        ("Nothing to pay today", without_card(&action, &button, more, &typed, fault))
     };
     let body = html!(
-        "<main class=\"split\"><section class=\"side\">{back}{business}{summary}{code}</section>\
+        "<main class=\"split\"><section class=\"side\">{back}{business}{summary}{code}{shipping}</section>\
          <section class=\"work\"><h2>{heading}</h2>{form}</section></main>",
         back = layout::back("cancel", session.get("cancel_url"), "Cancel and go back"),
         business = branding.business(),
         summary = summary.html(),
         code = code(session),
+        shipping = asked::shipping(session, &shipping_names(shared, session)),
         heading = heading,
         form = form,
     );
@@ -67,12 +73,32 @@ pub(super) fn page(
     layout::page(&branding, status, if fault.is_some() { "Not paid yet" } else { "Checkout" }, &body)
 }
 
-/// Renders the form of a session that requires no payment method: only the email address.
-fn without_card(action: &str, button: &str, typed: &CardInput, fault: Option<&FieldError>) -> Html {
+/// Returns the shipping options of a session, each with its name and price.
+fn shipping_names(shared: &Shared, session: &Object) -> Vec<(String, String)> {
+    let options = session.list_at("shipping_options").iter();
+    let shown = options.filter_map(|option| object(shared, "shipping_rate", option["shipping_rate"].as_str()?));
+    let words = |rate: Object| {
+        let amount = rate.int_at("fixed_amount.amount").unwrap_or_default();
+        let price = money::display(amount, session.text("currency"));
+        (rate.id().to_owned(), format!("{} ({price})", rate.text("display_name")))
+    };
+    shown.map(words).collect()
+}
+
+/// Renders the form of a session that requires no payment method: the email address, and what the session asks for.
+fn without_card(
+    action: &str,
+    button: &str,
+    more: (Html, Option<Html>),
+    typed: &CardInput,
+    fault: Option<&FieldError>,
+) -> Html {
     html!(
         "<form method=\"post\" action=\"{action}\" class=\"card-form\">{fault}<div class=\"field\">\
          <label for=\"email\">Email</label><input id=\"email\" name=\"email\" type=\"email\" autocomplete=\"email\" required value=\"{email}\">\
-         </div><button id=\"submit\" class=\"primary\" type=\"submit\">{button}</button></form>",
+         </div>{more}<button id=\"submit\" class=\"primary\" type=\"submit\">{button}</button>{after}</form>",
+        more = more.0,
+        after = more.1,
         action = action,
         fault = fault.map(FieldError::html),
         email = typed.email,
@@ -105,6 +131,22 @@ pub(super) async fn use_code(State(shared): State<Shared>, Path(id): Path<String
     let form = fields(body).await;
     let path = format!("/_sandbox/checkout/sessions/{id}/promotion_code");
     let answer = shared.handle(&own_request("POST", &path, &[("code", field(&form, "code"))]));
+    let Some(session) = object(&shared, "checkout.session", &id) else { return not_found(&shared) };
+    match answer.status {
+        200 => layout::go(&format!("/c/pay/{id}")),
+        _ => page(&shared, &session, &CardInput::default(), Some(&FieldError::of(&answer))),
+    }
+}
+
+/// `POST /c/pay/{id}/shipping`: chooses a shipping option.
+pub(super) async fn choose_shipping(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    body: Body,
+) -> HttpResponse<Body> {
+    let form = fields(body).await;
+    let path = format!("/_sandbox/checkout/sessions/{id}/shipping_rate");
+    let answer = shared.handle(&own_request("POST", &path, &[("shipping_rate", field(&form, "shipping_rate"))]));
     let Some(session) = object(&shared, "checkout.session", &id) else { return not_found(&shared) };
     match answer.status {
         200 => layout::go(&format!("/c/pay/{id}")),
@@ -150,11 +192,14 @@ pub(super) async fn pay(State(shared): State<Shared>, Path(id): Path<String>, bo
         Err(fault) => return again(&fault),
     };
     let path = format!("/v1/payment_pages/{id}/confirm");
-    let fields = match &method {
+    let first = match &method {
         Some(method) => ("payment_method", method.as_str()),
         None => ("billing_details[email]", field(&form, "email")),
     };
-    let confirmed = shared.handle(&own_request("POST", &path, &[fields]));
+    let answers = asked::answers(&open, &form);
+    let answers = answers.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+    let fields: Vec<(&str, &str)> = std::iter::once(first).chain(answers).collect();
+    let confirmed = shared.handle(&own_request("POST", &path, &fields));
     if confirmed.status != 200 {
         return again(&FieldError::of(&confirmed));
     }

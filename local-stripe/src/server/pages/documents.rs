@@ -36,7 +36,15 @@ fn page(shared: &Shared, invoice: &Object, typed: &CardInput, fault: Option<&Fie
     let action = format!("/_sandbox/invoices/{}", invoice.id());
     let button = format!("Pay {}", shown("amount_remaining"));
     let form = (invoice.text("status") == "open" && invoice.int("amount_remaining") > 0).then(|| {
-        let form = CardForm { action: &action, button: &button, asks_email: false, asks_to_save: false, typed, fault };
+        let form = CardForm {
+            action: &action,
+            button: &button,
+            asks_email: false,
+            asks_to_save: false,
+            more: Default::default(),
+            typed,
+            fault,
+        };
         html!("<section class=\"work\"><h2>Pay with card</h2>{form}</section>", form = form.html())
     });
     let body = html!(

@@ -135,15 +135,19 @@ impl<'s> Summary<'s> {
             return Html::default();
         }
         let (discount, tax) = (self.detail("amount_discount"), self.detail("amount_tax"));
+        let shipping = self.session.at("shipping_cost");
         let mut rows = Vec::new();
-        if self.lines().len() > 1 || discount != 0 || tax != 0 {
-            rows.push(row("", "Subtotal", &self.shown(self.due() + discount - tax)));
+        if self.lines().len() > 1 || discount != 0 || tax != 0 || shipping.is_object() {
+            rows.push(row("", "Subtotal", &self.shown(self.session.int("amount_subtotal"))));
         }
         if discount != 0 {
             rows.push(row("", "Discount", &self.shown(-discount)));
         }
         if tax != 0 {
             rows.push(row("", "Tax", &self.shown(tax)));
+        }
+        if let Some(amount) = shipping["amount_total"].as_i64() {
+            rows.push(row("", "Shipping", &self.shown(amount)));
         }
         let words = if self.recurring().next().is_some() { "Total due today" } else { "Total due" };
         rows.push(html!(
@@ -205,7 +209,7 @@ mod tests {
                 "price": { "currency": "usd", "unit_amount_decimal": unit, "recurring": recurring } })
         };
         Object::of(json!({
-            "mode": "subscription", "currency": "usd", "amount_total": total,
+            "mode": "subscription", "currency": "usd", "amount_total": total, "amount_subtotal": total + discount - tax,
             "total_details": { "amount_discount": discount, "amount_tax": tax },
             "_lines": [line("2000", recurring), line("500", Value::Null)],
             "_subscription_data": trial,

@@ -27,6 +27,7 @@ fn card_page(shared: &Shared, visit: &Visit, typed: &CardInput, fault: Option<&F
         button: "Save card",
         asks_email: false,
         asks_to_save: false,
+        more: Default::default(),
         typed,
         fault,
     };
