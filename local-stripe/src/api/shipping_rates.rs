@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
-use crate::checkout::shipping::{self, NEW_RATE, TAX_BEHAVIOR};
+use crate::checkout::shipping::{self, NEW_RATE};
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{ParamKind, merge_metadata, opt};
+use crate::pricing::TAX_BEHAVIOR;
 
 /// The endpoints.
 pub const ROUTES: &[Route] = &[

@@ -7,14 +7,13 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::{AMOUNT, Args, Field, ParamKind, merge_metadata, opt, req};
+use crate::pricing::TAX_BEHAVIOR;
 use crate::state::State;
 
 const TIME: ParamKind = ParamKind::Map(&[
     req("unit", ParamKind::OneOf(&["business_day", "day", "hour", "month", "week"])),
     req("value", ParamKind::Int(1, 1_000)),
 ]);
-/// The parameter `tax_behavior` of a shipping rate.
-pub const TAX_BEHAVIOR: ParamKind = ParamKind::OneOf(&["exclusive", "inclusive", "unspecified"]);
 /// The parameters of a new shipping rate.
 pub const NEW_RATE: &[Field] = &[
     req("display_name", ParamKind::Text),

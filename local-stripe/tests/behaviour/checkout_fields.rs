@@ -54,6 +54,10 @@ fn custom_fields_are_answered_in_the_session() {
         (&done["custom_fields"][0]["text"]["value"], &done["custom_fields"][1]["dropdown"]["value"]),
         (&json!("E+M"), &json!("s"))
     );
+    // The optional field may be left out.
+    let other = open(&mut play, "payment", &price, FIELDS);
+    let answers = "&custom_fields[0][key]=engraving&custom_fields[0][value]=E";
+    play.post(&format!("/v1/payment_pages/{}/confirm", id(&other)), &confirm(answers));
 }
 
 #[test]
