@@ -12,6 +12,7 @@ pub mod customers;
 pub mod discounts;
 pub mod empty;
 pub mod expand;
+pub mod files;
 pub mod invoices;
 pub mod listing;
 pub mod meters;
@@ -82,6 +83,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         tax_rates::ROUTES,
         platform::ROUTES,
         connect::ROUTES,
+        files::ROUTES,
         empty::ROUTES,
         portal::ROUTES,
         sandbox::ROUTES,

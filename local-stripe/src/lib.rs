@@ -24,6 +24,7 @@ pub mod discount;
 pub mod error;
 pub mod event;
 pub mod event_types;
+pub mod files;
 pub mod form;
 pub mod ids;
 pub mod model;

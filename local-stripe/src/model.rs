@@ -9,6 +9,7 @@ pub mod checkout;
 pub mod credit_note;
 pub mod customer;
 pub mod discount;
+pub mod file;
 pub mod meter;
 pub mod payment;
 pub mod payment_link;

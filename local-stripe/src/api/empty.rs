@@ -41,8 +41,6 @@ pub const ROUTES: &[Route] = empty![
     "/v1/customers/{}/tax_ids",
     "/v1/entitlements/active_entitlements",
     "/v1/entitlements/features",
-    "/v1/file_links",
-    "/v1/files",
     "/v1/identity/verification_reports",
     "/v1/identity/verification_sessions",
     "/v1/issuing/authorizations",
