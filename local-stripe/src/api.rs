@@ -13,6 +13,7 @@ pub mod discounts;
 pub mod empty;
 pub mod entitlements;
 pub mod expand;
+pub mod files;
 pub mod invoices;
 pub mod legacy;
 pub mod listing;
@@ -89,6 +90,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         entitlements::ROUTES,
         platform::ROUTES,
         connect::ROUTES,
+        files::ROUTES,
         empty::ROUTES,
         portal::ROUTES,
         sandbox::ROUTES,

@@ -81,6 +81,9 @@ fn apply(account: &mut Object, args: &Args, now_s: i64) -> Result<(), ApiError> 
     for (name, value) in args.map("business_profile").into_members() {
         account.set_at(&format!("business_profile.{name}"), value);
     }
+    for (name, value) in args.map("tos_acceptance").into_members() {
+        account.set_at(&format!("tos_acceptance.{name}"), value);
+    }
     if args.map("business_profile").given("url").is_some() {
         fulfil(account, "business_profile.url");
     }

@@ -25,6 +25,7 @@ pub mod entitlements;
 pub mod error;
 pub mod event;
 pub mod event_types;
+pub mod files;
 pub mod fixtures;
 pub mod form;
 pub mod ids;

@@ -10,6 +10,7 @@ pub mod credit_note;
 pub mod customer;
 pub mod discount;
 pub mod entitlements;
+pub mod file;
 pub mod meter;
 pub mod payment;
 pub mod payment_link;

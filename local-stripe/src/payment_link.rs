@@ -30,7 +30,12 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     if lines.is_empty() {
         return Err(ApiError::missing("line_items"));
     }
-    link.set("currency", lines[0]["currency"].clone());
+    let currency = lines[0]["currency"].clone();
+    if let Some(wanted) = args.given("currency").filter(|wanted| **wanted != currency) {
+        let message = format!("The prices of the line items are not in {wanted}.");
+        return Err(ApiError::invalid(message).about("currency"));
+    }
+    link.set("currency", currency);
     link.set("_lines", lines);
     apply(&mut link, args)?;
     divide(st, &mut link, args)?;
@@ -76,7 +81,18 @@ fn apply(link: &mut Object, args: &Args) -> Result<(), ApiError> {
         }
         link.set("active", false);
     }
+    if let Some(collection) = args.given("payment_method_collection") {
+        link.set("payment_method_collection", collection.clone());
+    }
+    if args.has("payment_method_types") {
+        link.set("payment_method_types", args.value("payment_method_types"));
+    }
     let after = args.map("after_completion");
+    if after.text("type") == Some("hosted_confirmation") {
+        let words = after.map("hosted_confirmation").value("custom_message");
+        let confirmation = json!({ "hosted_confirmation": { "custom_message": words }, "type": "hosted_confirmation" });
+        link.set("after_completion", confirmation);
+    }
     if let Some(url) = after.map("redirect").text("url") {
         link.set("after_completion", json!({ "redirect": { "url": url }, "type": "redirect" }));
     }
@@ -196,9 +212,13 @@ pub fn open(st: &mut State, id: &str) -> Result<Value, ApiError> {
     for member in ["allow_promotion_codes", "billing_address_collection", "submit_type"] {
         args.put(member, link.get(member).clone());
     }
-    for (member, applies) in
-        [("customer_creation", !recurs), ("payment_intent_data", !recurs), ("subscription_data", recurs)]
-    {
+    for (member, applies) in [
+        ("customer_creation", !recurs),
+        ("payment_intent_data", !recurs),
+        ("payment_method_collection", recurs),
+        ("payment_method_types", true),
+        ("subscription_data", recurs),
+    ] {
         if applies && !link.get(member).is_null() {
             args.put(member, link.get(member).clone());
         }

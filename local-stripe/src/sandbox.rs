@@ -12,6 +12,7 @@ use crate::calendar::DAY_S;
 use crate::clock;
 use crate::connect;
 use crate::error::{ApiError, ErrorType};
+use crate::files::Upload;
 use crate::form::{self, Form};
 use crate::ids;
 use crate::model::account;
@@ -47,6 +48,8 @@ pub struct Request {
     pub idempotency_key: Option<String>,
     /// The `Stripe-Account` header: the connected account for which the request acts.
     pub account: Option<String>,
+    /// The file of a `multipart/form-data` request, whose other fields are in the body.
+    pub upload: Option<Upload>,
     /// Whether a page of the sandbox or the process itself makes the request; see [`own_request`]. The faults of the API
     /// do not apply to it.
     pub is_own: bool,
@@ -227,6 +230,7 @@ impl Sandbox {
                 return Ok(());
             }
         }
+        self.state.upload.clone_from(&request.upload);
         self.state.request = RequestMeta { id: Some(request_id.to_owned()), idempotency_key: key.map(str::to_owned) };
         let fails = fault.filter(|fault| fault.kind == FaultKind::ServerError);
         let outcome = match fails {
@@ -359,6 +363,11 @@ fn fingerprint(request: &Request) -> [u8; 32] {
     for part in [&request.method, &request.path, &decoded(&request.query), &decoded(&request.body)] {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part.as_bytes());
+    }
+    if let Some(upload) = &request.upload {
+        hash.update((upload.filename.len() as u64).to_le_bytes());
+        hash.update(upload.filename.as_bytes());
+        hash.update(&upload.content);
     }
     hash.finalize().into()
 }

@@ -6,6 +6,7 @@ mod dispatch;
 mod framing;
 mod link;
 pub mod listen;
+mod multipart;
 pub mod pages;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,15 +16,17 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::State;
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Response as HttpResponse, StatusCode, header};
 use axum::routing::{any, get, post};
 use jiff::fmt::rfc2822::DateTimePrinter;
 use thiserror::Error;
 use tokio::net::TcpListener;
 
+use crate::access::{self, Access};
 use crate::api::sandbox::RESET;
 use crate::error::ApiError;
+use crate::files::{self, Upload};
 use crate::fixtures::{FixtureError, Fixtures};
 use crate::sandbox::{BODY_BYTES_MAX, Request, Response, Sandbox};
 use crate::settings::Settings;
@@ -320,6 +323,8 @@ fn router(shared: Shared) -> Router {
         .route("/b/{id}", get(link::visit))
         .route("/v1/stripecli/sessions", post(listen::session))
         .route("/_sandbox/listen/{id}", get(listen::socket))
+        .route("/_sandbox/files/{id}", get(linked_file))
+        .route("/v1/files/{id}/contents", get(file_contents))
         .fallback(any(api))
         .layer(axum::middleware::from_fn(cors::allow))
         .with_state(shared)
@@ -327,19 +332,66 @@ fn router(shared: Shared) -> Router {
 
 /// Reads a form body. Fails with status 413 if the body is longer than [`BODY_BYTES_MAX`].
 pub(crate) async fn read_body(body: Body) -> Result<String, ApiError> {
+    let bytes = read_bytes(body).await?;
+    // The form decoder refuses the replacement `%FF` as invalid UTF-8.
+    Ok(String::from_utf8(bytes).unwrap_or_else(|_| "%FF".into()))
+}
+
+async fn read_bytes(body: Body) -> Result<Vec<u8>, ApiError> {
     let too_large = |_| ApiError {
         status: 413,
         ..ApiError::invalid(format!("The request body is larger than {BODY_BYTES_MAX} bytes."))
     };
-    let bytes = axum::body::to_bytes(body, BODY_BYTES_MAX).await.map_err(too_large)?;
-    // The form decoder refuses the replacement `%FF` as invalid UTF-8.
-    Ok(String::from_utf8(bytes.to_vec()).unwrap_or_else(|_| "%FF".into()))
+    axum::body::to_bytes(body, BODY_BYTES_MAX).await.map(|bytes| bytes.to_vec()).map_err(too_large)
+}
+
+/// Reads the form and the file of a request with this content type.
+async fn read_form(body: Body, content_type: &str) -> Result<(String, Option<Upload>), ApiError> {
+    match multipart::boundary(content_type) {
+        Some(boundary) => multipart::read(&read_bytes(body).await?, boundary),
+        None => read_body(body).await.map(|form| (form, None)),
+    }
+}
+
+/// `GET /v1/files/{id}/contents`: the bytes of a file, with a secret key.
+async fn file_contents(State(shared): State<Shared>, Path(id): Path<String>, headers: HeaderMap) -> HttpResponse<Body> {
+    let key = headers.get(header::AUTHORIZATION).and_then(|key| key.to_str().ok());
+    match access::of(key, None) {
+        Err(error) => reply(error.status, error.body().to_string(), HeaderMap::new()),
+        Ok(Access::Publishable) => download(None),
+        Ok(Access::Secret) => download(shared.read(|sandbox| files::content(sandbox.state(), &id))),
+    }
+}
+
+/// `GET /_sandbox/files/{link}`: the bytes of a file, by a link that has not expired.
+async fn linked_file(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
+    download(shared.read(|sandbox| {
+        let link = sandbox.state().find(&id).filter(|link| link.kind() == "file_link")?;
+        let is_expired = files::shown(sandbox.state(), &link)["expired"] == true;
+        if is_expired { None } else { files::content(sandbox.state(), link.text("file")) }
+    }))
+}
+
+fn download(content: Option<Vec<u8>>) -> HttpResponse<Body> {
+    let (status, content) = content.map_or((StatusCode::NOT_FOUND, Vec::new()), |content| (StatusCode::OK, content));
+    let mut response = HttpResponse::new(Body::from(content));
+    *response.status_mut() = status;
+    // A browser must neither guess the type of a file nor run it.
+    for (name, value) in [
+        (header::CONTENT_TYPE, "application/octet-stream"),
+        (header::CONTENT_DISPOSITION, "attachment"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        response.headers_mut().insert(name, header::HeaderValue::from_static(value));
+    }
+    response
 }
 
 async fn api(State(shared): State<Shared>, request: axum::extract::Request) -> HttpResponse<Body> {
     let (parts, body) = request.into_parts();
-    let body = match read_body(body).await {
-        Ok(body) => body,
+    let content_type = parts.headers.get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let (body, upload) = match read_form(body, content_type).await {
+        Ok(read) => read,
         Err(error) => return reply(error.status, error.body().to_string(), HeaderMap::new()),
     };
     let text = |name: &str| parts.headers.get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
@@ -352,6 +404,7 @@ async fn api(State(shared): State<Shared>, request: axum::extract::Request) -> H
         version: text("stripe-version"),
         idempotency_key: text("idempotency-key"),
         account: text("stripe-account"),
+        upload,
         is_own: false,
     };
     let response = shared.handle(&request);

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use crate::api_faults::ApiFaults;
 use crate::error::ApiError;
 use crate::event::Event;
+use crate::files::Upload;
 use crate::ids;
 use crate::object::{Object, key};
 use crate::settings::Settings;
@@ -62,6 +63,8 @@ pub struct State {
     pub settings: Settings,
     /// The current request.
     pub request: RequestMeta,
+    /// The file of the current request, if it uploads one.
+    pub upload: Option<Upload>,
     /// The actions that run at the end of the call.
     pub deferred: Vec<DeferredAction>,
     /// The customers whose subscriptions changed since the last [`crate::entitlements::follow`].
@@ -105,6 +108,7 @@ impl State {
     fn with(store: Store, settings: Settings, counters: Counters) -> Self {
         Self {
             request: RequestMeta::default(),
+            upload: None,
             deferred: Vec::new(),
             resubscribed: Vec::new(),
             is_preview: false,
@@ -517,6 +521,7 @@ impl State {
         self.take_failure();
         // A panicked request may have left these set.
         self.is_preview = false;
+        self.upload = None;
         self.acting.clear();
         self.deferred.clear();
         self.resubscribed.clear();

@@ -21,6 +21,12 @@ const CAPABILITIES: ParamKind = ParamKind::Map(&{
     }
     fields
 });
+const TOS: ParamKind = ParamKind::Map(&[
+    opt("date", ParamKind::Time),
+    opt("ip", ParamKind::Text),
+    opt("service_agreement", ParamKind::OneOf(&["full", "recipient"])),
+    opt("user_agent", ParamKind::Text),
+]);
 const PROFILE: ParamKind = ParamKind::Map(&[
     opt("mcc", ParamKind::Text),
     opt("name", ParamKind::Text),
@@ -43,7 +49,7 @@ macro_rules! account_fields {
             opt("external_account", EXTERNAL),
             inert("individual"),
             inert("settings"),
-            inert("tos_acceptance"),
+            opt("tos_acceptance", TOS),
             $($more),*
         ]
     };

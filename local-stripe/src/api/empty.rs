@@ -38,8 +38,6 @@ macro_rules! empty {
 /// The endpoints.
 pub const ROUTES: &[Route] = empty![
     "/v1/country_specs",
-    "/v1/file_links",
-    "/v1/files",
     "/v1/identity/verification_reports",
     "/v1/identity/verification_sessions",
     "/v1/issuing/authorizations",

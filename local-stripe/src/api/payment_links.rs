@@ -2,6 +2,7 @@
 
 use crate::api::billing::TRIAL_SETTINGS;
 use crate::api::catalog::PRICE_DATA;
+use crate::api::customers::METHOD_TYPE;
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::payments::USAGE;
 use crate::api::{Route, route};
@@ -19,7 +20,7 @@ const LINE: ParamKind = ParamKind::Map(&[
 const AFTER_COMPLETION: ParamKind = ParamKind::Map(&[
     req("type", ParamKind::OneOf(&["hosted_confirmation", "redirect"])),
     opt("redirect", ParamKind::Map(&[req("url", ParamKind::Text)])),
-    inert("hosted_confirmation"),
+    opt("hosted_confirmation", ParamKind::Map(&[opt("custom_message", ParamKind::Text)])),
 ]);
 
 const PAYMENT_INTENT_DATA: ParamKind = ParamKind::Map(&[
@@ -58,8 +59,8 @@ macro_rules! link_fields {
             inert("custom_fields"),
             inert("custom_text"),
             inert("invoice_creation"),
-            inert("payment_method_collection"),
-            inert("payment_method_types"),
+            opt("payment_method_collection", ParamKind::OneOf(&["always", "if_required"])),
+            opt("payment_method_types", ParamKind::List(&METHOD_TYPE)),
             inert("phone_number_collection"),
             opt("restrictions", RESTRICTIONS),
             inert("shipping_address_collection"),
@@ -80,7 +81,7 @@ pub const ROUTES: &[Route] = &[
             FEE_PERCENT,
             ON_BEHALF_OF,
             opt("transfer_data", TRANSFER_DATA),
-            inert("currency"),
+            opt("currency", ParamKind::Currency),
         ],
         |st, _, args| payment_link::create(st, args),
     ),

@@ -54,6 +54,8 @@ pub const RESOURCES: &[Resource] = &[
     resource("/v1/disputes", "dispute", OLDEST),
     resource("/v1/entitlements/active_entitlements", "entitlements.active_entitlement", ACACIA),
     resource("/v1/entitlements/features", "entitlements.feature", ACACIA),
+    resource("/v1/file_links", "file_link", OLDEST),
+    resource("/v1/files", "file", OLDEST),
     resource("/v1/invoice_payments", "invoice_payment", BASIL),
     resource("/v1/invoiceitems", "invoiceitem", OLDEST),
     resource("/v1/invoices", "invoice", OLDEST),

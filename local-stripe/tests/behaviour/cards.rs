@@ -179,3 +179,22 @@ fn a_payment_link_sells_as_often_as_it_may() {
     open(&mut play);
     play.refused("POST", &path, &format!("{limit}=0"), 400);
 }
+
+#[test]
+fn a_payment_links_settings_reach_its_sessions() {
+    let mut play = Play::new();
+    let price = play.monthly("Pro", 3_000);
+    let lines = format!("line_items[0][price]={price}&line_items[0][quantity]=1");
+    let form = format!(
+        "{lines}&payment_method_types[0]=us_bank_account&payment_method_collection=if_required&currency=usd\
+        &after_completion[type]=hosted_confirmation&after_completion[hosted_confirmation][custom_message]=Thanks"
+    );
+    let link = play.post("/v1/payment_links", &form);
+    assert_eq!(link["after_completion"]["hosted_confirmation"]["custom_message"], "Thanks");
+    let session = play.post(&format!("/_sandbox/payment_links/{}/open", id(&link)), "");
+    assert_eq!(
+        (&session["payment_method_types"], &session["payment_method_collection"]),
+        (&json!(["us_bank_account"]), &json!("if_required"))
+    );
+    play.refused("POST", "/v1/payment_links", &format!("{lines}&currency=eur"), 400);
+}

@@ -26,6 +26,8 @@ fn an_external_account_given_at_creation_is_kept() {
     let all = changed["external_accounts"]["data"].as_array().unwrap();
     assert_eq!((all.len(), &all[0]["object"], &all[0]["last4"]), (1, &json!("card"), &json!("5556")));
     assert!(all[0].get("customer").is_none() && all[0]["available_payout_methods"] == json!(["standard", "instant"]));
+    let agreed = play.post(&path, "tos_acceptance[date]=1790000000&tos_acceptance[ip]=127.0.0.1");
+    assert_eq!((&agreed["tos_acceptance"]["date"], &agreed["payouts_enabled"]), (&json!(1_790_000_000), &json!(true)));
     let wrong = "external_account[object]=bank_account&external_account[country]=US&external_account[account_number]=000123456789";
     assert_eq!(play.refused("POST", &path, wrong, 400)["param"], "external_account[routing_number]");
     for token in ["tok_visa", "tok_none", "btok_none"] {

@@ -100,3 +100,47 @@ async fn invalid_requests_get_an_error_object() {
     }
     assert_eq!(client.get("/v1/customers").await["data"].as_array().unwrap().len(), 0);
 }
+
+#[tokio::test]
+async fn a_file_is_uploaded_linked_and_downloaded() {
+    let (_server, client) = Client::start(Options::default()).await;
+    let part = |name: &str, content: &str| {
+        format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{content}\r\n")
+    };
+    let file =
+        "--x\r\nContent-Disposition: form-data; name=\"file\"; filename=\"proof.pdf\"\r\n\r\n%PDF--x\r\n--x--\r\n";
+    let headers = [("authorization", "Bearer sk_test_x"), ("content-type", "multipart/form-data; boundary=x")];
+    let body = part("purpose", "dispute_evidence") + &part("file_link_data[create]", "true") + file;
+    let made = client.send("POST", "/v1/files", &headers, body.clone()).await;
+    assert_eq!(made.status, 200, "{}", made.text);
+    let made = made.json();
+    assert_eq!(
+        (&made["filename"], &made["size"], &made["type"], &made["purpose"]),
+        (&"proof.pdf".into(), &7.into(), &"pdf".into(), &"dispute_evidence".into())
+    );
+    let here = |url: &serde_json::Value| url.as_str().unwrap().strip_prefix(client.base.as_str()).unwrap().to_owned();
+    let contents = here(&made["url"]);
+    assert_eq!(client.form("GET", &contents, "").await.text, "%PDF--x");
+    assert_eq!(client.send("GET", &contents, &[], "").await.status, 401);
+    let link = &made["links"]["data"][0];
+    let download = client.send("GET", &here(&link["url"]), &[], "").await;
+    assert_eq!(
+        (download.status, download.text.as_str(), download.header("content-disposition")),
+        (200, "%PDF--x", "attachment")
+    );
+    let path = format!("/v1/file_links/{}", link["id"].as_str().unwrap());
+    assert_eq!(client.post(&path, "expires_at=now").await["expired"], true);
+    assert_eq!(client.send("GET", &here(&link["url"]), &[], "").await.status, 404);
+    assert_eq!(client.get("/v1/file_links?expired=true").await["data"][0]["id"], link["id"]);
+    // A file of another purpose has no links; without a file or with half a body, nothing is stored.
+    let body = part("purpose", "identity_document") + file;
+    let other = client.send("POST", "/v1/files", &headers, body).await.json();
+    let form = format!("file={}", other["id"].as_str().unwrap());
+    assert_eq!(client.form("POST", "/v1/file_links", &form).await.status, 400);
+    assert_eq!(client.form("POST", "/v1/files", "purpose=dispute_evidence").await.json()["error"]["param"], "file");
+    for body in ["--x\r\n".to_owned(), part("purpose", "dispute_evidence"), part("purpose", "nothing") + file] {
+        assert_eq!(client.send("POST", "/v1/files", &headers, body).await.status, 400);
+    }
+    assert_eq!(client.get("/v1/files").await["data"].as_array().unwrap().len(), 2);
+    assert_eq!(client.get("/v1/files?purpose=dispute_evidence").await["data"][0]["id"], made["id"]);
+}
