@@ -57,7 +57,7 @@ const FIELDS: &[Field] = &[
     opt("number", ParamKind::Text),
     opt("exp_month", ParamKind::Int(1, 12)),
     opt("exp_year", ParamKind::Int(0, 9_999)),
-    // A CVC is checked, but never stored.
+    // A CVC is neither stored nor checked: a test number decides what happens.
     inert("cvc"),
     opt("address_city", ParamKind::Text),
     opt("address_country", ParamKind::Text),
