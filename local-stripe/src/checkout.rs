@@ -14,8 +14,8 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::Args;
-use crate::payment_link;
-use crate::payments::attempt::{Attempt, Presence, attempt};
+use crate::payments::attempt::{Attempt, attempt};
+use crate::payments::method::Presence;
 use crate::payments::{intent, method, setup};
 use crate::pricing;
 use crate::state::State;
@@ -24,6 +24,7 @@ use crate::tax_ids;
 pub mod asked;
 mod discounts;
 pub mod keep;
+pub mod limit;
 pub mod shipping;
 mod totals;
 
@@ -54,7 +55,7 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
             return Err(ApiError::invalid("There is nothing to buy in `setup` mode.").about("line_items"));
         }
         "setup" => (Vec::new(), 0, args.text("currency").unwrap_or_default().to_owned()),
-        _ => read_lines(st, args, &mode, has_trial)?,
+        _ => read_lines(st, args, &mode, has_trial, customer.as_deref())?,
     };
     let id = st.new_id("cs_test");
     let url = format!("{}/c/pay/{id}", st.settings.base_url);
@@ -99,10 +100,6 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         session.set("customer_details", details_of(st, customer));
     }
     session.set("amount_subtotal", total);
-    if let Some(wanted) = args.text("currency").filter(|wanted| *wanted != currency) {
-        let message = format!("The prices of the line items are in {currency}, so the session can't be in {wanted}.");
-        return Err(ApiError::invalid(message).about("currency"));
-    }
     session.set("currency", currency);
     session.set("_lines", lines);
     let given = args.list("discounts");
@@ -174,9 +171,34 @@ fn details_of(st: &State, customer: &Object) -> Value {
     })
 }
 
+/// Returns the currency of a session's prices: the request's, or else the customer's if they all have it, or else that of the first
+/// price.
+///
+/// # Errors
+/// A price does not have the request's currency.
+fn currency_of(prices: &[&Object], args: &Args, customer: Option<&Object>) -> Result<String, ApiError> {
+    let all_have = |currency: &&str| prices.iter().all(|price| pricing::has_currency(price, currency));
+    let first = prices.first().map(|price| price.text("currency")).unwrap_or_default();
+    if let Some(wanted) = args.text("currency") {
+        let message = format!("The prices of the line items are in {first}, so the session can't be in {wanted}.");
+        return Some(wanted)
+            .filter(all_have)
+            .map(str::to_owned)
+            .ok_or_else(|| ApiError::invalid(message).about("currency"));
+    }
+    let customers = customer.map(|customer| customer.text("currency")).filter(|currency| !currency.is_empty());
+    Ok(customers.filter(all_have).unwrap_or(first).to_owned())
+}
+
 /// Reads the line items of a request. Returns the lines, the amount due today in minor units, and the currency. In a
 /// trial, recurring lines cost nothing today.
-fn read_lines(st: &mut State, args: &Args, mode: &str, has_trial: bool) -> Result<(Vec<Value>, i64, String), ApiError> {
+fn read_lines(
+    st: &mut State,
+    args: &Args,
+    mode: &str,
+    has_trial: bool,
+    customer: Option<&Object>,
+) -> Result<(Vec<Value>, i64, String), ApiError> {
     let given = args.list("line_items");
     if given.is_empty() {
         return Err(ApiError::missing("line_items"));
@@ -186,12 +208,21 @@ fn read_lines(st: &mut State, args: &Args, mode: &str, has_trial: bool) -> Resul
             ApiError::invalid(format!("A session can have at most {LINES_MAX} line items.")).about("line_items")
         );
     }
+    let mut read = Vec::new();
+    for (n, line) in given.into_iter().map(Args::of).enumerate() {
+        let priced = items::read(st, &line, &format!("line_items[{n}]"))?;
+        read.push((line, priced));
+    }
+    let prices: Vec<&Object> = read.iter().map(|(_, priced)| &priced.price).collect();
+    let currency = currency_of(&prices, args, customer)?;
     let mut lines = Vec::new();
-    let (mut total, mut recurring, mut currency) = (0_i64, 0, String::new());
-    for (n, line) in given.into_iter().enumerate() {
+    let (mut total, mut recurring) = (0_i64, 0);
+    for (n, (line, priced)) in read.into_iter().enumerate() {
         let param = format!("line_items[{n}]");
-        let line = Args::of(line);
-        let Priced { price, quantity, tax_rates, metadata, .. } = items::read(st, &line, &param)?;
+        if !pricing::has_currency(&priced.price, &currency) {
+            return Err(ApiError::invalid("All line items must have the same currency.").about("line_items"));
+        }
+        let Priced { price, quantity, tax_rates, metadata, .. } = items::in_currency(priced, &currency, &param)?;
         let is_metered = usage::is_metered(&price.value());
         if line.int("quantity").is_none() && !is_metered {
             return Err(ApiError::missing(&format!("{param}[quantity]")));
@@ -202,10 +233,6 @@ fn read_lines(st: &mut State, args: &Args, mode: &str, has_trial: bool) -> Resul
             let message = "You must provide at least one recurring price in `subscription` mode when using prices, and only one-time prices in `payment` mode.";
             return Err(ApiError::invalid(message).about("line_items"));
         }
-        if !currency.is_empty() && currency != price.text("currency") {
-            return Err(ApiError::invalid("All line items must have the same currency.").about("line_items"));
-        }
-        currency = price.text("currency").to_owned();
         let whole = pricing::amount(&price.value(), quantity)?;
         let amount = if is_metered || (has_trial && is_recurring) { 0 } else { whole };
         total =
@@ -545,7 +572,7 @@ fn complete(st: &mut State, id: &str, payment_status: &str) {
         s.set("url", Value::Null);
     });
     st.emit("checkout.session.completed", &done);
-    payment_link::count(st, &done);
+    limit::count(st, &done);
 }
 
 fn confirm_subscription(
@@ -575,6 +602,11 @@ fn confirm_subscription(
         session.list_at("_lines").iter().partition(|l| l["price"]["type"] == "recurring");
     let mut request = std::mem::take(&mut data);
     request.put("customer", json!(customer));
+    request.put("currency", session.get("currency").clone());
+    if request.int("billing_cycle_anchor").is_some_and(|anchor| anchor <= st.now(&session)) {
+        // The anchor has passed while the session was open: a whole period begins.
+        request.remove("billing_cycle_anchor");
+    }
     request.put("items", recurring.into_iter().map(line).collect());
     request.put("add_invoice_items", once.into_iter().map(line).collect());
     if let Some(default) = default {

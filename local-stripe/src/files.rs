@@ -4,18 +4,10 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 use crate::model;
+use crate::model::file::Upload;
 use crate::object::Object;
 use crate::params::{Args, merge_metadata};
 use crate::state::State;
-
-/// A file in a request.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Upload {
-    /// The name that the client gives it.
-    pub filename: String,
-    /// Its bytes.
-    pub content: Vec<u8>,
-}
 
 /// The purposes of files that a client uploads.
 pub const PURPOSES: &[&str] = &[

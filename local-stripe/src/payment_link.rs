@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::billing::items;
-use crate::checkout;
+use crate::checkout::{self, limit};
 use crate::connect::division;
 use crate::error::ApiError;
 use crate::model;
@@ -74,7 +74,7 @@ fn apply(link: &mut Object, args: &Args) -> Result<(), ApiError> {
             limit.map(|limit| json!({ "completed_sessions": { "count": count, "limit": limit } })),
         );
     }
-    if is_used_up(link) {
+    if limit::is_used_up(link) {
         if args.flag("active") == Some(true) {
             let message = "This payment link has reached the limit of its completed sessions.";
             return Err(ApiError::invalid(message).about("active"));
@@ -98,38 +98,6 @@ fn apply(link: &mut Object, args: &Args) -> Result<(), ApiError> {
     }
     link.set("metadata", merge_metadata(link.get("metadata"), args)?);
     Ok(())
-}
-
-/// Whether as many sessions of a link are complete as it allows.
-fn is_used_up(link: &Object) -> bool {
-    let limit = link.int_at("restrictions.completed_sessions.limit");
-    limit.is_some_and(|limit| link.int_at("restrictions.completed_sessions.count").unwrap_or_default() >= limit)
-}
-
-/// Counts a completed session of a link. With the last one that the link allows, the link becomes inactive, and its
-/// other open sessions expire.
-pub fn count(st: &mut State, session: &Object) {
-    let Some(id) = session.text_at("payment_link") else { return };
-    let link = st.copy(id);
-    if link.at("restrictions.completed_sessions").is_null() {
-        return;
-    }
-    let changed = st.change_and_emit(id, "payment_link.updated", |link| {
-        let count = link.int_at("restrictions.completed_sessions.count").unwrap_or_default() + 1;
-        link.set_at("restrictions.completed_sessions.count", count);
-        if is_used_up(link) {
-            link.set("active", false);
-        }
-    });
-    if !is_used_up(&changed) {
-        return;
-    }
-    let is_open = |s: &std::sync::Arc<Object>| s.text("payment_link") == id && s.text("status") == "open";
-    let open: Vec<String> =
-        st.newest("checkout.session", None).filter(is_open).map(|session| session.id().to_owned()).collect();
-    for session in open {
-        checkout::expire(st, &session);
-    }
 }
 
 /// Whether a link sells a subscription.

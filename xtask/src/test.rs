@@ -22,9 +22,9 @@ use std::thread;
 ///
 /// Takes about 18 minutes on two cores the first time, and three after a change of the extension: test programs whose inputs did not
 /// change are skipped, which the output says. `--all` adds what takes longer: real clients of the local Stripe, providers on real servers, the
-/// full host, the Debian package on a machine with systemd, the block for a Solobase platform, and full counts of properties and kills. What
-/// seldom changes runs once a week, or when it is named: `cargo component`, `cargo deny` and a short benchmark. The last lines name what was
-/// left out and how to run it.
+/// full host, the Debian package on a machine with systemd, and the block for a Solobase platform. What takes long for what it finds runs once
+/// a week, or when it is named: full counts of properties and kills, `cargo component`, `cargo deny` and a short benchmark. The last lines
+/// name what was left out and how to run it.
 ///
 /// Groups run in order, and the first group that fails ends the run. With `--all`, groups that mostly compile run beside groups that mostly
 /// wait for browsers and servers; their output follows at the end. Property tests try the same cases in every run; PROPTEST_CASES=NUMBER makes
@@ -34,7 +34,7 @@ pub struct Options {
     /// Run these groups only.
     #[arg(value_name = "GROUP", value_parser = GROUPS.map(|group| group.name))]
     groups: Vec<String>,
-    /// Run the groups that take longer, too, with full counts.
+    /// Run the groups that take longer, too.
     #[arg(long)]
     all: bool,
     /// Leave out a client of the local Stripe's tests that cannot be installed; may be given more than once.
@@ -65,14 +65,14 @@ enum When {
     Beside,
     /// With `--all`, after all others: tests of the group have time limits of a second.
     Alone,
-    /// Only if the group is named. It judges what seldom changes, and needs tools that take minutes to compile.
+    /// Only if the group is named: it takes long, and seldom finds what the others do not.
     Weekly,
 }
 
 /// The groups in order. Groups after `coverage` use the programs of [`everything`].
-const GROUPS: [Group; 17] = [
+const GROUPS: [Group; 18] = [
     group("fmt", When::Always, |_| whole(process::run(&mut process::cargo(["fmt", "--all", "--check"])))),
-    group("tests", When::Always, tests),
+    group("tests", When::Always, |_| tests()),
     group("fixtures", When::Always, |_| whole(fixtures::replay(&host()?))),
     group("coverage", When::Always, |_| coverage()),
     group("compile", When::InAll, |_| whole(everything())),
@@ -87,6 +87,7 @@ const GROUPS: [Group; 17] = [
         whole(process::run(&mut process::cargo(["test", "--doc", "--package", "extension-reader"])))
     }),
     group("providers", When::Alone, |_| providers()),
+    group("full-counts", When::Weekly, |_| full_counts()),
     group("cargo-component", When::Weekly, |_| cargo_component::check()),
     group("deny", When::Weekly, |_| deny()),
     group("bench", When::Weekly, |_| short_bench()),
@@ -188,7 +189,7 @@ pub const FEATURES: &str = "provisioner/native";
 const ALL_FEATURES: &str = "end-to-end/providers,provisioner/aws,notes/lambda";
 /// Arguments that compile `xtask` with all of its programs and tests.
 const OF_XTASK: [&str; 4] = ["--package", "xtask", "--features", "xtask/coverage,xtask/pack"];
-/// Tests of one program that `--all` runs again with higher counts.
+/// Tests of one program that the group `full-counts` runs with higher counts.
 struct FullCount {
     package: &'static str,
     target: &'static str,
@@ -250,7 +251,7 @@ const FULL_COUNTS: [FullCount; 6] = [
 const OBJECTS: &str = "STRIPE_OBJECTS";
 
 /// Compiles and lints everything, and runs all tests.
-fn tests(options: &Options) -> Result<Done> {
+fn tests() -> Result<Done> {
     let packages = packages::all()?;
     let module = build::start_module();
     let mut compiled = programs::compile(&["--features", FEATURES], &packages)?;
@@ -262,16 +263,23 @@ fn tests(options: &Options) -> Result<Done> {
     let component = || build::encode(&encoder, &build::finish_module(module)?).map(drop);
     let summary = run::run(&compiled, &packages, component)?;
     run::keep(&summary.passed)?;
-    if options.all {
-        compiled.tests = with_full_counts(&compiled.tests)?;
-        run::run(&compiled, &packages, || Ok(()))?;
-    }
     Ok(match std::env::var_os(OBJECTS).filter(|folder| !folder.is_empty()) {
         Some(_) => Done::Whole,
         None => Done::InPart(format!(
             "the local Stripe was not compared with Stripe's example objects; to do it: {OBJECTS}=FOLDER cargo xtask test tests"
         )),
     })
+}
+
+/// Runs the tests of [`FULL_COUNTS`] with their counts.
+fn full_counts() -> Result<Done> {
+    let packages = packages::all()?;
+    let module = build::start_module();
+    let mut compiled = programs::compile(&["--features", FEATURES], &packages)?;
+    let encoder = compiled.binary("component-builder", build::ENCODER).context("cargo built no encode-component")?;
+    build::encode(encoder, &build::finish_module(module)?)?;
+    compiled.tests = with_full_counts(&compiled.tests)?;
+    whole(run::run(&compiled, &packages, || Ok(())))
 }
 
 /// Returns the programs of [`FULL_COUNTS`], with their counts and tests.

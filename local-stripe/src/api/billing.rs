@@ -12,7 +12,7 @@ use crate::discount::redeem::DISCOUNTS;
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{Args, Field, ParamKind, QUANTITY, inert, off, opt, req};
-use crate::payments::attempt::Presence;
+use crate::payments::method::Presence;
 use crate::state::State;
 
 /// The parameter `trial_settings`: what happens if a trial ends without a payment method.

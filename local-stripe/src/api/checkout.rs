@@ -12,8 +12,8 @@ use crate::connect::division::{FEE_AMOUNT, FEE_PERCENT, ON_BEHALF_OF, TRANSFER_D
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{AMOUNT, Args, Field, ParamKind, QUANTITY, SHIPPING, inert, merge_metadata, off, opt, req};
-use crate::payments::attempt::Presence;
 use crate::payments::method;
+use crate::payments::method::Presence;
 use crate::state::State;
 
 const LINE: ParamKind = ParamKind::Map(&[

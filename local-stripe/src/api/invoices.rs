@@ -20,7 +20,7 @@ use crate::model;
 use crate::model::billing::NewLine;
 use crate::object::Object;
 use crate::params::{Args, Field, ParamKind, QUANTITY, SIGNED_AMOUNT, merge_metadata, off, opt, req};
-use crate::payments::attempt::Presence;
+use crate::payments::method::Presence;
 use crate::payments::{method, source};
 use crate::pricing;
 use crate::state::State;

@@ -14,7 +14,8 @@ use crate::model::{self, payment::EVIDENCE};
 use crate::money;
 use crate::object::Object;
 use crate::params::{AMOUNT, Args, Field, ParamKind, SHIPPING, inert, merge_metadata, opt, req};
-use crate::payments::attempt::{Presence, capture};
+use crate::payments::attempt::capture;
+use crate::payments::method::Presence;
 use crate::payments::{charge, dispute, intent, method, refund, source, token};
 use crate::state::State;
 

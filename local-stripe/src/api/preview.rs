@@ -10,7 +10,7 @@ use crate::billing::{change, create, cycle, due, end, phases};
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{Args, ParamKind, opt};
-use crate::payments::attempt::Presence;
+use crate::payments::method::Presence;
 use crate::state::State;
 
 /// The parameter `proration_behavior`.

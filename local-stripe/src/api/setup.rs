@@ -11,7 +11,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::{Args, Field, ParamKind, inert, merge_metadata, opt, req};
-use crate::payments::attempt::Presence;
+use crate::payments::method::Presence;
 use crate::payments::{method, setup};
 use crate::state::State;
 

@@ -2,15 +2,9 @@
 
 use serde_json::Value;
 
-use crate::billing::cycle;
-use crate::billing::invoice::LINES_MAX;
 use crate::calendar;
 use crate::error::ApiError;
-use crate::model::billing::NewLine;
-use crate::money;
-use crate::object::Object;
 use crate::params::Args;
-use crate::state::State;
 
 /// How many intervals back the day of an anchor is looked for: the 29th of February comes within eight years.
 const INTERVALS_BACK: i64 = 9;
@@ -81,30 +75,4 @@ pub fn backdated(args: &Args, now: i64, trial_end: Option<i64>) -> Result<Option
         return Err(ApiError::invalid(message).about(param));
     }
     Ok(Some(start))
-}
-
-/// Returns the lines for a time before the first regular period: one for each interval counted from its start, of which the last is
-/// prorated. This is what `billing_mode[type]=flexible` bills; `classic` has one line with the same sum.
-///
-/// # Errors
-/// There are more lines than an invoice can have, or an amount is too large.
-pub fn past_lines(st: &State, sub: &Object, (start, end): (i64, i64)) -> Result<Vec<NewLine>, ApiError> {
-    let Some(price) = sub.list_at("items").first().map(|item| item["price"].clone()) else { return Ok(Vec::new()) };
-    let (mut lines, mut from, mut count) = (Vec::new(), start, 0);
-    while from < end {
-        count += 1;
-        let whole_end = calendar::after(start, &price, count);
-        let until = whole_end.min(end);
-        for mut line in cycle::lines(st, sub, (from, until), None, false)? {
-            let share = money::prorate(line.amount, until - from, whole_end - from);
-            line.amount = share.ok_or_else(|| ApiError::coded("amount_too_large", "The amount is too large."))?;
-            lines.push(line);
-        }
-        if lines.len() > LINES_MAX {
-            return Err(ApiError::invalid(format!("An invoice can have at most {LINES_MAX} lines."))
-                .about("backdate_start_date"));
-        }
-        from = until;
-    }
-    Ok(lines)
 }

@@ -15,7 +15,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::Args;
-use crate::payments::attempt::Presence;
+use crate::payments::method::Presence;
 use crate::payments::setup;
 use crate::pricing;
 use crate::state::State;
@@ -329,10 +329,10 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
         let has_anchor = args.given("billing_cycle_anchor").is_some();
         match args.int("backdate_start_date").filter(|_| !is_free) {
             // The time until the anchor is billed as a part of the time since the backdated start.
-            Some(since) if has_anchor => lines = anchor::past_lines(st, &sub, (since, end))?,
+            Some(since) if has_anchor => lines = cycle::past_lines(st, &sub, (since, end))?,
             since => {
                 Span::beginning(&sub, &price, start).prorate(&mut lines, is_free)?;
-                let past = since.map(|since| anchor::past_lines(st, &sub, (since, start))).transpose()?;
+                let past = since.map(|since| cycle::past_lines(st, &sub, (since, start))).transpose()?;
                 lines.splice(0..0, past.unwrap_or_default());
             }
         }

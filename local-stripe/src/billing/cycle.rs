@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::billing::due::period;
-use crate::billing::invoice::{self, Draft};
+use crate::billing::invoice::{self, Draft, LINES_MAX};
 use crate::billing::items::{self, Priced};
 use crate::billing::{end, phases, settle, usage};
 use crate::calendar::{self, HOUR_S};
@@ -97,6 +97,32 @@ pub fn lines(
         });
     }
     Ok(out)
+}
+
+/// Returns the lines for a time before the first regular period: one for each interval counted from its start, of which the last is
+/// prorated. This is what `billing_mode[type]=flexible` bills; `classic` has one line with the same sum.
+///
+/// # Errors
+/// There are more lines than an invoice can have, or an amount is too large.
+pub fn past_lines(st: &State, sub: &Object, (start, end): (i64, i64)) -> Result<Vec<NewLine>, ApiError> {
+    let Some(price) = sub.list_at("items").first().map(|item| item["price"].clone()) else { return Ok(Vec::new()) };
+    let (mut all, mut from, mut count) = (Vec::new(), start, 0);
+    while from < end {
+        count += 1;
+        let whole_end = calendar::after(start, &price, count);
+        let until = whole_end.min(end);
+        for mut line in lines(st, sub, (from, until), None, false)? {
+            let share = money::prorate(line.amount, until - from, whole_end - from);
+            line.amount = share.ok_or_else(|| ApiError::coded("amount_too_large", "The amount is too large."))?;
+            all.push(line);
+        }
+        if all.len() > LINES_MAX {
+            return Err(ApiError::invalid(format!("An invoice can have at most {LINES_MAX} lines."))
+                .about("backdate_start_date"));
+        }
+        from = until;
+    }
+    Ok(all)
 }
 
 /// Returns the line of a one-time price on a subscription's invoice.

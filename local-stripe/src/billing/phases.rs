@@ -9,7 +9,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::{Args, merge_metadata};
-use crate::payments::attempt::Presence;
+use crate::payments::method::Presence;
 use crate::state::State;
 
 /// How many days before the end of a schedule `subscription_schedule.expiring` is sent.

@@ -9,7 +9,7 @@ use crate::model;
 use crate::model::billing::NewLine;
 use crate::object::Object;
 use crate::params::{Args, merge_metadata};
-use crate::payments::attempt::Presence;
+use crate::payments::method::Presence;
 use crate::pricing;
 use crate::state::State;
 

@@ -9,7 +9,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::{Args, merge_metadata};
-use crate::payments::attempt::Presence;
+use crate::payments::method::Presence;
 use crate::state::State;
 
 /// Creates the schedule of a request. If the schedule begins now, also creates its subscription.

@@ -9,7 +9,7 @@ use crate::ids;
 use crate::model;
 use crate::object::Object;
 use crate::params::{Args, Field, ParamKind, inert, merge_metadata, opt};
-use crate::payments::{method, source, token};
+use crate::payments::{method, source};
 use crate::state::State;
 
 const HOLDER: ParamKind = ParamKind::OneOf(&["company", "individual"]);
@@ -33,7 +33,7 @@ const FIELDS: &[Field] = &[
     opt("name", ParamKind::Text),
     opt("number", ParamKind::Text),
     opt("token", ParamKind::Text),
-    // A CVC is checked, but never stored.
+    // A CVC is neither stored nor checked: a test number decides what happens.
     inert("cvc"),
 ];
 /// The parameter `external_account`: the id of a token, or the details of a bank account or card.
@@ -159,7 +159,7 @@ fn of_token(st: &mut State, owner: &Object, name: &str) -> Result<Object, ApiErr
         return bank_account(st, owner, &Args::of(details), "external_account");
     }
     if let Some(made) = st.find(name).filter(|found| found.text("type") == "bank_account") {
-        token::spend(st, &made)?;
+        method::spend(st, &made)?;
         let mut bank = Object::of(made.get("bank_account").clone());
         let whole = model::account::bank_account(String::new(), "", "", String::new());
         for (member, value) in whole.0 {
@@ -167,7 +167,7 @@ fn of_token(st: &mut State, owner: &Object, name: &str) -> Result<Object, ApiErr
         }
         return Ok(bank);
     }
-    let card = source::of_token(st, name, "external_account")?;
+    let card = method::of_token(st, name, "external_account")?;
     card_from(st, &card, &Args::default())
 }
 

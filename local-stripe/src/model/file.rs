@@ -1,8 +1,17 @@
-//! Builders of files and the links to them.
+//! Builders of files and the links to them, and a file as a request brings it.
 
 use serde_json::json;
 
 use crate::object::{Object, list};
+
+/// A file in a request.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Upload {
+    /// The name that the client gives it.
+    pub filename: String,
+    /// Its bytes.
+    pub content: Vec<u8>,
+}
 
 /// Builds an uploaded file.
 pub fn file(id: String, created_s: i64, purpose: &str, url: String) -> Object {

@@ -9,7 +9,8 @@ use crate::descriptor;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::payments::{balance, method, source};
+use crate::payments::method::{self, Presence};
+use crate::payments::{balance, source};
 use crate::state::{DeferredAction, State};
 
 /// The outcome of an attempt.
@@ -23,17 +24,6 @@ pub enum Attempt {
     Processing,
     /// The payment was refused.
     Declined(ApiError),
-}
-
-/// Whether the customer is present, and has passed 3-D Secure.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
-    /// The customer can be asked to authenticate.
-    OnSession,
-    /// The customer is absent: a card that requires authentication is refused.
-    OffSession,
-    /// The customer has just passed 3-D Secure.
-    Authenticated,
 }
 
 /// Runs an attempt. Emits the events of the charge and of the payment intent, but no events of an invoice or a session.

@@ -8,7 +8,8 @@ use crate::descriptor;
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{Args, merge_metadata};
-use crate::payments::attempt::{Presence, capture_charge, charged, follow_up, refused};
+use crate::payments::attempt::{capture_charge, charged, follow_up, refused};
+use crate::payments::method::Presence;
 use crate::payments::{method, source};
 use crate::state::State;
 

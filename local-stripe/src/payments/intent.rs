@@ -7,7 +7,8 @@ use crate::checkout;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::payments::attempt::{self, Attempt, Presence, attempt, fail_intent};
+use crate::payments::attempt::{self, Attempt, attempt, fail_intent};
+use crate::payments::method::Presence;
 use crate::state::State;
 
 /// Creates a payment intent for an amount in minor units, emits `payment_intent.created`, and returns the intent's id.

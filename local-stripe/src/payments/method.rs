@@ -8,9 +8,18 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::Args;
-use crate::payments::attempt::Presence;
-use crate::payments::source;
 use crate::state::State;
+
+/// Whether the customer is present, and has passed 3-D Secure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// The customer can be asked to authenticate.
+    OnSession,
+    /// The customer is absent: a card that requires authentication is refused.
+    OffSession,
+    /// The customer has just passed 3-D Secure.
+    Authenticated,
+}
 
 /// The expiry month and year of a card created from a token.
 const TOKEN_EXPIRY: (i64, i64) = (12, 2034);
@@ -81,6 +90,44 @@ fn of_type(st: &mut State, data: &Args) -> Result<Object, ApiError> {
     }
 }
 
+/// Makes the card of a token: one of Stripe's test tokens, or one that a request made, which can be used only once.
+///
+/// # Errors
+/// The token is unknown, used, or of a bank account.
+pub fn of_token(st: &mut State, name: &str, param: &str) -> Result<Object, ApiError> {
+    if let Some(token) = st.find(name).filter(|found| found.kind() == "token") {
+        let card = st.load("payment_method", token.text("_card"), param);
+        let card = card.map_err(|_| ApiError::no_such("token", name, param))?;
+        spend(st, &token)?;
+        return Ok(Object::clone(&card));
+    }
+    if !name.starts_with("tok_") {
+        return Err(ApiError::no_such("token", name, param));
+    }
+    let card = resolve(st, name, param).map_err(|_| ApiError::no_such("token", name, param))?;
+    Ok(rename(st, card))
+}
+
+/// Gives a payment method the id of a source.
+pub fn rename(st: &mut State, mut card: Object) -> Object {
+    st.remove(card.id());
+    card.set("id", st.new_id("card"));
+    Object::clone(&st.put(card))
+}
+
+/// Marks a token as used.
+///
+/// # Errors
+/// It was used before.
+pub fn spend(st: &mut State, token: &Object) -> Result<(), ApiError> {
+    if token.is("used") {
+        let message = format!("You cannot use a Stripe token more than once: {}.", token.id());
+        return Err(ApiError::coded("token_already_used", message));
+    }
+    st.change(token.id(), |t| t.set("used", true));
+    Ok(())
+}
+
 /// Creates a payment method from the parameter `card`.
 ///
 /// # Errors
@@ -90,7 +137,7 @@ pub fn from_card(st: &mut State, card: &Args) -> Result<Object, ApiError> {
         if let Some(found) = cards::by_token(token) {
             return Ok(make(st, found, TOKEN_EXPIRY, ""));
         }
-        let mut made = source::of_token(st, token, "card[token]")?;
+        let mut made = of_token(st, token, "card[token]")?;
         st.remove(made.id());
         made.set("id", st.new_id("pm"));
         return Ok(Object::clone(&st.put(made)));

@@ -7,8 +7,8 @@ use crate::checkout;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::payments::attempt::Presence;
 use crate::payments::method;
+use crate::payments::method::Presence;
 use crate::state::State;
 
 /// Creates a setup intent, emits `setup_intent.created`, and returns the intent's id.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{Args, Field, ParamKind, inert, opt};
-use crate::payments::{method, token};
+use crate::payments::method;
 use crate::state::State;
 
 /// Returns a payment method in the shape of a source; `None` if its id is not `card_…`.
@@ -92,7 +92,7 @@ const MEMBERS: [(&str, &str); 9] = [
 /// The token is unknown or used, or a detail is missing or invalid.
 pub fn make(st: &mut State, given: &Value, param: &str) -> Result<Object, ApiError> {
     if let Some(name) = given.as_str() {
-        return of_token(st, name, param);
+        return method::of_token(st, name, param);
     }
     let details = Args::of(given.clone());
     let mut card = method::from_card(st, &details)?;
@@ -101,32 +101,7 @@ pub fn make(st: &mut State, given: &Value, param: &str) -> Result<Object, ApiErr
         card.set_at(path, details.value(name));
     }
     card.set("metadata", crate::params::merge_metadata(card.get("metadata"), &details)?);
-    Ok(rename(st, card))
-}
-
-/// Gives a payment method the id of a source.
-fn rename(st: &mut State, mut card: Object) -> Object {
-    st.remove(card.id());
-    card.set("id", st.new_id("card"));
-    Object::clone(&st.put(card))
-}
-
-/// Makes the card of a token: one of Stripe's test tokens, or one that a request made, which can be used only once.
-///
-/// # Errors
-/// The token is unknown, used, or of a bank account.
-pub fn of_token(st: &mut State, name: &str, param: &str) -> Result<Object, ApiError> {
-    if let Some(token) = st.find(name).filter(|found| found.kind() == "token") {
-        let card = st.load("payment_method", token.text("_card"), param);
-        let card = card.map_err(|_| ApiError::no_such("token", name, param))?;
-        token::spend(st, &token)?;
-        return Ok(Object::clone(&card));
-    }
-    if !name.starts_with("tok_") {
-        return Err(ApiError::no_such("token", name, param));
-    }
-    let card = method::resolve(st, name, param).map_err(|_| ApiError::no_such("token", name, param))?;
-    Ok(rename(st, card))
+    Ok(method::rename(st, card))
 }
 
 /// Adds a card to a customer: the card of a token, or one that is made from its details. The customer's first source

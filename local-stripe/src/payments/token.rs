@@ -48,16 +48,3 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     token.set(kind, shown.value());
     Ok(st.put(token).value())
 }
-
-/// Marks a token as used.
-///
-/// # Errors
-/// It was used before.
-pub fn spend(st: &mut State, token: &Object) -> Result<(), ApiError> {
-    if token.is("used") {
-        let message = format!("You cannot use a Stripe token more than once: {}.", token.id());
-        return Err(ApiError::coded("token_already_used", message));
-    }
-    st.change(token.id(), |t| t.set("used", true));
-    Ok(())
-}

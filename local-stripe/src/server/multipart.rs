@@ -1,7 +1,7 @@
 //! Reads `multipart/form-data`, with which clients upload files. The other fields become a form.
 
 use crate::error::ApiError;
-use crate::files::Upload;
+use crate::model::file::Upload;
 use crate::sandbox::escape;
 
 /// The maximum number of parts of a request.

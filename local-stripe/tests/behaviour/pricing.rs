@@ -114,6 +114,27 @@ fn price_in_euros(play: &mut Play, usd: i64, eur: i64) -> String {
 }
 
 #[test]
+fn checkout_sells_in_the_currency_of_the_session() {
+    let mut play = Play::new();
+    let options = "&unit_amount=1000&currency_options[eur][unit_amount]=900";
+    let (once, monthly) = (id(&price(&mut play, options)), price_in_euros(&mut play, 2_000, 1_800));
+    let line = |n: usize, price: &str| format!("&line_items[{n}][price]={price}&line_items[{n}][quantity]=1");
+    let open = format!("mode=subscription&success_url=https://x.test{}{}", line(0, &monthly), line(1, &once));
+    for (more, currency, total) in [("", "usd", 3_000), ("&currency=eur", "eur", 2_700)] {
+        let session = play.post("/v1/checkout/sessions", &format!("{open}{more}"));
+        assert_eq!((&session["currency"], &session["amount_total"]), (&json!(currency), &json!(total)));
+        let customer = "billing_details[email]=a@example.com";
+        let card = id(&play.post("/v1/payment_methods", &format!("type=card&card[token]=tok_visa&{customer}")));
+        play.post(&format!("/v1/payment_pages/{}/confirm", id(&session)), &format!("payment_method={card}"));
+        let paid = play.get(&format!("/v1/checkout/sessions/{}", id(&session)));
+        let sub = play.get(&format!("/v1/subscriptions/{}", paid["subscription"].as_str().unwrap()));
+        assert_eq!((&sub["currency"], first_total(&mut play, &sub)), (&json!(currency), (total, currency.to_owned())));
+    }
+    let error = play.refused("POST", "/v1/checkout/sessions", &format!("{open}&currency=gbp"), 400);
+    assert_eq!(error["param"], "currency");
+}
+
+#[test]
 fn contradictory_prices_are_refused() {
     let mut play = Play::new();
     let product = id(&play.post("/v1/products", "name=Seats"));

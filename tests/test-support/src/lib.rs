@@ -24,7 +24,7 @@ pub fn count(variable: &str, default: usize) -> usize {
 }
 
 /// Returns the part of stories, accounts or values that a run of the tests tries: one of this many. It is the variable
-/// `ONE_STORY_IN`, or 8; `cargo xtask test --all` sets it to 1.
+/// `ONE_STORY_IN`, or 8; `cargo xtask test full-counts` sets it lower.
 ///
 /// # Panics
 ///
