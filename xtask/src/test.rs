@@ -20,7 +20,7 @@ use std::thread;
 /// Check everything that needs no other server: format, lints, all tests, every fixture through the component, and which
 /// requirement each test covers.
 ///
-/// Takes about 18 minutes on two cores the first time, and three after a change of the extension: test programs whose inputs did not
+/// Takes 18 to 40 minutes on two cores the first time, and three after a change of the extension: test programs whose inputs did not
 /// change are skipped, which the output says. `--all` adds what takes longer: real clients of the local Stripe, providers on real servers, the
 /// full host, the Debian package on a machine with systemd, and the block for a Solobase platform. What takes long for what it finds runs once
 /// a week, or when it is named: full counts of properties and kills, `cargo component`, `cargo deny` and a short benchmark. The last lines
