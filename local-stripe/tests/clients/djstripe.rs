@@ -13,9 +13,26 @@ const LIMIT: Duration = Duration::from_secs(240);
 
 /// Models that dj-stripe can't sync with a sandbox, with reasons.
 const NOT_SYNCED: &[(&str, &str)] = &[
+    ("ActiveEntitlement", "dj-stripe lists them without a customer, which Stripe requires"),
     ("AccountV2", "dj-stripe lists it with a client that doesn't know of its own STRIPE_API_HOST"),
     ("TaxId", "dj-stripe asks for it with a parameter `id`, which Stripe doesn't know"),
 ];
+
+/// Leaves out what dj-stripe writes for the products of connected accounts: it asks the platform for their features, which Stripe refuses as
+/// well, and goes on.
+fn without_refused_features(errors: &str) -> String {
+    let mut is_left_out = false;
+    let mut kept = String::new();
+    for line in errors.lines() {
+        is_left_out |= line.starts_with("Failed to fetch product features for ");
+        if !is_left_out {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+        is_left_out &= !line.starts_with("stripe._error.InvalidRequestError: ");
+    }
+    kept
+}
 
 /// A process that ends with the test.
 struct Running(Child);
@@ -74,7 +91,7 @@ fn djstripe_syncs_every_model() {
     // The command exits with 1 if it can't sync a model or an object. It writes its messages to stderr.
     let mut sync = python(&server, &database);
     let output = run(sync.args(["-m", "django", "djstripe_sync_models"]).args(&synced), LIMIT);
-    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    let errors = without_refused_features(&String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && !errors.contains("rror"), "{errors}");
     let out = succeeds(python(&server, &database).args(["compare.py", &server.url(), &connected]), LIMIT);
     print!("{out}");
