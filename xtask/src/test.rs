@@ -23,7 +23,7 @@ use std::thread;
 /// Takes 18 to 40 minutes on two cores the first time, and three after a change of the extension: test programs whose inputs did not
 /// change are skipped, which the output says. `--all` adds what takes longer: real clients of the local Stripe, providers on real servers, the
 /// full host, the Debian package on a machine with systemd, and the block for a Solobase platform. What takes long for what it finds runs once
-/// a week, or when it is named: full counts of properties and kills, `cargo component`, `cargo deny` and a short benchmark. The last lines
+/// a week, or when it is named: full counts of properties and kills, the files for GitHub and Grafana, `cargo component`, `cargo deny` and a short benchmark. The last lines
 /// name what was left out and how to run it.
 ///
 /// Groups run in order, and the first group that fails ends the run. With `--all`, groups that mostly compile run beside groups that mostly
@@ -79,7 +79,6 @@ const GROUPS: [Group; 18] = [
     group("clients", When::InAll, clients),
     group("full-host", When::InAll, |_| full_host()),
     group("package", When::InAll, |_| package()),
-    group("workflows", When::InAll, |_| workflows()),
     group("notes", When::Beside, |_| notes()),
     group("block", When::Beside, |_| block()),
     group("guests", When::Beside, |_| guests()),
@@ -88,6 +87,7 @@ const GROUPS: [Group; 18] = [
     }),
     group("providers", When::Alone, |_| providers()),
     group("full-counts", When::Weekly, |_| full_counts()),
+    group("workflows", When::Weekly, |_| workflows()),
     group("cargo-component", When::Weekly, |_| cargo_component::check()),
     group("deny", When::Weekly, |_| deny()),
     group("bench", When::Weekly, |_| short_bench()),
