@@ -171,23 +171,18 @@ fn details_of(st: &State, customer: &Object) -> Value {
     })
 }
 
-/// Returns the currency of a session's prices: the request's, or else the customer's if they all have it, or else that of the first
-/// price.
+/// Returns the currency of a session's prices: the request's, or else that of [`pricing::currency_for`].
 ///
 /// # Errors
 /// A price does not have the request's currency.
 fn currency_of(prices: &[&Object], args: &Args, customer: Option<&Object>) -> Result<String, ApiError> {
-    let all_have = |currency: &&str| prices.iter().all(|price| pricing::has_currency(price, currency));
-    let first = prices.first().map(|price| price.text("currency")).unwrap_or_default();
-    if let Some(wanted) = args.text("currency") {
-        let message = format!("The prices of the line items are in {first}, so the session can't be in {wanted}.");
-        return Some(wanted)
-            .filter(all_have)
-            .map(str::to_owned)
-            .ok_or_else(|| ApiError::invalid(message).about("currency"));
+    let Some(wanted) = args.text("currency") else { return Ok(pricing::currency_for(prices, customer).to_owned()) };
+    if prices.iter().all(|price| pricing::has_currency(price, wanted)) {
+        return Ok(wanted.to_owned());
     }
-    let customers = customer.map(|customer| customer.text("currency")).filter(|currency| !currency.is_empty());
-    Ok(customers.filter(all_have).unwrap_or(first).to_owned())
+    let first = prices.first().map(|price| price.text("currency")).unwrap_or_default();
+    let message = format!("The prices of the line items are in {first}, so the session can't be in {wanted}.");
+    Err(ApiError::invalid(message).about("currency"))
 }
 
 /// Reads the line items of a request. Returns the lines, the amount due today in minor units, and the currency. In a
@@ -487,14 +482,7 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
         let intent_id = intent::create(st, session.int("amount_total"), session.text("currency"), &clock, |pi| {
             pi.set("customer", customer.map_or(Value::Null, Value::from));
             pi.set("metadata", data.given("metadata").cloned().unwrap_or(json!({})));
-            for member in [
-                "description",
-                "receipt_email",
-                "shipping",
-                "statement_descriptor",
-                "statement_descriptor_suffix",
-                "transfer_group",
-            ] {
+            for member in intent::AS_GIVEN {
                 pi.set(member, data.value(member));
             }
             if pi.get("shipping").is_null() {

@@ -229,6 +229,14 @@ pub fn has_currency(price: &Object, currency: &str) -> bool {
     price.text("currency") == currency || price.at("_currency_options").get(currency).is_some()
 }
 
+/// Returns the currency of a sale for which the request names none: the customer's if all prices have it, or else that of the first price.
+pub fn currency_for<'p>(prices: &[&'p Object], customer: Option<&'p Object>) -> &'p str {
+    let customers = customer.map(|customer| customer.text("currency")).filter(|currency| !currency.is_empty());
+    let all_have = |currency: &&str| prices.iter().all(|price| has_currency(price, currency));
+    let first = || prices.first().map(|price| price.text("currency")).unwrap_or_default();
+    customers.filter(all_have).unwrap_or_else(first)
+}
+
 /// Returns a price with its amounts in one of its other currencies. Clients still see the price itself, as at Stripe; see
 /// [`shown`].
 ///

@@ -55,9 +55,8 @@ fn by_config(config: &Args, price: &Value, from: i64) -> Result<i64, ApiError> {
     let wanted = calendar::Day { month: config.int("month"), day, time };
     let invalid = || ApiError::invalid("Invalid billing_cycle_anchor_config.").about(param);
     let first = wanted.first_after(from).ok_or_else(invalid)?;
-    let earlier = (0..INTERVALS_BACK).map(|back| calendar::add(first, interval, -back * count));
-    let whole = earlier.filter_map(|date| wanted.in_month_of(date)).next();
-    Ok(whole.unwrap_or(first))
+    let mut earlier = (0..INTERVALS_BACK).map(|back| calendar::add(first, interval, -back * count));
+    Ok(earlier.find_map(|date| wanted.in_month_of(date)).unwrap_or(first))
 }
 
 /// Returns `backdate_start_date`, in Unix seconds.

@@ -234,9 +234,8 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
 
 /// Whether the items of a subscription bill at the same interval.
 pub fn same_interval(one: &[Value], other: &[Value]) -> bool {
-    let interval = |list: &[Value]| list.first().map(|item| item["price"]["recurring"].clone()).unwrap_or_default();
-    calendar::interval(&json!({ "recurring": interval(one) }))
-        == calendar::interval(&json!({ "recurring": interval(other) }))
+    let price = |list: &[Value]| list.first().map(|item| item["price"].clone()).unwrap_or_default();
+    calendar::interval(&price(one)) == calendar::interval(&price(other))
 }
 
 /// Whether no item costs anything, whatever is used.

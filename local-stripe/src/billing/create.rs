@@ -51,12 +51,10 @@ pub fn read_items(st: &mut State, args: &Args, customer: Option<&Object>) -> Res
         }
         priced.push(item);
     }
-    let customers = customer.map(|customer| customer.text("currency")).filter(|currency| !currency.is_empty());
-    let customers = customers.filter(|currency| priced.iter().all(|item| pricing::has_currency(&item.price, currency)));
-    let first = priced.first().map(|item| item.price.text("currency").to_owned()).unwrap_or_default();
-    let currency = args.text("currency").or(customers).unwrap_or(&first);
+    let prices: Vec<&Object> = priced.iter().map(|item| &item.price).collect();
+    let currency = args.text("currency").unwrap_or_else(|| pricing::currency_for(&prices, customer)).to_owned();
     let numbered = priced.into_iter().enumerate();
-    let priced = numbered.map(|(n, item)| items::in_currency(item, currency, &format!("items[{n}]")));
+    let priced = numbered.map(|(n, item)| items::in_currency(item, &currency, &format!("items[{n}]")));
     let priced = priced.collect::<Result<Vec<_>, _>>()?;
     check_alike(priced.iter().map(|p| &p.price))?;
     Ok(priced)
@@ -369,14 +367,13 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
     if open.text("status") == "paid" {
         return Ok(());
     }
-    st.change(&invoice, |i| i.set("next_payment_attempt", Value::Null));
     let behavior = args.text("payment_behavior").unwrap_or("allow_incomplete");
-    let method = settle::method_of(st, &open);
     if behavior == "default_incomplete" {
         settle::await_confirmation(st, &open);
         return Ok(());
     }
-    let Some(method) = method else {
+    st.change(&invoice, |i| i.set("next_payment_attempt", Value::Null));
+    let Some(method) = settle::method_of(st, &open) else {
         return Err(settle::no_method());
     };
     let presence = match args.flag("off_session") {

@@ -10,7 +10,7 @@ use crate::object::Object;
 use crate::params::{Args, merge_metadata};
 use crate::payments::attempt::{capture_charge, charged, follow_up, refused};
 use crate::payments::method::Presence;
-use crate::payments::{method, source};
+use crate::payments::{intent, method, source};
 use crate::state::State;
 
 /// Charges a card: that of a token, one given by its details, or one of the customer's.
@@ -40,14 +40,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         "metadata": merge_metadata(&json!({}), args)?,
         "_clock": customer.map_or(Value::Null, |customer| customer.get("test_clock").clone()),
     }));
-    for member in [
-        "description",
-        "receipt_email",
-        "shipping",
-        "statement_descriptor",
-        "statement_descriptor_suffix",
-        "transfer_group",
-    ] {
+    for member in intent::AS_GIVEN {
         payment.set(member, args.value(member));
     }
     division::apply(st, &mut payment, args, "", Some(amount))?;

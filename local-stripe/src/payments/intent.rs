@@ -11,6 +11,16 @@ use crate::payments::attempt::{self, Attempt, attempt, fail_intent};
 use crate::payments::method::Presence;
 use crate::state::State;
 
+/// The members of a payment that are what its request says.
+pub const AS_GIVEN: [&str; 6] = [
+    "description",
+    "receipt_email",
+    "shipping",
+    "statement_descriptor",
+    "statement_descriptor_suffix",
+    "transfer_group",
+];
+
 /// Creates a payment intent for an amount in minor units, emits `payment_intent.created`, and returns the intent's id.
 pub fn create(st: &mut State, amount: i64, currency: &str, clock: &Value, edit: impl FnOnce(&mut Object)) -> String {
     let id = st.new_id("pi");
