@@ -49,6 +49,9 @@ pub struct StripeArgs {
     /// Write every event to this folder
     #[arg(long, value_name = "DIR")]
     pub events: Option<PathBuf>,
+    /// Accept parameters that only real Stripe has without effect, and print each of them once, instead of refusing them
+    #[arg(long)]
+    pub lenient: bool,
     /// Days between the retries of a failed renewal, and what follows: cancel, unpaid or past_due [default:
     /// 3,5,7:cancel, or the state file's]
     #[arg(long, value_name = "DAYS,…:END")]
@@ -140,6 +143,7 @@ async fn serve(args: &StripeArgs) -> anyhow::Result<ExitCode> {
         settings,
         given,
         fixtures,
+        is_lenient: args.lenient,
         ..Options::default()
     })
     .await?;

@@ -76,6 +76,14 @@ impl ApiError {
         Self::coded("parameter_unknown", format!("Received unknown parameter: {param}")).about(param)
     }
 
+    /// Creates the error for a parameter that only real Stripe has.
+    pub fn lacking_param(param: &str) -> Self {
+        let message = format!(
+            "Received unknown parameter: {param}. Stripe has it, the local Stripe does not: with `--lenient`, it is accepted without effect."
+        );
+        Self::coded("parameter_unknown", message).about(param)
+    }
+
     /// Creates the error for an unknown object: 404 for an id in the path, 400 for one in a parameter.
     pub fn no_such(kind: &str, id: &str, param: &str) -> Self {
         let status = if param == "id" { 404 } else { 400 };

@@ -2,6 +2,8 @@
 //!
 //! As at Stripe, an undeclared parameter is refused with `parameter_unknown`, and an empty string unsets a parameter.
 
+pub mod known;
+
 use serde_json::{Map, Value, json};
 
 use crate::error::ApiError;
@@ -124,7 +126,16 @@ impl Args {
     /// # Errors
     /// A parameter is undeclared, missing or invalid.
     pub fn read(form: &Form, fields: &[Field]) -> Result<Self, ApiError> {
-        read_map(form, fields, "").map(Self)
+        Self::read_but(form, fields, &mut |name| Err(ApiError::unknown_param(name)))
+    }
+
+    /// Does what [`Args::read`] does, and asks `lacking` for each parameter that the sandbox does not support: it is left out, or
+    /// refused.
+    ///
+    /// # Errors
+    /// A parameter is missing, invalid or refused.
+    pub fn read_but(form: &Form, fields: &[Field], lacking: Lacking) -> Result<Self, ApiError> {
+        read_map(form, fields, "", lacking).map(Self)
     }
 
     /// Creates parameters for a call that the sandbox makes itself.
@@ -210,14 +221,18 @@ fn path(prefix: &str, name: &str) -> String {
     if prefix.is_empty() { name.into() } else { format!("{prefix}[{name}]") }
 }
 
-fn read_map(form: &Form, fields: &[Field], prefix: &str) -> Result<Map<String, Value>, ApiError> {
+/// Decides on a parameter that the sandbox does not support, by its name, such as `items[0][tax_rates]`.
+pub type Lacking<'a> = &'a mut dyn FnMut(&str) -> Result<(), ApiError>;
+
+fn read_map(form: &Form, fields: &[Field], prefix: &str, lacking: Lacking) -> Result<Map<String, Value>, ApiError> {
     let mut out = Map::new();
     for (name, node) in form {
         let here = path(prefix, name);
         let Some(field) = fields.iter().find(|f| f.name == name) else {
-            return Err(ApiError::unknown_param(&here));
+            lacking(&here)?;
+            continue;
         };
-        out.insert(name.clone(), read(node, &field.kind, &here)?);
+        out.insert(name.clone(), read(node, &field.kind, &here, lacking)?);
     }
     for field in fields.iter().filter(|f| f.required) {
         match out.get(field.name) {
@@ -235,22 +250,22 @@ fn read_map(form: &Form, fields: &[Field], prefix: &str) -> Result<Map<String, V
     Ok(out)
 }
 
-fn read(node: &Node, kind: &ParamKind, here: &str) -> Result<Value, ApiError> {
+fn read(node: &Node, kind: &ParamKind, here: &str, lacking: Lacking) -> Result<Value, ApiError> {
     match (kind, node) {
         (ParamKind::Inert, _) => Ok(Value::Null),
         (ParamKind::Off, node) if is_off(node) => Ok(Value::Null),
-        (ParamKind::Off, _) => Err(unsupported(here)),
+        (ParamKind::Off, _) => lacking(here).map(|()| Value::Null),
         (ParamKind::Metadata, node) => metadata(node, here),
         (_, Node::Text(text)) if text.is_empty() => Ok(Value::Null),
         (ParamKind::Map(fields) | ParamKind::IdOr(fields), Node::Map(inner)) => {
-            read_map(inner, fields, here).map(Value::Object)
+            read_map(inner, fields, here, lacking).map(Value::Object)
         }
-        (ParamKind::ByCurrency(fields), Node::Map(inner)) => by_currency(inner, fields, here),
+        (ParamKind::ByCurrency(fields), Node::Map(inner)) => by_currency(inner, fields, here, lacking),
         (ParamKind::List(kind), Node::List(list)) => {
-            let read_one = |(i, node)| read(node, kind, &format!("{here}[{i}]"));
+            let read_one = |(i, node)| read(node, kind, &format!("{here}[{i}]"), lacking);
             list.iter().enumerate().map(read_one).collect::<Result<_, _>>().map(Value::Array)
         }
-        (ParamKind::List(kind), Node::Map(inner)) => numbered(inner, kind, here),
+        (ParamKind::List(kind), Node::Map(inner)) => numbered(inner, kind, here, lacking),
         (ParamKind::Map(_) | ParamKind::ByCurrency(_), _) => Err(ApiError::invalid("Invalid object").about(here)),
         (ParamKind::List(_), _) => Err(ApiError::invalid("Invalid array").about(here)),
         (kind, Node::Text(text)) => scalar(text, kind, here),
@@ -258,13 +273,13 @@ fn read(node: &Node, kind: &ParamKind, here: &str) -> Result<Value, ApiError> {
     }
 }
 
-fn by_currency(inner: &Form, fields: &[Field], here: &str) -> Result<Value, ApiError> {
+fn by_currency(inner: &Form, fields: &[Field], here: &str, lacking: Lacking) -> Result<Value, ApiError> {
     let mut out = Map::new();
     for (currency, node) in inner {
         let param = path(here, currency);
         let Value::String(code) = scalar(currency, &ParamKind::Currency, &param)? else { continue };
         let Node::Map(members) = node else { return Err(ApiError::invalid("Invalid object").about(&param)) };
-        out.insert(code, Value::Object(read_map(members, fields, &param)?));
+        out.insert(code, Value::Object(read_map(members, fields, &param, lacking)?));
     }
     Ok(Value::Object(out))
 }
@@ -282,22 +297,16 @@ fn is_off(node: &Node) -> bool {
     }
 }
 
-/// Returns the error for the parameter of a feature that only real Stripe has.
-fn unsupported(here: &str) -> ApiError {
-    let message = format!("Received unknown parameter: {here}. Stripe has it, the local sandbox does not.");
-    ApiError::coded("parameter_unknown", message).about(here)
-}
-
 /// Reads a list whose elements are numbered, such as `items[0]` and `items[1]`. The numbers give the order; gaps are
 /// allowed.
-fn numbered(inner: &Form, kind: &ParamKind, here: &str) -> Result<Value, ApiError> {
+fn numbered(inner: &Form, kind: &ParamKind, here: &str, lacking: Lacking) -> Result<Value, ApiError> {
     let mut members = Vec::new();
     for (index, node) in inner {
         let number: u32 = index.parse().map_err(|_| ApiError::invalid("Invalid array").about(here))?;
         members.push((number, node));
     }
     members.sort_by_key(|(number, _)| *number);
-    let read_one = |(number, node): (u32, &Node)| read(node, kind, &format!("{here}[{number}]"));
+    let read_one = |(number, node): (u32, &Node)| read(node, kind, &format!("{here}[{number}]"), lacking);
     members.into_iter().map(read_one).collect::<Result<_, _>>().map(Value::Array)
 }
 

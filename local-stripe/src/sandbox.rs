@@ -1,5 +1,6 @@
 //! Handles requests one after another. A response is returned only after the request's changes are committed.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -16,7 +17,7 @@ use crate::form::{self, Form};
 use crate::ids;
 use crate::model::account;
 use crate::model::file::Upload;
-use crate::params::Args;
+use crate::params::{Args, known};
 use crate::settings::Settings;
 use crate::shapes;
 use crate::state::owner::name_within;
@@ -82,12 +83,16 @@ pub struct Response {
 #[derive(Debug)]
 pub struct Sandbox {
     state: State,
+    /// Whether parameters that only real Stripe has are accepted without effect.
+    is_lenient: bool,
+    /// The endpoints and parameters that were accepted without effect.
+    without_effect: BTreeSet<String>,
 }
 
 impl Sandbox {
     /// Creates an empty account that ends with the process.
     pub fn new(settings: Settings) -> Self {
-        Self { state: State::new(settings) }
+        Self::of(State::new(settings))
     }
 
     /// Opens the account of a state file, or creates an account with these settings. An existing account keeps its
@@ -96,7 +101,16 @@ impl Sandbox {
     /// # Errors
     /// The file can't be used, or a given setting can't change.
     pub fn open(path: &Path, settings: Settings, given: &[Given]) -> Result<Self, StoreError> {
-        Ok(Self { state: State::open(path, settings, given)? })
+        Ok(Self::of(State::open(path, settings, given)?))
+    }
+
+    fn of(state: State) -> Self {
+        Self { state, is_lenient: false, without_effect: BTreeSet::new() }
+    }
+
+    /// Accepts parameters that only real Stripe has without effect, and prints each of them once.
+    pub fn be_lenient(&mut self) {
+        self.is_lenient = true;
     }
 
     /// Returns the account's state.
@@ -215,7 +229,20 @@ impl Sandbox {
         }
         let expands = api::take_expand(&mut form)?;
         since::check_parameters(route, &version, &form)?;
-        let args = Args::read(&form, route.fields)?;
+        let args = Args::read_but(&form, route.fields, &mut |name| {
+            let Some(general) = known::general_name(route.method, route.path, name) else {
+                return Err(ApiError::unknown_param(name));
+            };
+            if !self.is_lenient {
+                return Err(ApiError::lacking_param(name));
+            }
+            let line = format!("{} {} {general}", route.method, route.path);
+            if !self.without_effect.contains(&line) {
+                eprintln!("without effect: {line}");
+                self.without_effect.insert(line);
+            }
+            Ok(())
+        })?;
         let key = request.idempotency_key.as_deref().filter(|k| request.method == "POST" && !k.is_empty());
         if let Some(key) = key {
             if key.chars().count() > IDEMPOTENCY_KEY_CHARS_MAX {

@@ -69,6 +69,8 @@ pub struct Options {
     pub given: Vec<Given>,
     /// The objects of a new account, also after a reset. An existing account does not get them.
     pub fixtures: Fixtures,
+    /// Whether parameters that only real Stripe has are accepted without effect.
+    pub is_lenient: bool,
 }
 
 impl Default for Options {
@@ -84,6 +86,7 @@ impl Default for Options {
             settings: Settings::default(),
             given: Vec::new(),
             fixtures: Fixtures::default(),
+            is_lenient: false,
         }
     }
 }
@@ -212,6 +215,9 @@ impl Server {
             Some(path) => Sandbox::open(path, settings, &options.given)?,
             None => Sandbox::new(settings),
         };
+        if options.is_lenient {
+            sandbox.be_lenient();
+        }
         if let Some(folder) = &options.events {
             std::fs::create_dir_all(folder).map_err(ServerError::Events)?;
         }

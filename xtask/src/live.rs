@@ -56,7 +56,7 @@ impl Place {
 pub fn run(options: &Options) -> Result<()> {
     let stories = [Place::Local, Place::Clouds, Place::Orchestra];
     let places = if options.places.is_empty() { &stories[..] } else { &options.places };
-    let compiled = test::everything()?;
+    let compiled = test::compile(test::Extent::Whole)?;
     for name in ["clouds", "cli"] {
         let mut of_program =
             places.iter().filter(|place| place.program() == name).map(|place| place.tests()).peekable();

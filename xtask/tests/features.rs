@@ -4,6 +4,7 @@
 use component_builder::workspace_root as root;
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Command;
+use xtask::test::Extent;
 
 /// Feature sets by package and version.
 type Builds = BTreeMap<String, BTreeSet<String>>;
@@ -54,9 +55,9 @@ fn the_commands_share_the_builds_of_dependencies() {
     assert_eq!(different(&xtask, &replay), [""; 0], "compiled again for `cargo xtask replay`: {advice}");
     assert_eq!(of_tests, [""; 0], "compiled again for `cargo xtask test`: {advice}");
 
-    let selection = xtask::test::selection_of_everything().expect("cargo lists the packages");
+    let selection = Extent::Whole.selection().expect("cargo lists the packages");
     let selection: Vec<&str> = selection.iter().map(String::as_str).collect();
-    let everything = builds(&[["--edges", "normal,build,dev"].as_slice(), &selection].concat());
-    assert!(everything.len() > tests.len(), "the longer groups need the SDKs of clouds");
-    assert_eq!(different(&tests, &everything), [""; 0], "compiled again for `cargo xtask test --all`: {advice}");
+    let whole = builds(&[["--edges", "normal,build,dev"].as_slice(), &selection].concat());
+    assert!(whole.len() > tests.len(), "the longer groups need the SDKs of clouds");
+    assert_eq!(different(&tests, &whole), [""; 0], "compiled again for `cargo xtask test --all`: {advice}");
 }
