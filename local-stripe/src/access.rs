@@ -3,6 +3,7 @@
 use crate::api::Route;
 use crate::error::ApiError;
 use crate::form::{Form, Node};
+use crate::object::Object;
 use crate::state::State;
 
 /// The access level of an API key.
@@ -56,12 +57,22 @@ pub fn check_publishable(st: &State, route: &Route, ids: &[&str], form: &Form) -
     };
     let owner = ids.first().and_then(|id| st.find(id));
     match owner.filter(|owner| matches!(owner.kind(), "payment_intent" | "setup_intent")) {
-        Some(owner) if owner.text("client_secret") != given => {
-            let message = "The client_secret provided does not match any associated PaymentIntent or SetupIntent on this account.";
-            Err(ApiError::coded("resource_missing", message).about("client_secret"))
-        }
-        _ => Ok(()),
+        Some(owner) => check_client_secret(&owner, Some(given)),
+        None => Ok(()),
     }
+}
+
+/// Checks the client secret of a request against its intent's. With a secret key, a request need not have one.
+///
+/// # Errors
+/// The client secret is another one.
+pub fn check_client_secret(intent: &Object, given: Option<&str>) -> Result<(), ApiError> {
+    if given.is_none_or(|given| given == intent.text("client_secret")) {
+        return Ok(());
+    }
+    let message =
+        "The client_secret provided does not match any associated PaymentIntent or SetupIntent on this account.";
+    Err(ApiError::coded("resource_missing", message).about("client_secret"))
 }
 
 /// Returns the access level of a request. The key in the `Authorization` header takes precedence over the key in the

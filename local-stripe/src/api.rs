@@ -17,6 +17,7 @@ pub mod files;
 pub mod invoices;
 pub mod legacy;
 pub mod listing;
+pub mod mandates;
 pub mod meters;
 pub mod method_options;
 pub mod payment_links;
@@ -85,6 +86,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         payments::ROUTES,
         balance::ROUTES,
         setup::ROUTES,
+        mandates::ROUTES,
         tax_ids::ROUTES,
         tax_rates::ROUTES,
         entitlements::ROUTES,

@@ -9,6 +9,7 @@ pub mod cycle;
 pub mod due;
 pub mod end;
 pub mod invoice;
+pub mod invoice_settings;
 pub mod items;
 pub mod phases;
 pub mod proration;

@@ -22,6 +22,7 @@ use crate::state::State;
 use crate::tax_ids;
 
 pub mod asked;
+pub mod bill;
 mod discounts;
 pub mod keep;
 pub mod limit;
@@ -111,6 +112,7 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         return Err(ApiError::invalid("A session takes one discount at most.").about("discounts"));
     }
     asked::set(&mut session, args)?;
+    bill::set(st, &mut session, args, mode == "payment")?;
     shipping::set(st, &mut session, args)?;
     let default = tax::read(st, &data, "default_tax_rates", "subscription_data[default_tax_rates]")?;
     session.set("_default_tax_rates", default);
@@ -158,14 +160,15 @@ fn open_setup(st: &mut State, args: &Args, session: &Object) -> String {
         si.set("customer", session.get("customer").clone());
         si.set("metadata", data.given("metadata").cloned().unwrap_or(json!({})));
         si.set("description", data.value("description"));
-        method_options::hand_on(si, session);
+        method_options::hand_on(si, session.get("payment_method_options"));
         si.set("_session", session.id());
     })
 }
 
 fn details_of(st: &State, customer: &Object) -> Value {
     json!({
-        "address": customer.get("address"), "business_name": null, "email": customer.get("email"), "individual_name": null,
+        "address": customer.get("address"), "business_name": customer.get("business_name"), "email": customer.get("email"),
+        "individual_name": customer.get("individual_name"),
         "name": customer.get("name"), "phone": customer.get("phone"), "tax_exempt": customer.get("tax_exempt"),
         "tax_ids": tax_ids::shown(st, customer.id()),
     })
@@ -473,7 +476,7 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
         return Ok(Confirmation::Complete);
     }
     let intent_id = if pending.is_empty() {
-        let customer = customer_of(st, id, saves);
+        let customer = customer_of(st, id, saves || bill::is_wanted(&session));
         let data = Args::of(session.get("_payment_intent_data").clone());
         let clock = session.get("_clock").clone();
         // The accounts may have changed since the session was opened.
@@ -492,7 +495,7 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
             shared.0.into_iter().for_each(|(name, value)| pi.set(&name, value));
             pi.set("capture_method", data.text("capture_method").unwrap_or("automatic"));
             pi.set("payment_method_types", session.get("payment_method_types").clone());
-            method_options::hand_on(pi, &session);
+            method_options::hand_on(pi, session.get("payment_method_options"));
             pi.set("_session", id);
         });
         st.change(id, |s| s.set("_intent", intent_id.clone()));
@@ -530,6 +533,7 @@ fn action_url(st: &State, intent: &str) -> String {
 pub fn paid(st: &mut State, id: &str) {
     let session = st.copy(id);
     if session.text("status") == "complete" {
+        bill::make(st, id);
         let paid = st.change(id, |s| s.set("payment_status", "paid"));
         st.emit("checkout.session.async_payment_succeeded", &paid);
         return;
@@ -553,6 +557,9 @@ fn complete(st: &mut State, id: &str, payment_status: &str) {
     }
     if st.copy(id).text("mode") == "payment" {
         discounts::count(st, id);
+    }
+    if payment_status == "paid" {
+        bill::make(st, id);
     }
     let done = st.change(id, |s| {
         s.set("status", "complete");

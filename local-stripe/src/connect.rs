@@ -13,6 +13,7 @@ use crate::settings::Settings;
 use crate::state::State;
 
 pub mod capability;
+pub mod details;
 pub mod division;
 pub mod external;
 pub mod fee;
@@ -34,12 +35,17 @@ pub fn create(st: &mut State, args: &Args) -> Result<Object, ApiError> {
     account.set_at("requirements.currently_due", REQUIRED.to_vec());
     account.set_at("requirements.eventually_due", REQUIRED.to_vec());
     account.set_at("requirements.disabled_reason", "requirements.past_due");
-    for member in ["country", "default_currency", "type"] {
+    for member in ["country", "default_currency"] {
         if let Some(given) = args.given(member) {
             account.set(member, given.clone());
         }
     }
-    apply(&mut account, args, st.clock_s())?;
+    let (kind, controller) = details::controlled(args)?;
+    account.set("type", kind);
+    account.set("controller", controller);
+    apply(st, &mut account, args)?;
+    st.put(account.clone());
+    details::set_individual(st, &mut account, args)?;
     let account = st.put(account);
     if args.given("external_account").is_some() {
         external::add(st, account.id(), args, Place::Replaces)?;
@@ -54,9 +60,12 @@ pub fn create(st: &mut State, args: &Args) -> Result<Object, ApiError> {
 /// # Errors
 /// The account is unknown, or a parameter is invalid.
 pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Object, ApiError> {
-    let mut next = Object::clone(&*st.load("account", id, "id")?);
-    apply(&mut next, args, st.clock_s())?;
-    st.change_and_emit(id, "account.updated", |account| *account = next);
+    let before = Object::clone(&*st.load("account", id, "id")?);
+    let mut next = before.clone();
+    apply(st, &mut next, args)?;
+    details::set_individual(st, &mut next, args)?;
+    st.put(next);
+    st.emit_since(id, "account.updated", &before);
     if args.given("external_account").is_some() {
         external::add(st, id, args, Place::Replaces)?;
     }
@@ -72,7 +81,7 @@ fn fulfil(account: &mut Object, requirement: &str) {
     }
 }
 
-fn apply(account: &mut Object, args: &Args, now_s: i64) -> Result<(), ApiError> {
+fn apply(st: &State, account: &mut Object, args: &Args) -> Result<(), ApiError> {
     for member in ["business_type", "email"] {
         if args.has(member) {
             account.set(member, args.value(member));
@@ -88,8 +97,9 @@ fn apply(account: &mut Object, args: &Args, now_s: i64) -> Result<(), ApiError> 
         fulfil(account, "business_profile.url");
     }
     for (name, asked) in args.map("capabilities").into_members() {
-        capability::request(account, &name, asked["requested"] == true, now_s);
+        capability::request(account, &name, asked["requested"] == true, st.clock_s());
     }
+    details::apply(st, account, args)?;
     account.set("metadata", merge_metadata(account.get("metadata"), args)?);
     Ok(())
 }
@@ -142,7 +152,7 @@ pub fn delete(st: &mut State, id: &str) {
 /// The account is unknown, has another dashboard, or has not completed the onboarding.
 pub fn login_link(st: &State, id: &str) -> Result<Value, ApiError> {
     let account = st.load("account", id, "id").map_err(|_| no_access(id))?;
-    if account.text("type") != "express" {
+    if account.at("controller.stripe_dashboard.type") != "express" {
         let message = "Login links can only be created for accounts with access to the Express Dashboard.";
         return Err(ApiError::invalid(message));
     }
@@ -157,7 +167,7 @@ pub fn login_link(st: &State, id: &str) -> Result<Value, ApiError> {
 /// Creates a link to the onboarding page.
 ///
 /// # Errors
-/// The account is unknown.
+/// The account is unknown, or the request says twice what the link collects.
 pub fn link(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let account = st.load("account", args.text("account").unwrap_or_default(), "account")?;
     let token = st.new_characters(24);
@@ -168,6 +178,7 @@ pub fn link(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         "account": account.id(),
         "return_url": args.value("return_url"),
         "refresh_url": args.value("refresh_url"),
+        "collects": details::collected(args)?,
         "expires_at": now + LINK_S,
     })));
     Ok(json!({

@@ -11,6 +11,7 @@ pub mod customer;
 pub mod discount;
 pub mod entitlements;
 pub mod file;
+pub mod mandate;
 pub mod meter;
 pub mod payment;
 pub mod payment_link;

@@ -50,8 +50,6 @@ pub enum ParamKind {
     List(&'static ParamKind),
     /// An id, or an object with these members.
     IdOr(&'static [Field]),
-    /// Any value, accepted without effect. The parameter affects no amount.
-    Inert,
     /// A value that switches off an unsupported feature. Any other value is refused, as the feature affects amounts.
     Off,
     /// An email address.
@@ -79,11 +77,6 @@ pub const fn req(name: &'static str, kind: ParamKind) -> Field {
 /// Declares an optional parameter.
 pub const fn opt(name: &'static str, kind: ParamKind) -> Field {
     Field { name, kind, required: false }
-}
-
-/// Declares a parameter that real Stripe acts on and the sandbox accepts without effect.
-pub const fn inert(name: &'static str) -> Field {
-    Field { name, kind: ParamKind::Inert, required: false }
 }
 
 /// Declares the parameter of an unsupported feature that affects amounts: only a value that switches the feature off is
@@ -252,7 +245,6 @@ fn read_map(form: &Form, fields: &[Field], prefix: &str, lacking: Lacking) -> Re
 
 fn read(node: &Node, kind: &ParamKind, here: &str, lacking: Lacking) -> Result<Value, ApiError> {
     match (kind, node) {
-        (ParamKind::Inert, _) => Ok(Value::Null),
         (ParamKind::Off, node) if is_off(node) => Ok(Value::Null),
         (ParamKind::Off, _) => lacking(here).map(|()| Value::Null),
         (ParamKind::Metadata, node) => metadata(node, here),
@@ -381,7 +373,6 @@ fn scalar(text: &str, kind: &ParamKind, here: &str) -> Result<Value, ApiError> {
         | ParamKind::ByCurrency(_)
         | ParamKind::IdOr(_)
         | ParamKind::List(_)
-        | ParamKind::Inert
         | ParamKind::Off => {
             if text.chars().count() > TEXT_CHARS_MAX {
                 let message = format!("Invalid string: must be at most {TEXT_CHARS_MAX} characters");

@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::items;
-use crate::checkout::{self, limit};
+use crate::billing::{invoice_settings, items};
+use crate::checkout::{self, asked, bill, limit};
 use crate::connect::division;
 use crate::error::ApiError;
 use crate::model;
@@ -37,7 +37,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     }
     link.set("currency", currency);
     link.set("_lines", lines);
-    apply(&mut link, args)?;
+    apply(st, &mut link, args)?;
     divide(st, &mut link, args)?;
     let link = st.put(link);
     st.emit("payment_link.created", &link);
@@ -50,11 +50,11 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
 /// The link is unknown, or a parameter is invalid.
 pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let mut next = Object::clone(&*st.load("payment_link", id, "id")?);
-    apply(&mut next, args)?;
+    apply(st, &mut next, args)?;
     Ok(st.change_and_emit(id, "payment_link.updated", |l| *l = next).value())
 }
 
-fn apply(link: &mut Object, args: &Args) -> Result<(), ApiError> {
+fn apply(st: &State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
     for member in ["active", "allow_promotion_codes", "billing_address_collection", "customer_creation", "submit_type"]
     {
         if let Some(given) = args.given(member) {
@@ -66,6 +66,7 @@ fn apply(link: &mut Object, args: &Args) -> Result<(), ApiError> {
             link.set(member, args.value(member));
         }
     }
+    ask(st, link, args)?;
     if args.has("restrictions") {
         let limit = args.map("restrictions").map("completed_sessions").int("limit");
         let count = link.int_at("restrictions.completed_sessions.count").unwrap_or_default();
@@ -98,6 +99,43 @@ fn apply(link: &mut Object, args: &Args) -> Result<(), ApiError> {
     }
     link.set("metadata", merge_metadata(link.get("metadata"), args)?);
     Ok(())
+}
+
+/// What a link asks the buyers of its sessions.
+const ASKED: [&str; 5] =
+    ["custom_fields", "custom_text", "phone_number_collection", "shipping_address_collection", "tax_id_collection"];
+
+/// Sets what a link asks the buyers, and which settings it has for their invoices. These are checked as a session checks them.
+fn ask(st: &State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
+    let mut session = Object::of(json!({
+        "phone_number_collection": { "enabled": false }, "tax_id_collection": { "enabled": false, "required": "never" },
+    }));
+    asked::set(&mut session, args)?;
+    for member in ASKED.into_iter().filter(|member| args.has(member)) {
+        let mut shown = session.get(member).clone();
+        for field in shown.as_array_mut().into_iter().flatten() {
+            // A session's fields have answers, those of a link do not.
+            for kind in ["dropdown", "numeric", "text"] {
+                field[kind].as_object_mut().and_then(|own| own.remove("value"));
+            }
+        }
+        link.set(member, shown);
+    }
+    bill::set(st, link, args, !recurs(link))?;
+    let settings = args.map("subscription_data").map("invoice_settings");
+    invoice_settings::read(st, &mut Object::default(), "invoice", &settings, "subscription_data[invoice_settings]")
+}
+
+/// Returns what an object shows as a request would say it: without the members that are null.
+fn as_request(shown: &Value) -> Value {
+    match shown {
+        Value::Object(members) => {
+            let given = members.iter().filter(|(_, value)| !value.is_null());
+            given.map(|(name, value)| (name.clone(), as_request(value))).collect()
+        }
+        Value::Array(list) => list.iter().map(as_request).collect(),
+        other => other.clone(),
+    }
 }
 
 /// Whether a link sells a subscription.
@@ -181,14 +219,20 @@ pub fn open(st: &mut State, id: &str) -> Result<Value, ApiError> {
         args.put(member, link.get(member).clone());
     }
     for (member, applies) in [
+        ("custom_fields", true),
+        ("custom_text", true),
         ("customer_creation", !recurs),
+        ("invoice_creation", !recurs),
         ("payment_intent_data", !recurs),
         ("payment_method_collection", recurs),
         ("payment_method_types", true),
+        ("phone_number_collection", true),
+        ("shipping_address_collection", true),
         ("subscription_data", recurs),
+        ("tax_id_collection", true),
     ] {
         if applies && !link.get(member).is_null() {
-            args.put(member, link.get(member).clone());
+            args.put(member, as_request(link.get(member)));
         }
     }
     let shared = division_of(&link);

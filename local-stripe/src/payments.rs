@@ -6,6 +6,7 @@ pub mod charge;
 pub mod dispute;
 pub mod intent;
 pub mod ledger;
+pub mod mandate;
 pub mod method;
 pub mod refund;
 pub mod setup;

@@ -65,22 +65,12 @@ fn section(out: &mut String, title: &str, body: &str) {
 }
 
 fn endpoints(out: &mut String) {
-    let mut rows = String::from("| endpoint | since | parameters | accepted without effect |\n|---|---|---|---|");
+    let mut rows = String::from("| endpoint | since | parameters |\n|---|---|---|");
     for route in api::routes() {
-        let named = |wanted: bool| -> String {
-            let shown = route.fields.iter().filter(|f| !matches!(f.kind, ParamKind::Off));
-            let fields = shown.filter(|f| matches!(f.kind, ParamKind::Inert) != wanted);
-            fields.map(name).collect::<Vec<_>>().join(", ")
-        };
-        let _ = write!(
-            rows,
-            "\n| `{} {}` | {} | {} | {} |",
-            route.method,
-            route.path.replace("{}", "{id}"),
-            versions_of(route),
-            named(true),
-            named(false)
-        );
+        let shown = route.fields.iter().filter(|f| !matches!(f.kind, ParamKind::Off));
+        let names: Vec<String> = shown.map(name).collect();
+        let path = route.path.replace("{}", "{id}");
+        let _ = write!(rows, "\n| `{} {path}` | {} | {} |", route.method, versions_of(route), names.join(", "));
     }
     section(out, "Endpoints", &rows);
 }

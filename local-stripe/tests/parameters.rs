@@ -28,7 +28,7 @@ fn compare(route: &Route, name: &str, kind: &ParamKind, stripe: &Value, wrong: &
     let plain = stripe.as_str().unwrap_or_default();
     let words: Vec<&str> = plain.strip_prefix('=').map(|words| words.split('|').collect()).unwrap_or_default();
     let fits = match kind {
-        ParamKind::Inert | ParamKind::Off => true,
+        ParamKind::Off => true,
         ParamKind::Map(fields) => {
             if stripe.is_object() && stripe.get("*").is_none() {
                 members(route, name, fields, stripe, wrong);

@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, NUMBERS, TIMES};
 use crate::api::{Route, route};
+use crate::connect;
 use crate::error::ApiError;
 use crate::model;
-use crate::params::{Args, Field, ParamKind, inert, merge_metadata, opt, req};
+use crate::object::Object;
+use crate::params::{Args, Field, ParamKind, merge_metadata, opt, req};
 use crate::payments::balance;
 use crate::state::State;
 
@@ -19,8 +21,9 @@ const PAYOUT: &[Field] = &[
     opt("metadata", ParamKind::Metadata),
     opt("method", ParamKind::OneOf(&["instant", "standard"])),
     opt("statement_descriptor", ParamKind::Text),
-    inert("destination"),
-    inert("source_type"),
+    opt("destination", ParamKind::Text),
+    // All money in the balance comes from cards and debits.
+    opt("source_type", ParamKind::OneOf(&["card"])),
 ];
 const TOPUP: &[Field] = &[
     req("amount", POSITIVE),
@@ -29,7 +32,6 @@ const TOPUP: &[Field] = &[
     opt("metadata", ParamKind::Metadata),
     opt("statement_descriptor", ParamKind::Text),
     opt("transfer_group", ParamKind::Text),
-    inert("source"),
 ];
 
 /// The endpoints.
@@ -58,8 +60,19 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v1/payouts",
-        &[LIMIT, AFTER, BEFORE, CREATED, opt("status", ParamKind::Text), inert("arrival_date"), inert("destination")],
-        |st, _, args| listing::list(st, "payout", "/v1/payouts", args, &["status"]),
+        &[
+            LIMIT,
+            AFTER,
+            BEFORE,
+            CREATED,
+            opt("status", ParamKind::Text),
+            opt("arrival_date", TIMES),
+            opt("destination", ParamKind::Text),
+        ],
+        |st, _, args| {
+            let fits = |p: &Object| listing::in_times(args, "arrival_date", p.int("arrival_date"));
+            listing::list_that(st, "payout", "/v1/payouts", args, &["destination", "status"], fits)
+        },
     ),
     route("GET", "/v1/payouts/{}", &[], |st, ids, _| Ok(st.load("payout", ids[0], "id")?.value())),
     route("POST", "/v1/payouts/{}", &[opt("metadata", ParamKind::Metadata)], |st, ids, args| {
@@ -72,8 +85,11 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v1/topups",
-        &[LIMIT, AFTER, BEFORE, CREATED, opt("status", ParamKind::Text), inert("amount")],
-        |st, _, args| listing::list(st, "topup", "/v1/topups", args, &["status"]),
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("status", ParamKind::Text), opt("amount", NUMBERS)],
+        |st, _, args| {
+            let fits = |t: &Object| listing::in_times(args, "amount", t.int("amount"));
+            listing::list_that(st, "topup", "/v1/topups", args, &["status"], fits)
+        },
     ),
     route("GET", "/v1/topups/{}", &[], |st, ids, _| Ok(st.load("topup", ids[0], "id")?.value())),
     route(
@@ -103,7 +119,29 @@ fn create_payout(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
         }
     }
     payout.set("metadata", merge_metadata(&json!({}), args)?);
+    if let Some(destination) = destination_of(st, args, currency)? {
+        payout.set("destination", destination["id"].clone());
+        payout.set("type", destination["object"].clone());
+    }
     Ok(balance::pay_out(st, payout)?.value())
+}
+
+/// Returns the external account of a payout: the one that the request names, or the account's default for the currency. The sandbox's own
+/// account has no external accounts, so its payouts go to none.
+fn destination_of(st: &State, args: &Args, currency: &str) -> Result<Option<Value>, ApiError> {
+    let owner = connect::current(st);
+    let all = owner.list_at("external_accounts");
+    let Some(id) = args.text("destination") else {
+        let is_default = |one: &&Value| one["currency"] == currency && one["default_for_currency"] == true;
+        return Ok(all.iter().find(is_default).cloned());
+    };
+    let found = all.iter().find(|one| one["id"] == id);
+    let found = found.ok_or_else(|| ApiError::no_such("external account", id, "destination"))?;
+    if found["currency"] != currency {
+        let message = format!("The external account {id} takes no payouts in {currency}.");
+        return Err(ApiError::invalid(message).about("destination"));
+    }
+    Ok(Some(found.clone()))
 }
 
 fn create_topup(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {

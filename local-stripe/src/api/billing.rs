@@ -3,15 +3,17 @@
 use serde_json::{Value, json};
 
 use crate::api::catalog::PRICE_DATA;
+use crate::api::customers::METHOD_TYPE;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
+use crate::api::method_options::OF_SUBSCRIPTION;
 use crate::api::{Route, legacy, route};
 use crate::billing::tax::RATES;
-use crate::billing::{change, create, due, end};
+use crate::billing::{change, create, due, end, invoice_settings};
 use crate::connect::division::{FEE_PERCENT, ON_BEHALF_OF, TRANSFER_PERCENT};
 use crate::discount::redeem::DISCOUNTS;
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{Args, Field, ParamKind, QUANTITY, inert, off, opt, req};
+use crate::params::{Args, Field, ParamKind, QUANTITY, off, opt, req};
 use crate::payments::method::Presence;
 use crate::state::State;
 
@@ -42,9 +44,17 @@ const DETAILS: ParamKind = ParamKind::Map(&[
 ]);
 const PAYMENT_SETTINGS: ParamKind = ParamKind::Map(&[
     opt("save_default_payment_method", ParamKind::OneOf(&["off", "on_subscription"])),
-    inert("payment_method_options"),
-    inert("payment_method_types"),
+    opt("payment_method_options", OF_SUBSCRIPTION),
+    opt("payment_method_types", ParamKind::List(&METHOD_TYPE)),
 ]);
+/// The parameter `billing_mode` of a new subscription. `flexible` is the default, as at Stripe.
+pub const BILLING_MODE: ParamKind = ParamKind::Map(&[
+    req("type", ParamKind::OneOf(&["classic", "flexible"])),
+    opt("flexible", ParamKind::Map(&[opt("proration_discounts", ParamKind::OneOf(&["included"]))])),
+]);
+/// The parameter `clear_usage`. It "has no effect if the plan has a billing meter attached", as each metered price here has, and is only for
+/// metered prices.
+const CLEAR_USAGE: Field = opt("clear_usage", ParamKind::Bool);
 const NEW_ITEM: ParamKind = ParamKind::Map(&[
     opt("metadata", ParamKind::Metadata),
     opt("plan", ParamKind::Text),
@@ -57,7 +67,7 @@ const NEW_ITEM: ParamKind = ParamKind::Map(&[
 ]);
 /// One entry of the parameter `items` in an update.
 pub const CHANGED_ITEM: ParamKind = ParamKind::Map(&[
-    inert("clear_usage"),
+    CLEAR_USAGE,
     opt("deleted", ParamKind::Bool),
     opt("id", ParamKind::Text),
     opt("metadata", ParamKind::Metadata),
@@ -97,10 +107,10 @@ macro_rules! subscription_fields {
             opt("trial_settings", TRIAL_SETTINGS),
             off("automatic_tax"),
             off("billing_thresholds"),
-            inert("default_source"),
+            opt("default_source", ParamKind::Text),
             opt("default_tax_rates", RATES),
             opt("discounts", DISCOUNTS),
-            inert("invoice_settings"),
+            opt("invoice_settings", invoice_settings::OF_SUBSCRIPTION),
             // Stripe accepts these four without documenting them.
             opt("coupon", ParamKind::Text),
             opt("plan", ParamKind::Text),
@@ -124,7 +134,7 @@ const CREATE: &[Field] = subscription_fields![
     opt("trial_period_days", ParamKind::Int(0, 730)),
     opt("backdate_start_date", ParamKind::Time),
     opt("billing_cycle_anchor_config", ANCHOR_CONFIG),
-    inert("billing_mode"),
+    opt("billing_mode", BILLING_MODE),
 ];
 const UPDATE: &[Field] = subscription_fields![
     opt("billing_cycle_anchor", ParamKind::OneOf(&["now", "unchanged"])),
@@ -268,10 +278,16 @@ pub const ROUTES: &[Route] = &[
     route(
         "DELETE",
         "/v1/subscription_items/{}",
-        &[opt("proration_behavior", PRORATION_BEHAVIOR), opt("proration_date", ParamKind::Time), inert("clear_usage")],
+        &[opt("proration_behavior", PRORATION_BEHAVIOR), opt("proration_date", ParamKind::Time), CLEAR_USAGE],
         |st, ids, args| {
             let (subscription, _) = item(st, ids[0])?;
-            change::update(st, &subscription, &as_update(args, Some((ids[0], true))))?;
+            let mut update = as_update(args, Some((ids[0], true)));
+            if let Some(clears) = args.given("clear_usage") {
+                let mut entry = Args::of(update.list("items").pop().unwrap_or_default());
+                entry.put("clear_usage", clears.clone());
+                update.put("items", json!([entry.into_value()]));
+            }
+            change::update(st, &subscription, &update)?;
             st.remove(ids[0]);
             Ok(json!({ "id": ids[0], "object": "subscription_item", "deleted": true }))
         },

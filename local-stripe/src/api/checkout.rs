@@ -6,12 +6,13 @@ use crate::api::catalog::PRICE_DATA;
 use crate::api::customers::{BILLING_DETAILS, METHOD_TYPE};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, method_options, route};
+use crate::billing::invoice_settings::ISSUER;
 use crate::billing::tax::RATES;
-use crate::checkout::{self, Buyer, Confirmation, asked, keep, shipping};
+use crate::checkout::{self, Buyer, Confirmation, asked, bill, keep, shipping};
 use crate::connect::division::{FEE_AMOUNT, FEE_PERCENT, ON_BEHALF_OF, TRANSFER_DATA, TRANSFER_PERCENT};
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{AMOUNT, Args, Field, ParamKind, QUANTITY, SHIPPING, inert, merge_metadata, off, opt, req};
+use crate::params::{AMOUNT, Args, Field, ParamKind, QUANTITY, SHIPPING, merge_metadata, off, opt, req};
 use crate::payments::method;
 use crate::payments::method::Presence;
 use crate::state::State;
@@ -24,8 +25,6 @@ const LINE: ParamKind = ParamKind::Map(&[
     opt("metadata", ParamKind::Metadata),
     opt("tax_rates", RATES),
 ]);
-/// The issuer of invoices. No other account than the own issues invoices here.
-const ISSUER: ParamKind = ParamKind::Map(&[req("type", ParamKind::OneOf(&["self"]))]);
 /// The parameter `subscription_data` of a session.
 pub const SUBSCRIPTION_DATA: ParamKind = ParamKind::Map(&[
     opt("billing_cycle_anchor", ParamKind::Time),
@@ -34,7 +33,7 @@ pub const SUBSCRIPTION_DATA: ParamKind = ParamKind::Map(&[
     opt("trial_end", ParamKind::Time),
     opt("trial_period_days", ParamKind::Int(0, 730)),
     opt("trial_settings", super::billing::TRIAL_SETTINGS),
-    inert("billing_mode"),
+    opt("billing_mode", super::billing::BILLING_MODE),
     opt("default_tax_rates", RATES),
     opt("invoice_settings", ParamKind::Map(&[opt("issuer", ISSUER)])),
     opt("proration_behavior", ParamKind::OneOf(&["create_prorations", "none"])),
@@ -96,7 +95,7 @@ const CREATE: &[Field] = &[
     opt("custom_text", asked::CUSTOM_TEXT),
     opt("customer_update", asked::CUSTOMER_UPDATE),
     opt("discounts", SESSION_DISCOUNTS),
-    off("invoice_creation"),
+    opt("invoice_creation", bill::CREATION),
     opt("payment_method_options", method_options::OF_SESSION),
     opt("phone_number_collection", asked::ENABLED),
     opt("saved_payment_method_options", keep::OPTIONS),
@@ -114,10 +113,11 @@ const CONFIRM: &[Field] = &[
     opt("phone", ParamKind::Text),
     opt("shipping", SHIPPING),
     opt("tax_id", asked::TAX_ID),
-    inert("eid"),
-    inert("client_attribution_metadata"),
-    inert("expected_payment_method_type"),
-    inert("return_url"),
+    // Stripe's script in the browser sends these about itself to its internal endpoint, for Stripe's own statistics; no member shows them.
+    opt("eid", ParamKind::Text),
+    opt("client_attribution_metadata", ParamKind::Metadata),
+    opt("expected_payment_method_type", ParamKind::Text),
+    opt("return_url", ParamKind::Text),
 ];
 
 /// The endpoints.
@@ -173,7 +173,8 @@ pub const ROUTES: &[Route] = &[
         let lines = session.list_at("_lines").iter().cloned().map(Object::of);
         listing::page_of(args, &url, lines, |l| l.id(), Object::value)
     }),
-    route("GET", "/v1/payment_pages/{}", &[inert("eid")], |st, ids, _| {
+    // `eid` names a visit of the page in Stripe's statistics.
+    route("GET", "/v1/payment_pages/{}", &[opt("eid", ParamKind::Text)], |st, ids, _| {
         checkout::find(st, ids[0]).map(|s| page(st, &s))
     }),
     route("POST", "/v1/payment_pages/{}/confirm", CONFIRM, confirm),

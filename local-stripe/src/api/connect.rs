@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::connect::external::{self, EXTERNAL, Place};
-use crate::connect::{self, capability, fee, person, transfer};
+use crate::connect::{self, capability, details, fee, person, transfer};
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{Field, ParamKind, inert, merge_metadata, opt, req};
+use crate::params::{Field, ParamKind, merge_metadata, opt, req};
 use crate::state::State;
 
 const CAPABILITY_REQUEST: ParamKind = ParamKind::Map(&[req("requested", ParamKind::Bool)]);
@@ -45,10 +45,10 @@ macro_rules! account_fields {
             opt("capabilities", CAPABILITIES),
             opt("email", ParamKind::Email),
             opt("metadata", ParamKind::Metadata),
-            inert("company"),
+            opt("company", details::COMPANY),
             opt("external_account", EXTERNAL),
-            inert("individual"),
-            inert("settings"),
+            opt("individual", person::INDIVIDUAL),
+            opt("settings", details::SETTINGS),
             opt("tos_acceptance", TOS),
             $($more),*
         ]
@@ -59,7 +59,7 @@ const CREATE: &[Field] = account_fields![
     opt("country", ParamKind::Text),
     opt("default_currency", ParamKind::Currency),
     opt("type", ParamKind::OneOf(&["custom", "express", "standard"])),
-    inert("controller"),
+    opt("controller", details::CONTROLLER),
 ];
 const UPDATE: &[Field] = account_fields![];
 const LINK: &[Field] = &[
@@ -67,8 +67,8 @@ const LINK: &[Field] = &[
     req("type", ParamKind::OneOf(&["account_onboarding", "account_update"])),
     opt("refresh_url", ParamKind::Url),
     opt("return_url", ParamKind::Url),
-    inert("collect"),
-    inert("collection_options"),
+    opt("collect", details::DUE),
+    opt("collection_options", details::COLLECTION),
 ];
 /// An amount of at least one minor unit.
 const POSITIVE: ParamKind = ParamKind::Int(1, 999_999_999_999);

@@ -7,7 +7,7 @@ use crate::api::{Route, route};
 use crate::billing::credit_note;
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{AMOUNT, Args, Field, ParamKind, QUANTITY, inert, merge_metadata, off, opt, req};
+use crate::params::{AMOUNT, Args, Field, ParamKind, QUANTITY, merge_metadata, off, opt, req};
 use crate::state::State;
 
 const LINE: ParamKind = ParamKind::Map(&[
@@ -33,7 +33,6 @@ macro_rules! note_fields {
             opt("reason", ParamKind::OneOf(&["duplicate", "fraudulent", "order_change", "product_unsatisfactory"])),
             opt("refund_amount", AMOUNT),
             opt("effective_at", ParamKind::Time),
-            inert("email_type"),
             $($more),*
         ]
     };

@@ -8,6 +8,7 @@ use crate::api::catalog;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::tax_ids::TAX_ID_DATA;
 use crate::api::{Route, route};
+use crate::billing::invoice_settings::{CUSTOM_FIELDS, TAX_DISPLAY, custom_fields};
 use crate::billing::{end, invoice};
 use crate::checkout::keep::REDISPLAY;
 use crate::discount::redeem::{self, Purpose};
@@ -15,7 +16,7 @@ use crate::discount::term;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::params::{ADDRESS, Args, Field, ParamKind, SHIPPING, SIGNED_AMOUNT, inert, merge_metadata, off, opt, req};
+use crate::params::{ADDRESS, Args, Field, ParamKind, SHIPPING, SIGNED_AMOUNT, merge_metadata, off, opt, req};
 use crate::payments::source::SOURCE;
 use crate::payments::{method, source};
 use crate::state::State;
@@ -24,9 +25,11 @@ use crate::tax_ids;
 const INVOICE_SETTINGS: ParamKind = ParamKind::Map(&[
     opt("default_payment_method", ParamKind::Text),
     opt("footer", ParamKind::Text),
-    inert("custom_fields"),
-    inert("rendering_options"),
+    opt("custom_fields", CUSTOM_FIELDS),
+    opt("rendering_options", ParamKind::Map(&[opt("amount_tax_display", TAX_DISPLAY)])),
 ]);
+/// The maximum length of the names of a customer's business and person, Stripe's limit.
+const NAME_CHARS_MAX: usize = 150;
 
 macro_rules! customer_fields {
     ($($more:expr),*) => {
@@ -48,10 +51,9 @@ macro_rules! customer_fields {
             opt("card", SOURCE),
             opt("source", SOURCE),
             opt("tax_exempt", ParamKind::OneOf(&["none", "exempt", "reverse"])),
-            inert("business_name"),
+            opt("business_name", ParamKind::Text),
             off("cash_balance"),
-            inert("individual_name"),
-            inert("tax"),
+            opt("individual_name", ParamKind::Text),
             $($more),*
         ]
     };
@@ -67,12 +69,20 @@ const UPDATE: &[Field] = customer_fields![opt("default_source", ParamKind::Text)
 /// The maximum number of customers of a test clock, Stripe's limit.
 const CLOCK_CUSTOMERS_MAX: usize = 3;
 
+const NETWORKS: ParamKind =
+    ParamKind::Map(&[opt("preferred", ParamKind::OneOf(&["cartes_bancaires", "mastercard", "visa"]))]);
+/// The parameter `card` of a changed payment method.
+const CHANGED_CARD: ParamKind = ParamKind::Map(&[
+    opt("exp_month", ParamKind::Int(1, 12)),
+    opt("exp_year", ParamKind::Int(0, 9_999)),
+    opt("networks", NETWORKS),
+]);
 /// The parameter `card` of a new payment method.
 pub const CARD: ParamKind = ParamKind::Map(&[
     opt("cvc", ParamKind::Text),
     opt("exp_month", ParamKind::Int(0, 99)),
     opt("exp_year", ParamKind::Int(0, 9_999)),
-    opt("networks", ParamKind::Inert),
+    opt("networks", NETWORKS),
     opt("number", ParamKind::Text),
     opt("token", ParamKind::Text),
 ]);
@@ -93,7 +103,7 @@ pub const BILLING_DETAILS: ParamKind = ParamKind::Map(&[
     opt("email", ParamKind::Email),
     opt("name", ParamKind::Text),
     opt("phone", ParamKind::Text),
-    inert("tax_id"),
+    opt("tax_id", ParamKind::Text),
 ]);
 
 /// The endpoints.
@@ -161,7 +171,8 @@ pub const ROUTES: &[Route] = &[
             opt("us_bank_account", US_BANK_ACCOUNT),
             opt("metadata", ParamKind::Metadata),
             opt("allow_redisplay", REDISPLAY),
-            inert("payment_user_agent"),
+            // Stripe's script in the browser names itself and its versions here; no member shows it.
+            opt("payment_user_agent", ParamKind::Text),
         ],
         create_method,
     ),
@@ -179,7 +190,7 @@ pub const ROUTES: &[Route] = &[
         &[
             opt("billing_details", BILLING_DETAILS),
             opt("metadata", ParamKind::Metadata),
-            opt("card", CARD),
+            opt("card", CHANGED_CARD),
             opt("allow_redisplay", REDISPLAY),
         ],
         update_method,
@@ -294,9 +305,33 @@ fn apply(customer: &mut Object, args: &Args) -> Result<(), ApiError> {
     if customer.get("tax_exempt").is_null() {
         customer.set("tax_exempt", "none");
     }
+    for member in ["business_name", "individual_name"] {
+        match args.text(member) {
+            Some(name) if name.chars().count() > NAME_CHARS_MAX => {
+                let message = format!("Invalid string: must be at most {NAME_CHARS_MAX} characters");
+                return Err(ApiError::coded("parameter_invalid_string", message).about(member));
+            }
+            Some(name) => customer.set(member, name),
+            // A customer without such a name does not show the member.
+            None if args.has(member) => {
+                customer.0.remove(member);
+            }
+            None => {}
+        }
+    }
     let settings = args.map("invoice_settings");
     if settings.has("footer") {
         customer.set_at("invoice_settings.footer", settings.value("footer"));
+    }
+    if settings.has("custom_fields") {
+        let fields = custom_fields(&settings.list("custom_fields"), "invoice_settings[custom_fields]")?;
+        customer.set_at("invoice_settings.custom_fields", fields);
+    }
+    if settings.has("rendering_options") {
+        let display = settings.map("rendering_options").value("amount_tax_display");
+        let options = json!({ "amount_tax_display": display, "template": null });
+        let options = if options["amount_tax_display"].is_null() { Value::Null } else { options };
+        customer.set_at("invoice_settings.rendering_options", options);
     }
     customer.set("metadata", merge_metadata(customer.get("metadata"), args)?);
     Ok(())
@@ -416,17 +451,25 @@ fn move_balance(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiE
 
 fn create_method(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let made = method::from_data(st, args)?;
-    let metadata = merge_metadata(&json!({}), args)?;
-    let details = args.map("billing_details");
-    let made = st.change(made.id(), |m| {
+    Ok(describe(st, &made, args)?.value())
+}
+
+/// Sets the billing details and the metadata of a new payment method.
+///
+/// # Errors
+/// The metadata is invalid.
+pub fn describe(st: &mut State, made: &Object, data: &Args) -> Result<Object, ApiError> {
+    let metadata = merge_metadata(&json!({}), data)?;
+    let details = data.map("billing_details");
+    let described = st.change(made.id(), |m| {
         fill_details(m, &details);
         m.set("metadata", metadata);
     });
-    Ok(made.value())
+    Ok(Object::clone(&described))
 }
 
 fn fill_details(method: &mut Object, details: &Args) {
-    for member in ["email", "name", "phone"] {
+    for member in ["email", "name", "phone", "tax_id"] {
         if details.has(member) {
             method.set_at(&format!("billing_details.{member}"), details.value(member));
         }
@@ -451,6 +494,9 @@ fn update_method(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, Api
         if card.has(member) {
             next.set_at(&format!("card.{member}"), card.value(member));
         }
+    }
+    if let Some(preferred) = card.map("networks").text("preferred") {
+        method::prefer(&mut next, preferred)?;
     }
     next.set("metadata", merge_metadata(next.get("metadata"), args)?);
     Ok(st.change_and_emit(ids[0], "payment_method.updated", |m| *m = next).value())

@@ -1,34 +1,17 @@
-//! The endpoints of lists that are always empty: clients request these lists, but the sandbox has no such objects.
+//! The endpoints of lists that are always empty: clients request these lists, but the sandbox has no such objects. Their filters are checked;
+//! on an empty list, each gives an empty list.
 
 use serde_json::json;
 
 use crate::api::listing::{AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
-use crate::params::{Field, inert};
+use crate::params::{ParamKind, opt};
 
-/// The accepted filters; they have no effect on an empty list.
-const ASKED: &[Field] = &[
-    LIMIT,
-    AFTER,
-    BEFORE,
-    CREATED,
-    inert("active"),
-    inert("arrival_date"),
-    inert("charge"),
-    inert("currency"),
-    inert("customer"),
-    inert("destination"),
-    inert("invoice"),
-    inert("object"),
-    inert("payment_intent"),
-    inert("status"),
-    inert("type"),
-];
-
-/// Builds the rows of the endpoint table. The `url` of the list contains the ids of the path.
+/// Builds the rows of the endpoint table: a path, and the parameters of its list besides the cursors. The `url` of the list contains the ids
+/// of the path.
 macro_rules! empty {
-    ($($path:literal),* $(,)?) => {
-        &[$(route("GET", $path, ASKED, |_, ids, _| {
+    ($($path:literal: [$($field:expr),* $(,)?]),* $(,)?) => {
+        &[$(route("GET", $path, &[LIMIT, AFTER, BEFORE, $($field),*], |_, ids, _| {
             let url = ids.iter().fold($path.to_owned(), |url, id| url.replacen("{}", id, 1));
             Ok(json!({ "object": "list", "url": url, "has_more": false, "data": [], "_listing": true }))
         })),*]
@@ -37,15 +20,52 @@ macro_rules! empty {
 
 /// The endpoints.
 pub const ROUTES: &[Route] = empty![
-    "/v1/country_specs",
-    "/v1/identity/verification_reports",
-    "/v1/identity/verification_sessions",
-    "/v1/issuing/authorizations",
-    "/v1/issuing/cardholders",
-    "/v1/issuing/cards",
-    "/v1/issuing/disputes",
-    "/v1/issuing/transactions",
-    "/v1/radar/early_fraud_warnings",
-    "/v1/reviews",
-    "/v1/tax_codes",
+    "/v1/country_specs": [],
+    "/v1/identity/verification_reports": [
+        CREATED,
+        opt("client_reference_id", ParamKind::Text),
+        opt("type", ParamKind::OneOf(&["document", "id_number"])),
+        opt("verification_session", ParamKind::Text),
+    ],
+    "/v1/identity/verification_sessions": [
+        CREATED,
+        opt("client_reference_id", ParamKind::Text),
+        opt("related_customer", ParamKind::Text),
+        opt("status", ParamKind::OneOf(&["canceled", "processing", "requires_input", "verified"])),
+    ],
+    "/v1/issuing/authorizations": [
+        CREATED,
+        opt("card", ParamKind::Text),
+        opt("cardholder", ParamKind::Text),
+        opt("status", ParamKind::OneOf(&["closed", "expired", "pending", "reversed"])),
+    ],
+    "/v1/issuing/cardholders": [
+        CREATED,
+        opt("email", ParamKind::Email),
+        opt("phone_number", ParamKind::Text),
+        opt("status", ParamKind::OneOf(&["active", "blocked", "inactive"])),
+        opt("type", ParamKind::OneOf(&["company", "individual"])),
+    ],
+    "/v1/issuing/cards": [
+        CREATED,
+        opt("cardholder", ParamKind::Text),
+        opt("exp_month", ParamKind::Int(1, 12)),
+        opt("exp_year", ParamKind::Int(0, 9_999)),
+        opt("last4", ParamKind::Text),
+        opt("status", ParamKind::OneOf(&["active", "canceled", "inactive"])),
+        opt("type", ParamKind::OneOf(&["physical", "virtual"])),
+    ],
+    "/v1/issuing/disputes": [
+        CREATED,
+        opt("status", ParamKind::OneOf(&["expired", "lost", "submitted", "unsubmitted", "won"])),
+        opt("transaction", ParamKind::Text),
+    ],
+    "/v1/issuing/transactions": [
+        CREATED,
+        opt("financial_account", ParamKind::Text),
+        opt("status", ParamKind::OneOf(&["open", "posted", "void"])),
+    ],
+    "/v1/radar/early_fraud_warnings": [CREATED, opt("charge", ParamKind::Text), opt("payment_intent", ParamKind::Text)],
+    "/v1/reviews": [CREATED],
+    "/v1/tax_codes": [],
 ];

@@ -8,6 +8,7 @@ use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
 use crate::api::preview;
 use crate::api::{Route, route};
 use crate::billing::invoice::{self, Draft};
+use crate::billing::invoice_settings::{CUSTOM_FIELDS, TAX_DISPLAY, account_tax_ids, custom_fields};
 use crate::billing::items;
 use crate::billing::settle::{self, AttemptCause, Outcome};
 use crate::billing::tax::{self, RATES};
@@ -28,19 +29,13 @@ use crate::state::State;
 const PERIOD: ParamKind = ParamKind::Map(&[req("end", ParamKind::Time), req("start", ParamKind::Time)]);
 const PRICING: ParamKind = ParamKind::Map(&[req("price", ParamKind::Text)]);
 
-const CUSTOM_FIELDS: ParamKind =
-    ParamKind::List(&ParamKind::Map(&[req("name", ParamKind::Text), req("value", ParamKind::Text)]));
-/// The maximum number of custom fields of an invoice, Stripe's limit.
-const CUSTOM_FIELDS_MAX: usize = 4;
-/// The maximum lengths of the name and of the value of a custom field, Stripe's limits.
-const CUSTOM_FIELD_CHARS_MAX: [(&str, usize); 2] = [("name", 40), ("value", 140)];
 const PAYMENT_SETTINGS: ParamKind = ParamKind::Map(&[
     off("default_mandate"),
     off("payment_method_options"),
     opt("payment_method_types", ParamKind::List(&METHOD_TYPE)),
 ]);
 const RENDERING: ParamKind = ParamKind::Map(&[
-    opt("amount_tax_display", ParamKind::OneOf(&["exclude_tax", "include_inclusive_tax"])),
+    opt("amount_tax_display", TAX_DISPLAY),
     opt("pdf", ParamKind::Map(&[opt("page_size", ParamKind::OneOf(&["a4", "auto", "letter"]))])),
     off("template"),
     off("template_version"),
@@ -526,14 +521,11 @@ fn read_settings(
         }
     }
     if args.has("account_tax_ids") {
-        let ids = args.list("account_tax_ids");
-        for (n, id) in ids.iter().filter_map(Value::as_str).enumerate() {
-            st.load("tax_id", id, &format!("account_tax_ids[{n}]"))?;
-        }
-        out.push(("account_tax_ids", if ids.is_empty() { Value::Null } else { json!(ids) }));
+        let ids = account_tax_ids(st, &args.list("account_tax_ids"), "account_tax_ids")?;
+        out.push(("account_tax_ids", ids));
     }
     if args.has("custom_fields") {
-        out.push(("custom_fields", custom_fields(args)?));
+        out.push(("custom_fields", custom_fields(&args.list("custom_fields"), "custom_fields")?));
     }
     if args.has("payment_settings") {
         let types = args.map("payment_settings").value("payment_method_types");
@@ -562,24 +554,6 @@ fn read_settings(
     }
     out.push(("metadata", merge_metadata(&json!({}), args)?));
     Ok(out)
-}
-
-fn custom_fields(args: &Args) -> Result<Value, ApiError> {
-    let fields = args.list("custom_fields");
-    if fields.len() > CUSTOM_FIELDS_MAX {
-        let message = format!("An invoice can have at most {CUSTOM_FIELDS_MAX} custom fields.");
-        return Err(ApiError::invalid(message).about("custom_fields"));
-    }
-    for (n, field) in fields.iter().enumerate() {
-        for (member, most) in CUSTOM_FIELD_CHARS_MAX {
-            if field[member].as_str().is_some_and(|text| text.chars().count() > most) {
-                let message = format!("Invalid string: must be at most {most} characters");
-                return Err(ApiError::coded("parameter_invalid_string", message)
-                    .about(&format!("custom_fields[{n}][{member}]")));
-            }
-        }
-    }
-    Ok(if fields.is_empty() { Value::Null } else { json!(fields) })
 }
 
 fn rendering(args: &Args) -> Value {

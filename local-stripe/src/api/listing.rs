@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{Args, Field, ParamKind, opt};
+use crate::params::{Args, Field, ParamKind, SIGNED_AMOUNT, opt};
 use crate::state::{Newest, State};
 
 /// The parameter `limit`.
@@ -22,6 +22,13 @@ pub const TIMES: ParamKind = ParamKind::Map(&[
     opt("gte", ParamKind::Time),
     opt("lt", ParamKind::Time),
     opt("lte", ParamKind::Time),
+]);
+/// Bounds of an amount, such as `amount[gte]`. A single amount is refused.
+pub const NUMBERS: ParamKind = ParamKind::Map(&[
+    opt("gt", SIGNED_AMOUNT),
+    opt("gte", SIGNED_AMOUNT),
+    opt("lt", SIGNED_AMOUNT),
+    opt("lte", SIGNED_AMOUNT),
 ]);
 /// The parameter `created`, see [`TIMES`].
 pub const CREATED: Field = opt("created", TIMES);
@@ -87,7 +94,7 @@ pub fn in_created(args: &Args, created: i64) -> bool {
     in_times(args, "created", created)
 }
 
-/// Whether a time, in Unix seconds, is within the bounds of the parameter `name`.
+/// Whether a time in Unix seconds, or an amount, is within the bounds of the parameter `name`.
 pub fn in_times(args: &Args, name: &str, created: i64) -> bool {
     let bounds = args.map(name);
     bounds.int("gt").is_none_or(|t| created > t)
@@ -102,7 +109,23 @@ pub fn in_times(args: &Args, name: &str, created: i64) -> bool {
 /// # Errors
 /// See [`page_of`].
 pub fn list(st: &State, kind: &str, url: &str, args: &Args, members: &[&str]) -> Result<Value, ApiError> {
+    list_that(st, kind, url, args, members, |_| true)
+}
+
+/// Does what [`list`] does, for the objects that also fit.
+///
+/// # Errors
+/// See [`page_of`].
+pub fn list_that(
+    st: &State,
+    kind: &str,
+    url: &str,
+    args: &Args,
+    members: &[&str],
+    fits: impl Fn(&Object) -> bool,
+) -> Result<Value, ApiError> {
     let wanted: Vec<(&str, &Value)> = members.iter().filter_map(|m| args.given(m).map(|v| (*m, v))).collect();
-    let fits = |o: &Arc<Object>| in_created(args, o.int("created")) && wanted.iter().all(|(m, v)| o.get(m) == *v);
-    page(args, url, newest(st, args, kind, args.text("customer")).filter(fits))
+    let is_wanted =
+        |o: &Arc<Object>| in_created(args, o.int("created")) && wanted.iter().all(|(m, v)| o.get(m) == *v) && fits(o);
+    page(args, url, newest(st, args, kind, args.text("customer")).filter(is_wanted))
 }

@@ -46,6 +46,10 @@ pub const OF_SESSION: ParamKind = ParamKind::Map(&[
     opt("us_bank_account", OTHER_USAGE),
 ]);
 
+/// The options of a subscription's payments. Those of other types than cards concern the bank accounts' verification.
+pub const OF_SUBSCRIPTION: ParamKind =
+    ParamKind::Map(&[opt("card", ParamKind::Map(&[opt("request_three_d_secure", SECURE), off("mandate_options")]))]);
+
 /// Merges the options of a request into those of an intent or a session. An emptied option of a type is removed.
 pub fn apply(owner: &mut Object, args: &Args) {
     for (kind, options) in args.map("payment_method_options").into_members() {
@@ -56,9 +60,9 @@ pub fn apply(owner: &mut Object, args: &Args) {
     }
 }
 
-/// Copies the options of a session to the intent that pays it.
-pub fn hand_on(intent: &mut Object, session: &Object) {
-    let all = session.get("payment_method_options").as_object().cloned().unwrap_or_default();
+/// Copies the options of a session or an invoice to the intent that pays it.
+pub fn hand_on(intent: &mut Object, options: &Value) {
+    let all = options.as_object().cloned().unwrap_or_default();
     for (kind, options) in all {
         for (name, value) in options.as_object().cloned().unwrap_or_default() {
             if value != Value::Null {

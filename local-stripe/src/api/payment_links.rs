@@ -6,16 +6,18 @@ use crate::api::customers::METHOD_TYPE;
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::payments::USAGE;
 use crate::api::{Route, route};
+use crate::billing::invoice_settings;
+use crate::checkout::{asked, bill};
 use crate::connect::division::{FEE_AMOUNT, FEE_PERCENT, ON_BEHALF_OF, TRANSFER_DATA};
 use crate::object::Object;
-use crate::params::{ParamKind, QUANTITY, inert, off, opt, req};
+use crate::params::{ParamKind, QUANTITY, off, opt, req};
 use crate::payment_link;
 
 const LINE: ParamKind = ParamKind::Map(&[
     opt("price", ParamKind::Text),
     opt("price_data", PRICE_DATA),
     req("quantity", QUANTITY),
-    inert("adjustable_quantity"),
+    off("adjustable_quantity"),
 ]);
 const AFTER_COMPLETION: ParamKind = ParamKind::Map(&[
     req("type", ParamKind::OneOf(&["hosted_confirmation", "redirect"])),
@@ -37,7 +39,7 @@ const SUBSCRIPTION_DATA: ParamKind = ParamKind::Map(&[
     opt("metadata", ParamKind::Metadata),
     opt("trial_period_days", ParamKind::Int(0, 730)),
     opt("trial_settings", TRIAL_SETTINGS),
-    inert("invoice_settings"),
+    opt("invoice_settings", invoice_settings::OF_SUBSCRIPTION),
 ]);
 
 const RESTRICTIONS: ParamKind =
@@ -56,15 +58,15 @@ macro_rules! link_fields {
             opt("submit_type", ParamKind::OneOf(&["auto", "book", "donate", "pay", "subscribe"])),
             opt("subscription_data", SUBSCRIPTION_DATA),
             off("automatic_tax"),
-            inert("custom_fields"),
-            inert("custom_text"),
-            inert("invoice_creation"),
+            opt("custom_fields", ParamKind::List(&asked::CUSTOM_FIELD)),
+            opt("custom_text", asked::CUSTOM_TEXT),
+            opt("invoice_creation", bill::CREATION),
             opt("payment_method_collection", ParamKind::OneOf(&["always", "if_required"])),
             opt("payment_method_types", ParamKind::List(&METHOD_TYPE)),
-            inert("phone_number_collection"),
+            opt("phone_number_collection", asked::ENABLED),
             opt("restrictions", RESTRICTIONS),
-            inert("shipping_address_collection"),
-            inert("tax_id_collection"),
+            opt("shipping_address_collection", asked::SHIPPING_ADDRESS),
+            opt("tax_id_collection", asked::TAX_ID_COLLECTION),
             $($more),*
         ]
     };

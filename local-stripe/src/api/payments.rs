@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::api::customers::{BILLING_DETAILS, CARD, METHOD_TYPE, SEPA_DEBIT, US_BANK_ACCOUNT};
+use crate::access;
+use crate::api::customers::{self, BILLING_DETAILS, CARD, METHOD_TYPE, SEPA_DEBIT, US_BANK_ACCOUNT};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::method_options::{self, OF_PAYMENT};
 use crate::api::{Route, route};
@@ -13,10 +14,10 @@ use crate::error::ApiError;
 use crate::model::{self, payment::EVIDENCE};
 use crate::money;
 use crate::object::Object;
-use crate::params::{AMOUNT, Args, Field, ParamKind, SHIPPING, inert, merge_metadata, opt, req};
+use crate::params::{AMOUNT, Args, Field, ParamKind, SHIPPING, merge_metadata, opt, req};
 use crate::payments::attempt::capture;
 use crate::payments::method::Presence;
-use crate::payments::{charge, dispute, intent, method, refund, source, token};
+use crate::payments::{charge, dispute, intent, mandate, method, refund, source, token};
 use crate::state::State;
 
 /// The parameter `automatic_payment_methods`.
@@ -69,9 +70,9 @@ const CREATE: &[Field] = intent_fields![
     opt("return_url", ParamKind::Url),
     ON_BEHALF_OF,
     opt("transfer_data", TRANSFER_DATA),
-    inert("mandate"),
-    inert("mandate_data"),
-    inert("use_stripe_sdk"),
+    opt("mandate", ParamKind::Text),
+    opt("mandate_data", mandate::DATA),
+    opt("use_stripe_sdk", ParamKind::Bool),
 ];
 const UPDATE: &[Field] =
     intent_fields![opt("amount", AMOUNT), opt("currency", ParamKind::Currency), opt("transfer_data", TRANSFER_AMOUNT),];
@@ -85,11 +86,11 @@ const CONFIRM: &[Field] = &[
     opt("return_url", ParamKind::Url),
     opt("setup_future_usage", USAGE),
     opt("shipping", SHIPPING),
-    inert("client_secret"),
-    inert("mandate"),
-    inert("mandate_data"),
+    opt("client_secret", ParamKind::Text),
+    opt("mandate", ParamKind::Text),
+    opt("mandate_data", mandate::DATA),
     opt("payment_method_options", OF_PAYMENT),
-    inert("use_stripe_sdk"),
+    opt("use_stripe_sdk", ParamKind::Bool),
 ];
 const CHARGE: &[Field] = &[
     req("amount", AMOUNT),
@@ -120,7 +121,7 @@ const BANK_ACCOUNT: ParamKind = ParamKind::Map(&[
 const CANCEL_REASON: ParamKind = ParamKind::OneOf(&["abandoned", "duplicate", "fraudulent", "requested_by_customer"]);
 const REFUND_REASON: ParamKind = ParamKind::OneOf(&["duplicate", "fraudulent", "requested_by_customer"]);
 const EVIDENCE_FIELDS: &[Field] = &{
-    let mut fields = [opt("enhanced_evidence", ParamKind::Inert); EVIDENCE.len() + 1];
+    let mut fields = [opt("", ParamKind::Text); EVIDENCE.len()];
     let mut n = 0;
     while n < EVIDENCE.len() {
         fields[n] = opt(EVIDENCE[n], ParamKind::Text);
@@ -140,8 +141,10 @@ pub const ROUTES: &[Route] = &[
         &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", ParamKind::Text)],
         |st, _, args| listing::list(st, "payment_intent", "/v1/payment_intents", args, &[]),
     ),
-    route("GET", "/v1/payment_intents/{}", &[inert("client_secret")], |st, ids, _| {
-        Ok(st.load("payment_intent", ids[0], "id")?.value())
+    route("GET", "/v1/payment_intents/{}", &[opt("client_secret", ParamKind::Text)], |st, ids, args| {
+        let found = st.load("payment_intent", ids[0], "id")?;
+        access::check_client_secret(&found, args.text("client_secret"))?;
+        Ok(found.value())
     }),
     route("POST", "/v1/payment_intents/{}", UPDATE, update),
     route("POST", "/v1/payment_intents/{}/confirm", CONFIRM, confirm),
@@ -158,7 +161,7 @@ pub const ROUTES: &[Route] = &[
         "/v1/payment_intents/{}/capture",
         &[
             opt("amount_to_capture", AMOUNT),
-            inert("final_capture"),
+            opt("final_capture", ParamKind::Bool),
             opt("metadata", ParamKind::Metadata),
             FEE_AMOUNT,
             opt("transfer_data", TRANSFER_AMOUNT),
@@ -217,7 +220,6 @@ pub const ROUTES: &[Route] = &[
             opt("metadata", ParamKind::Metadata),
             opt("payment_intent", ParamKind::Text),
             opt("reason", REFUND_REASON),
-            inert("instructions_email"),
             opt("refund_application_fee", ParamKind::Bool),
             opt("reverse_transfer", ParamKind::Bool),
         ],
@@ -288,7 +290,9 @@ pub fn given_method(st: &mut State, args: &Args) -> Result<Option<String>, ApiEr
         return Ok(Some(method::resolve(st, name, "payment_method")?.id().to_owned()));
     }
     if args.given("payment_method_data").is_some() {
-        return Ok(Some(method::from_data(st, &args.map("payment_method_data"))?.id().to_owned()));
+        let data = args.map("payment_method_data");
+        let made = method::from_data(st, &data)?;
+        return Ok(Some(customers::describe(st, &made, &data)?.id().to_owned()));
     }
     Ok(None)
 }
@@ -315,8 +319,10 @@ fn apply(pi: &mut Object, args: &Args) -> Result<(), ApiError> {
     if let Some(capture) = args.text("capture_method") {
         pi.set("capture_method", capture);
     }
-    if args.has("return_url") {
-        pi.set("_return_url", args.value("return_url"));
+    for member in ["return_url", "use_stripe_sdk"] {
+        if args.has(member) {
+            pi.set(&format!("_{member}"), args.value(member));
+        }
     }
     method_options::apply(pi, args);
     pi.set("metadata", merge_metadata(pi.get("metadata"), args)?);
@@ -332,6 +338,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         let message = "You can only set off_session when confirm is true.";
         return Err(ApiError::invalid(message).about("off_session"));
     }
+    mandate::check_confirms(args)?;
     let paid_with = given_method(st, args)?;
     let mut settings = Object::of(json!({ "metadata": {}, "payment_method_options": model::payment::options() }));
     apply(&mut settings, args)?;
@@ -394,6 +401,7 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
 fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let id = ids[0];
     let found = st.load("payment_intent", id, "id")?;
+    access::check_client_secret(&found, args.text("client_secret"))?;
     if !matches!(found.text("status"), "requires_payment_method" | "requires_confirmation" | "requires_action") {
         return Err(intent::unexpected_state(
             &found,
@@ -423,6 +431,7 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
     apply(&mut next, args)?;
     check_return_url(&next)?;
     method::check_type(&st.copy(&paid_with), &next)?;
+    mandate::note(st, &mut next, args, &st.copy(&paid_with))?;
     st.put(next);
     let off_session = args.flag("off_session") == Some(true);
     let strict = args.flag("error_on_requires_action") == Some(true);
@@ -461,6 +470,10 @@ fn capture_intent(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, Ap
     let found = st.load("payment_intent", ids[0], "id")?;
     if found.text("status") != "requires_capture" {
         return Err(intent::unexpected_state(&found, "capture", "requires_capture"));
+    }
+    if args.flag("final_capture") == Some(false) {
+        let message = "`final_capture` can only be false if multicapture is available, and this payment's charge says that it is not.";
+        return Err(ApiError::invalid(message).about("final_capture"));
     }
     let amount = args.int("amount_to_capture").unwrap_or(found.int("amount_capturable"));
     if amount < 1 || amount > found.int("amount_capturable") {

@@ -9,7 +9,7 @@ use crate::error::ApiError;
 use crate::event::Event;
 use crate::event_types;
 use crate::model;
-use crate::params::{Args, Field, ParamKind, inert, merge_metadata, opt, req};
+use crate::params::{Args, Field, ParamKind, merge_metadata, opt, req};
 use crate::state::State;
 use crate::version::Version;
 
@@ -36,22 +36,15 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v1/events",
-        &[
-            LIMIT,
-            AFTER,
-            BEFORE,
-            CREATED,
-            opt("type", ParamKind::Text),
-            opt("types", ParamKind::List(&ParamKind::Text)),
-            inert("delivery_success"),
-        ],
+        &[LIMIT, AFTER, BEFORE, CREATED, opt("type", ParamKind::Text), opt("types", ParamKind::List(&ParamKind::Text))],
         list_events,
     ),
     route("GET", "/v1/events/{}", &[], |st, ids, _| shown_event(st, ids[0])),
     route(
         "POST",
         "/v1/events/{}/retry",
-        &[opt("webhook_endpoint", ParamKind::Text), inert("for_stripecli")],
+        // The Stripe CLI sends `for_stripecli=true` if it names no endpoint. Its listeners get every resend.
+        &[opt("webhook_endpoint", ParamKind::Text), opt("for_stripecli", ParamKind::OneOf(&["true"]))],
         |st, ids, args| {
             let shown = shown_event(st, ids[0])?;
             if let Some(endpoint) = args.text("webhook_endpoint") {

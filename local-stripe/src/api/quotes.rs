@@ -5,7 +5,7 @@ use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::billing::quote;
 use crate::object::Object;
-use crate::params::{Field, ParamKind, QUANTITY, inert, off, opt};
+use crate::params::{Field, ParamKind, QUANTITY, off, opt};
 
 const LINE: ParamKind = ParamKind::Map(&[
     opt("price", ParamKind::Text),
@@ -29,7 +29,7 @@ const FIELDS: &[Field] = &[
             opt("description", ParamKind::Text),
             opt("metadata", ParamKind::Metadata),
             opt("trial_period_days", ParamKind::Int(0, 730)),
-            inert("effective_date"),
+            opt("effective_date", ParamKind::Time),
         ]),
     ),
     off("automatic_tax"),
@@ -55,5 +55,7 @@ pub const ROUTES: &[Route] = &[
     }),
     route("POST", "/v1/quotes/{}/accept", &[], |st, ids, _| quote::accept(st, ids[0])),
     route("POST", "/v1/quotes/{}/cancel", &[], |st, ids, _| quote::cancel(st, ids[0])),
-    route("POST", "/v1/quotes/{}/finalize", &[inert("expires_at")], |st, ids, _| quote::finalize(st, ids[0])),
+    route("POST", "/v1/quotes/{}/finalize", &[opt("expires_at", ParamKind::Time)], |st, ids, args| {
+        quote::finalize(st, ids[0], args)
+    }),
 ];

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::access;
 use crate::api::customers::METHOD_TYPE;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::method_options::{self, OF_SETUP};
@@ -10,9 +11,9 @@ use crate::api::{Route, route};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::params::{Args, Field, ParamKind, inert, merge_metadata, opt, req};
+use crate::params::{Args, Field, ParamKind, merge_metadata, opt, req};
 use crate::payments::method::Presence;
-use crate::payments::{method, setup};
+use crate::payments::{mandate, method, setup};
 use crate::state::State;
 
 macro_rules! setup_fields {
@@ -35,18 +36,18 @@ const CREATE: &[Field] = setup_fields![
     opt("confirm", ParamKind::Bool),
     opt("return_url", ParamKind::Url),
     opt("usage", USAGE),
-    inert("mandate_data"),
-    inert("use_stripe_sdk"),
+    opt("mandate_data", mandate::DATA),
+    opt("use_stripe_sdk", ParamKind::Bool),
 ];
 const UPDATE: &[Field] = setup_fields![];
 const CONFIRM: &[Field] = &[
     opt("payment_method", ParamKind::Text),
     opt("payment_method_data", METHOD_DATA),
     opt("return_url", ParamKind::Url),
-    inert("client_secret"),
-    inert("mandate_data"),
+    opt("client_secret", ParamKind::Text),
+    opt("mandate_data", mandate::DATA),
     opt("payment_method_options", OF_SETUP),
-    inert("use_stripe_sdk"),
+    opt("use_stripe_sdk", ParamKind::Bool),
 ];
 const CANCEL_REASON: ParamKind = ParamKind::OneOf(&["abandoned", "duplicate", "requested_by_customer"]);
 
@@ -59,8 +60,10 @@ pub const ROUTES: &[Route] = &[
         &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", ParamKind::Text), opt("payment_method", ParamKind::Text)],
         |st, _, args| listing::list(st, "setup_intent", "/v1/setup_intents", args, &["payment_method"]),
     ),
-    route("GET", "/v1/setup_intents/{}", &[inert("client_secret")], |st, ids, _| {
-        Ok(st.load("setup_intent", ids[0], "id")?.value())
+    route("GET", "/v1/setup_intents/{}", &[opt("client_secret", ParamKind::Text)], |st, ids, args| {
+        let found = st.load("setup_intent", ids[0], "id")?;
+        access::check_client_secret(&found, args.text("client_secret"))?;
+        Ok(found.value())
     }),
     route("POST", "/v1/setup_intents/{}", UPDATE, update),
     route("POST", "/v1/setup_intents/{}/confirm", CONFIRM, |st, ids, args| confirm(st, ids[0], args)),
@@ -87,8 +90,10 @@ fn apply(intent: &mut Object, args: &Args) -> Result<(), ApiError> {
     if args.has("payment_method_types") {
         intent.set("payment_method_types", args.list("payment_method_types"));
     }
-    if args.has("return_url") {
-        intent.set("_return_url", args.value("return_url"));
+    for member in ["return_url", "use_stripe_sdk"] {
+        if args.has(member) {
+            intent.set(&format!("_{member}"), args.value(member));
+        }
     }
     method_options::apply(intent, args);
     intent.set("metadata", merge_metadata(intent.get("metadata"), args)?);
@@ -97,6 +102,7 @@ fn apply(intent: &mut Object, args: &Args) -> Result<(), ApiError> {
 
 fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let customer = args.text("customer").map(|c| st.load("customer", c, "customer")).transpose()?;
+    mandate::check_confirms(args)?;
     let card = given_method(st, args)?;
     let mut settings = Object::of(json!({ "metadata": {}, "payment_method_options": model::setup::options() }));
     apply(&mut settings, args)?;
@@ -112,8 +118,10 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         }
     });
     if args.flag("confirm") == Some(true) {
-        // The parameters of the request are already stored in the intent.
-        return confirm(st, &id, &Args::default());
+        // The other parameters of the request are already stored in the intent.
+        let mut confirmation = Args::default();
+        confirmation.put("mandate_data", args.value("mandate_data"));
+        return confirm(st, &id, &confirmation);
     }
     Ok(st.copy(&id).value())
 }
@@ -136,6 +144,7 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
 
 fn confirm(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let found = st.load("setup_intent", id, "id")?;
+    access::check_client_secret(&found, args.text("client_secret"))?;
     let given = given_method(st, args)?;
     let card = given.or_else(|| found.text_at("payment_method").map(str::to_owned)).ok_or_else(|| {
         let message = "You cannot confirm this SetupIntent because it's missing a payment method. Update the SetupIntent with a payment method and then confirm it again.";
@@ -145,6 +154,7 @@ fn confirm(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     apply(&mut next, args)?;
     check_return_url(&next)?;
     method::check_type(&st.copy(&card), &next)?;
+    mandate::note(st, &mut next, args, &st.copy(&card))?;
     st.put(next);
     setup::confirm(st, id, &card, Presence::OnSession)?;
     Ok(st.copy(id).value())

@@ -61,6 +61,7 @@ pub const RESOURCES: &[Resource] = &[
     resource("/v1/invoices", "invoice", OLDEST),
     // Stripe added this endpoint in April 2024, between two of the checked versions.
     resource("/v1/invoices/create_preview", "invoice", ACACIA),
+    resource("/v1/mandates", "mandate", OLDEST),
     resource("/v1/payment_intents", "payment_intent", OLDEST),
     resource("/v1/payment_links", "payment_link", Y2022),
     resource("/v1/payment_methods", "payment_method", OLDEST),

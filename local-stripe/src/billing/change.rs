@@ -179,6 +179,10 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
         let position =
             position.ok_or_else(|| ApiError::no_such("subscription item", &item_id, &format!("{param}[id]")))?;
         let old = list[position].clone();
+        if given.flag("clear_usage") == Some(true) && !usage::is_metered(&old["price"]) {
+            let message = "`clear_usage` is only for a price whose usage_type is metered.";
+            return Err(ApiError::invalid(message).about(&format!("{param}[clear_usage]")));
+        }
         if given.flag("deleted") == Some(true) {
             discount::item::set(st, sub, &mut old.clone(), &[], &format!("{param}[discounts]"))?;
             prorated.push((old, Half::Unused));
@@ -301,7 +305,11 @@ fn apply_items(
         let goes =
             |item: &&Value| !kept.iter().any(|k| k["id"] == item["id"] && k["price"]["id"] == item["price"]["id"]);
         for item in before.list_at("items").iter().filter(goes) {
-            usage::close(st, before, item, now)?;
+            // "Usage from January 1 to January 16 isn't billed" with `classic`:
+            // <https://docs.stripe.com/billing/subscriptions/usage-based/manage-billing-setup>.
+            if before.at("billing_mode.type") != "classic" {
+                usage::close(st, before, item, now)?;
+            }
         }
     }
     let invoices_now = restarts || (behavior == "always_invoice" && prorates);

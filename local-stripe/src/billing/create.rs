@@ -6,7 +6,7 @@ use crate::billing::cycle::{self, Span};
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items::{self, Priced};
 use crate::billing::settle::{self, Outcome};
-use crate::billing::{anchor, due, tax};
+use crate::billing::{anchor, due, invoice_settings, tax};
 use crate::calendar::{DAY_S, HOUR_S};
 use crate::connect::division;
 use crate::discount::redeem::{self, Purpose};
@@ -17,6 +17,7 @@ use crate::object::Object;
 use crate::params::Args;
 use crate::payments::method::Presence;
 use crate::payments::setup;
+use crate::payments::source;
 use crate::pricing;
 use crate::state::State;
 
@@ -112,6 +113,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
     let trial_end = trial_end(args, &priced, now)?;
     let id = st.new_id("sub");
     let mut sub = model::billing::subscription(id.clone(), now, &customer, &currency);
+    sub.set("billing_mode", billing_mode(args));
     apply_settings(st, &mut sub, args, now)?;
     sub.set("schedule", args.value("_schedule"));
     let Some(first) = priced.first().map(|item| item.price.value()) else { return Err(ApiError::missing("items")) };
@@ -249,8 +251,17 @@ pub fn apply_settings(st: &mut State, sub: &mut Object, args: &Args, now: i64) -
     if let Some(behavior) = args.map("trial_settings").map("end_behavior").text("missing_payment_method") {
         sub.set_at("trial_settings.end_behavior.missing_payment_method", behavior);
     }
-    if let Some(save) = args.map("payment_settings").text("save_default_payment_method") {
-        sub.set_at("payment_settings.save_default_payment_method", save);
+    apply_payment_settings(sub, &args.map("payment_settings"));
+    invoice_settings::read(st, sub, "invoice_settings", &args.map("invoice_settings"), "invoice_settings")?;
+    if args.has("default_source") {
+        let card = match args.text("default_source") {
+            None => Value::Null,
+            Some(id) => {
+                let card = source::load(st, sub.text("customer"), id);
+                json!(card.map_err(|_| ApiError::no_such("source", id, "default_source"))?.id())
+            }
+        };
+        sub.set("default_source", card);
     }
     division::apply_percent(st, sub, args, "")?;
     let details = args.map("cancellation_details");
@@ -260,6 +271,27 @@ pub fn apply_settings(st: &mut State, sub: &mut Object, args: &Args, now: i64) -
         }
     }
     apply_cancellation(sub, args, now)
+}
+
+fn apply_payment_settings(sub: &mut Object, given: &Args) {
+    if let Some(save) = given.text("save_default_payment_method") {
+        sub.set_at("payment_settings.save_default_payment_method", save);
+    }
+    if given.has("payment_method_types") {
+        let types = given.list("payment_method_types");
+        sub.set_at("payment_settings.payment_method_types", if types.is_empty() { Value::Null } else { json!(types) });
+    }
+    if given.has("payment_method_options") {
+        sub.set_at("payment_settings.payment_method_options", given.value("payment_method_options"));
+    }
+}
+
+/// Returns the member `billing_mode` of a new subscription.
+fn billing_mode(args: &Args) -> Value {
+    match args.map("billing_mode").text("type") {
+        Some("classic") => json!({ "flexible": null, "type": "classic" }),
+        _ => json!({ "flexible": { "proration_discounts": "included" }, "type": "flexible" }),
+    }
 }
 
 /// Sets the discounts of a request. A promotion code's minimum applies to the subscription's amount, with its one-time

@@ -122,7 +122,22 @@ pub fn past_lines(st: &State, sub: &Object, (start, end): (i64, i64)) -> Result<
         }
         from = until;
     }
-    Ok(all)
+    Ok(if sub.at("billing_mode.type") == "classic" { merged(all) } else { all })
+}
+
+/// Adds up the lines of each subscription item.
+fn merged(lines: Vec<NewLine>) -> Vec<NewLine> {
+    let mut out: Vec<NewLine> = Vec::new();
+    for line in lines {
+        match out.iter_mut().find(|one| one.parent == line.parent) {
+            Some(one) => {
+                one.amount = one.amount.saturating_add(line.amount);
+                one.period.1 = line.period.1;
+            }
+            None => out.push(line),
+        }
+    }
+    out
 }
 
 /// Returns the line of a one-time price on a subscription's invoice.
@@ -217,6 +232,7 @@ pub fn end_without_method(st: &State, sub: &Object) -> Option<fn(&mut State, &st
 pub fn has_method(st: &State, sub: &Object) -> bool {
     let customer = st.copy(sub.text("customer"));
     !sub.get("default_payment_method").is_null()
+        || !sub.get("default_source").is_null()
         || !customer.at("invoice_settings.default_payment_method").is_null()
         || !customer.get("default_source").is_null()
 }

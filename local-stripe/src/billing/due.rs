@@ -1,6 +1,6 @@
 //! Computes when an object acts on its own, such as a subscription that renews, and runs the action.
 
-use crate::billing::{cycle, end, invoice, phases, settle};
+use crate::billing::{cycle, end, invoice, phases, quote, settle};
 use crate::calendar::DAY_S;
 use crate::checkout;
 use crate::discount::term;
@@ -27,6 +27,7 @@ pub fn next(object: &Object) -> Option<i64> {
         "payment_intent" if object.text("status") == "processing" => object.int_at("_settles_at"),
         "subscription_schedule" => phases::next(object),
         "payout" if object.text("status") == "pending" => object.int_at("arrival_date"),
+        "quote" if matches!(object.text("status"), "draft" | "open") => object.int_at("expires_at"),
         _ => None,
     }
 }
@@ -88,6 +89,7 @@ pub fn run(st: &mut State, id: &str, now_s: i64) {
         "payment_intent" => intent::settle_debit(st, id),
         "subscription_schedule" => phases::run(st, id, now_s),
         "payout" => balance::arrive(st, id),
+        "quote" => quote::expire(st, id),
         "subscription" => run_subscription(st, &object, now_s),
         _ => {}
     }

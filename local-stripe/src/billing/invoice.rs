@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::{settle, tax};
+use crate::api::method_options;
+use crate::billing::{invoice_settings, settle, tax};
 use crate::calendar::HOUR_S;
 use crate::connect::division;
 use crate::descriptor;
@@ -50,6 +51,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
     let mut invoice = model::billing::invoice(id.clone(), now, &customer, draft.currency, draft.reason);
     invoice.set("account_name", st.settings.business_name.clone());
     invoice.set("customer_tax_ids", tax_ids::shown(st, draft.customer));
+    invoice_settings::hand_on(&mut invoice, &customer, draft.subscription);
     if let Some(sub) = draft.subscription {
         let details = json!({ "subscription": sub.id(), "metadata": sub.get("metadata") });
         invoice.set(
@@ -263,16 +265,54 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
     money::check_maximum(due, &currency, "amount_due")?;
     let ending = owed - due;
     let now = st.now(&invoice);
-    let sequence = customer.int("next_invoice_sequence");
-    let number = format!("{}-{sequence:04}", customer.text("invoice_prefix"));
     if customer.get("currency").is_null() {
         st.change_and_emit(customer.id(), "customer.updated", |c| c.set("currency", currency.clone()));
     }
-    // Stripe sends no event for the counter alone.
-    st.change(customer.id(), |c| c.set("next_invoice_sequence", sequence + 1));
     if shares_currency && ending != starting {
         move_balance(st, customer.id(), ending - starting, "applied_to_invoice", Some(id));
     }
+    let opened = open(st, id, due, (starting, ending));
+    if due == 0 {
+        settle::paid(st, id);
+        return Ok(());
+    }
+    let clock = opened.get("test_clock").clone();
+    let parent = opened.get("parent").clone();
+    let products = opened.list_at("lines").iter().filter_map(|line| line["_price"]["product"].as_str());
+    let words =
+        descriptor::of_invoice(opened.get("statement_descriptor"), products.map(|id| st.copy(&key("product", id))));
+    let pi = intent::create(st, due, &currency, &clock, |pi| {
+        pi.set("customer", opened.get("customer").clone());
+        pi.set("_invoice", id);
+        pi.set("statement_descriptor", words);
+        division::hand_on(pi, &opened);
+        let types = opened.list_at("payment_settings.payment_method_types");
+        if !types.is_empty() {
+            pi.set("payment_method_types", types.to_vec());
+        }
+        method_options::hand_on(pi, opened.at("payment_settings.payment_method_options"));
+        pi.set("description", if parent.is_null() { "Payment for Invoice" } else { "Subscription update" });
+        if opened.text("billing_reason") == "subscription_create" {
+            pi.set("description", "Subscription creation");
+            pi.set("setup_future_usage", "off_session");
+        }
+    });
+    let payment_id = st.new_id("inpay");
+    let payment = model::billing::invoice_payment(payment_id, now, &opened, &pi);
+    st.put(payment);
+    st.change(id, |i| i.set("_payment_intent", pi));
+    Ok(())
+}
+
+/// Opens a draft: sets its number, its amount due and the customer's balances before and after it, and emits `invoice.finalized`.
+pub fn open(st: &mut State, id: &str, due: i64, (starting, ending): (i64, i64)) -> Object {
+    let invoice = st.copy(id);
+    let customer = st.copy(invoice.text("customer"));
+    let now = st.now(&invoice);
+    let sequence = customer.int("next_invoice_sequence");
+    let number = format!("{}-{sequence:04}", customer.text("invoice_prefix"));
+    // Stripe sends no event for the counter alone.
+    st.change(customer.id(), |c| c.set("next_invoice_sequence", sequence + 1));
     spend_discounts(st, &invoice);
     let tax_ids = tax_ids::shown(st, customer.id());
     let base = st.settings.base_url.clone();
@@ -298,35 +338,7 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
         }
     });
     st.emit("invoice.finalized", &opened);
-    if due == 0 {
-        settle::paid(st, id);
-        return Ok(());
-    }
-    let clock = opened.get("test_clock").clone();
-    let parent = opened.get("parent").clone();
-    let products = opened.list_at("lines").iter().filter_map(|line| line["_price"]["product"].as_str());
-    let words =
-        descriptor::of_invoice(opened.get("statement_descriptor"), products.map(|id| st.copy(&key("product", id))));
-    let pi = intent::create(st, due, &currency, &clock, |pi| {
-        pi.set("customer", opened.get("customer").clone());
-        pi.set("_invoice", id);
-        pi.set("statement_descriptor", words);
-        division::hand_on(pi, &opened);
-        let types = opened.list_at("payment_settings.payment_method_types");
-        if !types.is_empty() {
-            pi.set("payment_method_types", types.to_vec());
-        }
-        pi.set("description", if parent.is_null() { "Payment for Invoice" } else { "Subscription update" });
-        if opened.text("billing_reason") == "subscription_create" {
-            pi.set("description", "Subscription creation");
-            pi.set("setup_future_usage", "off_session");
-        }
-    });
-    let payment_id = st.new_id("inpay");
-    let payment = model::billing::invoice_payment(payment_id, now, &opened, &pi);
-    st.put(payment);
-    st.change(id, |i| i.set("_payment_intent", pi));
-    Ok(())
+    Object::clone(&opened)
 }
 
 /// Ends the one-time discounts that a finalized invoice used.

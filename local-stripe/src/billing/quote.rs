@@ -3,7 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::billing::invoice::{self, Draft};
-use crate::billing::{create, items};
+use crate::billing::{create, items, schedule};
+use crate::calendar::DAY_S;
 use crate::error::ApiError;
 use crate::model;
 use crate::model::billing::NewLine;
@@ -53,9 +54,10 @@ fn apply(st: &mut State, quote: &mut Object, args: &Args) -> Result<(), ApiError
             quote.set(member, given.clone());
         }
     }
+    check_expiry(st, quote, args)?;
     for (group, names) in [
         ("invoice_settings", &["days_until_due"][..]),
-        ("subscription_data", &["description", "metadata", "trial_period_days"][..]),
+        ("subscription_data", &["description", "effective_date", "metadata", "trial_period_days"][..]),
     ] {
         let given = args.map(group);
         for name in names.iter().filter(|name| given.has(name)) {
@@ -67,6 +69,15 @@ fn apply(st: &mut State, quote: &mut Object, args: &Args) -> Result<(), ApiError
     }
     quote.set("metadata", merge_metadata(quote.get("metadata"), args)?);
     Ok(())
+}
+
+fn check_expiry(st: &State, quote: &Object, args: &Args) -> Result<(), ApiError> {
+    match args.int("expires_at") {
+        Some(at) if at <= st.now(quote) => {
+            Err(ApiError::invalid("`expires_at` must be in the future.").about("expires_at"))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn set_lines(st: &mut State, quote: &mut Object, args: &Args) -> Result<(), ApiError> {
@@ -122,15 +133,21 @@ fn set_status(st: &mut State, id: &str, status: &str, at: &str) -> Object {
 /// Finalizes a draft quote: the customer can accept it.
 ///
 /// # Errors
-/// The quote is unknown or not a draft, or it has no line items or no customer.
-pub fn finalize(st: &mut State, id: &str) -> Result<Value, ApiError> {
+/// The quote is unknown or not a draft, it has no line items or no customer, or `expires_at` is in the past.
+pub fn finalize(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let draft = in_status(st, id, &["draft"])?;
+    check_expiry(st, &draft, args)?;
     if draft.list_at("_lines").is_empty() || draft.get("customer").is_null() {
         let message = "A quote needs line items and a customer before it can be finalized.";
         return Err(ApiError::invalid(message));
     }
     let number = st.newest("quote", None).filter(|q| !q.get("number").is_null()).count() + 1;
-    st.change(id, |q| q.set("number", format!("QT-{number:04}-1")));
+    st.change(id, |q| {
+        q.set("number", format!("QT-{number:04}-1"));
+        if let Some(expires) = args.int("expires_at") {
+            q.set("expires_at", expires);
+        }
+    });
     Ok(set_status(st, id, "open", "finalized").value())
 }
 
@@ -143,7 +160,27 @@ pub fn cancel(st: &mut State, id: &str) -> Result<Value, ApiError> {
     Ok(set_status(st, id, "canceled", "canceled").value())
 }
 
-/// Accepts a quote: recurring lines become a subscription, otherwise all lines become a draft invoice.
+/// Cancels a quote at its `expires_at`.
+pub fn expire(st: &mut State, id: &str) {
+    set_status(st, id, "canceled", "canceled");
+}
+
+/// Creates the schedule that begins a quote's subscription at its `effective_date`.
+fn schedule_for(st: &mut State, quote: &Object, begins: i64, items: Vec<Value>) -> Result<String, ApiError> {
+    let data = quote.get("subscription_data");
+    let trial_end = data["trial_period_days"].as_i64().map(|days| begins + days * DAY_S);
+    let args = json!({
+        "customer": quote.get("customer"),
+        "start_date": begins,
+        "metadata": data["metadata"],
+        "phases": [{ "items": items, "description": data["description"], "trial_end": trial_end }],
+    });
+    let made = Object::of(schedule::create(st, &Args::of(args))?);
+    Ok(made.id().to_owned())
+}
+
+/// Accepts a quote: recurring lines become a subscription, or a schedule for it if the quote has a later `effective_date`; otherwise all
+/// lines become a draft invoice.
 ///
 /// # Errors
 /// The quote is unknown or not open, or its subscription or invoice can't be created.
@@ -154,8 +191,15 @@ pub fn accept(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let entries = |lines: &[Value]| -> Vec<Value> {
         lines.iter().map(|l| json!({ "price": l["price"]["id"], "quantity": l["quantity"] })).collect()
     };
+    let begins = quote.int_at("subscription_data.effective_date").filter(|at| *at > st.now(&quote));
     let (member, made) = if recurring.is_empty() {
         ("invoice", bill(st, &quote, &once)?)
+    } else if let Some(begins) = begins {
+        if !once.is_empty() || quote.text("collection_method") == "send_invoice" {
+            let message = "The local Stripe schedules quotes without one-time prices only, and only those that charge automatically.";
+            return Err(ApiError::invalid(message).about("subscription_data[effective_date]"));
+        }
+        ("subscription_schedule", schedule_for(st, &quote, begins, entries(&recurring))?)
     } else {
         let data = quote.get("subscription_data");
         let args = json!({

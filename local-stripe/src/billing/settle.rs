@@ -38,13 +38,14 @@ pub enum Outcome {
 }
 
 /// Returns the id of the payment method for an invoice: the default of the invoice, of its subscription or of its
-/// customer, else the customer's default source.
+/// customer. Each default payment method comes before the default source.
 pub fn method_of(st: &State, invoice: &Object) -> Option<String> {
     let sub = st.copy(subscription_of(invoice));
     let customer = st.copy(invoice.text("customer"));
     let found = [
         invoice.text_at("default_payment_method"),
         sub.text_at("default_payment_method"),
+        sub.text_at("default_source"),
         customer.text_at("invoice_settings.default_payment_method"),
         customer.text_at("default_source"),
     ];

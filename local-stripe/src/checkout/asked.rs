@@ -4,14 +4,16 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{Args, ParamKind, opt, req};
+use crate::params::{Args, Field, ParamKind, opt, req};
 use crate::state::State;
 use crate::tax_ids::TYPES;
 
 const MESSAGE: ParamKind = ParamKind::Map(&[req("message", ParamKind::Text)]);
 const SWITCH: ParamKind = ParamKind::OneOf(&["auto", "never"]);
+/// The member `enabled` of a parameter.
+pub const ENABLED_FIELD: Field = req("enabled", ParamKind::Bool);
 /// A parameter with the only member `enabled`.
-pub const ENABLED: ParamKind = ParamKind::Map(&[req("enabled", ParamKind::Bool)]);
+pub const ENABLED: ParamKind = ParamKind::Map(&[ENABLED_FIELD]);
 /// The parameter `consent_collection` of a session.
 pub const CONSENT_COLLECTION: ParamKind = ParamKind::Map(&[
     opt("payment_method_reuse_agreement", ParamKind::Map(&[req("position", ParamKind::OneOf(&["auto", "hidden"]))])),

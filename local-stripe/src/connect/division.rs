@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 use crate::connect::fee::{self, Taken};
 use crate::connect::transfer::{self, Reversal, group_of};
 use crate::connect::{application, check_receives};
+use crate::descriptor;
 use crate::error::ApiError;
 use crate::model;
 use crate::money;
@@ -213,6 +214,13 @@ pub fn business_name(st: &State, intent: &Object) -> String {
     let behalf = st.connected_account(intent.text("on_behalf_of"));
     let name = behalf.and_then(|account| account.text_at("business_profile.name").map(str::to_owned));
     name.unwrap_or_else(|| st.settings.business_name.clone())
+}
+
+/// Returns the account's part of a statement descriptor: that of the account on whose behalf the intent is paid, or for which the request acts.
+pub fn statement(st: &State, intent: &Object) -> String {
+    let account = st.connected_account(intent.text_at("on_behalf_of").unwrap_or(st.acting()));
+    let own = account.and_then(|account| account.text_at("settings.payments.statement_descriptor").map(str::to_owned));
+    own.unwrap_or_else(|| descriptor::of_business(&business_name(st, intent)))
 }
 
 /// The division of a captured charge, with the ids of the objects that will be made.

@@ -8,7 +8,7 @@ use crate::error::ApiError;
 use crate::ids;
 use crate::model;
 use crate::object::Object;
-use crate::params::{Args, Field, ParamKind, inert, merge_metadata, opt};
+use crate::params::{Args, Field, ParamKind, merge_metadata, opt};
 use crate::payments::{method, source};
 use crate::state::State;
 
@@ -33,8 +33,7 @@ const FIELDS: &[Field] = &[
     opt("name", ParamKind::Text),
     opt("number", ParamKind::Text),
     opt("token", ParamKind::Text),
-    // A CVC is neither stored nor checked: a test number decides what happens.
-    inert("cvc"),
+    opt("cvc", ParamKind::Text),
 ];
 /// The parameter `external_account`: the id of a token, or the details of a bank account or card.
 pub const EXTERNAL: ParamKind = ParamKind::IdOr(FIELDS);

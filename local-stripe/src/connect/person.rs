@@ -24,23 +24,39 @@ const RELATIONSHIP: ParamKind = ParamKind::Map(&[
     opt("representative", ParamKind::Bool),
     opt("title", ParamKind::Text),
 ]);
+macro_rules! person_fields {
+    ($($more:expr),* $(,)?) => {
+        &[
+            opt("address", ADDRESS),
+            opt("dob", DOB),
+            opt("email", ParamKind::Email),
+            opt("first_name", ParamKind::Text),
+            opt("gender", ParamKind::OneOf(&["female", "male"])),
+            opt("id_number", ParamKind::Text),
+            opt("last_name", ParamKind::Text),
+            opt("maiden_name", ParamKind::Text),
+            opt("metadata", ParamKind::Metadata),
+            opt("phone", ParamKind::Text),
+            opt("political_exposure", ParamKind::OneOf(&["existing", "none"])),
+            opt("ssn_last_4", ParamKind::Text),
+            $($more),*
+        ]
+    };
+}
+
 /// The parameters of a person.
-pub const FIELDS: &[Field] = &[
-    opt("address", ADDRESS),
-    opt("dob", DOB),
-    opt("email", ParamKind::Email),
-    opt("first_name", ParamKind::Text),
-    opt("gender", ParamKind::OneOf(&["female", "male"])),
-    opt("id_number", ParamKind::Text),
-    opt("last_name", ParamKind::Text),
-    opt("maiden_name", ParamKind::Text),
-    opt("metadata", ParamKind::Metadata),
-    opt("nationality", ParamKind::Text),
-    opt("phone", ParamKind::Text),
-    opt("political_exposure", ParamKind::OneOf(&["existing", "none"])),
-    opt("relationship", RELATIONSHIP),
-    opt("ssn_last_4", ParamKind::Text),
-];
+pub const FIELDS: &[Field] = person_fields![opt("nationality", ParamKind::Text), opt("relationship", RELATIONSHIP)];
+/// The parameter `individual` of an account: the person behind it.
+pub const INDIVIDUAL: ParamKind = ParamKind::Map(person_fields![opt(
+    "relationship",
+    ParamKind::Map(&[
+        opt("director", ParamKind::Bool),
+        opt("executive", ParamKind::Bool),
+        opt("owner", ParamKind::Bool),
+        opt("percent_ownership", ParamKind::Decimal),
+        opt("title", ParamKind::Text),
+    ]),
+)]);
 
 /// Applies the parameters of a request to a person. Numbers of identity documents are not stored.
 fn apply(person: &mut Object, args: &Args) -> Result<(), ApiError> {
@@ -104,10 +120,21 @@ pub fn load(st: &mut State, id: &str, person: &str) -> Result<Object, ApiError> 
 pub fn update(st: &mut State, id: &str, person: &str, args: &Args) -> Result<Object, ApiError> {
     let mut next = load(st, id, person)?;
     apply(&mut next, args)?;
-    Ok(st.acting_for(id, |st| {
+    let changed = st.acting_for(id, |st| {
         let changed = st.change_and_emit(person, "person.updated", |p| *p = next);
         Object::clone(&changed)
-    }))
+    });
+    show(st, id, person, changed.value());
+    Ok(changed)
+}
+
+/// Shows a changed person as the `individual` of its account, if it is this person.
+fn show(st: &mut State, id: &str, person: &str, shown: Value) {
+    st.acting_for("", |st| {
+        if st.copy(id).text_at("individual.id") == Some(person) {
+            st.change(id, |account| account.set("individual", shown));
+        }
+    });
 }
 
 /// Deletes a person and emits `person.deleted`.
@@ -120,5 +147,6 @@ pub fn delete(st: &mut State, id: &str, person: &str) -> Result<Value, ApiError>
         st.emit("person.deleted", &gone);
         st.remove(person);
     });
+    show(st, id, person, Value::Null);
     Ok(json!({ "id": person, "object": "person", "deleted": true }))
 }

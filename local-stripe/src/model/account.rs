@@ -81,7 +81,9 @@ pub fn connected(id: String, created_s: i64, settings: &Settings) -> Object {
     for member in ["mcc", "name"] {
         account.set_at(&format!("business_profile.{member}"), Value::Null);
     }
-    account.set_at("settings.dashboard.display_name", Value::Null);
+    for path in ["settings.dashboard.display_name", "settings.payments.statement_descriptor"] {
+        account.set_at(path, Value::Null);
+    }
     account
 }
 

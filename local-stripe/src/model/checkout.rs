@@ -39,7 +39,7 @@ pub fn session(id: String, created_s: i64, mode: &str, url: String) -> Object {
         "expires_at": created_s + DAY_S,
         "integration_identifier": null,
         "invoice": null,
-        "invoice_creation": if mode == "payment" { no_invoice() } else { Value::Null },
+        "invoice_creation": if mode == "payment" { invoice_creation() } else { Value::Null },
         "livemode": false,
         "locale": null,
         "managed_payments": { "enabled": false },
@@ -78,7 +78,8 @@ pub fn session(id: String, created_s: i64, mode: &str, url: String) -> Object {
     }))
 }
 
-fn no_invoice() -> Value {
+/// Builds the member `invoice_creation` of a session that makes no invoice.
+pub fn invoice_creation() -> Value {
     json!({
         "enabled": false,
         "invoice_data": {

@@ -54,6 +54,18 @@ pub fn payment_intent(id: String, created_s: i64, amount: i64, currency: &str, s
     }))
 }
 
+/// Builds the `next_action` of an intent that waits for 3-D Secure at a URL. With `use_stripe_sdk`, it is for Stripe's scripts, which the
+/// shape is from: `SdkData` of <https://github.com/stripe/stripe-android>.
+pub fn authentication(intent: &Object, url: &str) -> Value {
+    if intent.is("_use_stripe_sdk") {
+        return json!({
+            "type": "use_stripe_sdk", "use_stripe_sdk": { "stripe_js": url, "type": "three_d_secure_redirect" },
+        });
+    }
+    let return_url = intent.get("_return_url");
+    json!({ "redirect_to_url": { "return_url": return_url, "url": url }, "type": "redirect_to_url" })
+}
+
 /// Builds the member `payment_method_options` of a new payment intent.
 pub fn options() -> Value {
     json!({

@@ -49,7 +49,9 @@ pub fn setup_attempt(
     status: &str,
     error: Value,
 ) -> Object {
-    let card = method.get("card");
+    let kind = method.text("type");
+    let mut details = json!({ "type": kind });
+    details[kind] = if kind == "card" { card_details(method.get("card")) } else { json!({}) };
     Object::of(json!({
         "id": id,
         "object": "setup_attempt",
@@ -61,26 +63,27 @@ pub fn setup_attempt(
         "livemode": false,
         "on_behalf_of": null,
         "payment_method": method.id(),
-        "payment_method_details": {
-            "card": {
-                "brand": card["brand"],
-                "checks": card["checks"],
-                "country": card["country"],
-                "exp_month": card["exp_month"],
-                "exp_year": card["exp_year"],
-                "fingerprint": card["fingerprint"],
-                "funding": card["funding"],
-                "last4": card["last4"],
-                "network": card["brand"],
-                "three_d_secure": null,
-                "wallet": null,
-            },
-            "type": "card",
-        },
+        "payment_method_details": details,
         "setup_error": error,
         "setup_intent": intent.id(),
         "status": status,
         "usage": intent.get("usage"),
         "_clock": intent.get("_clock"),
     }))
+}
+
+fn card_details(card: &Value) -> Value {
+    json!({
+        "brand": card["brand"],
+        "checks": card["checks"],
+        "country": card["country"],
+        "exp_month": card["exp_month"],
+        "exp_year": card["exp_year"],
+        "fingerprint": card["fingerprint"],
+        "funding": card["funding"],
+        "last4": card["last4"],
+        "network": card["brand"],
+        "three_d_secure": null,
+        "wallet": null,
+    })
 }

@@ -10,7 +10,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::payments::method::{self, Presence};
-use crate::payments::{balance, source};
+use crate::payments::{balance, mandate, source};
 use crate::state::{DeferredAction, State};
 
 /// The outcome of an attempt.
@@ -69,11 +69,7 @@ fn ask_to_authenticate(st: &mut State, intent: &str, method: &Object, presence: 
     let after = st.change(intent, |pi| {
         pi.set("payment_method", method.id());
         pi.set("status", "requires_action");
-        let return_url = pi.get("_return_url").clone();
-        pi.set(
-            "next_action",
-            json!({ "redirect_to_url": { "return_url": return_url, "url": url }, "type": "redirect_to_url" }),
-        );
+        pi.set("next_action", model::payment::authentication(pi, &url));
     });
     st.emit("payment_intent.requires_action", &after);
     Attempt::NeedsAction
@@ -107,6 +103,7 @@ fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, 
 /// Makes a succeeded charge, captured or only authorized, and divides its money. Emits the charge's events.
 pub fn charged(st: &mut State, pi: &Object, method: &Object, presence: Presence, captures: bool) -> Object {
     let mut charge = new_charge(st, pi, method);
+    name_mandate(st, &mut charge, pi, method);
     let mut division = Division::default();
     if presence == Presence::Authenticated {
         let proof = json!({
@@ -140,10 +137,19 @@ pub fn follow_up(st: &mut State, charge: &Object, method: &Object, behaviour: Be
     }
 }
 
+/// Sets the mandate of a payment in its charge.
+fn name_mandate(st: &mut State, charge: &mut Object, intent: &Object, method: &Object) {
+    let mandate = mandate::of_payment(st, intent, method);
+    if !mandate.is_null() {
+        charge.set_at(&format!("payment_method_details.{}.mandate", method.text("type")), mandate);
+    }
+}
+
 /// Starts a debit, which the bank then processes.
 fn begin_debit(st: &mut State, intent: &str, method: &Object, account: &TestAccount) {
     let pi = st.copy(intent);
     let mut charge = new_charge(st, &pi, method);
+    name_mandate(st, &mut charge, &pi, method);
     for (name, value) in [("status", json!("pending")), ("paid", json!(false)), ("receipt_url", Value::Null)] {
         charge.set(name, value);
     }
@@ -280,7 +286,7 @@ fn new_charge(st: &mut State, intent: &Object, method: &Object) -> Object {
         charge.set("source", source::card_of(method).map_or(Value::Null, |card| card.value()));
     }
     division::note(&mut charge, intent);
-    let account = descriptor::of_business(&division::business_name(st, intent));
+    let account = division::statement(st, intent);
     charge.set("calculated_statement_descriptor", descriptor::of_charge(&account, intent, method));
     charge
 }

@@ -82,7 +82,15 @@ fn of_type(st: &mut State, data: &Args) -> Result<Object, ApiError> {
     let details = data.map(kind);
     let given = details.text(number).ok_or_else(|| ApiError::missing(&param))?;
     match debits::by_number(given).filter(|account| account.debit.kind == kind) {
-        Some(account) => Ok(make_debit(st, account)),
+        Some(account) => {
+            let mut made = make_debit(st, account);
+            for member in ["account_holder_type", "account_type", "routing_number"] {
+                if let Some(given) = details.given(member) {
+                    made.set_at(&format!("{kind}.{member}"), given.clone());
+                }
+            }
+            Ok(Object::clone(&st.put(made)))
+        }
         None => {
             let message = "This is not a test account. For a list of them, visit: https://docs.stripe.com/testing.";
             Err(ApiError::coded("bank_account_unusable", message).about(&param))
@@ -159,13 +167,47 @@ pub fn from_card(st: &mut State, card: &Args) -> Result<Object, ApiError> {
         let error = ApiError::card("invalid_expiry_month", None, "Your card's expiration month is invalid.");
         return Err(error.about("card[exp_month]"));
     }
+    check_cvc(card)?;
     let year = if year < 100 { 2_000 + year } else { year };
     let now = jiff::Timestamp::from_second(st.clock_s()).unwrap_or_default().to_zoned(jiff::tz::TimeZone::UTC);
     if (year, month) < (i64::from(now.year()), i64::from(now.month())) {
         let error = ApiError::card("invalid_expiry_year", None, "Your card's expiration year is invalid.");
         return Err(error.about("card[exp_year]"));
     }
-    Ok(make(st, found, (month, year), ""))
+    let mut made = make(st, found, (month, year), "");
+    if card.given("cvc").is_none() {
+        // "If a CVC was provided, results of the check", <https://docs.stripe.com/api/payment_methods/object>.
+        made.set_at("card.checks.cvc_check", Value::Null);
+    }
+    if let Some(preferred) = card.map("networks").text("preferred") {
+        prefer(&mut made, preferred)?;
+    }
+    Ok(Object::clone(&st.put(made)))
+}
+
+/// Checks that a CVC has three or four digits. It is not stored: a test number decides what happens.
+fn check_cvc(card: &Args) -> Result<(), ApiError> {
+    match card.text("cvc") {
+        Some(cvc) if !(3..=4).contains(&cvc.len()) || !cvc.bytes().all(|b| b.is_ascii_digit()) => {
+            let error = ApiError::card("invalid_cvc", None, "Your card's security code is invalid.");
+            Err(ApiError { keeps_changes: false, ..error.about("cvc") })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Sets the network that a card prefers.
+///
+/// # Errors
+/// The card is not of this network.
+pub fn prefer(card: &mut Object, network: &str) -> Result<(), ApiError> {
+    if !card.list_at("card.networks.available").iter().any(|available| available == network) {
+        let message = format!("The card is not part of the network {network}.");
+        return Err(ApiError::invalid(message).about("card[networks][preferred]"));
+    }
+    card.set_at("card.networks.preferred", network);
+    card.set_at("card.display_brand", network);
+    Ok(())
 }
 
 fn number_error(code: &str, message: &str) -> ApiError {

@@ -7,6 +7,7 @@ use crate::checkout;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
+use crate::payments::mandate;
 use crate::payments::method;
 use crate::payments::method::Presence;
 use crate::state::State;
@@ -48,13 +49,9 @@ pub fn confirm(st: &mut State, id: &str, method: &str, presence: Presence) -> Re
         let url = format!("{}/_sandbox/3ds/{id}", st.settings.base_url);
         let method = json!(method);
         let after = st.change(id, |si| {
-            let return_url = si.get("_return_url").clone();
             si.set("payment_method", method);
             si.set("status", "requires_action");
-            si.set(
-                "next_action",
-                json!({ "redirect_to_url": { "return_url": return_url, "url": url }, "type": "redirect_to_url" }),
-            );
+            si.set("next_action", model::payment::authentication(si, &url));
         });
         st.emit("setup_intent.requires_action", &after);
         return Ok(true);
@@ -72,6 +69,7 @@ fn succeed(st: &mut State, id: &str, method: &str) -> Result<(), ApiError> {
         let (card, customer) = (st.copy(method), st.copy(customer));
         method::attach(st, &card, &customer)?;
     }
+    let mandate = mandate::of_setup(st, &intent, &st.copy(method));
     let attempt = attempt(st, &intent, method, "succeeded", Value::Null);
     let after = st.change(id, |si| {
         si.set("payment_method", method);
@@ -79,6 +77,7 @@ fn succeed(st: &mut State, id: &str, method: &str) -> Result<(), ApiError> {
         si.set("next_action", Value::Null);
         si.set("last_setup_error", Value::Null);
         si.set("latest_attempt", attempt);
+        si.set("mandate", mandate);
     });
     st.emit("setup_intent.succeeded", &after);
     if let Some(sub) = after.text_at("_subscription") {

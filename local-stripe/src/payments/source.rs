@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{Args, Field, ParamKind, inert, opt};
+use crate::params::{Args, Field, ParamKind, opt};
 use crate::payments::method;
 use crate::state::State;
 
@@ -57,8 +57,7 @@ const FIELDS: &[Field] = &[
     opt("number", ParamKind::Text),
     opt("exp_month", ParamKind::Int(1, 12)),
     opt("exp_year", ParamKind::Int(0, 9_999)),
-    // A CVC is neither stored nor checked: a test number decides what happens.
-    inert("cvc"),
+    opt("cvc", ParamKind::Text),
     opt("address_city", ParamKind::Text),
     opt("address_country", ParamKind::Text),
     opt("address_line1", ParamKind::Text),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod account_details;
 mod accounts;
 mod api_faults;
 mod cards;
@@ -18,8 +19,10 @@ mod debits;
 mod discounts;
 mod entitlements;
 mod guards;
+mod invoice_settings;
 mod item_discounts;
 mod legacy;
+mod mandates;
 mod meters;
 mod money;
 mod payments;

@@ -164,7 +164,6 @@ fn unsupported_parameters_that_affect_amounts_are_refused() {
         format!("mode=payment&success_url=https://x.test&line_items[0][price]={once}&line_items[0][quantity]=1");
     let subscription = format!("customer={customer}&items[0][price]={monthly}");
     for (path, form, more, param) in [
-        ("/v1/checkout/sessions", &session, "invoice_creation[enabled]=true", "invoice_creation"),
         ("/v1/checkout/sessions", &session, "after_expiration[recovery][enabled]=true", "after_expiration"),
         ("/v1/checkout/sessions", &session, "automatic_tax[enabled]=true", "automatic_tax"),
         ("/v1/subscriptions", &subscription, "automatic_tax[enabled]=true", "automatic_tax"),

@@ -156,12 +156,12 @@ pub(super) fn make(shared: &Shared, form: &Form) -> Result<String, FieldError> {
     if !(3..=4).contains(&cvc.len()) || !cvc.bytes().all(|b| b.is_ascii_digit()) {
         return Err(FieldError::about("cardCvc", "Your card's security code is incomplete."));
     }
-    // The CVC has no effect and is not passed on.
     let mut fields = vec![
         ("type", "card"),
         ("card[number]", number),
         ("card[exp_month]", month),
         ("card[exp_year]", year),
+        ("card[cvc]", cvc),
         ("billing_details[name]", field(form, "name")),
     ];
     let email = field(form, "email");

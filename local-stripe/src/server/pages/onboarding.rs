@@ -20,12 +20,16 @@ fn link(shared: &Shared, token: &str) -> Option<Object> {
 pub(super) async fn show(State(shared): State<Shared>, Path(token): Path<String>) -> HttpResponse<Body> {
     let Some(link) = link(&shared, &token) else { return not_found(&shared) };
     let branding = branding(&shared);
+    let account = object(&shared, "account", link.text("account")).unwrap_or_default();
+    let due = account.list_at(&format!("requirements.{}", link.text("collects"))).iter();
+    let due: Vec<&str> = due.filter_map(|requirement| requirement.as_str()).collect();
     let body = html!(
         "<main class=\"narrow\"><h1>Connect with {business}</h1>\
-         <p>Stripe would ask for your details and your bank account here. This account is {account}.</p>\
+         <p>Stripe would ask for your details and your bank account here. This account is {account}.</p>{due}\
          <form method=\"post\"><button id=\"complete\" class=\"primary\" type=\"submit\">Agree and submit</button></form></main>",
         business = branding.name,
         account = link.text("account"),
+        due = (!due.is_empty()).then(|| html!("<p id=\"due\">Still due: {due}</p>", due = due.join(", "))),
     );
     layout::page(&branding, StatusCode::OK, "Onboarding", &body)
 }
