@@ -26,6 +26,7 @@ pub mod bill;
 mod discounts;
 pub mod keep;
 pub mod limit;
+pub mod quantity;
 pub mod shipping;
 mod totals;
 
@@ -236,10 +237,16 @@ fn read_lines(
         total =
             total.checked_add(amount).ok_or_else(|| ApiError::coded("amount_too_large", "The total is too large."))?;
         let name = items::product_name(st, &price.value());
+        let adjustable = quantity::read(&line, quantity, &param)?;
+        if is_metered && adjustable["enabled"] == true {
+            let message = "A price of usage_type metered has no quantity.";
+            return Err(ApiError::invalid(message).about(&format!("{param}[adjustable_quantity]")));
+        }
         let id = st.new_id("li");
         let quantity = if is_metered { Value::Null } else { json!(quantity) };
         let mut made = model::checkout::item(id, amount, quantity, &price, &name);
         made["metadata"] = metadata;
+        made["adjustable_quantity"] = adjustable;
         made["_tax_rates"] = tax_rates;
         lines.push(made);
     }

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::billing::{invoice_settings, items};
-use crate::checkout::{self, asked, bill, limit};
+use crate::checkout::{self, asked, bill, limit, quantity};
 use crate::connect::division;
 use crate::error::ApiError;
 use crate::model;
@@ -21,11 +21,15 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let mut link = model::payment_link::payment_link(id.clone(), format!("{}/b/{id}", st.settings.base_url));
     let mut lines = Vec::new();
     for (n, line) in args.list("line_items").into_iter().enumerate() {
-        let priced = items::read_licensed(st, &Args::of(line), &format!("line_items[{n}]"))?;
+        let (line, param) = (Args::of(line), format!("line_items[{n}]"));
+        let priced = items::read_licensed(st, &line, &param)?;
+        let adjustable = quantity::read(&line, priced.quantity, &param)?;
         let amount = pricing::amount(&priced.price.value(), priced.quantity)?;
         let words = items::product_name(st, &priced.price.value());
         let line = st.new_id("li");
-        lines.push(model::checkout::item(line, amount, json!(priced.quantity), &priced.price, &words));
+        let mut made = model::checkout::item(line, amount, json!(priced.quantity), &priced.price, &words);
+        made["adjustable_quantity"] = adjustable;
+        lines.push(made);
     }
     if lines.is_empty() {
         return Err(ApiError::missing("line_items"));
@@ -206,7 +210,10 @@ pub fn open(st: &mut State, id: &str) -> Result<Value, ApiError> {
     }
     let lines = link.list_at("_lines");
     let recurs = recurs(&link);
-    let entry = |l: &Value| json!({ "price": l["price"]["id"], "quantity": l["quantity"] });
+    let entry = |l: &Value| {
+        let adjustable = as_request(&l["adjustable_quantity"]);
+        json!({ "price": l["price"]["id"], "quantity": l["quantity"], "adjustable_quantity": adjustable })
+    };
     // If the link redirects to no page of the seller, the session's page shows the success message.
     let here = format!("{}/c/pay/{{CHECKOUT_SESSION_ID}}", st.settings.base_url);
     let mut args = Args::of(json!({

@@ -212,6 +212,7 @@ pub const ROUTES: &[Route] = &[
         "/v1/subscriptions/{}/resume",
         &[
             opt("billing_cycle_anchor", ParamKind::OneOf(&["now"])),
+            // A paused subscription has paid for no time that could be prorated.
             opt("proration_behavior", PRORATION_BEHAVIOR),
             off("proration_date"),
         ],
@@ -322,7 +323,7 @@ fn as_update(args: &Args, item: Option<(&str, bool)>) -> Args {
     }
     let mut update = Args::default();
     update.put("items", json!([entry.into_value()]));
-    for member in ["payment_behavior", "proration_behavior", "proration_date"] {
+    for member in ["off_session", "payment_behavior", "proration_behavior", "proration_date"] {
         if args.has(member) {
             update.put(member, args.value(member));
         }

@@ -8,7 +8,7 @@ use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, method_options, route};
 use crate::billing::invoice_settings::ISSUER;
 use crate::billing::tax::RATES;
-use crate::checkout::{self, Buyer, Confirmation, asked, bill, keep, shipping};
+use crate::checkout::{self, Buyer, Confirmation, asked, bill, keep, quantity, shipping};
 use crate::connect::division::{FEE_AMOUNT, FEE_PERCENT, ON_BEHALF_OF, TRANSFER_DATA, TRANSFER_PERCENT};
 use crate::error::ApiError;
 use crate::object::Object;
@@ -21,7 +21,7 @@ const LINE: ParamKind = ParamKind::Map(&[
     opt("price", ParamKind::Text),
     opt("price_data", PRICE_DATA),
     opt("quantity", QUANTITY),
-    off("adjustable_quantity"),
+    opt("adjustable_quantity", quantity::ADJUSTABLE),
     opt("metadata", ParamKind::Metadata),
     opt("tax_rates", RATES),
 ]);

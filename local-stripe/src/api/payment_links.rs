@@ -7,7 +7,7 @@ use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::payments::USAGE;
 use crate::api::{Route, route};
 use crate::billing::invoice_settings;
-use crate::checkout::{asked, bill};
+use crate::checkout::{asked, bill, quantity};
 use crate::connect::division::{FEE_AMOUNT, FEE_PERCENT, ON_BEHALF_OF, TRANSFER_DATA};
 use crate::object::Object;
 use crate::params::{ParamKind, QUANTITY, off, opt, req};
@@ -17,7 +17,7 @@ const LINE: ParamKind = ParamKind::Map(&[
     opt("price", ParamKind::Text),
     opt("price_data", PRICE_DATA),
     req("quantity", QUANTITY),
-    off("adjustable_quantity"),
+    opt("adjustable_quantity", quantity::ADJUSTABLE),
 ]);
 const AFTER_COMPLETION: ParamKind = ParamKind::Map(&[
     req("type", ParamKind::OneOf(&["hosted_confirmation", "redirect"])),

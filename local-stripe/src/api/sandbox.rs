@@ -9,7 +9,7 @@ use crate::checkout::{self, Confirmation};
 use crate::clock;
 use crate::colour::Colour;
 use crate::error::ApiError;
-use crate::params::{Args, Field, ParamKind, opt, req};
+use crate::params::{Args, Field, ParamKind, QUANTITY, opt, req};
 use crate::payments::{intent, setup};
 use crate::settings::Settings;
 use crate::state::State;
@@ -47,6 +47,15 @@ pub const ROUTES: &[Route] = &[
         "/_sandbox/checkout/sessions/{}/shipping_rate",
         &[req("shipping_rate", ParamKind::Text)],
         |st, ids, args| checkout::shipping::choose(st, ids[0], args.text("shipping_rate").unwrap_or_default()),
+    ),
+    route(
+        "POST",
+        "/_sandbox/checkout/sessions/{}/quantity",
+        &[req("line_item", ParamKind::Text), req("quantity", QUANTITY)],
+        |st, ids, args| {
+            let quantity = args.int("quantity").unwrap_or_default();
+            checkout::quantity::choose(st, ids[0], args.text("line_item").unwrap_or_default(), quantity)
+        },
     ),
     route("POST", RESET, &[], |st, _, _| {
         st.reset();

@@ -14,6 +14,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::Args;
+use crate::payments::method::Presence;
 use crate::pricing;
 use crate::state::State;
 
@@ -352,7 +353,11 @@ fn apply_items(
         st.change_and_emit(&id, "customer.subscription.updated", |s| s.set("status", "past_due"));
         return Ok(st.copy(&id).value());
     }
-    let outcome = settle::attempt(st, &invoice, AttemptCause::Hand);
+    let method = settle::method_of(st, &open).filter(|_| open.text("status") == "open");
+    let outcome = match method.filter(|_| args.flag("off_session") == Some(true)) {
+        Some(method) => settle::attempt_with(st, &invoice, &method, AttemptCause::Hand, Presence::OffSession),
+        None => settle::attempt(st, &invoice, AttemptCause::Hand),
+    };
     match outcome {
         Outcome::Paid => {}
         Outcome::Failed(error) if payment == "error_if_incomplete" => {

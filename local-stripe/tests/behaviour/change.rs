@@ -207,3 +207,20 @@ fn quantities_and_items_can_be_changed_added_and_removed() {
     play.until_day(31);
     assert_eq!(latest(&mut play, &sub)["amount_paid"], 6_000);
 }
+
+#[test]
+fn a_change_in_the_customers_absence_does_not_wait_for_3d_secure() {
+    for (more, status) in [("", "requires_action"), ("&off_session=true", "requires_payment_method")] {
+        let mut play = Play::new();
+        let (basic, pro) = (play.monthly("Basic", 1_000), play.monthly("Pro", 5_000));
+        let customer = play.customer("pm_card_visa");
+        let sub = play.subscribe(&customer, &basic, "");
+        play.new_card(&customer, "pm_card_authenticationRequired");
+        let item = id(&sub["items"]["data"][0]);
+        play.post(
+            &format!("/v1/subscription_items/{item}"),
+            &format!("price={pro}&proration_behavior=always_invoice{more}"),
+        );
+        assert_eq!(play.get("/v1/payment_intents?limit=1")["data"][0]["status"], status, "{more}");
+    }
+}

@@ -261,3 +261,66 @@ fn the_payment_intent_gets_the_receipt_email_and_the_shipping_address() {
         (&json!("b@example.com"), &json!("Weg 1"))
     );
 }
+
+#[test]
+fn the_buyer_changes_a_quantity_within_its_bounds() {
+    let mut play = Play::new();
+    let (ring, box_) = (play.price("Ring", 1_500, ""), play.price("Box", 300, ""));
+    let tax = id(&play.post("/v1/tax_rates", "display_name=VAT&inclusive=false&percentage=10"));
+    play.post("/v1/coupons", "id=half&percent_off=50&duration=once");
+    let more = format!(
+        "&line_items[0][adjustable_quantity][enabled]=true&line_items[0][adjustable_quantity][maximum]=4\
+        &line_items[0][tax_rates][0]={tax}&line_items[1][price]={box_}&line_items[1][quantity]=1\
+        &line_items[1][adjustable_quantity][enabled]=true&discounts[0][coupon]=half"
+    );
+    let session = open(&mut play, "payment", &ring, &more);
+    // 2 × 15.00 with 10 % tax and 3.00, of each a half.
+    assert_eq!((&session["amount_subtotal"], &session["amount_total"]), (&json!(3_300), &json!(1_800)));
+    let path = format!("/v1/checkout/sessions/{}/line_items", id(&session));
+    let lines = play.get(&path)["data"].clone();
+    let bounds = |line: &Value| line["adjustable_quantity"].clone();
+    assert_eq!(bounds(&lines[0]), json!({ "enabled": true, "maximum": 4, "minimum": 0 }));
+    assert_eq!(bounds(&lines[1]), json!({ "enabled": true, "maximum": 99, "minimum": 0 }));
+    let choose = format!("/_sandbox/checkout/sessions/{}/quantity", id(&session));
+    let form = |line: &Value, quantity: i64| format!("line_item={}&quantity={quantity}", id(line));
+    let changed = play.post(&choose, &form(&lines[0], 3));
+    assert_eq!(
+        (&changed["amount_subtotal"], &changed["total_details"]["amount_tax"], &changed["amount_total"]),
+        (&json!(4_800), &json!(225), &json!(2_625))
+    );
+    play.refused("POST", &choose, &form(&lines[0], 5), 400);
+    play.refused("POST", &choose, "line_item=li_1&quantity=1", 400);
+    let changed = play.post(&choose, &form(&lines[1], 0));
+    assert_eq!(changed["amount_total"], 2_475);
+    assert_eq!(play.get(&path)["data"].as_array().unwrap().len(), 1);
+    play.refused("POST", &choose, &form(&lines[0], 0), 400);
+    play.post(&format!("/v1/payment_pages/{}/confirm", id(&session)), "payment_method=pm_card_visa");
+    assert_eq!(play.get("/v1/charges")["data"][0]["amount"], 2_475);
+    play.refused("POST", &choose, &form(&lines[0], 2), 400);
+    // The quantity must be within its bounds from the beginning, and a fixed one can't be changed.
+    let error = refused(
+        &mut play,
+        "payment",
+        &ring,
+        "&line_items[0][adjustable_quantity][enabled]=true&line_items[0][adjustable_quantity][maximum]=1",
+    );
+    assert_eq!(error["param"], "line_items[0][quantity]");
+    let fixed = open(&mut play, "payment", &ring, "&line_items[0][adjustable_quantity][enabled]=false");
+    let line = play.get(&format!("/v1/checkout/sessions/{}/line_items", id(&fixed)))["data"][0].clone();
+    play.refused("POST", &format!("/_sandbox/checkout/sessions/{}/quantity", id(&fixed)), &form(&line, 1), 400);
+    // A link hands the bounds to its sessions, and a subscription has the chosen quantity.
+    let seat = play.monthly("Seat", 1_000);
+    let link = play.post(
+        "/v1/payment_links",
+        &format!(
+            "line_items[0][price]={seat}&line_items[0][quantity]=1&line_items[0][adjustable_quantity][enabled]=true\
+            &subscription_data[trial_period_days]=3"
+        ),
+    );
+    let session = play.post(&format!("/_sandbox/payment_links/{}/open", id(&link)), "");
+    let line = play.get(&format!("/v1/checkout/sessions/{}/line_items", id(&session)))["data"][0].clone();
+    let changed = play.post(&format!("/_sandbox/checkout/sessions/{}/quantity", id(&session)), &form(&line, 7));
+    assert_eq!(changed["amount_total"], 0, "the trial is free");
+    play.post(&format!("/v1/payment_pages/{}/confirm", id(&session)), "payment_method=pm_card_visa");
+    assert_eq!(play.get("/v1/subscriptions")["data"][0]["items"]["data"][0]["quantity"], 7);
+}

@@ -5,6 +5,7 @@ use local_stripe::server::Options;
 use local_stripe::settings::Settings;
 
 use crate::client::Client;
+use crate::process::{start, start_heard};
 
 #[tokio::test]
 async fn responses_have_stripes_headers() {
@@ -143,4 +144,28 @@ async fn a_file_is_uploaded_linked_and_downloaded() {
     }
     assert_eq!(client.get("/v1/files").await["data"].as_array().unwrap().len(), 2);
     assert_eq!(client.get("/v1/files?purpose=dispute_evidence").await["data"][0]["id"], made["id"]);
+}
+
+#[tokio::test]
+async fn a_parameter_that_only_stripe_has_is_refused_or_named_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let form = "amount=500&currency=usd";
+    let refusal = |client: Client, more: &'static str| async move {
+        let answer = client.form("POST", "/v1/topups", &format!("{form}&{more}")).await;
+        let error = answer.json()["error"].clone();
+        assert_eq!((answer.status, &error["code"]), (400, &"parameter_unknown".into()));
+        (error["param"].as_str().unwrap().to_owned(), error["message"].as_str().unwrap().to_owned())
+    };
+    let strict = start(&folder.path().join("strict"));
+    let (param, words) = refusal(strict.client.clone(), "source=src_1").await;
+    assert!(param == "source" && words.contains("Stripe has it") && words.contains("--lenient"), "{words}");
+    let misspelt = ("sauce".to_owned(), "Received unknown parameter: sauce".to_owned());
+    assert_eq!(refusal(strict.client.clone(), "sauce=src_1").await, misspelt);
+    let lenient = start_heard(&folder.path().join("lenient"), &["--lenient"]);
+    for _ in 0..2 {
+        let made = lenient.client.post("/v1/topups", &format!("{form}&source=src_1")).await;
+        assert_eq!((&made["amount"], &made["source"]), (&500.into(), &serde_json::Value::Null));
+    }
+    assert_eq!(refusal(lenient.client.clone(), "sauce=src_1").await, misspelt);
+    assert_eq!(lenient.messages(), "without effect: POST /v1/topups source\n");
 }

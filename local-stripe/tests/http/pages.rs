@@ -437,7 +437,7 @@ async fn the_page_asks_for_what_the_session_wants_and_keeps_it_after_an_error() 
     };
     let form = format!(
         "mode=payment&line_items[0][price]={price}&line_items[0][quantity]=1&success_url=http://x.test/\
-         &custom_fields[0][key]=inside&custom_fields[0][type]=text&{label}&custom_text[submit][message]=Last step\
+         &line_items[0][adjustable_quantity][enabled]=true&custom_fields[0][key]=inside&custom_fields[0][type]=text&{label}&custom_text[submit][message]=Last step\
          &consent_collection[terms_of_service]=required&phone_number_collection[enabled]=true{}{}",
         data(0, "Post", 500),
         data(1, "Courier", 900)
@@ -449,6 +449,8 @@ async fn the_page_asks_for_what_the_session_wants_and_keeps_it_after_an_error() 
         "Text &lt;b&gt;inside&lt;/b&gt;",
         "id=\"custom_inside\" name=\"custom_inside\" required",
         "id=\"terms\" name=\"terms\" type=\"checkbox\" required",
+        "Quantity of Ring",
+        "min=\"0\" max=\"99\" required value=\"1\"",
         "id=\"phone\"",
         "Last step",
         "Courier ($9.00)",
@@ -459,6 +461,11 @@ async fn the_page_asks_for_what_the_session_wants_and_keeps_it_after_an_error() 
     }
     let courier = session["shipping_options"][1]["shipping_rate"].as_str().unwrap();
     let chosen = client.form("POST", &format!("{path}/shipping"), &format!("shipping_rate={courier}")).await;
+    assert_eq!((chosen.status, chosen.header("location")), (303, path.as_str()));
+    let line = client.get(&format!("/v1/checkout/sessions/{}/line_items", id(&session))).await["data"][0].clone();
+    let quantity = |quantity: u8| format!("line_item={}&quantity={quantity}", id(&line));
+    assert_eq!(client.form("POST", &format!("{path}/quantity"), &quantity(100)).await.status, 402);
+    let chosen = client.form("POST", &format!("{path}/quantity"), &quantity(2)).await;
     assert_eq!((chosen.status, chosen.header("location")), (303, path.as_str()));
     let card = |number: &str, more: &str| format!("number={number}&expiry=12 / 34&cvc=123&email=a@example.com{more}");
     let answers = "&custom_inside=For ever&phone=123";
@@ -471,6 +478,6 @@ async fn the_page_asks_for_what_the_session_wants_and_keeps_it_after_an_error() 
     let done = client.get(&format!("/v1/checkout/sessions/{}", id(&session))).await;
     assert_eq!(
         (&done["custom_fields"][0]["text"]["value"], &done["amount_total"], &done["customer_details"]["phone"]),
-        (&"For ever".into(), &2_400.into(), &"123".into())
+        (&"For ever".into(), &3_900.into(), &"123".into())
     );
 }

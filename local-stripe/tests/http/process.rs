@@ -42,11 +42,30 @@ pub fn start(state: &Path) -> Running {
 }
 
 pub fn start_with(state: &Path, more: &[&str]) -> Running {
-    let mut child = command(state, more).stdout(Stdio::piped()).spawn().unwrap();
+    run(state, more, Stdio::inherit())
+}
+
+/// Starts a command whose messages the test reads with [`Running::messages`].
+pub fn start_heard(state: &Path, more: &[&str]) -> Running {
+    run(state, more, Stdio::piped())
+}
+
+fn run(state: &Path, more: &[&str], messages: Stdio) -> Running {
+    let mut child = command(state, more).stdout(Stdio::piped()).stderr(messages).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
     let url = line.trim().strip_prefix("listening on ").unwrap_or_else(|| panic!("{line}")).to_owned();
     Running { child, client: Client::new(&url) }
+}
+
+impl Running {
+    /// Stops the process, and returns its messages.
+    pub fn messages(mut self) -> String {
+        self.child.kill().unwrap();
+        let mut words = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut words).unwrap();
+        words
+    }
 }
 
 impl Drop for Running {

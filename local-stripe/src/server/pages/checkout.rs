@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{Response as HttpResponse, StatusCode};
+use serde_json::Value;
 
 use super::asked;
 use super::card::{self, CardForm, CardInput, FieldError};
@@ -59,11 +60,12 @@ pub(super) fn page(
         ("Nothing to pay today", without_card(&action, &button, more, &typed, fault))
     };
     let body = html!(
-        "<main class=\"split\"><section class=\"side\">{back}{business}{summary}{code}{shipping}</section>\
+        "<main class=\"split\"><section class=\"side\">{back}{business}{summary}{quantities}{code}{shipping}</section>\
          <section class=\"work\"><h2>{heading}</h2>{form}</section></main>",
         back = layout::back("cancel", session.get("cancel_url"), "Cancel and go back"),
         business = branding.business(),
         summary = summary.html(),
+        quantities = quantities(session),
         code = code(session),
         shipping = asked::shipping(session, &shipping_names(shared, session)),
         heading = heading,
@@ -106,6 +108,30 @@ fn without_card(
     )
 }
 
+/// Renders a form for the quantity of each line that the buyer may change.
+fn quantities(session: &Object) -> Html {
+    let form = |(n, line): (usize, &Value)| {
+        let bounds = line["adjustable_quantity"].clone();
+        let number = |value: &Value| value.as_i64().unwrap_or_default();
+        html!(
+            "<form method=\"post\" action=\"{action}\" class=\"code\"><div class=\"field\">\
+             <label for=\"quantity{n}\">Quantity of {name}</label><input id=\"quantity{n}\" name=\"quantity\" type=\"number\" \
+             min=\"{least}\" max=\"{most}\" required value=\"{quantity}\"></div>\
+             <input type=\"hidden\" name=\"line_item\" value=\"{line}\">\
+             <button id=\"setQuantity{n}\" class=\"second\" type=\"submit\">Update</button></form>",
+            action = format!("/c/pay/{}/quantity", session.id()),
+            n = n.to_string(),
+            name = line["description"].as_str().unwrap_or_default(),
+            least = number(&bounds["minimum"]),
+            most = number(&bounds["maximum"]),
+            quantity = number(&line["quantity"]),
+            line = line["id"].as_str().unwrap_or_default(),
+        )
+    };
+    let lines = session.list_at("_lines").iter().enumerate();
+    lines.filter(|(_, line)| line["adjustable_quantity"]["enabled"] == true).map(form).collect()
+}
+
 /// Renders the form that applies a promotion code or removes the applied code, if the session accepts codes.
 fn code(session: &Object) -> Option<Html> {
     if !session.is("allow_promotion_codes") {
@@ -131,6 +157,23 @@ pub(super) async fn use_code(State(shared): State<Shared>, Path(id): Path<String
     let form = fields(body).await;
     let path = format!("/_sandbox/checkout/sessions/{id}/promotion_code");
     let answer = shared.handle(&own_request("POST", &path, &[("code", field(&form, "code"))]));
+    let Some(session) = object(&shared, "checkout.session", &id) else { return not_found(&shared) };
+    match answer.status {
+        200 => layout::go(&format!("/c/pay/{id}")),
+        _ => page(&shared, &session, &CardInput::default(), Some(&FieldError::of(&answer))),
+    }
+}
+
+/// `POST /c/pay/{id}/quantity`: sets the quantity of a line.
+pub(super) async fn choose_quantity(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    body: Body,
+) -> HttpResponse<Body> {
+    let form = fields(body).await;
+    let path = format!("/_sandbox/checkout/sessions/{id}/quantity");
+    let chosen = [("line_item", field(&form, "line_item")), ("quantity", field(&form, "quantity"))];
+    let answer = shared.handle(&own_request("POST", &path, &chosen));
     let Some(session) = object(&shared, "checkout.session", &id) else { return not_found(&shared) };
     match answer.status {
         200 => layout::go(&format!("/c/pay/{id}")),
