@@ -33,6 +33,7 @@ pub mod setup;
 pub mod shipping_rates;
 pub mod since;
 pub mod sources;
+pub mod tax;
 pub mod tax_ids;
 pub mod tax_rates;
 
@@ -85,6 +86,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         payments::ROUTES,
         balance::ROUTES,
         setup::ROUTES,
+        tax::ROUTES,
         tax_ids::ROUTES,
         tax_rates::ROUTES,
         entitlements::ROUTES,

@@ -11,6 +11,7 @@ use crate::object::Object;
 use crate::params::{Args, merge_metadata};
 use crate::pricing;
 use crate::state::State;
+use crate::tax::automatic;
 
 /// Creates the payment link of a request.
 ///
@@ -37,7 +38,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     }
     link.set("currency", currency);
     link.set("_lines", lines);
-    apply(&mut link, args)?;
+    apply(st, &mut link, args)?;
     divide(st, &mut link, args)?;
     let link = st.put(link);
     st.emit("payment_link.created", &link);
@@ -50,11 +51,11 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
 /// The link is unknown, or a parameter is invalid.
 pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let mut next = Object::clone(&*st.load("payment_link", id, "id")?);
-    apply(&mut next, args)?;
+    apply(st, &mut next, args)?;
     Ok(st.change_and_emit(id, "payment_link.updated", |l| *l = next).value())
 }
 
-fn apply(link: &mut Object, args: &Args) -> Result<(), ApiError> {
+fn apply(st: &State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
     for member in ["active", "allow_promotion_codes", "billing_address_collection", "customer_creation", "submit_type"]
     {
         if let Some(given) = args.given(member) {
@@ -96,6 +97,7 @@ fn apply(link: &mut Object, args: &Args) -> Result<(), ApiError> {
     if let Some(url) = after.map("redirect").text("url") {
         link.set("after_completion", json!({ "redirect": { "url": url }, "type": "redirect" }));
     }
+    automatic::apply(st, link, args)?;
     link.set("metadata", merge_metadata(link.get("metadata"), args)?);
     Ok(())
 }
@@ -190,6 +192,9 @@ pub fn open(st: &mut State, id: &str) -> Result<Value, ApiError> {
         if applies && !link.get(member).is_null() {
             args.put(member, link.get(member).clone());
         }
+    }
+    if link.at("automatic_tax.enabled") == true {
+        args.put("automatic_tax", json!({ "enabled": true }));
     }
     let shared = division_of(&link);
     if !shared.is_empty() {

@@ -15,7 +15,9 @@ use crate::discount::term;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::params::{ADDRESS, Args, Field, ParamKind, SHIPPING, SIGNED_AMOUNT, inert, merge_metadata, off, opt, req};
+use crate::params::{
+    ADDRESS, Args, Field, ParamKind, SHIPPING_OF_CUSTOMER, SIGNED_AMOUNT, inert, merge_metadata, off, opt, req,
+};
 use crate::payments::source::SOURCE;
 use crate::payments::{method, source};
 use crate::state::State;
@@ -44,7 +46,7 @@ macro_rules! customer_fields {
             opt("next_invoice_sequence", ParamKind::Int(1, 1_000_000_000)),
             opt("phone", ParamKind::Text),
             opt("preferred_locales", ParamKind::List(&ParamKind::Text)),
-            opt("shipping", SHIPPING),
+            opt("shipping", SHIPPING_OF_CUSTOMER),
             opt("card", SOURCE),
             opt("source", SOURCE),
             opt("tax_exempt", ParamKind::OneOf(&["none", "exempt", "reverse"])),
@@ -75,6 +77,12 @@ pub const CARD: ParamKind = ParamKind::Map(&[
     opt("networks", ParamKind::Inert),
     opt("number", ParamKind::Text),
     opt("token", ParamKind::Text),
+]);
+/// The parameter `card` of a payment method's update.
+const CHANGED_CARD: ParamKind = ParamKind::Map(&[
+    opt("exp_month", ParamKind::Int(0, 99)),
+    opt("exp_year", ParamKind::Int(0, 9_999)),
+    opt("networks", ParamKind::Inert),
 ]);
 /// The supported types of payment methods.
 pub const METHOD_TYPE: ParamKind = ParamKind::OneOf(&["card", "sepa_debit", "us_bank_account"]);
@@ -179,7 +187,7 @@ pub const ROUTES: &[Route] = &[
         &[
             opt("billing_details", BILLING_DETAILS),
             opt("metadata", ParamKind::Metadata),
-            opt("card", CARD),
+            opt("card", CHANGED_CARD),
             opt("allow_redisplay", REDISPLAY),
         ],
         update_method,

@@ -47,5 +47,4 @@ pub const ROUTES: &[Route] = empty![
     "/v1/issuing/transactions",
     "/v1/radar/early_fraud_warnings",
     "/v1/reviews",
-    "/v1/tax_codes",
 ];

@@ -8,8 +8,9 @@ use crate::api::payments::USAGE;
 use crate::api::{Route, route};
 use crate::connect::division::{FEE_AMOUNT, FEE_PERCENT, ON_BEHALF_OF, TRANSFER_DATA};
 use crate::object::Object;
-use crate::params::{ParamKind, QUANTITY, inert, off, opt, req};
+use crate::params::{ParamKind, QUANTITY, inert, opt, req};
 use crate::payment_link;
+use crate::tax::automatic::AUTOMATIC_TAX;
 
 const LINE: ParamKind = ParamKind::Map(&[
     opt("price", ParamKind::Text),
@@ -55,7 +56,7 @@ macro_rules! link_fields {
             opt("payment_intent_data", PAYMENT_INTENT_DATA),
             opt("submit_type", ParamKind::OneOf(&["auto", "book", "donate", "pay", "subscribe"])),
             opt("subscription_data", SUBSCRIPTION_DATA),
-            off("automatic_tax"),
+            AUTOMATIC_TAX,
             inert("custom_fields"),
             inert("custom_text"),
             inert("invoice_creation"),

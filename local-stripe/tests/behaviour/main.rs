@@ -4,6 +4,7 @@
 
 mod accounts;
 mod api_faults;
+mod automatic_tax;
 mod cards;
 mod catalog;
 mod change;
