@@ -7,6 +7,7 @@ to unset them: that is not noted.
 """
 
 import ast
+import functools
 import json
 import pathlib
 import re
@@ -34,14 +35,11 @@ def members(node):
     return None
 
 
-# Version 2 of the API has classes of the same names.
-CLASSES = dict(
-    found
-    for path in sorted(PACKAGE.glob("params/**/*.py"))
-    if "v2" not in path.parts
-    for found in map(members, parse(path).body)
-    if found is not None
-)
+@functools.cache
+def classes_of(module):
+    """The TypedDicts of a module by name: another module may have one of the same name."""
+    path = PACKAGE.parent.joinpath(*module.split(".")).with_suffix(".py")
+    return dict(found for found in map(members, parse(path).body) if found is not None)
 
 
 def name_of(node):
@@ -61,31 +59,31 @@ def one_of(types):
     return rest[0] if len(rest) == 1 else {"|": rest}
 
 
-def type_of(node, within):
+def type_of(node, module, within):
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
-        return type_of(ast.parse(node.value, mode="eval").body, within)
+        return type_of(ast.parse(node.value, mode="eval").body, module, within)
     if isinstance(node, ast.BinOp):
-        return one_of([type_of(node.left, within), type_of(node.right, within)])
+        return one_of([type_of(node.left, module, within), type_of(node.right, module, within)])
     if isinstance(node, ast.Subscript):
         kind, inner = name_of(node.value), node.slice
         inners = inner.elts if isinstance(inner, ast.Tuple) else [inner]
         if kind in ("NotRequired", "Optional"):
-            return type_of(inner, within)
+            return type_of(inner, module, within)
         if kind == "List":
-            return [type_of(inner, within)]
+            return [type_of(inner, module, within)]
         if kind == "Dict":
-            return {"*": type_of(inners[1], within)}
+            return {"*": type_of(inners[1], module, within)}
         if kind == "UntypedStripeObject":
             return {"*": "text"}
         if kind == "Literal":
             return "=" + "|".join(str(word.value) for word in inners)
         if kind == "Union":
-            return one_of([type_of(node, within) for node in inners])
+            return one_of([type_of(node, module, within) for node in inners])
     name = name_of(node)
     if name in PLAIN:
         return PLAIN[name]
-    if name in CLASSES and name not in within:
-        return fields_of(name, [*within, name])
+    if name in classes_of(module) and name not in within:
+        return fields_of(name, module, [*within, name])
     raise SystemExit(f"no rule for {ast.dump(node)} within {within}")
 
 
@@ -95,23 +93,33 @@ def is_optional(node):
     return isinstance(node, ast.Subscript) and name_of(node.value) == "NotRequired"
 
 
-def fields_of(name, within):
-    fields = sorted(CLASSES[name], key=lambda field: field[0])
-    return {field + ("" if is_optional(node) else "!"): type_of(node, within) for field, node in fields}
+def fields_of(name, module, within):
+    fields = sorted(classes_of(module)[name], key=lambda field: field[0])
+    return {field + ("" if is_optional(node) else "!"): type_of(node, module, within) for field, node in fields}
+
+
+def given_to(function, modules):
+    """The parameters of a call, whose type its module imports."""
+    for argument in function.args.args:
+        if argument.arg == "params":
+            text = ast.unparse(argument.annotation)
+            name = next(name for name in re.findall(r"\w+", text) if name in modules)
+            return fields_of(name, modules[name], [name])
+    return {}
 
 
 def endpoints(service):
     """The method, path and parameters of each call of a service."""
+    imports = [node for node in ast.walk(service) if isinstance(node, ast.ImportFrom)]
+    modules = {name.name: node.module for node in imports for name in node.names if node.module.startswith("stripe.params")}
     for function in (node for node in ast.walk(service) if isinstance(node, ast.FunctionDef)):
-        given = next((argument.annotation for argument in function.args.args if argument.arg == "params"), None)
         for call in ast.walk(function):
             if isinstance(call, ast.Call) and name_of(call.func) in ("_request", "_request_stream"):
                 method, path = call.args[0].value, call.args[1]
                 # "/v1/prices/{price}".format(price=…)
                 path = path.func.value.value if isinstance(path, ast.Call) else path.value
                 if path.startswith("/v1/"):
-                    fields = {} if given is None else type_of(given, [])
-                    yield re.sub(r"\{\w+\}", "{}", path), method.upper(), fields
+                    yield re.sub(r"\{\w+\}", "{}", path), method.upper(), given_to(function, modules)
 
 
 found = {}

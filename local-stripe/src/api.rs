@@ -34,6 +34,7 @@ pub mod setup;
 pub mod shipping_rates;
 pub mod since;
 pub mod sources;
+pub mod tax;
 pub mod tax_ids;
 pub mod tax_rates;
 
@@ -87,6 +88,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         balance::ROUTES,
         setup::ROUTES,
         mandates::ROUTES,
+        tax::ROUTES,
         tax_ids::ROUTES,
         tax_rates::ROUTES,
         entitlements::ROUTES,

@@ -28,6 +28,7 @@ pub mod keep;
 pub mod limit;
 pub mod quantity;
 pub mod shipping;
+pub mod taxed;
 mod totals;
 
 /// The maximum number of lines of a session, Stripe's limit.
@@ -120,6 +121,7 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     session.set("_tax_exempt", customer.as_ref().map_or("none", |customer| customer.text("tax_exempt")));
     let redeemed = redeem::read(st, &given, "discounts", purpose_of(&session))?;
     discounts::set(&mut session, redeemed.first());
+    taxed::open(st, &mut session, args, customer.as_deref())?;
     keep::set(&mut session, args);
     method_options::apply(&mut session, args);
     session.set("_clock", clock);
@@ -365,6 +367,8 @@ pub fn confirm(
         method::check_owner(&method, session.text("customer"))?;
     }
     note_buyer(st, &session, &method, buyer);
+    taxed::settle(st, &id)?;
+    update_customer(st, &st.copy(&id), &method);
     match session.text("mode") {
         "subscription" => confirm_subscription(st, &id, &method, presence),
         "setup" => confirm_setup(st, &id, &method, presence),
@@ -414,18 +418,17 @@ fn note_buyer(st: &mut State, session: &Object, method: &Object, buyer: &Buyer) 
             s.set_at("customer_details.tax_ids", json!([tax_id]));
         }
     });
-    update_customer(st, session, method);
 }
 
 /// Updates the session's customer as `customer_update` says.
 fn update_customer(st: &mut State, session: &Object, method: &Object) {
-    let shipping = st.copy(session.id()).at("collected_information.shipping_details").clone();
+    let shipping = session.at("collected_information.shipping_details").clone();
+    let address = match session.at("automatic_tax.enabled") == true {
+        true => session.at("customer_details.address").clone(),
+        false => method.at("billing_details.address").clone(),
+    };
     let wants = |member: &str| session.at(&format!("_customer_update.{member}")) == "auto";
-    let found = [
-        ("address", method.at("billing_details.address").clone()),
-        ("name", method.at("billing_details.name").clone()),
-        ("shipping", shipping),
-    ];
+    let found = [("address", address), ("name", method.at("billing_details.name").clone()), ("shipping", shipping)];
     let news: Vec<(&str, Value)> =
         found.into_iter().filter(|(member, value)| wants(member) && !value.is_null()).collect();
     if !news.is_empty() {
@@ -465,6 +468,9 @@ fn customer_of(st: &mut State, id: &str, always: bool) -> Option<String> {
     customer.set("email", session.at("customer_details.email").clone());
     customer.set("name", session.at("customer_details.name").clone());
     customer.set("phone", session.at("customer_details.phone").clone());
+    if !session.at("customer_details.address.country").is_null() {
+        customer.set("address", session.at("customer_details.address").clone());
+    }
     let customer = st.put(customer);
     st.emit("customer.created", &customer);
     st.change(id, |s| s.set("customer", customer_id.clone()));
@@ -597,7 +603,9 @@ fn confirm_subscription(
     keep::note(st, &session, method);
     let default = keep_method(st, &session, &st.copy(method.id()), &owner)?;
     let line = |l: &Value| {
-        let rates: Value = l["_tax_rates"].as_array().into_iter().flatten().map(|rate| rate["id"].clone()).collect();
+        // Automatic rates are found again.
+        let chosen = l["_tax_rates"].as_array().into_iter().flatten().filter(|rate| rate["_reason"].is_null());
+        let rates: Value = chosen.map(|rate| rate["id"].clone()).collect();
         json!({ "price": l["price"]["id"], "quantity": l["quantity"], "tax_rates": rates })
     };
     let (recurring, once): (Vec<&Value>, Vec<&Value>) =
@@ -615,6 +623,9 @@ fn confirm_subscription(
         request.put("default_payment_method", json!(default));
     }
     request.put("discounts", discounts::given(&session));
+    if session.at("automatic_tax.enabled") == true {
+        request.put("automatic_tax", json!({ "enabled": true }));
+    }
     request.put("payment_behavior", json!("error_if_incomplete"));
     let subscription = create::create(st, &request, presence)?;
     let invoice = st.copy(subscription.text("latest_invoice"));

@@ -47,6 +47,7 @@ pub mod shapes;
 pub mod state;
 pub mod store;
 pub mod story;
+pub mod tax;
 pub mod tax_ids;
 pub mod version;
 pub mod webhook;

@@ -100,7 +100,10 @@ pub const ADDRESS: ParamKind = ParamKind::Map(&[
     opt("postal_code", ParamKind::Text),
     opt("state", ParamKind::Text),
 ]);
-/// The shipping address of goods.
+/// The address to which a customer's goods are shipped.
+pub const SHIPPING_OF_CUSTOMER: ParamKind =
+    ParamKind::Map(&[opt("address", ADDRESS), opt("name", ParamKind::Text), opt("phone", ParamKind::Text)]);
+/// The shipping of goods that are paid.
 pub const SHIPPING: ParamKind = ParamKind::Map(&[
     opt("address", ADDRESS),
     opt("carrier", ParamKind::Text),

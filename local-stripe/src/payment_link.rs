@@ -11,6 +11,7 @@ use crate::object::Object;
 use crate::params::{Args, merge_metadata};
 use crate::pricing;
 use crate::state::State;
+use crate::tax::automatic;
 
 /// Creates the payment link of a request.
 ///
@@ -65,9 +66,17 @@ fn apply(st: &State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
             link.set(member, given.clone());
         }
     }
-    for member in ["inactive_message", "payment_intent_data", "subscription_data"] {
-        if args.has(member) {
-            link.set(member, args.value(member));
+    if args.has("inactive_message") {
+        link.set("inactive_message", args.value("inactive_message"));
+    }
+    for member in ["payment_intent_data", "subscription_data"] {
+        match args.value(member) {
+            // An update has only some of the members.
+            Value::Object(given) => {
+                given.into_iter().for_each(|(name, value)| link.set_at(&format!("{member}.{name}"), value));
+            }
+            _ if args.has(member) => link.set(member, Value::Null),
+            _ => {}
         }
     }
     ask(st, link, args)?;
@@ -101,6 +110,7 @@ fn apply(st: &State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
     if let Some(url) = after.map("redirect").text("url") {
         link.set("after_completion", json!({ "redirect": { "url": url }, "type": "redirect" }));
     }
+    automatic::apply(st, link, args)?;
     link.set("metadata", merge_metadata(link.get("metadata"), args)?);
     Ok(())
 }
@@ -241,6 +251,9 @@ pub fn open(st: &mut State, id: &str) -> Result<Value, ApiError> {
         if applies && !link.get(member).is_null() {
             args.put(member, as_request(link.get(member)));
         }
+    }
+    if link.at("automatic_tax.enabled") == true {
+        args.put("automatic_tax", json!({ "enabled": true }));
     }
     let shared = division_of(&link);
     if !shared.is_empty() {

@@ -3,7 +3,6 @@
 mod connection;
 mod cors;
 mod dispatch;
-mod framing;
 mod link;
 pub mod listen;
 mod multipart;

@@ -9,11 +9,10 @@ mod checksum;
 mod error;
 mod events;
 mod file;
-mod log;
 mod objects;
-mod pages;
 mod schema;
 
+use std::fs::File;
 use std::path::Path;
 
 use rusqlite::config::DbConfig;
@@ -24,8 +23,9 @@ pub use answers::StoredReply;
 pub use error::StoreError;
 
 use crate::settings::Settings;
-use file::Files;
 
+/// The size of SQLite's pages in bytes, its default.
+const PAGE_BYTES: i64 = 4096;
 /// The capacity of the cache of prepared statements. It is larger than the number of statements, so that none is
 /// prepared twice.
 const STATEMENTS_MAX: usize = 64;
@@ -39,8 +39,8 @@ const TEMPORARY_CACHE_KIB: i64 = 1024;
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
-    /// The files of the state; `None` for a temporary store.
-    files: Option<Files>,
+    /// The lock of the state file; `None` for a temporary store.
+    lock: Option<File>,
 }
 
 impl Store {
@@ -57,7 +57,7 @@ impl Store {
         connection.pragma_update(None, "synchronous", "OFF")?;
         schema::create(&connection)?;
         account::create(&connection, settings)?;
-        Ok(Self { connection, files: None })
+        Ok(Self { connection, lock: None })
     }
 
     /// Opens a state file, or creates one with these settings. Returns the store, and the settings and counters of the
@@ -67,8 +67,8 @@ impl Store {
     /// The file can't be read or written, is in use, is damaged or has another format, or a setting in `given` differs
     /// from the stored one and can't change.
     pub fn open(path: &Path, settings: Settings, given: &[Given]) -> Result<(Self, Settings, Counters), StoreError> {
-        let (connection, files) = file::open(path, &settings)?;
-        let mut store = Self { connection, files: Some(files) };
+        let (connection, lock) = file::open(path, &settings)?;
+        let mut store = Self { connection, lock: Some(lock) };
         let (kept, counters) = account::read(&store.connection)?;
         let settings = account::merge(path, kept.clone(), settings, given)?;
         if settings != (Settings { base_url: settings.base_url.clone(), ..kept }) {
@@ -79,7 +79,7 @@ impl Store {
 
     /// Whether the store has a file, which outlives the process.
     pub fn is_kept(&self) -> bool {
-        self.files.is_some()
+        self.lock.is_some()
     }
 
     /// Whether there are writes since the last commit.
@@ -87,14 +87,10 @@ impl Store {
         !self.connection.is_autocommit()
     }
 
-    /// Begins a transaction before the first write of a request. Empties a long log first: if this fails, the request
-    /// has no changes yet.
+    /// Begins a transaction before the first write of a request.
     fn begin(&mut self) -> Result<(), StoreError> {
         if self.is_open() {
             return Ok(());
-        }
-        if let Some(files) = &mut self.files {
-            files.checkpoint_if_long(&self.connection)?;
         }
         self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
         Ok(())
@@ -119,11 +115,7 @@ impl Store {
     pub fn commit(&mut self, settings: &Settings, counters: &Counters) -> Result<(), StoreError> {
         self.begin()?;
         account::write(&self.connection, settings, counters)?;
-        let outcome = self.connection.prepare_cached("COMMIT")?.execute([]);
-        if let (Err(_), Some(files)) = (&outcome, &mut self.files) {
-            files.mark_uncommitted_tail();
-        }
-        outcome?;
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
         Ok(())
     }
 
@@ -140,15 +132,6 @@ impl Store {
     }
 }
 
-impl Drop for Store {
-    fn drop(&mut self) {
-        if let Some(files) = &mut self.files {
-            // All commits are in the log already. An empty log only makes the next start faster.
-            let _ = files.checkpoint(&self.connection);
-        }
-    }
-}
-
 /// Opens a connection to a database and configures it.
 fn connect(path: &Path) -> Result<Connection, StoreError> {
     // The flag for URIs is not set, as a file name may look like a URI.
@@ -159,7 +142,7 @@ fn connect(path: &Path) -> Result<Connection, StoreError> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
     // Without this, SQLite would prepare a statement again for each value that could make a partial index usable.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.pragma_update(None, "page_size", pages::PAGE_BYTES as i64)?;
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     Ok(connection)
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::catalog::PRICE_DATA;
+use crate::api::catalog::{ONE_TIME_PRICE_DATA, RECURRING_PRICE_DATA};
 use crate::api::customers::METHOD_TYPE;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
 use crate::api::method_options::OF_SUBSCRIPTION;
@@ -16,6 +16,7 @@ use crate::object::Object;
 use crate::params::{Args, Field, ParamKind, QUANTITY, off, opt, req};
 use crate::payments::method::Presence;
 use crate::state::State;
+use crate::tax::automatic::AUTOMATIC_TAX;
 
 /// The parameter `trial_settings`: what happens if a trial ends without a payment method.
 pub const TRIAL_SETTINGS: ParamKind = ParamKind::Map(&[req(
@@ -59,9 +60,18 @@ const NEW_ITEM: ParamKind = ParamKind::Map(&[
     opt("metadata", ParamKind::Metadata),
     opt("plan", ParamKind::Text),
     opt("price", ParamKind::Text),
-    opt("price_data", PRICE_DATA),
+    opt("price_data", RECURRING_PRICE_DATA),
     opt("quantity", QUANTITY),
     off("billing_thresholds"),
+    opt("discounts", DISCOUNTS),
+    opt("tax_rates", RATES),
+]);
+/// One entry of the parameter `add_invoice_items`.
+const INVOICE_ITEM: ParamKind = ParamKind::Map(&[
+    opt("metadata", ParamKind::Metadata),
+    opt("price", ParamKind::Text),
+    opt("price_data", ONE_TIME_PRICE_DATA),
+    opt("quantity", QUANTITY),
     opt("discounts", DISCOUNTS),
     opt("tax_rates", RATES),
 ]);
@@ -73,7 +83,7 @@ pub const CHANGED_ITEM: ParamKind = ParamKind::Map(&[
     opt("metadata", ParamKind::Metadata),
     opt("plan", ParamKind::Text),
     opt("price", ParamKind::Text),
-    opt("price_data", PRICE_DATA),
+    opt("price_data", RECURRING_PRICE_DATA),
     opt("quantity", QUANTITY),
     off("billing_thresholds"),
     opt("discounts", DISCOUNTS),
@@ -105,7 +115,7 @@ macro_rules! subscription_fields {
             opt("proration_behavior", PRORATION_BEHAVIOR),
             opt("trial_end", ParamKind::TimeOr(&["now"])),
             opt("trial_settings", TRIAL_SETTINGS),
-            off("automatic_tax"),
+            AUTOMATIC_TAX,
             off("billing_thresholds"),
             opt("default_source", ParamKind::Text),
             opt("default_tax_rates", RATES),
@@ -126,7 +136,7 @@ macro_rules! subscription_fields {
 
 const CREATE: &[Field] = subscription_fields![
     req("customer", ParamKind::Text),
-    opt("add_invoice_items", ParamKind::List(&NEW_ITEM)),
+    opt("add_invoice_items", ParamKind::List(&INVOICE_ITEM)),
     opt("billing_cycle_anchor", ParamKind::Time),
     opt("currency", ParamKind::Currency),
     opt("items", ParamKind::List(&NEW_ITEM)),
@@ -237,7 +247,7 @@ pub const ROUTES: &[Route] = &[
             opt("metadata", ParamKind::Metadata),
             opt("payment_behavior", PAYMENT_BEHAVIOR),
             opt("price", ParamKind::Text),
-            opt("price_data", PRICE_DATA),
+            opt("price_data", RECURRING_PRICE_DATA),
             opt("proration_behavior", PRORATION_BEHAVIOR),
             opt("proration_date", ParamKind::Time),
             opt("quantity", QUANTITY),
@@ -263,7 +273,7 @@ pub const ROUTES: &[Route] = &[
             opt("off_session", ParamKind::Bool),
             opt("payment_behavior", PAYMENT_BEHAVIOR),
             opt("price", ParamKind::Text),
-            opt("price_data", PRICE_DATA),
+            opt("price_data", RECURRING_PRICE_DATA),
             opt("proration_behavior", PRORATION_BEHAVIOR),
             opt("proration_date", ParamKind::Time),
             opt("quantity", QUANTITY),

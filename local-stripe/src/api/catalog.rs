@@ -24,35 +24,70 @@ pub const RECURRING: ParamKind = ParamKind::Map(&[
     opt("meter", ParamKind::Text),
     opt("usage_type", ParamKind::OneOf(&["licensed", "metered"])),
 ]);
-/// The parameter `product_data`: a new product in the request for another object.
+/// The parameter `product_data`: a new product in the request for a price or a plan.
 pub const PRODUCT_DATA: ParamKind = ParamKind::Map(PRODUCT_FIELDS);
 /// The members of `product_data`.
 pub const PRODUCT_FIELDS: &[Field] = &[
     req("name", ParamKind::Text),
-    opt("description", ParamKind::Text),
     opt("metadata", ParamKind::Metadata),
-    opt("images", ParamKind::List(&ParamKind::Text)),
     opt("statement_descriptor", ParamKind::Text),
     opt("tax_code", ParamKind::Text),
     opt("unit_label", ParamKind::Text),
 ];
+/// The parameter `product_data` of a sale.
+const PRODUCT_OF_SALE: ParamKind = ParamKind::Map(&[
+    req("name", ParamKind::Text),
+    opt("description", ParamKind::Text),
+    opt("metadata", ParamKind::Metadata),
+    opt("images", ParamKind::List(&ParamKind::Text)),
+    opt("tax_code", ParamKind::Text),
+    opt("unit_label", ParamKind::Text),
+]);
+/// The parameter `recurring` of a price in the request for another object.
+const EVERY: ParamKind = ParamKind::Map(&[req("interval", INTERVAL), opt("interval_count", ParamKind::Int(1, 1_095))]);
 /// A length in inches or a weight in ounces.
 const MEASURE: ParamKind = ParamKind::Decimal;
 const PACKAGE_DIMENSIONS: ParamKind =
     ParamKind::Map(&[req("height", MEASURE), req("length", MEASURE), req("weight", MEASURE), req("width", MEASURE)]);
-/// The parameter `price_data`: a new price in the request for another object.
+/// The parameter `price_data` of a sale: a new price, and perhaps a new product.
 pub const PRICE_DATA: ParamKind = ParamKind::Map(&[
     req("currency", ParamKind::Currency),
     opt("product", ParamKind::Text),
-    opt("product_data", PRODUCT_DATA),
-    opt("recurring", RECURRING),
+    opt("product_data", PRODUCT_OF_SALE),
+    opt("recurring", EVERY),
+    opt("unit_amount", AMOUNT),
+    opt("unit_amount_decimal", ParamKind::Decimal),
+    opt("tax_behavior", TAX_BEHAVIOR),
+]);
+/// The parameter `price_data` of a subscription's item: a new price of a product.
+pub const RECURRING_PRICE_DATA: ParamKind = ParamKind::Map(&[
+    req("currency", ParamKind::Currency),
+    req("product", ParamKind::Text),
+    req("recurring", EVERY),
+    opt("unit_amount", AMOUNT),
+    opt("unit_amount_decimal", ParamKind::Decimal),
+    opt("tax_behavior", TAX_BEHAVIOR),
+]);
+/// The parameter `price_data` of a quote's line: a new price of a product.
+pub const QUOTED_PRICE_DATA: ParamKind = ParamKind::Map(&[
+    req("currency", ParamKind::Currency),
+    req("product", ParamKind::Text),
+    opt("recurring", EVERY),
+    opt("unit_amount", AMOUNT),
+    opt("unit_amount_decimal", ParamKind::Decimal),
+    opt("tax_behavior", TAX_BEHAVIOR),
+]);
+/// The parameter `price_data` of an invoice item: a new one-time price of a product.
+pub const ONE_TIME_PRICE_DATA: ParamKind = ParamKind::Map(&[
+    req("currency", ParamKind::Currency),
+    req("product", ParamKind::Text),
     opt("unit_amount", AMOUNT),
     opt("unit_amount_decimal", ParamKind::Decimal),
     opt("tax_behavior", TAX_BEHAVIOR),
 ]);
 const DEFAULT_PRICE_DATA: ParamKind = ParamKind::Map(&[
     req("currency", ParamKind::Currency),
-    opt("recurring", RECURRING),
+    opt("recurring", EVERY),
     opt("unit_amount", AMOUNT),
     opt("unit_amount_decimal", ParamKind::Decimal),
     opt("tax_behavior", TAX_BEHAVIOR),

@@ -16,6 +16,7 @@ use crate::params::{AMOUNT, Args, Field, ParamKind, QUANTITY, SHIPPING, merge_me
 use crate::payments::method;
 use crate::payments::method::Presence;
 use crate::state::State;
+use crate::tax::automatic::AUTOMATIC_TAX;
 
 const LINE: ParamKind = ParamKind::Map(&[
     opt("price", ParamKind::Text),
@@ -88,7 +89,7 @@ const CREATE: &[Field] = &[
     opt("ui_mode", ParamKind::OneOf(&["embedded", "embedded_page", "hosted", "hosted_page"])),
     off("adaptive_pricing"),
     off("after_expiration"),
-    off("automatic_tax"),
+    AUTOMATIC_TAX,
     opt("consent_collection", asked::CONSENT_COLLECTION),
     opt("currency", ParamKind::Currency),
     opt("custom_fields", ParamKind::List(&asked::CUSTOM_FIELD)),

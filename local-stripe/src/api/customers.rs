@@ -16,7 +16,9 @@ use crate::discount::term;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::params::{ADDRESS, Args, Field, ParamKind, SHIPPING, SIGNED_AMOUNT, merge_metadata, off, opt, req};
+use crate::params::{
+    ADDRESS, Args, Field, ParamKind, SHIPPING_OF_CUSTOMER, SIGNED_AMOUNT, merge_metadata, off, opt, req,
+};
 use crate::payments::source::SOURCE;
 use crate::payments::{method, source};
 use crate::state::State;
@@ -47,7 +49,7 @@ macro_rules! customer_fields {
             opt("next_invoice_sequence", ParamKind::Int(1, 1_000_000_000)),
             opt("phone", ParamKind::Text),
             opt("preferred_locales", ParamKind::List(&ParamKind::Text)),
-            opt("shipping", SHIPPING),
+            opt("shipping", SHIPPING_OF_CUSTOMER),
             opt("card", SOURCE),
             opt("source", SOURCE),
             opt("tax_exempt", ParamKind::OneOf(&["none", "exempt", "reverse"])),
@@ -69,20 +71,18 @@ const UPDATE: &[Field] = customer_fields![opt("default_source", ParamKind::Text)
 /// The maximum number of customers of a test clock, Stripe's limit.
 const CLOCK_CUSTOMERS_MAX: usize = 3;
 
-const NETWORKS: ParamKind =
-    ParamKind::Map(&[opt("preferred", ParamKind::OneOf(&["cartes_bancaires", "mastercard", "visa"]))]);
 /// The parameter `card` of a changed payment method.
 const CHANGED_CARD: ParamKind = ParamKind::Map(&[
     opt("exp_month", ParamKind::Int(1, 12)),
     opt("exp_year", ParamKind::Int(0, 9_999)),
-    opt("networks", NETWORKS),
+    opt("networks", method::NETWORKS),
 ]);
 /// The parameter `card` of a new payment method.
 pub const CARD: ParamKind = ParamKind::Map(&[
     opt("cvc", ParamKind::Text),
     opt("exp_month", ParamKind::Int(0, 99)),
     opt("exp_year", ParamKind::Int(0, 9_999)),
-    opt("networks", NETWORKS),
+    opt("networks", method::NETWORKS),
     opt("number", ParamKind::Text),
     opt("token", ParamKind::Text),
 ]);

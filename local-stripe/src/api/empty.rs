@@ -62,10 +62,10 @@ pub const ROUTES: &[Route] = empty![
     ],
     "/v1/issuing/transactions": [
         CREATED,
-        opt("financial_account", ParamKind::Text),
-        opt("status", ParamKind::OneOf(&["open", "posted", "void"])),
+        opt("card", ParamKind::Text),
+        opt("cardholder", ParamKind::Text),
+        opt("type", ParamKind::OneOf(&["capture", "refund"])),
     ],
     "/v1/radar/early_fraud_warnings": [CREATED, opt("charge", ParamKind::Text), opt("payment_intent", ParamKind::Text)],
     "/v1/reviews": [CREATED],
-    "/v1/tax_codes": [],
 ];

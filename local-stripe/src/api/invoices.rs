@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::api::catalog::PRICE_DATA;
+use crate::api::catalog::ONE_TIME_PRICE_DATA;
 use crate::api::customers::METHOD_TYPE;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
 use crate::api::preview;
@@ -25,6 +25,7 @@ use crate::payments::method::Presence;
 use crate::payments::{method, source};
 use crate::pricing;
 use crate::state::State;
+use crate::tax::automatic::{self, AUTOMATIC_TAX};
 
 const PERIOD: ParamKind = ParamKind::Map(&[req("end", ParamKind::Time), req("start", ParamKind::Time)]);
 const PRICING: ParamKind = ParamKind::Map(&[req("price", ParamKind::Text)]);
@@ -49,7 +50,7 @@ macro_rules! item_fields {
             opt("metadata", ParamKind::Metadata),
             opt("period", PERIOD),
             opt("price", ParamKind::Text),
-            opt("price_data", PRICE_DATA),
+            opt("price_data", ONE_TIME_PRICE_DATA),
             opt("pricing", PRICING),
             opt("quantity", QUANTITY),
             opt("unit_amount", SIGNED_AMOUNT),
@@ -83,7 +84,7 @@ macro_rules! invoice_fields {
             opt("footer", ParamKind::Text),
             opt("metadata", ParamKind::Metadata),
             opt("account_tax_ids", ParamKind::List(&ParamKind::Text)),
-            off("automatic_tax"),
+            AUTOMATIC_TAX,
             opt("custom_fields", CUSTOM_FIELDS),
             opt("default_tax_rates", RATES),
             opt("discounts", DISCOUNTS),
@@ -119,7 +120,7 @@ const PREVIEW: &[Field] = &[
     opt("schedule", ParamKind::Text),
     opt("subscription", ParamKind::Text),
     opt("subscription_details", preview::DETAILS),
-    off("automatic_tax"),
+    AUTOMATIC_TAX,
 ];
 /// Parameters of `GET /v1/invoices/upcoming`, which newer versions lack. They are the parameters of `create_preview`,
 /// but not nested in `subscription_details`.
@@ -364,7 +365,7 @@ fn create_item(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErro
         let mut next = Object::clone(&target);
         let mut lines = next.list_at("lines").to_vec();
         lines.push(line);
-        invoice::set_lines(&mut next, lines, &customer)?;
+        invoice::set_lines(st, &mut next, lines, &customer)?;
         st.change_and_emit(target.id(), "invoice.updated", |i| *i = next);
     }
     Ok(item.value())
@@ -451,7 +452,8 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let behavior = args.text("pending_invoice_items_behavior").unwrap_or("exclude");
     let takes_pending = behavior == "include" || sub.is_some();
     let of_sub = sub.as_ref().map_or(Value::Null, |sub| sub.get("transfer_data").clone());
-    let settings = read_settings(st, args, &customer_id, json!({ "transfer_data": of_sub }))?;
+    let shared = json!({ "automatic_tax": model::billing::no_automatic_tax(), "transfer_data": of_sub });
+    let settings = read_settings(st, args, &customer_id, shared)?;
     let now = st.now(&customer);
     let pending = invoice::pending_items(st, &customer_id, &currency, sub.as_deref());
     let bought = pending.iter().fold(0_i64, |sum, item| sum.saturating_add(item.int("amount")));
@@ -510,6 +512,10 @@ fn read_settings(
         out.push(("default_tax_rates", tax::read(st, args, "default_tax_rates", "default_tax_rates")?));
     }
     let mut shared = Object::of(shared);
+    if args.has("automatic_tax") {
+        automatic::apply(st, &mut shared, args)?;
+        out.push(("automatic_tax", shared.get("automatic_tax").clone()));
+    }
     division::apply(st, &mut shared, args, "", None)?;
     for (member, stored) in [
         ("application_fee_amount", "_application_fee_amount"),
@@ -570,11 +576,15 @@ fn rendering(args: &Args) -> Value {
     })
 }
 
+/// The settings of a draft that its taxes follow.
+const TAXES: [&str; 2] = ["automatic_tax", "default_tax_rates"];
+
 fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let invoice = st.load("invoice", ids[0], "id")?;
     let draft = invoice.text("status") == "draft";
     let of_drafts = [
         "application_fee_amount",
+        "automatic_tax",
         "collection_method",
         "days_until_due",
         "default_payment_method",
@@ -587,7 +597,8 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
         return Err(ApiError::coded("invoice_not_editable", message));
     }
     let shared = json!({
-        "application_fee_amount": invoice.get("_application_fee_amount"), "transfer_data": invoice.get("_transfer_data"),
+        "application_fee_amount": invoice.get("_application_fee_amount"), "automatic_tax": invoice.get("automatic_tax"),
+        "transfer_data": invoice.get("_transfer_data"),
     });
     let mut settings = read_settings(st, args, invoice.text("customer"), shared)?;
     settings.retain(|(name, _)| *name != "metadata");
@@ -603,13 +614,15 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
         }
         next.set("_discounts", discounts);
     }
-    if let Some((member, rates)) = settings.iter().find(|(member, _)| *member == "default_tax_rates") {
-        next.set(member, rates.clone());
+    for (member, value) in settings.iter().filter(|(member, _)| TAXES.contains(member)) {
+        next.set(member, value.clone());
     }
-    if draft && ["discounts", "default_tax_rates"].iter().any(|member| args.has(member)) {
+    if draft && (args.has("discounts") || TAXES.iter().any(|member| args.has(member))) {
         let lines = next.list_at("lines").to_vec();
-        invoice::set_lines(&mut next, lines, &customer)?;
+        invoice::set_lines(st, &mut next, lines, &customer)?;
     }
+    // The taxes of `next` are computed.
+    settings.retain(|(name, _)| !TAXES.contains(name));
     let changed = st.change_and_emit(ids[0], "invoice.updated", |i| {
         *i = next;
         settings.into_iter().for_each(|(name, value)| i.set(name, value));

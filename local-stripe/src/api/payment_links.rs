@@ -10,8 +10,9 @@ use crate::billing::invoice_settings;
 use crate::checkout::{asked, bill, quantity};
 use crate::connect::division::{FEE_AMOUNT, FEE_PERCENT, ON_BEHALF_OF, TRANSFER_DATA};
 use crate::object::Object;
-use crate::params::{ParamKind, QUANTITY, off, opt, req};
+use crate::params::{ParamKind, QUANTITY, opt, req};
 use crate::payment_link;
+use crate::tax::automatic::AUTOMATIC_TAX;
 
 const LINE: ParamKind = ParamKind::Map(&[
     opt("price", ParamKind::Text),
@@ -25,22 +26,30 @@ const AFTER_COMPLETION: ParamKind = ParamKind::Map(&[
     opt("hosted_confirmation", ParamKind::Map(&[opt("custom_message", ParamKind::Text)])),
 ]);
 
-const PAYMENT_INTENT_DATA: ParamKind = ParamKind::Map(&[
-    opt("capture_method", ParamKind::OneOf(&["automatic", "automatic_async", "manual"])),
-    opt("description", ParamKind::Text),
-    opt("metadata", ParamKind::Metadata),
-    opt("setup_future_usage", USAGE),
-    opt("statement_descriptor", ParamKind::Text),
-    opt("statement_descriptor_suffix", ParamKind::Text),
-    opt("transfer_group", ParamKind::Text),
-]);
-const SUBSCRIPTION_DATA: ParamKind = ParamKind::Map(&[
-    opt("description", ParamKind::Text),
-    opt("metadata", ParamKind::Metadata),
-    opt("trial_period_days", ParamKind::Int(0, 730)),
-    opt("trial_settings", TRIAL_SETTINGS),
-    opt("invoice_settings", invoice_settings::OF_SUBSCRIPTION),
-]);
+macro_rules! payment_fields {
+    ($($more:expr),* $(,)?) => {
+        ParamKind::Map(&[
+            opt("description", ParamKind::Text),
+            opt("metadata", ParamKind::Metadata),
+            opt("setup_future_usage", USAGE),
+            opt("statement_descriptor", ParamKind::Text),
+            opt("statement_descriptor_suffix", ParamKind::Text),
+            opt("transfer_group", ParamKind::Text),
+            $($more),*
+        ])
+    };
+}
+macro_rules! subscription_fields {
+    ($($more:expr),* $(,)?) => {
+        ParamKind::Map(&[
+            opt("invoice_settings", invoice_settings::OF_SUBSCRIPTION),
+            opt("metadata", ParamKind::Metadata),
+            opt("trial_period_days", ParamKind::Int(0, 730)),
+            opt("trial_settings", TRIAL_SETTINGS),
+            $($more),*
+        ])
+    };
+}
 
 const RESTRICTIONS: ParamKind =
     ParamKind::Map(&[req("completed_sessions", ParamKind::Map(&[req("limit", ParamKind::Int(1, 1_000_000_000))]))]);
@@ -54,10 +63,8 @@ macro_rules! link_fields {
             opt("customer_creation", ParamKind::OneOf(&["always", "if_required"])),
             opt("inactive_message", ParamKind::Text),
             opt("metadata", ParamKind::Metadata),
-            opt("payment_intent_data", PAYMENT_INTENT_DATA),
             opt("submit_type", ParamKind::OneOf(&["auto", "book", "donate", "pay", "subscribe"])),
-            opt("subscription_data", SUBSCRIPTION_DATA),
-            off("automatic_tax"),
+            AUTOMATIC_TAX,
             opt("custom_fields", ParamKind::List(&asked::CUSTOM_FIELD)),
             opt("custom_text", asked::CUSTOM_TEXT),
             opt("invoice_creation", bill::CREATION),
@@ -79,6 +86,11 @@ pub const ROUTES: &[Route] = &[
         "/v1/payment_links",
         link_fields![
             req("line_items", ParamKind::List(&LINE)),
+            opt(
+                "payment_intent_data",
+                payment_fields![opt("capture_method", ParamKind::OneOf(&["automatic", "automatic_async", "manual"]))]
+            ),
+            opt("subscription_data", subscription_fields![opt("description", ParamKind::Text)]),
             FEE_AMOUNT,
             FEE_PERCENT,
             ON_BEHALF_OF,
@@ -91,9 +103,16 @@ pub const ROUTES: &[Route] = &[
         listing::list(st, "payment_link", "/v1/payment_links", args, &["active"])
     }),
     route("GET", "/v1/payment_links/{}", &[], |st, ids, _| Ok(st.load("payment_link", ids[0], "id")?.value())),
-    route("POST", "/v1/payment_links/{}", link_fields![opt("active", ParamKind::Bool)], |st, ids, args| {
-        payment_link::update(st, ids[0], args)
-    }),
+    route(
+        "POST",
+        "/v1/payment_links/{}",
+        link_fields![
+            opt("active", ParamKind::Bool),
+            opt("payment_intent_data", payment_fields![]),
+            opt("subscription_data", subscription_fields![]),
+        ],
+        |st, ids, args| payment_link::update(st, ids[0], args),
+    ),
     route("GET", "/v1/payment_links/{}/line_items", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
         let link = st.load("payment_link", ids[0], "id")?;
         let lines = link.list_at("_lines").iter().cloned().map(Object::of);

@@ -187,7 +187,7 @@ pub const ROUTES: &[Route] = &[
         ],
         |st, ids, args| charge::capture(st, ids[0], args),
     ),
-    route("POST", "/v1/tokens", &[opt("bank_account", BANK_ACCOUNT), opt("card", source::DETAILS)], |st, _, args| {
+    route("POST", "/v1/tokens", &[opt("bank_account", BANK_ACCOUNT), opt("card", source::OF_TOKEN)], |st, _, args| {
         token::create(st, args)
     }),
     route("GET", "/v1/tokens/{}", &[], |st, ids, _| Ok(st.load("token", ids[0], "id")?.value())),

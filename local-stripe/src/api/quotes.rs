@@ -1,7 +1,7 @@
 //! The endpoints of quotes.
 
-use crate::api::catalog::PRICE_DATA;
-use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
+use crate::api::catalog::QUOTED_PRICE_DATA;
+use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::{Route, route};
 use crate::billing::quote;
 use crate::object::Object;
@@ -9,7 +9,7 @@ use crate::params::{Field, ParamKind, QUANTITY, off, opt};
 
 const LINE: ParamKind = ParamKind::Map(&[
     opt("price", ParamKind::Text),
-    opt("price_data", PRICE_DATA),
+    opt("price_data", QUOTED_PRICE_DATA),
     opt("quantity", QUANTITY),
     off("tax_rates"),
 ]);
@@ -43,7 +43,7 @@ pub const ROUTES: &[Route] = &[
     route(
         "GET",
         "/v1/quotes",
-        &[LIMIT, AFTER, BEFORE, CREATED, opt("customer", ParamKind::Text), opt("status", ParamKind::Text)],
+        &[LIMIT, AFTER, BEFORE, opt("customer", ParamKind::Text), opt("status", ParamKind::Text)],
         |st, _, args| listing::list(st, "quote", "/v1/quotes", args, &["status"]),
     ),
     route("GET", "/v1/quotes/{}", &[], |st, ids, _| Ok(st.load("quote", ids[0], "id")?.value())),

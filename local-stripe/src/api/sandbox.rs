@@ -9,7 +9,7 @@ use crate::checkout::{self, Confirmation};
 use crate::clock;
 use crate::colour::Colour;
 use crate::error::ApiError;
-use crate::params::{Args, Field, ParamKind, QUANTITY, opt, req};
+use crate::params::{ADDRESS, Args, Field, ParamKind, QUANTITY, opt, req};
 use crate::payments::{intent, setup};
 use crate::settings::Settings;
 use crate::state::State;
@@ -57,6 +57,9 @@ pub const ROUTES: &[Route] = &[
             checkout::quantity::choose(st, ids[0], args.text("line_item").unwrap_or_default(), quantity)
         },
     ),
+    route("POST", "/_sandbox/checkout/sessions/{}/address", &[opt("address", ADDRESS)], |st, ids, args| {
+        checkout::taxed::address(st, ids[0], args.get("address"))
+    }),
     route("POST", RESET, &[], |st, _, _| {
         st.reset();
         let kept: Vec<Value> = st.newest("webhook_endpoint", None).map(|endpoint| endpoint.get("id").clone()).collect();

@@ -20,6 +20,7 @@ use crate::payments::setup;
 use crate::payments::source;
 use crate::pricing;
 use crate::state::State;
+use crate::tax::{Place, automatic};
 
 /// The time in hours to complete a first payment.
 const FIRST_PAYMENT_HOURS: i64 = 23;
@@ -244,6 +245,10 @@ pub fn apply_settings(st: &mut State, sub: &mut Object, args: &Args, now: i64) -
     }
     if args.has("default_tax_rates") {
         sub.set("default_tax_rates", tax::read(st, args, "default_tax_rates", "default_tax_rates")?);
+    }
+    automatic::apply(st, sub, args)?;
+    if sub.at("automatic_tax.enabled") == true && Place::of_customer(&st.copy(sub.text("customer"))).is_none() {
+        return Err(crate::tax::no_place("customer"));
     }
     if args.has("description") {
         sub.set("description", args.value("description"));

@@ -15,6 +15,7 @@ use crate::money;
 use crate::object::Object;
 use crate::pricing;
 use crate::state::State;
+use crate::tax_ids;
 
 /// A period that a subscription is billed for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -302,6 +303,8 @@ pub fn preview(st: &mut State, sub: &Object, current: (i64, i64)) -> Result<Obje
         model::billing::invoice("upcoming".into(), st.now(sub), &customer, sub.text("currency"), "upcoming");
     invoice.set("account_name", st.settings.business_name.clone());
     invoice.set("default_tax_rates", sub.get("default_tax_rates").clone());
+    invoice::inherit_automatic_tax(&mut invoice, sub);
+    invoice.set("customer_tax_ids", tax_ids::shown(st, customer.id()));
     invoice.set("period_start", current.0);
     invoice.set("period_end", current.1);
     let details = json!({ "subscription": sub.id(), "metadata": sub.get("metadata") });
@@ -318,7 +321,7 @@ pub fn preview(st: &mut State, sub: &Object, current: (i64, i64)) -> Result<Obje
         all.push(model::billing::line(id, "upcoming", line));
     }
     invoice.set("_discounts", term::in_force(st, &customer, Some(sub)));
-    invoice::set_lines(&mut invoice, all, &customer)?;
+    invoice::set_lines(st, &mut invoice, all, &customer)?;
     invoice.set("next_payment_attempt", current.1 + HOUR_S);
     invoice.0.remove("id");
     Ok(invoice)

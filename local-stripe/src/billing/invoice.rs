@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::method_options;
-use crate::billing::{invoice_settings, settle, tax};
+use crate::billing::{invoice_settings, settle, tax as taxes_of};
 use crate::calendar::HOUR_S;
 use crate::connect::division;
 use crate::descriptor;
@@ -16,6 +16,8 @@ use crate::money;
 use crate::object::{Object, key, list};
 use crate::payments::intent;
 use crate::state::State;
+use crate::tax::automatic::{self, Buyer};
+use crate::tax::{self, Place};
 use crate::tax_ids;
 
 /// The maximum number of lines of an invoice, Stripe's limit.
@@ -62,6 +64,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
         invoice.set("_days_until_due", sub.get("days_until_due").clone());
         invoice.set("default_payment_method", Value::Null);
         invoice.set("default_tax_rates", sub.get("default_tax_rates").clone());
+        inherit_automatic_tax(&mut invoice, sub);
         invoice.set("automatically_finalizes_at", now + HOUR_S);
         division::inherit(&mut invoice, sub);
     }
@@ -86,7 +89,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
         let line_id = st.new_id("il");
         lines.push(model::billing::line(line_id, &id, line));
     }
-    set_lines(&mut invoice, lines, &customer)?;
+    set_lines(st, &mut invoice, lines, &customer)?;
     let invoice = st.put(invoice);
     for item in taken {
         st.change(item.id(), |i| i.set("invoice", id.clone()));
@@ -157,7 +160,12 @@ pub fn item_line(st: &mut State, invoice: &str, item: &Object) -> Value {
 ///
 /// # Errors
 /// There are too many lines, or the total is too large.
-pub fn set_lines(invoice: &mut Object, lines: Vec<Value>, customer: &Object) -> Result<(), ApiError> {
+pub fn set_lines(
+    st: &mut State,
+    invoice: &mut Object,
+    mut lines: Vec<Value>,
+    customer: &Object,
+) -> Result<(), ApiError> {
     if lines.len() > LINES_MAX {
         return Err(ApiError::invalid(format!("An invoice can have at most {LINES_MAX} lines.")));
     }
@@ -165,8 +173,13 @@ pub fn set_lines(invoice: &mut Object, lines: Vec<Value>, customer: &Object) -> 
     let add = |sum: i64, line: &Value| sum.checked_add(line["amount"].as_i64().unwrap_or_default());
     let subtotal = lines.iter().try_fold(0, add).ok_or_else(too_large)?;
     let url = format!("/v1/invoices/{}/lines", invoice.id());
+    let buyer = Place::of_customer(customer).map(|place| Buyer::new(place, invoice.list_at("customer_tax_ids")));
+    // The lines of a paid session have the rates with which it was paid.
+    if !invoice.is("_keeps_rates") {
+        automatic::set_rates(st, invoice, &mut lines, buyer.as_ref(), "_price")?;
+    }
     let (mut lines, off) = discounted(invoice, lines);
-    let taxes = tax::apply(invoice, &mut lines)?;
+    let taxes = taxes_of::apply(invoice, &mut lines)?;
     // As at Stripe, the subtotal is after the discounts of the lines, and before those of the whole invoice.
     let subtotal = subtotal - off.of_lines;
     let total = (subtotal - off.of_invoice).checked_add(taxes.exclusive).ok_or_else(too_large)?;
@@ -254,6 +267,10 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
         return Err(ApiError::coded("invoice_not_editable", message));
     }
     let customer = st.copy(invoice.text("customer"));
+    let invoice = match invoice.at("automatic_tax.enabled") == true {
+        true => taxed_anew(st, &invoice, &customer)?,
+        false => invoice,
+    };
     let (total, currency) = (invoice.int("total"), invoice.text("currency").to_owned());
     let shares_currency = customer.text("currency").is_empty() || customer.text("currency") == currency;
     let starting = if shares_currency { customer.int("balance") } else { 0 };
@@ -339,6 +356,41 @@ pub fn open(st: &mut State, id: &str, due: i64, (starting, ending): (i64, i64)) 
     });
     st.emit("invoice.finalized", &opened);
     Object::clone(&opened)
+}
+
+/// Makes the taxes of an invoice as automatic as those of its subscription.
+pub fn inherit_automatic_tax(invoice: &mut Object, sub: &Object) {
+    for member in ["enabled", "liability"] {
+        let path = format!("automatic_tax.{member}");
+        invoice.set_at(&path, sub.at(&path).clone());
+    }
+}
+
+/// Computes the automatic taxes of a draft again, since the customer may have moved. If the customer's place is not known, an invoice of a
+/// subscription goes on without taxes, as Stripe documents for `automatic_tax.disabled_reason`.
+///
+/// # Errors
+/// The customer's place is not known, and the invoice is of no subscription.
+fn taxed_anew(st: &mut State, invoice: &Object, customer: &Object) -> Result<std::sync::Arc<Object>, ApiError> {
+    let mut next = invoice.clone();
+    next.set("customer_tax_ids", tax_ids::shown(st, customer.id()));
+    next.set("customer_address", customer.get("address").clone());
+    next.set("customer_shipping", customer.get("shipping").clone());
+    if Place::of_customer(customer).is_none() {
+        let sub = settle::subscription_of(invoice).to_owned();
+        if sub.is_empty() {
+            return Err(tax::no_place("customer"));
+        }
+        let disable = |object: &mut Object| {
+            object.set_at("automatic_tax.enabled", false);
+            object.set_at("automatic_tax.disabled_reason", "finalization_requires_location_inputs");
+        };
+        disable(&mut next);
+        st.change_and_emit(&sub, "customer.subscription.updated", disable);
+    }
+    let lines = next.list_at("lines").to_vec();
+    set_lines(st, &mut next, lines, customer)?;
+    Ok(st.put(next))
 }
 
 /// Ends the one-time discounts that a finalized invoice used.

@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use crate::billing::{tax, usage};
-use crate::descriptor;
 use crate::error::ApiError;
 use crate::model;
 use crate::model::price::NewPrice;
@@ -101,8 +100,7 @@ pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, Api
             let id = st.new_id("prod");
             let mut made = model::catalog::product(id.clone(), st.clock_s(), name);
             made.set("metadata", product.given("metadata").cloned().unwrap_or(json!({})));
-            descriptor::check(&product, &format!("{param}[price_data][product_data]"))?;
-            for member in ["description", "statement_descriptor", "tax_code", "unit_label"] {
+            for member in ["description", "tax_code", "unit_label"] {
                 made.set(member, product.value(member));
             }
             made.set("images", product.list("images"));
@@ -114,7 +112,6 @@ pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, Api
     };
     let recurring = data.map("recurring");
     let interval = recurring.text("interval").map(|i| (i, recurring.int("interval_count").unwrap_or(1)));
-    let meter = meter(st, &recurring, &format!("{param}[price_data][recurring]"))?;
     let id = st.new_id("price");
     let mut price = model::price::price(NewPrice {
         id,
@@ -124,7 +121,7 @@ pub fn from_data(st: &mut State, data: &Args, param: &str) -> Result<Object, Api
         unit_amount_decimal: unit,
         recurring: interval,
         trial_period_days: Value::Null,
-        meter,
+        meter: Value::Null,
     });
     if let Some(behavior) = data.text("tax_behavior") {
         price.set("tax_behavior", behavior);

@@ -106,32 +106,38 @@ fn taken_off(line: &Value) -> i64 {
 
 /// Returns the taxes of an amount after discounts. An exclusive tax applies to the amount without the inclusive taxes.
 pub fn of_amount(rates: &[Value], amount: i64, exempt: &str) -> Vec<Value> {
-    let reason = match exempt {
-        "exempt" => "customer_exempt",
-        "reverse" => "reverse_charge",
-        _ => "not_available", // Stripe gives no reason for tax rates that the caller chose.
+    let reason_of = |rate: &Value| match exempt {
+        "exempt" => "customer_exempt".to_owned(),
+        "reverse" => "reverse_charge".to_owned(),
+        // Automatic taxes have a reason. Stripe gives none for tax rates that the caller chose.
+        _ => rate["_reason"].as_str().unwrap_or("not_available").to_owned(),
     };
-    let is_taxed = reason == "not_available";
+    let is_taxed = |rate: &Value| matches!(reason_of(rate).as_str(), "not_available" | "standard_rated");
     let is_inclusive = |rate: &Value| rate["inclusive"] == true;
-    let included: i128 = rates.iter().filter(|rate| is_inclusive(rate)).map(percent).sum();
+    let included: i128 = rates.iter().filter(|rate| is_inclusive(rate) && is_taxed(rate)).map(percent).sum();
     // A share of an amount is not larger than the amount, so it fits.
-    let share = |of: i64, percent: i128, whole: i128| {
-        money::divide_half_away(i128::from(of) * percent, whole).filter(|_| is_taxed).unwrap_or_default()
+    let share = |of: i64, rate: &Value, whole: i128| {
+        money::divide_half_away(i128::from(of) * percent(rate), whole).filter(|_| is_taxed(rate)).unwrap_or_default()
     };
-    let inclusive = |rate: &Value| share(amount, percent(rate), WHOLE + included);
+    let inclusive = |rate: &Value| share(amount, rate, WHOLE + included);
     let net = amount - rates.iter().filter(|rate| is_inclusive(rate)).map(inclusive).sum::<i64>();
     let shown = |rate: &Value| {
-        let tax = if is_inclusive(rate) { inclusive(rate) } else { share(net, percent(rate), WHOLE) };
+        let tax = if is_inclusive(rate) { inclusive(rate) } else { share(net, rate, WHOLE) };
         json!({
             "amount": tax,
             "tax_behavior": if is_inclusive(rate) { "inclusive" } else { "exclusive" },
             "tax_rate_details": { "tax_rate": rate["id"] },
-            "taxability_reason": reason,
-            "taxable_amount": if is_taxed { net } else { 0 },
+            "taxability_reason": reason_of(rate),
+            "taxable_amount": if is_taxed(rate) { net } else { 0 },
             "type": "tax_rate_details",
         })
     };
     rates.iter().map(shown).collect()
+}
+
+/// Returns a tax rate's percentage in decimal digits: `19.0` for `19.0`.
+pub fn percentage_of(rate: &Value) -> String {
+    rate["percentage"].to_string()
 }
 
 /// Returns a tax rate's percentage in 10⁻¹² percent. It is read from the decimal digits, so no binary fraction is

@@ -75,6 +75,11 @@ pub fn make(st: &mut State, id: &str) {
         invoice.set("auto_advance", false);
         invoice.set("_discounts", discounts);
         invoice.set("metadata", data["metadata"].clone());
+        invoice.set("_keeps_rates", true);
+        for member in ["enabled", "liability", "provider", "status"] {
+            let path = format!("automatic_tax.{member}");
+            invoice.set_at(&path, session.at(&path).clone());
+        }
         invoice_settings::set(invoice, &data);
     });
     // The session's total, which is the invoice's, was computed without an error.

@@ -100,6 +100,11 @@ pub fn subscription_item(
     item
 }
 
+/// The member `automatic_tax` of an invoice without automatic taxes.
+pub fn no_automatic_tax() -> Value {
+    json!({ "disabled_reason": null, "enabled": false, "liability": null, "provider": null, "status": null })
+}
+
 /// Builds a draft invoice of a customer.
 pub fn invoice(id: String, created_s: i64, customer: &Object, currency: &str, reason: &str) -> Object {
     let url = format!("/v1/invoices/{id}/lines");
@@ -118,7 +123,7 @@ pub fn invoice(id: String, created_s: i64, customer: &Object, currency: &str, re
         "attempt_count": 0,
         "attempted": false,
         "auto_advance": true,
-        "automatic_tax": { "disabled_reason": null, "enabled": false, "liability": null, "provider": null, "status": null },
+        "automatic_tax": no_automatic_tax(),
         "automatically_finalizes_at": null,
         "billing_reason": reason,
         "collection_method": "charge_automatically",

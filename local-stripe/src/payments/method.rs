@@ -7,7 +7,7 @@ use crate::debits::{self, TestAccount};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::params::Args;
+use crate::params::{Args, ParamKind, opt};
 use crate::state::State;
 
 /// Whether the customer is present, and has passed 3-D Secure.
@@ -21,6 +21,9 @@ pub enum Presence {
     Authenticated,
 }
 
+/// The parameter `networks` of a card.
+pub const NETWORKS: ParamKind =
+    ParamKind::Map(&[opt("preferred", ParamKind::OneOf(&["cartes_bancaires", "mastercard", "visa"]))]);
 /// The expiry month and year of a card created from a token.
 const TOKEN_EXPIRY: (i64, i64) = (12, 2034);
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{Args, Field, ParamKind, opt};
+use crate::params::{Args, ParamKind, opt};
 use crate::payments::method;
 use crate::state::State;
 
@@ -52,25 +52,30 @@ pub fn card_of(method: &Object) -> Option<Object> {
     })))
 }
 
-const FIELDS: &[Field] = &[
-    opt("object", ParamKind::OneOf(&["card"])),
-    opt("number", ParamKind::Text),
-    opt("exp_month", ParamKind::Int(1, 12)),
-    opt("exp_year", ParamKind::Int(0, 9_999)),
-    opt("cvc", ParamKind::Text),
-    opt("address_city", ParamKind::Text),
-    opt("address_country", ParamKind::Text),
-    opt("address_line1", ParamKind::Text),
-    opt("address_line2", ParamKind::Text),
-    opt("address_state", ParamKind::Text),
-    opt("address_zip", ParamKind::Text),
-    opt("metadata", ParamKind::Metadata),
-    opt("name", ParamKind::Text),
-];
+macro_rules! card_fields {
+    ($($more:expr),* $(,)?) => {
+        &[
+            opt("number", ParamKind::Text),
+            opt("exp_month", ParamKind::Int(1, 12)),
+            opt("exp_year", ParamKind::Int(0, 9_999)),
+            opt("cvc", ParamKind::Text),
+            opt("address_city", ParamKind::Text),
+            opt("address_country", ParamKind::Text),
+            opt("address_line1", ParamKind::Text),
+            opt("address_line2", ParamKind::Text),
+            opt("address_state", ParamKind::Text),
+            opt("address_zip", ParamKind::Text),
+            opt("name", ParamKind::Text),
+            $($more),*
+        ]
+    };
+}
+
 /// The parameter `source` or `card`: the id of a token or of a card, or the details of a card.
-pub const SOURCE: ParamKind = ParamKind::IdOr(FIELDS);
-/// The details of a card.
-pub const DETAILS: ParamKind = ParamKind::Map(FIELDS);
+pub const SOURCE: ParamKind =
+    ParamKind::IdOr(card_fields![opt("object", ParamKind::OneOf(&["card"])), opt("metadata", ParamKind::Metadata),]);
+/// The details of the card of a token.
+pub const OF_TOKEN: ParamKind = ParamKind::Map(card_fields![opt("networks", method::NETWORKS)]);
 
 /// The members of a source with the paths of the same values in a payment method.
 const MEMBERS: [(&str, &str); 9] = [

@@ -30,6 +30,7 @@ pub(super) fn router() -> Router<Shared> {
         .route("/c/pay/{id}", get(checkout::show).post(checkout::pay))
         .route("/c/pay/{id}/code", post(checkout::use_code))
         .route("/c/pay/{id}/quantity", post(checkout::choose_quantity))
+        .route("/c/pay/{id}/address", post(checkout::set_address))
         .route("/c/pay/{id}/shipping", post(checkout::choose_shipping))
         .route("/p/session/{id}", get(portal::home::show))
         .route("/p/session/{id}/card", get(portal::card::show).post(portal::card::save))

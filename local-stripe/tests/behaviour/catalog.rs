@@ -151,30 +151,33 @@ fn a_price_keeps_its_tax_behavior() {
 #[test]
 fn product_data_and_package_dimensions_are_kept() {
     let mut play = Play::new();
-    let customer = play.customer("pm_card_visa");
-    let data = |prefix: &str| {
-        format!(
-            "{prefix}[name]=Pro&{prefix}[images][0]=https://x.test/a.png&{prefix}[statement_descriptor]=PRO PLAN\
-             &{prefix}[tax_code]=txcd_10000000&{prefix}[unit_label]=seat"
-        )
-    };
-    let price = play.post("/v1/prices", &format!("currency=usd&unit_amount=1&{}", data("product_data")));
-    let prefix = "items[0][price_data]";
-    let sub = play.post(
-        "/v1/subscriptions",
-        &format!(
-            "customer={customer}&{prefix}[currency]=usd&{prefix}[unit_amount]=100&{prefix}[recurring][interval]=month&{}",
-            data(&format!("{prefix}[product_data]"))
-        ),
+    let data = "[name]=Pro&D[tax_code]=txcd_10000000&D[unit_label]=seat";
+    let of_price = format!("D{data}&D[statement_descriptor]=PRO PLAN").replace('D', "product_data");
+    let price = play.post("/v1/prices", &format!("currency=usd&unit_amount=1&{of_price}"));
+    let product = play.get(&format!("/v1/products/{}", price["product"].as_str().unwrap()));
+    assert_eq!((&product["statement_descriptor"], &product["unit_label"]), (&json!("PRO PLAN"), &json!("seat")));
+    let prefix = "line_items[0][price_data]";
+    let of_sale = format!("D{data}&D[images][0]=https://x.test/a.png").replace('D', &format!("{prefix}[product_data]"));
+    let sale = format!(
+        "mode=payment&success_url=https://x.test&line_items[0][quantity]=1&{prefix}[currency]=usd&{prefix}[unit_amount]=100&{of_sale}"
     );
-    for product in [&price["product"], &sub["items"]["data"][0]["price"]["product"]] {
-        let product = play.get(&format!("/v1/products/{}", product.as_str().unwrap()));
-        assert_eq!((&product["images"][0], &product["unit_label"]), (&json!("https://x.test/a.png"), &json!("seat")));
-        assert_eq!(
-            (&product["statement_descriptor"], &product["tax_code"]),
-            (&json!("PRO PLAN"), &json!("txcd_10000000"))
-        );
-    }
+    let session = play.post("/v1/checkout/sessions", &sale);
+    let lines = play.get(&format!("/v1/checkout/sessions/{}/line_items", id(&session)));
+    let sold = lines["data"][0]["price"]["product"].as_str().unwrap().to_owned();
+    let product = play.get(&format!("/v1/products/{sold}"));
+    assert_eq!(
+        (&product["images"][0], &product["tax_code"]),
+        (&json!("https://x.test/a.png"), &json!("txcd_10000000"))
+    );
+    // As at Stripe, an item of a subscription names a product that exists.
+    let customer = play.customer("pm_card_visa");
+    let prefix = "items[0][price_data]";
+    let item = format!(
+        "customer={customer}&{prefix}[currency]=usd&{prefix}[unit_amount]=100&{prefix}[recurring][interval]=month"
+    );
+    let error = play.refused("POST", "/v1/subscriptions", &format!("{item}&{prefix}[product_data][name]=Pro"), 400);
+    assert_eq!(error["code"], "parameter_unknown");
+    play.post("/v1/subscriptions", &format!("{item}&{prefix}[product]={sold}"));
     let size = "package_dimensions[height]=1&package_dimensions[length]=2.5&package_dimensions[weight]=3&package_dimensions[width]=4";
     let boxed = play.post("/v1/products", &format!("name=Box&{size}"));
     assert_eq!(boxed["package_dimensions"], json!({ "height": 1.0, "length": 2.5, "weight": 3.0, "width": 4.0 }));

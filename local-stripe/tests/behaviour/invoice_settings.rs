@@ -341,6 +341,13 @@ fn a_link_hands_what_it_asks_and_its_invoice_settings_to_its_sessions() {
     play.post(&format!("/v1/payment_pages/{}/confirm", id(&session)), "payment_method=pm_card_visa");
     let done = play.get(&format!("/v1/checkout/sessions/{}?expand[0]=invoice", id(&session)));
     assert_eq!(done["invoice"]["footer"], "Ours");
+    // An update changes only what it names.
+    let data = "subscription_data[description]=Seats&subscription_data[trial_period_days]=3";
+    let form = format!("line_items[0][price]={monthly}&line_items[0][quantity]=1&{data}");
+    let path = format!("/v1/payment_links/{}", id(&play.post("/v1/payment_links", &form)));
+    let changed = play.post(&path, "subscription_data[trial_period_days]=5");
+    assert_eq!(changed["subscription_data"], json!({ "description": "Seats", "trial_period_days": 5 }));
+    assert_eq!(play.post(&path, "subscription_data=")["subscription_data"], Value::Null);
 }
 
 #[test]

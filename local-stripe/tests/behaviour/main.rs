@@ -5,6 +5,7 @@
 mod account_details;
 mod accounts;
 mod api_faults;
+mod automatic_tax;
 mod cards;
 mod catalog;
 mod change;

@@ -170,6 +170,37 @@ fn tick(name: &str, words: &str, is_ticked: bool, is_required: bool) -> Html {
     )
 }
 
+/// The members of the address that taxes follow, with their labels.
+const TAX_ADDRESS: [(&str, &str); 3] = [
+    ("country", "Country (two letters)"),
+    ("postal_code", "Postal code"),
+    ("state", "State or province (two letters)"),
+];
+
+/// Renders the form with the address that automatic taxes follow, unless the customer has one.
+pub(super) fn tax_address(session: &Object) -> Option<Html> {
+    let is_given = !session.get("_address").is_null();
+    if session.at("automatic_tax.enabled") != true || session.at("automatic_tax.status") == "complete" && !is_given {
+        return None;
+    }
+    let field = |(name, label): (&str, &str)| {
+        let required = if name == "country" { html!(" required maxlength=\"2\"") } else { Html::default() };
+        input(name, label, session.text_at(&format!("_address.{name}")).unwrap_or_default(), &required)
+    };
+    Some(html!(
+        "<form method=\"post\" action=\"{action}\" class=\"code\">{fields}\
+         <button id=\"setAddress\" class=\"second\" type=\"submit\">Compute the tax</button></form>",
+        action = format!("/c/pay/{}/address", session.id()),
+        fields = TAX_ADDRESS.into_iter().map(field).collect::<Html>(),
+    ))
+}
+
+/// Returns the typed address as the parameters of a request.
+pub(super) fn typed_address(typed: &Form) -> Vec<(String, String)> {
+    let given = TAX_ADDRESS.iter().map(|(name, _)| (format!("address[{name}]"), field(typed, name).to_owned()));
+    given.filter(|(_, value)| !value.is_empty()).collect()
+}
+
 /// Renders the form that chooses among several shipping options.
 pub(super) fn shipping(session: &Object, names: &[(String, String)]) -> Option<Html> {
     if names.len() < 2 {

@@ -60,13 +60,14 @@ pub(super) fn page(
         ("Nothing to pay today", without_card(&action, &button, more, &typed, fault))
     };
     let body = html!(
-        "<main class=\"split\"><section class=\"side\">{back}{business}{summary}{quantities}{code}{shipping}</section>\
+        "<main class=\"split\"><section class=\"side\">{back}{business}{summary}{quantities}{code}{address}{shipping}</section>\
          <section class=\"work\"><h2>{heading}</h2>{form}</section></main>",
         back = layout::back("cancel", session.get("cancel_url"), "Cancel and go back"),
         business = branding.business(),
         summary = summary.html(),
         quantities = quantities(session),
         code = code(session),
+        address = asked::tax_address(session),
         shipping = asked::shipping(session, &shipping_names(shared, session)),
         heading = heading,
         form = form,
@@ -190,6 +191,24 @@ pub(super) async fn choose_shipping(
     let form = fields(body).await;
     let path = format!("/_sandbox/checkout/sessions/{id}/shipping_rate");
     let answer = shared.handle(&own_request("POST", &path, &[("shipping_rate", field(&form, "shipping_rate"))]));
+    let Some(session) = object(&shared, "checkout.session", &id) else { return not_found(&shared) };
+    match answer.status {
+        200 => layout::go(&format!("/c/pay/{id}")),
+        _ => page(&shared, &session, &CardInput::default(), Some(&FieldError::of(&answer))),
+    }
+}
+
+/// `POST /c/pay/{id}/address`: sets the address that taxes follow.
+pub(super) async fn set_address(
+    State(shared): State<Shared>,
+    Path(id): Path<String>,
+    body: Body,
+) -> HttpResponse<Body> {
+    let form = fields(body).await;
+    let path = format!("/_sandbox/checkout/sessions/{id}/address");
+    let given = asked::typed_address(&form);
+    let given: Vec<(&str, &str)> = given.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let answer = shared.handle(&own_request("POST", &path, &given));
     let Some(session) = object(&shared, "checkout.session", &id) else { return not_found(&shared) };
     match answer.status {
         200 => layout::go(&format!("/c/pay/{id}")),
