@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::api::catalog::ONE_TIME_PRICE_DATA;
 use crate::api::customers::METHOD_TYPE;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
+use crate::api::method_options::OF_SUBSCRIPTION;
 use crate::api::preview;
 use crate::api::{Route, route};
 use crate::billing::invoice::{self, Draft};
@@ -22,7 +23,7 @@ use crate::model::billing::NewLine;
 use crate::object::Object;
 use crate::params::{Args, Field, ParamKind, QUANTITY, SIGNED_AMOUNT, merge_metadata, off, opt, req};
 use crate::payments::method::Presence;
-use crate::payments::{method, source};
+use crate::payments::{mandate, method, source};
 use crate::pricing;
 use crate::state::State;
 use crate::tax::automatic::{self, AUTOMATIC_TAX};
@@ -31,8 +32,8 @@ const PERIOD: ParamKind = ParamKind::Map(&[req("end", ParamKind::Time), req("sta
 const PRICING: ParamKind = ParamKind::Map(&[req("price", ParamKind::Text)]);
 
 const PAYMENT_SETTINGS: ParamKind = ParamKind::Map(&[
-    off("default_mandate"),
-    off("payment_method_options"),
+    opt("default_mandate", ParamKind::Text),
+    opt("payment_method_options", OF_SUBSCRIPTION),
     opt("payment_method_types", ParamKind::List(&METHOD_TYPE)),
 ]);
 const RENDERING: ParamKind = ParamKind::Map(&[
@@ -112,7 +113,7 @@ const PAY: &[Field] = &[
     opt("off_session", ParamKind::Bool),
     opt("paid_out_of_band", ParamKind::Bool),
     opt("payment_method", ParamKind::Text),
-    off("mandate"),
+    opt("mandate", ParamKind::Text),
     opt("source", ParamKind::Text),
 ];
 const PREVIEW: &[Field] = &[
@@ -534,10 +535,13 @@ fn read_settings(
         out.push(("custom_fields", custom_fields(&args.list("custom_fields"), "custom_fields")?));
     }
     if args.has("payment_settings") {
-        let types = args.map("payment_settings").value("payment_method_types");
-        let settings =
-            json!({ "default_mandate": null, "payment_method_options": null, "payment_method_types": types });
-        out.push(("payment_settings", settings));
+        let given = args.map("payment_settings");
+        if let Some(mandate) = given.text("default_mandate") {
+            st.load("mandate", mandate, "payment_settings[default_mandate]")?;
+        }
+        let members = ["default_mandate", "payment_method_options", "payment_method_types"];
+        let settings = members.into_iter().map(|member| (member.to_owned(), given.value(member)));
+        out.push(("payment_settings", settings.collect()));
     }
     if args.has("rendering") {
         out.push(("rendering", rendering(args)));
@@ -702,6 +706,11 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
         }
         (None, None) => settle::method_of(st, &open).ok_or_else(settle::no_method)?,
     };
+    if args.given("mandate").is_some() {
+        let mut intent = st.copy(open.text("_payment_intent"));
+        mandate::note(st, &mut intent, args, &st.copy(&paid_with))?;
+        st.put(intent);
+    }
     let presence = if args.flag("off_session") == Some(true) { Presence::OffSession } else { Presence::OnSession };
     match settle::attempt_with(st, id, &paid_with, AttemptCause::Hand, presence) {
         Outcome::Paid | Outcome::Processing => Ok(st.copy(id).value()),

@@ -46,9 +46,9 @@ pub const OF_SESSION: ParamKind = ParamKind::Map(&[
     opt("us_bank_account", OTHER_USAGE),
 ]);
 
-/// The options of a subscription's payments. Those of other types than cards concern the bank accounts' verification.
+/// The options of the payments of a subscription or an invoice. Those of other types than cards concern the bank accounts' verification.
 pub const OF_SUBSCRIPTION: ParamKind =
-    ParamKind::Map(&[opt("card", ParamKind::Map(&[opt("request_three_d_secure", SECURE), off("mandate_options")]))]);
+    ParamKind::Map(&[opt("card", ParamKind::Map(&[opt("request_three_d_secure", SECURE)]))]);
 
 /// Merges the options of a request into those of an intent or a session. An emptied option of a type is removed.
 pub fn apply(owner: &mut Object, args: &Args) {

@@ -308,6 +308,7 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
             pi.set("payment_method_types", types.to_vec());
         }
         method_options::hand_on(pi, opened.at("payment_settings.payment_method_options"));
+        pi.set("_mandate", opened.at("payment_settings.default_mandate").clone());
         pi.set("description", if parent.is_null() { "Payment for Invoice" } else { "Subscription update" });
         if opened.text("billing_reason") == "subscription_create" {
             pi.set("description", "Subscription creation");

@@ -69,7 +69,9 @@ pub fn check_confirms(args: &Args) -> Result<(), ApiError> {
 /// Returns the id of the mandate for a payment, or null: the one that the request names, the one that the payment method has, or a new one.
 /// A debit always has a mandate; a card has one only if the request has `mandate_data` and saves the card.
 pub fn of_payment(st: &mut State, intent: &Object, method: &Object) -> Value {
-    if intent.text_at("_mandate").is_some() {
+    // An invoice's default mandate is for payments with its own payment method only.
+    let is_its = |id: &str| st.copy(id).text("payment_method") == method.id();
+    if intent.text_at("_mandate").is_some_and(is_its) {
         return intent.get("_mandate").clone();
     }
     let kind = method.text("type");

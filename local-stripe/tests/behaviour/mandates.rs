@@ -78,6 +78,41 @@ fn a_payment_makes_a_mandate_for_itself_or_for_later() {
 }
 
 #[test]
+fn an_invoice_is_paid_under_its_mandate() {
+    let mut play = Play::new();
+    let customer = id(&play.post("/v1/customers", "email=a@example.com"));
+    let set_up = |play: &mut Play| {
+        let method = id(&play.post("/v1/payment_methods", SEPA));
+        let form =
+            format!("customer={customer}&payment_method={method}&payment_method_types[0]=sepa_debit&confirm=true");
+        let mandate = |play: &mut Play| {
+            // Each request with `mandate_data` makes a new mandate.
+            let setup = play.post("/v1/setup_intents", &format!("{form}&{ONLINE}"));
+            setup["mandate"].as_str().unwrap().to_owned()
+        };
+        (method.clone(), mandate(play), mandate(play))
+    };
+    let (method, first, latest) = set_up(&mut play);
+    let (_, of_other, _) = set_up(&mut play);
+    for (settings, pay, used) in [
+        (String::new(), String::new(), &latest),
+        (format!("&payment_settings[default_mandate]={first}"), String::new(), &first),
+        (String::new(), format!("&mandate={first}"), &first),
+        (format!("&payment_settings[default_mandate]={of_other}"), String::new(), &latest),
+    ] {
+        play.post("/v1/invoiceitems", &format!("customer={customer}&amount=1000&currency=eur"));
+        let form = format!(
+            "customer={customer}&currency=eur&pending_invoice_items_behavior=include\
+            &payment_settings[payment_method_types][0]=sepa_debit{settings}"
+        );
+        let path = format!("/v1/invoices/{}", id(&play.post("/v1/invoices", &form)));
+        play.post(&format!("{path}/pay"), &format!("payment_method={method}{pay}"));
+        let charge = play.get("/v1/charges?limit=1")["data"][0].clone();
+        assert_eq!(charge["payment_method_details"]["sepa_debit"]["mandate"], json!(used), "{settings}{pay}");
+    }
+}
+
+#[test]
 fn a_mandate_is_checked() {
     let mut play = Play::new();
     let form =

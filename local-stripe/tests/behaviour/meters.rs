@@ -128,11 +128,16 @@ struct Used {
 }
 
 fn used() -> Used {
+    used_in("flexible")
+}
+
+fn used_in(billing_mode: &str) -> Used {
     let mut play = Play::new();
     let (_, calls) = metered(&mut play, "sum");
     let base = play.monthly("Pro", 2_000);
     let customer = play.customer("pm_card_visa");
-    let sub = play.subscribe(&customer, &base, &format!("&items[1][price]={calls}"));
+    let more = format!("&items[1][price]={calls}&billing_mode[type]={billing_mode}");
+    let sub = play.subscribe(&customer, &base, &more);
     play.until_day(5);
     count(&mut play, &customer, 1_000, "");
     play.until_day(10);
@@ -165,6 +170,14 @@ fn a_removed_items_usage_is_billed_once_unless_nothing_is_prorated() {
     let Used { mut play, sub, calls, .. } = used();
     play.ok("DELETE", &format!("/v1/subscription_items/{calls}"), "proration_behavior=always_invoice");
     assert_eq!(lines(&latest(&mut play, &sub)), [(500, 1_000)]);
+    play.until_day(31);
+    assert_eq!(lines(&latest(&mut play, &sub)), [(2_000, 1)]);
+}
+
+#[test]
+fn a_removed_items_usage_is_not_billed_in_the_classic_mode() {
+    let Used { mut play, sub, calls, .. } = used_in("classic");
+    play.post(&format!("/v1/subscriptions/{sub}"), &format!("items[0][id]={calls}&items[0][deleted]=true"));
     play.until_day(31);
     assert_eq!(lines(&latest(&mut play, &sub)), [(2_000, 1)]);
 }

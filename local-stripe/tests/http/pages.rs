@@ -388,10 +388,12 @@ async fn setup_mode_saves_a_card_and_a_free_trial_requires_none() {
 async fn a_connected_account_is_onboarded_on_its_page() {
     let (_server, client) = Client::start(Options::default()).await;
     let seller = id(&client.post("/v1/accounts", "capabilities[transfers][requested]=true").await);
-    let form = format!("account={seller}&type=account_onboarding&return_url=https://x.test/back");
+    let form =
+        format!("account={seller}&type=account_onboarding&return_url=https://x.test/back&collect=eventually_due");
     let link = client.post("/v1/account_links", &form).await;
     let path = link["url"].as_str().unwrap().strip_prefix(client.base.as_str()).unwrap().to_owned();
-    assert!(client.form("GET", &path, "").await.text.contains(&seller));
+    let page = client.form("GET", &path, "").await.text;
+    assert!(page.contains(&seller) && page.contains("Still due: business_profile.url, external_account"), "{page}");
     assert_eq!(client.form("POST", &path, "").await.header("location"), "https://x.test/back");
     assert_eq!(client.get(&format!("/v1/accounts/{seller}")).await["capabilities"]["transfers"], "active");
     client.post("/_sandbox/clock", "advance_by=301").await;
