@@ -6,12 +6,12 @@ use crate::api::catalog::{ONE_TIME_PRICE_DATA, RECURRING_PRICE_DATA};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
 use crate::api::{Route, legacy, route};
 use crate::billing::tax::RATES;
-use crate::billing::{change, create, due, end};
+use crate::billing::{change, create, due, end, items};
 use crate::connect::division::{FEE_PERCENT, ON_BEHALF_OF, TRANSFER_PERCENT};
 use crate::discount::redeem::DISCOUNTS;
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{Args, Field, ParamKind, QUANTITY, inert, off, opt, req};
+use crate::params::{AMOUNT, Args, Field, ParamKind, QUANTITY, inert, off, opt, req};
 use crate::payments::method::Presence;
 use crate::state::State;
 use crate::tax::automatic::AUTOMATIC_TAX;
@@ -52,7 +52,7 @@ const NEW_ITEM: ParamKind = ParamKind::Map(&[
     opt("price", ParamKind::Text),
     opt("price_data", RECURRING_PRICE_DATA),
     opt("quantity", QUANTITY),
-    off("billing_thresholds"),
+    items::THRESHOLDS,
     opt("discounts", DISCOUNTS),
     opt("tax_rates", RATES),
 ]);
@@ -75,7 +75,7 @@ pub const CHANGED_ITEM: ParamKind = ParamKind::Map(&[
     opt("price", ParamKind::Text),
     opt("price_data", RECURRING_PRICE_DATA),
     opt("quantity", QUANTITY),
-    off("billing_thresholds"),
+    items::THRESHOLDS,
     opt("discounts", DISCOUNTS),
     opt("tax_rates", RATES),
 ]);
@@ -106,7 +106,8 @@ macro_rules! subscription_fields {
             opt("trial_end", ParamKind::TimeOr(&["now"])),
             opt("trial_settings", TRIAL_SETTINGS),
             AUTOMATIC_TAX,
-            off("billing_thresholds"),
+            // A threshold that also begins a new period (`reset_billing_cycle_anchor`) is not supported.
+            opt("billing_thresholds", ParamKind::Map(&[req("amount_gte", AMOUNT)])),
             inert("default_source"),
             opt("default_tax_rates", RATES),
             opt("discounts", DISCOUNTS),
