@@ -17,4 +17,5 @@ pub mod quote;
 pub mod schedule;
 pub mod settle;
 pub mod tax;
+pub mod threshold;
 pub mod usage;

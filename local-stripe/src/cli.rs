@@ -10,7 +10,7 @@ use crate::colour::Colour;
 use crate::fixtures::Fixtures;
 use crate::sandbox::{json_of, own_request};
 use crate::server::{ClockMode, Options, Server};
-use crate::settings::{Dunning, Faults, Settings};
+use crate::settings::{Dunning, Faults, Settings, Settlement};
 use crate::store::Given;
 use crate::story;
 use crate::version::{NEWEST, Version};
@@ -60,6 +60,10 @@ pub struct StripeArgs {
     /// state file's, or none]
     #[arg(long, value_name = "FAULT,…")]
     pub faults: Option<Faults>,
+    /// How charges reach the balance: `standard`, with Stripe's fee and pending for two days, or `at-once` without a fee [default:
+    /// standard, or the state file's]
+    #[arg(long, value_name = "standard|at-once")]
+    pub settlement: Option<Settlement>,
     /// The business's name on pages and invoices
     #[arg(long, value_name = "NAME")]
     pub business_name: Option<String>,
@@ -189,6 +193,12 @@ fn read_settings(args: &StripeArgs) -> (Settings, ClockMode, Vec<Given>) {
     if let Some(faults) = &args.faults {
         settings.faults = faults.clone();
         given.push(Given::Faults);
+    }
+    // A new account is as at Stripe; the library's default is for those who only count what was paid.
+    settings.settlement = Settlement::Standard;
+    if let Some(settlement) = args.settlement {
+        settings.settlement = settlement;
+        given.push(Given::Settlement);
     }
     (settings, clock, given)
 }

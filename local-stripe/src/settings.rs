@@ -47,6 +47,9 @@ pub enum SettingsError {
         "invalid dunning {0:?}: expected DAYS,DAYS,…:cancel|unpaid|past_due with at most {RETRIES_MAX} retries of 1 to 60 days"
     )]
     Dunning(String),
+    /// The text is no settlement.
+    #[error("invalid settlement {0:?}: expected `standard` or `at-once`")]
+    Settlement(String),
     /// The text names an unknown fault or has an invalid number.
     #[error(
         "invalid faults {0:?}: expected duplicates, twins, shuffle=N, delay=MS, burst=N, lose=N, separated by commas"
@@ -120,6 +123,29 @@ impl std::str::FromStr for Faults {
     }
 }
 
+/// How the money of charges reaches the balance.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Settlement {
+    /// Stripe's fee is taken, and the rest is pending for two days.
+    Standard,
+    /// Without a fee, and available at once.
+    #[default]
+    AtOnce,
+}
+
+impl std::str::FromStr for Settlement {
+    type Err = SettingsError;
+
+    fn from_str(text: &str) -> Result<Self, SettingsError> {
+        match text {
+            "standard" => Ok(Self::Standard),
+            "at-once" => Ok(Self::AtOnce),
+            _ => Err(SettingsError::Settlement(text.into())),
+        }
+    }
+}
+
 /// The settings of a sandbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -135,6 +161,8 @@ pub struct Settings {
     pub dunning: Dunning,
     /// The faults of webhook delivery.
     pub faults: Faults,
+    /// How the money of charges reaches the balance.
+    pub settlement: Settlement,
     /// The business's name on pages and invoices.
     pub business_name: String,
     /// The colour of the pages' main button.
@@ -150,6 +178,7 @@ impl Default for Settings {
             version: NEWEST.into(),
             dunning: Dunning::default(),
             faults: Faults::default(),
+            settlement: Settlement::default(),
             business_name: "Local sandbox".into(),
             brand_colour: Colour::new(0x63, 0x5b, 0xff),
         }

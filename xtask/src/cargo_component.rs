@@ -47,7 +47,7 @@ pub fn check() -> Result<Done> {
             .env_remove("RUSTFLAGS"),
     )?;
     let component = folder.join(target).join("component").join(package.replace('-', "_")).with_extension("wasm");
-    let compiled = test::compile(test::Extent::Full)?;
+    let compiled = test::compile(test::Extent::Plain)?;
     let host = compiled.binary("provisioner", "provisioner").context("cargo built no provisioner")?;
     let status = Command::new(host).arg("inspect").arg(&component).status()?;
     if !status.success() {

@@ -20,10 +20,10 @@ use std::thread;
 /// requirement each test covers.
 ///
 /// Takes 18 to 40 minutes on two cores the first time, and three after a change of the extension: test programs whose inputs did not
-/// change are skipped, which the output says. `--all` adds what needs other programs: real clients and browsers, providers on real servers, and
-/// the full host. What takes long for what it finds runs once a week, or when it is named: the Debian package on a machine with systemd, the
-/// block for a Solobase platform, the clouds of the five businesses, full counts of properties and kills, the files for GitHub and Grafana,
-/// `cargo component`, `cargo deny` and a short benchmark. The last lines name what was left out and how to run it.
+/// change are skipped, which the output says. `--all` adds real clients, and the commands of the README. What takes long for what it finds runs
+/// once a week, or when it is named: every page at two widths in two colour schemes, the Debian package on a machine with systemd, providers and
+/// the five businesses on real servers, the block for a Solobase platform, full counts of properties and kills, the files for GitHub and
+/// Grafana, `cargo component`, `cargo deny` and a short benchmark. The last lines name what was left out and how to run it.
 ///
 /// Groups run in order, and the first group that fails ends the run. Property tests try the same cases in every run; PROPTEST_CASES=NUMBER
 /// makes them try this number of random cases.
@@ -71,7 +71,7 @@ enum When {
 }
 
 /// The groups in order.
-const GROUPS: [Group; 17] = [
+const GROUPS: [Group; 18] = [
     group("fmt", When::Always, |_| whole(process::run(&mut process::cargo(["fmt", "--all", "--check"])))),
     group("tests", When::Always, tests),
     group("fixtures", When::Always, |options| whole(fixtures::replay(&host(options.extent())?))),
@@ -82,8 +82,9 @@ const GROUPS: [Group; 17] = [
     }),
     group("full-host", When::InAll, |_| full_host()),
     group("clients", When::InAll, clients),
-    group("providers", When::InAll, |_| providers()),
+    group("pages", When::Weekly, |_| pages()),
     group("package", When::Weekly, |_| package()),
+    group("providers", When::Weekly, |_| providers()),
     group("block", When::Weekly, |_| block()),
     group("clouds", When::Weekly, |_| clouds()),
     group("full-counts", When::Weekly, |_| full_counts()),
@@ -270,9 +271,10 @@ fn deny() -> Result<Done> {
 pub enum Extent {
     /// What a plain run needs.
     Plain,
-    /// With the SDKs of clouds, which take minutes to compile, and the tests that start real clients and servers.
+    /// With the tests that start real clients.
     Full,
-    /// With the block for a Solobase platform, the stand-in for the platform's host, and the program of instances.
+    /// With the SDKs of clouds, which take minutes to compile, the block for a Solobase platform, the stand-in for the platform's host, and
+    /// the program of instances.
     Whole,
 }
 
@@ -290,11 +292,11 @@ impl Extent {
         let mut features = vec![FEATURES];
         if self >= Extent::Full {
             packages.push("counterparts".into());
-            features.extend(["local-stripe/client-tests", "provisioner/aws"]);
+            features.push("local-stripe/client-tests");
         }
         if self == Extent::Whole {
             packages.extend(OF_BLOCK.map(str::to_owned));
-            features.extend(["end-to-end/providers", "notes/lambda"]);
+            features.extend(["end-to-end/providers", "notes/lambda", "provisioner/aws"]);
         }
         let packages = packages.into_iter().flat_map(|name| ["--package".to_owned(), name]);
         Ok(packages.chain(["--features".to_owned(), features.join(",")]).collect())
@@ -336,7 +338,7 @@ fn needs_others(program: &programs::Program) -> bool {
 
 /// Tests the providers on real servers, which the tests install and start.
 fn providers() -> Result<Done> {
-    let mut compiled = compile(Extent::Full)?;
+    let mut compiled = compile(Extent::Whole)?;
     compiled.tests.retain(|program| {
         needs_others(program) && ["counterparts", "host-providers"].contains(&program.package.as_str())
     });
@@ -351,16 +353,16 @@ fn clouds() -> Result<Done> {
     notes::build_for_tests()?;
     let mut compiled = compile(Extent::Whole)?;
     compiled.tests.retain(|program| program.package == "end-to-end" && program.target.name == "clouds");
-    whole(run::run(&compiled, &packages::all()?, || Ok(())))
+    whole(run::run(&compiled, &packages::all()?, || Ok(())))?;
+    ignored(&compile(Extent::Whole)?, "provisioner", "cli", &["serve::sources"])
 }
 
-/// Runs every command of the README with the full host, tries local mode, fills a disk, and plays the stories of the five businesses on
-/// PostgreSQL and simulated clouds.
+/// Runs every command of the README, tries local mode, and fills a disk.
 fn full_host() -> Result<Done> {
     let compiled = compile(Extent::Full)?;
     ignored(&compiled, "provisioner", "readme", &[])?;
     ignored(&compiled, "provisioner", "local_mode", &[])?;
-    ignored(&compiled, "provisioner", "cli", &["serve::full_disk", "serve::sources"])
+    ignored(&compiled, "provisioner", "cli", &["serve::full_disk"])
 }
 
 /// Builds the block, and tests it on a stand-in for a Solobase platform: its store, every scenario of one business, a kill at each call of
@@ -375,12 +377,17 @@ fn block() -> Result<Done> {
     Ok(Done::Whole)
 }
 
+/// Checks every state of the stories in a browser at two widths in two colour schemes; a plain run checks it at one.
+fn pages() -> Result<Done> {
+    ignored(&compile(Extent::Full)?, "provisioner", "cli", &["serve::pages"])
+}
+
 /// Makes the Debian package with the full host, and follows `docs/operate/deploying.md` on a Debian machine of its own.
 fn package() -> Result<Done> {
     if let Some(reason) = package::untestable() {
         return Ok(Done::Nothing(reason));
     }
-    compile(Extent::Full)?;
+    compile(Extent::Whole)?;
     package::make(package::Size::Large)?;
     ignored(&of_xtask()?, "xtask", "package", &[])
 }
@@ -388,7 +395,7 @@ fn package() -> Result<Done> {
 /// Measures a short stream of webhooks on both stores, with the programs that `tests` compiles, as it does the benchmark of the JSON reader.
 /// They are not optimised: the figures say nothing, but a wrong answer or a missing row fails.
 fn short_bench() -> Result<Done> {
-    let compiled = compile(Extent::Full)?;
+    let compiled = compile(Extent::Plain)?;
     let program = compiled.binary("host-bench", "host-bench").context("cargo built no host-bench")?;
     let server = compiled.binary("provisioner", "provisioner").context("cargo built no provisioner")?;
     let args = ["--quick", "--only", "http", "--without-peers"];
@@ -423,7 +430,7 @@ fn clients(options: &Options) -> Result<Done> {
     let without = options.without.join(",");
     let compiled = compile(Extent::Full)?;
     let mut server = command(&compiled, "provisioner", "cli")?;
-    server.args(["--ignored", "serve::clients", "serve::api_clients", "serve::oidc", "serve::pages", "serve::pull"]);
+    server.args(["--ignored", "serve::clients", "serve::api_clients", "serve::oidc", "serve::pull"]);
     for mut command in [server, command(&compiled, "local-stripe", "clients")?] {
         process::run(command.env("LOCAL_STRIPE_WITHOUT", &without))?;
     }

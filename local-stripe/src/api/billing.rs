@@ -8,12 +8,12 @@ use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
 use crate::api::method_options::OF_SUBSCRIPTION;
 use crate::api::{Route, legacy, route};
 use crate::billing::tax::RATES;
-use crate::billing::{change, create, due, end, invoice_settings};
+use crate::billing::{change, create, due, end, invoice_settings, items};
 use crate::connect::division::{FEE_PERCENT, ON_BEHALF_OF, TRANSFER_PERCENT};
 use crate::discount::redeem::DISCOUNTS;
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::params::{Args, Field, ParamKind, QUANTITY, off, opt, req};
+use crate::params::{AMOUNT, Args, Field, ParamKind, QUANTITY, off, opt, req};
 use crate::payments::method::Presence;
 use crate::state::State;
 use crate::tax::automatic::AUTOMATIC_TAX;
@@ -62,7 +62,7 @@ const NEW_ITEM: ParamKind = ParamKind::Map(&[
     opt("price", ParamKind::Text),
     opt("price_data", RECURRING_PRICE_DATA),
     opt("quantity", QUANTITY),
-    off("billing_thresholds"),
+    items::THRESHOLDS,
     opt("discounts", DISCOUNTS),
     opt("tax_rates", RATES),
 ]);
@@ -85,7 +85,7 @@ pub const CHANGED_ITEM: ParamKind = ParamKind::Map(&[
     opt("price", ParamKind::Text),
     opt("price_data", RECURRING_PRICE_DATA),
     opt("quantity", QUANTITY),
-    off("billing_thresholds"),
+    items::THRESHOLDS,
     opt("discounts", DISCOUNTS),
     opt("tax_rates", RATES),
 ]);
@@ -116,7 +116,8 @@ macro_rules! subscription_fields {
             opt("trial_end", ParamKind::TimeOr(&["now"])),
             opt("trial_settings", TRIAL_SETTINGS),
             AUTOMATIC_TAX,
-            off("billing_thresholds"),
+            // A threshold that also begins a new period (`reset_billing_cycle_anchor`) is not supported.
+            opt("billing_thresholds", ParamKind::Map(&[req("amount_gte", AMOUNT)])),
             opt("default_source", ParamKind::Text),
             opt("default_tax_rates", RATES),
             opt("discounts", DISCOUNTS),

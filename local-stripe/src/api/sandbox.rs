@@ -195,6 +195,7 @@ fn show_settings(st: &State) -> Value {
         "business_name": st.settings.business_name,
         "dunning": st.settings.dunning,
         "faults": st.settings.faults,
+        "settlement": st.settings.settlement,
         "seed": st.settings.seed,
     })
 }

@@ -170,6 +170,7 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
             );
             item["metadata"] = priced.metadata;
             item["tax_rates"] = priced.tax_rates;
+            items::set_thresholds(&mut item, &given);
             discount::item::set(st, sub, &mut item, &priced.discounts, &format!("{param}[discounts]"))?;
             usage::begin(&mut item, now);
             prorated.push((item.clone(), Half::Remaining));
@@ -216,6 +217,7 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
         if given.has("discounts") {
             discount::item::set(st, sub, &mut new, &given.list("discounts"), &format!("{param}[discounts]"))?;
         }
+        items::set_thresholds(&mut new, &given);
         new["metadata"] = crate::params::merge_metadata(&old["metadata"], &given)?;
         if new["price"]["id"] != old["price"]["id"] || new["quantity"] != old["quantity"] {
             prorated.push((old, Half::Unused));

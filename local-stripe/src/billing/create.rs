@@ -130,6 +130,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
         let mut item = model::billing::subscription_item(&item_id, now, &id, &p.price, p.quantity, (now, end));
         item["metadata"] = p.metadata.clone();
         item["tax_rates"] = p.tax_rates.clone();
+        items::set_thresholds(&mut item, &args.list("items").get(n).cloned().map(Args::of).unwrap_or_default());
         discount::item::set(st, &sub, &mut item, &p.discounts, &format!("items[{n}][discounts]"))?;
         list.push(item);
     }
@@ -245,6 +246,11 @@ pub fn apply_settings(st: &mut State, sub: &mut Object, args: &Args, now: i64) -
     }
     if args.has("default_tax_rates") {
         sub.set("default_tax_rates", tax::read(st, args, "default_tax_rates", "default_tax_rates")?);
+    }
+    if args.has("billing_thresholds") {
+        let amount = args.map("billing_thresholds").int("amount_gte");
+        let shown = amount.map(|amount| json!({ "amount_gte": amount, "reset_billing_cycle_anchor": false }));
+        sub.set("billing_thresholds", shown);
     }
     automatic::apply(st, sub, args)?;
     if sub.at("automatic_tax.enabled") == true && Place::of_customer(&st.copy(sub.text("customer"))).is_none() {

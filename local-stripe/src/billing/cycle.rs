@@ -74,14 +74,17 @@ pub fn lines(
     let mut out = Vec::new();
     for item in sub.list_at("items") {
         let price = &item["price"];
-        let (period, quantity) = match (usage::is_metered(price), over) {
-            (false, _) => (next, item["quantity"].as_i64().unwrap_or(1)),
-            (true, Some(over)) => (over, usage::of_item(st, sub, item, over)?),
-            (true, None) => (next, 0),
+        let (period, (quantity, costs)) = match (usage::is_metered(price), over) {
+            (false, _) => {
+                let quantity = item["quantity"].as_i64().unwrap_or(1);
+                (next, (quantity, pricing::amount(price, quantity)?))
+            }
+            (true, Some(over)) => (over, usage::rest(item, over.0, usage::of_item(st, sub, item, over)?)?),
+            (true, None) => (next, (0, pricing::amount(price, 0)?)),
         };
         // A trial that begins in a paid period does not make the usage before it free.
         let is_free = trial && !(usage::is_metered(price) && over.is_some());
-        let amount = if is_free { 0 } else { pricing::amount(price, quantity)? };
+        let amount = if is_free { 0 } else { costs };
         let name = items::product_name(st, price);
         let description = if is_free { format!("Trial period for {name}") } else { items::words(st, price, quantity) };
         out.push(NewLine {

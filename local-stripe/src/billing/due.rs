@@ -5,7 +5,7 @@ use crate::calendar::DAY_S;
 use crate::checkout;
 use crate::discount::term;
 use crate::object::Object;
-use crate::payments::{balance, intent};
+use crate::payments::{balance, intent, ledger};
 use crate::state::State;
 
 /// How many days before a trial's end `customer.subscription.trial_will_end` is sent.
@@ -26,6 +26,7 @@ pub fn next(object: &Object) -> Option<i64> {
         "checkout.session" if object.text("status") == "open" => object.int_at("expires_at"),
         "payment_intent" if object.text("status") == "processing" => object.int_at("_settles_at"),
         "subscription_schedule" => phases::next(object),
+        "balance_transaction" if object.text("status") == "pending" => object.int_at("available_on"),
         "payout" if object.text("status") == "pending" => object.int_at("arrival_date"),
         "quote" if matches!(object.text("status"), "draft" | "open") => object.int_at("expires_at"),
         _ => None,
@@ -88,6 +89,7 @@ pub fn run(st: &mut State, id: &str, now_s: i64) {
         "checkout.session" => checkout::expire(st, id),
         "payment_intent" => intent::settle_debit(st, id),
         "subscription_schedule" => phases::run(st, id, now_s),
+        "balance_transaction" => ledger::arrive(st, id),
         "payout" => balance::arrive(st, id),
         "quote" => quote::expire(st, id),
         "subscription" => run_subscription(st, &object, now_s),

@@ -7,7 +7,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::model::price::NewPrice;
 use crate::object::{Object, key};
-use crate::params::Args;
+use crate::params::{Args, Field, ParamKind, opt, req};
 use crate::plans;
 use crate::pricing;
 use crate::state::State;
@@ -59,6 +59,17 @@ pub fn read(st: &mut State, args: &Args, param: &str) -> Result<Priced, ApiError
         tax_rates: tax::read(st, args, "tax_rates", &format!("{param}[tax_rates]"))?,
         discounts: args.list("discounts"),
     })
+}
+
+/// The parameter `billing_thresholds` of an item; see `threshold`.
+pub const THRESHOLDS: Field =
+    opt("billing_thresholds", ParamKind::Map(&[req("usage_gte", ParamKind::Int(1, 1_000_000_000_000))]));
+
+/// Sets the threshold of an item, if a request has it.
+pub fn set_thresholds(item: &mut Value, given: &Args) {
+    if given.has("billing_thresholds") {
+        item["billing_thresholds"] = given.value("billing_thresholds");
+    }
 }
 
 /// Returns the item with its price in a currency.

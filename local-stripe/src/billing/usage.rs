@@ -58,6 +58,28 @@ fn since(item: &Value, start_s: i64) -> i64 {
 /// Marks that an item has its price from now on. Earlier usage does not count for this price.
 pub fn begin(item: &mut Value, now_s: i64) {
     item["_metered_from"] = if is_metered(&item["price"]) { json!(now_s) } else { Value::Null };
+    item[INVOICED] = Value::Null;
+}
+
+/// The hidden member of an item with the quantity of a period that was invoiced before the period's end; see `threshold`.
+const INVOICED: &str = "_invoiced";
+
+/// Notes that this quantity of an item's period, which begins at a time in Unix seconds, is invoiced.
+pub fn note_invoiced(item: &mut Value, start_s: i64, used: i64) {
+    item[INVOICED] = json!({ "start": start_s, "used": used });
+}
+
+/// Returns the part of the quantity `used` in a period that is not invoiced yet, and what it costs in minor units: with tiers, the rest of a
+/// quantity costs what the whole costs more.
+///
+/// # Errors
+/// An amount is too large.
+pub fn rest(item: &Value, start_s: i64, used: i64) -> Result<(i64, i64), ApiError> {
+    let is_of_period = item[INVOICED]["start"] == start_s;
+    let before = item[INVOICED]["used"].as_i64().filter(|_| is_of_period).unwrap_or_default().min(used);
+    let price = &item["price"];
+    let amount = pricing::amount(price, used)?;
+    Ok((used - before, if before > 0 { amount - pricing::amount(price, before)? } else { amount }))
 }
 
 /// Bills an item's usage so far on the next invoice, because its price is removed or replaced before the period ends.
@@ -71,11 +93,12 @@ pub fn close(st: &mut State, sub: &Object, item: &Value, now_s: i64) -> Result<(
         return Ok(());
     }
     let used = of_item(st, sub, item, (start, now_s))?;
+    let (used, amount) = rest(item, item["current_period_start"].as_i64().unwrap_or(now_s), used)?;
     if used == 0 {
         return Ok(());
     }
     let line = NewLine {
-        amount: pricing::amount(price, used)?,
+        amount,
         currency: sub.text("currency").to_owned(),
         description: items::words(st, price, used),
         period: (start, now_s),

@@ -257,7 +257,7 @@ pub fn receive(st: &mut State, charge: &mut Object, amount: i64) -> Division {
             detail = Some(fee::detail(st, fee.amount));
         }
     }
-    let movement = ledger::book_with_fee(st, charge, amount, detail, "charge", charge.id());
+    let movement = ledger::book_charge(st, charge, amount, detail);
     charge.set("balance_transaction", movement);
     Division { transfer, fee }
 }

@@ -32,7 +32,7 @@ pub fn collect(st: &mut State, taken: Taken, account: &str, paid: (&str, &str), 
     let application = application(&st.settings);
     st.acting_for("", |st| {
         let (amount, kind, source) = (taken.amount, "application_fee", taken.id.as_str());
-        let movement = enter(st, Entry { at_s, amount, currency, kind, source, fee: None });
+        let movement = enter(st, Entry { at_s, amount, currency, kind, source, fees: Vec::new(), available_s: at_s });
         let mut fee = model::transfer::application_fee(taken.id, at_s, amount, currency, account, charge);
         fee.set("application", application);
         fee.set("balance_transaction", movement);
@@ -59,7 +59,10 @@ pub fn refund(st: &mut State, fee: &str, amount: i64, metadata: Value) -> Object
         let (id, at_s) = (st.new_id("fr"), st.clock_s());
         let of = st.copy(fee);
         let (kind, currency) = ("application_fee_refund", of.text("currency"));
-        let movement = enter(st, Entry { at_s, amount: -amount, currency, kind, source: &id, fee: None });
+        let movement = enter(
+            st,
+            Entry { at_s, amount: -amount, currency, kind, source: &id, fees: Vec::new(), available_s: at_s },
+        );
         let refund = model::transfer::fee_refund(id, at_s, &of, amount, &movement, metadata);
         let refund = st.put(refund);
         let shown = refund.value();
@@ -82,7 +85,9 @@ pub fn give_back(st: &mut State, fee: &Object, amount: i64, source: &str) {
         return;
     }
     let (kind, currency) = ("application_fee_refund", fee.text("currency"));
-    st.acting_for(account, |st| enter(st, Entry { at_s, amount, currency, kind, source, fee: None }));
+    st.acting_for(account, |st| {
+        enter(st, Entry { at_s, amount, currency, kind, source, fees: Vec::new(), available_s: at_s })
+    });
 }
 
 /// Refunds an amount of a fee at a request; `None` refunds the rest.

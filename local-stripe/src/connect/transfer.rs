@@ -12,8 +12,8 @@ use crate::money;
 use crate::object::Object;
 use crate::params::{Args, merge_metadata};
 use crate::payments::balance;
-use crate::payments::ledger::{Entry, Fee, book, enter};
-use crate::state::State;
+use crate::payments::ledger::{Entry, book, enter, enter_on};
+use crate::state::{State, clock_of};
 
 /// Transfers money from the balance to a connected account.
 ///
@@ -73,12 +73,22 @@ pub fn group_of(charge: &Object) -> String {
 pub fn send(st: &mut State, mut transfer: Object, taken: Option<&Taken>) -> Object {
     let (at_s, amount, currency) = (transfer.int("created"), transfer.int("amount"), transfer.text("currency"));
     let (kind, source) = ("transfer", transfer.id());
-    let movement = enter(st, Entry { at_s, amount: -amount, currency, kind, source, fee: None });
+    let (clock, available_s) = available_with(st, &transfer);
+    let entry = Entry { at_s, amount: -amount, currency, kind, source, fees: Vec::new(), available_s };
+    let movement = enter_on(st, &clock, entry);
     transfer.set("balance_transaction", movement);
     let transfer = st.put(transfer);
     st.emit("transfer.created", &transfer);
     arrive(st, &transfer, taken);
     Object::clone(&transfer)
+}
+
+/// Returns when the money of a transfer is available: with that of the charge from which it comes, or at once. The time is in Unix seconds
+/// of the test clock with the id; an empty id is the sandbox's own clock.
+fn available_with(st: &State, transfer: &Object) -> (String, i64) {
+    let charge = st.copy(transfer.text("source_transaction"));
+    let movement = st.copy(charge.text("balance_transaction"));
+    (clock_of(&movement).to_owned(), movement.int("available_on").max(transfer.int("created")))
 }
 
 /// Makes the payment by which a transfer arrives at the connected account.
@@ -92,8 +102,11 @@ fn arrive(st: &mut State, transfer: &Object, taken: Option<&Taken>) {
     });
     let (at_s, amount, currency) = (transfer.int("created"), transfer.int("amount"), transfer.text("currency"));
     let source = transfer.text("destination_payment");
+    let (clock, available_s) = available_with(st, transfer);
     st.acting_for(transfer.text("destination"), |st| {
-        let movement = enter(st, Entry { at_s, amount, currency, kind: "payment", source, fee });
+        let fees = fee.into_iter().collect();
+        let movement =
+            enter_on(st, &clock, Entry { at_s, amount, currency, kind: "payment", source, fees, available_s });
         payment.set("balance_transaction", movement);
         st.put(payment);
     });
@@ -206,11 +219,12 @@ fn payment_of(st: &mut State, transfer: &Object) -> Option<Object> {
 
 /// Refunds the payment of a transfer at the connected account, and returns the refund's id.
 fn leave(st: &mut State, transfer: &Object, payment: &Object, new: &Reversal) -> String {
-    let fee: Option<Fee> = (new.fee_back > 0).then(|| fee::detail(st, -new.fee_back));
+    let fees = (new.fee_back > 0).then(|| fee::detail(st, -new.fee_back)).into_iter().collect();
     let (id, at_s, currency) = (st.new_id("pyr"), st.clock_s(), transfer.text("currency"));
     let mut refund = model::payment::refund(id.clone(), at_s, payment, new.amount, Value::Null);
     st.acting_for(transfer.text("destination"), |st| {
-        let entry = Entry { at_s, amount: -new.amount, currency, kind: "payment_refund", source: &id, fee };
+        let entry =
+            Entry { at_s, amount: -new.amount, currency, kind: "payment_refund", source: &id, fees, available_s: at_s };
         refund.set("balance_transaction", enter(st, entry));
         refund.set("source_transfer_reversal", new.id.clone());
         refund.set("destination_details", Value::Null);

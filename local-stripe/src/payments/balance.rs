@@ -10,25 +10,27 @@ use crate::object::Object;
 use crate::payments::ledger::book;
 use crate::state::State;
 
-/// Returns the balance object. All money is available at once; nothing is pending.
+/// Returns the balance object.
 pub fn balance(st: &State) -> Object {
-    let mut sums = BTreeMap::from([("usd".to_owned(), 0_i64)]);
+    // The available and the pending money by currency.
+    let mut sums = BTreeMap::from([("usd".to_owned(), (0_i64, 0_i64))]);
     for movement in st.newest("balance_transaction", None) {
-        *sums.entry(movement.text("currency").to_owned()).or_default() += movement.int("net");
+        let (available, pending) = sums.entry(movement.text("currency").to_owned()).or_default();
+        *if movement.text("status") == "pending" { pending } else { available } += movement.int("net");
     }
-    let entries = |amount: fn(i64) -> i64| -> Vec<Value> {
-        let entry = |(currency, sum): (&String, &i64)| {
-            let amount = amount(*sum);
+    let entries = |amount: fn(&(i64, i64)) -> i64| -> Vec<Value> {
+        let entry = |(currency, sums): (&String, &(i64, i64))| {
+            let amount = amount(sums);
             json!({ "amount": amount, "currency": currency, "source_types": { "card": amount } })
         };
         sums.iter().map(entry).collect()
     };
     Object::of(json!({
         "object": "balance",
-        "available": entries(|sum| sum),
+        "available": entries(|sums| sums.0),
         "connect_reserved": [{ "amount": 0, "currency": "usd" }],
         "livemode": false,
-        "pending": entries(|_| 0),
+        "pending": entries(|sums| sums.1),
     }))
 }
 

@@ -2,9 +2,14 @@
 
 use serde_json::{Value, json};
 
+use crate::calendar::DAY_S;
+use crate::cards;
 use crate::model;
+use crate::money;
 use crate::object::Object;
-use crate::state::State;
+use crate::payments::balance;
+use crate::settings::Settlement;
+use crate::state::{State, clock_of};
 
 /// A fee that a transaction takes.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,25 +37,37 @@ pub struct Entry<'e> {
     pub kind: &'static str,
     /// The id of the object that caused the transaction.
     pub source: &'e str,
-    /// The fee, if any.
-    pub fee: Option<Fee>,
+    /// The fees.
+    pub fees: Vec<Fee>,
+    /// The time from which the money is available, in Unix seconds.
+    pub available_s: i64,
 }
 
 /// Books a transaction and returns its id.
 pub fn enter(st: &mut State, entry: Entry<'_>) -> String {
+    enter_on(st, "", entry)
+}
+
+/// Like [`enter`], for money that becomes available at a time of a test clock; an empty id is the sandbox's own clock.
+pub fn enter_on(st: &mut State, clock: &str, entry: Entry<'_>) -> String {
     let id = st.new_id("txn");
-    let Entry { at_s, amount, currency, kind, source, fee } = entry;
+    let Entry { at_s, amount, currency, kind, source, fees, available_s } = entry;
     let mut movement = model::payment::balance_transaction(id.clone(), at_s, amount, currency, kind, source);
-    if let Some(fee) = fee.filter(|fee| fee.amount != 0) {
-        movement.set("fee", fee.amount);
-        movement.set("net", amount - fee.amount);
-        movement.set(
-            "fee_details",
-            json!([{
-                "amount": fee.amount, "application": fee.application, "currency": currency,
-                "description": fee.description, "type": fee.kind,
-            }]),
-        );
+    let fees: Vec<Fee> = fees.into_iter().filter(|fee| fee.amount != 0).collect();
+    let sum: i64 = fees.iter().map(|fee| fee.amount).sum();
+    let detail = |fee: &Fee| {
+        json!({
+            "amount": fee.amount, "application": fee.application, "currency": currency,
+            "description": fee.description, "type": fee.kind,
+        })
+    };
+    movement.set("fee", sum);
+    movement.set("net", amount - sum);
+    movement.set("fee_details", fees.iter().map(detail).collect::<Vec<_>>());
+    movement.set("available_on", available_s);
+    if available_s > at_s {
+        movement.set("status", "pending");
+        movement.set("_clock", clock);
     }
     st.put(movement);
     id
@@ -72,5 +89,52 @@ pub fn book_with_fee(
     source: &str,
 ) -> String {
     let (at_s, currency) = (st.now(owner), owner.text("currency").to_owned());
-    enter(st, Entry { at_s, amount, currency: &currency, kind, source, fee })
+    let fees = fee.into_iter().collect();
+    enter(st, Entry { at_s, amount, currency: &currency, kind, source, fees, available_s: at_s })
+}
+
+/// The part of a charge by card that Stripe takes, in hundredths of a percent, and the fixed part in minor units: 2.9 % + 30, from
+/// <https://stripe.com/pricing> for accounts in the United States.
+const CARD_FEE: (i64, i64) = (290, 30);
+/// The part of an ACH debit that Stripe takes, in hundredths of a percent, and the most that it takes in minor units, from
+/// <https://stripe.com/pricing/local-payment-methods>.
+const ACH_FEE: (i64, i64) = (80, 500);
+/// How long the money of a charge is pending, from <https://docs.stripe.com/payouts#payout-speed> for the United States.
+const PENDING_S: i64 = 2 * DAY_S;
+
+/// Books the money of a charge with the fee of the application, and with that of Stripe as the account's settlement says.
+pub fn book_charge(st: &mut State, charge: &Object, amount: i64, of_application: Option<Fee>) -> String {
+    let (at_s, currency) = (st.now(charge), charge.text("currency").to_owned());
+    let method = st.copy(charge.text("payment_method"));
+    let is_standard = st.settings.settlement == Settlement::Standard;
+    let taken = match method.text("type") {
+        _ if !is_standard => 0,
+        "us_bank_account" => part_of(amount, ACH_FEE.0).min(ACH_FEE.1),
+        "sepa_debit" => 0,
+        _ => (part_of(amount, CARD_FEE.0) + CARD_FEE.1).min(amount),
+    };
+    let of_stripe = Fee {
+        amount: taken,
+        description: "Stripe processing fees".to_owned(),
+        application: Value::Null,
+        kind: "stripe_fee",
+    };
+    let waits = is_standard && method.text("_number") != cards::AT_ONCE;
+    let fees = [Some(of_stripe), of_application].into_iter().flatten().collect();
+    let available_s = if waits { at_s + PENDING_S } else { at_s };
+    let clock = clock_of(charge).to_owned();
+    let entry = Entry { at_s, amount, currency: &currency, kind: "charge", source: charge.id(), fees, available_s };
+    enter_on(st, &clock, entry)
+}
+
+/// Returns a part of an amount, given in hundredths of a percent, in minor units. Halves go away from zero.
+fn part_of(amount: i64, hundredths: i64) -> i64 {
+    // A part of an amount is not larger than the amount, so it fits.
+    money::divide_half_away(i128::from(amount) * i128::from(hundredths), 10_000).unwrap_or_default()
+}
+
+/// Makes the money of a pending transaction available.
+pub fn arrive(st: &mut State, id: &str) {
+    st.change(id, |movement| movement.set("status", "available"));
+    balance::emit_available(st);
 }

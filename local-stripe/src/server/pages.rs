@@ -9,6 +9,7 @@ mod documents;
 mod html;
 mod layout;
 mod onboarding;
+mod pdf;
 mod portal;
 mod summary;
 mod words;
@@ -41,7 +42,7 @@ pub(super) fn router() -> Router<Shared> {
         .route("/_sandbox/3ds/{id}", get(challenge::show).post(challenge::answer))
         .route("/_sandbox/receipts/{id}", get(documents::receipt))
         .route("/_sandbox/invoices/{id}", get(documents::invoice).post(documents::pay))
-        .route("/_sandbox/invoices/{id}/pdf", get(documents::invoice))
+        .route("/_sandbox/invoices/{id}/pdf", get(documents::invoice_pdf))
         .route("/_sandbox/onboarding/{token}", get(onboarding::show).post(onboarding::complete))
         .route("/_sandbox/express/{id}", get(onboarding::dashboard))
         .route("/_sandbox/page.css", get(layout::style))

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::StoreError;
 use super::checksum::RowChecksum;
-use crate::settings::{Dunning, Faults, Settings};
+use crate::settings::{Dunning, Faults, Settings, Settlement};
 use crate::version::Version;
 
 const TABLE: &str = "account";
@@ -42,6 +42,8 @@ pub enum Given {
     Dunning,
     /// The faults of webhook delivery. They replace the stored faults.
     Faults,
+    /// The settlement of charges. It replaces the stored one.
+    Settlement,
 }
 
 /// The stored settings. The base URL and the branding are not stored: each start sets them.
@@ -52,6 +54,7 @@ struct StoredSettings {
     version: Version,
     dunning: Dunning,
     faults: Faults,
+    settlement: Settlement,
 }
 
 fn text_of(settings: &Settings) -> String {
@@ -61,6 +64,7 @@ fn text_of(settings: &Settings) -> String {
         version: settings.version.clone(),
         dunning: settings.dunning.clone(),
         faults: settings.faults.clone(),
+        settlement: settings.settlement,
     };
     // Numbers and strings always serialize.
     serde_json::to_string(&kept).unwrap_or_default()
@@ -112,10 +116,10 @@ pub(super) fn read(connection: &Connection) -> Result<(Settings, Counters), Stor
     let columns: [i64; 6] = [row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?, row.get(5)?, row.get(6)?];
     sum(&text, &columns).check(row.get(7)?, TABLE, 1)?;
     let kept: StoredSettings = serde_json::from_str(&text).map_err(|e| StoreError::unreadable(TABLE, 1, e))?;
-    let StoredSettings { seed, start_s, version, dunning, faults } = kept;
+    let StoredSettings { seed, start_s, version, dunning, faults, settlement } = kept;
     let [clock_s, next_number, requests, events, first_event, delivered] = columns;
     Ok((
-        Settings { seed, start_s, version, dunning, faults, ..Settings::default() },
+        Settings { seed, start_s, version, dunning, faults, settlement, ..Settings::default() },
         Counters {
             clock_s,
             next_number: next_number.cast_unsigned(),
@@ -144,6 +148,7 @@ pub(super) fn merge(path: &Path, kept: Settings, started: Settings, given: &[Giv
             Given::Version => merged.version = started.version.clone(),
             Given::Dunning => merged.dunning = started.dunning.clone(),
             Given::Faults => merged.faults = started.faults.clone(),
+            Given::Settlement => merged.settlement = started.settlement,
         }
     }
     Ok(merged)

@@ -393,3 +393,16 @@ fn a_transfer_arrives_and_its_reversal_is_limited_by_the_balance() {
     let changed = play.post(&format!("{path}/{}", id(&back)), "metadata[a]=b");
     assert_eq!((&changed["metadata"]["a"], &play.get(&path)["data"][0]), (&json!("b"), &changed));
 }
+
+#[test]
+fn what_a_transfer_brings_is_available_with_the_charge_it_comes_from() {
+    let settlement = local_stripe::settings::Settlement::Standard;
+    let mut play = Play::with(local_stripe::settings::Settings { settlement, ..Default::default() });
+    let seller = onboarded(&mut play);
+    let form = format!("amount=2000&{CARD}&transfer_data[destination]={seller}&application_fee_amount=200");
+    play.post("/v1/payment_intents", &form);
+    // The platform gets its fee at once, and pays Stripe's 0.88 when the charge arrives; the seller waits as long.
+    assert_eq!(balances(&mut play, &seller), (200, 0));
+    play.until_day(2);
+    assert_eq!(balances(&mut play, &seller), (200 - 88, 1_800));
+}

@@ -299,3 +299,63 @@ fn invalid_events_and_prices_are_refused() {
         assert_eq!(play.refused("POST", "/v1/prices", &format!("{price}{more}"), 400)["param"], "recurring[meter]");
     }
 }
+
+#[test]
+fn usage_that_reaches_a_threshold_is_invoiced_before_the_periods_end_and_not_again() {
+    let mut play = Play::new();
+    let (_, calls) = metered(&mut play, "sum");
+    let base = play.monthly("Pro", 2_000);
+    let customer = play.customer("pm_card_visa");
+    let more = format!("&items[1][price]={calls}&billing_thresholds[amount_gte]=500");
+    let made = play.subscribe(&customer, &base, &more);
+    assert_eq!(made["billing_thresholds"], json!({ "amount_gte": 500, "reset_billing_cycle_anchor": false }));
+    let sub = id(&made);
+    let first = id(&latest(&mut play, &sub));
+    play.until_day(10);
+    // 999 calls cost 4.995, which rounds to 5.00; 998 cost 4.99.
+    count(&mut play, &customer, 998, "");
+    assert_eq!(id(&latest(&mut play, &sub)), first);
+    count(&mut play, &customer, 22, "");
+    let early = latest(&mut play, &sub);
+    assert_eq!((&early["billing_reason"], &early["total"]), (&json!("subscription_threshold"), &json!(510)));
+    assert_eq!(early["status"], "draft");
+    play.until_day(11);
+    assert_eq!(latest(&mut play, &sub)["status"], "paid");
+    // What comes after it is billed with the renewal: 80 calls for 0.40.
+    count(&mut play, &customer, 80, "");
+    let preview = play.post("/v1/invoices/create_preview", &format!("subscription={sub}"));
+    assert_eq!(preview["total"], 2_040);
+    play.until_day(31);
+    assert_eq!(latest(&mut play, &sub)["total"], 2_040);
+    // The next period begins at zero.
+    count(&mut play, &customer, 998, "");
+    play.until_day(61);
+    assert_eq!(latest(&mut play, &sub)["total"], 2_499);
+    play.post(&format!("/v1/subscriptions/{sub}"), "billing_thresholds=");
+    count(&mut play, &customer, 5_000, "");
+    play.until_day(93);
+    assert_eq!(latest(&mut play, &sub)["total"], 4_500);
+}
+
+#[test]
+fn a_threshold_of_an_item_counts_its_quantity_and_tiers_go_on_where_it_ended() {
+    let mut play = Play::new();
+    let form = "display_name=Calls&event_name=calls&default_aggregation[formula]=sum";
+    let meter = id(&play.post("/v1/billing/meters", form));
+    let product = id(&play.post("/v1/products", "name=Calls"));
+    // The first hundred cost 0.10 each, further ones 0.01.
+    let form = format!(
+        "product={product}&currency=usd&billing_scheme=tiered&tiers_mode=graduated&tiers[0][up_to]=100&tiers[0][unit_amount]=10\
+         &tiers[1][up_to]=inf&tiers[1][unit_amount]=1&recurring[interval]=month&recurring[usage_type]=metered&recurring[meter]={meter}"
+    );
+    let price = id(&play.post("/v1/prices", &form));
+    let customer = play.customer("pm_card_visa");
+    let sub = id(&play.subscribe(&customer, &price, "&items[0][billing_thresholds][usage_gte]=150"));
+    play.until_day(3);
+    count(&mut play, &customer, 150, "");
+    assert_eq!(latest(&mut play, &sub)["total"], 100 * 10 + 50);
+    play.until_day(4);
+    count(&mut play, &customer, 149, "");
+    play.until_day(31);
+    assert_eq!(latest(&mut play, &sub)["total"], 149);
+}

@@ -2,6 +2,7 @@
 
 use crate::play::{Play, id};
 use local_stripe::sandbox::json_of;
+use local_stripe::settings::{Settings, Settlement};
 use serde_json::json;
 
 #[test]
@@ -23,6 +24,49 @@ fn payouts_and_top_ups_move_the_balance() {
     assert_eq!(play.events(), ["payout.updated", "payout.paid"]);
     assert_eq!(play.get(&format!("/v1/payouts/{payout}"))["status"], "paid");
     play.refused("POST", &format!("/v1/payouts/{payout}/cancel"), "", 400);
+}
+
+#[test]
+fn with_the_standard_settlement_stripe_takes_its_fee_and_the_rest_is_pending_for_two_days() {
+    let mut play = Play::with(Settings { settlement: Settlement::Standard, ..Settings::default() });
+    let sums = |play: &mut Play| {
+        let balance = play.get("/v1/balance");
+        ["available", "pending"].map(|part| balance[part][0]["amount"].as_i64().unwrap())
+    };
+    let charge = |play: &mut Play, form: &str| {
+        let paid = play.post("/v1/payment_intents", &format!("{form}&currency=usd&confirm=true"));
+        let charge = play.get(&format!("/v1/charges/{}", paid["latest_charge"].as_str().unwrap()));
+        play.get(&format!("/v1/balance_transactions/{}", charge["balance_transaction"].as_str().unwrap()))
+    };
+    let booked = charge(&mut play, "amount=2000&payment_method=pm_card_visa");
+    // 2.9 % of 20.00 is 0.58, and 0.30.
+    let amounts = ["amount", "fee", "net"].map(|member| booked[member].as_i64().unwrap());
+    assert_eq!((amounts, &booked["status"]), ([2_000, 88, 1_912], &json!("pending")));
+    assert_eq!(booked["available_on"].as_i64().unwrap() - booked["created"].as_i64().unwrap(), 2 * 86_400);
+    assert_eq!(
+        (&booked["fee_details"][0]["type"], &booked["fee_details"][0]["amount"]),
+        (&json!("stripe_fee"), &json!(88))
+    );
+    assert_eq!(sums(&mut play), [0, 1_912]);
+    assert_eq!(play.refused("POST", "/v1/payouts", "amount=100&currency=usd", 400)["code"], "balance_insufficient");
+    play.events();
+    play.until_day(2);
+    assert_eq!(play.events(), ["balance.available"]);
+    assert_eq!(sums(&mut play), [1_912, 0]);
+    // 2.9 % of 10.17 is 0.29493, which rounds to 0.29. This card's money is available at once.
+    let booked = charge(&mut play, "amount=1017&payment_method=pm_card_bypassPending");
+    assert_eq!((&booked["fee"], &booked["status"]), (&json!(59), &json!("available")));
+    // An ACH debit costs 0.8 %, and at most 5.00.
+    let account = "payment_method_data[type]=us_bank_account&payment_method_types[0]=us_bank_account\
+                   &payment_method_data[us_bank_account][account_number]=000123456789\
+                   &payment_method_data[us_bank_account][routing_number]=110000000\
+                   &payment_method_data[billing_details][name]=Buyer";
+    for (amount, fee) in [(10_000, 80), (100_000, 500)] {
+        play.post("/v1/payment_intents", &format!("amount={amount}&currency=usd&confirm=true&{account}"));
+        play.until(play.sandbox.state().clock_s() + 10 * 86_400);
+        let newest = play.get("/v1/balance_transactions?limit=1")["data"][0].clone();
+        assert_eq!((&newest["amount"], &newest["fee"]), (&json!(amount), &json!(fee)));
+    }
 }
 
 fn invoice(play: &mut Play, customer: &str) -> String {

@@ -165,7 +165,6 @@ fn unsupported_parameters_that_affect_amounts_are_refused() {
     let subscription = format!("customer={customer}&items[0][price]={monthly}");
     for (path, form, more, param) in [
         ("/v1/checkout/sessions", &session, "after_expiration[recovery][enabled]=true", "after_expiration"),
-        ("/v1/subscriptions", &subscription, "billing_thresholds[amount_gte]=100", "billing_thresholds"),
         ("/v1/subscriptions", &subscription, "coupon=SAVE", "coupon"),
     ] {
         let error = play.refused("POST", path, &format!("{form}&{more}"), 400);

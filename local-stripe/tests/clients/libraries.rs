@@ -24,6 +24,24 @@ fn python() {
     assert!(out.contains("all checks passed"), "{out}");
 }
 
+/// `UPDATE_PARAMETERS=1` rewrites the file, for a new version of the library.
+#[test]
+fn parameters() {
+    if left_out("python") {
+        return;
+    }
+    let file = install::clients().join("../src/params/stripe.txt");
+    let found =
+        succeeds(Command::new(counterparts::stripe_python()).arg(install::clients().join("parameters.py")), LIMIT);
+    if std::env::var_os("UPDATE_PARAMETERS").is_some() {
+        std::fs::write(&file, found).unwrap();
+        return;
+    }
+    let known = std::fs::read_to_string(&file).unwrap();
+    let different = found.lines().zip(known.lines()).find(|(found, known)| found != known);
+    assert!(found == known, "the library has other parameters; UPDATE_PARAMETERS=1 writes them: {different:?}");
+}
+
 #[test]
 fn node() {
     if left_out("node") {

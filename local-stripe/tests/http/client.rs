@@ -71,7 +71,7 @@ impl Client {
         let response = self.http.request(request.body(body.into()).unwrap()).await.ok()?;
         let (parts, body) = response.into_parts();
         let bytes = body.collect().await.ok()?.to_bytes();
-        let text = String::from_utf8(bytes.to_vec()).unwrap();
+        let text = String::from_utf8_lossy(&bytes).into_owned();
         Some(TestResponse { status: parts.status.as_u16(), headers: parts.headers, text })
     }
 

@@ -293,6 +293,14 @@ async fn the_page_of_an_invoice_shows_discounts_and_taxes_that_add_up() {
     ] {
         assert!(page.contains(&format!("<dt>{row}</dt><dd>{amount}</dd>")), "{row} {amount}: {page}");
     }
+    let shown = client.get(&format!("/v1/invoices/{invoice}")).await;
+    let path = shown["invoice_pdf"].as_str().unwrap().split_once("/_sandbox").unwrap().1;
+    let file = client.form("GET", &format!("/_sandbox{path}"), "").await;
+    assert_eq!(file.header("content-type"), "application/pdf");
+    assert!(file.text.starts_with("%PDF-"), "{}", file.text);
+    for text in ["Subtotal", "$30.00", "Discount", "-$6.00", "Tax included", "$25.60"] {
+        assert!(file.text.contains(&format!("({text})")), "{text}: {}", file.text);
+    }
 }
 
 #[tokio::test]

@@ -24,13 +24,13 @@ pub fn count(variable: &str, default: usize) -> usize {
 }
 
 /// Returns the part of stories, accounts or values that a run of the tests tries: one of this many. It is the variable
-/// `ONE_STORY_IN`, or 8; `cargo xtask test full-counts` sets it lower.
+/// `ONE_STORY_IN`, or 16; `cargo xtask test full-counts` sets it lower.
 ///
 /// # Panics
 ///
 /// If the variable is not a positive number.
 pub fn one_story_in() -> usize {
-    count("ONE_STORY_IN", 8)
+    count("ONE_STORY_IN", 16)
 }
 
 fn parse(variable: &str, given: &str) -> usize {

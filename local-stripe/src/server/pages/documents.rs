@@ -2,12 +2,12 @@
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{Response as HttpResponse, StatusCode};
+use axum::http::{HeaderValue, Response as HttpResponse, StatusCode, header};
 
 use super::card::{self, CardForm, CardInput, FieldError};
 use super::html::{Html, html};
 use super::summary::row;
-use super::{Shared, branding, fields, layout, not_found, object, words};
+use super::{Shared, branding, fields, layout, not_found, object, pdf, words};
 use crate::calendar::date_text;
 use crate::money;
 use crate::object::Object;
@@ -57,16 +57,34 @@ fn page(shared: &Shared, invoice: &Object, typed: &CardInput, fault: Option<&Fie
         amount = shown("total"),
         mood = mood,
         status = status,
-        facts = facts(invoice),
-        lines = invoice.list_at("lines").iter().map(line).collect::<Html>(),
-        sums = sums(invoice),
+        facts = facts(invoice).iter().map(|(words, value)| row("", words, value)).collect::<Html>(),
+        lines = invoice.list_at("lines").iter().map(line).map(item).collect::<Html>(),
+        sums = rows(&sums(invoice)),
         form = form,
     );
     let status = if fault.is_some() { StatusCode::PAYMENT_REQUIRED } else { StatusCode::OK };
     layout::page(&branding, status, "Invoice", &body)
 }
 
-fn facts(invoice: &Object) -> Html {
+fn item((words, period, amount): (String, String, String)) -> Html {
+    html!(
+        "<li><div><p class=\"name\">{words}</p><p class=\"dim\">{period}</p></div><p class=\"amount\">{amount}</p></li>",
+        words = words,
+        period = period,
+        amount = amount,
+    )
+}
+
+/// Renders sums, of which the last is what is due.
+fn rows(sums: &[(&str, String)]) -> Html {
+    let Some(((due, amount), others)) = sums.split_last() else { return Html::default() };
+    let due =
+        html!("<div class=\"due\"><dt>{due}</dt><dd id=\"total\">{amount}</dd></div>", due = *due, amount = amount);
+    others.iter().map(|(words, amount)| row("", words, amount)).chain([due]).collect()
+}
+
+/// What an invoice says besides its lines and sums.
+fn facts(invoice: &Object) -> Vec<(&'static str, String)> {
     let to = [invoice.text("customer_name"), invoice.text("customer_email")].into_iter().find(|t| !t.is_empty());
     let day = |path: &str| invoice.at(path).as_i64().map(date_text);
     let all = [
@@ -75,23 +93,24 @@ fn facts(invoice: &Object) -> Html {
         ("Due on", day("due_date")),
         ("Paid on", day("status_transitions.paid_at")),
     ];
-    all.into_iter().filter_map(|(words, value)| value.map(|v| row("", words, &v))).collect()
+    all.into_iter().filter_map(|(words, value)| value.map(|value| (words, value))).collect()
 }
 
-fn line(line: &serde_json::Value) -> Html {
+/// The words, the period and the amount of a line.
+fn line(line: &serde_json::Value) -> (String, String, String) {
     let currency = line["currency"].as_str().unwrap_or_default();
     let day = |name: &str| line["period"][name].as_i64().unwrap_or_default();
     let period =
         (day("end") > day("start")).then(|| format!("{} – {}", date_text(day("start")), date_text(day("end"))));
-    html!(
-        "<li><div><p class=\"name\">{words}</p><p class=\"dim\">{period}</p></div><p class=\"amount\">{amount}</p></li>",
-        words = line["description"].as_str().unwrap_or("Item"),
-        period = period,
-        amount = money::display(line["amount"].as_i64().unwrap_or_default(), currency),
+    (
+        line["description"].as_str().unwrap_or("Item").to_owned(),
+        period.unwrap_or_default(),
+        money::display(line["amount"].as_i64().unwrap_or_default(), currency),
     )
 }
 
-fn sums(invoice: &Object) -> Html {
+/// The sums of an invoice, up to what is left to pay.
+fn sums(invoice: &Object) -> Vec<(&'static str, String)> {
     let shown = |amount: i64| money::display(amount, invoice.text("currency"));
     let (subtotal, total) = (invoice.int("subtotal"), invoice.int("total"));
     let taxes = |behavior: &str| -> i64 {
@@ -99,32 +118,36 @@ fn sums(invoice: &Object) -> Html {
         of.filter_map(|tax| tax["amount"].as_i64()).sum()
     };
     let (tax, included) = (taxes("exclusive"), taxes("inclusive"));
-    // The subtotal is after the discounts of single lines.
-    let discount = subtotal + tax - total;
-    let mut rows = vec![row("", "Subtotal", &shown(subtotal))];
-    if discount != 0 {
-        rows.push(row("", "Discount", &shown(-discount)));
-    }
-    if tax != 0 {
-        rows.push(row("", "Tax", &shown(tax)));
-    }
-    rows.push(row("", "Total", &shown(total)));
-    if included != 0 {
-        rows.push(row("", "Tax included", &shown(included)));
-    }
-    let due = invoice.int("amount_due");
-    if due != total {
-        rows.push(row("", "Customer balance", &shown(due - total)));
-    }
-    let paid = invoice.int("amount_paid");
-    if paid != 0 {
-        rows.push(row("", "Paid", &shown(-paid)));
-    }
-    rows.push(html!(
-        "<div class=\"due\"><dt>Amount due</dt><dd id=\"total\">{due}</dd></div>",
-        due = shown(invoice.int("amount_remaining")),
-    ));
-    rows.into_iter().collect()
+    let (due, paid) = (invoice.int("amount_due"), invoice.int("amount_paid"));
+    let all = [
+        ("Subtotal", subtotal, true),
+        // The subtotal is after the discounts of single lines.
+        ("Discount", total - subtotal - tax, false),
+        ("Tax", tax, false),
+        ("Total", total, true),
+        ("Tax included", included, false),
+        ("Customer balance", due - total, false),
+        ("Paid", -paid, false),
+        ("Amount due", invoice.int("amount_remaining"), true),
+    ];
+    let counts = all.into_iter().filter(|(_, amount, is_always)| *is_always || *amount != 0);
+    counts.map(|(words, amount, _)| (words, shown(amount))).collect()
+}
+
+/// `GET /_sandbox/invoices/{id}/pdf`: the invoice as a file.
+pub(super) async fn invoice_pdf(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
+    let Some(invoice) = object(&shared, "invoice", &id) else { return not_found(&shared) };
+    let title = format!("Invoice {}", invoice.text("number"));
+    let sheet = pdf::Sheet {
+        business: invoice.text("account_name"),
+        title: &title,
+        facts: facts(&invoice),
+        lines: invoice.list_at("lines").iter().map(line).collect(),
+        sums: sums(&invoice),
+    };
+    let mut response = HttpResponse::new(Body::from(pdf::file(&sheet)));
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/pdf"));
+    response
 }
 
 /// `POST /_sandbox/invoices/{id}`: pays the invoice with the typed card.

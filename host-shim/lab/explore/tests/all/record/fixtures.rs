@@ -1,5 +1,5 @@
 //! Exports each account of scenarios of three businesses, and checks that the export replays to the same state. A plain run
-//! takes one scenario of eight; `ONE_STORY_IN=1` takes all.
+//! takes one scenario of sixteen; `ONE_STORY_IN=1` takes all.
 
 use crate::record::common::{Played, SALT, business, played};
 use host_explore::record::Verdict;
