@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::billing::{invoice_settings, items};
-use crate::checkout::{self, asked, bill, limit, quantity};
+use crate::checkout::{self, asked, bill, limit, quantity, shipping};
 use crate::connect::division;
 use crate::error::ApiError;
 use crate::model;
@@ -42,6 +42,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     }
     link.set("currency", currency);
     link.set("_lines", lines);
+    ship(st, &mut link, args)?;
     apply(st, &mut link, args)?;
     divide(st, &mut link, args)?;
     let link = st.put(link);
@@ -116,8 +117,14 @@ fn apply(st: &State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
 }
 
 /// What a link asks the buyers of its sessions.
-const ASKED: [&str; 5] =
-    ["custom_fields", "custom_text", "phone_number_collection", "shipping_address_collection", "tax_id_collection"];
+const ASKED: [&str; 6] = [
+    "consent_collection",
+    "custom_fields",
+    "custom_text",
+    "phone_number_collection",
+    "shipping_address_collection",
+    "tax_id_collection",
+];
 
 /// Sets what a link asks the buyers, and which settings it has for their invoices. These are checked as a session checks them.
 fn ask(st: &State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
@@ -138,6 +145,15 @@ fn ask(st: &State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
     bill::set(st, link, args, !recurs(link))?;
     let settings = args.map("subscription_data").map("invoice_settings");
     invoice_settings::read(st, &mut Object::default(), "invoice", &settings, "subscription_data[invoice_settings]")
+}
+
+/// Sets the shipping options of a new link, which are checked as a session checks them.
+fn ship(st: &mut State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
+    let mode = if recurs(link) { "subscription" } else { "payment" };
+    let mut session = Object::of(json!({ "mode": mode, "currency": link.get("currency"), "shipping_options": [] }));
+    shipping::set(st, &mut session, args)?;
+    link.set("shipping_options", session.get("shipping_options").clone());
+    Ok(())
 }
 
 /// Returns what an object shows as a request would say it: without the members that are null.
@@ -236,6 +252,7 @@ pub fn open(st: &mut State, id: &str) -> Result<Value, ApiError> {
         args.put(member, link.get(member).clone());
     }
     for (member, applies) in [
+        ("consent_collection", true),
         ("custom_fields", true),
         ("custom_text", true),
         ("customer_creation", !recurs),
@@ -255,6 +272,9 @@ pub fn open(st: &mut State, id: &str) -> Result<Value, ApiError> {
     if link.at("automatic_tax.enabled") == true {
         args.put("automatic_tax", json!({ "enabled": true }));
     }
+    let rates =
+        link.list_at("shipping_options").iter().map(|option| json!({ "shipping_rate": option["shipping_rate"] }));
+    args.put("shipping_options", rates.collect());
     let shared = division_of(&link);
     if !shared.is_empty() {
         let name = if recurs { "subscription_data" } else { "payment_intent_data" };

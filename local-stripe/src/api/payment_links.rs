@@ -86,6 +86,8 @@ pub const ROUTES: &[Route] = &[
         "/v1/payment_links",
         link_fields![
             req("line_items", ParamKind::List(&LINE)),
+            opt("consent_collection", asked::CONSENT_COLLECTION),
+            opt("shipping_options", ParamKind::List(&ParamKind::Map(&[opt("shipping_rate", ParamKind::Text)]))),
             opt(
                 "payment_intent_data",
                 payment_fields![opt("capture_method", ParamKind::OneOf(&["automatic", "automatic_async", "manual"]))]

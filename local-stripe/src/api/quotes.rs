@@ -3,6 +3,7 @@
 use crate::api::catalog::QUOTED_PRICE_DATA;
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::{Route, route};
+use crate::billing::invoice_settings::{CUSTOM_FIELDS, ISSUER};
 use crate::billing::quote;
 use crate::object::Object;
 use crate::params::{Field, ParamKind, QUANTITY, off, opt};
@@ -20,7 +21,16 @@ const FIELDS: &[Field] = &[
     opt("expires_at", ParamKind::Time),
     opt("footer", ParamKind::Text),
     opt("header", ParamKind::Text),
-    opt("invoice_settings", ParamKind::Map(&[opt("days_until_due", ParamKind::Int(0, 730))])),
+    opt(
+        "invoice_settings",
+        ParamKind::Map(&[
+            opt("custom_fields", CUSTOM_FIELDS),
+            opt("days_until_due", ParamKind::Int(0, 730)),
+            opt("description", ParamKind::Text),
+            opt("footer", ParamKind::Text),
+            opt("issuer", ISSUER),
+        ]),
+    ),
     opt("line_items", ParamKind::List(&LINE)),
     opt("metadata", ParamKind::Metadata),
     opt(

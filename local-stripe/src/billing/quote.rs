@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::billing::invoice::{self, Draft};
-use crate::billing::{create, items, schedule};
+use crate::billing::{create, invoice_settings, items, schedule};
 use crate::calendar::DAY_S;
 use crate::error::ApiError;
 use crate::model;
@@ -64,6 +64,7 @@ fn apply(st: &mut State, quote: &mut Object, args: &Args) -> Result<(), ApiError
             quote.set_at(&format!("{group}.{name}"), given.value(name));
         }
     }
+    invoice_settings::read(st, quote, "invoice_settings", &args.map("invoice_settings"), "invoice_settings")?;
     if args.has("line_items") {
         set_lines(st, quote, args)?;
     }
@@ -209,6 +210,7 @@ pub fn accept(st: &mut State, id: &str) -> Result<Value, ApiError> {
             "collection_method": quote.get("collection_method"),
             "days_until_due": quote.at("invoice_settings.days_until_due"),
             "description": data["description"],
+            "invoice_settings": quote.get("invoice_settings"),
             "metadata": data["metadata"],
             "trial_period_days": data["trial_period_days"],
         });
@@ -250,6 +252,7 @@ fn bill(st: &mut State, quote: &Object, lines: &[Value]) -> Result<String, ApiEr
         i.set("parent", json!({ "quote_details": details, "subscription_details": null, "type": "quote_details" }));
         i.set("auto_advance", false);
         i.set("collection_method", quote.get("collection_method").clone());
+        invoice_settings::set(i, quote.get("invoice_settings"));
         i.set("_days_until_due", quote.at("invoice_settings.days_until_due").clone());
     })?;
     Ok(id)

@@ -329,6 +329,23 @@ fn a_link_hands_what_it_asks_and_its_invoice_settings_to_its_sessions() {
     let session = play.post(&open, "");
     assert_eq!((&session["shipping_address_collection"], &session["custom_fields"]), (&Value::Null, &json!([])));
     assert_eq!(play.refused("POST", &path, "custom_fields[0][key]=a_b&custom_fields[0][type]=text&custom_fields[0][label][type]=custom&custom_fields[0][label][custom]=A", 400)["param"], "custom_fields[0][key]");
+    // So do consents and shipping rates.
+    let rate = "display_name=Post&fixed_amount[amount]=400&fixed_amount[currency]=usd&type=fixed_amount";
+    let rate = id(&play.post("/v1/shipping_rates", rate));
+    let form = format!("line_items[0][price]={price}&line_items[0][quantity]=1&shipping_options[0][shipping_rate]");
+    let link = play.post("/v1/payment_links", &format!("{form}={rate}&consent_collection[terms_of_service]=required"));
+    let session = play.post(&format!("/_sandbox/payment_links/{}/open", id(&link)), "");
+    let options = json!([{ "shipping_amount": 400, "shipping_rate": rate }]);
+    assert_eq!((&link["shipping_options"], &session["shipping_options"]), (&options, &options));
+    assert_eq!(
+        (&session["amount_total"], &session["consent_collection"]),
+        (
+            &json!(1_900),
+            &json!({ "payment_method_reuse_agreement": null, "promotions": null, "terms_of_service": "required" })
+        )
+    );
+    assert_eq!(link["consent_collection"], session["consent_collection"]);
+    play.refused("POST", "/v1/payment_links", &format!("{form}=shr_1"), 400);
     // A link that sells a subscription hands on the settings of the subscription's invoices.
     let monthly = play.monthly("Pro", 2_000);
     let link = play.post(
@@ -376,6 +393,17 @@ fn a_quote_begins_its_subscription_later_and_expires() {
     let sub = play.get(&schedule)["subscription"].clone();
     let sub = play.get(&format!("/v1/subscriptions/{}", sub.as_str().unwrap()));
     assert_eq!((&sub["start_date"], &sub["items"]["data"][0]["quantity"]), (&json!(later), &json!(2)));
+    // Its invoices are as its settings say, those of its subscription and a single one.
+    let once = play.price("Setup", 500, "");
+    let settings = "invoice_settings[footer]=Quoted&invoice_settings[custom_fields][0][name]=PO&invoice_settings[custom_fields][0][value]=7";
+    for price in [&price, &once] {
+        let form = format!("customer={customer}&line_items[0][price]={price}&line_items[0][quantity]=1&{settings}");
+        let quote = id(&play.post("/v1/quotes", &form));
+        play.post(&format!("/v1/quotes/{quote}/finalize"), "");
+        play.post(&format!("/v1/quotes/{quote}/accept"), "");
+        let invoice = play.get("/v1/invoices?limit=1")["data"][0].clone();
+        assert_eq!((&invoice["footer"], &invoice["custom_fields"][0]["value"]), (&json!("Quoted"), &json!("7")));
+    }
     // A date in the past is ignored when the quote is accepted.
     let at_once = id(&play.post("/v1/quotes", &format!("{form}&subscription_data[effective_date]={later}")));
     play.post(&format!("/v1/quotes/{at_once}/finalize"), "");
