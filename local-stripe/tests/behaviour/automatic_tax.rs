@@ -285,6 +285,14 @@ fn the_invoice_of_a_paid_session_has_the_sessions_taxes() {
         (&json!(true), &json!("complete"))
     );
     assert_eq!(taxes(&mut play, &invoice), [(380, "standard_rated".to_owned(), "vat".to_owned())]);
+    // The taxes are those of the place of delivery, even if the customer lives elsewhere.
+    let customer = customer_in(&mut play, "country=DE");
+    let form = format!("{form}&customer={customer}&shipping_address_collection[allowed_countries][0]=NO");
+    let session = id(&play.post("/v1/checkout/sessions", &form));
+    let pay = "payment_method=pm_card_visa&shipping[name]=A&shipping[address][country]=NO";
+    play.post(&format!("/v1/payment_pages/{session}/confirm"), pay);
+    let done = play.get(&format!("/v1/checkout/sessions/{session}?expand[0]=invoice"));
+    assert_eq!((&done["amount_total"], &done["invoice"]["total"]), (&json!(2_000), &json!(2_000)));
 }
 
 #[test]
