@@ -11,7 +11,7 @@ use crate::groups::{Done, Groups};
 use crate::packages;
 use crate::tool::Tool;
 use crate::{bench, build, cargo_component, notes, package, process};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow};
 use std::path::PathBuf;
 use std::process::Command;
 use std::thread;
