@@ -22,6 +22,7 @@ use crate::params::{
 use crate::payments::source::SOURCE;
 use crate::payments::{method, source};
 use crate::state::State;
+use crate::tax::{Place, no_place};
 use crate::tax_ids;
 
 const INVOICE_SETTINGS: ParamKind = ParamKind::Map(&[
@@ -52,6 +53,10 @@ macro_rules! customer_fields {
             opt("shipping", SHIPPING_OF_CUSTOMER),
             opt("card", SOURCE),
             opt("source", SOURCE),
+            opt(
+                "tax",
+                ParamKind::Map(&[opt("validate_location", ParamKind::OneOf(&["deferred", "immediately"]))])
+            ),
             opt("tax_exempt", ParamKind::OneOf(&["none", "exempt", "reverse"])),
             opt("business_name", ParamKind::Text),
             off("cash_balance"),
@@ -298,6 +303,10 @@ fn apply(customer: &mut Object, args: &Args) -> Result<(), ApiError> {
             let value = args.value(member);
             customer.set(member, if member == "address" { full_address(value) } else { value });
         }
+    }
+    let is_checked = args.map("tax").text("validate_location") == Some("immediately");
+    if is_checked && Place::of_customer(customer).is_none() {
+        return Err(no_place("tax[validate_location]"));
     }
     if args.has("preferred_locales") {
         customer.set("preferred_locales", args.list("preferred_locales"));

@@ -5,7 +5,7 @@ use crate::calendar::DAY_S;
 use crate::checkout;
 use crate::discount::term;
 use crate::object::Object;
-use crate::payments::{balance, intent, ledger};
+use crate::payments::{balance, intent};
 use crate::state::State;
 
 /// How many days before a trial's end `customer.subscription.trial_will_end` is sent.
@@ -89,7 +89,7 @@ pub fn run(st: &mut State, id: &str, now_s: i64) {
         "checkout.session" => checkout::expire(st, id),
         "payment_intent" => intent::settle_debit(st, id),
         "subscription_schedule" => phases::run(st, id, now_s),
-        "balance_transaction" => ledger::arrive(st, id),
+        "balance_transaction" => balance::release(st, id),
         "payout" => balance::arrive(st, id),
         "quote" => quote::expire(st, id),
         "subscription" => run_subscription(st, &object, now_s),

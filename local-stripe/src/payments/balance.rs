@@ -41,6 +41,12 @@ pub fn available(st: &State, currency: &str) -> i64 {
     held.and_then(|e| e["amount"].as_i64()).unwrap_or_default()
 }
 
+/// Makes the money of a pending transaction available.
+pub fn release(st: &mut State, movement: &str) {
+    st.change(movement, |movement| movement.set("status", "available"));
+    emit_available(st);
+}
+
 /// Emits `balance.available`.
 pub fn emit_available(st: &mut State) {
     let now = balance(st);

@@ -7,7 +7,6 @@ use crate::cards;
 use crate::model;
 use crate::money;
 use crate::object::Object;
-use crate::payments::balance;
 use crate::settings::Settlement;
 use crate::state::{State, clock_of};
 
@@ -131,10 +130,4 @@ pub fn book_charge(st: &mut State, charge: &Object, amount: i64, of_application:
 fn part_of(amount: i64, hundredths: i64) -> i64 {
     // A part of an amount is not larger than the amount, so it fits.
     money::divide_half_away(i128::from(amount) * i128::from(hundredths), 10_000).unwrap_or_default()
-}
-
-/// Makes the money of a pending transaction available.
-pub fn arrive(st: &mut State, id: &str) {
-    st.change(id, |movement| movement.set("status", "available"));
-    balance::emit_available(st);
 }

@@ -183,6 +183,9 @@ fn what_automatic_tax_needs_is_asked_for() {
     assert!(error["message"].as_str().unwrap().contains("Tax behavior"), "{error}");
     play.post("/v1/tax/settings", "defaults[tax_behavior]=inferred_by_currency");
     play.post("/v1/subscriptions", &form);
+    let error = play.refused("POST", "/v1/customers", "tax[validate_location]=immediately&address[country]=US", 400);
+    assert_eq!(error["code"], "customer_tax_location_invalid");
+    play.post("/v1/customers", "tax[validate_location]=immediately&address[country]=US&address[postal_code]=10001");
     let nowhere = play.customer("pm_card_visa");
     let form = format!("customer={nowhere}&items[0][price]={price}{AUTOMATIC}");
     assert_eq!(play.refused("POST", "/v1/subscriptions", &form, 400)["code"], "customer_tax_location_invalid");
