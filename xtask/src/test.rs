@@ -152,7 +152,7 @@ struct FullCount {
 
 /// Full counts of tests that a plain run repeats less often: with random stories, stories with failures, exported
 /// accounts, pairs of mistakes in a catalog, connections, and killed processes.
-const FULL_COUNTS: [FullCount; 6] = [
+const FULL_COUNTS: [FullCount; 7] = [
     FullCount {
         package: "end-to-end",
         target: "all",
@@ -165,6 +165,12 @@ const FULL_COUNTS: [FullCount; 6] = [
             "tesslate::credits::",
             "tesslate::splits::",
         ],
+    },
+    FullCount {
+        package: "end-to-end",
+        target: "all",
+        variables: &[("ONE_STORY_IN", "1")],
+        tests: &["over_http::every_scenario_of_the_fixtures"],
     },
     FullCount {
         package: "host-explore",
