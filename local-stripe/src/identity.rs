@@ -50,7 +50,6 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         "livemode": false,
         "metadata": {},
         "options": {},
-        "provided_details": null,
         "redaction": null,
         "related_customer": args.value("related_customer"),
         "related_customer_account": null,
@@ -142,9 +141,10 @@ pub fn redact(st: &mut State, id: &str) -> Result<Value, ApiError> {
         });
     }
     let redacted = st.change(id, |session| {
-        for member in ["client_secret", "provided_details", "url", "_verified_outputs"] {
+        for member in ["client_secret", "url", "_verified_outputs"] {
             session.set(member, Value::Null);
         }
+        session.0.remove("provided_details");
         session.set("metadata", json!({}));
         session.set("redaction", json!({ "status": "redacted" }));
     });
@@ -183,7 +183,7 @@ pub fn submit(st: &mut State, id: &str, outcome: &str) -> Result<Value, ApiError
             session.set(
                 "_verified_outputs",
                 json!({
-                    "address": address, "dob": null, "first_name": person["first_name"], "id_number": null,
+                    "address": address, "first_name": person["first_name"],
                     "id_number_type": null, "last_name": person["last_name"],
                 }),
             );
@@ -226,10 +226,10 @@ fn report(st: &mut State, session: &Object, outcome: &str) -> Object {
     if session.text("type") == "document" {
         let kind = wanted["allowed_types"].as_array().and_then(|types| types.first()).cloned();
         report.set("document", json!({
-            "address": address(), "dob": null, "error": why("document"),
+            "address": address(), "error": why("document"),
             "expiration_date": { "day": 1, "month": 12, "year": 2034 }, "files": [], "first_name": person["first_name"],
             "issued_date": { "day": 1, "month": 12, "year": 2024 }, "issuing_country": "US",
-            "last_name": person["last_name"], "number": null, "status": status("document"),
+            "last_name": person["last_name"], "status": status("document"),
             "type": kind.unwrap_or(json!("driving_license")),
         }));
     }
@@ -237,7 +237,7 @@ fn report(st: &mut State, session: &Object, outcome: &str) -> Object {
         report.set(
             "id_number",
             json!({
-                "dob": null, "error": why("id_number"), "first_name": person["first_name"], "id_number": null,
+                "error": why("id_number"), "first_name": person["first_name"],
                 "id_number_type": "us_ssn", "last_name": person["last_name"], "status": status("id_number"),
             }),
         );

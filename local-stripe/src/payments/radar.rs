@@ -26,7 +26,7 @@ pub fn outcome_of_review() -> Value {
 /// fully refunded.
 pub fn warn(st: &mut State, charge: &str) {
     let charge = st.copy(charge);
-    let warning = Object::of(json!({
+    let mut warning = Object::of(json!({
         "id": st.new_id("issfr"),
         "object": "radar.early_fraud_warning",
         "actionable": !charge.is("disputed") && !charge.is("refunded"),
@@ -34,11 +34,18 @@ pub fn warn(st: &mut State, charge: &str) {
         "created": st.now(&charge),
         "fraud_type": "unauthorized_use_of_card",
         "livemode": false,
-        "payment_intent": charge.get("payment_intent"),
         "_clock": charge.get("_clock"),
     }));
+    name_intent(&mut warning, &charge);
     let warning = st.put(warning);
     st.emit("radar.early_fraud_warning.created", &warning);
+}
+
+/// Names the payment intent of a charge, if it has one.
+fn name_intent(object: &mut Object, charge: &Object) {
+    if let Some(intent) = charge.text_at("payment_intent") {
+        object.set("payment_intent", intent);
+    }
 }
 
 /// Marks that the warning of a charge can't be acted on any more.
@@ -51,7 +58,7 @@ fn end_warning(st: &mut State, charge: &str) {
 /// Opens the review of a charge and its payment intent.
 pub fn open_review(st: &mut State, charge: &Object) {
     let id = st.new_id("prv");
-    let review = Object::of(json!({
+    let mut review = Object::of(json!({
         "id": id,
         "object": "review",
         "billing_zip": charge.at("billing_details.address.postal_code"),
@@ -63,11 +70,11 @@ pub fn open_review(st: &mut State, charge: &Object) {
         "livemode": false,
         "open": true,
         "opened_reason": "rule",
-        "payment_intent": charge.get("payment_intent"),
         "reason": "rule",
         "session": null,
         "_clock": charge.get("_clock"),
     }));
+    name_intent(&mut review, charge);
     let review = st.put(review);
     st.change(charge.id(), |charge| charge.set("review", id.clone()));
     if let Some(intent) = charge.text_at("payment_intent") {

@@ -52,7 +52,7 @@ fn a_check_fails_first_and_is_then_verified() {
     play.refused("POST", &path, "metadata[a]=c", 400);
     play.refused("POST", &format!("{path}/cancel"), "", 400);
     let redacted = play.post(&format!("{path}/redact"), "");
-    assert_eq!((&redacted["redaction"]["status"], &redacted["provided_details"]), (&json!("redacted"), &json!(null)));
+    assert_eq!((&redacted["redaction"]["status"], redacted.get("provided_details")), (&json!("redacted"), None));
     let report = play.get(&format!("/v1/identity/verification_reports/{}", id(&reports[0])));
     assert_eq!((&report["document"]["first_name"], &report["document"]["status"]), (&json!(null), &json!("verified")));
     play.refused("POST", &format!("{path}/redact"), "", 400);
