@@ -71,7 +71,7 @@ enum When {
 }
 
 /// The groups in order.
-const GROUPS: [Group; 18] = [
+const GROUPS: [Group; 19] = [
     group("fmt", When::Always, |_| whole(process::run(&mut process::cargo(["fmt", "--all", "--check"])))),
     group("tests", When::Always, tests),
     group("fixtures", When::Always, |options| whole(fixtures::replay(&host(options.extent())?))),
@@ -87,6 +87,9 @@ const GROUPS: [Group; 18] = [
     group("providers", When::Weekly, |_| providers()),
     group("block", When::Weekly, |_| block()),
     group("clouds", When::Weekly, |_| clouds()),
+    group("async-stripe", When::Weekly, |_| {
+        ignored(&compile(Extent::Full)?, "local-stripe", "clients", &["async_stripe"])
+    }),
     group("full-counts", When::Weekly, |_| full_counts()),
     group("workflows", When::Weekly, |_| workflows()),
     group("cargo-component", When::Weekly, |_| cargo_component::check()),
@@ -149,7 +152,7 @@ struct FullCount {
 
 /// Full counts of tests that a plain run repeats less often: with random stories, stories with failures, exported
 /// accounts, pairs of mistakes in a catalog, connections, and killed processes.
-const FULL_COUNTS: [FullCount; 6] = [
+const FULL_COUNTS: [FullCount; 7] = [
     FullCount {
         package: "end-to-end",
         target: "all",
@@ -162,6 +165,12 @@ const FULL_COUNTS: [FullCount; 6] = [
             "tesslate::credits::",
             "tesslate::splits::",
         ],
+    },
+    FullCount {
+        package: "end-to-end",
+        target: "all",
+        variables: &[("ONE_STORY_IN", "1")],
+        tests: &["over_http::every_scenario_of_the_fixtures"],
     },
     FullCount {
         package: "host-explore",
