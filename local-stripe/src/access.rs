@@ -1,5 +1,7 @@
 //! API keys: reads the key of a request and decides what a publishable key may do.
 
+use serde_json::{Value, json};
+
 use crate::api::Route;
 use crate::error::ApiError;
 use crate::form::{Form, Node};
@@ -13,6 +15,75 @@ pub enum Access {
     Secret,
     /// A publishable key: only the endpoints that a payment page calls from the browser.
     Publishable,
+    /// The key of an app, for one customer: only the endpoints about that customer's payment methods.
+    Ephemeral,
+}
+
+/// The lifetime of an ephemeral key in seconds.
+const EPHEMERAL_S: i64 = 3_600;
+/// Endpoints that an ephemeral key may call for its customer.
+const EPHEMERAL: &[(&str, &str)] = &[
+    ("GET", "/v1/customers/{}"),
+    ("GET", "/v1/customers/{}/payment_methods"),
+    ("GET", "/v1/payment_methods"),
+    ("POST", "/v1/customers/{}"),
+    ("POST", "/v1/payment_methods/{}"),
+    ("POST", "/v1/payment_methods/{}/attach"),
+    ("POST", "/v1/payment_methods/{}/detach"),
+];
+
+/// Makes an ephemeral key for a customer. The expired ones are removed.
+///
+/// # Errors
+/// The customer is unknown.
+pub fn make_ephemeral(st: &mut State, customer: &str) -> Result<Value, ApiError> {
+    let customer = st.load("customer", customer, "customer")?;
+    let now = st.clock_s();
+    let expired = st.newest("ephemeral_key", None).filter(|key| key.int("expires") <= now);
+    let expired: Vec<String> = expired.map(|key| key.id().to_owned()).collect();
+    expired.iter().for_each(|key| st.remove(key));
+    let secret = format!("ek_test_{}", st.new_characters(48));
+    let key = Object::of(json!({
+        "id": st.new_id("ephkey"),
+        "object": "ephemeral_key",
+        "associated_objects": [{ "id": customer.id(), "type": "customer" }],
+        "created": now,
+        "expires": now + EPHEMERAL_S,
+        "livemode": false,
+        "_secret": secret,
+        "_customer": customer.id(),
+    }));
+    let mut shown = st.put(key).value();
+    // Only the response to the creation shows the secret.
+    shown["secret"] = json!(secret);
+    Ok(shown)
+}
+
+/// Checks that an ephemeral key may make this request.
+///
+/// # Errors
+/// The key is unknown or expired, or the request is not about the payment methods of its customer.
+pub fn check_ephemeral(st: &State, key: &str, route: &Route, ids: &[&str], form: &Form) -> Result<(), ApiError> {
+    let is_it = |held: &std::sync::Arc<Object>| held.text("_secret") == key && held.int("expires") > st.clock_s();
+    let Some(held) = st.newest("ephemeral_key", None).find(is_it) else {
+        return Err(ApiError::unauthorized("Invalid or expired ephemeral key provided."));
+    };
+    let own = held.text("_customer");
+    let asked = match form.get("customer") {
+        Some(Node::Text(customer)) => Some(customer.as_str()),
+        Some(_) => None,
+        None => Some(own).filter(|_| route.path != "/v1/payment_methods"),
+    };
+    let subject = ids.first().and_then(|id| st.find(id));
+    let is_own = subject.is_none_or(|subject| match subject.kind() {
+        "customer" => subject.id() == own,
+        _ => ["", own].contains(&subject.text("customer")),
+    });
+    if EPHEMERAL.contains(&(route.method, route.path)) && is_own && asked == Some(own) {
+        return Ok(());
+    }
+    let message = "This ephemeral key does not permit this request.";
+    Err(ApiError { status: 403, ..ApiError::coded("secret_key_required", message) })
 }
 
 /// Endpoints that a publishable key may call. If the object has a client secret, the request must carry it.
@@ -81,26 +152,15 @@ pub fn check_client_secret(intent: &Object, given: Option<&str>) -> Result<(), A
 /// # Errors
 /// There is no key, the header has an unknown scheme, or the key is not a test key.
 pub fn of(authorization: Option<&str>, in_form: Option<&str>) -> Result<Access, ApiError> {
-    let missing = || {
-        let message = "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.";
-        ApiError::unauthorized(message)
-    };
-    let key = match authorization {
-        None => in_form.ok_or_else(missing)?.to_owned(),
-        Some(header) => {
-            let (scheme, value) = header.split_once(' ').ok_or_else(missing)?;
-            match scheme.to_ascii_lowercase().as_str() {
-                "bearer" => value.trim().to_owned(),
-                "basic" => basic_user(value.trim()).ok_or_else(missing)?,
-                _ => return Err(missing()),
-            }
-        }
-    };
+    let key = key_of(authorization, in_form)?;
     if key.starts_with("sk_test_") || key.starts_with("rk_test_") {
         return Ok(Access::Secret);
     }
     if key.starts_with("pk_test_") {
         return Ok(Access::Publishable);
+    }
+    if key.starts_with("ek_test_") {
+        return Ok(Access::Ephemeral);
     }
     let shown: String = key.chars().take(8).collect();
     if ["sk_live_", "rk_live_", "pk_live_"].iter().any(|live| key.starts_with(live)) {
@@ -108,6 +168,28 @@ pub fn of(authorization: Option<&str>, in_form: Option<&str>) -> Result<Access, 
         return Err(ApiError::unauthorized(message));
     }
     Err(ApiError::unauthorized(format!("Invalid API Key provided: {shown}****")))
+}
+
+/// Returns the key of a request.
+///
+/// # Errors
+/// There is no key, or the header has an unknown scheme.
+pub fn key_of(authorization: Option<&str>, in_form: Option<&str>) -> Result<String, ApiError> {
+    let missing = || {
+        let message = "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.";
+        ApiError::unauthorized(message)
+    };
+    match authorization {
+        None => in_form.map(str::to_owned).ok_or_else(missing),
+        Some(header) => {
+            let (scheme, value) = header.split_once(' ').ok_or_else(missing)?;
+            match scheme.to_ascii_lowercase().as_str() {
+                "bearer" => Ok(value.trim().to_owned()),
+                "basic" => basic_user(value.trim()).ok_or_else(missing),
+                _ => Err(missing()),
+            }
+        }
+    }
 }
 
 /// Returns the user name of basic authentication, in which Stripe clients send the key.

@@ -2,10 +2,14 @@
 //!
 //! Routing, the parameter checks and the tables of `README.md` are all based on them.
 
+pub mod account_settings;
 pub mod balance;
 pub mod billing;
+pub mod billing_credits;
+pub mod cash;
 pub mod catalog;
 pub mod checkout;
+pub mod confirmation_tokens;
 pub mod connect;
 pub mod credit_notes;
 pub mod customers;
@@ -14,6 +18,8 @@ pub mod empty;
 pub mod entitlements;
 pub mod expand;
 pub mod files;
+pub mod identity;
+pub mod invoice_lines;
 pub mod invoices;
 pub mod legacy;
 pub mod listing;
@@ -21,15 +27,19 @@ pub mod mandates;
 pub mod meters;
 pub mod method_options;
 pub mod payment_links;
+pub mod payment_settings;
+pub mod payment_steps;
 pub mod payments;
 pub mod plans;
 pub mod platform;
 pub mod portal;
 pub mod preview;
 pub mod quotes;
+pub mod radar;
 pub mod sandbox;
 pub mod schedules;
 pub mod search;
+pub mod sessions;
 pub mod setup;
 pub mod shipping_rates;
 pub mod since;
@@ -71,6 +81,7 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         // Before the tables with ids: `customers/search` must not match `customers/{}`.
         search::ROUTES,
         customers::ROUTES,
+        cash::ROUTES,
         sources::ROUTES,
         catalog::ROUTES,
         discounts::ROUTES,
@@ -81,10 +92,19 @@ pub fn routes() -> impl Iterator<Item = &'static Route> {
         schedules::ROUTES,
         quotes::ROUTES,
         invoices::ROUTES,
+        invoice_lines::ROUTES,
         meters::ROUTES,
+        billing_credits::ROUTES,
         credit_notes::ROUTES,
         payment_links::ROUTES,
         payments::ROUTES,
+        payment_steps::ROUTES,
+        confirmation_tokens::ROUTES,
+        payment_settings::ROUTES,
+        sessions::ROUTES,
+        identity::ROUTES,
+        account_settings::ROUTES,
+        radar::ROUTES,
         balance::ROUTES,
         setup::ROUTES,
         mandates::ROUTES,

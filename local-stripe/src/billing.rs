@@ -1,10 +1,13 @@
 //! Billing: subscriptions, their invoices, and their changes over time.
 
+pub mod alerts;
 pub mod anchor;
+pub mod attached;
 pub mod billed;
 pub mod change;
 pub mod create;
 pub mod credit_note;
+pub mod credits;
 pub mod cycle;
 pub mod due;
 pub mod end;

@@ -32,6 +32,12 @@ pub enum Behaviour {
     RefundFails,
     /// The charge succeeds; its refund is pending first and then succeeds.
     RefundIsPending,
+    /// The charge succeeds, and the issuer warns of fraud.
+    WarnsOfFraud,
+    /// The charge succeeds with an elevated risk, and is placed in the queue for manual review.
+    IsReviewed,
+    /// The customer's cash balance instead of a card.
+    FromCash,
     /// A bank account instead of a card: the bank decides days later.
     Debits(&'static TestAccount),
 }
@@ -142,6 +148,8 @@ pub const TEST_CARDS: &[TestCard] = &[
         "visa",
         Behaviour::Disputes { reason: "fraudulent", inquiry: true },
     ),
+    card("4000000000005423", "createIssuerFraudRecord", "visa", Behaviour::WarnsOfFraud),
+    card("4000000000009235", "riskLevelElevated", "visa", Behaviour::IsReviewed),
     card("4000000000007726", "pendingRefund", "visa", Behaviour::RefundIsPending),
     card("4000000000005126", "refundFail", "visa", Behaviour::RefundFails),
 ];

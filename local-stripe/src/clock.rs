@@ -7,7 +7,7 @@ use crate::calendar;
 use crate::entitlements;
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::payments::{dispute, refund};
+use crate::payments::{dispute, radar, refund};
 use crate::state::{DeferredAction, State};
 
 /// The maximum number of actions of one advance: enough for hundreds of subscriptions that renew daily for a year.
@@ -58,6 +58,7 @@ pub fn finish(st: &mut State) {
             DeferredAction::Dispute(charge) => dispute::open(st, &charge),
             DeferredAction::RefundFails(id) => refund::fail(st, &id),
             DeferredAction::RefundSucceeds(id) => refund::succeed(st, &id),
+            DeferredAction::FraudWarning(charge) => radar::warn(st, &charge),
         }
     }
     entitlements::follow(st);

@@ -107,9 +107,12 @@ fn apply(st: &State, account: &mut Object, args: &Args) -> Result<(), ApiError> 
 /// Completes the onboarding: the requested capabilities become active.
 ///
 /// # Errors
-/// The account is unknown.
+/// The account is unknown or rejected.
 pub fn onboard(st: &mut State, id: &str) -> Result<Object, ApiError> {
-    st.load("account", id, "id")?;
+    let account = st.load("account", id, "id")?;
+    if is_rejected(&account) {
+        return Err(ApiError::invalid("This account was rejected, so it can't be onboarded."));
+    }
     let done = st.change_and_emit(id, "account.updated", |account| {
         for member in ["charges_enabled", "details_submitted", "payouts_enabled"] {
             account.set(member, true);
@@ -124,6 +127,63 @@ pub fn onboard(st: &mut State, id: &str) -> Result<Object, ApiError> {
         }
     });
     Ok(Object::clone(&done))
+}
+
+/// The members that a rejection changes.
+const REJECTED: [&str; 4] = ["capabilities", "charges_enabled", "payouts_enabled", "requirements.disabled_reason"];
+/// The hidden member of a rejected account with their values before.
+const BEFORE_REJECTION: &str = "_before_rejection";
+
+fn is_rejected(account: &Object) -> bool {
+    account.text_at("requirements.disabled_reason").is_some_and(|disabled| disabled.starts_with("rejected."))
+}
+
+/// Rejects an account: it can neither charge nor be paid out any more, and its capabilities become inactive.
+///
+/// # Errors
+/// The account is unknown or rejected.
+pub fn reject(st: &mut State, id: &str, reason: &str) -> Result<Object, ApiError> {
+    let account = st.load("account", id, "id").map_err(|_| no_access(id))?;
+    if is_rejected(&account) {
+        return Err(ApiError::invalid("This account has already been rejected."));
+    }
+    let reason = match reason {
+        "terms_of_service" => "rejected.terms_of_service",
+        fraud if fraud.starts_with("fraud") => "rejected.fraud",
+        _ => "rejected.other",
+    };
+    let rejected = st.change_and_emit(id, "account.updated", |account| {
+        let before: Vec<Value> = REJECTED.iter().map(|path| account.at(path).clone()).collect();
+        account.set(BEFORE_REJECTION, before);
+        for member in ["charges_enabled", "payouts_enabled"] {
+            account.set(member, false);
+        }
+        account.set_at("requirements.disabled_reason", reason);
+        let capabilities = account.get("capabilities").as_object().cloned().unwrap_or_default();
+        for (name, _) in capabilities.into_iter().filter(|(_, status)| status == "active") {
+            account.set_at(&format!("capabilities.{name}"), "inactive");
+        }
+    });
+    Ok(Object::clone(&rejected))
+}
+
+/// Takes the rejection of an account back.
+///
+/// # Errors
+/// The account is unknown or not rejected.
+pub fn unreject(st: &mut State, id: &str) -> Result<Object, ApiError> {
+    let account = st.load("account", id, "id").map_err(|_| no_access(id))?;
+    if !is_rejected(&account) {
+        return Err(ApiError::invalid("This account is not rejected."));
+    }
+    let before = account.list_at(BEFORE_REJECTION).to_vec();
+    let accepted = st.change_and_emit(id, "account.updated", |account| {
+        for (path, value) in REJECTED.iter().zip(before) {
+            account.set_at(path, value);
+        }
+        account.0.remove(BEFORE_REJECTION);
+    });
+    Ok(Object::clone(&accepted))
 }
 
 /// Returns the error for a connected account that is unknown. It does not reveal whether other accounts exist, as at

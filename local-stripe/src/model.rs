@@ -4,6 +4,8 @@
 pub mod account;
 pub mod balance;
 pub mod billing;
+pub mod billing_credit;
+pub mod cash;
 pub mod catalog;
 pub mod checkout;
 pub mod credit_note;

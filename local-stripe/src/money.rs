@@ -30,6 +30,11 @@ pub fn exponent(currency: &str) -> Option<u32> {
     }
 }
 
+/// Returns the codes of all supported currencies.
+pub fn supported() -> Vec<&'static str> {
+    [TWO, ZERO, THREE].concat()
+}
+
 /// Whether an amount in minor units can be charged: currencies with three decimals in steps of 10, ISK and UGX in steps
 /// of 100.
 pub fn is_chargeable(amount: i64, currency: &str) -> bool {

@@ -227,6 +227,10 @@ impl Sandbox {
         if access == Access::Publishable {
             access::check_publishable(&self.state, route, &ids, &form)?;
         }
+        if access == Access::Ephemeral {
+            let key = access::key_of(request.authorization.as_deref(), in_form.as_deref())?;
+            access::check_ephemeral(&self.state, &key, route, &ids, &form)?;
+        }
         let expands = api::take_expand(&mut form)?;
         since::check_parameters(route, &version, &form)?;
         let args = Args::read_but(&form, route.fields, &mut |name| {
@@ -286,6 +290,9 @@ impl Sandbox {
     }
 
     fn show(&self, mut value: Value, expands: &[String], version: &Version) -> Result<String, ApiError> {
+        if let Some(document) = value.get("_document").and_then(Value::as_str) {
+            return Ok(document.to_owned());
+        }
         let done = value.get("_rendered").is_some();
         let listing = value.get("_listing").is_some();
         let shown = if done {

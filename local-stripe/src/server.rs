@@ -364,7 +364,7 @@ async fn file_contents(State(shared): State<Shared>, Path(id): Path<String>, hea
     let key = headers.get(header::AUTHORIZATION).and_then(|key| key.to_str().ok());
     match access::of(key, None) {
         Err(error) => reply(error.status, error.body().to_string(), HeaderMap::new()),
-        Ok(Access::Publishable) => download(None),
+        Ok(Access::Publishable | Access::Ephemeral) => download(None),
         Ok(Access::Secret) => download(shared.read(|sandbox| files::content(sandbox.state(), &id))),
     }
 }
@@ -456,9 +456,16 @@ fn http_date(at_s: i64) -> Option<String> {
 }
 
 fn reply(status: u16, body: String, headers: HeaderMap) -> HttpResponse<Body> {
-    let mut response = HttpResponse::new(Body::from(body));
+    let (kind, body) = if body.starts_with("%PDF") {
+        // Each character of a document stands for a byte.
+        let bytes: Vec<u8> = body.chars().filter_map(|c| u8::try_from(u32::from(c)).ok()).collect();
+        ("application/pdf", Body::from(bytes))
+    } else {
+        ("application/json", Body::from(body))
+    };
+    let mut response = HttpResponse::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     *response.headers_mut() = headers;
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
     response
 }

@@ -54,6 +54,8 @@ pub enum DeferredAction {
     RefundFails(String),
     /// The pending refund with this id succeeds.
     RefundSucceeds(String),
+    /// The card's issuer warns that the charge with this id may be fraudulent.
+    FraudWarning(String),
 }
 
 /// The state of a sandbox.

@@ -17,7 +17,7 @@ const VERSIONS: [&str; 2] = ["2020-08-27", "2025-03-31.basil"];
 const BOUGHT_S: i64 = 1_767_225_600;
 /// 2026-02-01T00:00:00Z, the time of the renewal.
 const RENEWED_S: i64 = 1_769_904_000;
-/// Bodies of objects that the sandbox can't create. They are written by hand.
+/// Bodies of objects that the purchase does not create. They are written by hand.
 const BY_HAND: [&str; 1] = ["radar.early_fraud_warning"];
 
 /// Members that the scenarios fill in: file, member, reason.

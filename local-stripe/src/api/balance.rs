@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::api::account_settings;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, NUMBERS, TIMES};
 use crate::api::{Route, route};
 use crate::connect;
@@ -81,6 +82,10 @@ pub const ROUTES: &[Route] = &[
         Ok(st.change_and_emit(ids[0], "payout.updated", |p| p.set("metadata", metadata)).value())
     }),
     route("POST", "/v1/payouts/{}/cancel", &[], |st, ids, _| Ok(balance::cancel(st, ids[0])?.value())),
+    route("POST", "/v1/payouts/{}/reverse", &[opt("metadata", ParamKind::Metadata)], |st, ids, args| {
+        let metadata = merge_metadata(&json!({}), args)?;
+        Ok(balance::reverse(st, ids[0], metadata)?.value())
+    }),
     route("POST", "/v1/topups", TOPUP, create_topup),
     route(
         "GET",
@@ -92,6 +97,12 @@ pub const ROUTES: &[Route] = &[
         },
     ),
     route("GET", "/v1/topups/{}", &[], |st, ids, _| Ok(st.load("topup", ids[0], "id")?.value())),
+    // A top-up succeeds at once, so none is pending.
+    route("POST", "/v1/topups/{}/cancel", &[], |st, ids, _| {
+        let topup = st.load("topup", ids[0], "id")?;
+        let message = format!("Only pending top-ups can be canceled. This top-up is {}.", topup.text("status"));
+        Err(ApiError::invalid(message))
+    }),
     route(
         "POST",
         "/v1/topups/{}",
@@ -117,6 +128,10 @@ fn create_payout(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
         if let Some(given) = args.given(member) {
             payout.set(member, given.clone());
         }
+    }
+    if payout.get("statement_descriptor").is_null() {
+        let default = account_settings::balance_settings(st).at("payments.payouts.statement_descriptor").clone();
+        payout.set("statement_descriptor", default);
     }
     payout.set("metadata", merge_metadata(&json!({}), args)?);
     if let Some(destination) = destination_of(st, args, currency)? {

@@ -21,6 +21,16 @@ const CAPABILITIES: ParamKind = ParamKind::Map(&{
     }
     fields
 });
+/// The reasons to reject an account.
+const REJECTIONS: &[&str] = &[
+    "credit",
+    "fraud_no_intent_to_fulfill",
+    "fraud_other",
+    "fraud_payment_method_casher",
+    "fraud_payment_method_tester",
+    "other",
+    "terms_of_service",
+];
 const TOS: ParamKind = ParamKind::Map(&[
     opt("date", ParamKind::Time),
     opt("ip", ParamKind::Text),
@@ -106,6 +116,10 @@ pub const ROUTES: &[Route] = &[
         connect::delete(st, ids[0]);
         Ok(json!({ "id": ids[0], "object": "account", "deleted": true }))
     }),
+    route("POST", "/v1/accounts/{}/reject", &[req("reason", ParamKind::OneOf(REJECTIONS))], |st, ids, args| {
+        connect::reject(st, ids[0], args.text("reason").unwrap_or_default()).map(|a| a.value())
+    }),
+    route("POST", "/v1/accounts/{}/unreject", &[], |st, ids, _| connect::unreject(st, ids[0]).map(|a| a.value())),
     route("POST", "/v1/accounts/{}/login_links", &[], |st, ids, _| connect::login_link(st, ids[0])),
     route(
         "POST",

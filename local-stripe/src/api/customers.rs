@@ -16,11 +16,9 @@ use crate::discount::term;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::params::{
-    ADDRESS, Args, Field, ParamKind, SHIPPING_OF_CUSTOMER, SIGNED_AMOUNT, merge_metadata, off, opt, req,
-};
+use crate::params::{ADDRESS, Args, Field, ParamKind, SHIPPING_OF_CUSTOMER, SIGNED_AMOUNT, merge_metadata, opt, req};
 use crate::payments::source::SOURCE;
-use crate::payments::{method, source};
+use crate::payments::{cash, method, source};
 use crate::state::State;
 use crate::tax::{Place, no_place};
 use crate::tax_ids;
@@ -33,6 +31,10 @@ const INVOICE_SETTINGS: ParamKind = ParamKind::Map(&[
 ]);
 /// The maximum length of the names of a customer's business and person, Stripe's limit.
 const NAME_CHARS_MAX: usize = 150;
+
+/// The settings of a customer's cash balance.
+pub const CASH_SETTINGS: ParamKind =
+    ParamKind::Map(&[opt("reconciliation_mode", ParamKind::OneOf(&["automatic", "manual", "merchant_default"]))]);
 
 macro_rules! customer_fields {
     ($($more:expr),*) => {
@@ -59,7 +61,7 @@ macro_rules! customer_fields {
             ),
             opt("tax_exempt", ParamKind::OneOf(&["none", "exempt", "reverse"])),
             opt("business_name", ParamKind::Text),
-            off("cash_balance"),
+            opt("cash_balance", ParamKind::Map(&[opt("settings", CASH_SETTINGS)])),
             opt("individual_name", ParamKind::Text),
             $($more),*
         ]
@@ -93,6 +95,8 @@ pub const CARD: ParamKind = ParamKind::Map(&[
 ]);
 /// The supported types of payment methods.
 pub const METHOD_TYPE: ParamKind = ParamKind::OneOf(&["card", "sepa_debit", "us_bank_account"]);
+/// The types of payment methods that a payment intent accepts: in addition, the customer's cash balance.
+pub const OWN_METHOD_TYPE: ParamKind = ParamKind::OneOf(&["card", "customer_balance", "sepa_debit", "us_bank_account"]);
 /// The parameter `sepa_debit`: a bank account for SEPA direct debit.
 pub const SEPA_DEBIT: ParamKind = ParamKind::Map(&[req("iban", ParamKind::Text)]);
 /// The parameter `us_bank_account`: a bank account for ACH direct debit.
@@ -165,12 +169,31 @@ pub const ROUTES: &[Route] = &[
             listing::newest(st, args, "customer_balance_transaction", Some(ids[0])),
         )
     }),
+    route("GET", "/v1/customers/{}/balance_transactions/{}", &[], |st, ids, _| {
+        Ok(movement_of(st, ids[0], ids[1])?.value())
+    }),
+    route(
+        "POST",
+        "/v1/customers/{}/balance_transactions/{}",
+        &[opt("description", ParamKind::Text), opt("metadata", ParamKind::Metadata)],
+        |st, ids, args| {
+            let metadata = merge_metadata(movement_of(st, ids[0], ids[1])?.get("metadata"), args)?;
+            let changed = st.change(ids[1], |movement| {
+                if args.has("description") {
+                    movement.set("description", args.value("description"));
+                }
+                movement.set("metadata", metadata);
+            });
+            Ok(changed.value())
+        },
+    ),
     route(
         "POST",
         "/v1/payment_methods",
         &[
-            req("type", METHOD_TYPE),
+            req("type", OWN_METHOD_TYPE),
             opt("billing_details", BILLING_DETAILS),
+            opt("customer_balance", ParamKind::Map(&[])),
             opt("card", CARD),
             opt("sepa_debit", SEPA_DEBIT),
             opt("us_bank_account", US_BANK_ACCOUNT),
@@ -253,6 +276,7 @@ fn make(st: &mut State, id: String, args: &Args) -> Result<Value, ApiError> {
         tax_ids::create(st, Some(&made), &Args::of(entry), &format!("tax_id_data[{n}]"))?;
     }
     give_discount(st, &id, args)?;
+    cash::set_mode(st, &id, &args.map("cash_balance").map("settings"))?;
     let mut default = None;
     if let Some((found, customer)) = attached {
         let found = method::attach(st, &found, &customer)?;
@@ -385,6 +409,7 @@ fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     next.set("default_source", chosen.map_or_else(|| st.copy(id).get("default_source").clone(), |card| json!(card)));
     st.change_and_emit(id, "customer.updated", |c| *c = next);
     give_discount(st, id, args)?;
+    cash::set_mode(st, id, &args.map("cash_balance").map("settings"))?;
     Ok(st.copy(id).value())
 }
 
@@ -456,6 +481,16 @@ fn move_balance(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiE
         m.set("metadata", metadata);
     });
     Ok(movement.value())
+}
+
+/// Returns a transaction of a customer's balance.
+fn movement_of(st: &State, customer: &str, id: &str) -> Result<Arc<Object>, ApiError> {
+    st.load("customer", customer, "id")?;
+    let found = st.load("customer_balance_transaction", id, "id")?;
+    if found.text("customer") == customer {
+        return Ok(found);
+    }
+    Err(ApiError::no_such("customer_balance_transaction", id, "id"))
 }
 
 fn create_method(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {

@@ -20,19 +20,6 @@ macro_rules! empty {
 
 /// The endpoints.
 pub const ROUTES: &[Route] = empty![
-    "/v1/country_specs": [],
-    "/v1/identity/verification_reports": [
-        CREATED,
-        opt("client_reference_id", ParamKind::Text),
-        opt("type", ParamKind::OneOf(&["document", "id_number"])),
-        opt("verification_session", ParamKind::Text),
-    ],
-    "/v1/identity/verification_sessions": [
-        CREATED,
-        opt("client_reference_id", ParamKind::Text),
-        opt("related_customer", ParamKind::Text),
-        opt("status", ParamKind::OneOf(&["canceled", "processing", "requires_input", "verified"])),
-    ],
     "/v1/issuing/authorizations": [
         CREATED,
         opt("card", ParamKind::Text),
@@ -66,6 +53,4 @@ pub const ROUTES: &[Route] = empty![
         opt("cardholder", ParamKind::Text),
         opt("type", ParamKind::OneOf(&["capture", "refund"])),
     ],
-    "/v1/radar/early_fraud_warnings": [CREATED, opt("charge", ParamKind::Text), opt("payment_intent", ParamKind::Text)],
-    "/v1/reviews": [CREATED],
 ];

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::error::ApiError;
+use crate::model::cash::shown;
 use crate::object::{Object, key, list};
-use crate::payments::source;
+use crate::payments::{cash, source};
 use crate::portal;
 use crate::pricing;
 use crate::shapes;
@@ -146,6 +147,8 @@ fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<
             let intent = st.find(owner.text("_payment_intent"))?;
             json!({ "client_secret": intent.get("client_secret"), "type": "payment_intent" })
         }
+        ("customer", "cash_balance") => shown(&cash::load(st, id, "id").ok()?).value(),
+        ("identity.verification_session", "verified_outputs") => owner.get("_verified_outputs").clone(),
         _ => return None,
     };
     Some(shapes::render(&made, version))

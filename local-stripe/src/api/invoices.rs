@@ -1,7 +1,10 @@
 //! The endpoints of invoices, invoice items and invoice payments.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
+use crate::api::account_settings;
 use crate::api::catalog::ONE_TIME_PRICE_DATA;
 use crate::api::customers::METHOD_TYPE;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
@@ -28,8 +31,8 @@ use crate::pricing;
 use crate::state::State;
 use crate::tax::automatic::{self, AUTOMATIC_TAX};
 
-const PERIOD: ParamKind = ParamKind::Map(&[req("end", ParamKind::Time), req("start", ParamKind::Time)]);
-const PRICING: ParamKind = ParamKind::Map(&[req("price", ParamKind::Text)]);
+pub(super) const PERIOD: ParamKind = ParamKind::Map(&[req("end", ParamKind::Time), req("start", ParamKind::Time)]);
+pub(super) const PRICING: ParamKind = ParamKind::Map(&[req("price", ParamKind::Text)]);
 
 const PAYMENT_SETTINGS: ParamKind = ParamKind::Map(&[
     opt("default_mandate", ParamKind::Text),
@@ -39,8 +42,8 @@ const PAYMENT_SETTINGS: ParamKind = ParamKind::Map(&[
 const RENDERING: ParamKind = ParamKind::Map(&[
     opt("amount_tax_display", TAX_DISPLAY),
     opt("pdf", ParamKind::Map(&[opt("page_size", ParamKind::OneOf(&["a4", "auto", "letter"]))])),
-    off("template"),
-    off("template_version"),
+    opt("template", ParamKind::Text),
+    opt("template_version", ParamKind::Int(1, 1_000_000)),
 ]);
 
 macro_rules! item_fields {
@@ -153,7 +156,7 @@ pub const ROUTES: &[Route] = &[
             opt("pending", ParamKind::Bool),
         ],
         |st, _, args| {
-            let fits = |i: &std::sync::Arc<Object>| {
+            let fits = |i: &Arc<Object>| {
                 args.given("invoice").is_none_or(|v| i.get("invoice") == v)
                     && args.flag("pending").is_none_or(|p| i.get("invoice").is_null() == p)
                     && listing::in_created(args, i.int("date"))
@@ -168,7 +171,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/invoiceitems/{}", &[], |st, ids, _| Ok(st.load("invoiceitem", ids[0], "id")?.value())),
     route("POST", "/v1/invoiceitems/{}", UPDATE_ITEM, update_item),
     route("DELETE", "/v1/invoiceitems/{}", &[], |st, ids, _| {
-        let item = pending_item(st, ids[0])?;
+        let item = pending_item(st, ids[0], "id")?;
         st.emit("invoiceitem.deleted", &item);
         st.remove(ids[0]);
         Ok(json!({ "id": ids[0], "object": "invoiceitem", "deleted": true }))
@@ -189,7 +192,7 @@ pub const ROUTES: &[Route] = &[
             opt("due_date", TIMES),
         ],
         |st, _, args| {
-            let fits = |i: &std::sync::Arc<Object>| {
+            let fits = |i: &Arc<Object>| {
                 args.text("subscription").is_none_or(|s| settle::subscription_of(i) == s)
                     && ["status", "collection_method"].iter().all(|m| args.given(m).is_none_or(|v| i.get(m) == v))
                     && listing::in_created(args, i.int("created"))
@@ -254,7 +257,7 @@ pub const ROUTES: &[Route] = &[
         ],
         |st, _, args| {
             let intent = args.map("payment");
-            let fits = |p: &std::sync::Arc<Object>| {
+            let fits = |p: &Arc<Object>| {
                 ["invoice", "status"].iter().all(|m| args.given(m).is_none_or(|v| p.get(m) == v))
                     && intent.given("payment_intent").is_none_or(|i| p.at("payment.payment_intent") == i)
             };
@@ -325,42 +328,8 @@ fn read_item(st: &mut State, args: &Args, default_currency: &str) -> Result<Read
 
 fn create_item(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let customer = st.load("customer", args.text("customer").unwrap_or_default(), "customer")?;
-    let default_currency =
-        if customer.text("currency").is_empty() { "usd" } else { customer.text("currency") }.to_owned();
-    let read = read_item(st, args, &default_currency)?;
-    let (pricing, mut new) = (read.pricing(), read.line);
-    let now = st.now(&customer);
-    if !args.has("period") {
-        new.period = (now, now);
-    }
-    new.discounts = own_discounts(st, args, &customer, new.amount, &new.currency)?.unwrap_or_default();
-    let id = st.new_id("ii");
-    let has_words = !new.description.is_empty();
-    let mut item = model::billing::invoice_item(id.clone(), now, &customer, new);
-    item.set("pricing", pricing);
-    if !has_words {
-        item.set("description", Value::Null);
-    }
-    if let Some(discountable) = args.flag("discountable") {
-        item.set("discountable", discountable);
-    }
-    if let Some(subscription) = args.text("subscription") {
-        st.load("subscription", subscription, "subscription")?;
-        item.set("parent", json!({ "subscription_details": { "subscription": subscription, "subscription_item": null }, "type": "subscription_details" }));
-    }
     let target = args.text("invoice").map(|i| st.load("invoice", i, "invoice")).transpose()?;
-    if let Some(target) = &target {
-        if target.text("status") != "draft"
-            || target.text("customer") != customer.id()
-            || target.text("currency") != item.text("currency")
-        {
-            let message = "The invoice must be a draft of the same customer and currency.";
-            return Err(ApiError::coded("invoice_not_editable", message).about("invoice"));
-        }
-        item.set("invoice", target.id());
-    }
-    let item = st.put(item);
-    st.emit("invoiceitem.created", &item);
+    let item = new_item(st, args, &customer, target.as_deref())?;
     if let Some(target) = target {
         let line = invoice::item_line(st, target.id(), &item);
         let mut next = Object::clone(&target);
@@ -372,8 +341,63 @@ fn create_item(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErro
     Ok(item.value())
 }
 
-fn pending_item(st: &State, id: &str) -> Result<std::sync::Arc<Object>, ApiError> {
-    let item = st.load("invoiceitem", id, "id")?;
+/// Creates the invoice item of a request, pending or of a draft invoice, and emits its event. Adds no line to the invoice.
+///
+/// # Errors
+/// A parameter is invalid, or the invoice is no draft or of another customer or currency.
+pub(super) fn new_item(
+    st: &mut State,
+    args: &Args,
+    customer: &Object,
+    target: Option<&Object>,
+) -> Result<Arc<Object>, ApiError> {
+    let default_currency =
+        if customer.text("currency").is_empty() { "usd" } else { customer.text("currency") }.to_owned();
+    let read = read_item(st, args, &default_currency)?;
+    let (pricing, mut new) = (read.pricing(), read.line);
+    let now = st.now(customer);
+    if !args.has("period") {
+        new.period = (now, now);
+    }
+    new.discounts = own_discounts(st, args, customer, new.amount, &new.currency)?.unwrap_or_default();
+    let id = st.new_id("ii");
+    let has_words = !new.description.is_empty();
+    let mut item = model::billing::invoice_item(id.clone(), now, customer, new);
+    item.set("pricing", pricing);
+    if !has_words {
+        item.set("description", Value::Null);
+    }
+    if let Some(discountable) = args.flag("discountable") {
+        item.set("discountable", discountable);
+    }
+    if let Some(subscription) = args.text("subscription") {
+        st.load("subscription", subscription, "subscription")?;
+        item.set("parent", json!({ "subscription_details": { "subscription": subscription, "subscription_item": null }, "type": "subscription_details" }));
+    }
+    if let Some(target) = target {
+        check_fits(&item, target, "invoice")?;
+        item.set("invoice", target.id());
+    }
+    let item = st.put(item);
+    st.emit("invoiceitem.created", &item);
+    Ok(item)
+}
+
+/// Checks that an invoice item can be on an invoice.
+///
+/// # Errors
+/// The invoice is no draft, or of another customer or currency.
+pub(super) fn check_fits(item: &Object, target: &Object, param: &str) -> Result<(), ApiError> {
+    let is_alike = ["customer", "currency"].iter().all(|member| item.get(member) == target.get(member));
+    if target.text("status") == "draft" && is_alike {
+        return Ok(());
+    }
+    let message = "The invoice must be a draft of the same customer and currency.";
+    Err(ApiError::coded("invoice_not_editable", message).about(param))
+}
+
+pub(super) fn pending_item(st: &State, id: &str, param: &str) -> Result<Arc<Object>, ApiError> {
+    let item = st.load("invoiceitem", id, param)?;
     if !item.get("invoice").is_null() {
         let message = "This invoice item is already on an invoice, so it can't be changed here.";
         return Err(ApiError::coded("invoice_not_editable", message));
@@ -399,17 +423,25 @@ fn priced_anew(item: &Object, args: &Args) -> Option<Args> {
 }
 
 fn update_item(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
-    let item = pending_item(st, ids[0])?;
+    let item = pending_item(st, ids[0], "id")?;
+    Ok(change_item(st, &item, args)?.value())
+}
+
+/// Changes an invoice item by the parameters of a request. Changes no line of an invoice.
+///
+/// # Errors
+/// A parameter is invalid.
+pub(super) fn change_item(st: &mut State, item: &Object, args: &Args) -> Result<Arc<Object>, ApiError> {
     let metadata = merge_metadata(item.get("metadata"), args)?;
     let rates = args.has("tax_rates").then(|| tax::read(st, args, "tax_rates", "tax_rates")).transpose()?;
-    let new = match priced_anew(&item, args) {
+    let new = match priced_anew(item, args) {
         Some(args) => Some(read_item(st, &args, item.text("currency"))?),
         None => None,
     };
     let amount = new.as_ref().map_or(item.int("amount"), |new| new.line.amount);
     let customer = st.copy(item.text("customer"));
     let discounts = own_discounts(st, args, &customer, amount, item.text("currency"))?;
-    let changed = st.change(ids[0], |i| {
+    let changed = st.change(item.id(), |i| {
         if let Some(discounts) = discounts {
             i.set("discounts", discounts.iter().map(|discount| discount["id"].clone()).collect::<Vec<_>>());
         }
@@ -432,7 +464,7 @@ fn update_item(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiEr
             i.set("tax_rates", rates);
         }
     });
-    Ok(changed.value())
+    Ok(changed)
 }
 
 fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
@@ -482,7 +514,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
 
 /// Redeems the discounts that a request sets on an invoice or on an invoice item. Returns `None` if the request has no
 /// `discounts`.
-fn own_discounts(
+pub(super) fn own_discounts(
     st: &mut State,
     args: &Args,
     customer: &Object,
@@ -544,7 +576,7 @@ fn read_settings(
         out.push(("payment_settings", settings.collect()));
     }
     if args.has("rendering") {
-        out.push(("rendering", rendering(args)));
+        out.push(("rendering", rendering(st, args)?));
     }
     if let Some(days) = args.int("days_until_due") {
         out.push(("_days_until_due", json!(days)));
@@ -566,18 +598,19 @@ fn read_settings(
     Ok(out)
 }
 
-fn rendering(args: &Args) -> Value {
+fn rendering(st: &State, args: &Args) -> Result<Value, ApiError> {
     if args.given("rendering").is_none() {
-        return Value::Null;
+        return Ok(Value::Null);
     }
     let given = args.map("rendering");
     let size = given.map("pdf").text("page_size").unwrap_or("auto").to_owned();
-    json!({
+    let (template, version) = account_settings::template(st, &given, "rendering[template]")?;
+    Ok(json!({
         "amount_tax_display": given.value("amount_tax_display"),
         "pdf": { "page_size": size },
-        "template": null,
-        "template_version": null,
-    })
+        "template": template,
+        "template_version": version,
+    }))
 }
 
 /// The settings of a draft that its taxes follow.

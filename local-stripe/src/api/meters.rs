@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::{Route, route};
-use crate::billing::{threshold, usage};
+use crate::billing::{alerts, threshold, usage};
 use crate::calendar::{DAY_S, HOUR_S};
 use crate::error::ApiError;
 use crate::model;
@@ -173,6 +173,7 @@ fn count(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     event.set("_value", value);
     event.set("_clock", customer.get("test_clock").clone());
     let mut shown = st.put(event).value();
+    alerts::check(st, &meter, &customer)?;
     threshold::check(st, customer.id())?;
     if let Value::Object(map) = &mut shown {
         map.remove("id");

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::object::Object;
-use crate::params::{Args, ParamKind, off, opt};
+use crate::params::{Args, ParamKind, off, opt, req};
 
 const SECURE: ParamKind = ParamKind::OneOf(&["any", "automatic", "challenge"]);
 const USAGE: ParamKind = ParamKind::OneOf(&["none", "off_session", "on_session"]);
@@ -18,19 +18,45 @@ pub const OF_PAYMENT: ParamKind = ParamKind::Map(&[
             opt("request_three_d_secure", SECURE),
             opt("setup_future_usage", USAGE),
             opt("capture_method", MANUAL),
+            opt("request_incremental_authorization", ParamKind::OneOf(&["if_available", "never"])),
             off("installments"),
             off("mandate_options"),
             off("moto"),
         ]),
     ),
+    opt("customer_balance", CUSTOMER_BALANCE),
     opt("sepa_debit", OTHER_USAGE),
-    opt("us_bank_account", OTHER_USAGE),
+    opt(
+        "us_bank_account",
+        ParamKind::Map(&[opt("setup_future_usage", USAGE), opt("verification_method", VERIFICATION)]),
+    ),
 ]);
+/// How a customer's cash balance is funded.
+const CUSTOMER_BALANCE: ParamKind = ParamKind::Map(&[
+    opt("funding_type", ParamKind::OneOf(&["bank_transfer"])),
+    opt(
+        "bank_transfer",
+        ParamKind::Map(&[
+            opt("eu_bank_transfer", ParamKind::Map(&[req("country", ParamKind::Text)])),
+            req("type", TRANSFER_TYPE),
+        ]),
+    ),
+]);
+/// The types of bank transfers.
+pub const TRANSFER_TYPE: ParamKind = ParamKind::OneOf(&[
+    "eu_bank_transfer",
+    "gb_bank_transfer",
+    "jp_bank_transfer",
+    "mx_bank_transfer",
+    "us_bank_transfer",
+]);
+/// How a bank account is verified. `automatic` and `instant` need no step of the customer here.
+const VERIFICATION: ParamKind = ParamKind::OneOf(&["automatic", "instant", "microdeposits"]);
 /// The options of a setup intent.
-pub const OF_SETUP: ParamKind = ParamKind::Map(&[opt(
-    "card",
-    ParamKind::Map(&[opt("request_three_d_secure", SECURE), off("mandate_options"), off("moto")]),
-)]);
+pub const OF_SETUP: ParamKind = ParamKind::Map(&[
+    opt("card", ParamKind::Map(&[opt("request_three_d_secure", SECURE), off("mandate_options"), off("moto")])),
+    opt("us_bank_account", ParamKind::Map(&[opt("verification_method", VERIFICATION)])),
+]);
 /// The options of a checkout session.
 pub const OF_SESSION: ParamKind = ParamKind::Map(&[
     opt(

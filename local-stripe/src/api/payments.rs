@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::access;
-use crate::api::customers::{self, BILLING_DETAILS, CARD, METHOD_TYPE, SEPA_DEBIT, US_BANK_ACCOUNT};
+use crate::api::customers::{self, BILLING_DETAILS, CARD, OWN_METHOD_TYPE, SEPA_DEBIT, US_BANK_ACCOUNT};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::method_options::{self, OF_PAYMENT};
 use crate::api::{Route, route};
@@ -17,7 +17,7 @@ use crate::object::Object;
 use crate::params::{AMOUNT, Args, Field, ParamKind, SHIPPING, merge_metadata, opt, req};
 use crate::payments::attempt::capture;
 use crate::payments::method::Presence;
-use crate::payments::{charge, dispute, intent, mandate, method, refund, source, token};
+use crate::payments::{cash, charge, confirmation, dispute, intent, mandate, method, refund, source, token};
 use crate::state::State;
 
 /// The parameter `automatic_payment_methods`.
@@ -25,10 +25,11 @@ pub const AUTOMATIC: ParamKind =
     ParamKind::Map(&[req("enabled", ParamKind::Bool), opt("allow_redirects", ParamKind::OneOf(&["always", "never"]))]);
 /// The parameter `payment_method_data`: a new payment method in the request for another object.
 pub const METHOD_DATA: ParamKind = ParamKind::Map(&[
-    req("type", METHOD_TYPE),
+    req("type", OWN_METHOD_TYPE),
     opt("card", CARD),
     opt("sepa_debit", SEPA_DEBIT),
     opt("us_bank_account", US_BANK_ACCOUNT),
+    opt("customer_balance", ParamKind::Map(&[])),
     opt("billing_details", BILLING_DETAILS),
     opt("metadata", ParamKind::Metadata),
     opt("allow_redisplay", REDISPLAY),
@@ -45,7 +46,7 @@ macro_rules! intent_fields {
             opt("metadata", ParamKind::Metadata),
             opt("payment_method", ParamKind::Text),
             opt("payment_method_data", METHOD_DATA),
-            opt("payment_method_types", ParamKind::List(&METHOD_TYPE)),
+            opt("payment_method_types", ParamKind::List(&OWN_METHOD_TYPE)),
             opt("receipt_email", ParamKind::Email),
             opt("setup_future_usage", USAGE),
             opt("shipping", SHIPPING),
@@ -65,6 +66,7 @@ const CREATE: &[Field] = intent_fields![
     opt("automatic_payment_methods", AUTOMATIC),
     opt("confirm", ParamKind::Bool),
     opt("confirmation_method", ParamKind::OneOf(&["automatic", "manual"])),
+    opt("confirmation_token", ParamKind::Text),
     opt("error_on_requires_action", ParamKind::Bool),
     opt("off_session", ParamKind::Bool),
     opt("return_url", ParamKind::Url),
@@ -78,6 +80,7 @@ const UPDATE: &[Field] =
     intent_fields![opt("amount", AMOUNT), opt("currency", ParamKind::Currency), opt("transfer_data", TRANSFER_AMOUNT),];
 const CONFIRM: &[Field] = &[
     opt("capture_method", ParamKind::OneOf(&["automatic", "automatic_async", "manual"])),
+    opt("confirmation_token", ParamKind::Text),
     opt("error_on_requires_action", ParamKind::Bool),
     opt("off_session", ParamKind::Bool),
     opt("payment_method", ParamKind::Text),
@@ -220,6 +223,10 @@ pub const ROUTES: &[Route] = &[
             opt("metadata", ParamKind::Metadata),
             opt("payment_intent", ParamKind::Text),
             opt("reason", REFUND_REASON),
+            opt("instructions_email", ParamKind::Email),
+            opt("currency", ParamKind::Currency),
+            opt("customer", ParamKind::Text),
+            opt("origin", ParamKind::OneOf(&["customer_balance"])),
             opt("refund_application_fee", ParamKind::Bool),
             opt("reverse_transfer", ParamKind::Bool),
         ],
@@ -338,6 +345,11 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         let message = "You can only set off_session when confirm is true.";
         return Err(ApiError::invalid(message).about("off_session"));
     }
+    if args.has("confirmation_token") && !confirms {
+        let message = "You can only set confirmation_token when confirm is true.";
+        return Err(ApiError::invalid(message).about("confirmation_token"));
+    }
+    let args = &confirmation::expand(st, args)?;
     mandate::check_confirms(args)?;
     let paid_with = given_method(st, args)?;
     let mut settings = Object::of(json!({ "metadata": {}, "payment_method_options": model::payment::options() }));
@@ -359,7 +371,8 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         }
     });
     if confirms {
-        return confirm(st, &[&id], args);
+        confirmation::spend(st, args, "payment_intent", &id);
+        return confirm_with(st, &id, args);
     }
     Ok(st.copy(&id).value())
 }
@@ -399,7 +412,12 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
 }
 
 fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
-    let id = ids[0];
+    let args = confirmation::expand(st, args)?;
+    confirmation::spend(st, &args, "payment_intent", ids[0]);
+    confirm_with(st, ids[0], &args)
+}
+
+fn confirm_with(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let found = st.load("payment_intent", id, "id")?;
     access::check_client_secret(&found, args.text("client_secret"))?;
     if !matches!(found.text("status"), "requires_payment_method" | "requires_confirmation" | "requires_action") {
@@ -503,6 +521,14 @@ fn update_charge(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, Api
 }
 
 fn create_refund(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
+    if args.given("origin").is_some() {
+        let metadata = merge_metadata(&json!({}), args)?;
+        return cash::send_back(st, args, metadata);
+    }
+    if let Some(name) = ["currency", "customer"].into_iter().find(|name| args.has(name)) {
+        let message = format!("`{name}` is for refunds of a customer's cash balance, with `origin=customer_balance`.");
+        return Err(ApiError::invalid(message).about(name));
+    }
     let charge = match (args.text("charge"), args.text("payment_intent")) {
         (Some(id), _) => st.load("charge", id, "charge")?,
         (None, Some(id)) => {
@@ -523,5 +549,7 @@ fn create_refund(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
         transfer: args.flag("reverse_transfer") == Some(true),
         fee: args.flag("refund_application_fee") == Some(true),
     };
-    refund::create(st, &charge, args.int("amount"), args.value("reason"), metadata, takes).map(|r| r.value())
+    let made = refund::create(st, &charge, args.int("amount"), args.value("reason"), metadata, takes)?;
+    let Some(email) = args.text("instructions_email") else { return Ok(made.value()) };
+    Ok(st.change(made.id(), |refund| refund.set("instructions_email", email)).value())
 }

@@ -195,16 +195,20 @@ fn update_endpoint(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, A
 
 fn delete_clock(st: &mut State, ids: &[&str], _: &Args) -> Result<Value, ApiError> {
     let found = st.load("test_helpers.test_clock", ids[0], "id")?;
-    let on_clock: Vec<String> =
-        ["customer", "subscription", "subscription_schedule", "invoice", "invoiceitem", "quote"]
-            .iter()
-            .flat_map(|kind| {
-                st.newest(kind, None)
-                    .filter(|o| o.text("test_clock") == ids[0])
-                    .map(|o| o.id().to_owned())
-                    .collect::<Vec<_>>()
-            })
-            .collect();
+    let on_clock: Vec<String> = [
+        "customer",
+        "subscription",
+        "subscription_schedule",
+        "invoice",
+        "invoiceitem",
+        "quote",
+        "billing.credit_grant",
+    ]
+    .iter()
+    .flat_map(|kind| {
+        st.newest(kind, None).filter(|o| o.text("test_clock") == ids[0]).map(|o| o.id().to_owned()).collect::<Vec<_>>()
+    })
+    .collect();
     for id in on_clock {
         st.remove(&id);
     }

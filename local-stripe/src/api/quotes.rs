@@ -1,5 +1,7 @@
 //! The endpoints of quotes.
 
+use serde_json::json;
+
 use crate::api::catalog::QUOTED_PRICE_DATA;
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::{Route, route};
@@ -62,6 +64,19 @@ pub const ROUTES: &[Route] = &[
         let quote = st.load("quote", ids[0], "id")?;
         let lines = quote.list_at("_lines").iter().cloned().map(Object::of);
         listing::page_of(args, &format!("/v1/quotes/{}/line_items", ids[0]), lines, |l| l.id(), Object::value)
+    }),
+    route("GET", "/v1/quotes/{}/computed_upfront_line_items", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
+        let quote = st.load("quote", ids[0], "id")?;
+        let lines = quote::upfront(&quote).into_iter().map(Object::of);
+        let url = format!("/v1/quotes/{}/computed_upfront_line_items", ids[0]);
+        listing::page_of(args, &url, lines, |l| l.id(), Object::value)
+    }),
+    // The answer is the document itself, not JSON.
+    route("GET", "/v1/quotes/{}/pdf", &[], |st, ids, _| {
+        let quote = st.load("quote", ids[0], "id")?;
+        // Each character stands for a byte.
+        let document: String = quote::document(st, &quote).into_iter().map(char::from).collect();
+        Ok(json!({ "_document": document }))
     }),
     route("POST", "/v1/quotes/{}/accept", &[], |st, ids, _| quote::accept(st, ids[0])),
     route("POST", "/v1/quotes/{}/cancel", &[], |st, ids, _| quote::cancel(st, ids[0])),

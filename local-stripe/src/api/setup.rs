@@ -13,7 +13,7 @@ use crate::model;
 use crate::object::Object;
 use crate::params::{Args, Field, ParamKind, merge_metadata, opt, req};
 use crate::payments::method::Presence;
-use crate::payments::{mandate, method, setup};
+use crate::payments::{confirmation, mandate, method, setup};
 use crate::state::State;
 
 macro_rules! setup_fields {
@@ -34,6 +34,7 @@ macro_rules! setup_fields {
 const CREATE: &[Field] = setup_fields![
     opt("automatic_payment_methods", AUTOMATIC),
     opt("confirm", ParamKind::Bool),
+    opt("confirmation_token", ParamKind::Text),
     opt("return_url", ParamKind::Url),
     opt("usage", USAGE),
     opt("mandate_data", mandate::DATA),
@@ -41,6 +42,7 @@ const CREATE: &[Field] = setup_fields![
 ];
 const UPDATE: &[Field] = setup_fields![];
 const CONFIRM: &[Field] = &[
+    opt("confirmation_token", ParamKind::Text),
     opt("payment_method", ParamKind::Text),
     opt("payment_method_data", METHOD_DATA),
     opt("return_url", ParamKind::Url),
@@ -102,6 +104,12 @@ fn apply(intent: &mut Object, args: &Args) -> Result<(), ApiError> {
 
 fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let customer = args.text("customer").map(|c| st.load("customer", c, "customer")).transpose()?;
+    let confirms = args.flag("confirm") == Some(true);
+    if args.has("confirmation_token") && !confirms {
+        let message = "You can only set confirmation_token when confirm is true.";
+        return Err(ApiError::invalid(message).about("confirmation_token"));
+    }
+    let args = &confirmation::expand(st, args)?;
     mandate::check_confirms(args)?;
     let card = given_method(st, args)?;
     let mut settings = Object::of(json!({ "metadata": {}, "payment_method_options": model::setup::options() }));
@@ -117,7 +125,8 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
             si.set("status", "requires_confirmation");
         }
     });
-    if args.flag("confirm") == Some(true) {
+    if confirms {
+        confirmation::spend(st, args, "setup_intent", &id);
         // The other parameters of the request are already stored in the intent.
         let mut confirmation = Args::default();
         confirmation.put("mandate_data", args.value("mandate_data"));
@@ -145,6 +154,8 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
 fn confirm(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let found = st.load("setup_intent", id, "id")?;
     access::check_client_secret(&found, args.text("client_secret"))?;
+    let args = &confirmation::expand(st, args)?;
+    confirmation::spend(st, args, "setup_intent", id);
     let given = given_method(st, args)?;
     let card = given.or_else(|| found.text_at("payment_method").map(str::to_owned)).ok_or_else(|| {
         let message = "You cannot confirm this SetupIntent because it's missing a payment method. Update the SetupIntent with a payment method and then confirm it again.";

@@ -1,6 +1,6 @@
 //! Computes when an object acts on its own, such as a subscription that renews, and runs the action.
 
-use crate::billing::{cycle, end, invoice, phases, quote, settle};
+use crate::billing::{credits, cycle, end, invoice, phases, quote, settle};
 use crate::calendar::DAY_S;
 use crate::checkout;
 use crate::discount::term;
@@ -28,6 +28,7 @@ pub fn next(object: &Object) -> Option<i64> {
         "subscription_schedule" => phases::next(object),
         "balance_transaction" if object.text("status") == "pending" => object.int_at("available_on"),
         "payout" if object.text("status") == "pending" => object.int_at("arrival_date"),
+        "billing.credit_grant" if object.int("_left") > 0 => object.int_at("expires_at"),
         "quote" if matches!(object.text("status"), "draft" | "open") => object.int_at("expires_at"),
         _ => None,
     }
@@ -91,6 +92,7 @@ pub fn run(st: &mut State, id: &str, now_s: i64) {
         "subscription_schedule" => phases::run(st, id, now_s),
         "balance_transaction" => balance::release(st, id),
         "payout" => balance::arrive(st, id),
+        "billing.credit_grant" => credits::run_out(st, id),
         "quote" => quote::expire(st, id),
         "subscription" => run_subscription(st, &object, now_s),
         _ => {}

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::api::method_options;
-use crate::billing::{invoice_settings, settle, tax as taxes_of};
+use crate::billing::{credits, invoice_settings, settle, tax as taxes_of};
 use crate::calendar::HOUR_S;
 use crate::connect::division;
 use crate::descriptor;
@@ -179,10 +179,11 @@ pub fn set_lines(
         automatic::set_rates(st, invoice, &mut lines, buyer.as_ref(), "_price")?;
     }
     let (mut lines, off) = discounted(invoice, lines);
+    let credited = credits::show(invoice, &mut lines);
     let taxes = taxes_of::apply(invoice, &mut lines)?;
     // As at Stripe, the subtotal is after the discounts of the lines, and before those of the whole invoice.
     let subtotal = subtotal - off.of_lines;
-    let total = (subtotal - off.of_invoice).checked_add(taxes.exclusive).ok_or_else(too_large)?;
+    let total = (subtotal - off.of_invoice - credited).checked_add(taxes.exclusive).ok_or_else(too_large)?;
     invoice.set("lines", list(&url, lines));
     for (member, amount) in [
         ("subtotal", subtotal),
@@ -271,6 +272,8 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
         true => taxed_anew(st, &invoice, &customer)?,
         false => invoice,
     };
+    let invoice = credits::apply(st, &invoice)?;
+    let invoice = st.put(invoice);
     let (total, currency) = (invoice.int("total"), invoice.text("currency").to_owned());
     let shares_currency = customer.text("currency").is_empty() || customer.text("currency") == currency;
     let starting = if shares_currency { customer.int("balance") } else { 0 };

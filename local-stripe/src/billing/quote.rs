@@ -4,13 +4,15 @@ use serde_json::{Value, json};
 
 use crate::billing::invoice::{self, Draft};
 use crate::billing::{create, invoice_settings, items, schedule};
-use crate::calendar::DAY_S;
+use crate::calendar::{DAY_S, date_text};
 use crate::error::ApiError;
 use crate::model;
 use crate::model::billing::NewLine;
+use crate::money;
 use crate::object::Object;
 use crate::params::{Args, merge_metadata};
 use crate::payments::method::Presence;
+use crate::pdf;
 use crate::pricing;
 use crate::state::State;
 
@@ -68,6 +70,7 @@ fn apply(st: &mut State, quote: &mut Object, args: &Args) -> Result<(), ApiError
     if args.has("line_items") {
         set_lines(st, quote, args)?;
     }
+    compute(quote);
     quote.set("metadata", merge_metadata(quote.get("metadata"), args)?);
     Ok(())
 }
@@ -83,15 +86,13 @@ fn check_expiry(st: &State, quote: &Object, args: &Args) -> Result<(), ApiError>
 
 fn set_lines(st: &mut State, quote: &mut Object, args: &Args) -> Result<(), ApiError> {
     let (mut lines, mut prices) = (Vec::new(), Vec::new());
-    let (mut total, mut recurring) = (0_i64, None);
+    let mut total = 0_i64;
     for (n, line) in args.list("line_items").into_iter().enumerate() {
         let priced = items::read_licensed(st, &Args::of(line), &format!("line_items[{n}]"))?;
         let price = priced.price.value();
         let amount = pricing::amount(&price, priced.quantity)?;
         total += amount;
         if priced.price.text("type") == "recurring" {
-            let (sum, _) = recurring.take().unwrap_or((0, Value::Null));
-            recurring = Some((sum + amount, price["recurring"].clone()));
             prices.push(priced.price.clone());
         }
         let id = st.new_id("li");
@@ -105,9 +106,61 @@ fn set_lines(st: &mut State, quote: &mut Object, args: &Args) -> Result<(), ApiE
     quote.set("currency", lines.first().map(|l| l["currency"].clone()).unwrap_or_default());
     quote.set("amount_subtotal", total);
     quote.set("amount_total", total);
-    quote.set("computed", model::quote::computed(total, recurring.as_ref().map(|(sum, every)| (*sum, every))));
     quote.set("_lines", lines);
     Ok(())
+}
+
+/// Sets what is due upfront and what recurs.
+fn compute(quote: &mut Object) {
+    let sum = |lines: &[Value]| lines.iter().filter_map(|line| line["amount_total"].as_i64()).sum::<i64>();
+    let recurring: Vec<Value> = quote.list_at("_lines").iter().filter(|line| recurs(line)).cloned().collect();
+    let every = recurring.first().map(|line| (sum(&recurring), &line["price"]["recurring"]));
+    let computed = model::quote::computed(sum(&upfront(quote)), every);
+    quote.set("computed", computed);
+}
+
+fn recurs(line: &Value) -> bool {
+    line["price"]["type"] == "recurring"
+}
+
+/// Returns the lines of the first invoice after a quote is accepted. In a trial, the recurring lines are free.
+pub fn upfront(quote: &Object) -> Vec<Value> {
+    let in_trial = quote.int_at("subscription_data.trial_period_days").is_some_and(|days| days > 0);
+    let mut lines = quote.list_at("_lines").to_vec();
+    for line in lines.iter_mut().filter(|line| in_trial && recurs(line)) {
+        for member in ["amount_subtotal", "amount_total"] {
+            line[member] = json!(0);
+        }
+    }
+    lines
+}
+
+/// Returns a quote's document, as the bytes of a PDF file.
+pub fn document(st: &State, quote: &Object) -> Vec<u8> {
+    let shown = |amount: Option<i64>| money::display(amount.unwrap_or_default(), quote.text("currency"));
+    let customer = st.copy(quote.text("customer"));
+    let billed_to = [customer.text("name"), customer.text("email")].into_iter().find(|text| !text.is_empty());
+    let facts = [
+        ("For", billed_to.unwrap_or_default().to_owned()),
+        ("Status", quote.text("status").to_owned()),
+        ("Valid until", quote.int_at("expires_at").map(date_text).unwrap_or_default()),
+        ("Header", quote.text("header").to_owned()),
+        ("Description", quote.text("description").to_owned()),
+        ("Footer", quote.text("footer").to_owned()),
+    ];
+    let line = |line: &Value| {
+        let every =
+            line["price"]["recurring"]["interval"].as_str().map_or(String::new(), |every| format!(" / {every}"));
+        let words = format!("{} × {}", line["quantity"], line["description"].as_str().unwrap_or_default());
+        (words, String::new(), format!("{}{every}", shown(line["amount_total"].as_i64())))
+    };
+    pdf::file(&pdf::Sheet {
+        business: &st.settings.business_name,
+        title: &format!("Quote {}", quote.text("number")),
+        facts: facts.into_iter().filter(|(_, text)| !text.is_empty()).collect(),
+        lines: quote.list_at("_lines").iter().map(line).collect(),
+        sums: vec![("Due upfront", shown(quote.int_at("computed.upfront.amount_total")))],
+    })
 }
 
 fn in_status(st: &State, id: &str, allowed: &[&str]) -> Result<Object, ApiError> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::{change, end, invoice};
+use crate::billing::{change, credits, end, invoice};
 use crate::calendar::DAY_S;
 use crate::cards::Behaviour;
 use crate::checkout;
@@ -129,7 +129,8 @@ pub fn paid(st: &mut State, id: &str) {
     }
     let now = st.now(&before);
     let charge = st.copy(before.text("_payment_intent")).get("latest_charge").clone();
-    let due = before.int("amount_due");
+    // Attached payments may have paid a part of what was due.
+    let (due, rest) = (before.int("amount_due"), before.int("amount_remaining"));
     let out_of_band = before.is("_paid_out_of_band");
     let after = st.change_and_emit(id, "invoice.updated", |i| {
         i.set("status", "paid");
@@ -160,7 +161,7 @@ pub fn paid(st: &mut State, id: &str) {
             }
             false => {
                 p.set("status", "paid");
-                p.set("amount_paid", due);
+                p.set("amount_paid", rest);
                 p.set_at("status_transitions.paid_at", now);
             }
         });
@@ -372,6 +373,10 @@ pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
         return Err(ApiError::coded("invoice_not_editable", message));
     }
     check_not_processing(st, &before)?;
+    if before.int("amount_paid") > 0 {
+        let message = "This invoice is partially paid, so it can't be voided.";
+        return Err(ApiError::coded("invoice_not_editable", message));
+    }
     let now = st.now(&before);
     let frozen = st.freeze(&before);
     let after = st.change(id, |i| {
@@ -391,6 +396,7 @@ pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
     if applied != 0 {
         invoice::move_balance(st, before.text("customer"), -applied, "unapplied_from_invoice", Some(id));
     }
+    credits::reinstate(st, &after);
     Ok(after.value())
 }
 

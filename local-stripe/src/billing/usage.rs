@@ -1,5 +1,8 @@
 //! Metered usage: how much a meter counted, and how much an item used in a period.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::billing::{invoice, items};
@@ -25,8 +28,23 @@ pub fn series(customer: &str, event_name: &str) -> String {
 /// # Errors
 /// The sum overflows.
 pub fn counted(st: &State, meter: &Object, customer: &str, from_s: i64, until_s: i64) -> Result<i64, ApiError> {
+    counted_after(st, meter, customer, from_s..until_s, i64::MIN)
+}
+
+/// Does what [`counted`] does, but counts only meter events that were reported after the object with this number.
+///
+/// # Errors
+/// The sum overflows.
+pub fn counted_after(
+    st: &State,
+    meter: &Object,
+    customer: &str,
+    within_s: Range<i64>,
+    number: i64,
+) -> Result<i64, ApiError> {
     let series = series(customer, meter.text("event_name"));
-    let mut events = st.series(series, from_s..until_s).filter(|event| !event.is("_cancelled"));
+    let counts = |event: &Arc<Object>| !event.is("_cancelled") && event.int("_seq") > number;
+    let mut events = st.series(series, within_s).filter(counts);
     match meter.text_at("default_aggregation.formula") {
         Some("count") => Ok(i64::try_from(events.count()).unwrap_or(i64::MAX)),
         Some("last") => Ok(events.next().map_or(0, |event| event.int("_value"))),

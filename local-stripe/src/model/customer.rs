@@ -120,6 +120,23 @@ pub fn bank_account(id: String, created_s: i64, account: &TestAccount, fingerpri
     method
 }
 
+/// Builds a payment method that is paid from the customer's cash balance.
+pub fn customer_balance(id: String, created_s: i64) -> Object {
+    Object::of(json!({
+        "id": id,
+        "object": "payment_method",
+        "allow_redisplay": "unspecified",
+        "billing_details": no_billing_details(),
+        "created": created_s,
+        "customer": null,
+        "customer_account": null,
+        "customer_balance": {},
+        "livemode": false,
+        "metadata": {},
+        "type": "customer_balance",
+    }))
+}
+
 /// Builds a transaction of a customer's balance.
 pub fn balance_movement(id: String, created_s: i64, customer: &Object, amount: i64, ending: i64, kind: &str) -> Object {
     Object::of(json!({

@@ -79,7 +79,9 @@ fn paid_with(method: &Object, amount: i64) -> Value {
     if kind != "card" && !kind.is_empty() {
         let mut details = json!({ "type": kind });
         details[kind] = method.get(kind).clone();
-        details[kind]["mandate"] = Value::Null;
+        if kind != "customer_balance" {
+            details[kind]["mandate"] = Value::Null;
+        }
         return details;
     }
     let card = method.get("card");

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::billing::attached;
 use crate::cards::{self, Behaviour};
 use crate::connect::division::{self, Division, receive};
 use crate::debits::{self, Debit, TestAccount};
@@ -10,7 +11,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::payments::method::{self, Presence};
-use crate::payments::{balance, mandate, source};
+use crate::payments::{authorization, balance, cash, mandate, microdeposits, radar, source};
 use crate::state::{DeferredAction, State};
 
 /// The outcome of an attempt.
@@ -29,6 +30,10 @@ pub enum Attempt {
 /// Runs an attempt. Emits the events of the charge and of the payment intent, but no events of an invoice or a session.
 pub fn attempt(st: &mut State, intent: &str, paid_with: &str, presence: Presence) -> Attempt {
     let method = st.copy(paid_with);
+    if method.text("type") != cash::KIND {
+        let pi = st.copy(intent);
+        cash::unapply(st, &pi);
+    }
     if method::must_authenticate(&method, &st.copy(intent), presence) {
         return ask_to_authenticate(st, intent, &method, presence);
     }
@@ -46,6 +51,15 @@ pub fn attempt(st: &mut State, intent: &str, paid_with: &str, presence: Presence
             let error = ApiError::coded("payment_intent_incompatible_payment_method", message);
             let error = ApiError { status: 402, keeps_changes: true, ..error };
             Attempt::Declined(fail_intent(st, intent, &method, error, None))
+        }
+        Behaviour::FromCash => match cash::begin(st, intent, &method) {
+            Ok(true) => Attempt::Succeeded,
+            Ok(false) => Attempt::NeedsAction,
+            Err(error) => Attempt::Declined(error),
+        },
+        Behaviour::Debits(_) if microdeposits::are_needed(&st.copy(intent), &method) => {
+            ask_to_verify(st, intent, &method);
+            Attempt::NeedsAction
         }
         Behaviour::Debits(account) => {
             begin_debit(st, intent, &method, account);
@@ -73,6 +87,11 @@ fn ask_to_authenticate(st: &mut State, intent: &str, method: &Object, presence: 
     });
     st.emit("payment_intent.requires_action", &after);
     Attempt::NeedsAction
+}
+
+/// Pays an intent with a payment method that is paid from the customer's cash balance.
+pub fn pay(st: &mut State, intent: &str, method: &Object, presence: Presence) {
+    succeeded(st, intent, method, presence, Behaviour::FromCash);
 }
 
 fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, behaviour: Behaviour) {
@@ -120,6 +139,10 @@ pub fn charged(st: &mut State, pi: &Object, method: &Object, presence: Presence,
     } else {
         charge.set("captured", false);
         charge.set("amount_captured", 0);
+        if method.text("type") == "card" {
+            let status = authorization::status(pi, method);
+            charge.set_at("payment_method_details.card.incremental_authorization.status", status);
+        }
     }
     let charge = st.put(charge);
     st.emit("charge.succeeded", &charge);
@@ -132,9 +155,23 @@ pub fn follow_up(st: &mut State, charge: &Object, method: &Object, behaviour: Be
     if charge.is("captured") && method.text("_number") == cards::AT_ONCE {
         balance::emit_available(st);
     }
-    if let Behaviour::Disputes { .. } = behaviour {
-        st.deferred.push(DeferredAction::Dispute(charge.id().to_owned()));
+    match behaviour {
+        Behaviour::Disputes { .. } => st.deferred.push(DeferredAction::Dispute(charge.id().to_owned())),
+        Behaviour::WarnsOfFraud => st.deferred.push(DeferredAction::FraudWarning(charge.id().to_owned())),
+        Behaviour::IsReviewed => radar::open_review(st, charge),
+        _ => {}
     }
+}
+
+/// Sends micro-deposits to the customer's bank account, and waits for their verification.
+fn ask_to_verify(st: &mut State, intent: &str, method: &Object) {
+    let action = microdeposits::next_action(st, &st.copy(intent));
+    let after = st.change(intent, |pi| {
+        pi.set("payment_method", method.id());
+        pi.set("status", "requires_action");
+        pi.set("next_action", action);
+    });
+    st.emit("payment_intent.requires_action", &after);
 }
 
 /// Sets the mandate of a payment in its charge.
@@ -285,6 +322,9 @@ fn new_charge(st: &mut State, intent: &Object, method: &Object) -> Object {
         // Only a charge without a payment intent has a source.
         charge.set("source", source::card_of(method).map_or(Value::Null, |card| card.value()));
     }
+    if method::behaviour(method) == Behaviour::IsReviewed {
+        charge.set("outcome", radar::outcome_of_review());
+    }
     division::note(&mut charge, intent);
     let account = division::statement(st, intent);
     charge.set("calculated_statement_descriptor", descriptor::of_charge(&account, intent, method));
@@ -311,6 +351,7 @@ pub fn capture(st: &mut State, intent: &str, amount: i64) {
         pi.set("amount_received", amount);
     });
     st.emit("payment_intent.succeeded", &after);
+    attached::credit(st, intent);
 }
 
 /// Captures an amount of an authorized charge, in minor units, divides the money, and emits the events.

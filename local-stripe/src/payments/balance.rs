@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::error::ApiError;
+use crate::model;
 use crate::money;
 use crate::object::Object;
 use crate::payments::ledger::book;
@@ -98,6 +99,36 @@ pub fn cancel(st: &mut State, id: &str) -> Result<Object, ApiError> {
     });
     st.emit("payout.canceled", &canceled);
     Ok(Object::clone(&canceled))
+}
+
+/// Reverses a payout that has arrived: its money comes back from the bank account.
+///
+/// # Errors
+/// The payout is unknown, not of a connected account, has not arrived, or was reversed before.
+pub fn reverse(st: &mut State, id: &str, metadata: Value) -> Result<Object, ApiError> {
+    let payout = st.load("payout", id, "id")?;
+    let message = match payout.text("status") {
+        _ if st.acting().is_empty() => "You can only reverse the payouts of connected accounts.",
+        _ if !payout.get("reversed_by").is_null() => "This payout has already been reversed.",
+        _ if !payout.get("original_payout").is_null() => "This payout reverses another one, so it can't be reversed.",
+        "paid" => "",
+        "pending" => "This payout is pending. Cancel it instead.",
+        _ => "Only a payout that was paid can be reversed.",
+    };
+    if !message.is_empty() {
+        return Err(ApiError::invalid(message));
+    }
+    let (amount, currency) = (-payout.int("amount"), payout.text("currency").to_owned());
+    let mut back = model::balance::payout(st.new_id("po"), st.now(&payout), amount, &currency);
+    let movement = book(st, &payout, -amount, "payout", back.id());
+    back.set("balance_transaction", movement);
+    back.set("metadata", metadata);
+    back.set("original_payout", id);
+    let back = st.put(back);
+    let by = back.id().to_owned();
+    st.change_and_emit(id, "payout.updated", |payout| payout.set("reversed_by", by));
+    st.emit("payout.created", &back);
+    Ok(Object::clone(&back))
 }
 
 /// Tops up the balance; the money is available at once.

@@ -7,6 +7,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::payments::ledger::{Fee, book, book_with_fee};
+use crate::payments::radar;
 use crate::state::State;
 
 /// The evidence in `uncategorized_text` that wins a dispute.
@@ -40,6 +41,7 @@ pub fn open(st: &mut State, charge: &str) {
     if !inquiry {
         st.emit("charge.dispute.funds_withdrawn", &dispute);
     }
+    radar::disputed(st, charge.id());
 }
 
 fn is_open(dispute: &Object) -> bool {

@@ -2,13 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::settle;
+use crate::billing::{attached, settle};
 use crate::checkout;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::payments::attempt::{self, Attempt, attempt, fail_intent};
 use crate::payments::method::Presence;
+use crate::payments::{cash, radar};
 use crate::state::State;
 
 /// The members of a payment that are what its request says.
@@ -57,13 +58,19 @@ pub fn confirm(st: &mut State, id: &str, method: &str, presence: Presence) -> Re
     }
 }
 
+/// Whether a payment or setup intent waits for 3-D Secure, and not for another action of the customer.
+pub fn asks_to_authenticate(intent: &Object) -> bool {
+    let action = intent.text_at("next_action.type");
+    intent.text("status") == "requires_action" && matches!(action, Some("redirect_to_url" | "use_stripe_sdk"))
+}
+
 /// Records that the customer passed or failed 3-D Secure.
 ///
 /// # Errors
 /// The intent is unknown or does not wait for 3-D Secure, the customer failed 3-D Secure, or the payment was declined.
 pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiError> {
     let intent = st.load("payment_intent", id, "id")?;
-    if intent.text("status") != "requires_action" {
+    if !asks_to_authenticate(&intent) {
         return Err(unexpected_state(&intent, "authenticate", "requires_action"));
     }
     let method = intent.text("payment_method").to_owned();
@@ -88,6 +95,7 @@ fn settle_owner(st: &mut State, id: &str, outcome: &Attempt) {
     let invoice = intent.text("_invoice").to_owned();
     let session = intent.text("_session").to_owned();
     match outcome {
+        Attempt::Succeeded if invoice.is_empty() && session.is_empty() => attached::credit(st, id),
         Attempt::Succeeded if !invoice.is_empty() => settle::paid(st, &invoice),
         Attempt::Succeeded if !session.is_empty() => checkout::paid(st, &session),
         Attempt::Processing if !invoice.is_empty() => settle::processing(st, &invoice),
@@ -95,6 +103,11 @@ fn settle_owner(st: &mut State, id: &str, outcome: &Attempt) {
         Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, settle::AttemptCause::Hand),
         _ => {}
     }
+}
+
+/// Updates the invoice or session of an intent that was paid after a bank transfer.
+pub fn paid(st: &mut State, id: &str) {
+    settle_owner(st, id, &Attempt::Succeeded);
 }
 
 /// Applies the bank's decision on the debit of an intent, and updates its invoice or session.
@@ -119,6 +132,7 @@ pub fn cancel(st: &mut State, id: &str, reason: Value) -> Result<Value, ApiError
     if !open.contains(&intent.text("status")) {
         return Err(unexpected_state(&intent, "cancel", &open.join(", ")));
     }
+    cash::unapply(st, &intent);
     let now = st.now(&intent);
     let after = st.change(id, |pi| {
         pi.set("status", "canceled");
@@ -133,8 +147,10 @@ pub fn cancel(st: &mut State, id: &str, reason: Value) -> Result<Value, ApiError
             c.set("amount_refunded", c.get("amount").clone());
         });
         st.emit("charge.refunded", &released);
+        radar::close_review(st, &released, "canceled");
     }
     st.emit("payment_intent.canceled", &after);
+    attached::cancel(st, id);
     Ok(after.value())
 }
 

@@ -8,6 +8,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::{Args, ParamKind, opt};
+use crate::payments::{cash, microdeposits, source};
 use crate::state::State;
 
 /// Whether the customer is present, and has passed 3-D Secure.
@@ -47,7 +48,9 @@ pub fn resolve(st: &mut State, name: &str, param: &str) -> Result<Object, ApiErr
         return st.load("payment_method", name, param).map(|m| Object::clone(&m));
     }
     if let Some(account) = debits::by_token(name) {
-        return Ok(make_debit(st, account));
+        let made = make_debit(st, account);
+        // The bank accounts of test tokens are verified.
+        return Ok(Object::clone(&st.change(made.id(), |m| m.set(microdeposits::VERIFIED, true))));
     }
     let card = cards::by_token(name).ok_or_else(|| ApiError::no_such("PaymentMethod", name, param))?;
     Ok(make(st, card, TOKEN_EXPIRY, ""))
@@ -80,6 +83,11 @@ fn of_type(st: &mut State, data: &Args) -> Result<Object, ApiError> {
         }
         return from_card(st, &data.map("card"));
     }
+    if kind == cash::KIND {
+        let id = st.new_id("pm");
+        let made = model::customer::customer_balance(id, st.clock_s());
+        return Ok(Object::clone(&st.put(made)));
+    }
     let number = if kind == "sepa_debit" { "iban" } else { "account_number" };
     let param = format!("{kind}[{number}]");
     let details = data.map(kind);
@@ -111,6 +119,13 @@ pub fn of_token(st: &mut State, name: &str, param: &str) -> Result<Object, ApiEr
         let card = card.map_err(|_| ApiError::no_such("token", name, param))?;
         spend(st, &token)?;
         return Ok(Object::clone(&card));
+    }
+    if name.starts_with("src_") {
+        let found = source::load_source(st, name).map_err(|_| ApiError::no_such("source", name, param))?;
+        if found.is("_detached") || (!found.get("customer").is_null() && found.text("_usage") != "reusable") {
+            return Err(ApiError::invalid(format!("The source {name} is consumed.")).about(param));
+        }
+        return Ok(found);
     }
     if !name.starts_with("tok_") {
         return Err(ApiError::no_such("token", name, param));
@@ -219,6 +234,9 @@ fn number_error(code: &str, message: &str) -> ApiError {
 
 /// Returns the behaviour of the method's card or bank account.
 pub fn behaviour(method: &Object) -> Behaviour {
+    if method.text("type") == cash::KIND {
+        return Behaviour::FromCash;
+    }
     if let Some(account) = debits::by_number(method.text("_number")) {
         return Behaviour::Debits(account);
     }
@@ -296,6 +314,10 @@ pub fn attach(st: &mut State, method: &Object, customer: &Object) -> Result<Obje
     if !owner.is_empty() {
         let message = "The payment method you provided has already been attached to a customer.";
         return Err(ApiError::invalid(message));
+    }
+    if method.text("type") == cash::KIND {
+        let message = "A PaymentMethod of the type customer_balance can't be attached to a customer.";
+        return Err(ApiError::invalid(message).about("payment_method"));
     }
     if method.is("_detached") {
         let message = "This PaymentMethod was previously used without being attached to a Customer or was detached from a Customer, and may not be used again.";

@@ -9,6 +9,7 @@ use crate::model;
 use crate::money;
 use crate::object::Object;
 use crate::payments::ledger::{book, book_with_fee};
+use crate::payments::{cash, radar};
 use crate::state::{DeferredAction, State};
 
 /// Refunds an amount of a charge, in minor units, and takes back what belongs to it. `None` refunds the rest.
@@ -72,8 +73,15 @@ pub fn create(
     if behaviour == Some(Behaviour::RefundIsPending) {
         refund.set("status", "pending");
     }
+    let is_from_cash = charge.text_at("payment_method_details.type") == Some(cash::KIND);
+    if is_from_cash {
+        refund.set("destination_details", json!({ "customer_cash_balance": {}, "type": "customer_cash_balance" }));
+    }
     let refund = st.put(refund);
     st.emit("refund.created", &refund);
+    if is_from_cash {
+        cash::refunded(st, charge, &refund);
+    }
     let before = st.freeze(charge);
     let after = st.change(&id, |c| {
         let total = c.int("amount_refunded") + amount;
@@ -85,6 +93,7 @@ pub fn create(
     });
     st.emit_with("charge.refunded", &after, Some(before));
     shares.carry_out(st, &after, &refund_id, amount, takes);
+    radar::refunded(st, &after, &refund);
     match behaviour {
         Some(Behaviour::RefundFails) => st.deferred.push(DeferredAction::RefundFails(refund_id)),
         Some(Behaviour::RefundIsPending) => st.deferred.push(DeferredAction::RefundSucceeds(refund_id)),
@@ -99,6 +108,50 @@ pub fn succeed(st: &mut State, id: &str) {
     let after = st.change(id, |r| r.set("status", "succeeded"));
     st.emit_with("refund.updated", &after, Some(before.clone()));
     st.emit_with("charge.refund.updated", &after, Some(before));
+}
+
+/// Returns a refund that waits for the customer's bank account.
+fn waiting(st: &State, id: &str, verb: &str) -> Result<Object, ApiError> {
+    let refund = st.load("refund", id, "id")?;
+    if refund.text("status") == "requires_action" {
+        return Ok(Object::clone(&refund));
+    }
+    let message = format!(
+        "Only a refund with the status requires_action can be {verb}. This refund is {}.",
+        refund.text("status")
+    );
+    Err(ApiError::invalid(message))
+}
+
+/// Cancels a refund that waits for the customer's bank account. The money stays in the customer's cash balance.
+///
+/// # Errors
+/// The refund is unknown, or does not wait.
+pub fn cancel(st: &mut State, id: &str) -> Result<Value, ApiError> {
+    let before = waiting(st, id, "canceled")?;
+    cash::give_back(st, &before);
+    let after = st.change(id, |r| {
+        r.set("status", "canceled");
+        r.0.remove("next_action");
+    });
+    st.emit_with("refund.updated", &after, Some(before));
+    Ok(after.value())
+}
+
+/// Lets a refund that waits for the customer's bank account expire, so that it fails. The money stays in the customer's cash balance.
+///
+/// # Errors
+/// The refund is unknown, or does not wait.
+pub fn expire(st: &mut State, id: &str) -> Result<Value, ApiError> {
+    let before = waiting(st, id, "expired")?;
+    cash::give_back(st, &before);
+    let after = st.change(id, |r| {
+        r.set("status", "failed");
+        r.set("failure_reason", "unknown");
+        r.0.remove("next_action");
+    });
+    st.emit("refund.failed", &after);
+    Ok(after.value())
 }
 
 /// Fails a succeeded refund: the charge counts as not refunded by this amount, and the balance gets the amount back.

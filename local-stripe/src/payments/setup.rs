@@ -7,9 +7,8 @@ use crate::checkout;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
-use crate::payments::mandate;
-use crate::payments::method;
 use crate::payments::method::Presence;
+use crate::payments::{intent, mandate, method, microdeposits};
 use crate::state::State;
 
 /// Creates a setup intent, emits `setup_intent.created`, and returns the intent's id.
@@ -44,6 +43,16 @@ pub fn confirm(st: &mut State, id: &str, method: &str, presence: Presence) -> Re
     let card = st.copy(method);
     if let Behaviour::Declines(code, decline_code) = method::behaviour(&card) {
         return Err(fail(st, id, &card, cards::decline(code, decline_code)));
+    }
+    if microdeposits::are_needed(&intent, &card) {
+        let action = microdeposits::next_action(st, &intent);
+        let after = st.change(id, |si| {
+            si.set("payment_method", method);
+            si.set("status", "requires_action");
+            si.set("next_action", action);
+        });
+        st.emit("setup_intent.requires_action", &after);
+        return Ok(true);
     }
     if method::must_authenticate(&card, &intent, presence) {
         let url = format!("{}/_sandbox/3ds/{id}", st.settings.base_url);
@@ -100,7 +109,9 @@ fn attempt(st: &mut State, intent: &Object, method: &str, status: &str, error: V
     id
 }
 
-fn fail(st: &mut State, id: &str, card: &Object, error: ApiError) -> ApiError {
+/// Resets the intent to `requires_payment_method` with the error as `last_setup_error`, and emits the event. Returns
+/// the error with the payment method and the intent.
+pub fn fail(st: &mut State, id: &str, card: &Object, error: ApiError) -> ApiError {
     let shown = crate::shapes::render(&card.value(), &st.settings.version.clone());
     let error = error.with("payment_method", shown);
     let last_error = error.body()["error"].clone();
@@ -123,7 +134,7 @@ fn fail(st: &mut State, id: &str, card: &Object, error: ApiError) -> ApiError {
 /// to the customer.
 pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiError> {
     let intent = st.load("setup_intent", id, "id")?;
-    if intent.text("status") != "requires_action" {
+    if !intent::asks_to_authenticate(&intent) {
         return Err(unexpected_state(&intent, "authenticate"));
     }
     let method = intent.text("payment_method").to_owned();

@@ -8,22 +8,21 @@ use crate::params::{Args, ParamKind, opt};
 use crate::payments::method;
 use crate::state::State;
 
-/// Returns a payment method in the shape of a source; `None` if its id is not `card_…`.
+/// The beginning of the id of a source object, which holds a card.
+pub const SOURCE_PREFIX: &str = "src";
+
+/// Returns a payment method in the shape of a source: of a card if its id is `card_…`, or of a source object if it is
+/// `src_…`; `None` if it is neither.
 pub fn card_of(method: &Object) -> Option<Object> {
+    if method.id().starts_with("src_") {
+        return Some(source_of(method));
+    }
     if !method.id().starts_with("card_") {
         return None;
     }
     let (card, details) = (|name: &str| method.at(&format!("card.{name}")), method.get("billing_details"));
     let address = &details["address"];
-    let brand = match card("brand").as_str().unwrap_or_default() {
-        "amex" => "American Express",
-        "diners" => "Diners Club",
-        "discover" => "Discover",
-        "jcb" => "JCB",
-        "unionpay" => "UnionPay",
-        "mastercard" => "MasterCard",
-        _ => "Visa",
-    };
+    let brand = brand(method);
     Some(Object::of(json!({
         "id": method.id(),
         "object": "card",
@@ -50,6 +49,115 @@ pub fn card_of(method: &Object) -> Option<Object> {
         "regulated_status": card("regulated_status"),
         "tokenization_method": null,
     })))
+}
+
+/// Returns a payment method in the shape of a source object.
+fn source_of(method: &Object) -> Object {
+    let (card, details) = (|name: &str| method.at(&format!("card.{name}")), method.get("billing_details"));
+    let mut source = Object::of(json!({
+        "id": method.id(),
+        "object": "source",
+        "allow_redisplay": method.get("allow_redisplay"),
+        "amount": null,
+        "card": {
+            "address_line1_check": card("checks.address_line1_check"),
+            "address_zip_check": card("checks.address_postal_code_check"),
+            "brand": brand(method),
+            "country": card("country"),
+            "cvc_check": card("checks.cvc_check"),
+            "dynamic_last4": null,
+            "exp_month": card("exp_month"),
+            "exp_year": card("exp_year"),
+            "fingerprint": card("fingerprint"),
+            "funding": card("funding"),
+            "last4": card("last4"),
+            "name": details["name"],
+            "three_d_secure": "optional",
+            "tokenization_method": null,
+        },
+        "client_secret": method.get("_client_secret"),
+        "created": method.get("created"),
+        "currency": null,
+        "flow": "none",
+        "livemode": false,
+        "metadata": method.get("metadata"),
+        "owner": {
+            "address": details["address"], "email": details["email"], "name": details["name"], "phone": details["phone"],
+            "verified_address": null, "verified_email": null, "verified_name": null, "verified_phone": null,
+        },
+        "statement_descriptor": method.get("_statement_descriptor"),
+        "status": if method.is("_detached") { "consumed" } else { "chargeable" },
+        "type": "card",
+        "usage": method.get("_usage"),
+    }));
+    if !method.get("customer").is_null() {
+        source.set("customer", method.get("customer").clone());
+    }
+    source
+}
+
+fn brand(method: &Object) -> &'static str {
+    match method.text_at("card.brand").unwrap_or_default() {
+        "amex" => "American Express",
+        "diners" => "Diners Club",
+        "discover" => "Discover",
+        "jcb" => "JCB",
+        "unionpay" => "UnionPay",
+        "mastercard" => "MasterCard",
+        _ => "Visa",
+    }
+}
+
+/// Creates the source object of a request, from a token.
+///
+/// # Errors
+/// The type is not `card`, or the token is missing, unknown or used.
+pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
+    if args.text("type") != Some("card") {
+        let message = "The local Stripe has sources of the type card only, which are made from a token.";
+        return Err(ApiError::invalid(message).about("type"));
+    }
+    let token = args.text("token").ok_or_else(|| ApiError::missing("token"))?;
+    let mut card = method::of_token(st, token, "token")?;
+    st.remove(card.id());
+    let id = st.new_id(SOURCE_PREFIX);
+    card.set("_client_secret", format!("{SOURCE_PREFIX}_client_secret_{}", st.new_characters(24)));
+    card.set("_usage", args.text("usage").unwrap_or("reusable"));
+    card.set("_statement_descriptor", args.value("statement_descriptor"));
+    card.set("id", id);
+    own(&mut card, args)?;
+    let card = st.put(card);
+    let shown = source_of(&card);
+    st.emit("source.chargeable", &shown);
+    Ok(shown.value())
+}
+
+/// Returns the payment method of a source object.
+///
+/// # Errors
+/// There is no such source.
+pub fn load_source(st: &State, id: &str) -> Result<Object, ApiError> {
+    let found = st.find(id).filter(|found| found.kind() == "payment_method" && id.starts_with("src_"));
+    found.map(|found| Object::clone(&found)).ok_or_else(|| ApiError::no_such("source", id, "id"))
+}
+
+/// Changes the owner and the metadata of a source object.
+///
+/// # Errors
+/// There is no such source.
+pub fn update_source(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
+    let mut next = load_source(st, id)?;
+    own(&mut next, args)?;
+    let next = st.put(next);
+    Ok(source_of(&next).value())
+}
+
+fn own(card: &mut Object, args: &Args) -> Result<(), ApiError> {
+    for (name, value) in args.map("owner").into_members() {
+        card.set_at(&format!("billing_details.{name}"), value);
+    }
+    card.set("metadata", crate::params::merge_metadata(card.get("metadata"), args)?);
+    Ok(())
 }
 
 macro_rules! card_fields {
@@ -166,11 +274,23 @@ pub fn update(st: &mut State, customer: &str, id: &str, args: &Args) -> Result<O
 /// The customer has no such card.
 pub fn remove(st: &mut State, customer: &str, id: &str) -> Result<Value, ApiError> {
     let card = load(st, customer, id)?;
-    st.remove(id);
+    let is_source = card.kind() == "source";
+    if is_source {
+        // As at Stripe, a detached source can't be used again, but is still shown.
+        st.change(id, |m| {
+            m.set("customer", Value::Null);
+            m.set("_detached", true);
+        });
+    } else {
+        st.remove(id);
+    }
     st.emit("customer.source.deleted", &card);
     if st.copy(customer).text("default_source") == id {
         let next = st.newest("payment_method", Some(customer)).find_map(|m| card_of(&m)).map(|c| c.id().to_owned());
         set_default(st, customer, next.map_or(Value::Null, |id| json!(id)));
+    }
+    if is_source {
+        return Ok(source_of(&st.copy(id)).value());
     }
     Ok(json!({ "id": id, "object": "card", "deleted": true }))
 }

@@ -8,6 +8,7 @@ pub const TRIGGERS: &[&str] = &[
     "billing_portal.configuration.created",
     "billing_portal.configuration.updated",
     "billing_portal.session.created",
+    "cash_balance.funds_available",
     "charge.captured",
     "charge.dispute.closed",
     "charge.dispute.created",
@@ -37,6 +38,10 @@ pub const TRIGGERS: &[&str] = &[
     "customer.subscription.trial_will_end",
     "customer.subscription.updated",
     "customer.updated",
+    "customer_cash_balance_transaction.created",
+    "identity.verification_session.canceled",
+    "identity.verification_session.created",
+    "identity.verification_session.redacted",
     "invoice.created",
     "invoice.deleted",
     "invoice.finalized",
@@ -111,20 +116,8 @@ pub const OTHER_TRIGGERS: &[(&str, &[&str])] = &[
         &["checkout.session.async_payment_failed", "checkout.session.async_payment_succeeded"],
     ),
     (
-        "Bank transfers and cash balances are not simulated",
-        &[
-            "cash_balance.funds_available",
-            "customer_cash_balance_transaction.created",
-            "payment_intent.partially_funded",
-        ],
-    ),
-    (
-        "Identity is not simulated",
-        &[
-            "identity.verification_session.canceled",
-            "identity.verification_session.created",
-            "identity.verification_session.redacted",
-        ],
+        "The CLI asks for `jp_bank_account`, which Stripe's libraries do not list as a type of bank transfer",
+        &["payment_intent.partially_funded"],
     ),
     (
         "Issuing is not simulated",

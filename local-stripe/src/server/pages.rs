@@ -9,8 +9,8 @@ mod documents;
 mod html;
 mod layout;
 mod onboarding;
-mod pdf;
 mod portal;
+mod steps;
 mod summary;
 mod words;
 
@@ -40,6 +40,9 @@ pub(super) fn router() -> Router<Shared> {
         .route("/p/session/{id}/{subscription}/cancel", get(portal::cancel::show).post(portal::cancel::cancel))
         .route("/p/session/{id}/{subscription}/resume", post(portal::cancel::resume))
         .route("/_sandbox/3ds/{id}", get(challenge::show).post(challenge::answer))
+        .route("/_sandbox/microdeposits/{id}", get(steps::microdeposits).post(steps::verify))
+        .route("/_sandbox/bank_transfers/{id}", get(steps::transfer))
+        .route("/_sandbox/identity/{id}", get(steps::identity).post(steps::submit))
         .route("/_sandbox/receipts/{id}", get(documents::receipt))
         .route("/_sandbox/invoices/{id}", get(documents::invoice).post(documents::pay))
         .route("/_sandbox/invoices/{id}/pdf", get(documents::invoice_pdf))

@@ -114,10 +114,10 @@ fn the_sandboxs_account_is_constant_and_other_accounts_are_unknown() {
 #[test]
 fn unsupported_lists_are_empty_and_unknown_endpoints_name_the_documentation() {
     let mut play = Play::new();
-    let empty = play.get("/v1/radar/early_fraud_warnings?limit=100&charge=ch_1");
+    let empty = play.get("/v1/issuing/cards?limit=100&status=active");
     assert_eq!((&empty["data"], &empty["has_more"]), (&json!([]), &json!(false)));
-    play.refused("GET", "/v1/radar/early_fraud_warnings", "limit=0", 400);
-    let missing = play.call("POST", "/v1/radar/early_fraud_warnings", "");
+    play.refused("GET", "/v1/issuing/cards", "limit=0", 400);
+    let missing = play.call("POST", "/v1/issuing/cards", "");
     let error = &json_of(&missing)["error"];
     assert_eq!((missing.status, &error["type"]), (404, &json!("invalid_request_error")));
     assert!(error["message"].as_str().unwrap().contains("local-stripe/README.md"), "{error}");

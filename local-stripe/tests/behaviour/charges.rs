@@ -186,3 +186,33 @@ fn a_charge_is_divided_among_accounts() {
     for_account(&mut play, &seller, "POST", &path, "application_fee_amount=50");
     assert_eq!((balance(&mut play), of_seller(&mut play)), (250, json!(2_750)));
 }
+
+#[test]
+fn a_source_object_of_a_card_is_charged_and_kept_by_a_customer() {
+    let mut play = Play::new();
+    let form = "type=card&token=tok_visa&owner[name]=A Buyer&owner[email]=a@example.com&metadata[a]=b";
+    let made = play.post("/v1/sources", form);
+    assert_eq!(
+        (&made["status"], &made["card"]["last4"], &made["owner"]["name"]),
+        (&json!("chargeable"), &json!("4242"), &json!("A Buyer"))
+    );
+    assert_eq!(play.event("source.chargeable")["data"]["object"]["id"], made["id"]);
+    let (source, customer) = (id(&made), id(&play.post("/v1/customers", "")));
+    let charge = play.post("/v1/charges", &format!("amount=500&currency=usd&source={source}"));
+    assert_eq!((&charge["status"], &charge["source"]["object"]), (&json!("succeeded"), &json!("source")));
+    let kept = play.post(&format!("/v1/customers/{customer}/sources"), &format!("source={source}"));
+    assert_eq!((&kept["id"], &kept["customer"]), (&json!(source), &json!(customer)));
+    let charge = play.post("/v1/charges", &format!("amount=700&currency=usd&customer={customer}"));
+    assert_eq!(charge["source"]["id"], json!(source));
+    let changed = play.post(&format!("/v1/sources/{source}"), "owner[phone]=123&metadata[c]=d");
+    assert_eq!((&changed["owner"]["phone"], &changed["metadata"]), (&json!("123"), &json!({ "a": "b", "c": "d" })));
+    assert_eq!(play.get(&format!("/v1/sources/{source}/source_transactions"))["data"], json!([]));
+    play.refused("POST", &format!("/v1/sources/{source}/verify"), "values[0]=1", 400);
+    let listed = play.get(&format!("/v1/customers/{customer}/sources?object=source"))["data"].clone();
+    assert_eq!((listed.as_array().unwrap().len(), &listed[0]["id"]), (1, &json!(source)));
+    assert_eq!(play.ok("DELETE", &format!("/v1/customers/{customer}/sources/{source}"), "")["status"], "consumed");
+    assert_eq!(play.get(&format!("/v1/sources/{source}"))["status"], "consumed");
+    play.refused("POST", "/v1/charges", &format!("amount=500&currency=usd&source={source}"), 400);
+    play.refused("POST", "/v1/sources", "type=ideal&token=tok_visa", 400);
+    play.refused("GET", "/v1/sources/src_none", "", 404);
+}

@@ -15,4 +15,5 @@ mod reset;
 mod sink;
 mod slow;
 mod state;
+mod steps;
 mod webhooks;

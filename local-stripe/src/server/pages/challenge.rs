@@ -9,6 +9,7 @@ use super::html::html;
 use super::{Shared, branding, checkout, field, fields, layout, not_found, object, words};
 use crate::money;
 use crate::object::Object;
+use crate::payments::intent;
 use crate::sandbox::own_request;
 
 /// `GET /_sandbox/3ds/{id}`: shows the bank's question.
@@ -19,7 +20,7 @@ pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -
         let card = s.state().copy(&method).get("card").clone();
         (owner, card)
     });
-    if owner.text("status") != "requires_action" && owner.text("_waiting_method").is_empty() {
+    if !intent::asks_to_authenticate(&owner) && owner.text("_waiting_method").is_empty() {
         return not_found(&shared);
     }
     let branding = branding(&shared);

@@ -7,10 +7,12 @@ use axum::http::{HeaderValue, Response as HttpResponse, StatusCode, header};
 use super::card::{self, CardForm, CardInput, FieldError};
 use super::html::{Html, html};
 use super::summary::row;
-use super::{Shared, branding, fields, layout, not_found, object, pdf, words};
+use super::{Shared, branding, fields, layout, not_found, object, words};
+use crate::billing::credits;
 use crate::calendar::date_text;
 use crate::money;
 use crate::object::Object;
+use crate::pdf;
 use crate::sandbox::{json_of, own_request};
 
 /// Renders a status in its colour.
@@ -119,10 +121,12 @@ fn sums(invoice: &Object) -> Vec<(&'static str, String)> {
     };
     let (tax, included) = (taxes("exclusive"), taxes("inclusive"));
     let (due, paid) = (invoice.int("amount_due"), invoice.int("amount_paid"));
+    let credits: i64 = invoice.list_at("lines").iter().map(credits::on_line).sum();
     let all = [
         ("Subtotal", subtotal, true),
         // The subtotal is after the discounts of single lines.
-        ("Discount", total - subtotal - tax, false),
+        ("Discount", total + credits - subtotal - tax, false),
+        ("Credit grant applied", -credits, false),
         ("Tax", tax, false),
         ("Total", total, true),
         ("Tax included", included, false),

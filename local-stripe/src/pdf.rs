@@ -1,19 +1,20 @@
-//! An invoice as a PDF file, in the fonts that every reader has.
+//! An invoice or a quote as a PDF file, in the fonts that every reader has.
 
 use pdf_writer::{Content, Finish, Name, Pdf, Rect, Ref, Str};
 
 /// What a document says. Each text is one line, and an amount stands at the right edge.
-pub(super) struct Sheet<'s> {
+#[derive(Debug)]
+pub struct Sheet<'s> {
     /// The name of the business.
-    pub(super) business: &'s str,
+    pub business: &'s str,
     /// The heading.
-    pub(super) title: &'s str,
+    pub title: &'s str,
     /// Facts, each with a label.
-    pub(super) facts: Vec<(&'static str, String)>,
+    pub facts: Vec<(&'static str, String)>,
     /// Lines: words, a smaller text that may be empty, and an amount.
-    pub(super) lines: Vec<(String, String, String)>,
+    pub lines: Vec<(String, String, String)>,
     /// Sums, each with a label.
-    pub(super) sums: Vec<(&'static str, String)>,
+    pub sums: Vec<(&'static str, String)>,
 }
 
 /// The width of the paper (A4) in points.
@@ -81,7 +82,7 @@ impl Writer {
 }
 
 /// Returns the bytes of the file.
-pub(super) fn file(sheet: &Sheet<'_>) -> Vec<u8> {
+pub fn file(sheet: &Sheet<'_>) -> Vec<u8> {
     let mut writer = Writer { pages: Vec::new(), y: 0.0 };
     writer.next(0.0);
     writer.text(BOLD, 11.0, MARGIN, sheet.business);

@@ -1,0 +1,139 @@
+//! Payments that are attached to an open invoice. Each of them is credited to the invoice when it succeeds; the last
+//! one pays it.
+
+use serde_json::{Value, json};
+
+use crate::billing::{invoice, settle};
+use crate::error::ApiError;
+use crate::model;
+use crate::object::Object;
+use crate::payments::intent;
+use crate::state::State;
+
+/// The maximum number of payments of an invoice.
+const PAYMENTS_MAX: usize = 100;
+/// The hidden member of a payment intent with the id of the invoice that it is attached to.
+const ATTACHED_TO: &str = "_attached_to";
+
+/// Attaches a payment intent to an open invoice. If it has succeeded already, it is credited at once.
+///
+/// # Errors
+/// The invoice is unknown or not open, or the payment intent is unknown or unsuitable.
+pub fn attach(st: &mut State, id: &str, intent: &str) -> Result<Value, ApiError> {
+    let invoice = st.load("invoice", id, "id")?;
+    if invoice.text("status") != "open" {
+        let message =
+            format!("Payments can only be attached to open invoices. This invoice is {}.", invoice.text("status"));
+        return Err(ApiError::coded("invoice_not_editable", message));
+    }
+    let payment = st.load("payment_intent", intent, "payment_intent")?;
+    let unsuitable = |message: String| Err(ApiError::invalid(message).about("payment_intent"));
+    if ["_invoice", "_session", ATTACHED_TO].iter().any(|owner| payment.text_at(owner).is_some()) {
+        return unsuitable(format!("The PaymentIntent {intent} belongs to an invoice or a Checkout Session already."));
+    }
+    if payment.get("currency") != invoice.get("currency") {
+        return unsuitable(format!("The invoice is in {}, but the PaymentIntent is not.", invoice.text("currency")));
+    }
+    if payment.text_at("customer").is_some_and(|customer| customer != invoice.text("customer")) {
+        return unsuitable(format!("The PaymentIntent {intent} is of another customer."));
+    }
+    if payment.text("status") == "canceled" {
+        return unsuitable(format!("The PaymentIntent {intent} is canceled."));
+    }
+    if st.newest("invoice_payment", None).filter(|p| p.text("invoice") == id).count() >= PAYMENTS_MAX {
+        return unsuitable(format!("An invoice can have at most {PAYMENTS_MAX} payments."));
+    }
+    let made = st.new_id("inpay");
+    let mut made = model::billing::invoice_payment(made, st.now(&invoice), &invoice, intent);
+    made.set("is_default", false);
+    made.set("amount_requested", payment.get("amount").clone());
+    st.put(made);
+    st.change(intent, |pi| pi.set(ATTACHED_TO, id));
+    credit(st, intent);
+    Ok(st.copy(id).value())
+}
+
+/// Returns the id of the invoice payment of an attached payment intent that is neither paid nor canceled.
+fn open_payment(st: &State, intent: &Object) -> Option<String> {
+    let invoice = intent.text_at(ATTACHED_TO)?;
+    let is_its = |p: &std::sync::Arc<Object>| {
+        p.text("invoice") == invoice
+            && p.text_at("payment.payment_intent") == Some(intent.id())
+            && p.text("status") == "open"
+    };
+    st.newest("invoice_payment", None).find(is_its).map(|p| p.id().to_owned())
+}
+
+/// Cancels the invoice payment of an attached payment intent that was canceled.
+pub fn cancel(st: &mut State, intent: &str) {
+    let intent = st.copy(intent);
+    let Some(payment) = open_payment(st, &intent) else { return };
+    let now = st.now(&intent);
+    st.change(&payment, |p| {
+        p.set("status", "canceled");
+        p.set_at("status_transitions.canceled_at", now);
+    });
+}
+
+/// Credits a succeeded payment intent to the invoice that it is attached to. What exceeds the rest goes to the
+/// customer's balance.
+pub fn credit(st: &mut State, intent: &str) {
+    let pi = st.copy(intent);
+    if pi.text("status") != "succeeded" {
+        return;
+    }
+    let Some(payment) = open_payment(st, &pi) else { return };
+    let (received, now) = (pi.int("amount_received"), st.now(&pi));
+    let payment = st.change(&payment, |p| {
+        p.set("status", "paid");
+        p.set("amount_paid", received);
+        p.set_at("status_transitions.paid_at", now);
+    });
+    let invoice = st.copy(payment.text("invoice"));
+    let is_open = matches!(invoice.text("status"), "open" | "uncollectible");
+    let rest = if is_open { invoice.int("amount_remaining") } else { 0 };
+    if received < rest {
+        part_paid(st, &invoice, received);
+        st.emit("invoice_payment.paid", &payment);
+        return;
+    }
+    if is_open {
+        // The invoice needs no other payment, so its own one is canceled.
+        let own = settle::payment_of(st, invoice.id());
+        intent::cancel_if_open(st, invoice.text("_payment_intent"));
+        if let Some(own) = own {
+            st.change(&own, |p| {
+                p.set("status", "canceled");
+                p.set_at("status_transitions.canceled_at", now);
+            });
+        }
+        st.change(invoice.id(), |i| {
+            i.set("_payment_intent", Value::Null);
+            i.set("amount_overpaid", i.int("amount_overpaid") + received - rest);
+        });
+        settle::paid(st, invoice.id());
+    } else {
+        st.change(invoice.id(), |i| i.set("amount_overpaid", i.int("amount_overpaid") + received));
+    }
+    st.emit("invoice_payment.paid", &payment);
+    if received > rest {
+        let paid = st.copy(invoice.id());
+        st.emit("invoice.overpaid", &paid);
+        invoice::move_balance(st, paid.text("customer"), rest - received, "invoice_overpaid", Some(paid.id()));
+    }
+}
+
+/// Credits a part of the rest to an open invoice, whose own payment is then for what remains.
+fn part_paid(st: &mut State, invoice: &Object, received: i64) {
+    let after = st.change_and_emit(invoice.id(), "invoice.updated", |i| {
+        i.set("amount_paid", i.int("amount_paid") + received);
+        i.set("amount_remaining", i.int("amount_remaining") - received);
+    });
+    let (own, left) = (after.text("_payment_intent").to_owned(), after.int("amount_remaining"));
+    if st.find(&own).is_some() {
+        st.change(&own, |pi| pi.set("amount", json!(left)));
+    }
+    if let Some(payment) = settle::payment_of(st, after.id()) {
+        st.change(&payment, |p| p.set("amount_requested", left));
+    }
+}

@@ -1,0 +1,319 @@
+//! Customers' cash balances: bank transfers fund them, and they pay the payment intents of the type `customer_balance`.
+
+use serde_json::{Value, json};
+
+use crate::calendar::DAY_S;
+use crate::error::ApiError;
+use crate::model::{self, cash};
+use crate::money;
+use crate::object::Object;
+use crate::params::Args;
+use crate::payments::method::Presence;
+use crate::payments::{attempt, intent};
+use crate::state::State;
+
+/// The payment method's `type`.
+pub const KIND: &str = "customer_balance";
+/// The `next_action` of a payment intent that waits for a bank transfer.
+const INSTRUCTIONS: &str = "display_bank_transfer_instructions";
+/// The time in days in which the customer must name a bank account for a refund.
+const REFUND_DAYS: i64 = 45;
+
+/// Returns a customer's cash balance, empty if nothing was ever in it.
+///
+/// # Errors
+/// The customer is unknown.
+pub fn load(st: &State, customer: &str, param: &str) -> Result<Object, ApiError> {
+    let customer = st.load("customer", customer, param)?;
+    Ok(st.find(&cash::stored_as(customer.id())).map_or_else(|| cash::balance(&customer), |held| Object::clone(&held)))
+}
+
+/// Returns what is available of a cash balance in a currency, in minor units.
+fn available(balance: &Object, currency: &str) -> i64 {
+    balance.get("available")[currency].as_i64().unwrap_or_default()
+}
+
+/// Sets how the funds of a cash balance are reconciled: automatically, by hand, or as is the default.
+///
+/// # Errors
+/// The customer is unknown.
+pub fn set_mode(st: &mut State, customer: &str, settings: &Args) -> Result<Object, ApiError> {
+    let mut balance = load(st, customer, "id")?;
+    if let Some(mode) = settings.text("reconciliation_mode") {
+        balance.set("mode", if mode == "merchant_default" { Value::Null } else { json!(mode) });
+        st.put(balance.clone());
+    }
+    Ok(balance)
+}
+
+/// Changes a cash balance by an amount in minor units, and records it.
+fn book(st: &mut State, customer: &str, (currency, amount): (&str, i64), kind: &str, details: Value) -> Object {
+    let Ok(mut balance) = load(st, customer, "customer") else { return Object::default() };
+    let ending = available(&balance, currency) + amount;
+    balance.set_at(&format!("available.{currency}"), ending);
+    let balance = st.put(balance);
+    let (id, now) = (st.new_id("ccsbtxn"), st.now(&balance));
+    let made = cash::transaction(id, now, &balance, (currency, amount, ending), kind, details);
+    let made = st.put(made);
+    st.emit("customer_cash_balance_transaction.created", &made);
+    Object::clone(&made)
+}
+
+/// Returns the way in which bank transfers in a currency arrive.
+///
+/// # Errors
+/// Cash balances do not have this currency.
+pub fn transfer_in(currency: &str) -> Result<&'static cash::Transfer, ApiError> {
+    let found = cash::TRANSFERS.iter().find(|transfer| transfer.currency == currency);
+    found.ok_or_else(|| {
+        let all: Vec<&str> = cash::TRANSFERS.iter().map(|transfer| transfer.currency).collect();
+        ApiError::invalid(format!("Bank transfers can only be in {}.", all.join(", "))).about("currency")
+    })
+}
+
+/// Lets a bank transfer arrive. With automatic reconciliation, it pays the customer's waiting payment intents, oldest
+/// first.
+///
+/// # Errors
+/// The customer is unknown, or the currency is not one of bank transfers.
+pub fn fund(st: &mut State, customer: &str, args: &Args) -> Result<Value, ApiError> {
+    let balance = load(st, customer, "id")?;
+    let (amount, currency) = (args.int("amount").unwrap_or_default(), args.text("currency").unwrap_or_default());
+    let transfer = transfer_in(currency)?;
+    money::check_maximum(available(&balance, currency).saturating_add(amount), currency, "amount")?;
+    let details = cash::funded(transfer, args.value("reference"));
+    let made = book(st, customer, (currency, amount), "funded", details);
+    if cash::shown(&balance).text_at("settings.reconciliation_mode") == Some("automatic") {
+        reconcile(st, customer, currency)?;
+    }
+    let left = load(st, customer, "id")?;
+    if available(&left, currency) > 0 {
+        st.emit("cash_balance.funds_available", &cash::shown(&left));
+    }
+    Ok(made.value())
+}
+
+fn is_waiting(intent: &Object) -> bool {
+    intent.text("status") == "requires_action" && intent.text_at("next_action.type") == Some(INSTRUCTIONS)
+}
+
+fn reconcile(st: &mut State, customer: &str, currency: &str) -> Result<(), ApiError> {
+    let waits = |intent: &std::sync::Arc<Object>| is_waiting(intent) && intent.text("currency") == currency;
+    let mut waiting: Vec<String> =
+        st.newest("payment_intent", Some(customer)).filter(waits).map(|intent| intent.id().to_owned()).collect();
+    waiting.reverse();
+    for id in waiting {
+        let held = available(&load(st, customer, "customer")?, currency);
+        if held <= 0 {
+            break;
+        }
+        let part = held.min(remaining(&st.copy(&id)));
+        if part > 0 {
+            apply(st, &id, part);
+        }
+    }
+    Ok(())
+}
+
+fn remaining(intent: &Object) -> i64 {
+    intent.int("amount") - intent.int("_funded")
+}
+
+/// Applies an amount of the customer's cash balance, in minor units, to a waiting payment intent. The last amount pays
+/// it.
+fn apply(st: &mut State, id: &str, amount: i64) {
+    let before = st.copy(id);
+    let (customer, currency) = (before.text("customer").to_owned(), before.text("currency").to_owned());
+    let details = json!({ "payment_intent": id });
+    book(st, &customer, (&currency, -amount), "applied_to_payment", details);
+    let after = st.change(id, |pi| pi.set("_funded", pi.int("_funded") + amount));
+    if remaining(&after) > 0 {
+        let after = st.change(id, |pi| {
+            let left = remaining(pi);
+            pi.set_at(&format!("next_action.{INSTRUCTIONS}.amount_remaining"), left);
+        });
+        st.emit("payment_intent.partially_funded", &after);
+        return;
+    }
+    let method = st.copy(after.text("payment_method"));
+    attempt::pay(st, id, &method, Presence::OnSession);
+    intent::paid(st, id);
+}
+
+/// Confirms a payment intent that is paid from the customer's cash balance: at once if enough is in it, or after a bank
+/// transfer.
+///
+/// # Errors
+/// The intent has no customer, no funding type, or a currency without bank transfers.
+pub fn begin(st: &mut State, id: &str, method: &Object) -> Result<bool, ApiError> {
+    let pi = st.copy(id);
+    let transfer = check(&pi)?;
+    let (customer, currency, amount) =
+        (pi.text("customer").to_owned(), pi.text("currency").to_owned(), pi.int("amount"));
+    let balance = load(st, &customer, "customer")?;
+    let is_automatic = cash::shown(&balance).text_at("settings.reconciliation_mode") == Some("automatic");
+    if is_automatic && available(&balance, &currency) >= amount {
+        let details = json!({ "payment_intent": id });
+        book(st, &customer, (&currency, -amount), "applied_to_payment", details);
+        st.change(id, |pi| pi.set("_funded", amount));
+        attempt::pay(st, id, method, Presence::OnSession);
+        return Ok(true);
+    }
+    let country = pi.text_at("payment_method_options.customer_balance.bank_transfer.eu_bank_transfer.country");
+    let where_to = cash::bank_transfer(transfer, &customer, country);
+    let reference = st.new_characters(12).to_uppercase();
+    let url = format!("{}/_sandbox/bank_transfers/{id}", st.settings.base_url);
+    // A confirmation of an intent that waits already keeps what was paid.
+    let amount = if is_waiting(&pi) { remaining(&pi) } else { amount };
+    let after = st.change(id, |pi| {
+        pi.set("payment_method", method.id());
+        pi.set("status", "requires_action");
+        pi.set("_funded", pi.int("amount") - amount);
+        let mut action = json!({ "type": INSTRUCTIONS });
+        action[INSTRUCTIONS] = json!({
+            "amount_remaining": amount, "currency": currency, "financial_addresses": where_to["financial_addresses"],
+            "hosted_instructions_url": url, "reference": reference, "type": transfer.kind,
+        });
+        pi.set("next_action", action);
+    });
+    st.emit("payment_intent.requires_action", &after);
+    if is_automatic && available(&balance, &currency) > 0 {
+        reconcile(st, &customer, &currency)?;
+    }
+    Ok(false)
+}
+
+fn check(pi: &Object) -> Result<&'static cash::Transfer, ApiError> {
+    if pi.text("customer").is_empty() {
+        let message = "A PaymentIntent with the payment method type customer_balance needs a customer.";
+        return Err(ApiError::invalid(message).about("customer"));
+    }
+    let options = |name: &str| pi.text_at(&format!("payment_method_options.customer_balance.{name}"));
+    let Some(_) = options("funding_type") else {
+        return Err(ApiError::missing("payment_method_options[customer_balance][funding_type]"));
+    };
+    let transfer = transfer_in(pi.text("currency"))?;
+    match options("bank_transfer.type") {
+        Some(kind) if kind == transfer.kind => Ok(transfer),
+        Some(kind) => {
+            let message = format!("{kind} is not possible in {}.", pi.text("currency"));
+            Err(ApiError::invalid(message).about("payment_method_options[customer_balance][bank_transfer][type]"))
+        }
+        None => Err(ApiError::missing("payment_method_options[customer_balance][bank_transfer][type]")),
+    }
+}
+
+/// Applies an amount of the customer's cash balance to a waiting payment intent by hand. Without an amount, applies
+/// what is missing.
+///
+/// # Errors
+/// The intent is unknown or does not wait for a bank transfer, or the amount is more than what is missing or available.
+pub fn apply_by_hand(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
+    let pi = st.load("payment_intent", id, "id")?;
+    if !is_waiting(&pi) {
+        return Err(intent::unexpected_state(&pi, "apply the customer balance to", "requires_action"));
+    }
+    if args.text("currency").is_some_and(|currency| currency != pi.text("currency")) {
+        let message = format!("The currency of this PaymentIntent is {}.", pi.text("currency"));
+        return Err(ApiError::invalid(message).about("currency"));
+    }
+    let (missing, held) = (remaining(&pi), available(&load(st, pi.text("customer"), "customer")?, pi.text("currency")));
+    let amount = args.int("amount").unwrap_or(missing);
+    if amount < 1 || amount > missing || amount > held {
+        let message = format!("The amount is {amount}, but {missing} is missing and {held} is available.");
+        return Err(ApiError::coded("amount_too_large", message).about("amount"));
+    }
+    apply(st, id, amount);
+    Ok(st.copy(id).value())
+}
+
+/// Returns what was applied to a payment intent that was canceled.
+pub fn unapply(st: &mut State, intent: &Object) {
+    let funded = intent.int("_funded");
+    if is_waiting(intent) && funded > 0 {
+        let details = json!({ "payment_intent": intent.id() });
+        book(st, intent.text("customer"), (intent.text("currency"), funded), "unapplied_from_payment", details);
+        st.change(intent.id(), |pi| pi.set("_funded", 0));
+    }
+}
+
+/// Puts the refund of a payment from a cash balance back into that balance.
+pub fn refunded(st: &mut State, charge: &Object, refund: &Object) {
+    let details = json!({ "refund": refund.id() });
+    let amount = (charge.text("currency"), refund.int("amount"));
+    book(st, charge.text("customer"), amount, "refunded_from_payment", details);
+}
+
+/// Starts to return an amount of a cash balance to the customer's bank account, which the customer must name first.
+///
+/// # Errors
+/// The customer, the currency, the amount or the email address is missing, or the amount is more than what is
+/// available.
+pub fn send_back(st: &mut State, args: &Args, metadata: Value) -> Result<Value, ApiError> {
+    let needed = |name: &str| args.text(name).ok_or_else(|| ApiError::missing(name));
+    let (customer, currency) = (needed("customer")?, needed("currency")?);
+    let amount = args.int("amount").ok_or_else(|| ApiError::missing("amount"))?;
+    let balance = load(st, customer, "customer")?;
+    let held = available(&balance, currency);
+    if amount < 1 || amount > held {
+        let message =
+            format!("The amount to refund must be between 1 and {held}, the customer's cash balance in {currency}.");
+        return Err(ApiError::coded("amount_too_large", message).about("amount"));
+    }
+    let owner = st.copy(customer);
+    let email = args.text("instructions_email").or(owner.text_at("email"));
+    let email = email.ok_or_else(|| ApiError::missing("instructions_email"))?.to_owned();
+    let now = st.now(&balance);
+    let source = Object::of(json!({ "currency": currency, "customer": customer, "_clock": owner.get("test_clock") }));
+    let mut refund = model::payment::refund(st.new_id("re"), now, &source, amount, args.value("reason"));
+    for (member, value) in [
+        ("charge", Value::Null),
+        ("destination_details", json!({ "type": "customer_cash_balance", "customer_cash_balance": {} })),
+        ("instructions_email", json!(email)),
+        ("metadata", metadata),
+        (
+            "next_action",
+            json!({
+                "display_details": {
+                    "email_sent": { "email_sent_at": now, "email_sent_to": email }, "expires_at": now + REFUND_DAYS * DAY_S,
+                },
+                "type": "display_details",
+            }),
+        ),
+        ("status", json!("requires_action")),
+    ] {
+        refund.set(member, value);
+    }
+    book(st, customer, (currency, -amount), "return_initiated", Value::Null);
+    let refund = st.put(refund);
+    st.emit("refund.created", &refund);
+    Ok(refund.value())
+}
+
+/// Puts the amount of a refund that did not reach the customer's bank account back into the cash balance.
+pub fn give_back(st: &mut State, refund: &Object) {
+    let amount = (refund.text("currency"), refund.int("amount"));
+    book(st, refund.text("customer"), amount, "return_canceled", Value::Null);
+}
+
+/// Returns the instructions for a customer's bank transfers.
+///
+/// # Errors
+/// The customer is unknown, or the type of the transfer does not go with the currency.
+pub fn instructions(st: &State, customer: &str, args: &Args) -> Result<Value, ApiError> {
+    let customer = st.load("customer", customer, "id")?;
+    let transfer = transfer_in(args.text("currency").unwrap_or_default())?;
+    let given = args.map("bank_transfer");
+    if given.text("type") != Some(transfer.kind) {
+        let message = format!("The type of a bank transfer in {} is {}.", transfer.currency, transfer.kind);
+        return Err(ApiError::invalid(message).about("bank_transfer[type]"));
+    }
+    let in_eu = given.map("eu_bank_transfer");
+    Ok(json!({
+        "object": "funding_instructions",
+        "bank_transfer": cash::bank_transfer(transfer, customer.id(), in_eu.text("country")),
+        "currency": transfer.currency,
+        "funding_type": "bank_transfer",
+        "livemode": false,
+    }))
+}
