@@ -17,3 +17,16 @@ pub mod refund;
 pub mod setup;
 pub mod source;
 pub mod token;
+
+use crate::error::ApiError;
+use crate::object::Object;
+
+/// Returns the error for an operation that the intent's status does not allow. `verb` is the whole verb, such as `capture`.
+pub fn unexpected_state(intent: &Object, verb: &str, allowed: &str) -> ApiError {
+    let status = intent.text("status");
+    let ending = if verb.ends_with('e') { "d" } else { "ed" };
+    let message = format!(
+        "You cannot {verb} this PaymentIntent because it has a status of {status}. Only a PaymentIntent with one of the following statuses may be {verb}{ending}: {allowed}."
+    );
+    ApiError::coded("payment_intent_unexpected_state", message).with("payment_intent", intent.value())
+}

@@ -90,6 +90,12 @@ const KINDS: &[&str] = &[
 const APART: &[(&str, &str, &str)] = &[
     ("invoice", "subscription", "the newer files keep it by mistake: it moved to parent in 2025-03-31.basil"),
     ("line_item", "subscription", "the newer files keep it by mistake: it moved to parent in 2025-03-31.basil"),
+    ("account", "controller.fees", "the files have an account whose platform controls nothing"),
+    ("account", "controller.is_controller", "as controller.fees"),
+    ("account", "controller.losses", "as controller.fees"),
+    ("account", "controller.requirement_collection", "as controller.fees"),
+    ("account", "controller.stripe_dashboard", "as controller.fees"),
+    ("invoice", "paid_out_of_band", "the 2020 file predates it"),
     ("invoice", "shipping_details", "the 2020 file predates it, a null in newer ones"),
     ("charge", "refunds", "left out by default since 2022-11-15; the files keep it"),
     ("charge", "source", "a legacy source, which a card payment method doesn't have"),

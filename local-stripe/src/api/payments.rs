@@ -17,7 +17,7 @@ use crate::object::Object;
 use crate::params::{AMOUNT, Args, Field, ParamKind, SHIPPING, merge_metadata, opt, req};
 use crate::payments::attempt::capture;
 use crate::payments::method::Presence;
-use crate::payments::{cash, charge, confirmation, dispute, intent, mandate, method, refund, source, token};
+use crate::payments::{self, cash, charge, confirmation, dispute, intent, mandate, method, refund, source, token};
 use crate::state::State;
 
 /// The parameter `automatic_payment_methods`.
@@ -383,7 +383,7 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
     if priced
         && !matches!(found.text("status"), "requires_payment_method" | "requires_confirmation" | "requires_action")
     {
-        return Err(intent::unexpected_state(
+        return Err(payments::unexpected_state(
             &found,
             "update",
             "requires_payment_method, requires_confirmation, requires_action",
@@ -421,7 +421,7 @@ fn confirm_with(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError
     let found = st.load("payment_intent", id, "id")?;
     access::check_client_secret(&found, args.text("client_secret"))?;
     if !matches!(found.text("status"), "requires_payment_method" | "requires_confirmation" | "requires_action") {
-        return Err(intent::unexpected_state(
+        return Err(payments::unexpected_state(
             &found,
             "confirm",
             "requires_payment_method, requires_confirmation, requires_action",
@@ -487,7 +487,7 @@ pub fn check_return_url(intent: &Object) -> Result<(), ApiError> {
 fn capture_intent(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let found = st.load("payment_intent", ids[0], "id")?;
     if found.text("status") != "requires_capture" {
-        return Err(intent::unexpected_state(&found, "capture", "requires_capture"));
+        return Err(payments::unexpected_state(&found, "capture", "requires_capture"));
     }
     if args.flag("final_capture") == Some(false) {
         let message = "`final_capture` can only be false if multicapture is available, and this payment's charge says that it is not.";

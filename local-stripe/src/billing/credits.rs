@@ -20,8 +20,6 @@ const UNUSED_MAX: usize = 100;
 const PRICES_MAX: usize = 20;
 /// The maximum length of a grant's name, Stripe's limit.
 const NAME_CHARS_MAX: usize = 100;
-/// The `type` of a line's entry for credits, beside that for discounts.
-const OF_CREDITS: &str = "credit_balance_transaction";
 
 /// Grants the credits of a request.
 ///
@@ -219,7 +217,10 @@ pub fn apply(st: &mut State, invoice: &Object) -> Result<Object, ApiError> {
     }
     grants.sort_by_key(order);
     let mut lines = next.list_at("lines").to_vec();
-    for line in lines.iter_mut().filter(|line| usage::is_metered(&line["_price"]) && of_line(line).next().is_none()) {
+    for line in lines
+        .iter_mut()
+        .filter(|line| usage::is_metered(&line["_price"]) && billing_credit::of_line(line).next().is_none())
+    {
         let mut rest = line["amount"].as_i64().unwrap_or_default() - discounted(line);
         let (price, il) = (line["_price"]["id"].clone(), line["id"].as_str().unwrap_or_default().to_owned());
         for grant in grants.iter_mut().filter(|grant| covers(grant, &price)) {
@@ -231,7 +232,8 @@ pub fn apply(st: &mut State, invoice: &Object) -> Result<Object, ApiError> {
             grant.set("_left", left);
             st.change(grant.id(), |grant| grant.set("_left", left));
             let made = book(st, grant, used, Movement::Applied(invoice.id(), &il));
-            let entry = json!({ "amount": used, "credit_balance_transaction": made, "type": OF_CREDITS });
+            let entry =
+                json!({ "amount": used, "credit_balance_transaction": made, "type": billing_credit::OF_CREDITS });
             if let Value::Array(entries) = &mut line["pretax_credit_amounts"] {
                 entries.push(entry);
             }
@@ -248,17 +250,6 @@ fn discounted(line: &Value) -> i64 {
     amounts.iter().filter_map(|taken| taken["amount"].as_i64()).sum()
 }
 
-/// Iterates over the entries for credits of a line's `pretax_credit_amounts`.
-fn of_line(line: &Value) -> impl Iterator<Item = &Value> {
-    let entries = line["pretax_credit_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
-    entries.iter().filter(|entry| entry["type"] == OF_CREDITS)
-}
-
-/// Returns the credits that were applied to a line, in minor units.
-pub fn on_line(line: &Value) -> i64 {
-    of_line(line).filter_map(|entry| entry["amount"].as_i64()).sum()
-}
-
 /// Sets the pretax credit amounts of an invoice and of its lines: the discounts and the credits. Returns the sum of the
 /// credits.
 pub fn show(invoice: &mut Object, lines: &mut [Value]) -> i64 {
@@ -270,14 +261,14 @@ pub fn show(invoice: &mut Object, lines: &mut [Value]) -> i64 {
     };
     let mut all: Vec<Value> = invoice.list_at("total_discount_amounts").iter().map(of_discount).collect();
     for line in &mut *lines {
-        let credits: Vec<Value> = of_line(line).cloned().collect();
+        let credits: Vec<Value> = billing_credit::of_line(line).cloned().collect();
         all.extend(credits.iter().cloned());
         let discounts = line["discount_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
         let entries: Vec<Value> = discounts.iter().map(of_discount).chain(credits).collect();
         line["pretax_credit_amounts"] = Value::Array(entries);
     }
     invoice.set("total_pretax_credit_amounts", all);
-    lines.iter().map(on_line).sum()
+    lines.iter().map(billing_credit::on_line).sum()
 }
 
 /// Gives the credits of a voided invoice back. Those of an expired grant expire again at once.
@@ -285,7 +276,7 @@ pub fn reinstate(st: &mut State, invoice: &Object) {
     let now = st.now(invoice);
     for line in invoice.list_at("lines") {
         let il = line["id"].as_str().unwrap_or_default();
-        for entry in of_line(line) {
+        for entry in billing_credit::of_line(line) {
             let used = st.copy(entry["credit_balance_transaction"].as_str().unwrap_or_default());
             let (grant, amount) = (used.text("credit_grant").to_owned(), entry["amount"].as_i64().unwrap_or_default());
             if st.find(&grant).is_none() {

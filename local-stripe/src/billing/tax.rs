@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::credits;
 use crate::error::ApiError;
+use crate::model::billing_credit;
 use crate::money;
 use crate::object::Object;
 use crate::params::{Args, ParamKind};
@@ -102,7 +102,7 @@ pub fn added(line: &Value) -> i64 {
 
 fn taken_off(line: &Value) -> i64 {
     let amounts = line["discount_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
-    amounts.iter().filter_map(|taken| taken["amount"].as_i64()).sum::<i64>() + credits::on_line(line)
+    amounts.iter().filter_map(|taken| taken["amount"].as_i64()).sum::<i64>() + billing_credit::on_line(line)
 }
 
 /// Returns the taxes of an amount after discounts. An exclusive tax applies to the amount without the inclusive taxes.

@@ -97,3 +97,17 @@ pub fn summary(customer: &str, sums: impl Iterator<Item = (String, i64)>) -> Val
         "livemode": false,
     })
 }
+
+/// The `type` of a line's entry for credits, beside that for discounts.
+pub const OF_CREDITS: &str = "credit_balance_transaction";
+
+/// Iterates over the entries for credits of a line's `pretax_credit_amounts`.
+pub fn of_line(line: &Value) -> impl Iterator<Item = &Value> {
+    let entries = line["pretax_credit_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    entries.iter().filter(|entry| entry["type"] == OF_CREDITS)
+}
+
+/// Returns the credits that were applied to a line, in minor units.
+pub fn on_line(line: &Value) -> i64 {
+    of_line(line).filter_map(|entry| entry["amount"].as_i64()).sum()
+}

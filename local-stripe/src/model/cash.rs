@@ -4,6 +4,9 @@ use serde_json::{Value, json};
 
 use crate::object::Object;
 
+/// The `type` of the payment method that pays from a cash balance.
+pub const KIND: &str = "customer_balance";
+
 /// A way in which bank transfers arrive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transfer {

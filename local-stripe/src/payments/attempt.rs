@@ -30,7 +30,7 @@ pub enum Attempt {
 /// Runs an attempt. Emits the events of the charge and of the payment intent, but no events of an invoice or a session.
 pub fn attempt(st: &mut State, intent: &str, paid_with: &str, presence: Presence) -> Attempt {
     let method = st.copy(paid_with);
-    if method.text("type") != cash::KIND {
+    if method.text("type") != model::cash::KIND {
         let pi = st.copy(intent);
         cash::unapply(st, &pi);
     }

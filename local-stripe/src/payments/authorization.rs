@@ -8,7 +8,7 @@ use crate::error::ApiError;
 use crate::money;
 use crate::object::Object;
 use crate::params::{Args, merge_metadata};
-use crate::payments::intent;
+use crate::payments;
 use crate::state::State;
 
 /// The maximum number of increases of a payment intent, Stripe's limit.
@@ -31,7 +31,7 @@ pub fn status(intent: &Object, method: &Object) -> &'static str {
 pub fn increase(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let found = st.load("payment_intent", id, "id")?;
     if found.text("status") != "requires_capture" {
-        return Err(intent::unexpected_state(&found, "increment the authorization of", "requires_capture"));
+        return Err(payments::unexpected_state(&found, "increment the authorization of", "requires_capture"));
     }
     let charge = st.copy(found.text("latest_charge"));
     if charge.text_at("payment_method_details.card.incremental_authorization.status") != Some("available") {

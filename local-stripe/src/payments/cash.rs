@@ -9,11 +9,9 @@ use crate::money;
 use crate::object::Object;
 use crate::params::Args;
 use crate::payments::method::Presence;
-use crate::payments::{attempt, intent};
+use crate::payments::{self, attempt, intent};
 use crate::state::State;
 
-/// The payment method's `type`.
-pub const KIND: &str = "customer_balance";
 /// The `next_action` of a payment intent that waits for a bank transfer.
 const INSTRUCTIONS: &str = "display_bank_transfer_instructions";
 /// The time in days in which the customer must name a bank account for a refund.
@@ -211,7 +209,7 @@ fn check(pi: &Object) -> Result<&'static cash::Transfer, ApiError> {
 pub fn apply_by_hand(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let pi = st.load("payment_intent", id, "id")?;
     if !is_waiting(&pi) {
-        return Err(intent::unexpected_state(&pi, "apply the customer balance to", "requires_action"));
+        return Err(payments::unexpected_state(&pi, "apply the customer balance to", "requires_action"));
     }
     if args.text("currency").is_some_and(|currency| currency != pi.text("currency")) {
         let message = format!("The currency of this PaymentIntent is {}.", pi.text("currency"));

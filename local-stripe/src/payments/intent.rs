@@ -9,7 +9,7 @@ use crate::model;
 use crate::object::Object;
 use crate::payments::attempt::{self, Attempt, attempt, fail_intent};
 use crate::payments::method::Presence;
-use crate::payments::{cash, radar};
+use crate::payments::{self, cash, radar};
 use crate::state::State;
 
 /// The members of a payment that are what its request says.
@@ -33,16 +33,6 @@ pub fn create(st: &mut State, amount: i64, currency: &str, clock: &Value, edit: 
     let intent = st.put(intent);
     st.emit("payment_intent.created", &intent);
     id
-}
-
-/// Returns the error for an operation that the intent's status does not allow. `verb` is the whole verb, such as `capture`.
-pub fn unexpected_state(intent: &Object, verb: &str, allowed: &str) -> ApiError {
-    let status = intent.text("status");
-    let ending = if verb.ends_with('e') { "d" } else { "ed" };
-    let message = format!(
-        "You cannot {verb} this PaymentIntent because it has a status of {status}. Only a PaymentIntent with one of the following statuses may be {verb}{ending}: {allowed}."
-    );
-    ApiError::coded("payment_intent_unexpected_state", message).with("payment_intent", intent.value())
 }
 
 /// Confirms an intent with a payment method, and updates its invoice or session.
@@ -71,7 +61,7 @@ pub fn asks_to_authenticate(intent: &Object) -> bool {
 pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiError> {
     let intent = st.load("payment_intent", id, "id")?;
     if !asks_to_authenticate(&intent) {
-        return Err(unexpected_state(&intent, "authenticate", "requires_action"));
+        return Err(payments::unexpected_state(&intent, "authenticate", "requires_action"));
     }
     let method = intent.text("payment_method").to_owned();
     let outcome = if passed {
@@ -130,7 +120,7 @@ pub fn cancel(st: &mut State, id: &str, reason: Value) -> Result<Value, ApiError
     let intent = st.load("payment_intent", id, "id")?;
     let open = ["requires_payment_method", "requires_capture", "requires_confirmation", "requires_action"];
     if !open.contains(&intent.text("status")) {
-        return Err(unexpected_state(&intent, "cancel", &open.join(", ")));
+        return Err(payments::unexpected_state(&intent, "cancel", &open.join(", ")));
     }
     cash::unapply(st, &intent);
     let now = st.now(&intent);

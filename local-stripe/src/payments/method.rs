@@ -8,7 +8,7 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::{Args, ParamKind, opt};
-use crate::payments::{cash, microdeposits, source};
+use crate::payments::source;
 use crate::state::State;
 
 /// Whether the customer is present, and has passed 3-D Secure.
@@ -50,7 +50,7 @@ pub fn resolve(st: &mut State, name: &str, param: &str) -> Result<Object, ApiErr
     if let Some(account) = debits::by_token(name) {
         let made = make_debit(st, account);
         // The bank accounts of test tokens are verified.
-        return Ok(Object::clone(&st.change(made.id(), |m| m.set(microdeposits::VERIFIED, true))));
+        return Ok(Object::clone(&st.change(made.id(), |m| m.set(debits::VERIFIED, true))));
     }
     let card = cards::by_token(name).ok_or_else(|| ApiError::no_such("PaymentMethod", name, param))?;
     Ok(make(st, card, TOKEN_EXPIRY, ""))
@@ -83,7 +83,7 @@ fn of_type(st: &mut State, data: &Args) -> Result<Object, ApiError> {
         }
         return from_card(st, &data.map("card"));
     }
-    if kind == cash::KIND {
+    if kind == model::cash::KIND {
         let id = st.new_id("pm");
         let made = model::customer::customer_balance(id, st.clock_s());
         return Ok(Object::clone(&st.put(made)));
@@ -234,7 +234,7 @@ fn number_error(code: &str, message: &str) -> ApiError {
 
 /// Returns the behaviour of the method's card or bank account.
 pub fn behaviour(method: &Object) -> Behaviour {
-    if method.text("type") == cash::KIND {
+    if method.text("type") == model::cash::KIND {
         return Behaviour::FromCash;
     }
     if let Some(account) = debits::by_number(method.text("_number")) {
@@ -315,7 +315,7 @@ pub fn attach(st: &mut State, method: &Object, customer: &Object) -> Result<Obje
         let message = "The payment method you provided has already been attached to a customer.";
         return Err(ApiError::invalid(message));
     }
-    if method.text("type") == cash::KIND {
+    if method.text("type") == model::cash::KIND {
         let message = "A PaymentMethod of the type customer_balance can't be attached to a customer.";
         return Err(ApiError::invalid(message).about("payment_method"));
     }

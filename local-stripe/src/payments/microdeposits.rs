@@ -5,20 +5,19 @@
 use serde_json::{Value, json};
 
 use crate::calendar::DAY_S;
+use crate::debits;
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::Args;
 use crate::payments::attempt::fail_intent;
 use crate::payments::method::Presence;
-use crate::payments::{intent, setup};
+use crate::payments::{self, intent, setup};
 use crate::state::State;
 
 /// The time in days until the deposits arrive.
 const ARRIVAL_DAYS: i64 = 2;
 /// The `next_action` of an intent that waits for the amounts or the code.
 pub const VERIFY: &str = "verify_with_microdeposits";
-/// The hidden member of a bank account that is verified.
-pub const VERIFIED: &str = "_verified";
 
 /// What the entered amounts or the entered code simulate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,7 +32,7 @@ enum Entered {
 pub fn are_needed(intent: &Object, method: &Object) -> bool {
     intent.text_at("payment_method_options.us_bank_account.verification_method") == Some("microdeposits")
         && method.text("type") == "us_bank_account"
-        && !method.is(VERIFIED)
+        && !method.is(debits::VERIFIED)
 }
 
 /// Returns the `next_action` of an intent whose deposits are on their way.
@@ -92,14 +91,14 @@ pub fn verify(st: &mut State, kind: &str, id: &str, args: &Args) -> Result<Value
     if waiting.text("status") != "requires_action" || waiting.text_at("next_action.type") != Some(VERIFY) {
         return Err(match kind {
             "setup_intent" => setup::unexpected_state(&waiting, "verify"),
-            _ => intent::unexpected_state(&waiting, "verify microdeposits of", "requires_action"),
+            _ => payments::unexpected_state(&waiting, "verify microdeposits of", "requires_action"),
         });
     }
     let method = waiting.text("payment_method").to_owned();
     let (entered, by_amounts) = read(args)?;
     let (code, message) = match entered {
         Entered::Right => {
-            st.change(&method, |m| m.set(VERIFIED, true));
+            st.change(&method, |m| m.set(debits::VERIFIED, true));
             if kind == "setup_intent" {
                 setup::confirm(st, id, &method, Presence::OnSession)?;
             } else {

@@ -73,7 +73,7 @@ pub fn create(
     if behaviour == Some(Behaviour::RefundIsPending) {
         refund.set("status", "pending");
     }
-    let is_from_cash = charge.text_at("payment_method_details.type") == Some(cash::KIND);
+    let is_from_cash = charge.text_at("payment_method_details.type") == Some(model::cash::KIND);
     if is_from_cash {
         refund.set("destination_details", json!({ "customer_cash_balance": {}, "type": "customer_cash_balance" }));
     }

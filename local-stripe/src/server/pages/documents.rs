@@ -8,8 +8,8 @@ use super::card::{self, CardForm, CardInput, FieldError};
 use super::html::{Html, html};
 use super::summary::row;
 use super::{Shared, branding, fields, layout, not_found, object, words};
-use crate::billing::credits;
 use crate::calendar::date_text;
+use crate::model::billing_credit;
 use crate::money;
 use crate::object::Object;
 use crate::pdf;
@@ -121,7 +121,7 @@ fn sums(invoice: &Object) -> Vec<(&'static str, String)> {
     };
     let (tax, included) = (taxes("exclusive"), taxes("inclusive"));
     let (due, paid) = (invoice.int("amount_due"), invoice.int("amount_paid"));
-    let credits: i64 = invoice.list_at("lines").iter().map(credits::on_line).sum();
+    let credits: i64 = invoice.list_at("lines").iter().map(billing_credit::on_line).sum();
     let all = [
         ("Subtotal", subtotal, true),
         // The subtotal is after the discounts of single lines.
