@@ -37,7 +37,7 @@ const kinds = [
 // The kinds that the account must have; the sandbox has none of the others.
 const present = new Set(
   ["product", "price", "plan", "customer", "subscription", "subscription_schedules", "invoice", "charge", "payment_method",
-    "payment_intent", "credit_note", "dispute", "refund", "checkout_sessions"],
+    "payment_intent", "credit_note", "dispute", "early_fraud_warning", "refund", "checkout_sessions"],
 );
 async function* methods(stripe) {
   for await (const customer of stripe.customers.list({ limit: 100 })) {

@@ -55,8 +55,13 @@ pub fn address(st: &mut State, id: &str, address: &Value) -> Result<Value, ApiEr
         return Err(ApiError::invalid("This Checkout Session takes no address.").about("country"));
     }
     let place = Place::of(address).ok_or_else(|| no_place("country"))?;
+    let mut kept = whole(address);
+    kept["country"] = place.country.clone().into();
+    if !kept["state"].is_null() {
+        kept["state"] = kept["state"].as_str().unwrap_or_default().to_uppercase().into();
+    }
     locate(st, &mut session, Some(place))?;
-    session.set("_address", address.clone());
+    session.set("_address", kept);
     Ok(st.put(session).value())
 }
 

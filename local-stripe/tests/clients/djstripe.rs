@@ -15,6 +15,7 @@ const LIMIT: Duration = Duration::from_secs(240);
 const NOT_SYNCED: &[(&str, &str)] = &[
     ("ActiveEntitlement", "dj-stripe lists them without a customer, which Stripe requires"),
     ("AccountV2", "dj-stripe lists it with a client that doesn't know of its own STRIPE_API_HOST"),
+    ("CountrySpec", "dj-stripe stores nested objects of it, of which its library makes no JSON"),
     ("TaxId", "dj-stripe asks for it with a parameter `id`, which Stripe doesn't know"),
 ];
 

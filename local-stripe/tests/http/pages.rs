@@ -339,6 +339,32 @@ async fn an_open_invoice_is_paid_on_its_page() {
 }
 
 #[tokio::test]
+async fn the_buyer_gives_a_country_and_sees_the_tax_before_paying() {
+    let (_server, client) = Client::start(Options::default()).await;
+    client.post("/v1/tax/settings", "head_office[address][country]=DE&defaults[tax_behavior]=exclusive").await;
+    let registration = "country=DE&active_from=now&country_options[de][type]=standard&country_options[de][standard][place_of_supply_scheme]=standard";
+    client.post("/v1/tax/registrations", registration).await;
+    let price = id(&client.post("/v1/prices", "product_data[name]=Shirt&currency=usd&unit_amount=1500").await);
+    let form = format!(
+        "mode=payment&success_url=https://a.example&line_items[0][price]={price}&line_items[0][quantity]=1&automatic_tax[enabled]=true"
+    );
+    let session = id(&client.post("/v1/checkout/sessions", &form).await);
+    let path = format!("/c/pay/{session}");
+    assert!(client.form("GET", &path, "").await.text.contains("Compute the tax"));
+    let refused = client.form("POST", &path, &card("4242424242424242")).await;
+    assert!(refused.status == 402 && refused.text.contains("Set a valid customer address"), "{}", refused.text);
+    let refused = client.form("POST", &format!("{path}/address"), "country=US").await;
+    assert!(refused.status == 402 && refused.text.contains("location"), "{}", refused.text);
+    assert_eq!(client.form("POST", &format!("{path}/address"), "country=de").await.status, 303);
+    // 19 % of 15.00 is 2.85.
+    let page = client.form("GET", &path, "").await.text;
+    assert!(page.contains("<dt>Tax</dt><dd>$2.85</dd>") && page.contains("Pay $17.85"), "{page}");
+    assert_eq!(value_of(&page, "country"), "DE");
+    assert_eq!(client.form("POST", &path, &card("4242424242424242")).await.status, 303);
+    assert_eq!(client.get("/v1/charges").await["data"][0]["amount"], 1_785);
+}
+
+#[tokio::test]
 async fn a_promotion_code_is_applied_and_removed() {
     let (_server, client) = Client::start(Options::default()).await;
     client.post("/v1/coupons", "id=HALF&percent_off=50&duration=once").await;
