@@ -10,7 +10,7 @@ use crate::api::{self, Route};
 use crate::calendar::DAY_S;
 use crate::cards::{Behaviour, TEST_CARDS};
 use crate::debits::{TEST_ACCOUNTS, TestAccount};
-use crate::params::{Field, ParamKind};
+use crate::params::{Field, ParamKind, known};
 use crate::shapes::changes::{CHANGES, Edit};
 use crate::story::STORIES;
 use crate::version::{CHECKED, CLI, NEWEST, OLDEST};
@@ -74,7 +74,14 @@ fn endpoints(out: &mut String) {
         let path = route.path.replace("{}", "{id}");
         let _ = write!(rows, "\n| `{} {path}` | {} | {} |", route.method, versions_of(route), names.join(", "));
     }
-    section(out, "Endpoints", &rows);
+    let known = api::routes().filter(|route| !known::of(route.method, route.path).is_null()).count();
+    let about = format!(
+        "These are {known} of the {} endpoints of version 1 that Stripe's official library for Python calls ({}), and some of the \
+         sandbox's own.",
+        known::count(),
+        include_str!("../clients/requirements.txt").trim().replace("==", " ")
+    );
+    section(out, "Endpoints", &format!("{about}\n\n{rows}"));
 }
 
 /// Returns `all` or the first version with the endpoint, followed by the parameters that only some of these versions

@@ -18,6 +18,11 @@ pub fn of(method: &str, path: &str) -> Value {
     text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
+/// Returns the number of endpoints of Stripe's library.
+pub fn count() -> usize {
+    TABLE.len()
+}
+
 /// Returns the general name of a parameter that Stripe's endpoint has: `items[][price]` for `items[3][price]`, with `*` for a name that the
 /// caller chooses. Returns nothing if Stripe has no such parameter.
 pub fn general_name(method: &str, path: &str, name: &str) -> Option<String> {
