@@ -154,7 +154,7 @@ pub const TEST_CARDS: &[TestCard] = &[
     card("4000000000005126", "refundFail", "visa", Behaviour::RefundFails),
 ];
 
-/// The card whose payments emit `balance.available`. All payments are available at once, but the others emit no such
+/// The card whose payments are available at once and emit `balance.available`. With `--settlement at-once`, others emit no such
 /// event.
 pub const AT_ONCE: &str = "4000000000000077";
 

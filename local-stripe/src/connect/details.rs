@@ -79,7 +79,7 @@ pub const COMPANY: ParamKind = ParamKind::Map(&[
 /// The members of a company that a request sets and that are never shown: only that they were given.
 const SECRETS: [&str; 2] = ["tax_id", "vat_id"];
 
-/// The parameter `settings`. Payouts are manual, and money is available at once, so the payout schedule can't be changed.
+/// The parameter `settings`. Payouts are manual, so the payout schedule can't be changed.
 pub const SETTINGS: ParamKind = ParamKind::Map(&[
     opt("bacs_debit_payments", ParamKind::Map(&[opt("display_name", ParamKind::Text)])),
     opt(
