@@ -11,6 +11,7 @@ pub mod credits;
 pub mod cycle;
 pub mod due;
 pub mod end;
+pub mod intervals;
 pub mod invoice;
 pub mod invoice_settings;
 pub mod items;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::api::method_options;
 use crate::billing::items::{self, Priced};
-use crate::billing::{create, tax, usage};
+use crate::billing::{create, tax};
 use crate::calendar::{DAY_S, HOUR_S};
 use crate::connect::division;
 use crate::descriptor;
@@ -224,7 +224,7 @@ fn read_lines(
             return Err(ApiError::invalid("All line items must have the same currency.").about("line_items"));
         }
         let Priced { price, quantity, tax_rates, metadata, .. } = items::in_currency(priced, &currency, &param)?;
-        let is_metered = usage::is_metered(&price.value());
+        let is_metered = pricing::is_metered(&price.value());
         if line.int("quantity").is_none() && !is_metered {
             return Err(ApiError::missing(&format!("{param}[quantity]")));
         }
@@ -262,7 +262,7 @@ fn read_lines(
 /// Returns the purchase that a session's discounts apply to: the whole order, including the lines that a trial makes
 /// free today.
 fn purpose_of(session: &Object) -> Purpose<'_> {
-    let whole = |line: &Value| match usage::is_metered(&line["price"]) {
+    let whole = |line: &Value| match pricing::is_metered(&line["price"]) {
         true => 0,
         // The amount was already computed without error when the session was opened.
         false => pricing::amount(&line["price"], line["quantity"].as_i64().unwrap_or(1)).unwrap_or_default(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::billing::due::period;
-use crate::billing::{change, cycle, end, invoice, usage};
+use crate::billing::{change, cycle, end, invoice};
 use crate::calendar::HOUR_S;
 use crate::error::ApiError;
 use crate::ids;
@@ -13,6 +13,7 @@ use crate::model;
 use crate::object::{Object, key};
 use crate::params::Args;
 use crate::payments::method;
+use crate::pricing;
 use crate::state::State;
 
 /// The lifetime of a session in seconds, on the sandbox's clock.
@@ -105,7 +106,7 @@ pub fn offers(st: &State, configuration: &Object, sub: &Object) -> Vec<Arc<Objec
     let fits = |price: &Arc<Object>| {
         price.is("active")
             && price.text("type") == "recurring"
-            && !usage::is_metered(&price.value())
+            && !pricing::is_metered(&price.value())
             && price.text("currency") == sub.text("currency")
             && *price.get("id") != item["price"]["id"]
             && st.find(&key("product", price.text("product"))).is_some_and(|p| p.is("active"))

@@ -45,6 +45,11 @@ pub const TRANSFORM_QUANTITY: Field = opt("transform_quantity", PACKAGE);
 /// The parameter `transform_usage` of a plan.
 pub const TRANSFORM_USAGE: Field = opt("transform_usage", PACKAGE);
 
+/// Whether a price bills metered usage instead of a quantity.
+pub fn is_metered(price: &Value) -> bool {
+    price["recurring"]["usage_type"] == "metered"
+}
+
 /// Returns the cost of a quantity of a price, in minor units. Each tier is rounded once.
 ///
 /// # Errors

@@ -32,7 +32,7 @@ pub const DIFFERENCES: &[&str] = &[
     "Balance settings keep payouts manual, the only country spec is the own country's, source objects are of cards, and configurations and domains of payment methods change nothing on the local pages.",
     "A schedule applies its phases' items, times, trials, discounts, descriptions, prorations and metadata. Months are counted from the subscription's anchor, so that a phase after a short month ends on the anchor's day; Stripe's documents do not say so. A schedule that begins for a customer without a card leaves the subscription `past_due`.",
     "A subscription with a `cancel_at` before its period's end credits the unused time when it ends, unless `proration_behavior` was `none`; Stripe's documents do not say when.",
-    "All items of a subscription share one billing interval; prorations are pending invoice items, as with `billing_mode[type]=classic`, though `flexible` is shown.",
+    "Items of several intervals must be multiples of the shortest one, which is also that of usage; on such a subscription, `cancel_at`, `cancel_at_period_end`, a new anchor or trial, other intervals and a schedule are refused. Prorations are pending invoice items, as with `billing_mode[type]=classic`, though `flexible` is shown.",
     "Checkout makes the invoice of a one-time payment (`invoice_creation`) when the payment has succeeded, but none for a free order; it takes shipping options in `payment` mode only, without tax on them.",
     "Checkout in subscription mode creates the subscription after the payment in every version, as Stripe does since 2025-03-31.basil; versions decide shapes, not behaviour.",
     "A manual invoice includes pending invoice items only with `pending_invoice_items_behavior=include`, in every version.",

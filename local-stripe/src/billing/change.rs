@@ -7,8 +7,8 @@ use crate::billing::due::period;
 use crate::billing::invoice::{self, Draft};
 use crate::billing::proration::{self, Half};
 use crate::billing::settle::{self, AttemptCause, Outcome};
-use crate::billing::{create, items, tax, usage};
-use crate::calendar::{self, HOUR_S};
+use crate::billing::{create, intervals, items, tax, usage};
+use crate::calendar::HOUR_S;
 use crate::discount::{self, term};
 use crate::error::ApiError;
 use crate::model;
@@ -36,6 +36,7 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
         }
     }
     check_can_wait(args)?;
+    intervals::check_parameters(&before, args, intervals::FIXED)?;
     let now = st.now(&before);
     let mut next = Object::clone(&before);
     create::apply_settings(st, &mut next, args, now)?;
@@ -166,7 +167,7 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
                 sub.id(),
                 &priced.price,
                 priced.quantity,
-                (start, end),
+                intervals::period_like(&list, &priced.price.value()).unwrap_or((start, end)),
             );
             item["metadata"] = priced.metadata;
             item["tax_rates"] = priced.tax_rates;
@@ -181,7 +182,7 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
         let position =
             position.ok_or_else(|| ApiError::no_such("subscription item", &item_id, &format!("{param}[id]")))?;
         let old = list[position].clone();
-        if given.flag("clear_usage") == Some(true) && !usage::is_metered(&old["price"]) {
+        if given.flag("clear_usage") == Some(true) && !pricing::is_metered(&old["price"]) {
             let message = "`clear_usage` is only for a price whose usage_type is metered.";
             return Err(ApiError::invalid(message).about(&format!("{param}[clear_usage]")));
         }
@@ -200,11 +201,11 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
             if new["price"]["id"] != old["price"]["id"] {
                 usage::begin(&mut new, now);
             }
-            if let (true, Value::Object(members)) = (usage::is_metered(&new["price"]), &mut new) {
+            if let (true, Value::Object(members)) = (pricing::is_metered(&new["price"]), &mut new) {
                 members.remove("quantity");
             }
         }
-        if usage::is_metered(&new["price"]) && given.given("quantity").is_some() {
+        if pricing::is_metered(&new["price"]) && given.given("quantity").is_some() {
             let message = "A price of usage_type metered takes no quantity.";
             return Err(ApiError::invalid(message).about(&format!("{param}[quantity]")));
         }
@@ -236,20 +237,21 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
     }
     let prices: Vec<Object> = list.iter().map(|i| Object::of(i["price"].clone())).collect();
     create::check_alike(prices.iter())?;
+    intervals::check_kept(sub.list_at("items"), &list)?;
     Ok(Change { list, prorated })
 }
 
 /// Whether the items of a subscription bill at the same interval.
 pub fn same_interval(one: &[Value], other: &[Value]) -> bool {
-    let price = |list: &[Value]| list.first().map(|item| item["price"].clone()).unwrap_or_default();
-    calendar::interval(&price(one)) == calendar::interval(&price(other))
+    intervals::lengths(one) == intervals::lengths(other)
 }
 
 /// Whether no item costs anything, whatever is used.
 fn is_free(list: &[Value]) -> bool {
     let costs_nothing = |item: &Value| {
         let quantity = item["quantity"].as_i64().unwrap_or(1);
-        !usage::is_metered(&item["price"]) && pricing::amount(&item["price"], quantity).is_ok_and(|amount| amount == 0)
+        !pricing::is_metered(&item["price"])
+            && pricing::amount(&item["price"], quantity).is_ok_and(|amount| amount == 0)
     };
     list.iter().all(costs_nothing)
 }

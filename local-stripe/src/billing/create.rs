@@ -6,7 +6,7 @@ use crate::billing::cycle::{self, Span};
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items::{self, Priced};
 use crate::billing::settle::{self, Outcome};
-use crate::billing::{anchor, due, invoice_settings, tax};
+use crate::billing::{anchor, due, intervals, invoice_settings, tax};
 use crate::calendar::{DAY_S, HOUR_S};
 use crate::connect::division;
 use crate::discount::redeem::{self, Purpose};
@@ -62,13 +62,13 @@ pub fn read_items(st: &mut State, args: &Args, customer: Option<&Object>) -> Res
     Ok(priced)
 }
 
-/// Checks that all prices of a subscription have the same currency and the same interval.
+/// Checks that all prices of a subscription have the same currency, and intervals that fit.
 ///
 /// # Errors
 /// Currencies or intervals differ.
-pub fn check_alike<'a>(prices: impl Iterator<Item = &'a Object>) -> Result<(), ApiError> {
+pub fn check_alike<'a>(prices: impl Iterator<Item = &'a Object> + Clone) -> Result<(), ApiError> {
     let mut first: Option<&Object> = None;
-    for price in prices {
+    for price in prices.clone() {
         let Some(first) = first else {
             first = Some(price);
             continue;
@@ -81,16 +81,8 @@ pub fn check_alike<'a>(prices: impl Iterator<Item = &'a Object>) -> Result<(), A
             );
             return Err(ApiError::invalid(message).about("items"));
         }
-        for member in ["recurring.interval", "recurring.interval_count"] {
-            if first.at(member) != price.at(member) {
-                return Err(ApiError::invalid(
-                    "Currently, all items of a subscription in this sandbox must have the same billing interval.",
-                )
-                .about("items"));
-            }
-        }
     }
-    Ok(())
+    intervals::check(prices)
 }
 
 /// Creates a subscription. With [`Presence::Authenticated`], the customer has already passed 3-D Secure for the first
@@ -117,16 +109,17 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
     sub.set("billing_mode", billing_mode(args));
     apply_settings(st, &mut sub, args, now)?;
     sub.set("schedule", args.value("_schedule"));
-    let Some(first) = priced.first().map(|item| item.price.value()) else { return Err(ApiError::missing("items")) };
+    let shortest = intervals::shortest(priced.iter().map(|item| &item.price)).map(Object::value);
+    let Some(first) = shortest else { return Err(ApiError::missing("items")) };
     let anchor = anchor::of(args, &first, now, trial_end)?;
     sub.set("billing_cycle_anchor", anchor.unwrap_or(trial_end.unwrap_or(now)));
     sub.set("billing_cycle_anchor_config", args.value("billing_cycle_anchor_config"));
     let backdated = anchor::backdated(args, now, trial_end)?;
     sub.set("start_date", backdated.unwrap_or(now));
-    let end = trial_end.unwrap_or_else(|| Span::beginning(&sub, &first, now).period.1);
     let mut list = Vec::new();
     for (n, p) in priced.iter().enumerate() {
         let item_id = st.new_id("si");
+        let end = trial_end.unwrap_or_else(|| Span::beginning(&sub, &p.price.value(), now).period.1);
         let mut item = model::billing::subscription_item(&item_id, now, &id, &p.price, p.quantity, (now, end));
         item["metadata"] = p.metadata.clone();
         item["tax_rates"] = p.tax_rates.clone();
@@ -138,6 +131,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
         point_to(st, item["id"].as_str().unwrap_or_default(), &id);
     }
     sub.set_at("items.data", list);
+    intervals::check_parameters(&sub, args, intervals::NOT_AT_FIRST)?;
     term::note_ends(st, &mut sub);
     // The cancellation is applied a second time: `cancel_at_period_end` needs the period, which is known only now.
     apply_cancellation(&mut sub, args, now)?;
@@ -366,13 +360,13 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
     let (start, end) = due::period(&sub).unwrap_or_default();
     let mut lines = cycle::lines(st, &sub, (start, end), None, trial)?;
     let is_free = args.text("proration_behavior") == Some("none");
-    if !trial && let Some(price) = sub.list_at("items").first().map(|item| item["price"].clone()) {
+    if !trial {
         let has_anchor = args.given("billing_cycle_anchor").is_some();
         match args.int("backdate_start_date").filter(|_| !is_free) {
             // The time until the anchor is billed as a part of the time since the backdated start.
             Some(since) if has_anchor => lines = cycle::past_lines(st, &sub, (since, end))?,
             since => {
-                Span::beginning(&sub, &price, start).prorate(&mut lines, is_free)?;
+                cycle::prorate_each(&sub, &mut lines, is_free)?;
                 let past = since.map(|since| cycle::past_lines(st, &sub, (since, start))).transpose()?;
                 lines.splice(0..0, past.unwrap_or_default());
             }

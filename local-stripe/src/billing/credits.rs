@@ -7,11 +7,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::billing::{invoice, usage};
+use crate::billing::invoice;
 use crate::error::ApiError;
 use crate::model::billing_credit::{self, Movement};
 use crate::object::Object;
 use crate::params::{Args, merge_metadata};
+use crate::pricing;
 use crate::state::State;
 
 /// The maximum number of a customer's grants that are not used up, Stripe's limit.
@@ -78,7 +79,7 @@ fn scope(st: &State, args: &Args, param: &str) -> Result<Value, ApiError> {
     for (n, price) in prices.iter().enumerate() {
         let param = format!("{param}[prices][{n}][id]");
         let price = st.load("price", price["id"].as_str().unwrap_or_default(), &param)?;
-        if !usage::is_metered(&price.value()) {
+        if !pricing::is_metered(&price.value()) {
             let message = "Credits can only apply to prices with a billing meter.";
             return Err(ApiError::invalid(message).about(&param));
         }
@@ -219,7 +220,7 @@ pub fn apply(st: &mut State, invoice: &Object) -> Result<Object, ApiError> {
     let mut lines = next.list_at("lines").to_vec();
     for line in lines
         .iter_mut()
-        .filter(|line| usage::is_metered(&line["_price"]) && billing_credit::of_line(line).next().is_none())
+        .filter(|line| pricing::is_metered(&line["_price"]) && billing_credit::of_line(line).next().is_none())
     {
         let mut rest = line["amount"].as_i64().unwrap_or_default() - discounted(line);
         let (price, il) = (line["_price"]["id"].clone(), line["id"].as_str().unwrap_or_default().to_owned());

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::billing::due::period;
 use crate::billing::invoice::{self, Draft, LINES_MAX};
 use crate::billing::items::{self, Priced};
-use crate::billing::{end, phases, settle, usage};
+use crate::billing::{end, intervals, phases, settle, usage};
 use crate::calendar::{self, HOUR_S};
 use crate::discount::{self, term};
 use crate::error::ApiError;
@@ -50,7 +50,7 @@ impl Span {
         if part_s >= self.whole_s {
             return Ok(());
         }
-        for line in lines.iter_mut().filter(|line| !usage::is_metered(&line.price)) {
+        for line in lines.iter_mut().filter(|line| !pricing::is_metered(&line.price)) {
             let share = money::prorate(line.amount, if is_free { 0 } else { part_s }, self.whole_s);
             line.parent["subscription_item_details"]["proration"] = json!(!is_free);
             line.amount = share.ok_or_else(|| ApiError::coded("amount_too_large", "The amount is too large."))?;
@@ -72,9 +72,16 @@ pub fn lines(
     trial: bool,
 ) -> Result<Vec<NewLine>, ApiError> {
     let mut out = Vec::new();
+    let is_mixed = intervals::is_mixed(sub.list_at("items"));
     for item in sub.list_at("items") {
         let price = &item["price"];
-        let (period, (quantity, costs)) = match (usage::is_metered(price), over) {
+        let own = |member: &str| item[member].as_i64().unwrap_or_default();
+        if is_mixed && own("current_period_start") != next.0 {
+            // The item was billed before, for a longer interval.
+            continue;
+        }
+        let next = if is_mixed { (next.0, own("current_period_end")) } else { next };
+        let (period, (quantity, costs)) = match (pricing::is_metered(price), over) {
             (false, _) => {
                 let quantity = item["quantity"].as_i64().unwrap_or(1);
                 (next, (quantity, pricing::amount(price, quantity)?))
@@ -83,7 +90,7 @@ pub fn lines(
             (true, None) => (next, (0, pricing::amount(price, 0)?)),
         };
         // A trial that begins in a paid period does not make the usage before it free.
-        let is_free = trial && !(usage::is_metered(price) && over.is_some());
+        let is_free = trial && !(pricing::is_metered(price) && over.is_some());
         let amount = if is_free { 0 } else { costs };
         let name = items::product_name(st, price);
         let description = if is_free { format!("Trial period for {name}") } else { items::words(st, price, quantity) };
@@ -164,6 +171,31 @@ pub fn extra_line(st: &State, sub: &Object, priced: &Priced, now: i64) -> Result
     })
 }
 
+/// Reduces each line to its period's part of its whole interval; see [`Span::prorate`].
+///
+/// # Errors
+/// A prorated amount is too large.
+pub fn prorate_each(sub: &Object, lines: &mut [NewLine], is_free: bool) -> Result<(), ApiError> {
+    for line in lines {
+        Span::beginning(sub, &line.price, line.period.0).prorate(std::slice::from_mut(line), is_free)?;
+    }
+    Ok(())
+}
+
+/// Begins the next period of each item whose period ends at `end`.
+fn advance(sub: &mut Object, end: i64) {
+    let mut list = sub.list_at("items").to_vec();
+    for item in list.iter_mut().filter(|item| item["current_period_end"].as_i64() <= Some(end)) {
+        let next = Span::beginning(sub, &item["price"], end).period;
+        item["current_period_start"] = json!(next.0);
+        item["current_period_end"] = json!(next.1);
+    }
+    sub.set_at("items.data", list);
+    if sub.is("cancel_at_period_end") {
+        sub.set("cancel_at", period(sub).map(|(_, end)| end));
+    }
+}
+
 /// Sets the period of all items. A cancellation planned for the period's end moves to the new end.
 pub fn set_period(sub: &mut Object, start: i64, end: i64) {
     let mut list = sub.list_at("items").to_vec();
@@ -195,15 +227,13 @@ pub fn renew(st: &mut State, id: &str) {
         return;
     }
     let sub = st.copy(id);
-    let Some(price) = sub.list_at("items").first().map(|i| i["price"].clone()) else { return };
-    let next = Span::beginning(&sub, &price, end);
     let renewed = st.change(id, |s| {
-        set_period(s, end, next.period.1);
+        advance(s, end);
         if trial_ends {
             s.set("status", "active");
         }
     });
-    let invoice = match cycle_draft(st, &renewed, (start, end), next, trial_ends) {
+    let invoice = match cycle_draft(st, &renewed, (start, end), trial_ends) {
         Ok(invoice) => Some(invoice),
         Err(error) => {
             // The amount is too large; real Stripe reports this as a failed finalization.
@@ -241,15 +271,10 @@ pub fn has_method(st: &State, sub: &Object) -> bool {
         || !customer.get("default_source").is_null()
 }
 
-fn cycle_draft(
-    st: &mut State,
-    sub: &Object,
-    over: (i64, i64),
-    next: Span,
-    was_trial: bool,
-) -> Result<String, ApiError> {
-    let mut lines = lines(st, sub, next.period, (!was_trial).then_some(over), false)?;
-    next.prorate(&mut lines, false)?;
+fn cycle_draft(st: &mut State, sub: &Object, over: (i64, i64), was_trial: bool) -> Result<String, ApiError> {
+    let next = period(sub).unwrap_or_default();
+    let mut lines = lines(st, sub, (over.1, next.1), (!was_trial).then_some(over), false)?;
+    prorate_each(sub, &mut lines, false)?;
     let held = sub.text("status") == "unpaid" || !sub.get("pause_collection").is_null();
     let draft = Draft {
         customer: sub.text("customer"),
@@ -298,10 +323,11 @@ pub fn announce(st: &mut State, id: &str) {
 /// An amount or the total is too large.
 pub fn preview(st: &mut State, sub: &Object, current: (i64, i64)) -> Result<Object, ApiError> {
     let customer = st.copy(sub.text("customer"));
-    let price = sub.list_at("items").first().map(|i| i["price"].clone()).unwrap_or_default();
-    let next = Span::beginning(sub, &price, current.1);
-    let mut lines = lines(st, sub, next.period, Some(current), false)?;
-    next.prorate(&mut lines, false)?;
+    let mut renewed = sub.clone();
+    advance(&mut renewed, current.1);
+    let next = period(&renewed).unwrap_or_default();
+    let mut lines = lines(st, &renewed, (current.1, next.1), Some(current), false)?;
+    prorate_each(&renewed, &mut lines, false)?;
     let mut invoice =
         model::billing::invoice("upcoming".into(), st.now(sub), &customer, sub.text("currency"), "upcoming");
     invoice.set("account_name", st.settings.business_name.clone());

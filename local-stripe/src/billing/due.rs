@@ -72,9 +72,9 @@ fn upcoming_notice(sub: &Object) -> Option<i64> {
     wanted.then_some(notice)
 }
 
-/// Returns the start and end of a subscription's current period, in Unix seconds. All items have the same period.
+/// Returns the start and end of a subscription's current period, in Unix seconds: that of the item whose period ends first.
 pub fn period(sub: &Object) -> Option<(i64, i64)> {
-    let first = sub.list_at("items").first()?;
+    let first = sub.list_at("items").iter().min_by_key(|item| item["current_period_end"].as_i64())?;
     Some((first["current_period_start"].as_i64()?, first["current_period_end"].as_i64()?))
 }
 

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 use crate::billing::cycle::{self, Span};
 use crate::billing::invoice::{self, Draft};
 use crate::billing::proration::{self, Half};
-use crate::billing::{due, schedule, settle, usage};
+use crate::billing::{due, schedule, settle};
 use crate::error::ApiError;
 use crate::model::billing::NewLine;
 use crate::object::Object;
 use crate::params::Args;
+use crate::pricing;
 use crate::state::State;
 
 /// The reason why a subscription ends.
@@ -87,7 +88,7 @@ fn usage_lines(st: &State, sub: &Object, over: (i64, i64)) -> Result<Vec<NewLine
         return Ok(Vec::new());
     }
     let mut lines = cycle::lines(st, sub, over, Some(over), false)?;
-    lines.retain(|line| usage::is_metered(&line.price));
+    lines.retain(|line| pricing::is_metered(&line.price));
     Ok(lines)
 }
 

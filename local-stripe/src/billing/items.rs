@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::{tax, usage};
+use crate::billing::tax;
 use crate::error::ApiError;
 use crate::model;
 use crate::model::price::NewPrice;
@@ -48,7 +48,7 @@ pub fn read(st: &mut State, args: &Args, param: &str) -> Result<Priced, ApiError
         let message = "The price specified is inactive. This field only accepts active prices.";
         return Err(ApiError::coded("price_inactive", message).about(&format!("{param}[price]")));
     }
-    if usage::is_metered(&price.value()) && args.given("quantity").is_some() {
+    if pricing::is_metered(&price.value()) && args.given("quantity").is_some() {
         let message = "A price of usage_type metered takes no quantity.";
         return Err(ApiError::invalid(message).about(&format!("{param}[quantity]")));
     }
@@ -87,7 +87,7 @@ pub fn in_currency(priced: Priced, currency: &str, param: &str) -> Result<Priced
 /// The same as for [`read`], or the price is metered.
 pub fn read_licensed(st: &mut State, args: &Args, param: &str) -> Result<Priced, ApiError> {
     let priced = read(st, args, param)?;
-    if usage::is_metered(&priced.price.value()) {
+    if pricing::is_metered(&priced.price.value()) {
         let message = "The local sandbox takes prices of usage_type metered on subscriptions and in Checkout only.";
         return Err(ApiError::invalid(message).about(&format!("{param}[price]")));
     }

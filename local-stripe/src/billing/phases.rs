@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::billing::due::period;
-use crate::billing::{change, create, end, items, schedule, settle};
+use crate::billing::{change, create, end, intervals, items, schedule, settle};
 use crate::calendar::{self, DAY_S};
 use crate::error::ApiError;
 use crate::model;
@@ -35,6 +35,7 @@ pub fn read(st: &mut State, args: &Args, customer: &Object, start: i64, anchor: 
     for (n, phase) in given.into_iter().map(Args::of).enumerate() {
         let param = format!("phases[{n}]");
         let priced = create::read_items(st, &phase, Some(customer))?;
+        intervals::check_single(priced.iter().map(|item| &item.price), &format!("{param}[items]"))?;
         let price = priced.first().map(|item| item.price.value()).unwrap_or_default();
         let (interval, each) = calendar::interval(&price);
         let duration = phase.map("duration");

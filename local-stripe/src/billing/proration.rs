@@ -5,7 +5,7 @@
 use serde_json::Value;
 
 use crate::billing::billed::{self, Billed};
-use crate::billing::{invoice, items, usage};
+use crate::billing::{invoice, items};
 use crate::calendar::date_text;
 use crate::discount::amount::{self, Discountable, Line};
 use crate::discount::{self, term};
@@ -31,7 +31,7 @@ pub enum Half {
 /// # Errors
 /// The prorated amount is too large.
 pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) -> Result<(), ApiError> {
-    if usage::is_metered(&item["price"]) {
+    if pricing::is_metered(&item["price"]) {
         // Metered items are billed by their usage instead.
         return Ok(());
     }
@@ -86,7 +86,7 @@ fn full_price(st: &State, sub: &Object, item: &Value) -> Result<i64, ApiError> {
     let all = sub.list_at("items");
     let (mut lines, mut own_discounts) = (Vec::new(), Vec::new());
     for one in all {
-        let is_metered = usage::is_metered(&one["price"]);
+        let is_metered = pricing::is_metered(&one["price"]);
         let amount =
             if is_metered { 0 } else { pricing::amount(&one["price"], one["quantity"].as_i64().unwrap_or(1))? };
         let product = one["price"]["product"].as_str().unwrap_or_default();

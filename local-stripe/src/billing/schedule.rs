@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::billing::due::period;
 use crate::billing::items::Priced;
-use crate::billing::{end, phases};
+use crate::billing::{end, intervals, phases};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
@@ -68,6 +68,7 @@ fn for_subscription(st: &mut State, sub: &str) -> Result<Object, ApiError> {
             discounts: Vec::new(),
         })
         .collect();
+    intervals::check_single(priced.iter().map(|item| &item.price), "from_subscription")?;
     let mut phase = model::schedule::phase(start, end, &priced, "create_prorations");
     let discounts = sub.list_at("discounts").iter();
     phase["discounts"] =

@@ -8,6 +8,7 @@ use crate::discount;
 use crate::error::ApiError;
 use crate::model::billing::{NewLine, subscription_parent};
 use crate::object::Object;
+use crate::pricing;
 use crate::state::State;
 
 /// The use of an item that is not invoiced yet.
@@ -41,7 +42,7 @@ pub fn check(st: &mut State, customer: &str) -> Result<(), ApiError> {
 fn check_one(st: &mut State, sub: &Object) -> Result<(), ApiError> {
     let (Some((start, _)), now) = (due::period(sub), st.now(sub)) else { return Ok(()) };
     let mut open = Vec::new();
-    for item in sub.list_at("items").iter().filter(|item| usage::is_metered(&item["price"])) {
+    for item in sub.list_at("items").iter().filter(|item| pricing::is_metered(&item["price"])) {
         // Use at this very second counts.
         let used = usage::of_item(st, sub, item, (start, now + 1))?;
         let (rest, amount) = usage::rest(item, start, used)?;

@@ -12,11 +12,6 @@ use crate::object::Object;
 use crate::pricing;
 use crate::state::State;
 
-/// Whether a price bills metered usage instead of a quantity.
-pub fn is_metered(price: &Value) -> bool {
-    price["recurring"]["usage_type"] == "metered"
-}
-
 /// Returns the name of the series that holds a customer's meter events with this event name.
 pub fn series(customer: &str, event_name: &str) -> String {
     format!("{customer}:{event_name}")
@@ -75,7 +70,7 @@ fn since(item: &Value, start_s: i64) -> i64 {
 
 /// Marks that an item has its price from now on. Earlier usage does not count for this price.
 pub fn begin(item: &mut Value, now_s: i64) {
-    item["_metered_from"] = if is_metered(&item["price"]) { json!(now_s) } else { Value::Null };
+    item["_metered_from"] = if pricing::is_metered(&item["price"]) { json!(now_s) } else { Value::Null };
     item[INVOICED] = Value::Null;
 }
 
@@ -107,7 +102,7 @@ pub fn rest(item: &Value, start_s: i64, used: i64) -> Result<(i64, i64), ApiErro
 pub fn close(st: &mut State, sub: &Object, item: &Value, now_s: i64) -> Result<(), ApiError> {
     let price = &item["price"];
     let start = since(item, item["current_period_start"].as_i64().unwrap_or(now_s));
-    if !is_metered(price) {
+    if !pricing::is_metered(price) {
         return Ok(());
     }
     let used = of_item(st, sub, item, (start, now_s))?;

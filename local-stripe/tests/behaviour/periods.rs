@@ -286,3 +286,75 @@ fn a_proration_date_lies_in_the_current_period() {
         assert_eq!(error["param"], "proration_date");
     }
 }
+
+/// The first day of each item's period and the day on which it ends, counted from the start of the sandbox.
+fn item_periods(play: &mut Play, sub: &str) -> Vec<(i64, i64)> {
+    let sub = play.get(&format!("/v1/subscriptions/{sub}"));
+    let day = |item: &Value, member: &str| (item[member].as_i64().unwrap() - START_S) / DAY_S;
+    let items = sub["items"]["data"].as_array().unwrap();
+    items.iter().map(|item| (day(item, "current_period_start"), day(item, "current_period_end"))).collect()
+}
+
+#[test]
+fn a_monthly_and_a_yearly_item_renew_in_their_own_intervals() {
+    let mut play = Play::new();
+    let (plan, yearly) = (play.monthly("Pro", 1_000), play.price("Domain", 12_000, "&recurring[interval]=year"));
+    let customer = play.customer("pm_card_visa");
+    let sub = id(&play.subscribe(&customer, &yearly, &format!("&items[1][price]={plan}&items[1][quantity]=2")));
+    let latest = |play: &mut Play| {
+        let invoice = play.get(&format!("/v1/subscriptions/{sub}"))["latest_invoice"].as_str().unwrap().to_owned();
+        play.get(&format!("/v1/invoices/{invoice}"))
+    };
+    // Both are billed at first: 120.00 and two times 10.00.
+    assert_eq!(latest(&mut play)["amount_paid"], 14_000);
+    // November has 30 days, the year 365.
+    assert_eq!(item_periods(&mut play, &sub), [(0, 365), (0, 30)]);
+    let preview = play.post("/v1/invoices/create_preview", &format!("subscription={sub}"));
+    assert_eq!(preview["total"], 2_000);
+    play.until_day(31);
+    let renewal = latest(&mut play);
+    assert_eq!((&renewal["total"], renewal["lines"]["data"].as_array().unwrap().len()), (&json!(2_000), 1));
+    assert_eq!(item_periods(&mut play, &sub), [(0, 365), (30, 61)]);
+    // A third seat in the middle of December's period costs its part of the month alone: 15 and a half days are left.
+    play.until_day(46);
+    let seats = play.get(&format!("/v1/subscriptions/{sub}"))["items"]["data"][1]["id"].as_str().unwrap().to_owned();
+    let more = format!("items[0][id]={seats}&items[0][quantity]=3&proration_behavior=always_invoice");
+    play.post(&format!("/v1/subscriptions/{sub}"), &more);
+    // 15 of 31 days: 3 × 10.00 × 15/31 is 14.52, less 2 × 10.00 × 15/31, which is 9.68.
+    assert_eq!(latest(&mut play)["total"], 1_452 - 968);
+    play.until_day(364);
+    let preview = play.post("/v1/invoices/create_preview", &format!("subscription={sub}"));
+    assert_eq!(preview["total"], 12_000 + 3_000);
+    play.until_day(366);
+    assert_eq!(latest(&mut play)["total"], 12_000 + 3_000);
+    // The second year has a 29th of February.
+    assert_eq!(item_periods(&mut play, &sub), [(365, 731), (365, 395)]);
+}
+
+#[test]
+fn what_the_sandbox_can_not_do_with_several_intervals_is_refused() {
+    let mut play = Play::new();
+    let (plan, yearly) = (play.monthly("Pro", 1_000), play.price("Domain", 12_000, "&recurring[interval]=year"));
+    let weekly = play.price("Week", 300, "&recurring[interval]=week");
+    let customer = play.customer("pm_card_visa");
+    let form =
+        |prices: [&str; 2]| format!("customer={customer}&items[0][price]={}&items[1][price]={}", prices[0], prices[1]);
+    // Weeks and months have no common measure.
+    play.refused("POST", "/v1/subscriptions", &form([&plan, &weekly]), 400);
+    let made = play.post("/v1/subscriptions", &form([&plan, &yearly]));
+    let path = format!("/v1/subscriptions/{}", id(&made));
+    for refused in ["cancel_at_period_end=true", "trial_end=now", "billing_cycle_anchor=now"] {
+        play.refused("POST", &path, refused, 400);
+    }
+    let item = id(&made["items"]["data"][1]);
+    play.refused("POST", &path, &format!("items[0][id]={item}&items[0][deleted]=true"), 400);
+    play.refused("POST", "/v1/subscription_schedules", &format!("from_subscription={}", id(&made)), 400);
+    // A second monthly item has the period of the first.
+    let addon = play.monthly("Addon", 500);
+    play.post(&path, &format!("items[0][price]={addon}"));
+    assert_eq!(item_periods(&mut play, &id(&made)), [(0, 30), (0, 365), (0, 30)]);
+    // Cancelled at once, both give back what is left.
+    play.until_day(15);
+    let ended = play.ok("DELETE", &path, "prorate=true&invoice_now=true");
+    assert_eq!(ended["status"], "canceled");
+}

@@ -4,7 +4,6 @@ use serde_json::Value;
 
 use super::html::{Html, html};
 use super::words;
-use crate::billing::usage;
 use crate::calendar::{self, DAY_S, date_text};
 use crate::money;
 use crate::object::Object;
@@ -107,7 +106,7 @@ impl<'s> Summary<'s> {
         let put_off = !every.is_empty() && self.has_trial();
         let quantity = line["quantity"].as_i64().unwrap_or(1);
         let unit = words::unit(&line["price"]);
-        let is_metered = usage::is_metered(&line["price"]);
+        let is_metered = pricing::is_metered(&line["price"]);
         let each = match (quantity, every.is_empty()) {
             _ if is_metered => format!("{unit} for each that is used, billed {every}"),
             (1, true) => format!("{unit} once"),
@@ -181,7 +180,7 @@ impl<'s> Summary<'s> {
 
 /// Returns a line's price times its quantity, even in a trial; zero for a metered price.
 fn whole(line: &Value) -> i64 {
-    if usage::is_metered(&line["price"]) {
+    if pricing::is_metered(&line["price"]) {
         return 0;
     }
     pricing::amount(&line["price"], line["quantity"].as_i64().unwrap_or(1)).unwrap_or_default()
