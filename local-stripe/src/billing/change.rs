@@ -279,6 +279,7 @@ fn apply_items(
     let mut full_lines = Vec::new();
     let prorates = behavior != "none" && !in_trial;
     if restarts {
+        intervals::check_restart(next.list_at("items"))?;
         let price = next.list_at("items").first().map(|i| i["price"].clone()).unwrap_or_default();
         // Usage in a trial is free.
         let over = period(before).filter(|_| before.text("status") != "trialing").map(|over| (over.0, now));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::billing::cycle::{self, Span};
 use crate::billing::invoice::{self, Draft};
 use crate::billing::proration::{self, Half};
-use crate::billing::{due, schedule, settle};
+use crate::billing::{due, intervals, schedule, settle};
 use crate::error::ApiError;
 use crate::model::billing::NewLine;
 use crate::object::Object;
@@ -201,6 +201,7 @@ pub fn resume(st: &mut State, id: &str) -> Result<Value, ApiError> {
         let message = "You can only resume a subscription with a status of paused.";
         return Err(ApiError::invalid(message));
     }
+    intervals::check_restart(sub.list_at("items"))?;
     let now = st.now(&sub);
     let Some(price) = sub.list_at("items").first().map(|i| i["price"].clone()) else {
         return Ok(sub.value());

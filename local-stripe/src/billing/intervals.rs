@@ -91,6 +91,20 @@ pub fn check_kept(before: &[Value], after: &[Value]) -> Result<(), ApiError> {
     Ok(())
 }
 
+/// Checks that a new period can begin for all items at once.
+///
+/// # Errors
+/// The items have several intervals.
+pub fn check_restart(items: &[Value]) -> Result<(), ApiError> {
+    match is_mixed(items) {
+        false => Ok(()),
+        true => {
+            let message = "The local Stripe can't begin a new period for items that have several intervals.";
+            Err(ApiError::invalid(message))
+        }
+    }
+}
+
 /// Checks that the prices of a schedule's phase have one interval.
 ///
 /// # Errors

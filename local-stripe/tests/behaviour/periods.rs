@@ -349,6 +349,12 @@ fn what_the_sandbox_can_not_do_with_several_intervals_is_refused() {
     let item = id(&made["items"]["data"][1]);
     play.refused("POST", &path, &format!("items[0][id]={item}&items[0][deleted]=true"), 400);
     play.refused("POST", "/v1/subscription_schedules", &format!("from_subscription={}", id(&made)), 400);
+    // From free to paid, all items would begin a new period.
+    let (free, free_yearly) = (play.monthly("Free", 0), play.price("Name", 0, "&recurring[interval]=year"));
+    let free = play.post("/v1/subscriptions", &form([&free, &free_yearly]));
+    let first = id(&free["items"]["data"][0]);
+    let paid = format!("items[0][id]={first}&items[0][price]={plan}");
+    play.refused("POST", &format!("/v1/subscriptions/{}", id(&free)), &paid, 400);
     // A second monthly item has the period of the first.
     let addon = play.monthly("Addon", 500);
     play.post(&path, &format!("items[0][price]={addon}"));
