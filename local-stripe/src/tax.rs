@@ -9,7 +9,7 @@ pub mod rates;
 pub mod registration;
 pub mod reversal;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::error::ApiError;
 use crate::object::Object;
@@ -92,12 +92,6 @@ impl Place {
     pub fn of_customer(customer: &Object) -> Option<Place> {
         Place::of(customer.at("shipping.address")).or_else(|| Place::of(customer.get("address")))
     }
-}
-
-/// Returns an address with every member.
-pub fn whole(address: &Value) -> Value {
-    let members = ["city", "country", "line1", "line2", "postal_code", "state"];
-    members.into_iter().map(|member| (member.to_owned(), address[member].clone())).collect::<Map<_, _>>().into()
 }
 
 /// Returns the error for a customer whose place is not known.

@@ -35,7 +35,7 @@ pub const PRODUCT_FIELDS: &[Field] = &[
     opt("unit_label", ParamKind::Text),
 ];
 /// The parameter `product_data` of a sale.
-const PRODUCT_OF_SALE: ParamKind = ParamKind::Map(&[
+pub(super) const PRODUCT_OF_SALE: ParamKind = ParamKind::Map(&[
     req("name", ParamKind::Text),
     opt("description", ParamKind::Text),
     opt("metadata", ParamKind::Metadata),

@@ -371,13 +371,7 @@ fn apply(customer: &mut Object, args: &Args) -> Result<(), ApiError> {
 }
 
 fn full_address(value: Value) -> Value {
-    let Value::Object(given) = value else { return Value::Null };
-    let mut full =
-        json!({ "city": null, "country": null, "line1": null, "line2": null, "postal_code": null, "state": null });
-    for (name, value) in given {
-        full[name.as_str()] = value;
-    }
-    full
+    if value.is_null() { value } else { model::customer::whole_address(&value) }
 }
 
 fn retrieve(st: &State, id: &str) -> Result<Value, ApiError> {

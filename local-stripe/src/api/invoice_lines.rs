@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::api::catalog::PRODUCT_OF_SALE;
 use crate::api::invoices::{PERIOD, PRICING, change_item, check_fits, new_item, own_discounts, pending_item};
 use crate::api::{Route, route};
 use crate::billing::invoice::{self, LINES_MAX};
@@ -13,20 +14,12 @@ use crate::params::{AMOUNT, Args, Field, ParamKind, QUANTITY, SIGNED_AMOUNT, mer
 use crate::pricing::TAX_BEHAVIOR;
 use crate::state::State;
 
-const PRODUCT_DATA: ParamKind = ParamKind::Map(&[
-    req("name", ParamKind::Text),
-    opt("description", ParamKind::Text),
-    opt("images", ParamKind::List(&ParamKind::Text)),
-    opt("metadata", ParamKind::Metadata),
-    opt("tax_code", ParamKind::Text),
-    opt("unit_label", ParamKind::Text),
-]);
 /// The parameter `price_data` of a line. Unlike the one of a subscription item, it may describe a new product, and is
 /// not recurring.
 const PRICE_DATA: ParamKind = ParamKind::Map(&[
     req("currency", ParamKind::Currency),
     opt("product", ParamKind::Text),
-    opt("product_data", PRODUCT_DATA),
+    opt("product_data", PRODUCT_OF_SALE),
     opt("tax_behavior", TAX_BEHAVIOR),
     opt("unit_amount", AMOUNT),
     opt("unit_amount_decimal", ParamKind::Decimal),

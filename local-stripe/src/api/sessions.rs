@@ -5,6 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::access;
 use crate::api::{Route, route};
+use crate::checkout::keep::REDISPLAY;
 use crate::error::ApiError;
 use crate::params::{Args, Field, ParamKind, opt, req};
 use crate::state::State;
@@ -13,7 +14,6 @@ use crate::state::State;
 const SESSION_S: i64 = 1_800;
 const ENABLED: Field = req("enabled", ParamKind::Bool);
 const SWITCH: ParamKind = ParamKind::OneOf(&["disabled", "enabled"]);
-const REDISPLAY: ParamKind = ParamKind::OneOf(&["always", "limited", "unspecified"]);
 const FILTERS: Field = opt("payment_method_allow_redisplay_filters", ParamKind::List(&REDISPLAY));
 const REMOVE: Field = opt("payment_method_remove", SWITCH);
 const PLAIN: ParamKind = ParamKind::Map(&[ENABLED]);

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::{Route, route};
 use crate::error::ApiError;
+use crate::model::customer::whole_address;
 use crate::object::Object;
 use crate::params::{ADDRESS, AMOUNT, Args, Field, ParamKind, SIGNED_AMOUNT, opt, req};
 use crate::state::State;
@@ -213,7 +214,7 @@ fn change_settings(st: &mut State, args: &Args) -> Result<Value, ApiError> {
                 "The head office needs an address with a country, and in Canada and the United States with a state.";
             return Err(ApiError::invalid(message).about("head_office[address]"));
         }
-        next.set("head_office", json!({ "address": tax::whole(&address) }));
+        next.set("head_office", json!({ "address": whole_address(&address) }));
         next.set("status", "active");
         next.set("status_details", json!({ "active": {} }));
     }

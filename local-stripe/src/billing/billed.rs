@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::discount::amount;
 use crate::object::Object;
 use crate::state::State;
 
@@ -32,7 +33,7 @@ pub fn newest(st: &State, sub: &Object, item: &Value) -> Option<Billed> {
     let mut items = st.newest("invoiceitem", Some(customer)).take_while(|made| made.int("date") >= start);
     if let Some(debit) = items.find(is_debit) {
         let line = line_of(st, &debit);
-        let off = line.as_ref().map_or(0, taken_off);
+        let off = line.as_ref().map_or(0, amount::on_line);
         let billed_by = line.map_or(Value::Null, |line| named(&line));
         return of_same(item, &debit.value(), debit.int("amount") - off, billed_by);
     }
@@ -41,7 +42,7 @@ pub fn newest(st: &State, sub: &Object, item: &Value) -> Option<Billed> {
     };
     let mut invoices = st.newest("invoice", Some(customer)).take_while(|made| made.int("created") >= start);
     let line = invoices.find_map(|invoice| invoice.list_at("lines").iter().find(is_regular).cloned())?;
-    of_same(item, &line, line["amount"].as_i64()? - taken_off(&line), named(&line))
+    of_same(item, &line, line["amount"].as_i64()? - amount::on_line(&line), named(&line))
 }
 
 /// Returns the invoice line of an invoice item, if it is on an invoice.
@@ -54,11 +55,6 @@ fn line_of(st: &State, item: &Object) -> Option<Value> {
 /// Returns `credited_items` of a credit for a line.
 fn named(line: &Value) -> Value {
     json!({ "invoice": line["invoice"], "invoice_line_items": [line["id"]] })
-}
-
-fn taken_off(line: &Value) -> i64 {
-    let amounts = line["discount_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
-    amounts.iter().filter_map(|taken| taken["amount"].as_i64()).sum()
 }
 
 /// Returns the charge of an invoice item or line, if it was for the subscription item's current price and quantity.

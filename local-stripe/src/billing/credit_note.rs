@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::billing::{invoice, settle, tax};
 use crate::connect::division::TakesBack;
+use crate::discount::amount;
 use crate::error::ApiError;
 use crate::model::{self, billing_credit};
 use crate::money;
@@ -106,9 +107,8 @@ fn read_lines(st: &mut State, invoice: &Object, args: &Args) -> Result<Vec<Value
 
 /// Returns the price, after discounts and billing credits, of this quantity of a line; of the whole line for `None`.
 fn net_of(line: &Value, quantity: Option<i64>) -> i64 {
-    let discounts = line["discount_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let off: i64 = discounts.iter().filter_map(|discount| discount["amount"].as_i64()).sum();
-    let whole = line["amount"].as_i64().unwrap_or_default() - off - billing_credit::on_line(line);
+    let off = amount::on_line(line) + billing_credit::on_line(line);
+    let whole = line["amount"].as_i64().unwrap_or_default() - off;
     let units = line["quantity"].as_i64().filter(|units| *units > 0).unwrap_or(1);
     // A part of a line never costs more than the whole line.
     quantity.map_or(whole, |part| money::prorate(whole, part.clamp(0, units), units).unwrap_or(whole))

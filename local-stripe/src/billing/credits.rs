@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::billing::invoice;
+use crate::discount::amount;
 use crate::error::ApiError;
 use crate::model::billing_credit::{self, Movement};
 use crate::object::Object;
@@ -222,7 +223,7 @@ pub fn apply(st: &mut State, invoice: &Object) -> Result<Object, ApiError> {
         .iter_mut()
         .filter(|line| pricing::is_metered(&line["_price"]) && billing_credit::of_line(line).next().is_none())
     {
-        let mut rest = line["amount"].as_i64().unwrap_or_default() - discounted(line);
+        let mut rest = line["amount"].as_i64().unwrap_or_default() - amount::on_line(line);
         let (price, il) = (line["_price"]["id"].clone(), line["id"].as_str().unwrap_or_default().to_owned());
         for grant in grants.iter_mut().filter(|grant| covers(grant, &price)) {
             let used = rest.min(grant.int("_left"));
@@ -244,11 +245,6 @@ pub fn apply(st: &mut State, invoice: &Object) -> Result<Object, ApiError> {
     let customer = st.copy(invoice.text("customer"));
     invoice::set_lines(st, &mut next, lines, &customer)?;
     Ok(next)
-}
-
-fn discounted(line: &Value) -> i64 {
-    let amounts = line["discount_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
-    amounts.iter().filter_map(|taken| taken["amount"].as_i64()).sum()
 }
 
 /// Sets the pretax credit amounts of an invoice and of its lines: the discounts and the credits. Returns the sum of the

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use crate::discount::amount;
 use crate::error::ApiError;
 use crate::model::billing_credit;
 use crate::money;
@@ -101,8 +102,7 @@ pub fn added(line: &Value) -> i64 {
 }
 
 fn taken_off(line: &Value) -> i64 {
-    let amounts = line["discount_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
-    amounts.iter().filter_map(|taken| taken["amount"].as_i64()).sum::<i64>() + billing_credit::on_line(line)
+    amount::on_line(line) + billing_credit::on_line(line)
 }
 
 /// Returns the taxes of an amount after discounts. An exclusive tax applies to the amount without the inclusive taxes.

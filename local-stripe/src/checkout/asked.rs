@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::error::ApiError;
+use crate::model::customer::whole_address;
 use crate::object::Object;
 use crate::params::{Args, Field, ParamKind, opt, req};
 use crate::state::State;
@@ -194,7 +195,7 @@ pub fn answer(st: &mut State, session: &Object, args: &Args) -> Result<(), ApiEr
                 let message = "The session allows no shipping to this country.";
                 return Err(ApiError::invalid(message).about("shipping[address][country]"));
             }
-            let details = json!({ "address": full_address(&address), "name": shipping.value("name") });
+            let details = json!({ "address": whole_address(shipping.get("address")), "name": shipping.value("name") });
             next.set_at("collected_information.shipping_details", details);
         }
         (true, false) => {}
@@ -219,11 +220,6 @@ pub fn answer(st: &mut State, session: &Object, args: &Args) -> Result<(), ApiEr
     }
     st.put(next);
     Ok(())
-}
-
-fn full_address(given: &Args) -> Value {
-    let members = ["city", "country", "line1", "line2", "postal_code", "state"];
-    members.into_iter().map(|member| (member.to_owned(), given.value(member))).collect()
 }
 
 fn answered(session: &Object, args: &Args) -> Result<Vec<Value>, ApiError> {

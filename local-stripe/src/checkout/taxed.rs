@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use super::totals;
 use crate::error::ApiError;
+use crate::model::customer::whole_address;
 use crate::object::Object;
 use crate::params::Args;
 use crate::state::State;
 use crate::tax::automatic::{self, Buyer};
-use crate::tax::{Place, no_place, whole};
+use crate::tax::{Place, no_place};
 use crate::tax_ids;
 
 /// Reads the parameter `automatic_tax` of a new session.
@@ -55,7 +56,7 @@ pub fn address(st: &mut State, id: &str, address: &Value) -> Result<Value, ApiEr
         return Err(ApiError::invalid("This Checkout Session takes no address.").about("country"));
     }
     let place = Place::of(address).ok_or_else(|| no_place("country"))?;
-    let mut kept = whole(address);
+    let mut kept = whole_address(address);
     kept["country"] = place.country.clone().into();
     if !kept["state"].is_null() {
         kept["state"] = kept["state"].as_str().unwrap_or_default().to_uppercase().into();
@@ -86,7 +87,7 @@ pub fn settle(st: &mut State, id: &str) -> Result<(), ApiError> {
     let (place, address) = found.or_else(of_customer).ok_or_else(|| no_place("automatic_tax[enabled]"))?;
     locate(st, &mut session, Some(place))?;
     if !address.is_null() {
-        session.set_at("customer_details.address", whole(&address));
+        session.set_at("customer_details.address", whole_address(&address));
     }
     st.put(session);
     Ok(())

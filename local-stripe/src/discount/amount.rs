@@ -124,6 +124,12 @@ fn divide(off: i64, base: &[i64], sum: i64) -> Vec<i64> {
     shares.into_iter().map(|share| i64::try_from(share).unwrap_or(i64::MAX)).collect()
 }
 
+/// Returns the sum of a line's `discount_amounts`, in minor units.
+pub fn on_line(line: &Value) -> i64 {
+    let amounts = line["discount_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    amounts.iter().filter_map(|taken| taken["amount"].as_i64()).sum()
+}
+
 /// Returns the member `discount_amounts` of the line with this index.
 pub fn shown(taken: &[&Deduction], line: usize) -> Value {
     taken.iter().map(|t| json!({ "amount": t.by_line[line], "discount": t.discount })).collect()

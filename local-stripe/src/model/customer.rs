@@ -1,6 +1,6 @@
 //! Builders of customers, payment methods and balance transactions.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::cards::TestCard;
 use crate::debits::TestAccount;
@@ -36,11 +36,15 @@ pub fn customer(id: String, created_s: i64, invoice_prefix: String) -> Object {
     }))
 }
 
+/// Returns an address with every member.
+pub fn whole_address(given: &Value) -> Value {
+    let members = ["city", "country", "line1", "line2", "postal_code", "state"];
+    members.into_iter().map(|member| (member.to_owned(), given[member].clone())).collect::<Map<_, _>>().into()
+}
+
 /// Builds empty billing details.
 pub fn no_billing_details() -> Value {
-    let address =
-        json!({ "city": null, "country": null, "line1": null, "line2": null, "postal_code": null, "state": null });
-    json!({ "address": address, "email": null, "name": null, "phone": null, "tax_id": null })
+    json!({ "address": whole_address(&Value::Null), "email": null, "name": null, "phone": null, "tax_id": null })
 }
 
 /// Builds a card payment method.

@@ -3,10 +3,11 @@
 use serde_json::{Value, json};
 
 use super::automatic::{self, Buyer, rates_of};
-use super::{NOT_TAXABLE, Place, check_code, no_place, settings, whole};
+use super::{NOT_TAXABLE, Place, check_code, no_place, settings};
 use crate::billing::tax::{of_amount, percentage_of};
 use crate::calendar::DAY_S;
 use crate::error::ApiError;
+use crate::model::customer::whole_address;
 use crate::object::{Object, list};
 use crate::params::{Args, merge_metadata};
 use crate::state::State;
@@ -67,7 +68,7 @@ fn parties(st: &State, args: &Args) -> Result<Parties, ApiError> {
         _ => "none",
     };
     let details = json!({
-        "address": whole(&address), "address_source": source, "ip_address": null, "tax_ids": tax_ids,
+        "address": whole_address(&address), "address_source": source, "ip_address": null, "tax_ids": tax_ids,
         "taxability_override": shown_exempt,
     });
     let buyer = Buyer::new(place, &tax_ids);
