@@ -23,6 +23,7 @@ pub mod rate;
 pub mod reaction;
 pub(crate) mod reaction_checks;
 pub(crate) mod return_address;
+pub(crate) mod sale;
 pub mod schema;
 pub(crate) mod settings;
 pub(crate) mod span;

@@ -9,6 +9,7 @@ pub mod cargo_component;
 pub mod coverage;
 pub mod entries;
 pub mod groups;
+pub mod keywords;
 pub mod launch;
 pub mod lines;
 pub mod live;

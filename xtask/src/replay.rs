@@ -7,10 +7,18 @@ use anyhow::Result;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
-/// The folders whose scenarios need nothing beside a host: the fixtures, and the business of the tutorial.
-pub const PLAYED: [&str; 2] = ["fixtures", "examples/podcasts"];
+/// The folders whose scenarios need nothing beside a host: the fixtures, and the businesses of the examples.
+pub const PLAYED: [&str; 7] = [
+    "fixtures",
+    "examples/credits",
+    "examples/database-per-customer",
+    "examples/downloads",
+    "examples/per-seat",
+    "examples/podcasts",
+    "examples/usage",
+];
 
-/// Build the component and a program that replays, then replay: all fixtures and the tutorial's business, or what the arguments say.
+/// Build the component and a program that replays, then replay: all fixtures and the businesses of the examples, or what the arguments say.
 ///
 /// Takes about four minutes on two cores the first time, and seconds afterwards. It leaves the component and the program `replay` in
 /// `dist`; `cargo xtask build` makes the host, which also serves.

@@ -119,15 +119,14 @@ pub(crate) fn create_waiting(
     body: &Object,
     purchase: &str,
     standing: &AccountStanding,
-    (bought, quantity): (&[Grant], u32),
+    bought: &[Grant],
 ) -> Ruled<String> {
     let proposed = normalise_provisioned(desk, body)?;
     let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
     for (key, amount) in consumed(&proposed.decl, &proposed.metadata) {
         let used = summary.consumed.get(&key).copied().unwrap_or(0);
         let grants = bought.iter().filter(|grant| grant.key == key);
-        let allowed =
-            grants.fold(standing.allows(&key), |sum, grant| amount::add(sum, grant.amount, i64::from(quantity)));
+        let allowed = grants.fold(standing.allows(&key), |sum, grant| amount::add(sum, grant.amount, 1));
         if !fits(used.saturating_add(amount), allowed) {
             let refused = refusal(desk, standing, &key, used, amount)?;
             return Err(Refusal::QuotaExceeded(QuotaRefusal { allowed, ..refused }).into());

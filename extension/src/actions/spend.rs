@@ -81,8 +81,7 @@ fn attribute<'u>(usage: &'u Usage, name: &str) -> Option<&'u str> {
 /// closed.
 pub(crate) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost) -> Ruled<()> {
     let cost_micros = cost.all;
-    let names = std::iter::once(&rate.by).chain(&rate.group);
-    let attributes = names.filter_map(|name| Some((name.clone(), attribute(usage, name)?.to_owned())));
+    let attributes = rate.attributes().filter_map(|name| Some((name.clone(), attribute(usage, name)?.to_owned())));
     let (month_id, mut month) = open_month(desk, usage.at)?;
     let covered_micros = match rate.pay.contains(&PaidBy::Credits) {
         true => take_credits(desk, cost_micros, &month_id)?,

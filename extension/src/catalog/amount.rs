@@ -35,19 +35,30 @@ pub enum Amount {
 pub enum Granted {
     /// An amount without a condition.
     Plain(Amount),
-    /// An amount that is granted only while a plan grants another entitlement.
-    If(Conditional),
+    /// An amount with a condition, or one that does not grow with the quantity.
+    Detailed(Detailed),
 }
 
-/// An amount that is granted on a condition.
+/// What an amount is granted for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Per {
+    /// The purchase as a whole, whatever its quantity.
+    Purchase,
+}
+
+/// An amount that is granted on a condition, or once for a purchase.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Conditional {
+pub struct Detailed {
     /// The amount.
     pub amount: Amount,
     /// The entitlement that a plan must grant (`allowed.KEY`).
-    #[serde(rename = "if")]
-    pub condition: Condition,
+    #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
+    pub condition: Option<Condition>,
+    /// What the amount is granted for; by default each unit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub per: Option<Per>,
 }
 
 /// Visitor of an amount. serde's untagged enums, which try one form after the other, would add 100 kB to the component.
@@ -84,14 +95,14 @@ impl<'de> Deserialize<'de> for Amount {
     }
 }
 
-/// Visitor of an amount or an object with a condition.
+/// Visitor of an amount, or of an object with an amount.
 struct GrantedVisitor;
 
 impl<'de> Visitor<'de> for GrantedVisitor {
     type Value = Granted;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a whole number, `unlimited`, a template, or {amount, if}")
+        f.write_str("a whole number, `unlimited`, a template, or {amount, if, per}")
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Granted, E> {
@@ -107,7 +118,7 @@ impl<'de> Visitor<'de> for GrantedVisitor {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Granted, A::Error> {
-        Conditional::deserialize(MapAccessDeserializer::new(map)).map(Granted::If)
+        Detailed::deserialize(MapAccessDeserializer::new(map)).map(Granted::Detailed)
     }
 }
 
@@ -122,8 +133,13 @@ impl Granted {
     pub fn amount(&self) -> &Amount {
         match self {
             Granted::Plain(amount) => amount,
-            Granted::If(conditional) => &conditional.amount,
+            Granted::Detailed(detailed) => &detailed.amount,
         }
+    }
+
+    /// Returns whether the amount is granted once for a purchase, and not for each unit.
+    pub(crate) fn is_per_purchase(&self) -> bool {
+        matches!(self, Granted::Detailed(Detailed { per: Some(Per::Purchase), .. }))
     }
 
     /// Returns the entitlement that a plan must grant; `None` for an amount without a condition.
@@ -135,7 +151,7 @@ impl Granted {
     pub fn condition(&self) -> Option<&Condition> {
         match self {
             Granted::Plain(_) => None,
-            Granted::If(conditional) => Some(&conditional.condition),
+            Granted::Detailed(detailed) => detailed.condition.as_ref(),
         }
     }
 }
@@ -189,12 +205,6 @@ pub(crate) fn include(grants: &[Grant], key: &str) -> bool {
     grants.iter().any(|grant| grant.key == key && grant.amount != 0)
 }
 
-/// Multiplies grants by a quantity.
-pub(crate) fn times(grants: &[Grant], quantity: u32) -> Vec<Grant> {
-    let of = |grant: &Grant| Grant { amount: add(0, grant.amount, i64::from(quantity)), ..grant.clone() };
-    grants.iter().map(of).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,9 +230,16 @@ mod tests {
         assert_eq!(of(json!({"amount": "{product.sites}", "if": "allowed.may"})), Some(3));
         let conditional = read(json!({"amount": 1, "if": "allowed.may"})).expect("read");
         assert_eq!(conditional.required(), Some("may"));
-        for bad in
-            [json!({"amount": 1, "iff": "allowed.may"}), json!({"amount": 1, "if": "may"}), json!(true), json!("sites")]
-        {
+        assert!(!conditional.is_per_purchase());
+        let once = read(json!({"amount": 5, "per": "purchase"})).expect("read");
+        assert_eq!((once.is_per_purchase(), once.required()), (true, None));
+        for bad in [
+            json!({"amount": 1, "iff": "allowed.may"}),
+            json!({"amount": 1, "if": "may"}),
+            json!({"amount": 1, "per": "seat"}),
+            json!(true),
+            json!("sites"),
+        ] {
             assert!(read(bad.clone()).is_err(), "{bad}");
         }
         assert!(read(json!([1])).is_err());

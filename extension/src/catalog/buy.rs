@@ -28,8 +28,21 @@ impl Buyer {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Quantity {
+    /// Minimum quantity of one purchase.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub at_least: u32,
     /// Maximum quantity of one purchase.
     pub at_most: u32,
+}
+
+fn one() -> u32 {
+    1
+}
+
+// serde passes a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_one(number: &u32) -> bool {
+    *number == 1
 }
 
 /// A limit for each value of a field: an account has at most `count` products with one value.
@@ -74,11 +87,6 @@ pub struct Buy {
 }
 
 impl Buy {
-    /// Returns the maximum quantity of a purchase.
-    pub(crate) fn quantity_max(&self) -> u32 {
-        self.quantity.map_or(1, |quantity| quantity.at_most.max(1))
-    }
-
     /// Returns the entitlement that a plan must grant.
     pub(crate) fn required(&self) -> Option<&str> {
         self.condition.as_ref()?.entitlement()

@@ -1,8 +1,8 @@
 //! Checks of a catalog when it is loaded: every name in a product type must be declared. Mistakes contain their place
 //! and the allowed values.
 
-use super::amount::Amount;
-use super::buy::Buy;
+use super::amount::{Amount, Granted};
+use super::buy::{Buy, Quantity};
 use super::condition::Condition;
 use super::declared::{CONFIG, OwnResources, VERBS, grants, is_built_in, resources, steps};
 use super::entitlement::{EntitlementKind, Entitlements, declared};
@@ -123,7 +123,7 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources, mistakes: &mut Mi
     }
     for (key, granted) in &decl.grants {
         let place = format!("{path}/grants/{}", escaped(key));
-        let amount = if granted.condition().is_some() { format!("{place}/amount") } else { place.clone() };
+        let amount = if let Granted::Plain(_) = granted { place.clone() } else { format!("{place}/amount") };
         check_amount(decl, granted.amount(), "product", path, &amount, mistakes);
         check_places(decl, &places_in(key, &place), "product", path, mistakes);
         if granted.condition().is_some() && decl.family.is_some() {
@@ -510,8 +510,15 @@ fn check_buy(decl: &TypeDecl, buy: &Buy, of_type: &str, mistakes: &mut Mistakes)
             None => drop(required(condition, &place, mistakes)),
         }
     }
-    if buy.quantity.is_some_and(|quantity| quantity.at_most == 0) {
-        mistakes.add(&format!("{path}/quantity/at_most"), FieldErrorCode::OutOfRange, "", "at least 1");
+    if let Some(Quantity { at_least, at_most }) = buy.quantity {
+        if at_most == 0 {
+            mistakes.add(&format!("{path}/quantity/at_most"), FieldErrorCode::OutOfRange, "", "at least 1");
+        } else if at_least == 0 {
+            mistakes.add(&format!("{path}/quantity/at_least"), FieldErrorCode::OutOfRange, "", "at least 1");
+        } else if at_least > at_most {
+            let found = format!("at least {at_least} of at most {at_most}");
+            mistakes.wrong(&format!("{path}/quantity/at_least"), found, format!("1 to {at_most}"));
+        }
     }
     let mut places = places_at(&buy.metadata, &format!("{path}/metadata"));
     for (name, url) in [("success_url", &buy.success_url), ("cancel_url", &buy.cancel_url)] {
@@ -682,9 +689,16 @@ pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[T
             let place = format!("{path}/micros/{}", escaped(value));
             mistakes.add(&place, FieldErrorCode::OutOfRange, "", "at least 0");
         }
+        let has_one_price = rate.micros.contains_key("");
         if rate.priced().next().is_none() {
             let expected = "`micros` or `per_million` with a price for each value of `by`";
             mistakes.add(&format!("{path}/micros"), FieldErrorCode::Missing, "", expected);
+        } else if rate.by.is_empty() && (!has_one_price || rate.priced().count() > 1) {
+            let expected = "the attribute whose values have these prices";
+            mistakes.add(&format!("{path}/by"), FieldErrorCode::Missing, "required", expected);
+        } else if has_one_price && !rate.by.is_empty() {
+            let found = format!("all units have one price, whatever their `{}`", rate.by);
+            mistakes.wrong(&format!("{path}/by"), found, "no `by`, or a price for each of its values");
         }
         for value in rate.per_million.keys().filter(|value| rate.micros.contains_key(*value)) {
             let place = format!("{path}/per_million/{}", escaped(value));

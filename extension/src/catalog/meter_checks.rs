@@ -61,7 +61,10 @@ fn check_rated(name: &str, rate: &Rate, meters: &Meters, mistakes: &mut Mistakes
     if mistakes.is_left_out(&format!("/meters/{}", escaped(name))) {
         return;
     }
-    let by = [("by", Some(&rate.by)), ("seller/by", rate.seller.as_ref().map(|seller| &seller.by))];
+    let by = [
+        ("by", Some(&rate.by).filter(|by| !by.is_empty())),
+        ("seller/by", rate.seller.as_ref().map(|seller| &seller.by)),
+    ];
     let by = by.into_iter().filter_map(|(place, attribute)| Some((place.to_owned(), attribute?)));
     let group = rate.group.iter().enumerate().map(|(index, attribute)| (format!("group/{index}"), attribute));
     for (place, attribute) in by.chain(group).filter(|(_, attribute)| !meter.attributes.contains(attribute)) {

@@ -21,6 +21,11 @@ pub(crate) const WITHDRAWN: &str = "withdrawn";
 /// Filter of a listed product that waits for an operator, who has had a mail about it.
 pub(crate) const WAITS: &str = "waits";
 
+/// Returns whether the catalog itself keeps something in the row with this id: its policies, or a product type.
+pub(crate) fn is_own_row(id: &str) -> bool {
+    id == BUSINESS || id.starts_with("type:")
+}
+
 /// Returns whether a product type is reserved for rows of the catalog itself, which only `catalog.load` writes.
 pub(crate) fn is_reserved(product_type: &str) -> bool {
     matches!(product_type, BUSINESS | PRODUCT_TYPE)

@@ -124,8 +124,10 @@ pub(crate) fn check_granted(declared: &Entitlements, types: &[TypeDecl], mistake
         types.iter().any(|decl| decl.grants.keys().any(is_of))
     };
     for key in declared.keys().filter(|key| !grants(key)) {
-        let (found, expected) =
-            (format!("no type grants `{key}`, so nobody has it"), format!("`grants: {{{key}: …}}` in a type"));
+        let (found, expected) = (
+            format!("nothing that is sold gives `{key}`, so nobody has it"),
+            format!("`{key}: …` in a plan, an add-on or a pack, or `grants: {{{key}: …}}` in a type"),
+        );
         mistakes.absent(&["product_types"], &format!("/entitlements/{}", escaped(key)), found, expected);
     }
 }

@@ -3,6 +3,7 @@
 use super::buy::Buy;
 use super::price::{Interval, PRICES, ProductPrice};
 use super::product::Proposed;
+use super::sale::Sale;
 use super::template::Scope;
 use super::terms::Terms;
 use crate::model::json::{Object, encode};
@@ -58,6 +59,8 @@ fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> T
         decl.grants.iter().filter_map(|(key, granted)| Some((filled(key, &scope)?, granted.required()?.to_owned())));
     let buy = decl.buy.as_ref();
     let item = buy.and_then(|buy| buy.limited(&proposed.metadata));
+    let once = decl.grants.iter().filter(|(_, granted)| granted.is_per_purchase());
+    let sale = Sale::of(decl, &proposed.metadata).unwrap_or_default();
     Terms {
         rank: rank.unwrap_or_else(by_price),
         requires_plan: decl.requires_plan(),
@@ -65,7 +68,8 @@ fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> T
         conditions: conditional.into_iter().collect(),
         item: item.map(|value| format!("{}:{value}", decl.name)),
         credit: credit_of(proposed, &scope),
-        by_seat: decl.family.is_some() && buy.is_some_and(|buy| buy.quantity.is_some()),
+        by_seat: decl.family.is_some() && sale.quantity.is_some(),
+        per_purchase: once.filter_map(|(key, _)| filled(key, &scope)).collect(),
         adds: buy.is_some_and(|buy| buy.adds),
         split: decl.split.as_ref().and_then(|split| split.share(&proposed.metadata)),
         former: Vec::new(),

@@ -2,8 +2,9 @@
 
 use super::amount::UNLIMITED;
 use super::mistakes::Mistakes;
-use super::names::{WAITS, WITHDRAWN};
+use super::names::{WAITS, WITHDRAWN, is_own_row};
 use super::price::{self, PRICE_ID, PRICES};
+use super::sale::Sale;
 use super::schema::{self, TEXT_CHARS_MAX, TypeDecl};
 use super::view::Catalog;
 use super::words::ID_BYTES;
@@ -118,6 +119,9 @@ fn normalise_with(
     };
     let is_given = body.get("id").is_some_and(|id| !id.is_null());
     let id = mistakes.note(is_given.then(|| required_text(body, "id")).transpose(), "")?.flatten();
+    if id.as_deref().is_some_and(is_own_row) {
+        mistakes.add("/id", FieldErrorCode::Taken, "the catalog itself has a row with this id", "another id");
+    }
     let (Some(decl), Some((metadata, stripe_metadata)), Some(mut common)) = (decl, of_type, common) else {
         mistakes.finish()?;
         return Err(internal("a product without a mistake has its members".to_owned()));
@@ -195,6 +199,9 @@ fn with_type(
     if metadata.get(PRICE_ID).and_then(Value::as_str).is_some_and(str::is_empty) {
         return Err(wrong_field(&format!("/metadata/{PRICE_ID}"), FieldErrorCode::OutOfRange, "", "at least 1 byte"));
     }
+    if decl.catalog {
+        Sale::of(decl, &metadata)?;
+    }
     let stripe_metadata = stripe_metadata(decl, body.get(STRIPE_METADATA), &metadata)?;
     Ok((metadata, stripe_metadata))
 }
@@ -214,11 +221,17 @@ pub(crate) fn is_purchasable(metadata: &Map<String, Value>) -> bool {
     metadata.get("purchasable") != Some(&Value::Bool(false))
 }
 
-/// Moves the error of an unknown field to the place where a product's body has the key: beside the members of a product, which
-/// the key may misspell. If it may be the metadata, the fields of the metadata are not reported as missing.
+/// Moves errors of fields to the place where a product's body has the key: beside its members, which an unknown key may
+/// misspell. If that may be the metadata, the fields of the metadata are not reported as missing.
 pub(crate) fn where_written(halt: Halt, body: &Map<String, Value>) -> Halt {
     let Halt::Refused(Refusal::Invalid(mut errors)) = halt else { return halt };
     let in_metadata = |key: &str| body.get("metadata").is_some_and(|metadata| metadata.get(key).is_some());
+    for error in errors.iter_mut().filter(|error| error.code != FieldErrorCode::UnknownField) {
+        let key = error.path.strip_prefix("/metadata/").map(|rest| unescaped(rest.split('/').next().unwrap_or(rest)));
+        if key.is_some_and(|key| body.contains_key(&key) && !in_metadata(&key)) {
+            error.path.replace_range(.."/metadata".len(), "");
+        }
+    }
     for error in errors.iter_mut().filter(|error| error.code == FieldErrorCode::UnknownField) {
         let key = error.path.strip_prefix("/metadata/").map(unescaped);
         let Some(key) = key else { continue };

@@ -5,8 +5,11 @@ use super::per_million::PerMillion;
 use super::template::field_of;
 use crate::model::time::plus_days;
 use extension_contract::Timestamp;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Means of payment for usage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,10 +65,11 @@ impl Seller {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
-    /// The attribute of a measurement that determines the price.
+    /// The attribute of a measurement that determines the price; empty if all units have one price.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub by: String,
-    /// Price of one unit in millionths of the currency's unit, by the values of the attribute in `by`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    /// Price of one unit in millionths of the currency's unit: one, or several by the values of the attribute in `by`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "one_or_several")]
     pub micros: BTreeMap<String, i64>,
     /// Price of a million units, by other values of the attribute in `by`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -86,7 +90,41 @@ pub struct Rate {
     pub invoice: Option<InvoiceTerms>,
 }
 
+/// Visitor of prices: the only one, which is stored under the empty name, or several by name.
+struct MicrosVisitor;
+
+impl<'de> Visitor<'de> for MicrosVisitor {
+    type Value = BTreeMap<String, i64>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("whole millionths of the currency's unit, or a mapping of them by the values of `by`")
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
+        Ok([(String::new(), number)].into())
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
+        i64::try_from(number)
+            .map_err(|_| E::invalid_value(Unexpected::Unsigned(number), &self))
+            .and_then(|number| self.visit_i64(number))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        BTreeMap::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, i64>, D::Error> {
+    deserializer.deserialize_any(MicrosVisitor)
+}
+
 impl Rate {
+    /// Returns the attributes by which usage is told apart: the one of the price, and those of totals.
+    pub(crate) fn attributes(&self) -> impl Iterator<Item = &String> {
+        std::iter::once(&self.by).filter(|by| !by.is_empty()).chain(&self.group)
+    }
+
     /// Returns the cost of a quantity by the meter's price, in millionths of the currency's unit; `None` if the value of the attribute
     /// in `by` has no price. The cost is `None` if it exceeds 64 bits.
     pub(crate) fn cost_micros(&self, value: &str, quantity: i64) -> Option<Option<i64>> {

@@ -100,6 +100,12 @@ policies! {
         thin_events: bool = false;
         /// Whether prices are created at Stripe. If false, products refer to existing prices by their ids at Stripe.
         sync_prices: bool = true;
+        /// Whether checkouts take the promotion codes that exist at Stripe.
+        codes: bool = false;
+        /// Whether Stripe computes taxes, and whether prices contain them; by default no tax is computed.
+        tax: Option<Tax> = None;
+        /// Whose tax ids checkouts ask for; by default nobody's.
+        tax_ids: Option<TaxIds> = None;
         /// When a customer is created at Stripe.
         customer_creation: CustomerCreation = CustomerCreation::Checkout;
     }
@@ -142,6 +148,34 @@ impl Default for Settings {
 
 /// For each command or query, the roles of an organization's members that may use it.
 pub(crate) type Roles = BTreeMap<String, Vec<String>>;
+
+/// How Stripe computes taxes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Tax {
+    /// Automatically, in addition to the prices.
+    Automatic,
+    /// Automatically; the prices contain it.
+    Included,
+}
+
+impl Tax {
+    /// Returns Stripe's name of it at a price.
+    pub fn behavior(self) -> &'static str {
+        match self {
+            Tax::Automatic => "exclusive",
+            Tax::Included => "inclusive",
+        }
+    }
+}
+
+/// Whose tax ids checkouts ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TaxIds {
+    /// Those of customers that are businesses.
+    Business,
+}
 
 /// When a customer is created at Stripe.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,10 +1,11 @@
 //! Prices with their terms, which a price's row stores as JSON.
 
+use super::amount;
 use super::split::Share;
 use crate::model::ids::{PriceId, ProductId};
 use crate::model::json::{decode, encode};
 use crate::model::merge::price::OnSale;
-use extension_contract::{Fallible, Price, Timestamp};
+use extension_contract::{Fallible, Grant, Price, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -28,9 +29,12 @@ pub(crate) struct Terms {
     /// Name of the item, if the price's product is limited to one per account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
-    /// Whether a plan grants its amounts once for each unit.
+    /// Whether a plan grants its amounts once for each unit, those of `per_purchase` excepted.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_seat: bool,
+    /// The entitlements that a purchase grants once, whatever its quantity.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub per_purchase: Vec<String>,
     /// Whether a plan's grants add to those of the account's other plans of the family.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adds: bool,
@@ -105,6 +109,19 @@ impl CatalogPrice {
             None => self,
             Some(terms) => Rc::new(CatalogPrice::of(Price { terms: encode(&terms)?, ..self.row.clone() })),
         })
+    }
+
+    /// Returns what a quantity of the product grants. Amounts of a plan without seats do not grow with the quantity. Fails if the
+    /// stored terms are damaged.
+    pub fn granted(&self, quantity: u32) -> Fallible<Vec<Grant>> {
+        let terms = self.terms()?;
+        let is_multiplied = self.family.is_none() || terms.by_seat;
+        let of = |grant: &Grant| {
+            let once = !is_multiplied || terms.per_purchase.contains(&grant.key);
+            let times = if once { quantity.min(1) } else { quantity };
+            Grant { amount: amount::add(0, grant.amount, i64::from(times)), ..grant.clone() }
+        };
+        Ok(self.grants.iter().map(of).collect())
     }
 
     /// Returns the rank of the price within its family. Fails if the stored terms are damaged.

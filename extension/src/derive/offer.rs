@@ -8,6 +8,7 @@ use crate::catalog::buy::{Buy, Buyer};
 use crate::catalog::price::{Interval, prices_of};
 use crate::catalog::price_rows::with_id;
 use crate::catalog::product::{is_purchasable, required_text, text};
+use crate::catalog::sale::Sale;
 use crate::catalog::template::Scope;
 use crate::catalog::terms::CatalogPrice;
 use crate::catalog::view::Catalog;
@@ -38,6 +39,8 @@ pub(crate) struct SelectedOffer {
     pub names_interval: bool,
     /// The clause `buy` of the product's type.
     pub buy: Buy,
+    /// How the product itself is sold.
+    pub sale: Sale,
     /// The product's fields, for templates.
     fields: Object,
 }
@@ -67,11 +70,12 @@ pub(crate) fn find(catalog: &Catalog<'_>, body: &Object) -> Ruled<SelectedOffer>
     let price_id = wanted.and_then(|price| price.id.as_ref()).ok_or_else(unavailable)?;
     let price = catalog.price(price_id)?.filter(|price| price.active).ok_or_else(unavailable)?;
     let buy = decl.buy.clone().unwrap_or_default();
-    let quantity = quantity(body, buy.quantity_max())?;
+    let sale = Sale::of(&decl, &metadata)?;
+    let quantity = quantity(body, sale.quantities())?;
     let names = |member: &str| body.get(member).is_some_and(|value| !value.is_null());
     let (names_quantity, names_interval) = (names("quantity"), names("interval"));
     let fields = with_id(&metadata, &id);
-    Ok(SelectedOffer { product, price, quantity, names_quantity, names_interval, buy, fields })
+    Ok(SelectedOffer { product, price, quantity, names_quantity, names_interval, buy, sale, fields })
 }
 
 /// Returns the product that a command names: its name for messages, and its id.
@@ -147,18 +151,24 @@ fn item(catalog: &Catalog<'_>, body: &Object) -> Ruled<(String, String)> {
     Err(wrong_field("/item", FieldErrorCode::NotAllowed, "", one_of(&known)))
 }
 
-fn quantity(body: &Object, most: u32) -> Ruled<u32> {
-    let wrong = || wrong_field("/quantity", FieldErrorCode::OutOfRange, "", format!("1 to {most}"));
+/// Reads the quantity of a command; the smallest one by default.
+fn quantity(body: &Object, (least, most): (u32, u32)) -> Ruled<u32> {
+    let wrong = || wrong_field("/quantity", FieldErrorCode::OutOfRange, "", format!("{least} to {most}"));
     match body.get("quantity") {
-        None | Some(Value::Null) => Ok(1),
+        None | Some(Value::Null) => Ok(least),
         Some(value) => {
             let quantity = value.as_u64().and_then(|quantity| u32::try_from(quantity).ok());
-            quantity.filter(|quantity| (1..=most).contains(quantity)).ok_or_else(wrong)
+            quantity.filter(|quantity| (least..=most).contains(quantity)).ok_or_else(wrong)
         }
     }
 }
 
 impl SelectedOffer {
+    /// Returns what the offer is one of: the family of a plan, or the product itself.
+    pub fn sold_as(&self) -> &str {
+        self.price.family.as_deref().unwrap_or(&self.product.id)
+    }
+
     /// Takes the product's price with an interval, if it has one on sale.
     pub fn take_interval(&mut self, catalog: &Catalog<'_>, interval: Option<&BillingInterval>) -> Ruled<()> {
         let metadata = catalog.metadata(&self.product.id)?;

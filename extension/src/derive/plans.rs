@@ -1,7 +1,7 @@
 //! Computes the plan in force of each family: the highest paid plan, else the default plan.
 
 use super::subscriptions::{KnownPrices, SubscriptionFacts};
-use crate::catalog::amount::{self, times};
+use crate::catalog::amount;
 use crate::catalog::settings::Settings;
 use crate::catalog::terms::CatalogPrice;
 use crate::model::halt::Ruled;
@@ -176,10 +176,7 @@ fn in_force(
         product_id: price.product_id.clone(),
         price_id: Some(price.id.clone()),
         rank,
-        grants: match price.terms()?.by_seat {
-            true => times(&price.grants, seats),
-            false => price.grants.clone(),
-        },
+        grants: price.granted(seats)?,
         subscription: subscription.cloned(),
         source: source.to_owned(),
         since,

@@ -149,7 +149,7 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<AccountStanding> {
     }
     let mut allowed: BTreeMap<String, Allowance> = BTreeMap::new();
     for plan in plans.in_force.values() {
-        add_grants(&mut allowed, &plan.grants, 1, &plan.source);
+        add_grants(&mut allowed, &plan.grants, &plan.source);
     }
     for allowance in allowed.values_mut() {
         (allowance.by_plans, allowance.of_plans) = (allowance.amount, allowance.sources.len());
@@ -163,8 +163,9 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<AccountStanding> {
         let is_met = |grant: &&Grant| {
             terms.conditions.get(&grant.key).is_none_or(|condition| is_granted(&plans.in_force, condition))
         };
-        let grants: Vec<Grant> = price.grants.iter().filter(is_met).cloned().collect();
-        add_grants(&mut allowed, &grants, i64::from(quantity), source);
+        let mut grants = price.granted(quantity)?;
+        grants.retain(|grant| is_met(&grant));
+        add_grants(&mut allowed, &grants, source);
         Ok(())
     };
     for facts in subscriptions.iter().filter(|facts| facts.lost_at.is_none()) {
@@ -255,10 +256,10 @@ fn items(
     Ok(best.into_iter().map(|(item, (_, holder))| (item, holder)).collect())
 }
 
-fn add_grants(allowed: &mut BTreeMap<String, Allowance>, grants: &[Grant], quantity: i64, source: &str) {
+fn add_grants(allowed: &mut BTreeMap<String, Allowance>, grants: &[Grant], source: &str) {
     for grant in grants {
         let allowance = allowed.entry(grant.key.clone()).or_default();
-        allowance.amount = amount::add(allowance.amount, grant.amount, quantity);
-        allowance.sources.push((source.to_owned(), amount::add(0, grant.amount, quantity)));
+        allowance.amount = amount::add(allowance.amount, grant.amount, 1);
+        allowance.sources.push((source.to_owned(), grant.amount));
     }
 }

@@ -2,9 +2,9 @@
 
 use super::standing::AccountStanding;
 use crate::catalog::amount::UNLIMITED;
-use crate::catalog::buy::Buy;
 use crate::catalog::price_rows::with_id;
 use crate::catalog::product::is_purchasable;
+use crate::catalog::sale::Sale;
 use crate::catalog::schema::TypeDecl;
 use crate::catalog::template::Scope;
 use crate::desk::Desk;
@@ -35,8 +35,10 @@ fn upgrade_for(desk: &Desk<'_>, standing: &AccountStanding, key: &str, amount: i
         let replaced = decl.family.as_ref().and_then(|family| standing.plans.get(family));
         let of_plan = replaced.and_then(|plan| plan.grants.iter().find(|grant| grant.key == key));
         let others = allowed.saturating_sub(of_plan.map_or(0, |grant| grant.amount));
-        let most = decl.buy.as_ref().map_or(1, Buy::quantity_max);
-        let Some(quantity) = least_quantity(grants, amount.saturating_sub(others), most) else { continue };
+        let (least, most) = Sale::of(decl, &metadata)?.quantities();
+        let most_useful = if granted.is_per_purchase() { 1 } else { most };
+        let Some(quantity) = least_quantity(grants, amount.saturating_sub(others), most_useful) else { continue };
+        let quantity = quantity.max(least.into());
         let cost = a_year(price.amount_minor.saturating_mul(quantity), row.values.interval);
         if best.as_ref().is_none_or(|(cheapest, _)| cost < *cheapest) {
             best = Some((cost, row.id.clone()));

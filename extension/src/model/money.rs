@@ -34,6 +34,24 @@ pub(crate) fn currency_meant(code: &str) -> Option<&'static str> {
     CURRENCIES.iter().find(|known| **known == lower).copied().or_else(|| nearest(&lower, CURRENCIES))
 }
 
+/// Returns the smallest amount that Stripe charges, in minor units (https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts).
+pub(crate) fn smallest_charge(currency: &str) -> i64 {
+    match currency {
+        "gbp" => 30,
+        "jpy" => 50,
+        "aed" | "myr" | "pln" | "ron" => 200,
+        "dkk" => 250,
+        "nok" | "sek" => 300,
+        "hkd" => 400,
+        "mxn" | "thb" => 1_000,
+        "czk" => 1_500,
+        "huf" => 17_500,
+        other if NO_MINOR.contains(&other) => 1,
+        other if THOUSANDTHS.contains(&other) => 100,
+        _ => 50,
+    }
+}
+
 /// Rounds an amount down to the precision that Stripe accepts (S96): thousandths end in 0, and currencies without minor
 /// units at Stripe have whole units only.
 pub(crate) fn sendable(minor: i64, currency: &str) -> i64 {

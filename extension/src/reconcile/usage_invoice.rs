@@ -84,11 +84,15 @@ fn invoice(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, total: i64, curren
                 "cost_micros": used.cost_micros})
         })
         .collect();
-    Ok(json!({
+    let mut payload = json!({
         "customer": customer(desk)?, "month": id, "period_start": rfc3339(month.start), "period_end": rfc3339(month.end),
         "currency": currency, "lines": lines, "cost_micros": month.cost_micros(),
         "credits_micros": -month.credits_micros, "carried_micros": month.carried_micros, "total_minor": total,
-    }))
+    });
+    if let Some(tax) = desk.catalog.settings()?.tax {
+        payload["tax_behavior"] = json!(tax.behavior());
+    }
+    Ok(payload)
 }
 
 /// Distributes the credits over the sellers in proportion to their usage.

@@ -22,6 +22,7 @@ use crate::catalog::rate::{Rates, formerly};
 use crate::catalog::reaction::{Events, Reaction, Templates};
 use crate::catalog::reaction_checks::{Known, check_invited_roles, check_mail_steps, check_reactions};
 use crate::catalog::return_address;
+use crate::catalog::sale;
 use crate::catalog::schema::TypeDecl;
 use crate::catalog::settings::{PAYMENT_SOURCES, Policies, QUESTIONS, Roles, Settings};
 use crate::catalog::usage_source::UsageSource;
@@ -271,6 +272,9 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
         products.push((index, id, proposed));
     }
     check_refunds(&read, &products, &settings.currency, &mut mistakes);
+    for (index, _, product) in &products {
+        sale::check(product, &format!("/products/{index}"), &settings.currency, &mut mistakes);
+    }
     check_credits(&read, &products, &settings.currency, &mut mistakes);
     check_conditions(&read, &products, &mut mistakes);
     let erases = settings.erase_after.is_some() || mistakes.is_left_out("/policies");

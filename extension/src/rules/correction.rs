@@ -82,7 +82,7 @@ fn of_rate(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage) -> Ruled<(i64, i64)>
         let text = format!("the usage of {closed} is invoiced: credit its invoice at Stripe");
         return Err(Refusal::BadTransition(text).into());
     }
-    let is_named = |name: &str| name == rate.by || rate.group.iter().any(|group| group == name);
+    let is_named = |name: &str| rate.attributes().any(|attribute| attribute == name);
     let attributes: Vec<(String, String)> =
         usage.attributes.iter().filter(|(name, _)| is_named(name)).cloned().collect();
     let is_same = |used: &Use| {

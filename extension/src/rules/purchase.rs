@@ -4,7 +4,7 @@
 use crate::actions::create_instance::{create_now, create_waiting};
 use crate::actions::customer::{CHECKOUT_NOT_OPENED, open_checkout, request_checkout};
 use crate::actions::failed_effect::unattended_result;
-use crate::catalog::amount::{self, times};
+use crate::catalog::amount;
 use crate::catalog::price::Interval;
 use crate::catalog::product::text;
 use crate::catalog::return_address;
@@ -22,7 +22,7 @@ use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
 use crate::model::ids::SubscriptionId;
 use crate::model::json::{Object, decode, encode};
-use crate::model::keys::{ClaimKey, EffectKey};
+use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::records::customer::{Customer, CustomerRequest};
 use crate::model::records::purchase::{Counted, Details, PurchaseRow, Sold, Step, pending};
 use crate::model::records::session::{Session, SessionStatus};
@@ -50,7 +50,10 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         // Whoever buys a plan again that is about to end goes on with it.
         let subscription = plan.subscription.as_deref().and_then(|id| standing.subscription(id));
         let is_ending = subscription.is_some_and(|facts| facts.row.is_ending());
-        if plan.price_id.as_ref() == Some(&offer.price.id) && !is_ending {
+        // More or fewer seats of the same plan are a change.
+        let item = standing.plan_item(offer.sold_as()).map(|(_, item)| item.quantity);
+        let has_other_seats = offer.names_quantity && offer.price.terms()?.by_seat && item != Some(offer.quantity);
+        if plan.price_id.as_ref() == Some(&offer.price.id) && !is_ending && !has_other_seats {
             return Err(Refusal::AlreadyOwned(offer.product.id.clone()).into());
         }
         if let Some(subscription) = &plan.subscription {
@@ -76,20 +79,28 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = format!("pur_{}", desk.event_hash());
     desk.account.claim([ClaimKey::Purchase(&id)])?;
     let product_id = match product_of(body)? {
-        Some(product) => Some(create_waiting(desk, product, &id, &standing, (&offer.price.grants, offer.quantity))?),
+        Some(product) => Some(create_waiting(desk, product, &id, &standing, &offer.price.granted(offer.quantity)?)?),
         None => None,
     };
+    let is_recurring = offer.price.interval.is_some();
+    let trial_days = match offer.sale.trial_days.filter(|_| is_recurring) {
+        Some(days) => (!desk.account.is_known(&FactKey::Trial(offer.sold_as()).to_string())?).then_some(days),
+        None => None,
+    };
+    let mut values = agreed_values(&offer, &settings)?;
+    if trial_days.is_some() {
+        values.total.amount_minor = 0;
+    }
     desk.account.put(
         &id,
         PurchaseRow {
-            values: agreed_values(&offer, &settings)?,
+            values,
             details: Details { product_id, sold: sold_by(&offer)?, asked_at: Some(desk.now), ..Details::default() },
         },
     );
     let mut metadata = offer.metadata(&account)?;
     metadata.insert("purchase_id".to_owned(), json!(id));
     metadata.extend(metadata_naming(&account).into_iter().flatten());
-    let is_recurring = offer.price.interval.is_some();
     let of_type = (offer.url(offer.buy.success_url.as_ref())?, offer.url(offer.buy.cancel_url.as_ref())?);
     let mut payload = json!({
         "mode": if is_recurring { "subscription" } else { "payment" },
@@ -100,6 +111,18 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     // Stripe does not copy metadata from a session to the objects that it creates.
     let made = if is_recurring { "subscription_data" } else { "payment_intent_data" };
     payload[made] = json!({"metadata": metadata});
+    if settings.codes {
+        payload["codes"] = json!(true);
+    }
+    if settings.tax.is_some() {
+        payload["tax"] = json!(true);
+    }
+    if settings.tax_ids.is_some() {
+        payload["tax_ids"] = json!(true);
+    }
+    if let Some(days) = trial_days {
+        payload["trial_days"] = json!(days);
+    }
     metadata.insert(OFFERED_PRICE.to_owned(), json!(offer.price.id));
     metadata.insert(OFFERED_QUANTITY.to_owned(), json!(offer.quantity.to_string()));
     payload["metadata"] = Value::Object(metadata);
@@ -307,7 +330,8 @@ fn keep_unnamed(desk: &Desk<'_>, standing: &AccountStanding, offer: &mut Selecte
     let family = offer.price.family.clone().unwrap_or_else(|| offer.product.id.clone());
     let Some((_, item)) = standing.plan_item(&family) else { return Ok(()) };
     if !offer.names_quantity && offer.price.terms()?.by_seat {
-        offer.quantity = item.quantity;
+        let (least, most) = offer.sale.quantities();
+        offer.quantity = item.quantity.clamp(least, most);
     }
     let Some(held) = desk.catalog.price(&item.price_id.as_str().into())? else { return Ok(()) };
     let is_same_interval = !offer.names_interval || held.interval == offer.price.interval;
@@ -364,7 +388,8 @@ fn change(
         "subscription": subscription, "item": item.id, "price": offer.price.id, "at": at,
         "period_end_ms": item.period_end, "proration_behavior": behavior,
     });
-    if is_by_seat {
+    // A plan that is not sold by seats is paid once, also after one with seats.
+    if is_by_seat || item.quantity != offer.quantity {
         payload["quantity"] = json!(offer.quantity);
     }
     if is_ending {
@@ -404,8 +429,7 @@ fn direction(desk: &mut Desk<'_>, plan: &PlanInForce, offer: &SelectedOffer, sea
 fn exceeded_after(desk: &mut Desk<'_>, standing: &AccountStanding, offer: &SelectedOffer) -> Ruled<Vec<Value>> {
     let summary = desk.account.get::<Summary>(Summary::ID)?.unwrap_or_default();
     let mut out = Vec::new();
-    let seats = if offer.price.terms()?.by_seat { offer.quantity } else { 1 };
-    for grant in &times(&offer.price.grants, seats) {
+    for grant in &offer.price.granted(offer.quantity)? {
         let used = summary.consumed.get(&grant.key).copied().unwrap_or(0);
         if grant.amount != UNLIMITED && used > grant.amount {
             let now = standing.allows(&grant.key);

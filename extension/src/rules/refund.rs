@@ -3,6 +3,7 @@
 
 use crate::catalog::amount::{self, fits};
 use crate::catalog::product::required_text;
+use crate::catalog::sale::Sale;
 use crate::derive::sold;
 use crate::derive::standing::standing;
 use crate::desk::Desk;
@@ -66,7 +67,11 @@ fn allowed(desk: &mut Desk<'_>, id: &str, row: &PurchaseRow, paid_at: i64) -> Ru
         Some(product) => desk.catalog.type_named(&product.values.product_type)?,
         None => None,
     };
-    let Some(terms) = decl.and_then(|decl| decl.refund) else {
+    let terms = match (&decl, desk.catalog.metadata(&item.product_id)?) {
+        (Some(decl), metadata) => Sale::of(decl, &metadata)?.refund,
+        (None, _) => None,
+    };
+    let Some(terms) = terms else {
         return Err(Refusal::RequirementUnmet("refund".to_owned()).into());
     };
     if desk.now > terms.within.after(paid_at) {

@@ -4,6 +4,7 @@ use crate::actions::spend::open_month;
 use crate::catalog::product::required_text;
 use crate::catalog::rate::{PaidBy, Rate};
 use crate::catalog::words::one_of;
+use crate::derive::customer::customer;
 use crate::derive::standing::{AccountStanding, standing};
 use crate::desk::Desk;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
@@ -83,7 +84,9 @@ pub(super) fn admit(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let (_, month) = open_month(desk, desk.now)?;
     let open = month.open_micros();
     let by_credits = rate.pay.contains(&PaidBy::Credits) && left > 0;
-    let may_owe = may_be_invoiced(rate, &standing, open, &settings.currency) && !has_debt(desk)?;
+    // Without a customer at Stripe there is nobody to invoice.
+    let may_owe =
+        may_be_invoiced(rate, &standing, open, &settings.currency) && customer(desk)?.is_some() && !has_debt(desk)?;
     if owed > 0 || !(by_credits || may_owe) {
         let limit = rate.invoice.as_ref().and_then(|terms| terms.limit).unwrap_or(0);
         let quota = QuotaRefusal {

@@ -138,6 +138,13 @@ fn apply(
     if known_customer != Some(&row.customer_id) {
         desk.account.claim([ClaimKey::Subscription(id), ClaimKey::Customer(&row.customer_id)])?;
     }
+    if row.state().trial_end.is_some() {
+        for item in &row.state().items {
+            let Some(price) = desk.catalog.price(&item.price_id.as_str().into())? else { continue };
+            let sold_as = price.family.as_deref().unwrap_or(&price.product_id);
+            desk.account.record_fact(&FactKey::Trial(sold_as).to_string())?;
+        }
+    }
     // Published only now, when the event can no longer be rejected.
     if known.is_none() {
         publish(desk, &built_in_facts::SUBSCRIPTION_CREATED, id, &[id])?;

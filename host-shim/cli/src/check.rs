@@ -1,5 +1,6 @@
 //! `provisioner check [OPTIONS] PATH…`.
 
+mod expand;
 mod of_server;
 mod of_store;
 
@@ -46,6 +47,10 @@ pub(crate) struct Args {
     #[arg(long, requires = "store")]
     live: bool,
 
+    /// Print the catalog in the full level of the language instead, each clause with the line that it comes from
+    #[arg(long, conflicts_with_all = ["config", "store"])]
+    expand: bool,
+
     #[command(flatten)]
     source: SourceArgs,
 
@@ -66,6 +71,7 @@ const AFTER_HELP: &str = "Examples:
   provisioner check --format json fixtures      one JSON line per mistake, then the counts
   provisioner check --providers aws,postgres --provider-settings providers.yml my-business
   provisioner check --config solobase.config.yml
+  provisioner check --expand my-business        what its features, plans and add-ons stand for
   provisioner check --store /var/lib/provisioner/solobase my-business    before the next start
 
 A reported mistake:
@@ -90,6 +96,9 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     }
     if let Some(store) = &args.store {
         return of_store::check(&args.paths, store, args.live, &args.extension, args.format);
+    }
+    if args.expand {
+        return expand::print(&args.paths);
     }
     let sources = args.source.sources();
     let opened = args.providers.open()?;
@@ -135,14 +144,15 @@ fn human(checked: &Checked) -> io::Result<()> {
         checked_files.push_str("the configuration");
     }
     match count(checked.mistakes.len(), "mistake", "mistakes") {
-        None => writeln!(out, "no mistake in {checked_files}"),
-        Some(mistakes) => writeln!(out, "{mistakes} in {checked_files}"),
+        None => writeln!(out, "no mistake in {checked_files}")?,
+        Some(mistakes) => writeln!(out, "{mistakes} in {checked_files}")?,
     }
+    checked.notes.iter().try_for_each(|note| writeln!(out, "note: {}", printable(note)))
 }
 
 fn github(checked: &Checked) -> io::Result<()> {
     let mut out: String = checked.mistakes.iter().map(github::mistake).collect();
-    let Checked { businesses, scenarios, raw, mistakes } = checked;
+    let Checked { businesses, scenarios, raw, mistakes, .. } = checked;
     let counts = format!(
         "{businesses} businesses, {scenarios} scenarios, {raw} files of raw events: {} mistakes",
         mistakes.len()
@@ -162,7 +172,8 @@ fn json(checked: &Checked) -> io::Result<()> {
             "code": code, "problem": problem, "expected": expected, "allowed": allowed, "guess": guess});
         writeln!(out, "{}", json!({"mistake": mistake}))?;
     }
-    let Checked { businesses, scenarios, raw, mistakes } = checked;
-    let summary = json!({"businesses": businesses, "scenarios": scenarios, "raw": raw, "mistakes": mistakes.len()});
+    let Checked { businesses, scenarios, raw, mistakes, notes } = checked;
+    let summary = json!({"businesses": businesses, "scenarios": scenarios, "raw": raw, "mistakes": mistakes.len(),
+        "notes": notes});
     writeln!(out, "{}", json!({"summary": summary}))
 }

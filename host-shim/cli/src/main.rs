@@ -18,6 +18,7 @@ mod keys;
 mod location;
 mod migrate;
 mod moving;
+mod new;
 mod outbox;
 mod plan;
 mod profile;
@@ -48,6 +49,7 @@ struct Cli {
 }
 
 const AFTER_HELP: &str = "Examples:
+  provisioner new my-business                 make the folder of a business that sells
   provisioner serve my-business --local       serve a business on this machine, with a local Stripe
   provisioner api my-business                 list the routes of its HTTP API, or write a client
   provisioner check my-business               check a catalog and its scenarios for mistakes
@@ -75,6 +77,7 @@ Exit codes: 0 success, 1 a failed expectation or an event without outcome, 2 bad
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    New(new::Args),
     Replay(Box<replay::Args>),
     Check(check::Args),
     Explore(Box<explore::Args>),
@@ -104,6 +107,7 @@ enum Command {
 
 fn main() -> ExitCode {
     let result = match Cli::parse().command {
+        Command::New(args) => new::run(&args),
         Command::Replay(args) => replay::run(*args),
         Command::Check(args) => check::run(&args),
         Command::Explore(args) => explore::run(&args),

@@ -43,6 +43,8 @@ mod kill;
 mod missing_price;
 #[path = "cli/mistakes.rs"]
 mod mistakes;
+#[path = "cli/new.rs"]
+mod new;
 #[path = "cli/plan.rs"]
 mod plan;
 #[path = "cli/providers.rs"]

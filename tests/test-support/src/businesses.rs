@@ -15,9 +15,18 @@ pub fn fixtures() -> PathBuf {
     root().join("fixtures")
 }
 
-/// The folders whose scenarios need nothing beside a host: the fixtures, and the business of the tutorial.
-pub fn played() -> [PathBuf; 2] {
-    ["fixtures", "examples/podcasts"].map(|folder| root().join(folder))
+/// The folders whose scenarios need nothing beside a host: the fixtures, and the businesses of the examples.
+pub fn played() -> [PathBuf; 7] {
+    [
+        "fixtures",
+        "examples/credits",
+        "examples/database-per-customer",
+        "examples/downloads",
+        "examples/per-seat",
+        "examples/podcasts",
+        "examples/usage",
+    ]
+    .map(|folder| root().join(folder))
 }
 
 /// The folders of all businesses, ordered by name.

@@ -2,7 +2,7 @@
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
-use xtask::{bench, bindings, build, cargo_component, coverage, lines, live, mutants, replay, serve, test};
+use xtask::{bench, bindings, build, cargo_component, coverage, keywords, lines, live, mutants, replay, serve, test};
 
 /// The chores of this repository.
 #[derive(Parser)]
@@ -23,6 +23,7 @@ enum Chore {
     Bench(bench::Options),
     Bindings(bindings::Options),
     Coverage(coverage::Options),
+    Keywords(keywords::Options),
     Lines(lines::Options),
     CargoComponent(cargo_component::Options),
 }
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         Chore::Bench(options) => bench::run(&options),
         Chore::Bindings(options) => bindings::run(&options),
         Chore::Coverage(options) => coverage::run(&options),
+        Chore::Keywords(options) => keywords::run(&options),
         Chore::Lines(options) => lines::run(&options),
         Chore::CargoComponent(options) => cargo_component::run(&options),
     };

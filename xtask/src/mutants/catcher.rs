@@ -142,16 +142,8 @@ pub fn broken_law(mutant: &Mutant, programs: &Programs) -> Result<Option<String>
 }
 
 /// The businesses that can be simulated: their names in the fixtures, or their folders.
-const BUSINESSES: [&str; 8] = [
-    "tesslate",
-    "examples/podcasts",
-    "solobase",
-    "seats",
-    "orchestra",
-    "twobot",
-    "families-and-add-ons",
-    "saas-plugins",
-];
+const BUSINESSES: [&str; 8] =
+    ["tesslate", "full-podcasts", "solobase", "seats", "orchestra", "twobot", "families-and-add-ons", "saas-plugins"];
 
 /// A line of a report of `explore` about a broken law.
 #[derive(Deserialize)]

@@ -78,18 +78,22 @@ pub(crate) fn request_missing(
         desk.account.ask(Effect { reply_to, generation: generation(metadata), ordering_key, ..effect });
         return Ok(());
     };
-    let currency = desk.catalog.settings()?.currency.clone();
+    let settings = desk.catalog.settings()?;
+    let currency = settings.currency.clone();
     let missing = prices_of(values, metadata, &currency).into_iter().find(|price| price.id.is_none());
     let Some(ProductPrice { interval, amount, .. }) = missing else { return Ok(()) };
     let billing = match metadata.contains_key(PRICES) {
         true => interval.billing(),
         false => values.interval,
     };
-    let payload = json!({
+    let mut payload = json!({
         "product": id, "stripe_product_id": product, "unit_amount": amount.amount_minor,
         "currency": amount.currency, "interval": billing.map(|billing| billing.unit),
         "interval_count": billing.map(|billing| billing.count),
     });
+    if let Some(tax) = settings.tax {
+        payload["tax_behavior"] = json!(tax.behavior());
+    }
     let key = EffectKey::SyncPrice {
         product: id.into(),
         amount: format!("{}{}", amount.amount_minor, amount.currency),

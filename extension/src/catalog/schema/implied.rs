@@ -3,6 +3,7 @@
 
 use super::field::{Field, FieldType, Format, SetBy};
 use super::type_decl::TypeDecl;
+use crate::catalog::sale;
 use crate::model::records::instance::InstanceStatus;
 
 impl TypeDecl {
@@ -32,7 +33,7 @@ fn field(name: &str, field_type: FieldType, set_by: SetBy) -> Field {
     Field { name: name.to_owned(), field_type, set_by, ..Field::default() }
 }
 
-/// Returns the fields of a product in the catalog: its ids at Stripe, its prices, their sync, and display options.
+/// Returns the fields of a product in the catalog: its ids at Stripe, its prices, their sync, how it is sold, and display options.
 fn sold(prices_by: SetBy) -> Vec<Field> {
     let id = |name: &str| Field {
         min_length: Some(1),
@@ -42,6 +43,11 @@ fn sold(prices_by: SetBy) -> Vec<Field> {
     let states = ["local", "syncing", "synced", "failed"].map(str::to_owned).to_vec();
     vec![
         field("purchasable", FieldType::Bool, SetBy::Admin),
+        field(sale::QUANTITY, FieldType::Object, SetBy::Admin),
+        Field { max_length: Some(16), ..field(sale::TRIAL, FieldType::String, SetBy::Admin) },
+        field(sale::REFUND, FieldType::Object, SetBy::Admin),
+        field("highlight", FieldType::Bool, SetBy::Admin),
+        Field { options: vec!["sales".to_owned()], ..field("contact", FieldType::Enum, SetBy::Admin) },
         Field { min: Some(0), ..field("display_order", FieldType::Int, SetBy::Admin) },
         id("stripe_product_id"),
         id("stripe_price_id"),

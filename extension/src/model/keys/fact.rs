@@ -56,6 +56,8 @@ keys! {
         NotRenewed { subscription: &'a str, plan_subscription: &'a str } = "not-renewed:{subscription}:{plan_subscription}";
         /// A customer was deleted at Stripe.
         CustomerDeleted(id: &'a str) = "customer-deleted:{id}";
+        /// The account has begun a trial of a plan of this family, or of this add-on. It gets no second one.
+        Trial(sold_as: &'a str) = "trial:{sold_as}";
         /// The upcoming end of a trial was reported.
         TrialWillEnd { subscription: &'a str, end: Timestamp } = "trial-will-end:{subscription}:{end}";
         /// A measurement was counted.

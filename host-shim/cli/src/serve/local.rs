@@ -2,7 +2,7 @@
 
 mod prices;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use extension_contract::Timestamp;
 use host_intake::{Mode, SecretConfig};
 use host_provider_api::ProviderName;
@@ -11,6 +11,7 @@ use host_run::data::DataFolder;
 use host_run::{LocalClock, SoldPrice};
 use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::{ClockMode, Options, Server, ServerError};
+use serde_json::Value;
 use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
@@ -58,6 +59,7 @@ impl LocalStripe {
         };
         data.set_stripe_port(server.address().port())?;
         let secrets = endpoints(&server, url)?;
+        prepare_taxes(&server)?;
         Ok((LocalStripe { server, data, _runtime: runtime }, secrets))
     }
 
@@ -98,6 +100,45 @@ fn endpoints(server: &Server, url: &str) -> anyhow::Result<Vec<SecretConfig>> {
         Ok(SecretConfig { name: name.to_owned(), mode: Mode::Test, connect: Some(connect), secret })
     };
     Ok(vec![add("local", false)?, add("local-connect", true)?])
+}
+
+/// Gives the account a head office and registrations, so that a business with `tax: automatic` sees taxes: in California, where the
+/// office is, and in Germany. What a person has set is kept.
+fn prepare_taxes(server: &Server) -> anyhow::Result<()> {
+    let ask = |method: &str, path: &str, form: &[(&str, &str)]| -> anyhow::Result<Value> {
+        let answer = json_of(&server.handle(&own_request(method, path, form)));
+        match &answer["error"]["message"] {
+            Value::String(message) => bail!("{path} of the local Stripe: {message}"),
+            _ => Ok(answer),
+        }
+    };
+    if ask("GET", "/v1/tax/settings", &[])?["head_office"].is_null() {
+        let office = [
+            ("country", "US"),
+            ("state", "CA"),
+            ("city", "San Francisco"),
+            ("postal_code", "94111"),
+            ("line1", "1 Main Street"),
+        ];
+        let names = office.map(|(name, value)| (format!("head_office[address][{name}]"), value));
+        let mut form: Vec<(&str, &str)> = names.iter().map(|(name, value)| (name.as_str(), *value)).collect();
+        form.push(("defaults[tax_behavior]", "exclusive"));
+        ask("POST", "/v1/tax/settings", &form)?;
+    }
+    if ask("GET", "/v1/tax/registrations", &[])?["data"].as_array().is_some_and(Vec::is_empty) {
+        let (country, active_from) = ("country", ("active_from", "now"));
+        let state =
+            [(country, "US"), ("country_options[us][state]", "CA"), ("country_options[us][type]", "state_sales_tax")];
+        let germany = [
+            (country, "DE"),
+            ("country_options[de][type]", "standard"),
+            ("country_options[de][standard][place_of_supply_scheme]", "standard"),
+        ];
+        for form in [state, germany] {
+            ask("POST", "/v1/tax/registrations", &[&form[..], &[active_from]].concat())?;
+        }
+    }
+    Ok(())
 }
 
 impl LocalClock for LocalStripe {

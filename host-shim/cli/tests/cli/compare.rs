@@ -4,7 +4,7 @@ use crate::run::{component, in_business, replay, run};
 use std::fs;
 
 fn scenario() -> String {
-    in_business("podcasts/scenarios/plan.yml").display().to_string()
+    in_business("full-podcasts/scenarios/plan.yml").display().to_string()
 }
 
 #[test]
@@ -40,9 +40,9 @@ fn a_component_does_not_use_more_fuel_than_itself() {
 #[test]
 fn the_old_component_reads_the_businesses_of_its_own_folder() {
     let before = tempfile::tempdir().expect("a folder");
-    let of_old = before.path().join("shops/podcasts");
+    let of_old = before.path().join("shops/full-podcasts");
     fs::create_dir_all(&of_old).expect("a folder");
-    let catalog = fs::read_to_string(in_business("podcasts/catalog.yml")).expect("a catalog");
+    let catalog = fs::read_to_string(in_business("full-podcasts/catalog.yml")).expect("a catalog");
     let compare = |folder: &str| run(&["compare", "native", "native", &scenario(), "--old-businesses", folder], b"");
     let with = |text: &str| {
         fs::write(of_old.join("catalog.yml"), text).expect("written");
@@ -55,14 +55,18 @@ fn the_old_component_reads_the_businesses_of_its_own_folder() {
     let elsewhere = compare("nowhere");
     assert!(elsewhere.code == 2 && elsewhere.stderr.starts_with("error: nowhere: "), "{}", elsewhere.stderr);
     let without = compare(&of_old.display().to_string());
-    assert!(without.code == 2 && without.stderr.contains("shops/podcasts/podcasts/catalog.yml"), "{}", without.stderr);
+    assert!(
+        without.code == 2 && without.stderr.contains("shops/full-podcasts/full-podcasts/catalog.yml"),
+        "{}",
+        without.stderr
+    );
 }
 
 #[test]
 fn the_log_of_a_replay_is_compared() {
     let folder = tempfile::tempdir().expect("a folder");
     let at = |name: &str| folder.path().join(name).display().to_string();
-    let podcasts = in_business("podcasts").display().to_string();
+    let podcasts = in_business("full-podcasts").display().to_string();
     let command = r#"{"id":"c1","command":"instance.create","account":"user:ana","timestamp":"2026-01-01T00:00:00Z","actor":{"kind":"user","id":"ana"},"payload":{"name":"A","metadata":{"label":"first-show"}}}"#;
     std::fs::write(at("log.jsonl"), command).expect("written");
     let kept = replay(&["--business", &podcasts, "--store", &at("log.db"), &at("log.jsonl")], b"");

@@ -12,10 +12,10 @@ fn coverage(args: &[&str], path: PathBuf) -> Ran {
 
 #[test]
 fn the_coverage_of_a_business_is_printed_as_a_table_and_as_lines() {
-    let human = coverage(&[], in_business("podcasts"));
+    let human = coverage(&[], in_business("full-podcasts"));
     assert_eq!(human.code, 0, "{}", human.stderr);
-    assert!(human.stdout.contains("catalog of podcasts") && human.stdout.contains("rate transcription/de"));
-    let json = coverage(&["--format", "json"], in_business("podcasts"));
+    assert!(human.stdout.contains("catalog of full-podcasts") && human.stdout.contains("rate transcription/de"));
+    let json = coverage(&["--format", "json"], in_business("full-podcasts"));
     assert_eq!((json.code, &json.summary()["not_held"]), (0, &serde_json::json!([])), "{}", json.stderr);
     assert!(json.summary()["held"].as_u64() > Some(0));
     assert!(json.lines().iter().any(|line| line["kind"]["name"] == "instance.create"));
@@ -23,8 +23,8 @@ fn the_coverage_of_a_business_is_printed_as_a_table_and_as_lines() {
 
 #[test]
 fn a_missed_minimum_fails_and_a_wrong_minimum_is_refused() {
-    assert_eq!(coverage(&["--min", "99"], in_business("podcasts")).code, 1);
-    assert_eq!(coverage(&["--min", "101"], in_business("podcasts")).code, 2);
+    assert_eq!(coverage(&["--min", "99"], in_business("full-podcasts")).code, 1);
+    assert_eq!(coverage(&["--min", "101"], in_business("full-podcasts")).code, 2);
     let missing = coverage(&[], fixtures().join("no-such"));
     assert_eq!((missing.code, missing.stdout.as_str()), (2, ""));
     assert!(missing.stderr.contains("no such file or folder"), "{}", missing.stderr);
@@ -32,7 +32,7 @@ fn a_missed_minimum_fails_and_a_wrong_minimum_is_refused() {
 
 #[test]
 fn wrong_arguments_of_profile_are_refused() {
-    let path = in_business("podcasts").display().to_string();
+    let path = in_business("full-podcasts").display().to_string();
     let refused = run(&["profile", "--component", "none.wasm", &path], b"");
     assert_eq!(refused.code, 2);
     assert!(refused.stderr.contains("none.wasm"), "{}", refused.stderr);

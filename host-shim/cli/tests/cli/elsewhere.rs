@@ -46,7 +46,7 @@ fn a_business_replays_in_any_folder() {
         assert!(out.contains(version), "{version}: {out}");
     }
     let (code, out, err) = elsewhere.run(&["check", "--native", "my-business"]);
-    assert_eq!((code, out.as_str()), (0, "no mistake in 1 business, 1 scenario\n"), "{err}");
+    assert!(code == 0 && out.starts_with("no mistake in 1 business, 1 scenario\n"), "{out}{err}");
 }
 
 #[test]

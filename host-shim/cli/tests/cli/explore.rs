@@ -29,6 +29,6 @@ fn wrong_arguments_of_explore_are_refused() {
     let missing = explore(&[], "no-such.yml");
     assert_eq!((missing.code, missing.stdout.as_str()), (2, ""), "{}", missing.stderr);
     for wrong in [["--only", "order"], ["--budget", "1x"], ["--jobs", "0"]] {
-        assert_eq!(explore(&wrong, "podcasts").code, 2, "{wrong:?}");
+        assert_eq!(explore(&wrong, "full-podcasts").code, 2, "{wrong:?}");
     }
 }

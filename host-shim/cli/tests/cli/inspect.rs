@@ -53,7 +53,7 @@ fn a_permission_that_the_manifest_lacks_is_named_and_no_run_starts() {
         "this host can't load it: its manifest doesn't permit it".to_owned(),
     ];
     assert_has(&ran, 1, &lines.each_ref().map(String::as_str));
-    let story = in_business("podcasts/scenarios/plan.yml").display().to_string();
+    let story = in_business("full-podcasts/scenarios/plan.yml").display().to_string();
     let ran = run(&["replay", "--component", &component, &story], b"");
     assert_eq!((ran.code, ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
     let expected = format!(

@@ -278,7 +278,7 @@ const OF_CATALOG: [Mistake; 111] = [
         CATALOG,
         "  may_export: {kind: flag}\n",
         "  may_export: {kind: flag}\n  seats: {kind: limit}\n",
-        &["no type grants `seats`", "`grants: {seats: …}`"],
+        &["nothing that is sold gives `seats`", "`grants: {seats: …}` in a type"],
     )
     .at("  seats: "),
     mistake(
@@ -762,7 +762,7 @@ fn check(folder: &Path) -> (i32, String) {
 #[test]
 fn a_business_without_a_mistake_passes_and_its_scenario_holds() {
     let (code, out) = check(&good());
-    assert_eq!((code, out.as_str()), (0, "no mistake in 1 business, 1 scenario\n"));
+    assert!(code == 0 && out.starts_with("no mistake in 1 business, 1 scenario\n"), "{out}");
     let (folder, fixtures) = (good().display().to_string(), fixtures().display().to_string());
     let ran = run(&["replay", "--native", "--fixtures", &fixtures, &folder], b"");
     assert_eq!(ran.code, 0, "{}{}", ran.stdout, ran.stderr);

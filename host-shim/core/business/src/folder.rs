@@ -257,7 +257,7 @@ impl BusinessFolder {
 /// Members of the catalog with the pages to which a checkout returns.
 const CHECKOUT_URLS: [&str; 2] = ["success_url", "cancel_url"];
 /// Name of the clause of policies.
-const POLICIES: &str = "policies";
+pub(crate) const POLICIES: &str = "policies";
 
 fn with_policy(lines: &Node, name: &str, value: Tree) -> Node {
     let entry = |key: &str, value| Entry { key: key.to_owned(), line: 0, value };

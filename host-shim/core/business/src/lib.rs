@@ -1,6 +1,7 @@
 //! Businesses: their folders with catalog, declarations, routes, tables, pages and mails, and the start of a host with one.
 
 pub mod bundle;
+mod core_level;
 pub mod folder;
 pub mod manifest;
 pub mod pages;

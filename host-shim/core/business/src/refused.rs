@@ -1,5 +1,6 @@
 //! Reports the mistakes that an extension found in a catalog, with the file and line of each value and with what was found there.
 
+use crate::core_level;
 use crate::folder::{BusinessFolder, CATALOG_FILE, is_of_another_file};
 use crate::yaml::Node;
 use crate::yaml::bad_input::{BadInput, Place, Reported};
@@ -35,6 +36,11 @@ fn mistake(catalog: &Node, error: &FieldError) -> BadInput {
     // The document of the extension has the clauses of all files.
     if error.code == FieldErrorCode::UnknownField && error.path.matches('/').count() == 1 {
         error.expected.retain(|clause| !is_of_another_file(clause));
+        error
+            .expected
+            .extend(core_level::CLAUSES.iter().chain(&core_level::POLICY_WORDS).map(|word| (*word).to_owned()));
+        let written = error.path.trim_start_matches('/').to_owned();
+        error = error.suggesting(&written);
     }
     let problem = match (error.found.as_str(), catalog.at(&error.path)) {
         ("", Ok(value)) => match value.scalar() {

@@ -21,6 +21,7 @@ pub use built_in::{built_in, built_in_mails, without_template};
 pub use error::{Form, TemplateError};
 pub use layout::{LAYOUT, check_layout};
 pub use locale::Locale;
+pub(crate) use locale::digits;
 pub use mail::{FILE_BYTES_MAX, MailTemplate, MailText, TEXT_BYTES_MAX, is_language, is_name, is_switched_off};
 pub use site::{MailContext, MailSite};
 pub use statement::{Statement, of_files};

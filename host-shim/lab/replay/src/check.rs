@@ -24,6 +24,8 @@ pub struct Checked {
     pub raw: usize,
     /// The mistakes, in the order of the files, each once.
     pub mistakes: Vec<BadInput>,
+    /// What is no mistake, but may not be meant.
+    pub notes: Vec<String>,
 }
 
 impl Checked {
@@ -55,6 +57,15 @@ impl Checked {
     }
 }
 
+/// Returns a note about the currency of a business that has prices and names none.
+fn usual_currency(business: &BusinessFolder) -> Option<String> {
+    let has_prices = business.catalog["products"].as_array()?.iter().any(|product| !product["prices"].is_null());
+    (has_prices && business.catalog["policies"]["currency"].is_null()).then(|| {
+        let folder = business.folder.display();
+        format!("{folder}: prices are in usd; `policies: {{currency: eur}}` in business.yml changes that")
+    })
+}
+
 /// Checks everything at or below these paths: loads catalogs and configurations into the extension, reads scenarios,
 /// builds their events in each API version and looks up their names, and reads raw events. Compares the resources of the
 /// businesses with the ones that `live` can make.
@@ -77,6 +88,7 @@ pub fn check(
             Ok(()) => {
                 let business = library.business_in(folder)?;
                 checked.note(ReplayError::Input(unknown_outputs(&business)))?;
+                checked.notes.extend(usual_currency(&business));
                 checked.note_unmakeable(&business, &[], live);
             }
             Err(error) => checked.note(error)?,

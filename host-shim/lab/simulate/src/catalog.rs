@@ -3,7 +3,7 @@
 //! Shares no code with the extension, so that the oracle can check the extension. A new business needs no code here if
 //! its catalog uses only clauses that this file reads.
 
-use crate::sandbox::{Offer, minor_micros, step_minor, synced_price_in};
+use crate::sandbox::{Offer, minor_micros, step_minor, synced_price};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +19,8 @@ pub struct Grant {
     pub amount: i64,
     /// Entitlement that a plan in force must grant; without it, this grant does not apply.
     pub condition: Option<String>,
+    /// True if the amount is granted once, whatever the quantity.
+    pub once: bool,
 }
 
 /// A price on sale with the grants of its product.
@@ -41,6 +43,8 @@ pub struct Ware {
     pub condition: Option<String>,
     /// True if the grants apply only while a plan is in force.
     pub requires_plan: bool,
+    /// Minimum quantity of one purchase.
+    pub least: i64,
     /// Maximum quantity of one purchase.
     pub most: i64,
     /// Grants of one unit.
@@ -119,7 +123,7 @@ impl InstanceType {
 pub struct Rate {
     /// Name of the meter.
     pub meter: String,
-    /// Attribute that determines the price.
+    /// Attribute that determines the price; empty if all units have one.
     pub by: String,
     /// Values of the attribute, with the price per unit in millionths of the currency unit.
     pub micros: Vec<(String, i64)>,
@@ -273,7 +277,8 @@ fn grants(product: &Value, kind: &Value) -> Vec<Grant> {
     let of = |(key, clause): (&String, &Value)| {
         let (how_much, condition) =
             if clause.is_object() { (&clause["amount"], required(&clause["if"])) } else { (clause, None) };
-        Grant { key: filled(key, product, kind), amount: amount(how_much, product, kind), condition }
+        let once = clause["per"] == "purchase";
+        Grant { key: filled(key, product, kind), amount: amount(how_much, product, kind), condition, once }
     };
     members(&kind["grants"]).map(of).collect()
 }
@@ -348,18 +353,15 @@ fn share(product: &Value, kind: &Value) -> Option<Split> {
     })
 }
 
-fn ware(
-    currency: &str,
-    (product, kind): (&Value, &Value),
-    rank: i64,
-    price: (Option<String>, i64, Option<String>),
-) -> Ware {
+fn ware((product, kind): (&Value, &Value), rank: i64, price: (Option<String>, i64, Option<String>)) -> Ware {
     let (interval, amount_minor, known) = price;
     let id = text(&product["id"]).expect("a product has an id");
     let word = interval.as_deref().unwrap_or("once");
-    let price = known.unwrap_or_else(|| synced_price_in(currency, &id, amount_minor, word));
+    let price = known.unwrap_or_else(|| synced_price(&id, amount_minor, word));
     let credit = list(&kind["on_paid"]).map(|left| amount(&left["credit"], product, kind)).sum();
     let buy = &kind["buy"];
+    let own = |name: &str| Some(&product[name]).filter(|value| !value.is_null());
+    let (quantity, refund) = (own("quantity").unwrap_or(&buy["quantity"]), own("refund").unwrap_or(&kind["refund"]));
     let item =
         of_product(&buy["at_most"]["per"]).map(|name| format!("{}:{}", kind["name"], field(product, kind, name)));
     Ware {
@@ -371,11 +373,12 @@ fn ware(
         item,
         condition: required(&buy["if"]),
         requires_plan: kind["if"] == "plan",
-        most: buy["quantity"]["at_most"].as_i64().unwrap_or(1),
+        least: quantity["at_least"].as_i64().unwrap_or(1),
+        most: quantity["at_most"].as_i64().unwrap_or(1),
         grants: grants(product, kind),
         credit,
         share: share(product, kind),
-        refund_days: kind["refund"]["within"].as_str().map(|within| span_ms(within) / DAY_MS),
+        refund_days: refund["within"].as_str().map(|within| span_ms(within) / DAY_MS),
     }
 }
 
@@ -420,7 +423,7 @@ impl Catalog {
                 out.defaults.push(UnpaidPlan { family, sold_to, grants: grants(product, kind) });
             }
             let paid = prices.into_iter().filter(|price| price.1 > 0);
-            let of = |price| ware(&out.currency, (product, kind), rank, price);
+            let of = |price| ware((product, kind), rank, price);
             let wares: Vec<Ware> = paid.map(of).collect();
             out.wares.extend(wares);
             // The extension took the catalog, so each token has a condition and a span.
@@ -491,11 +494,12 @@ impl Catalog {
 
 fn rate(meter: &str, clause: &Value) -> Rate {
     let by_invoice = list(&clause["pay"]).any(|pays| pays == "invoice");
-    let micros = members(&clause["micros"]).filter_map(|(value, micros)| Some((value.clone(), micros.as_i64()?)));
+    let several = members(&clause["micros"]).filter_map(|(value, micros)| Some((value.clone(), micros.as_i64()?)));
+    let single = clause["micros"].as_i64().map(|micros| (String::new(), micros));
     Rate {
         meter: meter.to_owned(),
         by: text(&clause["by"]).unwrap_or_default(),
-        micros: micros.collect(),
+        micros: several.chain(single).collect(),
         invoiced_from: by_invoice.then(|| clause["invoice"]["min"].as_i64().unwrap_or(0)),
         seller: None,
     }

@@ -384,7 +384,7 @@ impl Oracle {
         let mut give = |grants: &[Grant], times: i64| {
             for grant in grants.iter().filter(|grant| grant.condition.as_ref().is_none_or(is_granted)) {
                 let held = out.entry(grant.key.clone()).or_default();
-                *held = add(*held, grant.amount, times);
+                *held = add(*held, grant.amount, if grant.once { times.min(1) } else { times });
             }
         };
         plans.values().for_each(|(grants, times)| give(grants, *times));

@@ -1,7 +1,6 @@
 //! A local Stripe that sells the offers of a catalog and delivers events to an endpoint.
 
 use extension_contract::Timestamp;
-use host_provider_api::scripted::short_hash;
 use local_stripe::event::Event;
 use local_stripe::object::Object;
 use local_stripe::sandbox::{Request, Sandbox, json_of, own_request};
@@ -39,12 +38,7 @@ pub struct Offer {
 
 /// The id of a price without an id in the catalog: the sync creates the price with an id derived from the effect's key.
 pub fn synced_price(product: &str, amount: i64, interval: &str) -> String {
-    synced_price_in("usd", product, amount, interval)
-}
-
-/// The id of a price without an id in a catalog of this currency.
-pub(crate) fn synced_price_in(currency: &str, product: &str, amount: i64, interval: &str) -> String {
-    format!("price_{}", short_hash(&format!("sync:price:{product}:{amount}{currency}:{interval}")))
+    format!("price_{product}_{interval}_{amount}")
 }
 
 /// Millionths of the currency's unit in one minor unit.

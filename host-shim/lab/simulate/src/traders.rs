@@ -291,11 +291,11 @@ impl<'c> AccountDriver<'c> {
             match (declined, each.flag(4)) {
                 (true, _) => self.customer.subscribe(ware, BAD_CARD, trial, self.coupon(each)),
                 (false, true) => self.customer.subscribe(ware, GOOD_CARD, trial, self.coupon(each)),
-                (false, false) => _ = self.check_out(each, ware, 1, None),
+                (false, false) => _ = self.check_out(each, ware, wanted.least, None),
             }
             return;
         }
-        let quantity = 1 + i64::from(each.flags >> 13) % wanted.most;
+        let quantity = wanted.least + i64::from(each.flags >> 13) % (wanted.most - wanted.least + 1);
         let mut payload = json!({"product_id": wanted.offer.product});
         payload["interval"] = json!(wanted.offer.interval.as_deref().unwrap_or("once"));
         if wanted.most > 1 {
@@ -445,7 +445,7 @@ impl<'c> AccountDriver<'c> {
         let (by, now_ms) = (rate.by.clone(), self.customer.stripe.now_s() * 1_000);
         let at_ms = now_ms - Self::late_ms(each).unwrap_or(0);
         let number = self.customer.number();
-        let mut attributes = json!({by: value});
+        let mut attributes = if by.is_empty() { json!({}) } else { json!({by: value}) };
         let mut cost_micros = quantity * micros;
         // Two of three measurements are of a creator's product.
         if let Some(seller) = rate.seller.as_ref().filter(|_| self.is_simulated && !each.flags.is_multiple_of(3))

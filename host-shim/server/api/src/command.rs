@@ -29,7 +29,7 @@ use host_identity::access::{Caller, Reach};
 use host_intake::Decoded;
 use host_intake::body::parse_object;
 use host_provider_api::url::encoded;
-use host_store::InboxState;
+use host_store::{InboxRow, InboxState};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
@@ -333,17 +333,27 @@ pub(crate) async fn send(
     if let Some(reply) = &first.reply {
         return of_reply(reply);
     }
-    if matches!(first.result, Disposition::Outcome(Outcome::Duplicate(_))) {
-        let (partition, source, wanted) = (hosted.site.partition().clone(), sent.source.clone(), id.clone());
-        let known = crate::ask::read(&hosted.site, move |store| store.event(&partition, &source, &wanted)).await?;
-        if known.is_some_and(|known| !known.erased && !is_same_command(&known.event, &sent)) {
-            let detail = "this id or Idempotency-Key was used for another request";
-            return Err(Problem::new(StatusCode::CONFLICT, "reused-key", detail));
-        }
-    }
+    refuse_reused(hosted, first, &sent).await?;
     match tokio::time::timeout_at(waits_until, reply).await {
         Ok(Ok(reply)) => of_reply(&reply),
         _ => Ok(Answered::later(&id)),
+    }
+}
+
+/// Refuses an event whose id was used for another one, and repeats the refusal of an event that was refused before.
+pub(crate) async fn refuse_reused(hosted: &HostedSite, report: &Report, sent: &Event) -> Result<(), Problem> {
+    if !matches!(report.result, Disposition::Outcome(Outcome::Duplicate(_))) {
+        return Ok(());
+    }
+    let (partition, source, wanted) = (hosted.site.partition().clone(), sent.source.clone(), sent.id.clone());
+    let known = crate::ask::read(&hosted.site, move |store| store.event(&partition, &source, &wanted)).await?;
+    match known.filter(|known| !known.erased) {
+        Some(known) if !is_same_command(&known.event, sent) => {
+            let detail = "this id or Idempotency-Key was used for another request";
+            Err(Problem::new(StatusCode::CONFLICT, "reused-key", detail))
+        }
+        Some(InboxRow { outcome: Some(Outcome::Rejected(refusal)), .. }) => Err(Problem::of_refusal(&refusal)),
+        _ => Ok(()),
     }
 }
 

@@ -64,7 +64,11 @@ async fn report(
     event.livemode.get_or_insert(partition.livemode);
     let waits = event.reply_to.is_some();
     if !waits {
+        let sent = decoded.event.clone();
         let reports = accept(&hosted.site, decoded, bytes).await?;
+        if let Some(report) = reports.first() {
+            crate::command::refuse_reused(&hosted, report, &sent).await?;
+        }
         return Answered::of_report(reports.first());
     }
     crate::command::send(&app, &hosted, decoded, bytes).await

@@ -27,7 +27,7 @@ const PROVIDER: [&str; 4] = [
     "tests/end-to-end/tests/all/twobot/at_stripe.rs",
 ];
 /// Beginnings of the paths of tests that replay events.
-const REPLAY: [&str; 4] = ["fixtures", "examples/podcasts", "tests/end-to-end", "host-shim/lab"];
+const REPLAY: [&str; 4] = ["fixtures", "examples", "tests/end-to-end", "host-shim/lab"];
 
 impl Kind {
     /// Returns the kind of a case by its file below the root.

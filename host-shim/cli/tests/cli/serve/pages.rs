@@ -238,13 +238,12 @@ fn every_state_of_every_story_is_right_at_two_widths_in_two_schemes_and_every_fo
 #[test]
 fn the_business_of_the_tutorial_sells_a_plan_an_add_on_and_credits_without_any_configuration() {
     let told = play("podcasts", "podcasts.mjs");
-    assert_eq!(told["plans"], json!(["Studio"]));
+    assert_eq!(told["plans"], json!(["Free", "Studio", "Team"]));
     let add_ons = told["addOns"].as_array().expect("a list").iter().filter_map(Value::as_str).collect::<Vec<_>>();
     assert_eq!(
         add_ons,
         [
             "One more show $4.00 per month Shows 1 Quantity Buy One more show",
-            "Night $5.00 Theme yes Buy Night",
             "Ten dollars of transcription $10.00 Credits $10.00 Buy Ten dollars of transcription",
         ]
     );
@@ -254,11 +253,12 @@ fn the_business_of_the_tutorial_sells_a_plan_an_add_on_and_credits_without_any_c
     assert_eq!(told["nouns"], json!(["Shows", "Create a show"]));
     assert_eq!(told["leaves"], json!(["/pricing?canceled=1"]));
     let purchases =
-        ["Ten dollars of transcription | $10.00 | Paid", "2 × One more show | $8.00 | Paid", "Studio | $12.00 | Paid"];
+        ["Ten dollars of transcription | $10.00 | Paid", "2 × One more show | $8.00 | Paid", "Studio | $0.00 | Paid"];
+    assert_has(&told, "due", &["14 days free", "Total due today $0.00", "$12.00 per month"]);
     assert_eq!(told["purchases"], json!(purchases));
     assert_eq!((&told["portal"], &told["back"], text(&told, "create")), (&json!(true), &json!(true), "Create a show"));
-    assert_eq!(told["opened"]["host"], "podcast-wedding.localhost");
-    assert!(told["opened"]["shows"].as_str().is_some_and(|shown| shown.contains("podcast-wedding")), "{told}");
+    assert_eq!(told["opened"]["host"], "show-wedding-feed.localhost");
+    assert!(told["opened"]["shows"].as_str().is_some_and(|shown| shown.contains("show-wedding-feed")), "{told}");
 }
 
 /// Returns a text that a story has seen.

@@ -59,7 +59,7 @@ fn views_are_made_printed_and_removed_in_a_file() {
     let script = tables("twobot", &store, &["--sql"]).stdout;
     Connection::open(&path).expect("opened").execute_batch(&script).expect("the printed script");
     assert_eq!(views(&path).len(), 4);
-    let none = tables("podcasts", &store, &[]);
+    let none = tables("full-podcasts", &store, &[]);
     assert_eq!((none.code, none.stderr.contains("no views")), (2, true), "{none:?}");
     let elsewhere = tables("twobot", &path.display().to_string(), &[]);
     assert_eq!((elsewhere.code, elsewhere.stderr.contains("expected sqlite:FILE")), (2, true), "{elsewhere:?}");

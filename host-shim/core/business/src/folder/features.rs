@@ -5,6 +5,7 @@ use super::{
     BUSINESS_FILE, CATALOG_FILE, ROUTES_FILE, answers, costs, measured, own, paths, recorded, retry, templates,
     variables, webhooks,
 };
+use crate::core_level;
 use crate::routes::RouteFile;
 use crate::yaml::bad_input::{BadInput, Mistakes, Place, read_text};
 use crate::yaml::{Checked, Checker, Entry, Node, Noted};
@@ -96,6 +97,8 @@ pub(super) fn read(folder: &Path) -> Result<MergedFiles, Mistakes> {
             }
         }
     }
+    let (mut lines, translated) = core_level::translate(lines)?;
+    add(&mut lines, translated)?;
     Checker::read(|check| check_names(check, &lines))?;
     Ok(MergedFiles { lines, templates, routes })
 }

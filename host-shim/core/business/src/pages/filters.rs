@@ -16,6 +16,9 @@ pub(crate) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("millis", millis);
     environment.add_filter("words", words);
     environment.add_filter("on_sale", on_sale);
+    environment.add_filter("plans", plans);
+    environment.add_filter("use_prices", use_prices);
+    environment.add_filter("days", days);
     environment.add_filter("add_ons", add_ons);
     environment.add_filter("sells_credits", sells_credits);
     environment.add_filter("plan_lines", plan_lines);
@@ -97,6 +100,34 @@ fn label_of(key: &str, unit: Option<&str>) -> String {
     words_of(without.unwrap_or(key))
 }
 
+/// Returns a unit for an amount: `2 runs`, `1 run`, `3 GB`.
+fn units(unit: &str, amount: Option<i64>) -> String {
+    match unit.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u'])) {
+        _ if amount == Some(1) || unit.ends_with(|end: char| !end.is_ascii_lowercase() || end == 's') => {
+            unit.to_owned()
+        }
+        Some(stem) => format!("{stem}ies"),
+        None => format!("{unit}s"),
+    }
+}
+
+/// `{{ catalog | use_prices }}`: what a unit of use costs: rows of label, unit and prices. A price has the value of the
+/// attribute that it is for; none if all units have one price.
+fn use_prices(catalog: &Value) -> Value {
+    let catalog = json(catalog);
+    let currency = catalog["policies"]["currency"].as_str().unwrap_or("usd").to_owned();
+    let price = |of: &str, micros: &Json| {
+        let micros = micros.as_i64()?;
+        Some(serde_json::json!({"of": words_of(of), "amount": Locale::usual().exact(micros, &currency)}))
+    };
+    let rows = catalog["rates"].as_object().into_iter().flatten().map(|(meter, rate)| {
+        let several = rate["micros"].as_object().into_iter().flatten().filter_map(|(of, micros)| price(of, micros));
+        let prices: Vec<Json> = several.chain(price("", &rate["micros"])).collect();
+        serde_json::json!({"label": words_of(meter), "unit": catalog["meters"][meter]["unit"], "prices": prices})
+    });
+    Value::from_serialize(rows.filter(|row| !list(&row["prices"]).is_empty()).collect::<Vec<_>>())
+}
+
 /// Returns the unit of an entitlement; none for one that the name says already, such as requests.
 fn unit_of<'c>(catalog: &'c Json, key: &str) -> Option<&'c str> {
     let meter = catalog["entitlements"][key]["meter"].as_str()?;
@@ -143,6 +174,31 @@ fn on_sale(offers: &Value, catalog: &Value, options: Kwargs) -> Result<Value, mi
     Ok(Value::from_serialize(plans))
 }
 
+/// `{{ offers | plans(catalog) }}`: the plans of a page with prices: those on sale, the one that everybody has, and those that a person
+/// asks for (`contact`).
+fn plans(offers: &Value, catalog: &Value) -> Value {
+    let (offers, catalog) = (json(offers), json(catalog));
+    let is_default = |offer: &Json| {
+        list(&catalog["products"]).iter().any(|product| product["id"] == offer["id"] && product["default"] == true)
+    };
+    let is_shown = |offer: &&Json| {
+        let decl = type_named(&catalog, &offer["product_type"]);
+        let is_plan = decl.is_some_and(|decl| decl["family"].is_string());
+        is_plan && (offer["available"] != false || is_default(offer) || offer["metadata"]["contact"].is_string())
+    };
+    let mut shown: Vec<&Json> = list(&offers).iter().filter(is_shown).collect();
+    shown.sort_by_key(|plan| place_of(plan));
+    Value::from_serialize(shown)
+}
+
+/// `{{ plan.metadata.trial | days }}`: a span of whole days in words, such as `14 days`.
+fn days(value: &Value) -> String {
+    match value.as_str().unwrap_or_default() {
+        "1d" => "1 day".to_owned(),
+        text => text.strip_suffix('d').map_or_else(|| text.to_owned(), |days| format!("{days} days")),
+    }
+}
+
 /// Returns by what products are sorted: their `display_order`, or else their first price.
 fn place_of(offer: &Json) -> (i64, i64) {
     let order = offer["metadata"]["display_order"].as_i64().unwrap_or(i64::MAX);
@@ -159,7 +215,9 @@ fn add_ons(offers: &Value, catalog: &Value) -> Value {
         let Some(decl) = type_named(&catalog, &offer["product_type"]) else { continue };
         if decl["family"].is_null() && decl["buy"]["account"] != "organization" {
             let mut offer = offer.clone();
-            offer["quantity_max"] = decl["buy"]["quantity"]["at_most"].as_i64().unwrap_or(1).into();
+            let own = &offer["metadata"]["quantity"];
+            let quantity = if own.is_null() { &decl["buy"]["quantity"] } else { own };
+            offer["quantity_max"] = quantity["at_most"].as_i64().unwrap_or(1).into();
             found.push(offer);
         }
     }
@@ -167,10 +225,31 @@ fn add_ons(offers: &Value, catalog: &Value) -> Value {
     Value::from_serialize(found)
 }
 
+/// Returns what a product without a price gives: the amounts of its type, which are its fields or the same for all.
+fn grants_without_price(product: &Json, catalog: &Json) -> Vec<Json> {
+    let grants = type_named(catalog, &product["product_type"]).map(|decl| &decl["grants"]);
+    let amount = |granted: &Json| {
+        let written = if granted["amount"].is_null() { granted } else { &granted["amount"] };
+        let field = written.as_str().and_then(|text| text.strip_prefix("{product.")?.strip_suffix('}'));
+        let amount = field.map_or(written, |field| &product["metadata"][field]);
+        amount.as_bool().map(i64::from).or_else(|| amount.as_i64())
+    };
+    let all = grants.and_then(Json::as_object).into_iter().flatten();
+    all.filter_map(|(key, granted)| Some(serde_json::json!({"key": key, "amount": amount(granted)?}))).collect()
+}
+
 /// `{{ plan | plan_lines(catalog) }}`: what a product gives: the grants of its first price, and the credits of a payment.
 fn plan_lines(plan: &Value, catalog: &Value) -> Value {
     let (plan, catalog) = (json(plan), json(catalog));
-    let lines = list(&plan["prices"][0]["grants"]).iter().filter_map(|grant| {
+    let mut grants = match list(&plan["prices"]) {
+        [] => grants_without_price(&plan, &catalog),
+        [first, ..] => list(&first["grants"]).to_vec(),
+    };
+    // In the order of the type's fields, if an entitlement is called after its field.
+    let decl = type_named(&catalog, &plan["product_type"]).map_or(&Json::Null, |decl| &decl["fields"]);
+    let place = |grant: &Json| list(decl).iter().position(|field| field["name"] == grant["key"]);
+    grants.sort_by_key(|grant| place(grant).unwrap_or(usize::MAX));
+    let lines = grants.iter().filter_map(|grant| {
         // `theme:prod_night` is the entitlement `theme` for one product.
         let key = grant["key"].as_str()?.split(':').next()?;
         let decl = &catalog["entitlements"][key];
@@ -180,8 +259,18 @@ fn plan_lines(plan: &Value, catalog: &Value) -> Value {
             (Some(amount), false) => Locale::usual().number(amount),
         };
         let unit = unit_of(&catalog, key);
-        let value =
-            unit.filter(|_| shown != "unlimited").map_or_else(|| shown.clone(), |unit| format!("{shown} {unit}"));
+        let seats = &plan["metadata"]["quantity"];
+        if key == "seats" && seats.is_object() {
+            let value = format!("{} to {}", seats["at_least"].as_i64().unwrap_or(1), seats["at_most"]);
+            return Some(serde_json::json!({"key": key, "label": label_of(key, unit), "value": value}));
+        }
+        let mut value = match unit.filter(|_| shown != "unlimited") {
+            Some(unit) => format!("{shown} {}", units(unit, grant["amount"].as_i64())),
+            None => shown.clone(),
+        };
+        if decl["kind"] == "counter" && shown != "unlimited" {
+            value.push_str(if decl["period"] == "billing_period" { " per billing period" } else { " per month" });
+        }
         Some(serde_json::json!({"key": key, "label": label_of(key, unit), "value": value}))
     });
     Value::from_serialize(lines.chain(credits_of(&plan, &catalog)).collect::<Vec<_>>())
@@ -412,7 +501,7 @@ mod tests {
             "rights": {"sites": {"allowed": 3, "used": 1}, "api": {"allowed": 1, "used": 0}, "gb": {"allowed": null, "used": 2}},
         });
         let plans = "{% for plan in offers | on_sale(catalog) %}{{ plan.id }}:{% for line in plan | plan_lines(catalog) %} {{ line.label }}={{ line.value }}{% endfor %}{% endfor %}";
-        assert_eq!(shown(plans, values.clone()), "a: API=yes Sites=unlimited Traffic=5,000 GB");
+        assert_eq!(shown(plans, values.clone()), "a: API=yes Sites=unlimited Traffic=5,000 GB per month");
         let rows = "{% for row in rights | meters(catalog) %}{{ row.label }} {{ row.used }}/{{ row.allowed }} {{ row.unit }};{% endfor %}";
         assert_eq!(shown(rows, values.clone()), "GB 2/None None;Sites 1/3 None;");
         assert_eq!(shown("{{ (catalog | instance_types)[0].name }}", values.clone()), "site");
@@ -441,6 +530,35 @@ mod tests {
             shown(fields, values),
             "metadata.seats:integer number ;metadata.label text 3 to 9 characters. Letters, digits and hyphens.;"
         );
+    }
+
+    #[test]
+    fn the_page_with_the_prices_shows_every_plan_and_what_use_costs() {
+        let catalog = json!({
+            "policies": {"currency": "eur"},
+            "product_types": [{"name": "plan", "family": "plan", "fields": [{"name": "runs"}, {"name": "audit"}],
+                "grants": {"audit": {"amount": "{product.audit}", "per": "purchase"}, "runs": "{product.runs}", "seats": 1}}],
+            "products": [{"id": "free", "default": true}],
+            "entitlements": {"runs": {"kind": "counter", "meter": "jobs"}, "audit": {"kind": "flag"}, "seats": {"kind": "limit"}},
+            "meters": {"jobs": {"unit": "query"}, "words": {"unit": "word"}},
+            "rates": {"words": {"micros": 15, "pay": ["credits"]}, "jobs": {"by": "size", "micros": {"small": 40_000, "large": 1_250_000}}},
+        });
+        let plan = |id: &str, metadata: Json| json!({"id": id, "product_type": "plan", "available": false, "prices": [], "metadata": metadata});
+        let offers = json!([
+            plan("large", json!({"contact": "sales", "display_order": 2, "runs": 9})),
+            plan("free", json!({"display_order": 1, "runs": 1, "audit": true})),
+            plan("withdrawn", json!({})),
+            plan("team", json!({"contact": "sales", "display_order": 3, "quantity": {"at_least": 3, "at_most": 9}})),
+        ]);
+        let values = json!({"catalog": catalog, "offers": offers});
+        let plans = "{% for plan in offers | plans(catalog) %}{{ plan.id }}:{% for line in plan | plan_lines(catalog) %} {{ line.label }}={{ line.value }}{% endfor %};{% endfor %}";
+        assert_eq!(
+            shown(plans, values.clone()),
+            "free: Runs=1 query per month Audit=yes Seats=1;large: Runs=9 queries per month Seats=1;team: Seats=3 to 9;"
+        );
+        let use_prices = "{% for row in catalog | use_prices %}{{ row.label }}/{{ row.unit }}:{% for price in row.prices %} {{ price.of }} {{ price.amount }}{% endfor %};{% endfor %}";
+        assert_eq!(shown(use_prices, values), "Jobs/query: Large €1.25 Small €0.04;Words/word:  €0.000015;");
+        assert_eq!(shown("{{ '14d' | days }}, {{ '1d' | days }}", json!({})), "14 days, 1 day");
     }
 
     #[test]

@@ -59,7 +59,7 @@ const DIGITS: [(&str, u32); 19] = [
 const SYMBOLS: [(&str, &str); 5] = [("usd", "$"), ("eur", "€"), ("gbp", "£"), ("jpy", "¥"), ("inr", "₹")];
 
 /// Returns the number of digits of a currency's minor unit; the currency is in lower case.
-fn digits(currency: &str) -> u32 {
+pub(crate) fn digits(currency: &str) -> u32 {
     DIGITS.iter().find(|(code, _)| *code == currency).map_or(2, |(_, digits)| *digits)
 }
 
@@ -133,6 +133,19 @@ impl Locale {
         }
     }
 
+    /// Writes millionths of a currency's unit with all their digits, at least those of the currency: `$0.0083`.
+    pub fn exact(&self, micros: i64, currency: &str) -> String {
+        let digits = digits(&currency.to_ascii_lowercase()) as usize;
+        let minor = micros / 10_i64.pow(6 - digits as u32);
+        let part = format!("{:06}", micros.unsigned_abs() % 1_000_000);
+        let more = part[digits..].trim_end_matches('0');
+        let shown = self.money(minor, currency);
+        // The further digits follow the last digit of the amount.
+        let end = shown.rfind(|c: char| c.is_ascii_digit()).map_or(shown.len(), |at| at + 1);
+        let point = if digits == 0 && !more.is_empty() { self.point.to_string() } else { String::new() };
+        format!("{}{point}{more}{}", &shown[..end], &shown[end..])
+    }
+
     /// Writes the day of a time as RFC 3339, in UTC; none if the text is not one.
     pub fn date(&self, time: &str) -> Option<String> {
         time.parse().ok().map(|time| self.day(time))
@@ -179,6 +192,16 @@ mod tests {
             assert_eq!(locale.money(amount, currency), money, "{header}");
             assert_eq!(locale.date("2026-01-31T23:59:59Z").as_deref(), Some(date), "{header}");
         }
+        let exact = [
+            (8_300, "usd"),
+            (10_000, "usd"),
+            (1_234_567, "eur"),
+            (1_500_000, "jpy"),
+            (2_000_000, "jpy"),
+            (1_250_500, "kwd"),
+        ];
+        let shown = exact.map(|(micros, currency)| Locale::usual().exact(micros, currency));
+        assert_eq!(shown, ["$0.0083", "$0.01", "€1.234567", "¥1.5", "¥2", "KWD\u{a0}1.2505"]);
         assert_eq!((Locale::usual().number(-1_000), Locale::usual().date("today")), ("−1,000".into(), None));
     }
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 impl Node {
     /// Returns a node without a place: its line and column are 0, and it has no file.
     pub fn of(value: Tree) -> Node {
-        Node { line: 0, column: 0, file: None, value }
+        Node { line: 0, column: 0, file: None, source: None, value }
     }
 
     /// Returns a string node without a place.

@@ -14,6 +14,8 @@ pub struct Node {
     pub column: usize,
     /// File; none for a value that does not come from a file.
     pub(crate) file: Option<Arc<Path>>,
+    /// The text of a number with a point, as the file has it: `12.00` is not the number 12.
+    pub(crate) source: Option<Box<str>>,
     /// The value.
     pub value: Tree,
 }

@@ -25,18 +25,36 @@ impl Node {
         };
         let mut document =
             serde_saphyr::from_str_with_options::<Node>(text, options).map_err(|error| mistake(file, &error))?;
-        document.set_file(&file.into());
+        document.set_origin(&file.into(), &text.lines().collect::<Vec<_>>());
         Ok(document)
     }
 
-    fn set_file(&mut self, file: &Arc<Path>) {
+    /// Sets the file of all values, and the text of numbers with a point.
+    fn set_origin(&mut self, file: &Arc<Path>, lines: &[&str]) {
         self.file = Some(file.clone());
         match &mut self.value {
-            Tree::List(list) => list.iter_mut().for_each(|node| node.set_file(file)),
-            Tree::Map(map) => map.iter_mut().for_each(|entry| entry.value.set_file(file)),
-            Tree::Null | Tree::Bool(_) | Tree::Int(_) | Tree::Float(_) | Tree::Text(_) => {}
+            Tree::List(list) => list.iter_mut().for_each(|node| node.set_origin(file, lines)),
+            Tree::Map(map) => map.iter_mut().for_each(|entry| entry.value.set_origin(file, lines)),
+            Tree::Float(_) => {
+                let line = self.line.checked_sub(1).and_then(|at| lines.get(at)).copied().unwrap_or_default();
+                let from = line.char_indices().nth(self.column.saturating_sub(1)).map_or(line.len(), |(at, _)| at);
+                self.source = number_at(&line[from..], lines).map(Box::from);
+            }
+            Tree::Null | Tree::Bool(_) | Tree::Int(_) | Tree::Text(_) => {}
         }
     }
+}
+
+/// Returns the text of a number with which a text begins. An alias stands for the number behind its anchor.
+fn number_at<'t>(text: &'t str, lines: &[&'t str]) -> Option<&'t str> {
+    let end = |text: &str, is_part: fn(char) -> bool| text.find(|c| !is_part(c)).unwrap_or(text.len());
+    let name = text.strip_prefix('*').map(|name| &name[..end(name, |c| c.is_ascii_alphanumeric() || c == '_')]);
+    let text = match name {
+        Some(name) => lines.iter().find_map(|line| Some(line.split_once(&format!("&{name} "))?.1.trim_start()))?,
+        None => text,
+    };
+    let number = &text[..end(text, |c| c.is_ascii_alphanumeric() || ".+-".contains(c))];
+    Some(number).filter(|number| !number.is_empty())
 }
 
 fn mistake(file: &Path, error: &serde_saphyr::Error) -> BadInput {
@@ -57,7 +75,13 @@ impl<'de> Deserialize<'de> for Node {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let spanned = Spanned::<Tree>::deserialize(deserializer)?;
         let location = &spanned.referenced;
-        Ok(Node { line: size(location.line()), column: size(location.column()), file: None, value: spanned.value })
+        Ok(Node {
+            line: size(location.line()),
+            column: size(location.column()),
+            file: None,
+            source: None,
+            value: spanned.value,
+        })
     }
 }
 
@@ -153,6 +177,16 @@ mod tests {
             ["1", "-2.5", "yes", "1", "", "", "true", "seven", "day"].map(Some).map(|text| text.map(str::to_owned));
         let scalars = node.entries().unwrap_or_default().iter().map(|entry| entry.value.scalar());
         assert!(scalars.eq(texts.map(|text| text.filter(|text| !text.is_empty()))));
+    }
+
+    #[test]
+    fn a_number_with_a_point_keeps_its_text() {
+        let node = parse("a: {month: 12.00, year: 120.10}\nb:\n  - 0.010 # a cent\n  - -2.50\nc: &x 1.0\nd: *x\n");
+        let source = |pointer: &str| node.at(pointer).expect("a value").source.as_deref().map(str::to_owned);
+        let all =
+            ["/a/month", "/a/year", "/b/0", "/b/1", "/c", "/d"].map(|pointer| source(pointer).unwrap_or_default());
+        assert_eq!(all, ["12.00", "120.10", "0.010", "-2.50", "1.0", "1.0"]);
+        assert_eq!(parse("12").source, None);
     }
 
     #[test]

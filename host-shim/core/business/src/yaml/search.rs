@@ -108,7 +108,7 @@ impl Node {
             }
             single => single.clone(),
         };
-        Node { line: self.line, column: self.column, file: self.file.clone(), value }
+        Node { file: self.file.clone(), source: self.source.clone(), value, ..*self }
     }
 }
 

@@ -73,12 +73,19 @@ pub fn derived_outputs(call: &Call) -> Value {
         "stripe.transfer.create" => json!({"id": format!("tr_{hash}")}),
         "stripe.customer.create" => json!({"id": format!("cus_{hash}")}),
         "stripe.product.create" => json!({"id": format!("prod_{hash}")}),
-        "stripe.price.create" => json!({"id": format!("price_{hash}")}),
+        "stripe.price.create" => json!({"id": price_id(call).unwrap_or_else(|| format!("price_{hash}"))}),
         "stripe.refund.create" => json!({"id": format!("re_{hash}")}),
         _ if call.is_resource_call() && call.verb() == "ensure" => json!({"id": format!("{}-{hash}", call.resource())}),
         _ => json!({}),
     };
     with_payload_names(outputs, &call.payload)
+}
+
+/// Returns the id of a price that people can write down: `price_studio_month_1200`.
+fn price_id(call: &Call) -> Option<String> {
+    let (product, amount) = (call.text("product")?, call.payload.get("unit_amount")?.as_i64()?);
+    let interval = call.text("interval").unwrap_or("once");
+    Some(format!("price_{product}_{interval}_{amount}"))
 }
 
 fn with_payload_names(outputs: Value, payload: &Value) -> Value {

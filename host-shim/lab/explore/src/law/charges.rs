@@ -234,7 +234,7 @@ impl Charges {
             let found = attributes.iter().find(|(known, _)| Some(known.as_str()) == name.as_str());
             found.map_or("", |(_, value)| value.as_str())
         };
-        let of_unit = rate["micros"][attribute(&rate["by"])].as_i64();
+        let of_unit = rate["micros"].as_i64().or_else(|| rate["micros"][attribute(&rate["by"])].as_i64());
         let of_million = rate["per_million"][attribute(&rate["by"])].as_str().and_then(millionths);
         let seller = &rate["seller"];
         let product = self.products.get(attribute(&seller["by"]));

@@ -4,7 +4,7 @@
 use crate::catalogs;
 use crate::schema::assert_schema_is_named;
 
-use catalogs::{BROKEN, WHOLE, folder_with};
+use catalogs::{BROKEN, CORE, CORE_BROKEN, WHOLE, folder_with};
 use host_replay::rig::{Rig, RigSetup, StoreKind};
 use host_scenario::business::{BusinessFolder, CATALOG_FILE};
 use host_scenario::error::{BadInput, Mistakes, ReplayError};
@@ -143,6 +143,19 @@ fn a_catalog_with_every_clause_is_accepted() {
     assert_eq!((errors, mistakes_of(&value)), (Vec::new(), Vec::new()));
 }
 
+#[test]
+fn schema_and_reader_accept_the_same_clauses_of_the_core_level() {
+    let validator = validator(&schema());
+    let errors: Vec<String> = validator.iter_errors(&json_of(CORE)).map(|error| error.to_string()).collect();
+    assert_eq!((errors, mistakes_of_text(CORE, None)), (Vec::new(), Vec::new()));
+    for (text, wrong) in CORE_BROKEN {
+        assert_eq!(CORE.matches(text).count(), 1, "{text}");
+        let broken = CORE.replace(text, wrong);
+        assert!(!validator.is_valid(&json_of(&broken)), "the schema accepts {wrong}");
+        assert_ne!(mistakes_of_text(&broken, None), [], "the reader accepts {wrong}");
+    }
+}
+
 // covers: D-13
 #[test]
 fn a_catalog_in_json_is_the_same_business_as_in_yaml() {
@@ -195,6 +208,20 @@ const OBJECTS: [(&str, &str); 38] = [
     ("/$defs/product", "/products/0"),
     ("/$defs/product", "/products/1"),
 ];
+
+/// Objects of the core level that allow only the listed members, each with the text of [`CORE`] behind which a member fits.
+const CORE_OBJECTS: [(&str, &str); 6] = [
+    ("/$defs/counted", "downloads: {"),
+    ("/$defs/measured", "storage: {"),
+    ("/$defs/used", "words: {"),
+    ("/$defs/planPrice", "studio: {price: {"),
+    ("/$defs/addonPrice", "false, price: {"),
+    ("/$defs/instance", "\n  show:\n    "),
+];
+
+/// Objects of the core level that have features beside the listed members.
+const OFFERS: [(&str, &str); 3] =
+    [("/$defs/plan", "studio: {"), ("/$defs/addon", "extra_show: {"), ("/$defs/pack", "ten_dollars: {")];
 
 /// Collects the pointers of the schema's objects that allow only the listed members.
 fn closed(schema: &Value, at: &str, found: &mut BTreeSet<String>) {
@@ -262,6 +289,25 @@ fn schema_and_reader_know_the_same_names() {
         }
         assert_eq!(read, named(of_schema), "{object}");
     }
+    let with_member = |text: &str| {
+        assert_eq!(CORE.matches(text).count(), 1, "{text}");
+        let end = if text.ends_with('{') { ", " } else { "\n    " };
+        let mut mistakes = mistakes_of_text(&CORE.replace(text, &format!("{text}zzz: 1{end}")), None);
+        assert_eq!(mistakes.len(), 1, "{mistakes:?}");
+        mistakes.remove(0)
+    };
+    for (object, text) in CORE_OBJECTS {
+        let bad = with_member(text);
+        let of_schema = named(schema.pointer(object).expect("an object of the schema"));
+        assert!(bad.problem.starts_with("unknown field `zzz`"), "{object}: {bad}");
+        assert_eq!(names_in(&bad.expected), of_schema, "{object}");
+        seen.insert(object.to_owned());
+    }
+    for (object, text) in OFFERS {
+        let bad = with_member(text);
+        let read = names_in(bad.expected.strip_prefix("a feature or ").unwrap_or_default());
+        assert_eq!(read, named(schema.pointer(object).expect("an object of the schema")), "{object}");
+    }
     let mut all = BTreeSet::new();
     closed(&schema, "", &mut all);
     assert_eq!(seen, all);
@@ -292,6 +338,7 @@ fn schema_and_reader_know_the_same_words() {
     for (place, member, list) in [
         ("/policies", "provider", "/properties/policies/properties/provider/enum"),
         ("/policies", "customer_creation", "/properties/policies/properties/customer_creation/enum"),
+        ("/policies", "tax", "/properties/policies/properties/tax/enum"),
         ("/meters/tokens", "formula", "/$defs/meterDecl/properties/formula/enum"),
         ("/entitlements/calls", "kind", "/$defs/entitlement/properties/kind/enum"),
         ("/entitlements/calls", "period", "/$defs/entitlement/properties/period/enum"),

@@ -36,7 +36,7 @@ pub fn folder_with(document: &str) -> TempDir {
 
 /// The policies and a catalog with every clause and every member.
 pub const WHOLE: &str = r#"
-policies: {provider: stripe, currency: usd, sync_prices: true, compare_after: 1d, suspend_on_pause: [void], erase_after: 90d, mail_within: 3d, plan_within: 1m, thin_events: true, customer_creation: checkout, success_url: https://a.example,
+policies: {provider: stripe, currency: usd, sync_prices: true, compare_after: 1d, suspend_on_pause: [void], erase_after: 90d, mail_within: 3d, plan_within: 1m, thin_events: true, customer_creation: checkout, codes: true, tax: included, tax_ids: business, success_url: https://a.example,
   cancel_url: https://a.example, origins: [https://a.example], grace: 7d, dunning: [0d, 3d], over_limit: 14d,
   archive_after: 30d, delete_after: 90d, notice: [7d], name_block: 30d, final_backup: 30d,
   error_credit_after: 24h}
@@ -131,6 +131,71 @@ products:
     purchasable: true, display_order: 1, stripe_product_id: prod_at_b, metadata: {label: b, creator: "user:c"}, features: {credits: 7}}
 "#;
 
+/// A catalog with every clause of the core level.
+pub const CORE: &str = r#"
+currency: usd
+tax: automatic
+tax_ids: business
+codes: true
+features:
+  shows: limit
+  themes: flag
+  team_gb: pool
+  downloads: {counter: download, per: calendar_month, alerts: [80, 100]}
+  storage: {limit: GB}
+  transcription: {use: minute, price: {by: language, en: 0.010, de: "0.015"}, pay: [credits, invoice]}
+  words: {use: word, price: 0.000015, pay: credits}
+plans:
+  free: {name: For free, description: One show, shows: 1, downloads: 1000, team_gb: 1, storage: 1}
+  studio: {price: {month: 12.00, year: {amount: 12000, id: price_studio_y}}, trial: 14d, highlight: true, shows: 3, themes: true}
+  team: {price: {month: 30.00, week: 8.00, day: 1.20, per: seat}, seats: {at_least: 3, at_most: 100}, downloads: unlimited}
+  large: {contact: sales, seats: 5}
+addons:
+  extra_show: {name: One more show, description: Yes, highlight: false, price: {month: 4.00}, trial: 7d, quantity: {at_most: 10}, shows: 1}
+packs:
+  ten_dollars: {name: Ten, description: Ten, highlight: false, price: 10.00, quantity: {at_most: 2}, credits: 10.00, refund: {within: 14d}}
+instances:
+  show:
+    label: subdomain
+    uses: {shows: 1}
+    resources: {data: database, feed: {resource: function, suspends: false}, edge: cdn}
+    address: "https://{{ subdomain }}.shows.example"
+"#;
+
+/// Texts that occur once in [`CORE`], each with a replacement that makes the catalog wrong.
+pub const CORE_BROKEN: [(&str, &str); 30] = [
+    ("shows: limit", "shows: limits"),
+    ("shows: limit", "shows: 1"),
+    ("{counter: download, per: calendar_month", "{counter: download, per: month"),
+    ("alerts: [80, 100]", "alerts: [80, 101]"),
+    ("{limit: GB}", "{limit: GB, per: calendar_month}"),
+    ("{limit: GB}", "{}"),
+    ("{use: word, price: 0.000015, pay: credits}", "{use: word, price: 0.000015}"),
+    ("{use: word, price: 0.000015, pay: credits}", "{use: word, price: 0.000015, pay: card}"),
+    ("{use: word, price: 0.000015, pay: credits}", "{use: word, price: -0.01, pay: credits}"),
+    ("by: language, en", "en"),
+    ("team_gb: 1", "team_gb: -1"),
+    ("team_gb: 1", "team_gb: lots"),
+    ("team_gb: 1", "team_gb: [1]"),
+    ("price: {month: 12.00, year: {amount: 12000, id: price_studio_y}}", "price: 12.00"),
+    ("price: {month: 12.00", "price: {monthly: 12.00"),
+    ("price: {month: 12.00", "price: {month: -12.00"),
+    ("price: {month: 12.00", "price: {month: [12.00]"),
+    ("trial: 14d", "trial: 14"),
+    ("trial: 14d", "trial: two weeks"),
+    ("highlight: true", "highlight: often"),
+    ("per: seat", "per: person"),
+    ("seats: {at_least: 3, at_most: 100}", "seats: {at_least: 3}"),
+    ("seats: {at_least: 3, at_most: 100}", "seats: {at_least: 0, at_most: 100}"),
+    ("contact: sales", "contact: us"),
+    ("price: {month: 4.00}, trial: 7d", "trial: 7d"),
+    ("price: {month: 4.00}", "price: {month: 4.00, per: seat}"),
+    ("credits: 10.00", "credits: ten"),
+    ("refund: {within: 14d}", "refund: 14d"),
+    ("resources: {data: database, feed: {resource: function, suspends: false}, edge: cdn}", "resources: {}"),
+    ("{resource: function, suspends: false}", "{suspends: false}"),
+];
+
 /// Texts that occur once in [`WHOLE`], each with a replacement that makes the catalog wrong.
 pub const BROKEN: [(&str, &str); 114] = [
     ("policies:", "policys:"),
@@ -191,7 +256,7 @@ pub const BROKEN: [(&str, &str); 114] = [
     ("kind: counter, meter: calls", "kind: counter, meter: [calls]"),
     ("if: allowed.may_owe, at_most", "if: may_owe, at_most"),
     ("{amount: 5, if: allowed.may_owe}", "{amount: 5, when: allowed.may_owe}"),
-    ("{amount: 5, if: allowed.may_owe}", "{amount: 5}"),
+    ("{amount: 5, if: allowed.may_owe}", "{amount: 5, per: seat}"),
     ("[{credit: \"{product.credits}\"}]", "{credit: \"{product.credits}\"}"),
     ("[{credit: \"{product.credits}\"}]", "[{credits: \"{product.credits}\"}]"),
     ("seller: {by: agent, micros: \"{product.token_micros}\"}", "seller: {by: agent}"),

@@ -42,7 +42,7 @@ const IDLE: &[Idle] = &[
         "entitlements",
         "may_owe: {kind: flag}",
         "may_owe: {kind: flag}\n  spare: {kind: limit}",
-        "no type grants `spare`",
+        "nothing that is sold gives `spare`",
     ),
     idle(
         "",

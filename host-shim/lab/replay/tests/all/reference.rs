@@ -38,6 +38,9 @@ fn type_of(root: &Value, member: &Value) -> String {
         return format!("`{}`", flow(&member["const"]));
     }
     // The first form is the usual one; other forms are names that a business declares, or older names.
+    if member["type"] == json!(["number", "string"]) || member["anyOf"][0]["type"] == json!(["number", "string"]) {
+        return "money".to_owned();
+    }
     if let Some(forms) = member["anyOf"].as_array() {
         let is_open = forms.iter().any(|form| form["pattern"].is_string());
         let first = forms.iter().find(|form| form["enum"].is_array()).map(|form| type_of(root, form));

@@ -11,6 +11,7 @@ use serde_json::Value;
 use stripe_client_core::StripeRequest;
 use stripe_product::price::{CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval};
 use stripe_product::product::CreateProduct;
+use stripe_product::PriceTaxBehavior;
 
 /// Stripe's error code if an object with the requested id exists.
 const EXISTS: &str = "resource_already_exists";
@@ -46,8 +47,8 @@ fn id_if_ours(marks: &Marks, found: &Value) -> Result<Value, Failed> {
 }
 
 /// `stripe.price.create`: takes `stripe_product_id`, `unit_amount` in minor units, `currency`, `interval`,
-/// `interval_count`, `product` (id of the product in the catalog, stored as metadata); returns `id`. A price without an
-/// interval is one-time.
+/// `interval_count`, `tax_behavior` (`exclusive` or `inclusive`), `product` (id of the product in the catalog, stored as metadata);
+/// returns `id`. A price without an interval is one-time.
 pub(crate) fn price(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let product = payload.text("stripe_product_id")?;
@@ -57,6 +58,13 @@ pub(crate) fn price(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
         .product(product)
         .unit_amount(amount)
         .metadata(marks.on(metadata_with_product(payload)?));
+    if let Some(behavior) = payload.maybe_text("tax_behavior")? {
+        request = request.tax_behavior(match behavior {
+            "exclusive" => PriceTaxBehavior::Exclusive,
+            "inclusive" => PriceTaxBehavior::Inclusive,
+            _ => return Err(Failed::Payload { member: "tax_behavior", expected: "exclusive or inclusive" }),
+        });
+    }
     if let Some(interval) = payload.maybe_text("interval")? {
         let mut recurring = CreatePriceRecurring::new(unit(interval)?);
         recurring.interval_count = payload.maybe_count("interval_count")?;

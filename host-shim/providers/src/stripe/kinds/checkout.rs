@@ -10,14 +10,16 @@ use host_provider_api::Call;
 use serde_json::{Value, json};
 use stripe_checkout::CheckoutSessionMode;
 use stripe_checkout::checkout_session::{
-    CreateCheckoutSession, CreateCheckoutSessionLineItems, CreateCheckoutSessionPaymentIntentData,
-    CreateCheckoutSessionSubscriptionData, ExpireCheckoutSession,
+    CreateCheckoutSession, CreateCheckoutSessionAutomaticTax, CreateCheckoutSessionCustomerUpdate,
+    CreateCheckoutSessionCustomerUpdateAddress, CreateCheckoutSessionCustomerUpdateName,
+    CreateCheckoutSessionLineItems, CreateCheckoutSessionPaymentIntentData, CreateCheckoutSessionSubscriptionData,
+    CreateCheckoutSessionTaxIdCollection, ExpireCheckoutSession,
 };
 use stripe_client_core::StripeRequest;
 
 /// `stripe.checkout.create`: takes `mode` (`payment` or `subscription`), `price`, `quantity`, `client_reference_id`,
-/// `customer`, `success_url`, `cancel_url`, `metadata`, `subscription_data.metadata`, `payment_intent_data.metadata`;
-/// returns `session_id`, `url`. The URLs may be paths of the site.
+/// `customer`, `success_url`, `cancel_url`, `metadata`, `trial_days`, `codes`, `tax`, `tax_ids`,
+/// `subscription_data.metadata`, `payment_intent_data.metadata`; returns `session_id`, `url`. The URLs may be paths of the site.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let mode = match payload.text("mode")? {
@@ -34,6 +36,25 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     if let Some(customer) = customer {
         request = request.customer(customer);
     }
+    if payload.maybe_flag("codes")? == Some(true) {
+        request = request.allow_promotion_codes(true);
+    }
+    let (has_tax, has_tax_ids) =
+        (payload.maybe_flag("tax")? == Some(true), payload.maybe_flag("tax_ids")? == Some(true));
+    if has_tax {
+        request = request.automatic_tax(CreateCheckoutSessionAutomaticTax::new(true));
+    }
+    if has_tax_ids {
+        request = request.tax_id_collection(CreateCheckoutSessionTaxIdCollection::new(true));
+    }
+    // A customer who exists gets the address and the name that the checkout asks for: taxes depend on the address, and tax ids
+    // belong to the name.
+    if customer.is_some() && (has_tax || has_tax_ids) {
+        let mut update = CreateCheckoutSessionCustomerUpdate::new();
+        update.address = Some(CreateCheckoutSessionCustomerUpdateAddress::Auto);
+        update.name = Some(CreateCheckoutSessionCustomerUpdateName::Auto);
+        request = request.customer_update(update);
+    }
     if let Some(reference) = payload.maybe_text("client_reference_id")? {
         request = request.client_reference_id(reference);
     }
@@ -44,9 +65,13 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     if let Some(url) = payload.maybe_return_url("cancel_url", site)? {
         request = request.cancel_url(url);
     }
-    if let Some(metadata) = payload.metadata_of("subscription_data")? {
+    let days = payload.maybe_count("trial_days")?.map(u32::try_from).transpose();
+    let trial_days = days.map_err(|_| Failed::Payload { member: "trial_days", expected: "a number of days" })?;
+    let metadata = payload.metadata_of("subscription_data")?;
+    if metadata.is_some() || trial_days.is_some() {
         let mut data = CreateCheckoutSessionSubscriptionData::new();
-        data.metadata = Some(metadata);
+        data.metadata = metadata;
+        data.trial_period_days = trial_days;
         request = request.subscription_data(data);
     }
     if let Some(metadata) = payload.metadata_of("payment_intent_data")? {

@@ -12,8 +12,10 @@ use host_provider_api::Call;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use stripe_billing::InvoiceCollectionMethod;
-use stripe_billing::invoice::{CreateInvoice, CreateInvoicePendingInvoiceItemsBehavior, FinalizeInvoiceInvoice};
-use stripe_billing::invoice_item::{CreateInvoiceItem, Period};
+use stripe_billing::invoice::{
+    CreateInvoice, CreateInvoiceAutomaticTax, CreateInvoicePendingInvoiceItemsBehavior, FinalizeInvoiceInvoice,
+};
+use stripe_billing::invoice_item::{CreateInvoiceItem, CreateInvoiceItemTaxBehavior, Period};
 use stripe_client_core::StripeRequest;
 
 /// Metadata name of a line's number. Numbers begin at 0.
@@ -22,7 +24,7 @@ const LINE: &str = "provisioner_line";
 const PAGES_MAX: usize = 3;
 
 /// `stripe.invoice.create`: takes `customer`, `month`, `currency`, `lines`, `total_minor`, `period_start`,
-/// `period_end`, `cost_micros`, `credits_micros`, `carried_micros`; returns `id`. The draft is created without
+/// `period_end`, `cost_micros`, `credits_micros`, `carried_micros`, `tax_behavior` (with it, Stripe computes taxes); returns `id`. The draft is created without
 /// automatic advancement, so Stripe does not finalize it before all lines are added.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
@@ -33,6 +35,12 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
         cost_micros: payload.maybe_int("cost_micros")?,
         credits_micros: payload.maybe_int("credits_micros")?.unwrap_or(0),
         carried_micros: payload.maybe_int("carried_micros")?.unwrap_or(0),
+    };
+    // Stripe computes no tax of an invoice with negative lines.
+    let has_tax = payload.maybe_text("tax_behavior")?.is_some();
+    let charges = match has_tax && charges.credits_micros != 0 {
+        true => UsageCharges { lines: &[], cost_micros: None, credits_micros: 0, carried_micros: 0 },
+        false => charges,
     };
     let (lines, period) = (lines(&charges, month, total_minor)?, period(payload)?);
     let draft = draft(api, call, &marks, customer, month)?;
@@ -71,6 +79,10 @@ fn draft(api: &Api<'_>, call: &Call, marks: &Marks, customer: &str, month: &str)
         // Pending invoice items belong to the next invoice of a subscription.
         .pending_invoice_items_behavior(CreateInvoicePendingInvoiceItemsBehavior::Exclude)
         .metadata(marks.on(metadata));
+    let request = match payload.maybe_text("tax_behavior")? {
+        Some(_) => request.automatic_tax(CreateInvoiceAutomaticTax::new(true)),
+        None => request,
+    };
     let request = match api.config.invoice_days_until_due {
         Some(days) => request.collection_method(InvoiceCollectionMethod::SendInvoice).days_until_due(days),
         None => request.collection_method(InvoiceCollectionMethod::ChargeAutomatically),
@@ -115,6 +127,13 @@ fn add(api: &Api<'_>, payload: Payload<'_>, marks: &Marks, new: &NewLine<'_>) ->
         .metadata(metadata);
     if let Some(period) = new.period {
         request = request.period(period);
+    }
+    if let Some(behavior) = payload.maybe_text("tax_behavior")? {
+        request = request.tax_behavior(match behavior {
+            "exclusive" => CreateInvoiceItemTaxBehavior::Exclusive,
+            "inclusive" => CreateInvoiceItemTaxBehavior::Inclusive,
+            _ => return Err(Failed::Payload { member: "tax_behavior", expected: "exclusive or inclusive" }),
+        });
     }
     api.post(request.build(), marks, &format!("line-{}", new.number)).map(drop)
 }

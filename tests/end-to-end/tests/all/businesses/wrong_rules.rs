@@ -98,7 +98,7 @@ fn a_refund_of_too_much_is_found() {
             effect.payload = payload.to_string();
         }
     };
-    is_found("podcasts", Wrong { decision, ..RIGHT }, "refunds of ch_");
+    is_found("full-podcasts", Wrong { decision, ..RIGHT }, "refunds of ch_");
 }
 
 /// Given failed refunds that an extension does not hear of, its books differ from Stripe's balance transactions.
@@ -124,7 +124,7 @@ fn a_coupon_that_is_not_counted_is_found() {
         session["total_details"]["amount_discount"] = 0.into();
         Event { payload: Payload::Payment(body.to_string().into_bytes()), ..event }
     };
-    is_found("podcasts", Wrong { event, ..RIGHT }, "cash");
+    is_found("full-podcasts", Wrong { event, ..RIGHT }, "cash");
 }
 
 /// Given chargebacks on subscriptions, an extension that goes on granting is found.

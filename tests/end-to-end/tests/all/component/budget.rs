@@ -8,7 +8,7 @@ use std::{fs, io};
 #[test]
 fn a_budget_limits_the_use_of_a_component() {
     let business = tempfile::tempdir().expect("a folder");
-    let podcasts = root().join("examples/podcasts");
+    let podcasts = root().join("fixtures/catalogs/full-podcasts");
     fs::copy(podcasts.join("catalog.yml"), business.path().join("catalog.yml")).expect("copied");
     let file = business.path().join("plan.yml");
     let played = |budget: &str, bless: bool| {

@@ -190,6 +190,25 @@ fn a_service_reports_events_and_nobody_else_does() {
 }
 
 #[test]
+fn a_refused_report_stays_refused_and_its_id_is_for_nothing_else() {
+    let served = Served::start();
+    let service = served.key(ActorKind::Service, "meter", "solobase");
+    let report = |meter: &str| {
+        let one = json!({"id": "use_1", "meter": meter, "quantity": 1, "at": "2026-01-01T00:00:00Z"});
+        served.send("POST /api/events", &service, &[], &json!({"account": "user:ada", "usage": [one]}))
+    };
+    let first = report("nonsense");
+    assert_eq!(first.status, 404, "{first:?}");
+    assert_eq!((report("nonsense").status, report("nonsense").code()), (404, first.code()), "the same report again");
+    let corrected = report("other");
+    assert_eq!(
+        (corrected.status, &*corrected.code()),
+        (409, "reused-key"),
+        "a service must not believe that it was counted"
+    );
+}
+
+#[test]
 fn a_check_says_what_is_left_and_what_to_buy() {
     let served = Served::start();
     let admin = served.key(ActorKind::Admin, "root", "solobase");

@@ -272,7 +272,7 @@ fn the_page_after_a_checkout_is_about_this_checkout_even_if_two_were_paid_in_one
 
 #[test]
 fn the_built_in_page_after_a_checkout_waits_for_this_checkout() {
-    let ada = Shopper::start("podcasts");
+    let ada = Shopper::start("full-podcasts");
     assert!(ada.page("").contains("One moment"), "{}", ada.page(""));
     let first = ada.buys("credit_pack", json!(1000), 1000);
     let second = ada.buys("theme", json!("night"), 500);
@@ -290,7 +290,7 @@ fn the_built_in_page_after_a_checkout_waits_for_this_checkout() {
 // covers: SOL-55
 #[test]
 fn the_dashboard_after_a_checkout_names_what_was_paid_and_what_is_not() {
-    let ada = Shopper::start("podcasts");
+    let ada = Shopper::start("full-podcasts");
     let (pack, theme) = ("Ten dollars of transcription", "Night");
     let abandoned = ada.buys("credit_pack", json!(1000), 1000);
     let bought = ada.buys("theme", json!("night"), 500);

@@ -1,4 +1,4 @@
-// The story of the guide to adding a business: its business, without any configuration, sells a plan, an add-on and credits.
+// The story of the guide to adding a business: its business, without any configuration, sells plans with a trial and by seats, an add-on and credits.
 import { open } from "./browser.mjs";
 
 const [server] = process.argv.slice(2);
@@ -11,19 +11,20 @@ await story.goto(`${server}/pricing`);
 told.plans = await page.$$eval("main .plan h2", (heads) => heads.map((head) => head.innerText));
 told.addOns = await cards("[aria-labelledby=add-ons]");
 await story.state("pricing");
-await story.followText("Subscribe to Studio");
+await story.followText("Try Studio for 14 days");
 await story.followText("Sign up", "main a");
 await story.signUp("ada@example.com", "Ada");
 told.registered = path();
-await story.followText("Subscribe to Studio");
+await story.followText("Try Studio for 14 days");
+told.due = (await story.text("body")).replace(/\s+/g, " ");
 await story.pay();
 told.subscribed = path().replace(/session_id=\w+/, "session_id=ID");
-await story.sees("the payment has arrived for: Studio.");
+await story.sees("Your trial has begun: Studio. Nothing was paid yet.");
 await story.sees("0 of 3", "#usage");
 
 // The add-on, twice; it counts beside the plan.
 await story.goto(`${server}/pricing`);
-await story.type("#quantity-prod_extra_show", "2");
+await story.type("#quantity-extra_show", "2");
 await story.followText("Buy One more show");
 told.checkout = new URL(page.url()).pathname.startsWith("/c/pay/");
 await story.pay();

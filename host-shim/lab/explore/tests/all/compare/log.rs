@@ -41,11 +41,11 @@ fn recorded(folder: &Path) -> Box<dyn Store> {
 }
 
 fn log_of(story: &str, folder: &Path) -> Box<dyn Store> {
-    support::log_of(story, &in_business("podcasts"), host_replay::native::runners(), folder)
+    support::log_of(story, &in_business("full-podcasts"), host_replay::native::runners(), folder)
 }
 
 fn sources() -> Sources {
-    Sources { business: Some(in_business("podcasts").display().to_string()), ..support::sources() }
+    Sources { business: Some(in_business("full-podcasts").display().to_string()), ..support::sources() }
 }
 
 fn by_log(store: &dyn Store, options: &Options) -> Comparison {

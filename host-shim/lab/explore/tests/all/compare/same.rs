@@ -7,7 +7,7 @@ use test_support::{fixtures, in_business};
 
 #[test]
 fn a_component_equals_itself_over_whole_businesses() {
-    let folders = ["podcasts", "orchestra", "families-and-add-ons"].map(in_business);
+    let folders = ["full-podcasts", "orchestra", "families-and-add-ons"].map(in_business);
     let options = options(host_replay::native::runners(), &[]);
     let found = by_paths(&folders, &options);
     assert_eq!(found.causes, []);
@@ -19,7 +19,7 @@ fn a_component_equals_itself_over_whole_businesses() {
 #[test]
 fn only_selects_the_played_api_versions() {
     let mut options = options(host_replay::native::runners(), &[]);
-    let folder = [in_business("podcasts")];
+    let folder = [in_business("full-podcasts")];
     let all = by_paths(&folder, &options).cases;
     options.only = vec!["2025-03-31.basil".to_owned()];
     let some = by_paths(&folder, &options).cases;
@@ -39,7 +39,7 @@ fn a_raw_stream_runs_through_both_components() {
     let by = |new: Runners| {
         let mut options = options(new, &[]);
         options.fuel_within = None;
-        let (paths, podcasts) = ([file.clone()], in_business("podcasts"));
+        let (paths, podcasts) = ([file.clone()], in_business("full-podcasts"));
         let sources = host_replay::library::Sources {
             business: Some(podcasts.display().to_string()),
             fixtures: Some(fixtures()),

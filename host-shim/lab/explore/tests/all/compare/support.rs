@@ -18,9 +18,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use test_support::{fixtures, in_business};
 
-/// Path of a scenario of the business `podcasts`.
+/// Path of a scenario of the business `full-podcasts`.
 pub fn podcasts(name: &str) -> PathBuf {
-    in_business("podcasts/scenarios").join(name)
+    in_business("full-podcasts/scenarios").join(name)
 }
 
 /// Our extension with its decisions changed by `change`.

@@ -35,7 +35,7 @@ fn a_clause_is_a_hole_until_a_scenario_reaches_it() {
 #[test]
 fn a_hole_has_a_place_and_a_condition() {
     let found = covered(podcasts(&["plan"]).path());
-    let catalog = std::fs::read_to_string(in_business("podcasts/catalog.yml")).expect("read");
+    let catalog = std::fs::read_to_string(in_business("full-podcasts/catalog.yml")).expect("read");
     let line = |part: &str| 1 + catalog.lines().position(|line| line.contains(part)).expect("a line");
     let place = |name: &str| {
         let item = section(&found, "catalog").iter().find(|item| item.name == name).expect("an item");
@@ -61,7 +61,7 @@ fn section_name(found: &host_explore::coverage::Coverage) -> String {
 
 #[test]
 fn all_scenarios_of_the_podcasts_leave_only_known_holes() {
-    let found = covered(&in_business("podcasts"));
+    let found = covered(&in_business("full-podcasts"));
     assert_eq!(found.not_held, [] as [String; 0]);
     for touched in ["theme split", "theme buy", "theme grants/theme:{product.id}", "entitlement downloads/alerts"] {
         assert!(reached(&found, "catalog", touched) > 0, "{touched}");

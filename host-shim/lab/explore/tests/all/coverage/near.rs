@@ -4,7 +4,7 @@ use crate::coverage::support::{covered, holes, podcasts, reached, write};
 use host_explore::coverage::Coverage;
 use std::fs;
 
-/// Measures the coverage of `story` with the catalog of `podcasts`, after replacements in the catalog.
+/// Measures the coverage of `story` with the catalog of `full-podcasts`, after replacements in the catalog.
 fn covered_with_changes(catalog: &[(&str, &str)], files: &[(&str, &str)], story: &str) -> Coverage {
     let folder = podcasts(&[]);
     let mut text = fs::read_to_string(folder.path().join("catalog.yml")).expect("read");

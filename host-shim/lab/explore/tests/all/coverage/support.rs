@@ -7,10 +7,10 @@ use std::fs;
 use std::path::Path;
 use test_support::in_business;
 
-/// A new folder with the catalog and some scenarios of `examples/podcasts`.
+/// A new folder with the catalog and some scenarios of `fixtures/catalogs/full-podcasts`.
 pub fn podcasts(scenarios: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
-    let from = in_business("podcasts");
+    let from = in_business("full-podcasts");
     fs::copy(from.join("catalog.yml"), folder.path().join("catalog.yml")).expect("copied");
     for name in scenarios {
         let name = format!("{name}.yml");

@@ -87,7 +87,7 @@ fn a_stream_of_raw_events_counts_if_each_event_has_an_outcome() {
     write(&folder, "log.jsonl", event);
     let found = covered(folder.path());
     assert_eq!((found.held, reached(&found, "event kinds", "usage.consume")), (1, 1));
-    std::fs::copy(in_business("podcasts/scenarios/plan.yml"), folder.path().join("plan.yml")).expect("copied");
+    std::fs::copy(in_business("full-podcasts/scenarios/plan.yml"), folder.path().join("plan.yml")).expect("copied");
     let both = covered(folder.path());
     assert_eq!((both.held, reached(&both, "event kinds", "usage.consume")), (2, 1), "next to a scenario");
 }

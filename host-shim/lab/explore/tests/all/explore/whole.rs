@@ -55,7 +55,7 @@ events:
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("late.yml");
     std::fs::write(&file, story).expect("written");
-    std::fs::copy(in_business("podcasts/catalog.yml"), folder.path().join("catalog.yml")).expect("copied");
+    std::fs::copy(in_business("full-podcasts/catalog.yml"), folder.path().join("catalog.yml")).expect("copied");
     let found = explored(&tale(&file, &host_replay::native::runners()), &[VariantKind::Drops]);
     assert!(found.findings.is_empty(), "{:?}", found.findings);
     assert_eq!(found.counts[&VariantKind::Drops].variants, 1, "the payment is lost, and arrives 40 days later");

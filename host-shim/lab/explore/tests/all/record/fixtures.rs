@@ -68,6 +68,6 @@ fn every_account_of_tesslate_is_exported() {
 }
 
 #[test]
-fn every_account_of_podcasts_is_exported() {
-    assert_all_are_exported("podcasts", 6);
+fn every_account_of_full_podcasts_is_exported() {
+    assert_all_are_exported("full-podcasts", 6);
 }

@@ -1,0 +1,129 @@
+//! The core level of the catalog language: `features`, `plans`, `addons`, `packs` and `instances`. Translates these clauses into
+//! the full level, which is all that the extension knows. Each value of the translation has the file and the line of the clause
+//! that it comes from, so that a mistake found later is reported where a person can correct it.
+
+mod features;
+mod instances;
+mod money;
+mod offers;
+mod place;
+
+use crate::folder::POLICIES;
+use crate::yaml::bad_input::Mistakes;
+use crate::yaml::{Checked, Checker, Entry, Node};
+use features::Features;
+use offers::Section;
+use place::{From, entry};
+use std::collections::BTreeMap;
+
+/// The clauses of the core level.
+pub(crate) const CLAUSES: [&str; 5] = ["features", "plans", "addons", "packs", "instances"];
+/// Policies that a catalog may have beside its clauses. `business.yml` has all of them.
+pub(crate) const POLICY_WORDS: [&str; 4] = ["currency", "tax", "tax_ids", "codes"];
+/// The currency of a business that names none.
+const CURRENCY: &str = "usd";
+
+/// Translates the clauses of the core level; all others stay. Returns the clauses to be added, and the document without the
+/// translated ones.
+///
+/// # Errors
+/// Fails with all mistakes in these clauses.
+pub(crate) fn translate(document: Node) -> Result<(Node, Node), Mistakes> {
+    let document = with_policies(document)?;
+    let core = |name: &str| document.entries().and_then(|all| all.iter().find(|entry| entry.key == name));
+    if CLAUSES.iter().all(|name| core(name).is_none()) {
+        return Ok((document, Node::map([] as [(&str, Node); 0])));
+    }
+    let policy = document.member(POLICIES).and_then(|policies| policies.member("currency"));
+    let currency = policy.and_then(Node::scalar).unwrap_or_else(|| CURRENCY.to_owned());
+    let added = Checker::read(|check| {
+        let mut features = Features::read(check, core(CLAUSES[0]), &document, &currency)?;
+        let mut before = 0;
+        let sections = check.each(Section::ALL, |section| {
+            let Some(entry) = core(section.clause()) else { return Ok(None) };
+            let translated = section.read(check, entry, &mut features, &currency, before)?;
+            before += translated.products.len();
+            Ok(Some(translated))
+        });
+        let has_plans = core(Section::Plans.clause()).is_some();
+        let created = match core(CLAUSES[4]) {
+            Some(entry) => instances::read(check, entry, &features, has_plans),
+            None => Ok(Vec::new()),
+        };
+        let sections: Vec<Option<offers::Translated>> = sections?;
+        check_keys(check, Section::ALL.iter().filter_map(|section| core(section.clause())))?;
+        let (mut types, mut products) = (Vec::new(), Vec::new());
+        for translated in sections.into_iter().flatten() {
+            types.push(translated.product_type);
+            products.extend(translated.products);
+        }
+        types.extend(created?);
+        let mut added = features.clauses();
+        let lists = [("product_types", types), ("products", products)];
+        added.extend(lists.into_iter().filter(|(_, all)| !all.is_empty()).map(|(name, all)| {
+            let list = Node::list(all);
+            entry(name, list)
+        }));
+        Ok(added)
+    })?;
+    let root = From(&document).map([]);
+    let rest = document.into_entries().into_iter().filter(|entry| !CLAUSES.contains(&entry.key.as_str()));
+    Ok((with_entries(root, rest), of_entries(added)))
+}
+
+/// Checks that no two offers have the same key, which is the id of their product.
+fn check_keys<'e>(check: &Checker, sections: impl Iterator<Item = &'e Entry>) -> Checked<()> {
+    let offers = sections.flat_map(|section| {
+        let listed = section.value.items().unwrap_or_default().iter().filter_map(|item| item.entries()?.first());
+        section.value.entries().unwrap_or_default().iter().chain(listed).map(|offer| (section.key.as_str(), offer))
+    });
+    let mut seen: BTreeMap<&str, (&str, &Entry)> = BTreeMap::new();
+    check.every(offers, |(section, offer)| match seen.insert(&offer.key, (section, offer)) {
+        Some((other, before)) => {
+            let problem = format!("`{}` is in `{section}` and in `{other}` (line {})", offer.key, before.line);
+            Err(check.bad(offer.place(), problem, "another key, since it is the id of the product"))
+        }
+        None => Ok(()),
+    })
+}
+
+/// Moves policies from the catalog to the clause `policies`.
+fn with_policies(document: Node) -> Result<Node, Mistakes> {
+    let is_word = |entry: &Entry| POLICY_WORDS.contains(&entry.key.as_str());
+    if !document.entries().unwrap_or_default().iter().any(is_word) {
+        return Ok(document);
+    }
+    let root = From(&document).map([]);
+    let (words, mut rest): (Vec<Entry>, Vec<Entry>) = document.into_entries().into_iter().partition(is_word);
+    if rest.iter().all(|entry| entry.key != POLICIES) {
+        rest.push(entry(POLICIES, of_entries(Vec::new())));
+    }
+    let mut document = with_entries(root, rest);
+    let Some(policies) = document.entry_mut(POLICIES) else { return Ok(document) };
+    Checker::read(|check| {
+        check.every(words, |word| match policies.member(&word.key) {
+            Some(there) => {
+                let problem = format!("`{}` is a policy of {}, too", word.key, there.place());
+                Err(check.bad(word.place(), problem, "one of them"))
+            }
+            None => {
+                policies.push(word);
+                Ok(())
+            }
+        })
+    })?;
+    Ok(document)
+}
+
+fn of_entries(entries: Vec<Entry>) -> Node {
+    with_entries(Node::map([] as [(&str, Node); 0]), entries)
+}
+
+/// Appends entries to a mapping.
+fn with_entries(mut map: Node, entries: impl IntoIterator<Item = Entry>) -> Node {
+    entries.into_iter().for_each(|entry| map.push(entry));
+    map
+}
+
+#[cfg(test)]
+mod tests;

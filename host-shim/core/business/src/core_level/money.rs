@@ -1,0 +1,98 @@
+//! Reads amounts of money from the text of the file, never from a floating-point number: `12.00` in a currency with two digits.
+
+use crate::template::digits;
+use crate::yaml::{Checked, Checker, Node};
+
+/// Decimals of the price of one unit of usage.
+const UNIT_DECIMALS: u32 = 6;
+
+/// Reads an amount with exactly the digits of its currency. Returns minor units.
+pub(super) fn minor(check: &Checker, path: &str, node: &Node, currency: &str) -> Checked<i64> {
+    let digits = digits(currency);
+    read(check, path, node, currency, (digits, digits))
+}
+
+/// Reads the price of one unit of usage, which may have up to six decimals. Returns millionths of the currency's unit.
+pub(super) fn micros(check: &Checker, path: &str, node: &Node, currency: &str) -> Checked<i64> {
+    read(check, path, node, currency, (digits(currency), UNIT_DECIMALS))
+}
+
+/// Reads a number with at least and at most so many decimals, and returns it as a whole number with the most decimals.
+fn read(check: &Checker, path: &str, node: &Node, currency: &str, (least, most): (u32, u32)) -> Checked<i64> {
+    let Some(text) = node.source.as_deref().map(str::to_owned).or_else(|| node.scalar()) else {
+        return Err(check.wrong(path, node, format!("an amount in {currency}, such as {}", sample(least))));
+    };
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, decimals) = text.split_once('.').unwrap_or((&text, ""));
+    let is_number = is_digits(whole) && (!text.contains('.') || is_digits(decimals));
+    let count = u32::try_from(decimals.len()).unwrap_or(u32::MAX);
+    let number = format!("{whole}{decimals:0<width$}", width = most as usize).parse();
+    match number {
+        Ok(number) if is_number && (least..=most).contains(&count) => Ok(number),
+        _ => {
+            let expected = match is_number && count < least {
+                true => format!("{whole}.{decimals:0<width$}", width = least as usize),
+                false if least == most => format!("an amount such as {}", sample(least)),
+                false => format!("an amount with {least} to {most} decimals, such as {}", sample(least)),
+            };
+            Err(check.bad(node.place(), format!("`{path}: {text}` is not an amount in {currency}"), expected))
+        }
+    }
+}
+
+/// Returns twelve of a currency's units.
+fn sample(digits: u32) -> String {
+    match digits {
+        0 => "12".to_owned(),
+        digits => format!("12.{:0<width$}", "", width = digits as usize),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn with(text: &str, read: impl Fn(&Checker, &Node) -> Checked<i64>) -> Result<i64, String> {
+        let node = Node::parse(Path::new("c.yml"), text).expect("valid YAML");
+        Checker::read(|check| read(check, &node)).map_err(|mistakes| mistakes.to_string())
+    }
+
+    #[test]
+    fn an_amount_has_exactly_the_digits_of_its_currency() {
+        for (text, currency, expected) in [
+            ("12.00", "usd", Ok(1_200)),
+            ("0.99", "eur", Ok(99)),
+            ("'12.00'", "usd", Ok(1_200)),
+            ("90071992547409.93", "usd", Ok(9_007_199_254_740_993)),
+            ("1200", "jpy", Ok(1_200)),
+            ("1.250", "kwd", Ok(1_250)),
+            ("12", "usd", Err("`price: 12` is not an amount in usd; expected 12.00")),
+            ("12.5", "usd", Err("`price: 12.5` is not an amount in usd; expected 12.50")),
+            ("12.005", "usd", Err("`price: 12.005` is not an amount in usd; expected an amount such as 12.00")),
+            ("12.00", "jpy", Err("`price: 12.00` is not an amount in jpy; expected an amount such as 12")),
+            ("-1.00", "usd", Err("`price: -1.00` is not an amount in usd; expected an amount such as 12.00")),
+            ("1e3", "usd", Err("`price: 1e3` is not an amount in usd; expected an amount such as 12.00")),
+            ("$12", "usd", Err("`price: $12` is not an amount in usd; expected an amount such as 12.00")),
+            ("[1]", "usd", Err("`price` is a list; expected an amount in usd, such as 12.00")),
+        ] {
+            let read = with(text, |check, node| minor(check, "price", node, currency));
+            assert_eq!(read, expected.map_err(|told| format!("c.yml:1: {told}")), "{text} {currency}");
+        }
+    }
+
+    #[test]
+    fn the_price_of_a_unit_has_up_to_six_decimals() {
+        for (text, expected) in [
+            ("0.01", Ok(10_000)),
+            ("0.000015", Ok(15)),
+            ("2.50", Ok(2_500_000)),
+            ("0.0000015", Err("expected an amount with 2 to 6 decimals, such as 12.00")),
+            ("0.5", Err("expected 0.50")),
+        ] {
+            let read = with(text, |check, node| micros(check, "price", node, "usd"));
+            let found = read.map_err(|told| told.split("; ").last().unwrap_or_default().to_owned());
+            assert_eq!(found, expected.map_err(str::to_owned), "{text}");
+        }
+    }
+}

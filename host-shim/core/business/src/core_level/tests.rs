@@ -1,0 +1,283 @@
+//! Tests of the translation as a whole.
+
+use super::*;
+use serde_json::{Value, json};
+use std::path::Path;
+
+fn translated(text: &str) -> Result<Node, String> {
+    let document = Node::parse(Path::new("catalog.yml"), text).expect("valid YAML");
+    let (mut rest, added) = translate(document).map_err(|mistakes| mistakes.to_string())?;
+    added.into_entries().into_iter().for_each(|entry| rest.push(entry));
+    Ok(rest)
+}
+
+fn full(text: &str) -> Value {
+    translated(text).expect("a correct catalog").json()
+}
+
+const FEATURES: &str = "features: {shows: limit, themes: flag, minutes: {use: minute, price: 0.01, pay: credits}}\n";
+
+fn refused(text: &str) -> String {
+    translated(&format!("{FEATURES}{text}")).expect_err("a mistake")
+}
+
+#[test]
+fn a_catalog_without_clauses_of_the_core_level_stays_as_it_is() {
+    let text = "entitlements: {shows: {kind: limit}}\nproducts: []\n";
+    assert_eq!(full(text), json!({"entitlements": {"shows": {"kind": "limit"}}, "products": []}));
+}
+
+#[test]
+fn features_become_entitlements_meters_and_rates() {
+    let text = "features:\n  shows: limit\n  downloads: {counter: download, per: calendar_month, alerts: [80, 100]}\n  \
+                storage: {limit: GB}\n  themes: flag\n  words: {use: word, price: 0.000015, pay: [credits, invoice]}\n  \
+                minutes: {use: minute, price: {by: language, en: 0.01, de: 0.015}, pay: credits}\n";
+    let expected = json!({
+        "entitlements": {
+            "shows": {"kind": "limit"}, "themes": {"kind": "flag"}, "storage": {"kind": "limit", "meter": "storage"},
+            "downloads": {"kind": "counter", "meter": "downloads", "period": "calendar_month", "alerts": [80, 100]},
+        },
+        "meters": {
+            "downloads": {"unit": "download"}, "storage": {"unit": "GB", "formula": "last"}, "words": {"unit": "word"},
+            "minutes": {"unit": "minute", "attributes": ["language"]},
+        },
+        "rates": {
+            "words": {"micros": 15, "pay": ["credits", "invoice"], "invoice": {}},
+            "minutes": {"by": "language", "micros": {"en": 10_000, "de": 15_000}, "pay": ["credits"]},
+        },
+    });
+    assert_eq!(full(text), expected);
+}
+
+#[test]
+fn a_plan_is_a_product_ranked_by_its_place() {
+    let plans = "plans:\n  free: {shows: 1}\n  studio: {price: {month: 12.00, year: 120.00}, trial: 14d, shows: 3, themes: \
+                 true}\n  team: {name: For teams, price: {month: 30.00, per: seat}, seats: {at_least: 3, at_most: 100}, \
+                 shows: unlimited}\n  large: {contact: sales, shows: 9}\n";
+    let all = full(&format!("{FEATURES}{plans}"));
+    let expected = json!([
+        {"id": "free", "product_type": "plan", "name": "Free", "display_order": 0, "default": true,
+         "metadata": {"rank": 0, "shows": 1}},
+        {"id": "studio", "product_type": "plan", "name": "Studio", "display_order": 1, "trial": "14d",
+         "prices": {"month": {"amount": 1_200}, "year": {"amount": 12_000}},
+         "metadata": {"rank": 1, "shows": 3, "themes": true}},
+        {"id": "team", "product_type": "plan", "name": "For teams", "display_order": 2,
+         "prices": {"month": {"amount": 3_000}}, "quantity": {"at_least": 3, "at_most": 100},
+         "metadata": {"rank": 2, "seats": 1, "shows": "unlimited"}},
+        {"id": "large", "product_type": "plan", "name": "Large", "display_order": 3, "contact": "sales",
+         "purchasable": false, "metadata": {"rank": 3, "shows": 9}},
+    ]);
+    assert_eq!(all["products"], expected);
+    let grants = json!({"seats": "{product.seats}", "shows": {"amount": "{product.shows}", "per": "purchase"},
+        "themes": {"amount": "{product.themes}", "per": "purchase"}});
+    assert_eq!(
+        (&all["product_types"][0]["grants"], &all["entitlements"]["seats"]),
+        (&grants, &json!({"kind": "limit"}))
+    );
+    let listed = "plans:\n  - free: {shows: 1}\n  - studio: {price: {month: 12.00}}\n";
+    let listed = full(&format!("{FEATURES}{listed}"));
+    assert_eq!(listed["products"][1]["metadata"], json!({"rank": 1}));
+}
+
+#[test]
+fn add_ons_count_by_quantity_and_packs_are_paid_once() {
+    let text = "addons:\n  extra_show: {price: {month: 4.00}, quantity: {at_most: 10}, shows: 1}\npacks:\n  ten_dollars: \
+                {price: 10.00, credits: 10.00, refund: {within: 14d}}\n  night: {price: 5.00, themes: true}\n";
+    let all = full(&format!("{FEATURES}{text}"));
+    let expected = json!([
+        {"id": "extra_show", "product_type": "addon", "name": "Extra show", "display_order": 0,
+         "prices": {"month": {"amount": 400}}, "quantity": {"at_most": 10}, "metadata": {"shows": 1}},
+        {"id": "ten_dollars", "product_type": "pack", "name": "Ten dollars", "display_order": 1,
+         "prices": {"once": {"amount": 1_000}}, "refund": {"within": "14d"}, "metadata": {"credits": 1_000}},
+        {"id": "night", "product_type": "pack", "name": "Night", "display_order": 2, "prices": {"once": {"amount": 500}},
+         "metadata": {"themes": true}},
+    ]);
+    assert_eq!(all["products"], expected);
+    assert_eq!(all["product_types"][0]["grants"], json!({"shows": "{product.shows}"}));
+    assert_eq!(all["product_types"][1]["on_paid"], json!([{"credit": "{product.credits}"}]));
+}
+
+#[test]
+fn an_instance_has_what_its_resources_usually_need() {
+    let text = "plans: {free: {shows: 1}}\ninstances:\n  show:\n    uses: shows\n    resources: {data: database, episodes: \
+                bucket, feed: function}\n";
+    let all = full(&format!("{FEATURES}{text}"));
+    let expected = json!({
+        "name": "show", "id_prefix": "show", "id_by": "label", "consumes": {"shows": 1},
+        "plan": {"field": "plan_id", "family": "plan"},
+        "fields": [{"name": "label", "type": "string", "required": true, "format": "label", "max_length": 40, "unique": true,
+            "immutable": true}],
+        "provisions": [
+            {"name": "data", "resource": "database", "backup": true, "with": {"name": "show-{instance.label}-data"},
+             "outputs": {"data": "endpoint"}},
+            {"name": "episodes", "resource": "bucket", "on_archive": "keep",
+             "with": {"name": "show-{instance.label}-episodes"}, "outputs": {"episodes": "bucket"}},
+            {"name": "feed", "resource": "function", "suspends": true, "after": ["episodes", "data"],
+             "with": {"name": "show-{instance.label}-feed", "bucket": "{episodes.bucket}", "database": "{data.endpoint}",
+                "database_secret": "{data.secret_ref}", "database_name": "{data.name}", "database_user": "{data.user}"},
+             "outputs": {"feed": "url"}},
+        ],
+        "url": [{"resource": "feed", "value": "{feed.url}"}],
+    });
+    assert_eq!(all["product_types"][1], expected);
+}
+
+#[test]
+fn an_instance_has_its_own_label_address_and_members_of_the_full_level() {
+    let text = "instances:\n  site:\n    label: subdomain\n    uses: {shows: 2}\n    resources:\n      app: {resource: \
+                function, suspends: false}\n      edge: cdn\n    address: \"https://{{ subdomain }}.shop.example/\"\n";
+    let all = full(&format!("{FEATURES}{text}"));
+    let site = &all["product_types"][0];
+    assert_eq!(
+        (&site["id_by"], &site["consumes"], &site["plan"]),
+        (&json!("subdomain"), &json!({"shows": 2}), &Value::Null)
+    );
+    let edge = json!({"name": "edge", "resource": "cdn", "after": ["app"], "outputs": {"edge": "domain"},
+        "with": {"host": "{instance.subdomain}.shop.example", "origin": "{app.url}"}});
+    assert_eq!((&site["provisions"][0]["suspends"], &site["provisions"][1]), (&json!(false), &edge));
+    assert_eq!(site["url"], json!([{"resource": "edge", "value": "https://{instance.subdomain}.shop.example/"}]));
+}
+
+#[test]
+fn each_value_of_the_translation_has_the_line_of_the_clause_that_it_comes_from() {
+    let text = format!(
+        "{FEATURES}plans:\n  free: {{shows: 1}}\n  studio:\n    price:\n      month: 12.00\n    shows: 3\ninstances:\n  \
+         show:\n    resources:\n      data: database\n"
+    );
+    let all = translated(&text).expect("a correct catalog");
+    let line = |pointer: &str| all.place_at(pointer).line;
+    let lines = [
+        "/products/1/prices/month/amount",
+        "/products/1/metadata/shows",
+        "/products/1/id",
+        "/entitlements/shows/kind",
+        "/product_types/1/provisions/0/with/name",
+    ];
+    assert_eq!(lines.map(line), [6, 7, 5, 1, 11]);
+}
+
+#[test]
+fn mistakes_name_the_line_what_was_expected_and_what_was_meant() {
+    for (text, expected) in [
+        (
+            "plans: {a: {shws: 1}}",
+            "catalog.yml:2: unknown field `shws` in plan `a`; expected a feature or one of name, \
+            description, highlight, contact, price, trial, seats; did you mean `shows`?",
+        ),
+        (
+            "plans: {a: {price: {month: 12}}}",
+            "catalog.yml:2: `plans.a.price.month: 12` is not an amount in usd; expected 12.00",
+        ),
+        (
+            "plans: {a: {price: 12.00}}",
+            "catalog.yml:2: `plans.a.price: 12.00` has no interval; expected the interval, such as \
+            `{month: 12.00}`",
+        ),
+        (
+            "plans: {a: {price: {mnth: 12.00}}}",
+            "catalog.yml:2: unknown field `mnth` in plans.a.price; expected one of month, year, \
+            week, day, per; did you mean `month`?",
+        ),
+        (
+            "plans: {a: {}, b: {}}",
+            "catalog.yml:2: `b` has no price, and neither has `a`; expected one plan without a price, which \
+            everybody has who pays for no other; or `contact: sales`",
+        ),
+        ("plans: {a: {themes: 3}}", "catalog.yml:2: `plans.a.themes` is a whole number; expected true or false"),
+        (
+            "plans: {a: {shows: many}}",
+            "catalog.yml:2: `plans.a.shows: many` is no amount; expected a whole number or `unlimited`",
+        ),
+        (
+            "plans: {a: {shows: -1}}",
+            "catalog.yml:2: `plans.a.shows: -1` is no amount; expected a whole number or `unlimited`",
+        ),
+        (
+            "plans: {a: {minutes: 5}}",
+            "catalog.yml:2: `plans.a.minutes`: each unit of it has a price; expected no amount; a pack of \
+            credits can pay for it",
+        ),
+        (
+            "plans: {a: {price: {month: 3.00, per: seat}}}",
+            "catalog.yml:2: `plans.a.price` is for a seat, and nothing says how many; \
+            expected `seats: {at_least: 1, at_most: 100}`",
+        ),
+        (
+            "plans: {a: {price: {month: 3.00}, seats: {at_most: 9}}}",
+            "catalog.yml:2: `plans.a.seats` can be chosen, and the price is \
+            for all of them; expected `per: seat` in the price, or a number of seats",
+        ),
+        (
+            "plans: {a: {price: {month: 3.00}, trial: 14}}",
+            "catalog.yml:2: `plans.a.trial: 14` is no number of days; expected 1d to \
+            730d, such as 14d",
+        ),
+        ("addons: {a: {shows: 1}}", "catalog.yml:2: addon `a` has no `price`; expected `price: {month: 4.00}`"),
+        (
+            "packs: {a: {price: {once: 1.00}}}",
+            "catalog.yml:2: `packs.a.price` is a mapping; expected an amount in usd, such as 12.00",
+        ),
+        (
+            "instances: {a: {uses: shows}}",
+            "catalog.yml:2: instance `a` has no `resources`; expected what is made for it, such as \
+            `resources: {data: database}`",
+        ),
+        (
+            "instances: {a: {uses: show, resources: {data: database}}}",
+            "catalog.yml:2: `uses: show`; expected one of shows; did you \
+            mean `shows`?",
+        ),
+        (
+            "instances: {a: {resources: {edge: cdn}}}",
+            "catalog.yml:2: `resources.edge` has no host name; expected `address: \
+            \"https://{{ label }}.shop.example\"` of the instance",
+        ),
+        (
+            "plans: {a: {}}\npacks: {a: {price: 1.00}}",
+            "catalog.yml:3: `a` is in `packs` and in `plans` (line 2); expected another key, \
+            since it is the id of the product",
+        ),
+        (
+            "instances: {a: {resources: {app: function}, address: \"https://{label}.x.example\"}}",
+            "catalog.yml:2: `{label}.x.example` in \
+            `address` is nothing of the instance; expected `{{ label }}`, or an output such as `{{ app.url }}`",
+        ),
+        (
+            "instances: {a: {resources: {app: function}, address: \"https://{{ name }}.x.example\"}}",
+            "catalog.yml:2: `{{ name }}` in \
+            `address` is nothing of the instance; expected `{{ label }}`, or an output such as `{{ app.url }}`",
+        ),
+        (
+            "plans: {Free: {}}",
+            "catalog.yml:2: `Free` is no name of a plan; expected a letter, then up to 39 of a-z, 0-9 and _",
+        ),
+    ] {
+        assert_eq!(refused(text), expected);
+    }
+    let reserved = translated("features: {price: limit}").expect_err("a mistake");
+    assert_eq!(
+        reserved,
+        "catalog.yml:1: `price` is a word of the catalog language; expected another name for the feature"
+    );
+    let unnamed = translated("plans: {a: {sites: 1}}").expect_err("a mistake");
+    assert!(unnamed.ends_with("a feature is declared first: `features: {sites: limit}`"), "{unnamed}");
+    let nothing = translated("features: {a: limit}\npacks: {b: {price: 1.00, credits: 1.00}}").expect_err("a mistake");
+    assert!(
+        nothing.starts_with("catalog.yml:2: nothing is paid from credits; expected a feature with a price"),
+        "{nothing}"
+    );
+}
+
+#[test]
+fn amounts_are_in_the_currency_of_the_business() {
+    let plans = "plans: {a: {price: {month: 1200}}}\n";
+    for text in [format!("policies: {{currency: jpy}}\n{plans}"), format!("currency: jpy\n{plans}")] {
+        let all = full(&text);
+        assert_eq!(all["products"][0]["prices"], json!({"month": {"amount": 1_200}}));
+        assert_eq!(all["policies"], json!({"currency": "jpy"}));
+    }
+    let both = translated("policies: {currency: jpy}\ncurrency: jpy\ntax: automatic\n").expect_err("a mistake");
+    assert_eq!(both, "catalog.yml:2: `currency` is a policy of catalog.yml:1, too; expected one of them");
+    let taxes = full("tax: included\ntax_ids: business\ncodes: true\n");
+    assert_eq!(taxes, json!({"policies": {"tax": "included", "tax_ids": "business", "codes": true}}));
+}
