@@ -95,7 +95,7 @@ pub fn offers(st: &State, configuration: &Object, sub: &Object) -> Vec<Arc<Objec
     if !may_change || !is_live(sub) {
         return Vec::new();
     }
-    let products = configuration.list_at("features.subscription_update._products");
+    let products = configuration.list_at("features.subscription_update.products");
     let listed = |price: &Object| {
         products.is_empty()
             || products.iter().any(|p| {
@@ -159,9 +159,9 @@ pub fn update(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiEr
     }
     update.put("payment_behavior", json!("pending_if_incomplete"));
     let waiting = change::update(st, sub.id(), &update)?;
-    let intent = st.copy(st.copy(sub.id()).text("latest_invoice")).text("_payment_intent").to_owned();
+    let intent = st.copy(st.copy(sub.id()).text("latest_invoice")).invoice().payment_intent.clone();
     let back = format!("{}/p/session/{session}?asked", st.settings.base_url);
-    st.change(&intent, |pi| pi.set("_return_url", back));
+    st.change(&intent, |pi| pi.intent_mut().return_url = Some(back));
     Ok(waiting)
 }
 

@@ -160,7 +160,7 @@ impl State {
 
     /// Returns the time of the object's clock, in Unix seconds.
     pub fn now(&self, object: &Object) -> i64 {
-        self.time_on(clock_of(object))
+        self.time_on(object.clock())
     }
 
     /// Returns the object with a [key]; for most kinds of object, this is the id.
@@ -195,16 +195,19 @@ impl State {
 
     /// Stores a new or changed object under its [key].
     pub fn put(&mut self, mut object: Object) -> Arc<Object> {
+        if !object.own.fits(object.kind()) {
+            self.fail(StoreError::foreign_state(object.id()))
+        }
         if !self.acting.is_empty() {
-            object.set(owner::OWNER, self.acting.clone());
+            object.owner.clone_from(&self.acting);
         }
         let id = owner::name_within(&self.acting, &object.key()).into_owned();
         let before = self.find_row(&id);
         match &before {
-            Some(before) => object.set("_seq", before.get("_seq").clone()),
+            Some(before) => object.seq = before.seq,
             None => {
                 self.counters.next_number += 1;
-                object.set("_seq", self.counters.next_number);
+                object.seq = self.counters.next_number.cast_signed();
             }
         }
         if let Some(before) = before.as_ref().filter(|before| ***before == object) {
@@ -240,9 +243,8 @@ impl State {
     /// Emits an event about the changes of an object since `before`, if visible members changed.
     pub fn emit_since(&mut self, id: &str, event: &str, before: &Object) {
         let after = self.copy(id);
-        let before = self.freeze(before);
-        if shown(&after).ne(shown(&before)) {
-            self.emit_with(event, &after, Some(before));
+        if after.members != before.members {
+            self.emit_with(event, &after, Some(self.freeze(before)));
         }
     }
 
@@ -270,7 +272,7 @@ impl State {
             state: self,
             kind: owner::name_within(&self.acting, kind).into_owned(),
             customer: customer.map(str::to_owned),
-            below: first.map_or(i64::MAX, |first| first.int("_seq") + 1),
+            below: first.map_or(i64::MAX, |first| first.seq + 1),
             ids: VecDeque::new(),
             at_once: ROWS_AT_ONCE.start,
         }
@@ -288,6 +290,7 @@ impl State {
 
     /// Emits an event about an object, with its previous state, if given.
     pub fn emit_with(&mut self, event: &str, object: &Object, before: Option<Object>) {
+        let created_s = self.now(object);
         let object = Arc::new(self.freeze(object));
         let before = before.map(Arc::new);
         let account = match (object.kind(), self.acting.as_str()) {
@@ -301,7 +304,7 @@ impl State {
             let made = Event {
                 id: self.new_id("evt"),
                 kind: event.to_owned(),
-                created_s: self.now(&object),
+                created_s,
                 request: self.request.clone(),
                 object: Arc::clone(&object),
                 before: before.clone(),
@@ -375,7 +378,7 @@ impl State {
     pub fn endpoints_for(&self, event: &str, of_connected: bool) -> Vec<Arc<Object>> {
         let asked = |o: &Arc<Object>| {
             o.text("status") == "enabled"
-                && o.is("_connect") == of_connected
+                && o.webhook_endpoint().connect == of_connected
                 && o.list_at("enabled_events").iter().any(|e| e == "*" || e == event)
         };
         // The endpoints are the sandbox's own, even if a request acts for a connected account.
@@ -388,17 +391,24 @@ impl State {
     /// Returns a copy with the objects that older versions embed, so that the copy can later be rendered in any
     /// version.
     pub fn freeze(&self, object: &Object) -> Object {
-        let mut frozen = object.clone();
-        let embedded = |member: &str| {
-            let ids = object.list_at(member).iter().rev().filter_map(Value::as_str);
-            Value::Array(ids.map(|id| self.freeze(&self.copy(id)).value()).collect())
-        };
+        let mut frozen = Object::of(object.value());
+        let embedded =
+            |ids: &[String]| -> Vec<Value> { ids.iter().rev().map(|id| self.freeze(&self.copy(id)).value()).collect() };
         match object.kind() {
-            "payment_intent" => frozen.set("_charges", embedded("_charge_ids")),
-            "charge" => frozen.set("_refunds", embedded("_refund_ids")),
+            "payment_intent" => frozen.set("charges", embedded(&object.intent().charge_ids)),
+            "charge" => frozen.set("refunds", embedded(&object.charge().refund_ids)),
             _ => {}
         }
         frozen
+    }
+
+    /// Returns the object that a value of the model shows.
+    pub fn shown(&self, value: Value) -> Object {
+        let mut object = Object::of(value);
+        if matches!(object.kind(), "payment_intent" | "charge") {
+            object.own = self.find(object.id()).map(|stored| stored.own.clone()).unwrap_or_default();
+        }
+        self.freeze(&object)
     }
 
     /// Returns the time, in Unix seconds, and the row of the object that acts next on a clock, if this is not after
@@ -478,7 +488,7 @@ impl State {
         self.act_for("");
         let kept: Vec<Object> = self
             .newest("webhook_endpoint", None)
-            .filter(|endpoint| endpoint.is("_kept"))
+            .filter(|endpoint| endpoint.webhook_endpoint().kept)
             .map(|endpoint| Object::clone(&endpoint))
             .collect();
         self.store.clear().unwrap_or_else(|error| self.fail(error));
@@ -573,17 +583,6 @@ impl Iterator for Newest<'_> {
         }
         object
     }
-}
-
-/// Returns the members visible to clients.
-fn shown(object: &Object) -> impl Iterator<Item = (&String, &Value)> {
-    object.0.iter().filter(|(name, _)| !name.starts_with('_'))
-}
-
-/// Returns the id of an object's test clock; empty for the sandbox's own clock.
-pub fn clock_of(object: &Object) -> &str {
-    let shown = object.text("test_clock");
-    if shown.is_empty() { object.text("_clock") } else { shown }
 }
 
 /// Returns the name of a kind in Stripe's message `No such …`.

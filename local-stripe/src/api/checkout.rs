@@ -171,22 +171,23 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/checkout/sessions/{}/line_items", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
         let session = st.load("checkout.session", ids[0], "id")?;
         let url = format!("/v1/checkout/sessions/{}/line_items", ids[0]);
-        let lines = session.list_at("_lines").iter().cloned().map(Object::of);
+        let lines = session.session().lines.iter().cloned().map(Object::of);
         listing::page_of(args, &url, lines, |l| l.id(), Object::value)
     }),
     // `eid` names a visit of the page in Stripe's statistics.
     route("GET", "/v1/payment_pages/{}", &[opt("eid", ParamKind::Text)], |st, ids, _| {
         checkout::find(st, ids[0]).map(|s| page(st, &s))
-    }),
-    route("POST", "/v1/payment_pages/{}/confirm", CONFIRM, confirm),
+    })
+    .as_page(),
+    route("POST", "/v1/payment_pages/{}/confirm", CONFIRM, confirm).as_page(),
 ];
 
 /// Returns the payment page object of a session, from which a hosted page gets the session.
 fn page(st: &State, session: &Object) -> Value {
-    let intent = session.text("_intent");
+    let intent = &session.session().intent;
     let intent = st.find(intent).map_or(Value::Null, |pi| pi.value());
     json!({
-        "id": session.get("_page"),
+        "id": &session.session().page,
         "object": "checkout.session",
         "session_id": session.id(),
         "amount_total": session.get("amount_total"),
@@ -194,7 +195,7 @@ fn page(st: &State, session: &Object) -> Value {
         "currency": session.get("currency"),
         "customer": session.get("customer"),
         "customer_email": session.get("customer_email"),
-        "line_items": session.get("_lines"),
+        "line_items": &session.session().lines,
         "livemode": false,
         "mode": session.get("mode"),
         "payment_intent": intent,
@@ -205,7 +206,6 @@ fn page(st: &State, session: &Object) -> Value {
         "success_url": session.get("success_url"),
         "total_summary": { "due": session.get("amount_total"), "subtotal": session.get("amount_subtotal"), "total": session.get("amount_total") },
         "url": session.get("url"),
-        "_listing": true,
     })
 }
 

@@ -347,7 +347,7 @@ fn apply(customer: &mut Object, args: &Args) -> Result<(), ApiError> {
             Some(name) => customer.set(member, name),
             // A customer without such a name does not show the member.
             None if args.has(member) => {
-                customer.0.remove(member);
+                customer.members.remove(member);
             }
             None => {}
         }
@@ -375,7 +375,7 @@ fn full_address(value: Value) -> Value {
 }
 
 fn retrieve(st: &State, id: &str) -> Result<Value, ApiError> {
-    match st.find(id).filter(|o| o.kind() == "_deleted_customer") {
+    match st.find(id).filter(|o| o.kind() == "sandbox.deleted_customer") {
         Some(_) => Ok(json!({ "id": id, "object": "customer", "deleted": true })),
         None => Ok(st.load("customer", id, "id")?.value()),
     }
@@ -444,7 +444,7 @@ fn delete(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let owned: Vec<String> = st.newest("tax_id", Some(id)).map(|tax_id| tax_id.id().to_owned()).collect();
     owned.iter().for_each(|tax_id| st.remove(tax_id));
     st.remove(id);
-    st.put(Object::of(json!({ "id": id, "object": "_deleted_customer" })));
+    st.put(Object::of(json!({ "id": id, "object": "sandbox.deleted_customer" })));
     Ok(json!({ "id": id, "object": "customer", "deleted": true }))
 }
 

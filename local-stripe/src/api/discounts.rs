@@ -146,9 +146,7 @@ fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
     match (args.text("percent_off"), args.int("amount_off")) {
         (Some(text), None) => {
             let wrong = || ApiError::invalid("percent_off must be above 0 and at most 100, with two decimals at most.");
-            let hundredths = percent(text).ok_or_else(|| wrong().about("percent_off"))?;
-            coupon.set("_percent_hundredths", hundredths);
-            // The member is only for clients; calculations use the hundredths of a percent.
+            percent(text).ok_or_else(|| wrong().about("percent_off"))?;
             coupon.set("percent_off", serde_json::from_str::<Value>(text).unwrap_or_default());
         }
         (None, Some(amount)) => {
@@ -171,7 +169,7 @@ fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
         st.load("product", product, "applies_to[products]")?;
     }
     if !products.is_empty() {
-        coupon.set("_products", products);
+        coupon.set("applies_to", json!({ "products": products }));
     }
     coupon.set("metadata", merge_metadata(&json!({}), args)?);
     coupon.set("valid", is_valid(&coupon, now));

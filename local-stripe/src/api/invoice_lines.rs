@@ -201,12 +201,11 @@ fn changed(st: &mut State, draft: &Object, line: &Value, args: &Args, param: &st
         }
     }
     if args.has("tax_rates") {
-        next["_tax_rates"] = tax::read(st, args, "tax_rates", "tax_rates")?;
+        next["tax_rates"] = tax::read(st, args, "tax_rates", "tax_rates")?;
     }
     let (customer, amount) = (st.copy(draft.text("customer")), line["amount"].as_i64().unwrap_or_default());
     if let Some(discounts) = own_discounts(st, args, &customer, amount, draft.text("currency"))? {
         next["discounts"] = discounts.iter().map(|discount| discount["id"].clone()).collect();
-        next["_discounts"] = Value::Array(discounts);
     }
     next["metadata"] = merge_metadata(&line["metadata"], args)?;
     Ok(next)

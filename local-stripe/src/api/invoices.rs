@@ -412,10 +412,10 @@ fn priced_anew(item: &Object, args: &Args) -> Option<Args> {
     let mut next = args.clone();
     match (PRICES.iter().any(|member| args.has(member)), args.has("quantity")) {
         (false, false) => return None,
-        (false, true) if item.get("_price").is_null() => {
+        (false, true) if item.get("price").is_null() => {
             next.put("unit_amount_decimal", item.at("pricing.unit_amount_decimal").clone());
         }
-        (false, true) => next.put("price", item.at("_price.id").clone()),
+        (false, true) => next.put("price", item.at("price.id").clone()),
         (true, false) if !args.has("amount") => next.put("quantity", item.get("quantity").clone()),
         (true, _) => {}
     }
@@ -452,7 +452,7 @@ pub(super) fn change_item(st: &mut State, item: &Object, args: &Args) -> Result<
             i.set("net_amount", new.amount);
             i.set("quantity", new.quantity);
             i.set("quantity_decimal", new.quantity.to_string());
-            i.set("_price", new.price);
+            i.set("price", new.price);
         }
         for member in ["description", "discountable", "period"] {
             if args.has(member) {
@@ -504,9 +504,9 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         let advance = args.flag("auto_advance").unwrap_or(false);
         i.set("auto_advance", advance);
         i.set("automatically_finalizes_at", if advance { json!(now + crate::calendar::HOUR_S) } else { Value::Null });
-        settings.into_iter().for_each(|(name, value)| i.set(name, value));
+        settings.into_iter().for_each(|(name, value)| set(i, name, value));
         if let Some(discounts) = &discounts {
-            i.set("_discounts", discounts.clone());
+            i.invoice_mut().discounts = discounts.clone();
         }
     })?;
     Ok(st.copy(&id).value())
@@ -550,13 +550,9 @@ fn read_settings(
         out.push(("automatic_tax", shared.get("automatic_tax").clone()));
     }
     division::apply(st, &mut shared, args, "", None)?;
-    for (member, stored) in [
-        ("application_fee_amount", "_application_fee_amount"),
-        ("on_behalf_of", "on_behalf_of"),
-        ("transfer_data", "_transfer_data"),
-    ] {
+    for member in ["application_fee_amount", "on_behalf_of", "transfer_data"] {
         if args.has(member) {
-            out.push((stored, shared.get(member).clone()));
+            out.push((member, shared.get(member).clone()));
         }
     }
     if args.has("account_tax_ids") {
@@ -579,7 +575,7 @@ fn read_settings(
         out.push(("rendering", rendering(st, args)?));
     }
     if let Some(days) = args.int("days_until_due") {
-        out.push(("_days_until_due", json!(days)));
+        out.push(("days_until_due", json!(days)));
     }
     if let Some(due) = args.int("due_date") {
         out.push(("due_date", json!(due)));
@@ -613,6 +609,16 @@ fn rendering(st: &State, args: &Args) -> Result<Value, ApiError> {
     }))
 }
 
+/// Sets a setting of an invoice.
+fn set(invoice: &mut Object, name: &str, value: Value) {
+    match name {
+        "application_fee_amount" => invoice.invoice_mut().application_fee_amount = value.as_i64(),
+        "days_until_due" => invoice.invoice_mut().days_until_due = value.as_i64(),
+        "transfer_data" => invoice.invoice_mut().transfer_data = value,
+        _ => invoice.set(name, value),
+    }
+}
+
 /// The settings of a draft that its taxes follow.
 const TAXES: [&str; 2] = ["automatic_tax", "default_tax_rates"];
 
@@ -634,8 +640,8 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
         return Err(ApiError::coded("invoice_not_editable", message));
     }
     let shared = json!({
-        "application_fee_amount": invoice.get("_application_fee_amount"), "automatic_tax": invoice.get("automatic_tax"),
-        "transfer_data": invoice.get("_transfer_data"),
+        "application_fee_amount": &invoice.invoice().application_fee_amount, "automatic_tax": invoice.get("automatic_tax"),
+        "transfer_data": &invoice.invoice().transfer_data,
     });
     let mut settings = read_settings(st, args, invoice.text("customer"), shared)?;
     settings.retain(|(name, _)| *name != "metadata");
@@ -649,7 +655,7 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
         if !draft {
             return Err(ApiError::coded("invoice_not_editable", "Only a draft's discounts can be changed."));
         }
-        next.set("_discounts", discounts);
+        next.invoice_mut().discounts = discounts;
     }
     for (member, value) in settings.iter().filter(|(member, _)| TAXES.contains(member)) {
         next.set(member, value.clone());
@@ -662,7 +668,7 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
     settings.retain(|(name, _)| !TAXES.contains(name));
     let changed = st.change_and_emit(ids[0], "invoice.updated", |i| {
         *i = next;
-        settings.into_iter().for_each(|(name, value)| i.set(name, value));
+        settings.into_iter().for_each(|(name, value)| set(i, name, value));
         i.set("metadata", metadata);
         if let Some(advance) = advance {
             i.set("auto_advance", advance);
@@ -717,8 +723,8 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
         st.change(id, |i| i.set("status", "open"));
     }
     if args.flag("paid_out_of_band") == Some(true) {
-        st.change(id, |i| i.set("_paid_out_of_band", true));
-        crate::payments::intent::cancel_if_open(st, open.text("_payment_intent"));
+        st.change(id, |i| i.invoice_mut().paid_out_of_band = true);
+        crate::payments::intent::cancel_if_open(st, &open.invoice().payment_intent);
         settle::paid(st, id);
         return Ok(st.copy(id).value());
     }
@@ -740,7 +746,7 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
         (None, None) => settle::method_of(st, &open).ok_or_else(settle::no_method)?,
     };
     if args.given("mandate").is_some() {
-        let mut intent = st.copy(open.text("_payment_intent"));
+        let mut intent = st.copy(&open.invoice().payment_intent);
         mandate::note(st, &mut intent, args, &st.copy(&paid_with))?;
         st.put(intent);
     }

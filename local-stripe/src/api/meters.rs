@@ -167,11 +167,10 @@ fn count(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         let message = format!("An event already exists with identifier {identifier}.");
         return Err(ApiError::invalid(message).about("identifier"));
     }
-    let mut event = model::meter::event(id, now, name, &identifier, at, payload.into_value());
-    event.set("_series", usage::series(customer.id(), name));
-    event.set("_at_s", at);
-    event.set("_value", value);
-    event.set("_clock", customer.get("test_clock").clone());
+    let mut event = model::meter::event(id, now, name, &identifier, at, payload.into_value()).on_clock_of(&customer);
+    event.meter_event_mut().series = usage::series(customer.id(), name);
+    event.meter_event_mut().at_s = at;
+    event.meter_event_mut().value = value;
     let mut shown = st.put(event).value();
     alerts::check(st, &meter, &customer)?;
     threshold::check(st, customer.id())?;
@@ -183,7 +182,7 @@ fn count(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
 
 fn row_id(name: &str, identifier: &str) -> String {
     // With the length of the name, two pairs of name and identifier never have the same id.
-    format!("_meter_event:{}:{name}:{identifier}", name.len())
+    format!("sandbox.meter_event:{}:{name}:{identifier}", name.len())
 }
 
 fn adjust(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
@@ -191,11 +190,11 @@ fn adjust(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let cancel = args.map("cancel");
     let identifier = cancel.text("identifier").unwrap_or_default();
     let id = row_id(name, identifier);
-    if st.find(&id).is_none_or(|event| event.is("_cancelled")) {
+    if st.find(&id).is_none_or(|event| event.meter_event().cancelled) {
         let message = format!("No event '{name}' with identifier {identifier} can be cancelled.");
         return Err(ApiError::coded("resource_missing", message).about("cancel[identifier]"));
     }
-    st.change(&id, |event| event.set("_cancelled", true));
+    st.change(&id, |event| event.meter_event_mut().cancelled = true);
     Ok(json!({
         "object": "billing.meter_event_adjustment",
         "cancel": { "identifier": identifier },

@@ -153,7 +153,8 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/payment_intents/{}/confirm", CONFIRM, confirm),
     route("POST", "/v1/payment_intents/{}/cancel", &[opt("cancellation_reason", CANCEL_REASON)], |st, ids, args| {
         let found = st.load("payment_intent", ids[0], "id")?;
-        if let Some(invoice) = found.text_at("_invoice") {
+        let invoice = &found.intent().invoice;
+        if !invoice.is_empty() {
             let message = format!("This PaymentIntent belongs to the invoice {invoice}: void that instead.");
             return Err(ApiError::coded("payment_intent_unexpected_state", message));
         }
@@ -326,11 +327,7 @@ fn apply(pi: &mut Object, args: &Args) -> Result<(), ApiError> {
     if let Some(capture) = args.text("capture_method") {
         pi.set("capture_method", capture);
     }
-    for member in ["return_url", "use_stripe_sdk"] {
-        if args.has(member) {
-            pi.set(&format!("_{member}"), args.value(member));
-        }
-    }
+    intent::note_return(pi, args);
     method_options::apply(pi, args);
     pi.set("metadata", merge_metadata(pi.get("metadata"), args)?);
     Ok(())
@@ -355,10 +352,10 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let mut settings = Object::of(json!({ "metadata": {}, "payment_method_options": model::payment::options() }));
     apply(&mut settings, args)?;
     division::apply(st, &mut settings, args, "", Some(amount))?;
-    let clock = customer.map_or(Value::Null, |c| c.get("test_clock").clone());
+    let clock = customer.map_or_else(String::new, |c| c.clock().to_owned());
     let automatic = args.given("automatic_payment_methods").cloned();
     let id = intent::create(st, amount, currency, &clock, |pi| {
-        settings.0.into_iter().for_each(|(name, value)| pi.set(&name, value));
+        pi.absorb(settings);
         if let Some(automatic) = automatic {
             pi.set("automatic_payment_methods", automatic);
         }
@@ -460,7 +457,7 @@ fn confirm_with(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError
 
 /// Refuses changes to an intent that an invoice or a checkout session controls.
 fn check_own(intent: &Object, args: &Args) -> Result<(), ApiError> {
-    let is_owned = ["_invoice", "_session"].iter().any(|owner| intent.text_at(owner).is_some());
+    let is_owned = !intent.intent().invoice.is_empty() || !intent.intent().session.is_empty();
     match ["amount", "currency", "customer", "capture_method"].iter().find(|member| args.has(member)) {
         Some(member) if is_owned => {
             let message = format!("The {member} of this PaymentIntent is decided by its invoice or Checkout Session.");
@@ -477,7 +474,7 @@ fn check_own(intent: &Object, args: &Args) -> Result<(), ApiError> {
 pub fn check_return_url(intent: &Object) -> Result<(), ApiError> {
     let automatic = intent.get("automatic_payment_methods");
     let may_redirect = automatic["enabled"] == true && automatic["allow_redirects"] != "never";
-    if !may_redirect || !intent.get("_return_url").is_null() {
+    if !may_redirect || intent.intent().return_url.is_some() {
         return Ok(());
     }
     let message = "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these payment methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents.";

@@ -129,10 +129,9 @@ pub const ROUTES: &[Route] = &[
             let secret = st.new_id("whsec");
             let new = secret.clone();
             let changed = st.change(ids[0], |e| {
-                let old = e.get("_secret").clone();
-                e.set("_old_secret", old);
-                e.set("_old_secret_until", until);
-                e.set("_secret", new);
+                let own = e.webhook_endpoint_mut();
+                own.old_secret = std::mem::replace(&mut own.secret, new);
+                own.old_secret_until = Some(until);
             });
             let mut shown = changed.value();
             shown["secret"] = json!(secret);

@@ -12,8 +12,6 @@ use crate::state::State;
 
 /// The maximum number of payments of an invoice.
 const PAYMENTS_MAX: usize = 100;
-/// The hidden member of a payment intent with the id of the invoice that it is attached to.
-const ATTACHED_TO: &str = "_attached_to";
 
 /// Attaches a payment intent to an open invoice. If it has succeeded already, it is credited at once.
 ///
@@ -28,7 +26,8 @@ pub fn attach(st: &mut State, id: &str, intent: &str) -> Result<Value, ApiError>
     }
     let payment = st.load("payment_intent", intent, "payment_intent")?;
     let unsuitable = |message: String| Err(ApiError::invalid(message).about("payment_intent"));
-    if ["_invoice", "_session", ATTACHED_TO].iter().any(|owner| payment.text_at(owner).is_some()) {
+    let own = payment.intent();
+    if [&own.invoice, &own.session, &own.attached_to].iter().any(|owner| !owner.is_empty()) {
         return unsuitable(format!("The PaymentIntent {intent} belongs to an invoice or a Checkout Session already."));
     }
     if payment.get("currency") != invoice.get("currency") {
@@ -48,14 +47,14 @@ pub fn attach(st: &mut State, id: &str, intent: &str) -> Result<Value, ApiError>
     made.set("is_default", false);
     made.set("amount_requested", payment.get("amount").clone());
     st.put(made);
-    st.change(intent, |pi| pi.set(ATTACHED_TO, id));
+    st.change(intent, |pi| id.clone_into(&mut pi.intent_mut().attached_to));
     credit(st, intent);
     Ok(st.copy(id).value())
 }
 
 /// Returns the id of the invoice payment of an attached payment intent that is neither paid nor canceled.
 fn open_payment(st: &State, intent: &Object) -> Option<String> {
-    let invoice = intent.text_at(ATTACHED_TO)?;
+    let invoice = &intent.intent().attached_to;
     let is_its = |p: &std::sync::Arc<Object>| {
         p.text("invoice") == invoice
             && p.text_at("payment.payment_intent") == Some(intent.id())
@@ -100,7 +99,7 @@ pub fn credit(st: &mut State, intent: &str) {
     if is_open {
         // The invoice needs no other payment, so its own one is canceled.
         let own = settle::payment_of(st, invoice.id());
-        intent::cancel_if_open(st, invoice.text("_payment_intent"));
+        intent::cancel_if_open(st, &invoice.invoice().payment_intent);
         if let Some(own) = own {
             st.change(&own, |p| {
                 p.set("status", "canceled");
@@ -108,7 +107,7 @@ pub fn credit(st: &mut State, intent: &str) {
             });
         }
         st.change(invoice.id(), |i| {
-            i.set("_payment_intent", Value::Null);
+            i.invoice_mut().payment_intent.clear();
             i.set("amount_overpaid", i.int("amount_overpaid") + received - rest);
         });
         settle::paid(st, invoice.id());
@@ -129,7 +128,7 @@ fn part_paid(st: &mut State, invoice: &Object, received: i64) {
         i.set("amount_paid", i.int("amount_paid") + received);
         i.set("amount_remaining", i.int("amount_remaining") - received);
     });
-    let (own, left) = (after.text("_payment_intent").to_owned(), after.int("amount_remaining"));
+    let (own, left) = (after.invoice().payment_intent.clone(), after.int("amount_remaining"));
     if st.find(&own).is_some() {
         st.change(&own, |pi| pi.set("amount", json!(left)));
     }

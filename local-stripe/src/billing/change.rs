@@ -71,7 +71,11 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
     if changed.is_none() && restart == Restart::No {
         return Ok(store(st, &before, next).value());
     }
-    let change = changed.unwrap_or_else(|| Change { list: next.list_at("items").to_vec(), prorated: Vec::new() });
+    let change = changed.unwrap_or_else(|| Change {
+        list: next.list_at("items").to_vec(),
+        prorated: Vec::new(),
+        begun: Vec::new(),
+    });
     apply_items(st, &before, next, change, args, restart, now)
 }
 
@@ -136,7 +140,7 @@ fn apply_trial(sub: &mut Object, args: &Args, now: i64) -> Result<Option<i64>, A
             sub.set("status", "trialing");
             sub.set("billing_cycle_anchor", end);
             cycle::set_period(sub, start, end);
-            sub.set("_trial_notice_sent", false);
+            sub.subscription_mut().trial_notice_sent = false;
             return Ok(begins.then_some(end));
         }
         _ => {}
@@ -148,11 +152,13 @@ fn apply_trial(sub: &mut Object, args: &Args, now: i64) -> Result<Option<i64>, A
 struct Change {
     list: Vec<Value>,
     prorated: Vec<(Value, Half)>,
+    /// The ids of the items that have a new price.
+    begun: Vec<String>,
 }
 
 fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Change, ApiError> {
     let mut list = sub.list_at("items").to_vec();
-    let mut prorated = Vec::new();
+    let (mut prorated, mut begun) = (Vec::new(), Vec::new());
     let (start, end) = period(sub).unwrap_or((now, now));
     for (n, given) in args.list("items").into_iter().enumerate() {
         let given = Args::of(given);
@@ -173,7 +179,7 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
             item["tax_rates"] = priced.tax_rates;
             items::set_thresholds(&mut item, &given);
             discount::item::set(st, sub, &mut item, &priced.discounts, &format!("{param}[discounts]"))?;
-            usage::begin(&mut item, now);
+            begun.push(item_id);
             prorated.push((item.clone(), Half::Remaining));
             list.push(item);
             continue;
@@ -199,7 +205,7 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
             new["plan"] = model::price::plan_of(&new["price"]);
             new["quantity"] = json!(1);
             if new["price"]["id"] != old["price"]["id"] {
-                usage::begin(&mut new, now);
+                begun.push(item_id);
             }
             if let (true, Value::Object(members)) = (pricing::is_metered(&new["price"]), &mut new) {
                 members.remove("quantity");
@@ -238,7 +244,7 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
     let prices: Vec<Object> = list.iter().map(|i| Object::of(i["price"].clone())).collect();
     create::check_alike(prices.iter())?;
     intervals::check_kept(sub.list_at("items"), &list)?;
-    Ok(Change { list, prorated })
+    Ok(Change { list, prorated, begun })
 }
 
 /// Whether the items of a subscription bill at the same interval.
@@ -275,6 +281,9 @@ fn apply_items(
     let restart = if restart == Restart::No && begins { Restart::Paid } else { restart };
     let restarts = restart != Restart::No;
     next.set_at("items.data", change.list);
+    for item in &change.begun {
+        usage::begin(&mut next, item, now);
+    }
     term::note_ends(st, &mut next);
     let mut full_lines = Vec::new();
     let prorates = behavior != "none" && !in_trial;
@@ -323,7 +332,8 @@ fn apply_items(
         return Ok(store(st, before, next).value());
     }
     let waits = payment == "pending_if_incomplete";
-    if let Some(earlier) = before.text_at("_pending_invoice") {
+    let earlier = &before.subscription().pending_invoice;
+    if !earlier.is_empty() {
         // A new change replaces the pending change. The pending change's invoice is voided unless it is paid.
         let _ = settle::void(st, earlier);
     }
@@ -341,11 +351,11 @@ fn apply_items(
     // The event is emitted after the invoice is created, as it names the invoice.
     st.emit_since(&id, "customer.subscription.updated", before);
     if waits {
-        let change = next.value();
+        let change = Box::new(next.clone());
         let marked = invoice.clone();
         st.change(&id, |s| {
-            s.set("_pending_change", change);
-            s.set("_pending_invoice", marked);
+            s.subscription_mut().pending_change = Some(change);
+            s.subscription_mut().pending_invoice = marked;
         });
     }
     invoice::finalize(st, &invoice)?;
@@ -393,7 +403,7 @@ fn apply_items(
 /// Applies a pending change whose payment succeeded, and emits the events.
 pub fn apply_pending(st: &mut State, id: &str) {
     let before = st.copy(id);
-    let change = Object::of(before.get("_pending_change").clone());
+    let change = before.subscription().pending_change.clone().unwrap_or_default();
     let had_to_wait = !before.get("pending_update").is_null();
     let after = st.change_and_emit(id, "customer.subscription.updated", |s| {
         for member in ["items", "billing_cycle_anchor", "status", "trial_start", "trial_end"] {
@@ -404,8 +414,10 @@ pub fn apply_pending(st: &mut State, id: &str) {
             cycle::set_period(s, start, end);
         }
         s.set("pending_update", Value::Null);
-        s.set("_pending_change", Value::Null);
-        s.set("_pending_invoice", Value::Null);
+        let own = s.subscription_mut();
+        own.usage.clone_from(&change.subscription().usage);
+        own.pending_change = None;
+        own.pending_invoice.clear();
     });
     let mut noted = st.copy(id);
     term::note_ends(st, &mut noted);

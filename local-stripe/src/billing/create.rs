@@ -108,7 +108,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
     let mut sub = model::billing::subscription(id.clone(), now, &customer, &currency);
     sub.set("billing_mode", billing_mode(args));
     apply_settings(st, &mut sub, args, now)?;
-    sub.set("schedule", args.value("_schedule"));
+    sub.set("schedule", args.value("schedule"));
     let shortest = intervals::shortest(priced.iter().map(|item| &item.price)).map(Object::value);
     let Some(first) = shortest else { return Err(ApiError::missing("items")) };
     let anchor = anchor::of(args, &first, now, trial_end)?;
@@ -141,9 +141,9 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
         sub.set("trial_end", end);
     } else {
         sub.set("status", "incomplete");
-        sub.set("_expires_at", now + FIRST_PAYMENT_HOURS * HOUR_S);
+        sub.subscription_mut().expires_at = Some(now + FIRST_PAYMENT_HOURS * HOUR_S);
     }
-    sub.set("_being_made", true);
+    sub.subscription_mut().being_made = true;
     st.put(sub.clone());
     apply_discounts(st, &mut sub, args)?;
     st.put(sub);
@@ -155,12 +155,12 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
     }
     first_invoice(st, &id, args, presence)?;
     let made = st.copy(&id);
-    if made.is("_being_made") {
-        let made = st.change(&id, |s| s.set("_being_made", false));
+    if made.subscription().being_made {
+        let made = st.change(&id, |s| s.subscription_mut().being_made = false);
         st.emit("customer.subscription.created", &made);
     }
     if trial_end.is_some_and(|end| end - now <= DAY_S * due::TRIAL_NOTICE_DAYS) {
-        let told = st.change(&id, |s| s.set("_trial_notice_sent", true));
+        let told = st.change(&id, |s| s.subscription_mut().trial_notice_sent = true);
         st.emit("customer.subscription.trial_will_end", &told);
     }
     Ok(st.copy(&id))
@@ -172,17 +172,17 @@ fn ask_for_method(st: &mut State, id: &str) {
     if cycle::has_method(st, &sub) {
         return;
     }
-    let clock = sub.get("test_clock").clone();
+    let clock = sub.clock().to_owned();
     let intent = setup::create(st, "off_session", &clock, |si| {
         si.set("customer", sub.get("customer").clone());
-        si.set("_subscription", id);
+        si.intent_mut().subscription = id.to_owned();
     });
     st.change(id, |s| s.set("pending_setup_intent", intent));
 }
 
 /// Stores the subscription of an item under the item's id, so that the item can be found by its id.
 pub fn point_to(st: &mut State, item: &str, subscription: &str) {
-    st.put(Object::of(json!({ "id": item, "object": "_subscription_item", "subscription": subscription })));
+    st.put(Object::of(json!({ "id": item, "object": "sandbox.subscription_item", "subscription": subscription })));
 }
 
 fn trial_end(args: &Args, priced: &[Priced], now: i64) -> Result<Option<i64>, ApiError> {
@@ -346,7 +346,7 @@ fn apply_cancellation(sub: &mut Object, args: &Args, now: i64) -> Result<(), Api
             return Err(ApiError::invalid("`cancel_at` must be in the future.").about("cancel_at"));
         }
         sub.set("cancel_at", crate::state::time_or_null(at));
-        sub.set("_cancel_proration", args.value("proration_behavior"));
+        sub.subscription_mut().cancel_proration = args.text("proration_behavior").map(str::to_owned);
         sub.set("canceled_at", crate::state::time_or_null(at.map(|_| now)));
         let reason = if at.is_some() { json!("cancellation_requested") } else { Value::Null };
         sub.set_at("cancellation_details.reason", reason);

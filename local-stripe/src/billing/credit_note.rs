@@ -93,7 +93,7 @@ fn read_lines(st: &mut State, invoice: &Object, args: &Args) -> Result<Vec<Value
             let mut made =
                 model::credit_note::line(id, amount, quantity, credited["description"].clone(), Some(wanted));
             made["taxes"] = taxes_of(credited, amount);
-            made["tax_rates"] = credited["_tax_rates"].clone();
+            made["tax_rates"] = credited["tax_rates"].clone();
             made
         } else {
             let each = line.int("unit_amount").ok_or_else(|| ApiError::missing(&param("unit_amount")))?;
@@ -149,7 +149,7 @@ fn refund_or_credit(
         note.set("out_of_band_amount", elsewhere);
     }
     if refunded > 0 {
-        let charge = st.load("charge", invoice.text("_charge"), "refund_amount")?;
+        let charge = st.load("charge", &invoice.invoice().charge, "refund_amount")?;
         let made = refund::create(st, &charge, Some(refunded), Value::Null, json!({}), TakesBack::default())?;
         note.set("refunds", json!([{ "amount_refunded": refunded, "payment_record_refund": null, "refund": made.id(), "type": "refund" }]));
     }
@@ -171,7 +171,7 @@ fn change_amount_due(st: &mut State, id: &str, more: i64) {
         }
         i.set("pre_payment_credit_notes_amount", i.int("pre_payment_credit_notes_amount") - more);
     });
-    let pi = open.text("_payment_intent").to_owned();
+    let pi = open.invoice().payment_intent.clone();
     let left = open.int("amount_remaining");
     if left > 0 {
         st.change(&pi, |pi| pi.set("amount", left));
@@ -185,7 +185,7 @@ fn change_amount_due(st: &mut State, id: &str, more: i64) {
         st.change(&payment, |p| p.set("status", "canceled"));
     }
     // No money was paid, so the invoice loses its payment intent, and no `invoice_payment.paid` follows.
-    st.change(id, |i| i.set("_payment_intent", Value::Null));
+    st.change(id, |i| i.invoice_mut().payment_intent.clear());
     settle::paid(st, id);
 }
 

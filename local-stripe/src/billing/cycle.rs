@@ -86,7 +86,7 @@ pub fn lines(
                 let quantity = item["quantity"].as_i64().unwrap_or(1);
                 (next, (quantity, pricing::amount(price, quantity)?))
             }
-            (true, Some(over)) => (over, usage::rest(item, over.0, usage::of_item(st, sub, item, over)?)?),
+            (true, Some(over)) => (over, usage::rest(sub, item, over.0, usage::of_item(st, sub, item, over)?)?),
             (true, None) => (next, (0, pricing::amount(price, 0)?)),
         };
         // A trial that begins in a paid period does not make the usage before it free.
@@ -237,7 +237,7 @@ pub fn renew(st: &mut State, id: &str) {
         Ok(invoice) => Some(invoice),
         Err(error) => {
             // The amount is too large; real Stripe reports this as a failed finalization.
-            st.change(id, |s| s.set("_cycle_error", error.message));
+            st.change(id, |s| s.subscription_mut().cycle_error = error.message);
             None
         }
     };
@@ -311,7 +311,7 @@ fn close_while_paused(st: &mut State, sub: &Object, invoice: &str) {
 pub fn announce(st: &mut State, id: &str) {
     let sub = st.copy(id);
     let Some((start, end)) = period(&sub) else { return };
-    st.change(id, |s| s.set("_upcoming_sent_for", end));
+    st.change(id, |s| s.subscription_mut().upcoming_sent_for = Some(end));
     if let Ok(preview) = preview(st, &sub, (start, end)) {
         st.emit("invoice.upcoming", &preview);
     }
@@ -349,9 +349,9 @@ pub fn preview(st: &mut State, sub: &Object, current: (i64, i64)) -> Result<Obje
         let id = st.new_id("il_tmp");
         all.push(model::billing::line(id, "upcoming", line));
     }
-    invoice.set("_discounts", term::in_force(st, &customer, Some(sub)));
+    invoice.invoice_mut().discounts = term::in_force(st, &customer, Some(sub));
     invoice::set_lines(st, &mut invoice, all, &customer)?;
     invoice.set("next_payment_attempt", current.1 + HOUR_S);
-    invoice.0.remove("id");
+    invoice.members.remove("id");
     Ok(invoice)
 }

@@ -24,11 +24,11 @@ pub fn next(object: &Object) -> Option<i64> {
         }
         "invoice" if object.text("status") == "open" => object.int_at("next_payment_attempt"),
         "checkout.session" if object.text("status") == "open" => object.int_at("expires_at"),
-        "payment_intent" if object.text("status") == "processing" => object.int_at("_settles_at"),
+        "payment_intent" if object.text("status") == "processing" => object.intent().settles_at,
         "subscription_schedule" => phases::next(object),
         "balance_transaction" if object.text("status") == "pending" => object.int_at("available_on"),
         "payout" if object.text("status") == "pending" => object.int_at("arrival_date"),
-        "billing.credit_grant" if object.int("_left") > 0 => object.int_at("expires_at"),
+        "billing.credit_grant" if object.grant().left > 0 => object.int_at("expires_at"),
         "quote" if matches!(object.text("status"), "draft" | "open") => object.int_at("expires_at"),
         _ => None,
     }
@@ -40,7 +40,7 @@ fn next_of_subscription(sub: &Object) -> Option<i64> {
         return None;
     }
     if status == "incomplete" {
-        return sub.int_at("_expires_at");
+        return sub.subscription().expires_at;
     }
     let period_end = if status == "paused" { None } else { period(sub).map(|p| p.1) };
     let times = [
@@ -49,15 +49,16 @@ fn next_of_subscription(sub: &Object) -> Option<i64> {
         trial_notice(sub),
         upcoming_notice(sub),
         sub.int_at("pending_update.expires_at"),
-        sub.int_at("_discount_ends"),
+        sub.subscription().discount_ends,
         sub.int_at("pause_collection.resumes_at"),
     ];
     times.into_iter().flatten().min()
 }
 
 fn trial_notice(sub: &Object) -> Option<i64> {
-    let trial_end =
-        sub.int_at("trial_end").filter(|_| sub.text("status") == "trialing" && !sub.is("_trial_notice_sent"))?;
+    let trial_end = sub
+        .int_at("trial_end")
+        .filter(|_| sub.text("status") == "trialing" && !sub.subscription().trial_notice_sent)?;
     Some(trial_end - TRIAL_NOTICE_DAYS * DAY_S)
 }
 
@@ -67,7 +68,7 @@ fn upcoming_notice(sub: &Object) -> Option<i64> {
     let wanted = matches!(sub.text("status"), "active" | "trialing")
         && !sub.is("cancel_at_period_end")
         && sub.int_at("cancel_at").is_none_or(|at| at > end)
-        && sub.int_at("_upcoming_sent_for") != Some(end)
+        && sub.subscription().upcoming_sent_for != Some(end)
         && notice > start;
     wanted.then_some(notice)
 }
@@ -108,12 +109,12 @@ fn run_subscription(st: &mut State, sub: &Object, now_s: i64) {
         end::cancel(st, id, end::Reason::AtItsTime);
     } else if is_due(sub.int_at("pending_update.expires_at")) {
         settle::expire_pending_update(st, id);
-    } else if is_due(sub.int_at("_discount_ends")) {
+    } else if is_due(sub.subscription().discount_ends) {
         term::expire(st, id, now_s);
     } else if is_due(sub.int_at("pause_collection.resumes_at")) {
         st.change_and_emit(id, "customer.subscription.updated", |s| s.set("pause_collection", serde_json::Value::Null));
     } else if is_due(trial_notice(sub)) {
-        let told = st.change(id, |s| s.set("_trial_notice_sent", true));
+        let told = st.change(id, |s| s.subscription_mut().trial_notice_sent = true);
         st.emit("customer.subscription.trial_will_end", &told);
     } else if is_due(upcoming_notice(sub)) {
         cycle::announce(st, id);

@@ -33,7 +33,7 @@ pub fn cancel(st: &mut State, id: &str, reason: Reason) {
         && let Err(error) = settle_at_its_time(st, &sub, now)
     {
         // The amount is too large to bill.
-        st.change(id, |s| s.set("_cycle_error", error.message));
+        st.change(id, |s| s.subscription_mut().cycle_error = error.message);
     }
     let ended = st.change(id, |s| {
         s.set("status", "canceled");
@@ -43,9 +43,9 @@ pub fn cancel(st: &mut State, id: &str, reason: Reason) {
         }
         let words = if reason == Reason::PaymentFailed { "payment_failed" } else { "cancellation_requested" };
         s.set_at("cancellation_details.reason", words);
-        for member in ["pending_update", "_pending_change", "_pending_invoice"] {
-            s.set(member, Value::Null);
-        }
+        s.set("pending_update", Value::Null);
+        s.subscription_mut().pending_change = None;
+        s.subscription_mut().pending_invoice.clear();
         s.set("schedule", Value::Null);
     });
     let open: Vec<String> = st
@@ -67,7 +67,7 @@ pub fn cancel(st: &mut State, id: &str, reason: Reason) {
 /// Credits what a subscription that ends before its period's end has not used, and bills its usage.
 fn settle_at_its_time(st: &mut State, sub: &Object, now: i64) -> Result<(), ApiError> {
     let Some((start, end)) = due::period(sub) else { return Ok(()) };
-    let behavior = sub.text_at("_cancel_proration").unwrap_or("create_prorations");
+    let behavior = sub.subscription().cancel_proration.as_deref().unwrap_or("create_prorations");
     let is_early = now < end && sub.int_at("cancel_at").is_some_and(|at| at <= now);
     let credits = is_early && behavior != "none" && sub.text("status") != "trialing";
     if credits {
@@ -212,8 +212,8 @@ pub fn resume(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let mut lines = cycle::lines(st, &sub, span.period, None, false)?;
     span.prorate(&mut lines, false)?;
     st.change(id, |s| {
-        s.set("_resuming", true);
-        s.set("_resume_at", json!([now, end]));
+        s.subscription_mut().resuming = true;
+        s.subscription_mut().resume_at = Some((now, end));
     });
     let draft = Draft {
         customer: sub.text("customer"),
@@ -234,16 +234,14 @@ pub fn resume(st: &mut State, id: &str) -> Result<Value, ApiError> {
 /// Activates a resumed subscription after its invoice was paid.
 pub fn resumed(st: &mut State, id: &str) {
     let before = st.copy(id);
-    let frozen = st.freeze(&before);
-    let times: Vec<i64> = before.list_at("_resume_at").iter().filter_map(Value::as_i64).collect();
     let active = st.change(id, |s: &mut Object| {
-        if let [start, end] = times[..] {
+        if let Some((start, end)) = before.subscription().resume_at {
             cycle::set_period(s, start, end);
             s.set("billing_cycle_anchor", start);
         }
         s.set("status", "active");
-        s.set("_resuming", false);
+        s.subscription_mut().resuming = false;
     });
-    st.emit_with("customer.subscription.updated", &active, Some(frozen));
+    st.emit_with("customer.subscription.updated", &active, Some(before));
     st.emit("customer.subscription.resumed", &active);
 }

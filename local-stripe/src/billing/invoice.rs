@@ -8,7 +8,7 @@ use crate::calendar::HOUR_S;
 use crate::connect::division;
 use crate::descriptor;
 use crate::discount::amount::{self, Deduction, Discountable, Line};
-use crate::discount::term;
+use crate::discount::{item, term};
 use crate::error::ApiError;
 use crate::model;
 use crate::model::billing::{NewLine, item_parent};
@@ -61,7 +61,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
             json!({ "quote_details": null, "subscription_details": details, "type": "subscription_details" }),
         );
         invoice.set("collection_method", sub.get("collection_method").clone());
-        invoice.set("_days_until_due", sub.get("days_until_due").clone());
+        invoice.invoice_mut().days_until_due = sub.int_at("days_until_due");
         invoice.set("default_payment_method", Value::Null);
         invoice.set("default_tax_rates", sub.get("default_tax_rates").clone());
         inherit_automatic_tax(&mut invoice, sub);
@@ -72,7 +72,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
         invoice.set("period_start", start);
         invoice.set("period_end", end);
     }
-    invoice.set("_discounts", term::in_force(st, &customer, draft.subscription));
+    invoice.invoice_mut().discounts = term::in_force(st, &customer, draft.subscription);
     edit(&mut invoice);
     let mut lines = Vec::new();
     let mut taken = Vec::new();
@@ -143,12 +143,12 @@ pub fn item_line(st: &mut State, invoice: &str, item: &Object) -> Value {
         currency: item.text("currency").to_owned(),
         description: item.text("description").to_owned(),
         period,
-        price: item.get("_price").clone(),
+        price: item.get("price").clone(),
         quantity: item.int("quantity"),
-        parent: item_parent(item.id(), item.is("proration"), item.get("_credited"), subscription),
+        parent: item_parent(item.id(), item.is("proration"), &item.invoice_item().credited, subscription),
         metadata: item.get("metadata").clone(),
         tax_rates: item.get("tax_rates").clone(),
-        discounts: crate::discount::item::of(st, &item.value()),
+        discounts: item::of(st, &item.value()),
     };
     let mut line = model::billing::line(id, invoice, new);
     line["discountable"] = item.get("discountable").clone();
@@ -175,10 +175,10 @@ pub fn set_lines(
     let url = format!("/v1/invoices/{}/lines", invoice.id());
     let buyer = Place::of_customer(customer).map(|place| Buyer::new(place, invoice.list_at("customer_tax_ids")));
     // The lines of a paid session have the rates with which it was paid.
-    if !invoice.is("_keeps_rates") {
-        automatic::set_rates(st, invoice, &mut lines, buyer.as_ref(), "_price")?;
+    if !invoice.invoice().keeps_rates {
+        automatic::set_rates(st, invoice, &mut lines, buyer.as_ref())?;
     }
-    let (mut lines, off) = discounted(invoice, lines);
+    let (mut lines, off) = discounted(st, invoice, lines);
     let credited = credits::show(invoice, &mut lines);
     let taxes = taxes_of::apply(invoice, &mut lines)?;
     // As at Stripe, the subtotal is after the discounts of the lines, and before those of the whole invoice.
@@ -209,13 +209,13 @@ struct Off {
 
 /// Applies the discounts of the lines, and then those of the whole invoice. Returns the lines with their discount
 /// amounts, and the deductions.
-fn discounted(invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, Off) {
-    let discounts = invoice.list_at("_discounts").to_vec();
+fn discounted(st: &State, invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, Off) {
+    let discounts = invoice.invoice().discounts.clone();
     let looked_at: Vec<Line<'_>> = lines
         .iter()
         .map(|line| Line {
             amount: line["amount"].as_i64().unwrap_or_default(),
-            product: line["_price"]["product"].as_str().unwrap_or_default(),
+            product: line["price"]["product"].as_str().unwrap_or_default(),
             discountable: match (&line["discountable"], &line["parent"]["invoice_item_details"]["proration"]) {
                 (Value::Bool(false), Value::Bool(true)) => Discountable::Once,
                 (Value::Bool(false), _) => Discountable::Never,
@@ -223,8 +223,7 @@ fn discounted(invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, Off) 
             },
         })
         .collect();
-    let own: Vec<Vec<Value>> =
-        lines.iter().map(|line| line["_discounts"].as_array().cloned().unwrap_or_default()).collect();
+    let own: Vec<Vec<Value>> = lines.iter().map(|line| item::of(st, line)).collect();
     let (of_lines, of_all) = amount::take_in_order(&own, &discounts, &looked_at, invoice.text("currency"));
     let counted: Vec<&Deduction> = of_lines.iter().chain(&of_all).filter(|taken| taken.total() > 0).collect();
     let shown: Vec<Value> =
@@ -238,7 +237,6 @@ fn discounted(invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, Off) 
     }
     let ids: Vec<Value> = discounts.iter().map(|discount| discount["id"].clone()).collect();
     invoice.set("discounts", ids);
-    invoice.set("_discount", discounts.first().cloned().unwrap_or_default());
     invoice.set("total_discount_amounts", shown);
     (lines, off)
 }
@@ -296,14 +294,14 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
         settle::paid(st, id);
         return Ok(());
     }
-    let clock = opened.get("test_clock").clone();
+    let clock = opened.clock().to_owned();
     let parent = opened.get("parent").clone();
-    let products = opened.list_at("lines").iter().filter_map(|line| line["_price"]["product"].as_str());
+    let products = opened.list_at("lines").iter().filter_map(|line| line["price"]["product"].as_str());
     let words =
         descriptor::of_invoice(opened.get("statement_descriptor"), products.map(|id| st.copy(&key("product", id))));
     let pi = intent::create(st, due, &currency, &clock, |pi| {
         pi.set("customer", opened.get("customer").clone());
-        pi.set("_invoice", id);
+        pi.intent_mut().invoice = id.to_owned();
         pi.set("statement_descriptor", words);
         division::hand_on(pi, &opened);
         let types = opened.list_at("payment_settings.payment_method_types");
@@ -311,7 +309,7 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
             pi.set("payment_method_types", types.to_vec());
         }
         method_options::hand_on(pi, opened.at("payment_settings.payment_method_options"));
-        pi.set("_mandate", opened.at("payment_settings.default_mandate").clone());
+        opened.text_at("payment_settings.default_mandate").unwrap_or_default().clone_into(&mut pi.intent_mut().mandate);
         pi.set("description", if parent.is_null() { "Payment for Invoice" } else { "Subscription update" });
         if opened.text("billing_reason") == "subscription_create" {
             pi.set("description", "Subscription creation");
@@ -321,7 +319,7 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
     let payment_id = st.new_id("inpay");
     let payment = model::billing::invoice_payment(payment_id, now, &opened, &pi);
     st.put(payment);
-    st.change(id, |i| i.set("_payment_intent", pi));
+    st.change(id, |i| i.invoice_mut().payment_intent = pi);
     Ok(())
 }
 
@@ -337,7 +335,7 @@ pub fn open(st: &mut State, id: &str, due: i64, (starting, ending): (i64, i64)) 
     spend_discounts(st, &invoice);
     let tax_ids = tax_ids::shown(st, customer.id());
     let base = st.settings.base_url.clone();
-    let days = invoice.int_at("_days_until_due");
+    let days = invoice.invoice().days_until_due;
     let opened = st.change(id, |i| {
         i.set("status", "open");
         i.set("customer_tax_ids", tax_ids);
@@ -403,8 +401,8 @@ fn spend_discounts(st: &mut State, invoice: &Object) {
         let amounts = invoice.list_at("total_discount_amounts").iter();
         amounts.clone().any(|taken| taken["discount"] == discount["id"])
     };
-    let of_lines = invoice.list_at("lines").iter().filter_map(|line| line["_discounts"].as_array()).flatten();
-    let spent: Vec<Value> = invoice.list_at("_discounts").iter().chain(of_lines).filter(|d| took(d)).cloned().collect();
+    let of_lines = invoice.list_at("lines").iter().flat_map(|line| item::of(st, line));
+    let spent: Vec<Value> = invoice.invoice().discounts.iter().cloned().chain(of_lines).filter(took).collect();
     let sub = settle::subscription_of(invoice);
     term::spend(st, &spent, invoice.text("customer"), Some(sub).filter(|sub| !sub.is_empty()));
 }

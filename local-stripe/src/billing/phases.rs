@@ -177,7 +177,7 @@ fn expiry_notice(schedule: &Object) -> Option<i64> {
     let end = schedule.list_at("phases").last()?["end_date"].as_i64()?;
     let notice = end - EXPIRY_DAYS * DAY_S;
     let begun = schedule.list_at("phases").first()?["start_date"].as_i64()?;
-    (!schedule.is("_expiry_told") && notice > begun).then_some(notice)
+    (!schedule.schedule().expiry_told && notice > begun).then_some(notice)
 }
 
 /// Runs the due action of a schedule: begins it, announces its end, or ends its current phase.
@@ -190,7 +190,7 @@ pub fn run(st: &mut State, id: &str, now: i64) {
             schedule::finish(st, id, "canceled");
         }
     } else if expiry_notice(&schedule).is_some_and(|time| time <= now) {
-        let told = st.change(id, |s| s.set("_expiry_told", true));
+        let told = st.change(id, |s| s.schedule_mut().expiry_told = true);
         st.emit("subscription_schedule.expiring", &told);
     } else {
         end_phase(st, id, now, false);
@@ -205,7 +205,7 @@ pub fn begin(st: &mut State, id: &str, presence: Presence) -> Result<(), ApiErro
     let schedule = st.copy(id);
     let Some(phase) = schedule.list_at("phases").first().cloned() else { return Ok(()) };
     let items: Vec<Value> = entries(&phase);
-    let mut args = Args::of(json!({ "customer": schedule.get("customer"), "items": items, "_schedule": id }));
+    let mut args = Args::of(json!({ "customer": schedule.get("customer"), "items": items, "schedule": id }));
     args.put("metadata", phase["metadata"].clone());
     for member in ["description", "trial_end"] {
         if !phase[member].is_null() {
@@ -225,7 +225,7 @@ pub fn begin(st: &mut State, id: &str, presence: Presence) -> Result<(), ApiErro
     if waits && sub.text("status") == "incomplete" {
         st.change_and_emit(sub.id(), "customer.subscription.updated", |s| {
             s.set("status", "past_due");
-            s.set("_expires_at", Value::Null);
+            s.subscription_mut().expires_at = None;
         });
     }
     let began = st.change(id, |s| {

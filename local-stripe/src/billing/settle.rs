@@ -90,7 +90,7 @@ pub fn attempt_with(st: &mut State, id: &str, method: &str, by: AttemptCause, pr
     if st.is_preview {
         return Outcome::NeedsAction;
     }
-    let pi = st.copy(id).text("_payment_intent").to_owned();
+    let pi = st.copy(id).invoice().payment_intent.clone();
     match attempt::attempt(st, &pi, method, presence) {
         Attempt::Succeeded => {
             paid(st, id);
@@ -115,7 +115,7 @@ pub fn attempt_with(st: &mut State, id: &str, method: &str, by: AttemptCause, pr
 pub fn await_confirmation(st: &mut State, open: &Object) {
     st.change(open.id(), |i| i.set("next_payment_attempt", Value::Null));
     let Some(method) = method_of(st, open) else { return };
-    st.change(open.text("_payment_intent"), |pi| {
+    st.change(&open.invoice().payment_intent, |pi| {
         pi.set("payment_method", method);
         pi.set("status", "requires_confirmation");
     });
@@ -128,10 +128,10 @@ pub fn paid(st: &mut State, id: &str) {
         return;
     }
     let now = st.now(&before);
-    let charge = st.copy(before.text("_payment_intent")).get("latest_charge").clone();
+    let charge = st.copy(&before.invoice().payment_intent).text("latest_charge").to_owned();
     // Attached payments may have paid a part of what was due.
     let (due, rest) = (before.int("amount_due"), before.int("amount_remaining"));
-    let out_of_band = before.is("_paid_out_of_band");
+    let out_of_band = before.invoice().paid_out_of_band;
     let after = st.change_and_emit(id, "invoice.updated", |i| {
         i.set("status", "paid");
         i.set("attempted", true);
@@ -143,10 +143,11 @@ pub fn paid(st: &mut State, id: &str) {
         i.set("amount_remaining", 0);
         i.set("next_payment_attempt", Value::Null);
         i.set_at("status_transitions.paid_at", now);
-        i.set("_charge", charge);
+        i.invoice_mut().charge = charge;
     });
     finish_subscription(st, &after, true);
-    if let Some(session) = after.text_at("_session") {
+    let session = &after.invoice().session;
+    if !session.is_empty() {
         checkout::paid(st, session);
     }
     st.emit("invoice.paid", &after);
@@ -192,7 +193,7 @@ pub fn processing(st: &mut State, id: &str) {
 
 /// Returns the id of the invoice payment (`inpay_…`) of an invoice, if the invoice has a payment intent.
 pub fn payment_of(st: &State, invoice: &str) -> Option<String> {
-    let intent = st.copy(invoice).text("_payment_intent").to_owned();
+    let intent = st.copy(invoice).invoice().payment_intent.clone();
     if intent.is_empty() {
         return None;
     }
@@ -206,7 +207,7 @@ pub fn payment_of(st: &State, invoice: &str) -> Option<String> {
 /// subscription whose creation is in progress, and after these events without it, for any other subscription.
 fn finish_subscription(st: &mut State, invoice: &Object, being_made: bool) {
     let sub = st.copy(subscription_of(invoice));
-    if sub.0.is_empty() || sub.is("_being_made") != being_made {
+    if sub.is_absent() || sub.subscription().being_made != being_made {
         return;
     }
     let is_latest = sub.text("latest_invoice") == invoice.id();
@@ -221,12 +222,12 @@ fn finish_subscription(st: &mut State, invoice: &Object, being_made: bool) {
                     s.set("status", "active");
                 }
             });
-            if status == "paused" && is_latest && sub.is("_resuming") {
+            if status == "paused" && is_latest && sub.subscription().resuming {
                 end::resumed(st, sub.id());
             }
         }
     }
-    if sub.text("_pending_invoice") == invoice.id() {
+    if sub.subscription().pending_invoice == invoice.id() {
         change::apply_pending(st, sub.id());
     }
 }
@@ -234,10 +235,10 @@ fn finish_subscription(st: &mut State, invoice: &Object, being_made: bool) {
 /// Activates an incomplete subscription and emits its creation or its change.
 fn begin(st: &mut State, sub: &Object, invoice: &Object) {
     let saved = saved_method(st, sub, invoice);
-    let being_made = sub.is("_being_made");
+    let being_made = sub.subscription().being_made;
     let after = st.change(sub.id(), |s| {
         s.set("status", "active");
-        s.set("_being_made", false);
+        s.subscription_mut().being_made = false;
         save(s, saved);
     });
     if being_made {
@@ -258,7 +259,7 @@ fn saved_method(st: &State, sub: &Object, invoice: &Object) -> Option<String> {
     if sub.text_at("payment_settings.save_default_payment_method") != Some("on_subscription") {
         return None;
     }
-    let method = st.copy(st.copy(invoice.text("_payment_intent")).text("payment_method"));
+    let method = st.copy(st.copy(&invoice.invoice().payment_intent).text("payment_method"));
     (method.text("customer") == sub.text("customer")).then(|| method.id().to_owned()).filter(|id| !id.is_empty())
 }
 
@@ -266,7 +267,8 @@ fn saved_method(st: &State, sub: &Object, invoice: &Object) -> Option<String> {
 pub fn failed(st: &mut State, id: &str, by: AttemptCause) {
     let after = record_failure(st, id, by);
     st.emit("invoice.payment_failed", &after);
-    if let Some(session) = after.text_at("_session").filter(|_| after.int("attempt_count") == 1) {
+    let session = &after.invoice().session;
+    if !session.is_empty() && after.int("attempt_count") == 1 {
         checkout::debit_failed(st, session);
     }
     fall_behind(st, &after, by);
@@ -315,7 +317,7 @@ fn fall_behind(st: &mut State, invoice: &Object, by: AttemptCause) {
     let sub = st.copy(subscription_of(invoice));
     // The status follows the latest invoice: an older one neither returns the subscription when it is paid, nor ends it.
     let is_latest = sub.text("latest_invoice") == invoice.id();
-    if sub.0.is_empty() || !is_latest || sub.text("_pending_invoice") == invoice.id() {
+    if sub.is_absent() || !is_latest || sub.subscription().pending_invoice == invoice.id() {
         return;
     }
     let retries_used_up = invoice.get("next_payment_attempt").is_null()
@@ -354,7 +356,7 @@ pub fn retry(st: &mut State, id: &str) {
 /// # Errors
 /// A bank is processing a payment of the invoice.
 pub fn check_not_processing(st: &State, invoice: &Object) -> Result<(), ApiError> {
-    if st.copy(invoice.text("_payment_intent")).text("status") != "processing" {
+    if st.copy(&invoice.invoice().payment_intent).text("status") != "processing" {
         return Ok(());
     }
     let message = "The payment of this invoice is processing. Wait until it succeeded or failed.";
@@ -384,7 +386,7 @@ pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
         i.set("next_payment_attempt", Value::Null);
         i.set_at("status_transitions.voided_at", now);
     });
-    intent::cancel_if_open(st, before.text("_payment_intent"));
+    intent::cancel_if_open(st, &before.invoice().payment_intent);
     if let Some(payment) = payment_of(st, id) {
         st.change(&payment, |p| {
             p.set("status", "canceled");
@@ -424,10 +426,10 @@ pub fn mark_uncollectible(st: &mut State, id: &str) -> Result<Value, ApiError> {
 /// Discards a subscription's pending change, which was not paid in time.
 pub fn expire_pending_update(st: &mut State, sub: &str) {
     let before = st.copy(sub);
-    let waiting = before.text("_pending_invoice").to_owned();
+    let waiting = before.subscription().pending_invoice.clone();
     let after = st.change(sub, |s| {
         s.set("pending_update", json!(null));
-        s.set("_pending_invoice", json!(null));
+        s.subscription_mut().pending_invoice.clear();
     });
     st.emit("customer.subscription.pending_update_expired", &after);
     // A paid or void invoice can't be voided.

@@ -45,7 +45,7 @@ fn check_one(st: &mut State, sub: &Object) -> Result<(), ApiError> {
     for item in sub.list_at("items").iter().filter(|item| pricing::is_metered(&item["price"])) {
         // Use at this very second counts.
         let used = usage::of_item(st, sub, item, (start, now + 1))?;
-        let (rest, amount) = usage::rest(item, start, used)?;
+        let (rest, amount) = usage::rest(sub, item, start, used)?;
         open.push(Open { item: item.clone(), used, open: rest, amount });
     }
     let sum: i64 = open.iter().map(|one| one.amount).sum();
@@ -79,13 +79,9 @@ fn check_one(st: &mut State, sub: &Object) -> Result<(), ApiError> {
     };
     invoice::draft(st, draft, |_| {})?;
     st.change_and_emit(sub.id(), "customer.subscription.updated", |sub| {
-        let mut list = sub.list_at("items").to_vec();
-        for item in &mut list {
-            if let Some(one) = open.iter().find(|one| one.item["id"] == item["id"]) {
-                usage::note_invoiced(item, start, one.used);
-            }
+        for one in &open {
+            usage::note_invoiced(sub, one.item["id"].as_str().unwrap_or_default(), start, one.used);
         }
-        sub.set_at("items.data", list);
     });
     Ok(())
 }

@@ -67,15 +67,15 @@ pub fn make(st: &mut State, id: &str) {
         currency: session.text("currency"),
         reason: "manual",
         subscription: None,
-        lines: session.list_at("_lines").iter().map(|line| line_of(line, &session, now)).collect(),
+        lines: session.session().lines.iter().map(|line| line_of(line, &session, now)).collect(),
         takes_pending: false,
         period: None,
     };
     let made = invoice::draft(st, draft, |invoice| {
         invoice.set("auto_advance", false);
-        invoice.set("_discounts", discounts);
+        invoice.invoice_mut().discounts = discounts;
         invoice.set("metadata", data["metadata"].clone());
-        invoice.set("_keeps_rates", true);
+        invoice.invoice_mut().keeps_rates = true;
         for member in ["enabled", "liability", "provider", "status"] {
             let path = format!("automatic_tax.{member}");
             invoice.set_at(&path, session.at(&path).clone());
@@ -100,7 +100,7 @@ fn line_of(line: &Value, session: &Object, now: i64) -> NewLine {
         quantity: line["quantity"].as_i64().unwrap_or(1),
         parent: Value::Null,
         metadata: line["metadata"].clone(),
-        tax_rates: line["_tax_rates"].clone(),
+        tax_rates: line["tax_rates"].clone(),
         discounts: Vec::new(),
     }
 }
@@ -118,14 +118,13 @@ fn open(st: &mut State, id: &str, session: &Object) {
         invoice.set("total", total);
         invoice.set("total_excluding_tax", invoice.int("total_excluding_tax") + cost);
     });
-    let intent = session.text("_intent").to_owned();
+    let intent = session.session().intent.clone();
     let opened = invoice::open(st, id, total, (0, 0));
     let payment_id = st.new_id("inpay");
     let payment = model::billing::invoice_payment(payment_id, st.now(&opened), &opened, &intent);
     st.put(payment);
     let charge = st.copy(&intent).text("latest_charge").to_owned();
-    for paid in [intent.as_str(), charge.as_str()] {
-        st.change(paid, |payment| payment.set("_invoice", id));
-    }
-    st.change(id, |invoice| invoice.set("_payment_intent", intent));
+    st.change(&intent, |payment| id.clone_into(&mut payment.intent_mut().invoice));
+    st.change(&charge, |charge| id.clone_into(&mut charge.charge_mut().invoice));
+    st.change(id, |invoice| invoice.invoice_mut().payment_intent = intent);
 }

@@ -10,8 +10,8 @@ use crate::state::State;
 
 /// Sets or clears a session's discount, and computes its totals.
 pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
-    let discounts: Vec<Value> = redeemed.iter().map(|one| json!({ "id": "", "_coupon": one.coupon.value() })).collect();
-    let mut lines = session.list_at("_lines").to_vec();
+    let discounts: Vec<Value> = redeemed.iter().map(|one| json!({ "id": "", "coupon": one.coupon.value() })).collect();
+    let mut lines = session.session().lines.clone();
     let looked_at: Vec<Line<'_>> = lines
         .iter()
         .map(|line| Line {
@@ -26,7 +26,7 @@ pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
         line["amount_discount"] = json!(off);
     }
     let off: i64 = taken.iter().map(amount::Deduction::total).sum();
-    session.set("_lines", lines);
+    session.session_mut().lines = lines;
     session.set_at("total_details.amount_discount", off);
     totals::set(session);
     let shown = redeemed.map(|one| {
@@ -46,7 +46,7 @@ pub fn count(st: &mut State, id: &str) {
         let coupon = of_code.unwrap_or_else(|| discount["coupon"].clone());
         let coupon = st.copy(&key("coupon", coupon.as_str().unwrap_or_default()));
         // A deleted coupon is not counted.
-        if !coupon.0.is_empty() {
+        if !coupon.is_absent() {
             let redeemed = Redeemed { coupon, promotion_code };
             let now = st.now(&session);
             redeem::redeem(st, &redeemed, session.get("customer"), now, |d| d.set("checkout_session", id));

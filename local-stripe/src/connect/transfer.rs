@@ -13,7 +13,7 @@ use crate::object::Object;
 use crate::params::{Args, merge_metadata};
 use crate::payments::balance;
 use crate::payments::ledger::{Entry, book, enter, enter_on};
-use crate::state::{State, clock_of};
+use crate::state::State;
 
 /// Transfers money from the balance to a connected account.
 ///
@@ -88,7 +88,7 @@ pub fn send(st: &mut State, mut transfer: Object, taken: Option<&Taken>) -> Obje
 fn available_with(st: &State, transfer: &Object) -> (String, i64) {
     let charge = st.copy(transfer.text("source_transaction"));
     let movement = st.copy(charge.text("balance_transaction"));
-    (clock_of(&movement).to_owned(), movement.int("available_on").max(transfer.int("created")))
+    (movement.clock().to_owned(), movement.int("available_on").max(transfer.int("created")))
 }
 
 /// Makes the payment by which a transfer arrives at the connected account.
@@ -233,9 +233,7 @@ fn leave(st: &mut State, transfer: &Object, payment: &Object, new: &Reversal) ->
             let total = p.int("amount_refunded") + new.amount;
             p.set("amount_refunded", total);
             p.set("refunded", total == p.int("amount"));
-            let mut ids = p.list_at("_refund_ids").to_vec();
-            ids.push(json!(id));
-            p.set("_refund_ids", ids);
+            p.charge_mut().refund_ids.push(id.clone());
         });
     });
     id

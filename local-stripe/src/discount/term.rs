@@ -9,7 +9,7 @@ use crate::state::State;
 
 /// Whether a discount is used up by the first invoice it reduces.
 pub fn counts_once(discount: &Value) -> bool {
-    discount["_coupon"]["duration"] == "once"
+    discount["coupon"]["duration"] == "once"
 }
 
 /// Returns the discounts for a new invoice: the discounts of the subscription, else the discount of the customer. A
@@ -40,7 +40,7 @@ pub fn give_customer(st: &mut State, id: &str, redeemed: &Redeemed) {
     let discount = redeem::redeem(st, redeemed, &json!(id), now, |_| {});
     let shown = discount.value();
     st.change_and_emit(id, "customer.updated", |c| c.set("discount", shown));
-    if old.0.is_empty() {
+    if old.is_absent() {
         st.emit("customer.discount.created", &discount);
     } else {
         let ended = close(st, &old, now);
@@ -52,7 +52,7 @@ pub fn give_customer(st: &mut State, id: &str, redeemed: &Redeemed) {
 pub fn end_of_customer(st: &mut State, id: &str) -> Option<Object> {
     let customer = st.copy(id);
     let discount = Object::of(customer.get("discount").clone());
-    if discount.0.is_empty() {
+    if discount.is_absent() {
         return None;
     }
     let ended = close(st, &discount, st.now(&customer));
@@ -104,14 +104,14 @@ fn show(st: &State, sub: &mut Object, all: Vec<String>) {
     let first = all.first().map_or(Value::Null, |id| st.copy(id).value());
     sub.set("discounts", all);
     // Older versions embed the first discount.
-    sub.set("_discount", first);
+    sub.subscription_mut().discount = first;
     note_ends(st, sub);
 }
 
 /// Notes when the first discount of a subscription or of its items ends.
 pub fn note_ends(st: &State, sub: &mut Object) {
     let ends = all_ids(sub).iter().filter_map(|id| st.find(id)?.int_at("end")).min();
-    sub.set("_discount_ends", crate::state::time_or_null(ends));
+    sub.subscription_mut().discount_ends = ends;
 }
 
 /// Removes discounts from a subscription and its items.
@@ -148,7 +148,7 @@ pub fn spend(st: &mut State, spent: &[Value], customer: &str, sub: Option<&str>)
             end(st, id, st.now(&before));
             leave_out(st, &mut next, &[id.to_owned()]);
             st.change(sub, |s| *s = next);
-            if !before.is("_being_made") {
+            if !before.subscription().being_made {
                 st.emit_since(sub, "customer.subscription.updated", &before);
             }
         }

@@ -44,10 +44,8 @@ pub fn webhook_endpoint(id: String, created_s: i64, url: &str, events: Vec<Value
         "metadata": {},
         "status": "enabled",
         "url": url,
-        "_secret": secret,
-        "_old_secret": null,
-        "_old_secret_until": null,
     }))
+    .with(|endpoint| secret.clone_into(&mut endpoint.webhook_endpoint_mut().secret))
 }
 
 /// The lifetime of a test clock in days, Stripe's rule.

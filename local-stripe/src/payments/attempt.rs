@@ -99,7 +99,7 @@ fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, 
     let manual = pi.text("capture_method") == "manual"
         || pi.text_at("payment_method_options.card.capture_method") == Some("manual");
     let charge = charged(st, &pi, method, presence, !manual);
-    let id = json!(charge.id());
+    let id = charge.id().to_owned();
     let after = st.change(intent, |pi| {
         pi.set("transfer_group", charge.get("transfer_group").clone());
         remember_charge(pi, id);
@@ -131,7 +131,7 @@ pub fn charged(st: &mut State, pi: &Object, method: &Object, presence: Presence,
             "transaction_id": format!("3ds-{}", charge.id()), "version": "2.2.0",
         });
         charge.set_at("payment_method_details.card.three_d_secure", proof);
-        st.change(method.id(), |m| m.set("_authenticated", true));
+        st.change(method.id(), |m| m.payment_method_mut().authenticated = true);
     }
     if captures {
         let amount = charge.int("amount");
@@ -152,7 +152,7 @@ pub fn charged(st: &mut State, pi: &Object, method: &Object, presence: Presence,
 
 /// Runs what a test card does after its charge.
 pub fn follow_up(st: &mut State, charge: &Object, method: &Object, behaviour: Behaviour) {
-    if charge.is("captured") && method.text("_number") == cards::AT_ONCE {
+    if charge.is("captured") && method.payment_method().number == cards::AT_ONCE {
         balance::emit_available(st);
     }
     match behaviour {
@@ -192,14 +192,14 @@ fn begin_debit(st: &mut State, intent: &str, method: &Object, account: &TestAcco
     }
     let charge = st.put(charge);
     st.emit("charge.pending", &charge);
-    let (id, settles_at) = (json!(charge.id()), st.now(&pi) + account.debit.settles_after_s);
+    let (id, settles_at) = (charge.id().to_owned(), st.now(&pi) + account.debit.settles_after_s);
     let after = st.change(intent, |pi| {
         remember_charge(pi, id);
         pi.set("payment_method", method.id());
         pi.set("next_action", Value::Null);
         pi.set("last_payment_error", Value::Null);
         pi.set("status", "processing");
-        pi.set("_settles_at", settles_at);
+        pi.intent_mut().settles_at = Some(settles_at);
     });
     st.emit("payment_intent.processing", &after);
     keep_for_later(st, &after);
@@ -207,7 +207,7 @@ fn begin_debit(st: &mut State, intent: &str, method: &Object, account: &TestAcco
 
 /// Applies the bank's decision on the debit of an intent.
 pub fn settle_debit(st: &mut State, intent: &str) -> Attempt {
-    let pi = st.change(intent, |pi| pi.set("_settles_at", Value::Null));
+    let pi = st.change(intent, |pi| pi.intent_mut().settles_at = None);
     let (method, charge) = (st.copy(pi.text("payment_method")), st.copy(pi.text("latest_charge")));
     let failure = match method::behaviour(&method) {
         Behaviour::Debits(account) => account.failure,
@@ -253,7 +253,7 @@ fn keep_for_later(st: &mut State, intent: &Object) {
     let own = intent.text_at(&format!("payment_method_options.{kind}.setup_future_usage"));
     // The setting of the method's type comes before the intent's.
     let usage = own.or(intent.text_at("setup_future_usage"));
-    if !intent.is("_keeps_method") && usage.is_none_or(|usage| usage == "none") {
+    if !intent.intent().keeps_method && usage.is_none_or(|usage| usage == "none") {
         return;
     }
     let (method, customer) = (st.copy(intent.text("payment_method")), st.copy(intent.text("customer")));
@@ -303,7 +303,7 @@ pub fn fail_intent(st: &mut State, intent: &str, method: &Object, error: ApiErro
     let last_error = error.body()["error"].clone();
     let after = st.change(intent, |pi| {
         if let Some(charge) = charge {
-            remember_charge(pi, json!(charge));
+            remember_charge(pi, charge.to_owned());
         }
         pi.set("last_payment_error", last_error);
         pi.set("payment_method", Value::Null);
@@ -331,10 +331,8 @@ fn new_charge(st: &mut State, intent: &Object, method: &Object) -> Object {
     charge
 }
 
-fn remember_charge(intent: &mut Object, charge: Value) {
-    let mut ids = intent.list_at("_charge_ids").to_vec();
-    ids.push(charge.clone());
-    intent.set("_charge_ids", ids);
+fn remember_charge(intent: &mut Object, charge: String) {
+    intent.intent_mut().charge_ids.push(charge.clone());
     intent.set("latest_charge", charge);
 }
 

@@ -114,7 +114,7 @@ fn reconcile(st: &mut State, customer: &str, currency: &str) -> Result<(), ApiEr
 }
 
 fn remaining(intent: &Object) -> i64 {
-    intent.int("amount") - intent.int("_funded")
+    intent.int("amount") - intent.intent().funded
 }
 
 /// Applies an amount of the customer's cash balance, in minor units, to a waiting payment intent. The last amount pays
@@ -124,7 +124,7 @@ fn apply(st: &mut State, id: &str, amount: i64) {
     let (customer, currency) = (before.text("customer").to_owned(), before.text("currency").to_owned());
     let details = json!({ "payment_intent": id });
     book(st, &customer, (&currency, -amount), "applied_to_payment", details);
-    let after = st.change(id, |pi| pi.set("_funded", pi.int("_funded") + amount));
+    let after = st.change(id, |pi| pi.intent_mut().funded = pi.intent().funded + amount);
     if remaining(&after) > 0 {
         let after = st.change(id, |pi| {
             let left = remaining(pi);
@@ -153,7 +153,7 @@ pub fn begin(st: &mut State, id: &str, method: &Object) -> Result<bool, ApiError
     if is_automatic && available(&balance, &currency) >= amount {
         let details = json!({ "payment_intent": id });
         book(st, &customer, (&currency, -amount), "applied_to_payment", details);
-        st.change(id, |pi| pi.set("_funded", amount));
+        st.change(id, |pi| pi.intent_mut().funded = amount);
         attempt::pay(st, id, method, Presence::OnSession);
         return Ok(true);
     }
@@ -166,7 +166,7 @@ pub fn begin(st: &mut State, id: &str, method: &Object) -> Result<bool, ApiError
     let after = st.change(id, |pi| {
         pi.set("payment_method", method.id());
         pi.set("status", "requires_action");
-        pi.set("_funded", pi.int("amount") - amount);
+        pi.intent_mut().funded = pi.int("amount") - amount;
         let mut action = json!({ "type": INSTRUCTIONS });
         action[INSTRUCTIONS] = json!({
             "amount_remaining": amount, "currency": currency, "financial_addresses": where_to["financial_addresses"],
@@ -227,11 +227,11 @@ pub fn apply_by_hand(st: &mut State, id: &str, args: &Args) -> Result<Value, Api
 
 /// Returns what was applied to a payment intent that was canceled.
 pub fn unapply(st: &mut State, intent: &Object) {
-    let funded = intent.int("_funded");
+    let funded = intent.intent().funded;
     if is_waiting(intent) && funded > 0 {
         let details = json!({ "payment_intent": intent.id() });
         book(st, intent.text("customer"), (intent.text("currency"), funded), "unapplied_from_payment", details);
-        st.change(intent.id(), |pi| pi.set("_funded", 0));
+        st.change(intent.id(), |pi| pi.intent_mut().funded = 0);
     }
 }
 
@@ -262,7 +262,7 @@ pub fn send_back(st: &mut State, args: &Args, metadata: Value) -> Result<Value, 
     let email = args.text("instructions_email").or(owner.text_at("email"));
     let email = email.ok_or_else(|| ApiError::missing("instructions_email"))?.to_owned();
     let now = st.now(&balance);
-    let source = Object::of(json!({ "currency": currency, "customer": customer, "_clock": owner.get("test_clock") }));
+    let source = Object::of(json!({ "currency": currency, "customer": customer })).on_clock_of(&owner);
     let mut refund = model::payment::refund(st.new_id("re"), now, &source, amount, args.value("reason"));
     for (member, value) in [
         ("charge", Value::Null),

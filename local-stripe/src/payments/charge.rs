@@ -38,8 +38,10 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         "currency": args.get("currency"),
         "customer": args.value("customer"),
         "metadata": merge_metadata(&json!({}), args)?,
-        "_clock": customer.map_or(Value::Null, |customer| customer.get("test_clock").clone()),
     }));
+    if let Some(customer) = &customer {
+        payment = payment.on_clock_of(customer);
+    }
     for member in intent::AS_GIVEN {
         payment.set(member, args.value(member));
     }

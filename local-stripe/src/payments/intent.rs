@@ -7,6 +7,7 @@ use crate::checkout;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
+use crate::params::Args;
 use crate::payments::attempt::{self, Attempt, attempt, fail_intent};
 use crate::payments::method::Presence;
 use crate::payments::{self, cash, radar};
@@ -23,12 +24,12 @@ pub const AS_GIVEN: [&str; 6] = [
 ];
 
 /// Creates a payment intent for an amount in minor units, emits `payment_intent.created`, and returns the intent's id.
-pub fn create(st: &mut State, amount: i64, currency: &str, clock: &Value, edit: impl FnOnce(&mut Object)) -> String {
+pub fn create(st: &mut State, amount: i64, currency: &str, clock: &str, edit: impl FnOnce(&mut Object)) -> String {
     let id = st.new_id("pi");
     let secret = st.new_characters(25);
-    let created = st.time_on(clock.as_str().unwrap_or_default());
+    let created = st.time_on(clock);
     let mut intent = model::payment::payment_intent(id.clone(), created, amount, currency, &secret);
-    intent.set("_clock", clock.clone());
+    clock.clone_into(&mut intent.hidden_clock);
     edit(&mut intent);
     let intent = st.put(intent);
     st.emit("payment_intent.created", &intent);
@@ -80,10 +81,20 @@ pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiErr
     }
 }
 
+/// Notes where the customer of an intent returns, and whether Stripe's scripts authenticate it, as a request says.
+pub fn note_return(intent: &mut Object, args: &Args) {
+    if args.has("return_url") {
+        intent.intent_mut().return_url = args.text("return_url").map(str::to_owned);
+    }
+    if args.has("use_stripe_sdk") {
+        intent.intent_mut().use_stripe_sdk = args.flag("use_stripe_sdk") == Some(true);
+    }
+}
+
 fn settle_owner(st: &mut State, id: &str, outcome: &Attempt) {
     let intent = st.copy(id);
-    let invoice = intent.text("_invoice").to_owned();
-    let session = intent.text("_session").to_owned();
+    let invoice = intent.intent().invoice.clone();
+    let session = intent.intent().session.clone();
     match outcome {
         Attempt::Succeeded if invoice.is_empty() && session.is_empty() => attached::credit(st, id),
         Attempt::Succeeded if !invoice.is_empty() => settle::paid(st, &invoice),
@@ -104,7 +115,7 @@ pub fn paid(st: &mut State, id: &str) {
 pub fn settle_debit(st: &mut State, id: &str) {
     let outcome = attempt::settle_debit(st, id);
     let intent = st.copy(id);
-    let (invoice, session) = (intent.text("_invoice").to_owned(), intent.text("_session").to_owned());
+    let (invoice, session) = (intent.intent().invoice.clone(), intent.intent().session.clone());
     match outcome {
         Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, settle::AttemptCause::Schedule),
         Attempt::Declined(_) if !session.is_empty() => checkout::debit_failed(st, &session),

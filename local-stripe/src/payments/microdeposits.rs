@@ -5,7 +5,6 @@
 use serde_json::{Value, json};
 
 use crate::calendar::DAY_S;
-use crate::debits;
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::Args;
@@ -32,7 +31,7 @@ enum Entered {
 pub fn are_needed(intent: &Object, method: &Object) -> bool {
     intent.text_at("payment_method_options.us_bank_account.verification_method") == Some("microdeposits")
         && method.text("type") == "us_bank_account"
-        && !method.is(debits::VERIFIED)
+        && !method.payment_method().verified
 }
 
 /// Returns the `next_action` of an intent whose deposits are on their way.
@@ -98,7 +97,7 @@ pub fn verify(st: &mut State, kind: &str, id: &str, args: &Args) -> Result<Value
     let (entered, by_amounts) = read(args)?;
     let (code, message) = match entered {
         Entered::Right => {
-            st.change(&method, |m| m.set(debits::VERIFIED, true));
+            st.change(&method, |m| m.payment_method_mut().verified = true);
             if kind == "setup_intent" {
                 setup::confirm(st, id, &method, Presence::OnSession)?;
             } else {

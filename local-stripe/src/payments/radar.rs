@@ -34,8 +34,8 @@ pub fn warn(st: &mut State, charge: &str) {
         "created": st.now(&charge),
         "fraud_type": "unauthorized_use_of_card",
         "livemode": false,
-        "_clock": charge.get("_clock"),
-    }));
+    }))
+    .on_clock_of(&charge);
     name_intent(&mut warning, &charge);
     let warning = st.put(warning);
     st.emit("radar.early_fraud_warning.created", &warning);
@@ -72,8 +72,8 @@ pub fn open_review(st: &mut State, charge: &Object) {
         "opened_reason": "rule",
         "reason": "rule",
         "session": null,
-        "_clock": charge.get("_clock"),
-    }));
+    }))
+    .on_clock_of(charge);
     name_intent(&mut review, charge);
     let review = st.put(review);
     st.change(charge.id(), |charge| charge.set("review", id.clone()));

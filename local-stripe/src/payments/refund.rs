@@ -37,7 +37,7 @@ pub fn create(
     if charge.is("refunded") {
         return Err(ApiError::coded("charge_already_refunded", format!("Charge {id} has already been refunded.")));
     }
-    if charge.is("disputed") && !charge.is("_refundable_dispute") {
+    if charge.is("disputed") && !charge.charge().refundable_dispute {
         let message = format!("Charge {id} has been charged back; cannot issue a refund.");
         return Err(ApiError::coded("charge_disputed", message));
     }
@@ -68,7 +68,7 @@ pub fn create(
     refund.set("balance_transaction", movement);
     refund.set("metadata", metadata);
     shares.note(&mut refund);
-    let number = st.copy(charge.text("payment_method")).text("_number").to_owned();
+    let number = st.copy(charge.text("payment_method")).payment_method().number.clone();
     let behaviour = cards::by_number(&number).map(|card| card.behaviour);
     if behaviour == Some(Behaviour::RefundIsPending) {
         refund.set("status", "pending");
@@ -87,9 +87,7 @@ pub fn create(
         let total = c.int("amount_refunded") + amount;
         c.set("amount_refunded", total);
         c.set("refunded", total == c.int("amount"));
-        let mut ids = c.list_at("_refund_ids").to_vec();
-        ids.push(json!(refund_id));
-        c.set("_refund_ids", ids);
+        c.charge_mut().refund_ids.push(refund_id.clone());
     });
     st.emit_with("charge.refunded", &after, Some(before));
     shares.carry_out(st, &after, &refund_id, amount, takes);
@@ -132,7 +130,7 @@ pub fn cancel(st: &mut State, id: &str) -> Result<Value, ApiError> {
     cash::give_back(st, &before);
     let after = st.change(id, |r| {
         r.set("status", "canceled");
-        r.0.remove("next_action");
+        r.members.remove("next_action");
     });
     st.emit_with("refund.updated", &after, Some(before));
     Ok(after.value())
@@ -148,7 +146,7 @@ pub fn expire(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let after = st.change(id, |r| {
         r.set("status", "failed");
         r.set("failure_reason", "unknown");
-        r.0.remove("next_action");
+        r.members.remove("next_action");
     });
     st.emit("refund.failed", &after);
     Ok(after.value())

@@ -7,17 +7,18 @@ use crate::checkout;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
+use crate::object::own::Intent;
 use crate::payments::method::Presence;
 use crate::payments::{intent, mandate, method, microdeposits};
 use crate::state::State;
 
 /// Creates a setup intent, emits `setup_intent.created`, and returns the intent's id.
-pub fn create(st: &mut State, usage: &str, clock: &Value, edit: impl FnOnce(&mut Object)) -> String {
+pub fn create(st: &mut State, usage: &str, clock: &str, edit: impl FnOnce(&mut Object)) -> String {
     let id = st.new_id("seti");
     let secret = st.new_characters(25);
-    let created = st.time_on(clock.as_str().unwrap_or_default());
+    let created = st.time_on(clock);
     let mut intent = model::setup::setup_intent(id.clone(), created, usage, &secret);
-    intent.set("_clock", clock.clone());
+    clock.clone_into(&mut intent.hidden_clock);
     edit(&mut intent);
     let intent = st.put(intent);
     st.emit("setup_intent.created", &intent);
@@ -66,7 +67,7 @@ pub fn confirm(st: &mut State, id: &str, method: &str, presence: Presence) -> Re
         return Ok(true);
     }
     if presence == Presence::Authenticated {
-        st.change(method, |m| m.set("_authenticated", true));
+        st.change(method, |m| m.payment_method_mut().authenticated = true);
     }
     succeed(st, id, method)?;
     Ok(false)
@@ -89,13 +90,14 @@ fn succeed(st: &mut State, id: &str, method: &str) -> Result<(), ApiError> {
         si.set("mandate", mandate);
     });
     st.emit("setup_intent.succeeded", &after);
-    if let Some(sub) = after.text_at("_subscription") {
+    let Intent { subscription: sub, session, .. } = after.intent();
+    if !sub.is_empty() {
         st.change_and_emit(sub, "customer.subscription.updated", |s| {
             s.set("pending_setup_intent", Value::Null);
             s.set("default_payment_method", method);
         });
     }
-    if let Some(session) = after.text_at("_session") {
+    if !session.is_empty() {
         checkout::set_up(st, session);
     }
     Ok(())

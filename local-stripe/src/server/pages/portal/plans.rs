@@ -162,7 +162,7 @@ pub(in crate::server::pages) async fn update(
 fn intent_to_authenticate(shared: &Shared, sub: &str) -> Option<String> {
     shared.read(|s| {
         let st = s.state();
-        let intent = st.copy(st.copy(st.copy(sub).text("latest_invoice")).text("_payment_intent"));
+        let intent = st.copy(&st.copy(st.copy(sub).text("latest_invoice")).invoice().payment_intent);
         (intent.text("status") == "requires_action").then(|| intent.id().to_owned())
     })
 }

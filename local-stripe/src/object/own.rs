@@ -1,0 +1,384 @@
+//! The state that the sandbox keeps of objects for itself: one struct for each kind of object. It is stored beside the
+//! members that clients see, and never shown. [`State::put`](crate::state::State::put) refuses an object with the state
+//! of another kind.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use crate::object::Object;
+
+/// Whether a value need not be stored.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Declares the structs, and how an object gives access to them.
+macro_rules! own {
+    ($(
+        $(#[$doc:meta])*
+        $kind:ident($read:ident, $write:ident) of $($name:literal)|+ {
+            $($(#[$field_doc:meta])* $field:ident: $type:ty,)*
+        }
+    )*) => {
+        $(
+            $(#[$doc])*
+            #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+            #[serde(default, deny_unknown_fields)]
+            pub struct $kind {
+                $(
+                    $(#[$field_doc])*
+                    #[serde(skip_serializing_if = "is_default")]
+                    pub $field: $type,
+                )*
+            }
+        )*
+
+        /// The own state of an object: at most that of its kind.
+        #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+        #[serde(default, deny_unknown_fields)]
+        pub struct Own {
+            $(
+                #[serde(skip_serializing_if = "Option::is_none")]
+                $read: Option<Box<$kind>>,
+            )*
+        }
+
+        impl Own {
+            /// Whether this is the state of an object of a kind.
+            pub fn fits(&self, kind: &str) -> bool {
+                $((self.$read.is_none() || matches!(kind, $($name)|+)) &&)* true
+            }
+        }
+
+        impl Object {
+            $(
+                $(#[$doc])*
+                pub fn $read(&self) -> &$kind {
+                    static UNCHANGED: LazyLock<$kind> = LazyLock::new($kind::default);
+                    self.own.$read.as_deref().unwrap_or(&UNCHANGED)
+                }
+
+                $(#[$doc])*
+                pub fn $write(&mut self) -> &mut $kind {
+                    self.own.$read.get_or_insert_default()
+                }
+            )*
+        }
+    };
+}
+
+own! {
+    /// The sandbox's state of a connected account.
+    Account(account, account_mut) of "account" {
+        /// The times at which its capabilities were requested, by their names.
+        requested_at: BTreeMap<String, i64>,
+        /// The values before a rejection of the members that it changed.
+        before_rejection: Vec<Value>,
+    }
+
+    /// The sandbox's state of an entitlement of a customer.
+    ActiveEntitlement(active_entitlement, active_entitlement_mut) of "entitlements.active_entitlement" {
+        /// The customer's id.
+        customer: String,
+    }
+
+    /// The sandbox's state of an alert about usage.
+    Alert(alert, alert_mut) of "billing.alert" {
+        /// The number of the request that activated it. An alert is triggered once for each activation.
+        activation: u64,
+    }
+
+    /// The sandbox's state of a charge.
+    Charge(charge, charge_mut) of "charge" {
+        /// The ids of its refunds, oldest first.
+        refund_ids: Vec<String>,
+        /// The id of the invoice that it pays.
+        invoice: String,
+        /// Whether its dispute is an inquiry, which does not prevent refunds.
+        refundable_dispute: bool,
+        /// The refunded amount whose share of the transfer was reversed.
+        reversed_for: i64,
+        /// The refunded amount whose share of the application fee was refunded.
+        fee_refunded_for: i64,
+    }
+
+    /// The sandbox's state of a confirmation token.
+    ConfirmationToken(confirmation_token, confirmation_token_mut) of "confirmation_token" {
+        /// The id of the saved payment method.
+        saved: Option<String>,
+        /// The payment method that its use creates.
+        method: Option<Box<Object>>,
+    }
+
+    /// The sandbox's state of a movement of a customer's billing credits.
+    CreditTransaction(credit_transaction, credit_transaction_mut) of "billing.credit_balance_transaction" {
+        /// The customer's id.
+        customer: String,
+    }
+
+    /// The sandbox's state of an ephemeral key.
+    EphemeralKey(ephemeral_key, ephemeral_key_mut) of "ephemeral_key" {
+        /// The key.
+        secret: String,
+        /// The customer's id.
+        customer: String,
+    }
+
+    /// The sandbox's state of a grant of billing credits.
+    Grant(grant, grant_mut) of "billing.credit_grant" {
+        /// What is left of its amount, in minor units.
+        left: i64,
+    }
+
+    /// The sandbox's state of a payment intent or setup intent.
+    Intent(intent, intent_mut) of "payment_intent" | "setup_intent" {
+        /// The ids of its charges, oldest first.
+        charge_ids: Vec<String>,
+        /// The id of the invoice that it was created for.
+        invoice: String,
+        /// The id of the checkout session that it was created for.
+        session: String,
+        /// The id of the subscription that it was created for.
+        subscription: String,
+        /// The id of the invoice that it was attached to.
+        attached_to: String,
+        /// Where the customer returns after 3-D Secure.
+        return_url: Option<String>,
+        /// Whether the next action is for Stripe's scripts.
+        use_stripe_sdk: bool,
+        /// The customer's acceptance of a mandate, as the request gave it.
+        mandate_data: Value,
+        /// The id of the mandate that the request named.
+        mandate: String,
+        /// Whether the payment method is saved, whatever `setup_future_usage` says.
+        keeps_method: bool,
+        /// When the bank decides about the debit, in Unix seconds.
+        settles_at: Option<i64>,
+        /// The amount paid from the customer's cash balance, in minor units.
+        funded: i64,
+        /// How often the authorized amount was increased.
+        increases: i64,
+    }
+
+    /// The sandbox's state of an invoice.
+    Invoice(invoice, invoice_mut) of "invoice" {
+        /// Its discounts, as objects.
+        discounts: Vec<Value>,
+        /// The id of the payment intent.
+        payment_intent: String,
+        /// The id of the charge that paid it.
+        charge: String,
+        /// Whether it was paid out of band.
+        paid_out_of_band: bool,
+        /// Whether the lines keep the tax rates with which they were paid.
+        keeps_rates: bool,
+        /// The id of the checkout session whose subscription it begins.
+        session: String,
+        /// The number of days until it is due.
+        days_until_due: Option<i64>,
+        /// The application fee in minor units.
+        application_fee_amount: Option<i64>,
+        /// The application fee in percent of the amount due.
+        application_fee_percent: Value,
+        /// The account that gets the payment, and its share.
+        transfer_data: Value,
+    }
+
+    /// The sandbox's state of an invoice item.
+    InvoiceItem(invoice_item, invoice_item_mut) of "invoiceitem" {
+        /// Whether it bills the rest of a period after a change.
+        debit: bool,
+        /// The lines for which it gives money back.
+        credited: Value,
+    }
+
+    /// The sandbox's state of a meter event.
+    MeterEvent(meter_event, meter_event_mut) of "billing.meter_event" {
+        /// The [series](crate::state::Series) of the event.
+        series: String,
+        /// The time of the event, in Unix seconds.
+        at_s: i64,
+        /// The value.
+        value: i64,
+        /// Whether it was cancelled.
+        cancelled: bool,
+    }
+
+    /// The sandbox's state of a payment link.
+    PaymentLink(payment_link, payment_link_mut) of "payment_link" {
+        /// The lines.
+        lines: Vec<Value>,
+        /// The application fee in percent, as the request gave it.
+        application_fee_percent: Value,
+    }
+
+    /// The sandbox's state of a payment method.
+    PaymentMethod(payment_method, payment_method_mut) of "payment_method" {
+        /// The number of the test card or test account.
+        number: String,
+        /// Whether its 3-D Secure was passed once.
+        authenticated: bool,
+        /// Whether it was detached, and can't be used again.
+        detached: bool,
+        /// Whether the bank account is verified.
+        verified: bool,
+        /// The id of the mandate for later payments.
+        mandate: String,
+        /// The client secret of a source.
+        client_secret: String,
+        /// The usage of a source, `reusable` or `single_use`.
+        usage: String,
+        /// The statement descriptor of a source.
+        statement_descriptor: Option<String>,
+    }
+
+    /// The sandbox's state of a feature of a product.
+    ProductFeature(product_feature, product_feature_mut) of "product_feature" {
+        /// The product's id.
+        product: String,
+        /// The feature's id.
+        feature: String,
+    }
+
+    /// The sandbox's state of a quote.
+    Quote(quote, quote_mut) of "quote" {
+        /// The lines.
+        lines: Vec<Value>,
+    }
+
+    /// The sandbox's state of a subscription schedule.
+    Schedule(schedule, schedule_mut) of "subscription_schedule" {
+        /// Whether the event about its end was emitted.
+        expiry_told: bool,
+    }
+
+    /// The sandbox's state of a checkout session.
+    Session(session, session_mut) of "checkout.session" {
+        /// The lines.
+        lines: Vec<Value>,
+        /// `subscription_data` of the request.
+        subscription_data: Value,
+        /// `payment_intent_data` of the request.
+        payment_intent_data: Value,
+        /// `customer_update` of the request.
+        customer_update: Value,
+        /// `payment_method_data[allow_redisplay]` of the request.
+        redisplay: Option<String>,
+        /// The tax rates of lines without tax rates of their own.
+        default_tax_rates: Vec<Value>,
+        /// `tax_exempt` of the customer.
+        tax_exempt: String,
+        /// The id of the payment intent or setup intent.
+        intent: String,
+        /// The id of the payment page.
+        page: String,
+        /// The address that the buyer gave before paying.
+        address: Value,
+        /// The phone number that the buyer gave.
+        phone: Value,
+        /// The tax id that the buyer gave.
+        tax_id: Value,
+        /// The id of the payment method that waits for 3-D Secure.
+        waiting_method: String,
+    }
+
+    /// The sandbox's state of a subscription.
+    Subscription(subscription, subscription_mut) of "subscription" {
+        /// The first discount, which older versions embed.
+        discount: Value,
+        /// When the first of its discounts ends, in Unix seconds.
+        discount_ends: Option<i64>,
+        /// Whether the event about the end of the trial was emitted.
+        trial_notice_sent: bool,
+        /// The end of the period for which `invoice.upcoming` was emitted, in Unix seconds.
+        upcoming_sent_for: Option<i64>,
+        /// When it expires without a first payment, in Unix seconds.
+        expires_at: Option<i64>,
+        /// Whether its creation is in progress, so that no event was emitted yet.
+        being_made: bool,
+        /// The changed subscription, if the change waits for its payment.
+        pending_change: Option<Box<Object>>,
+        /// Which usage of its metered items is billed, by the ids of the items.
+        usage: BTreeMap<String, ItemUsage>,
+        /// The id of the invoice of the pending change.
+        pending_invoice: String,
+        /// `proration_behavior` of the request that set `cancel_at`.
+        cancel_proration: Option<String>,
+        /// Why the last cycle has no invoice.
+        cycle_error: String,
+        /// Whether it waits for the payment with which it resumes.
+        resuming: bool,
+        /// The start and end of the period with which it resumes, in Unix seconds.
+        resume_at: Option<(i64, i64)>,
+    }
+
+    /// The sandbox's state of the token of a card or bank account.
+    Token(token, token_mut) of "token" {
+        /// The id of the stored payment method.
+        card: String,
+    }
+
+    /// The sandbox's state of an identity check.
+    VerificationSession(verification_session, verification_session_mut) of "identity.verification_session" {
+        /// Where the customer returns.
+        return_url: Option<String>,
+        /// The verified data, which is shown only if it is expanded.
+        verified_outputs: Value,
+    }
+
+    /// The sandbox's state of a webhook endpoint.
+    WebhookEndpoint(webhook_endpoint, webhook_endpoint_mut) of "webhook_endpoint" {
+        /// The signing secret.
+        secret: String,
+        /// The signing secret before the last roll.
+        old_secret: String,
+        /// When the old secret expires, in Unix seconds.
+        old_secret_until: Option<i64>,
+        /// Whether it gets the events of connected accounts.
+        connect: bool,
+        /// Whether a reset keeps it.
+        kept: bool,
+    }
+}
+
+/// Which usage of a metered item of a subscription is billed.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ItemUsage {
+    /// When the item got its price, in Unix seconds. Earlier usage does not count for it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub from_s: Option<i64>,
+    /// The start of a period in Unix seconds, and the quantity that was invoiced before its end; see
+    /// [`threshold`](crate::billing::threshold).
+    #[serde(skip_serializing_if = "is_default")]
+    pub invoiced: Option<(i64, i64)>,
+}
+
+impl Own {
+    /// Returns the members that only older versions show.
+    pub(crate) fn older_members(&self) -> Vec<(&'static str, Value)> {
+        if let Some(invoice) = &self.invoice {
+            return vec![
+                ("application_fee_amount", json!(invoice.application_fee_amount)),
+                ("application_fee_percent", invoice.application_fee_percent.clone()),
+                ("charge", id_or_null(&invoice.charge)),
+                ("discount", invoice.discounts.first().cloned().unwrap_or_default()),
+                ("paid_out_of_band", json!(invoice.paid_out_of_band)),
+                ("payment_intent", id_or_null(&invoice.payment_intent)),
+                ("transfer_data", invoice.transfer_data.clone()),
+            ];
+        }
+        let invoice = self.intent.as_ref().map(|own| &own.invoice).or(self.charge.as_ref().map(|own| &own.invoice));
+        let discount = self.subscription.as_ref().map(|own| own.discount.clone());
+        let invoice = invoice.filter(|id| !id.is_empty()).map(|id| ("invoice", json!(id)));
+        invoice.into_iter().chain(discount.map(|discount| ("discount", discount))).collect()
+    }
+}
+
+/// Returns an id as JSON; null for an empty id.
+fn id_or_null(id: &str) -> Value {
+    if id.is_empty() { Value::Null } else { json!(id) }
+}
