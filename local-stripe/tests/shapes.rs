@@ -429,6 +429,37 @@ fn objects_have_the_keys_of_the_examples() {
     println!("{} kinds in {} versions have the keys of the examples", KINDS.len(), FILES.len());
 }
 
+/// Returns the name of a member that begins with `_`, at any depth.
+fn hidden(value: &Value) -> Option<&str> {
+    match value {
+        Value::Object(map) => map.iter().find_map(|(name, value)| match name.starts_with('_') {
+            true => Some(name.as_str()),
+            false => hidden(value),
+        }),
+        Value::Array(list) => list.iter().find_map(hidden),
+        _ => None,
+    }
+}
+
+#[test]
+fn neither_a_stored_nor_a_shown_object_has_a_hidden_member() {
+    let sandbox = sandbox_with_everything();
+    let state = sandbox.state();
+    let mut count = 0;
+    for object in KINDS.iter().flat_map(|kind| state.newest(kind, None)) {
+        let stored = serde_json::to_value(&*object).unwrap();
+        assert_eq!(hidden(&stored), None, "in {stored}");
+        count += 1;
+    }
+    assert!(count > 100, "{count} objects");
+    for event in state.events() {
+        for version in CHECKED {
+            let shown = event.render(&version.parse().unwrap());
+            assert_eq!(hidden(&shown), None, "in {shown}");
+        }
+    }
+}
+
 /// The version `since` of each resource is the version of the first example file with this kind of object.
 #[test]
 fn resources_exist_since_the_first_version_with_an_example() {

@@ -78,10 +78,11 @@ fn check_one(st: &mut State, sub: &Object) -> Result<(), ApiError> {
         period: Some((start, now)),
     };
     invoice::draft(st, draft, |_| {})?;
-    st.change_and_emit(sub.id(), "customer.subscription.updated", |sub| {
+    st.change(sub.id(), |sub| {
         for one in &open {
             usage::note_invoiced(sub, one.item["id"].as_str().unwrap_or_default(), start, one.used);
         }
     });
+    st.emit_since(sub.id(), "customer.subscription.updated", sub);
     Ok(())
 }

@@ -30,7 +30,7 @@ pub fn product(id: String, created_s: i64, name: &str) -> Object {
     }))
 }
 
-/// Builds an enabled webhook endpoint. The secret is a hidden member; the caller shows it once.
+/// Builds an enabled webhook endpoint. The caller shows the secret once.
 pub fn webhook_endpoint(id: String, created_s: i64, url: &str, events: Vec<Value>, secret: String) -> Object {
     Object::of(json!({
         "id": id,

@@ -382,3 +382,19 @@ impl Own {
 fn id_or_null(id: &str) -> Value {
     if id.is_empty() { Value::Null } else { json!(id) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_state_is_of_one_kind_and_has_no_unknown_fields() {
+        let mut object = Object::of(json!({ "id": "in_1", "object": "invoice" }));
+        object.invoice_mut().payment_intent = "pi_1".to_owned();
+        assert!(object.own.fits("invoice") && !object.own.fits("charge"));
+        let stored = serde_json::to_string(&object).unwrap();
+        assert_eq!(serde_json::from_str::<Object>(&stored).unwrap(), object);
+        let misspelt = stored.replace("payment_intent", "payment_intend");
+        assert!(serde_json::from_str::<Object>(&misspelt).is_err());
+    }
+}
