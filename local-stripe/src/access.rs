@@ -77,7 +77,7 @@ pub fn check_ephemeral(st: &State, key: &str, route: &Route, ids: &[&str], form:
         Some(_) => None,
         None => Some(own).filter(|_| route.path != "/v1/payment_methods"),
     };
-    let subject = ids.first().and_then(|id| st.find(id));
+    let subject = ids.first().and_then(|id| st.seek(id));
     let is_own = subject.is_none_or(|subject| match subject.kind() {
         "customer" => subject.id() == own,
         _ => ["", own].contains(&subject.text("customer")),
@@ -129,7 +129,7 @@ pub fn check_publishable(st: &State, route: &Route, ids: &[&str], form: &Form) -
         Some(Node::Text(secret)) => secret.as_str(),
         _ => "",
     };
-    let owner = ids.first().and_then(|id| st.find(id));
+    let owner = ids.first().and_then(|id| st.seek(id));
     match owner.filter(|owner| matches!(owner.kind(), "payment_intent" | "setup_intent")) {
         Some(owner) => check_client_secret(&owner, Some(given)),
         None => Ok(()),

@@ -320,7 +320,7 @@ pub struct Buyer {
 /// # Errors
 /// There is no such session.
 pub fn find(st: &State, id: &str) -> Result<std::sync::Arc<Object>, ApiError> {
-    let session = match st.find(id).filter(|o| o.kind() == "sandbox.payment_page") {
+    let session = match st.seek(id).filter(|o| o.kind() == "sandbox.payment_page") {
         Some(page) => page.text("session").to_owned(),
         None => id.to_owned(),
     };
@@ -362,14 +362,14 @@ pub fn confirm(
     if let (Some(kind), Some(value)) = (given.text("type"), given.text("value")) {
         tax_ids::check(kind, value, "tax_id[value]")?;
     }
-    let method = method_id.map(|method| st.copy(method)).unwrap_or_default();
+    let method = method_id.map(|method| st.copy_if_any(method)).unwrap_or_default();
     if !method.is_absent() {
         method::check_type(&method, &session)?;
         method::check_owner(&method, session.text("customer"))?;
     }
     note_buyer(st, &session, &method, buyer);
     taxed::settle(st, &id)?;
-    update_customer(st, &st.copy(&id), &method);
+    update_customer(st, &st.find(&id)?, &method);
     match session.text("mode") {
         "subscription" => confirm_subscription(st, &id, &method, presence),
         "setup" => confirm_setup(st, &id, &method, presence),
@@ -379,11 +379,11 @@ pub fn confirm(
 
 fn confirm_setup(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmation, ApiError> {
     let customer = customer_of(st, id, false);
-    let intent = st.copy(id).session().intent.clone();
+    let intent = st.find(id)?.session().intent.clone();
     if let Some(customer) = customer {
         st.change(&intent, |si| si.set("customer", customer));
     }
-    keep::note(st, &st.copy(id), method);
+    keep::note(st, &st.find(id)?, method);
     match setup::confirm(st, &intent, method.id(), presence)? {
         true => Ok(Confirmation::NeedsAction(action_url(st, &intent))),
         false => Ok(Confirmation::Complete),
@@ -479,7 +479,7 @@ fn customer_of(st: &mut State, id: &str, always: bool) -> Option<String> {
 }
 
 fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmation, ApiError> {
-    let session = st.copy(id);
+    let session = st.find(id)?;
     // Other sessions may have used up the promotion code in the meantime.
     redeem::read(st, discounts::given(&session).as_array().unwrap_or(&Vec::new()), "discounts", purpose_of(&session))?;
     let pending = session.session().intent.clone();
@@ -590,19 +590,19 @@ fn confirm_subscription(
     method: &Object,
     presence: Presence,
 ) -> Result<Confirmation, ApiError> {
-    if method::must_authenticate(method, &st.copy(id), presence) {
+    if method::must_authenticate(method, &st.find(id)?, presence) {
         st.change(id, |s| s.session_mut().waiting_method = method.id().to_owned());
         return Ok(Confirmation::NeedsAction(action_url(st, id)));
     }
     if presence == Presence::Authenticated {
         st.change(method.id(), |m| m.payment_method_mut().authenticated = true);
     }
-    let session = st.copy(id);
+    let session = st.find(id)?;
     let customer = customer_of(st, id, true).unwrap_or_default();
-    let owner = st.copy(&customer);
+    let owner = st.copy_if_any(&customer);
     let mut data = Args::of(session.session().subscription_data.clone());
     keep::note(st, &session, method);
-    let default = keep_method(st, &session, &st.copy(method.id()), &owner)?;
+    let default = keep_method(st, &session, &st.copy_if_any(method.id()), &owner)?;
     let line = |l: &Value| {
         // Automatic rates are found again.
         let chosen = l["tax_rates"].as_array().into_iter().flatten().filter(|rate| rate["taxability_reason"].is_null());
@@ -629,7 +629,7 @@ fn confirm_subscription(
     }
     request.put("payment_behavior", json!("error_if_incomplete"));
     let subscription = create::create(st, &request, presence)?;
-    let invoice = st.copy(subscription.text("latest_invoice"));
+    let invoice = st.copy_if_any(subscription.text("latest_invoice"));
     st.change(id, |s| {
         s.set("subscription", subscription.id());
         s.set("invoice", invoice.id());

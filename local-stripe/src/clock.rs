@@ -101,7 +101,7 @@ fn intervals(st: &State, clock: &str) -> Vec<(String, i64)> {
         for schedule in st.newest("subscription_schedule", Some(customer.id())) {
             if matches!(schedule.text("status"), "active" | "not_started") {
                 let items = schedule.list_at("phases").iter().filter_map(|phase| phase["items"].as_array()).flatten();
-                let prices = items.filter_map(|item| st.find(item["price"].as_str()?));
+                let prices = items.filter_map(|item| st.seek(item["price"].as_str()?));
                 all.extend(prices.filter_map(|price| of_price(&price.value())));
             }
         }

@@ -50,7 +50,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Object, ApiError> {
     if args.given("external_account").is_some() {
         external::add(st, account.id(), args, Place::Replaces)?;
     }
-    let account = st.copy(account.id());
+    let account = st.find(account.id())?;
     // Accepting the terms over the API completes the onboarding.
     if args.has("tos_acceptance") { onboard(st, account.id()) } else { Ok(account) }
 }
@@ -69,7 +69,7 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Object, ApiError>
     if args.given("external_account").is_some() {
         external::add(st, id, args, Place::Replaces)?;
     }
-    if args.has("tos_acceptance") { onboard(st, id) } else { Ok(st.copy(id)) }
+    if args.has("tos_acceptance") { onboard(st, id) } else { Ok(st.find(id)?) }
 }
 
 /// Removes a requirement that is fulfilled.

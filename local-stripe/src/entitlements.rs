@@ -41,7 +41,7 @@ pub fn follow_product(st: &mut State, product: &str) {
 }
 
 fn settle(st: &mut State, customer: &str) {
-    let owner = st.copy(customer);
+    let owner = st.copy_if_any(customer);
     let wanted = features_of(st, customer);
     let held: Vec<Arc<Object>> = of(st, customer).collect();
     let ended: Vec<&Arc<Object>> = held.iter().filter(|one| !wanted.contains(one.text("feature"))).collect();
@@ -55,7 +55,7 @@ fn settle(st: &mut State, customer: &str) {
     }
     for feature in begun {
         let id = st.new_id("ent");
-        let feature = st.copy(feature);
+        let feature = st.copy_if_any(feature);
         st.put(model::entitlements::active_entitlement(id, &owner, &feature));
     }
     let active: Vec<Value> = of(st, customer).map(|entitlement| entitlement.value()).collect();

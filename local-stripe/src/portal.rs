@@ -31,7 +31,7 @@ pub fn default_id(st: &State) -> String {
 /// # Errors
 /// There is no such configuration.
 pub fn configuration(st: &State, id: &str, param: &str) -> Result<Arc<Object>, ApiError> {
-    if id == default_id(st) && st.find(id).is_none() {
+    if id == default_id(st) && st.seek(id).is_none() {
         return Ok(Arc::new(model::portal::default_configuration(id.to_owned(), st.settings.start_s)));
     }
     st.load("billing_portal.configuration", id, param)
@@ -109,7 +109,7 @@ pub fn offers(st: &State, configuration: &Object, sub: &Object) -> Vec<Arc<Objec
             && !pricing::is_metered(&price.value())
             && price.text("currency") == sub.text("currency")
             && *price.get("id") != item["price"]["id"]
-            && st.find(&key("product", price.text("product"))).is_some_and(|p| p.is("active"))
+            && st.seek(&key("product", price.text("product"))).is_some_and(|p| p.is("active"))
             && listed(price)
     };
     let mut found: Vec<Arc<Object>> = st.newest("price", None).filter(fits).take(OFFERS_MAX).collect();
@@ -159,7 +159,7 @@ pub fn update(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiEr
     }
     update.put("payment_behavior", json!("pending_if_incomplete"));
     let waiting = change::update(st, sub.id(), &update)?;
-    let intent = st.copy(st.copy(sub.id()).text("latest_invoice")).invoice().payment_intent.clone();
+    let intent = st.copy_if_any(st.find(sub.id())?.text("latest_invoice")).invoice().payment_intent.clone();
     let back = format!("{}/p/session/{session}?asked", st.settings.base_url);
     st.change(&intent, |pi| pi.intent_mut().return_url = Some(back));
     Ok(waiting)
@@ -178,9 +178,9 @@ pub fn preview(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiE
 }
 
 fn changed_amounts(st: &mut State, before: &Object) -> Result<Value, ApiError> {
-    let after = st.copy(before.id());
+    let after = st.find(before.id())?;
     let invoiced = after.get("latest_invoice") != before.get("latest_invoice");
-    let invoice = st.copy(after.text("latest_invoice"));
+    let invoice = st.copy_if_any(after.text("latest_invoice"));
     let pending = invoice::pending_items(st, after.text("customer"), after.text("currency"), Some(&after));
     let line = |description: &Value, amount: &Value| json!({ "description": description, "amount": amount });
     let lines: Vec<Value> = if invoiced {

@@ -191,7 +191,7 @@ impl Sandbox {
         response.at_s = self.state.clock_s();
         // A request whose state can't be read or stored is refused.
         if let Err(error) = self.state.commit() {
-            response.refuse(&ApiError { status: 500, kind: ErrorType::Api, ..ApiError::invalid(error.to_string()) });
+            response.refuse(&ApiError::internal(error.to_string()));
         }
         response
     }

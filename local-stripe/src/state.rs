@@ -154,7 +154,7 @@ impl State {
     /// Returns the time of a test clock, in Unix seconds. For an empty or unknown id, returns the time of the sandbox's
     /// own clock.
     pub fn time_on(&self, clock: &str) -> i64 {
-        let test_clock = if clock.is_empty() { None } else { self.find(clock) };
+        let test_clock = if clock.is_empty() { None } else { self.seek(clock) };
         test_clock.map_or(self.counters.clock_s, |test_clock| test_clock.int("frozen_time"))
     }
 
@@ -163,8 +163,21 @@ impl State {
         self.time_on(object.clock())
     }
 
-    /// Returns the object with a [key]; for most kinds of object, this is the id.
-    pub fn find(&self, id: &str) -> Option<Arc<Object>> {
+    /// Returns a copy of the object with a [key], which must exist. For most kinds of object, the key is the id.
+    ///
+    /// # Errors
+    /// There is no such object: an internal error, with which the whole request fails, even if the caller drops it.
+    pub fn find(&self, id: &str) -> Result<Object, ApiError> {
+        self.seek(id).map(|found| Object::clone(&found)).ok_or_else(|| {
+            let missing = StoreError::missing("object", id);
+            let error = ApiError::internal(missing.to_string());
+            self.fail::<()>(missing);
+            error
+        })
+    }
+
+    /// Returns the object with a [key], if there is one.
+    pub fn seek(&self, id: &str) -> Option<Arc<Object>> {
         self.find_row(&owner::name_within(&self.acting, id))
     }
 
@@ -184,13 +197,19 @@ impl State {
     /// # Errors
     /// `resource_missing` about the parameter (`id` for a path) if there is no such object.
     pub fn load(&self, kind: &str, id: &str, param: &str) -> Result<Arc<Object>, ApiError> {
-        self.find(&key(kind, id)).filter(|o| o.kind() == kind).ok_or_else(|| ApiError::no_such(noun(kind), id, param))
+        self.seek(&key(kind, id)).filter(|o| o.kind() == kind).ok_or_else(|| ApiError::no_such(noun(kind), id, param))
     }
 
-    /// Returns a copy of an object that must exist. If it does not, returns an empty object, whose members are all
-    /// absent.
+    /// Returns a copy of an object that must exist, for an action without a result. If it does not exist, the whole
+    /// request fails at its commit.
     pub fn copy(&self, id: &str) -> Object {
-        self.find(id).map(|o| Object::clone(&o)).unwrap_or_default()
+        self.find(id).unwrap_or_default()
+    }
+
+    /// Returns a copy of an object that another one names, or named before it was removed. If there is none, returns an
+    /// object without members.
+    pub fn copy_if_any(&self, id: &str) -> Object {
+        self.seek(id).map(|o| Object::clone(&o)).unwrap_or_default()
     }
 
     /// Stores a new or changed object under its [key].
@@ -250,7 +269,7 @@ impl State {
 
     /// Removes an object permanently.
     pub fn remove(&mut self, id: &str) {
-        if let Some(before) = self.find(id) {
+        if let Some(before) = self.seek(id) {
             let row = owner::name_within(&self.acting, id).into_owned();
             self.objects.get_mut().remove(&row);
             self.touched.push(row);
@@ -265,7 +284,7 @@ impl State {
 
     /// Like [`State::newest`], but starts with the object `from`, if it is one of these objects.
     pub fn newest_from(&self, kind: &str, customer: Option<&str>, from: Option<&str>) -> Newest<'_> {
-        let first = from.and_then(|id| self.find(&key(kind, id))).filter(|first| {
+        let first = from.and_then(|id| self.seek(&key(kind, id))).filter(|first| {
             first.kind() == kind && customer.is_none_or(|customer| first.get("customer").as_str() == Some(customer))
         });
         Newest {
@@ -406,7 +425,7 @@ impl State {
     pub fn shown(&self, value: Value) -> Object {
         let mut object = Object::of(value);
         if matches!(object.kind(), "payment_intent" | "charge") {
-            object.own = self.find(object.id()).map(|stored| stored.own.clone()).unwrap_or_default();
+            object.own = self.seek(object.id()).map(|stored| stored.own.clone()).unwrap_or_default();
         }
         self.freeze(&object)
     }
@@ -601,4 +620,22 @@ fn noun(kind: &str) -> &str {
 /// Returns a time in Unix seconds as a JSON number, or null.
 pub fn time_or_null(time_s: Option<i64>) -> Value {
     time_s.map_or(Value::Null, |t| json!(t))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_object_and_foreign_own_state_fail_the_request() {
+        let mut st = State::new(Settings::default());
+        assert_eq!(st.find("in_1").err().map(|error| error.status), Some(500));
+        assert!(st.commit().is_err());
+        assert!(st.copy_if_any("in_1").is_absent() && st.commit().is_ok());
+        st.put(
+            Object::of(json!({ "id": "in_1", "object": "invoice" }))
+                .with(|invoice| invoice.charge_mut().reversed_for = 1),
+        );
+        assert!(st.commit().is_err() && st.seek("in_1").is_none());
+    }
 }

@@ -112,7 +112,7 @@ pub fn balance_settings(st: &State) -> Object {
         },
     });
     let mut shown = Object::of(default);
-    if let Some(changed) = st.find(BALANCE_SETTINGS) {
+    if let Some(changed) = st.seek(BALANCE_SETTINGS) {
         shown.set("payments", changed.get("payments").clone());
     }
     shown

@@ -313,7 +313,7 @@ fn item_ids(sub: &Object) -> Vec<Value> {
 /// Loads a subscription item. Returns the id of its subscription, and the item.
 fn item(st: &State, id: &str) -> Result<(String, Value), ApiError> {
     let missing = || ApiError::no_such("subscription_item", id, "id");
-    let pointer = st.find(id).filter(|o| o.kind() == "sandbox.subscription_item").ok_or_else(missing)?;
+    let pointer = st.seek(id).filter(|o| o.kind() == "sandbox.subscription_item").ok_or_else(missing)?;
     let subscription = pointer.text("subscription").to_owned();
     let sub = st.load("subscription", &subscription, "id")?;
     let found = sub.list_at("items").iter().find(|i| i["id"] == id).cloned().ok_or_else(missing)?;

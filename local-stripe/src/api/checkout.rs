@@ -185,7 +185,7 @@ pub const ROUTES: &[Route] = &[
 /// Returns the payment page object of a session, from which a hosted page gets the session.
 fn page(st: &State, session: &Object) -> Value {
     let intent = &session.session().intent;
-    let intent = st.find(intent).map_or(Value::Null, |pi| pi.value());
+    let intent = st.seek(intent).map_or(Value::Null, |pi| pi.value());
     json!({
         "id": &session.session().page,
         "object": "checkout.session",
@@ -223,7 +223,7 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
     asked::answer(st, &session, args)?;
     let confirmed =
         checkout::confirm(st, session.id(), paid_with.as_ref().map(Object::id), &buyer, Presence::OnSession)?;
-    let mut shown = page(st, &st.copy(session.id()));
+    let mut shown = page(st, &st.find(session.id())?);
     if let Confirmation::NeedsAction(url) = confirmed {
         shown["state"] = json!("requires_action");
         shown["next_action"] =

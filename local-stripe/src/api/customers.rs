@@ -239,7 +239,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
 /// Creates a customer with an id chosen by the caller, for fixtures. Stripe has no such endpoint.
 fn create_named(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     catalog::check_own_id(id)?;
-    if st.find(id).is_some() {
+    if st.seek(id).is_some() {
         return Err(ApiError::coded("resource_already_exists", "Customer already exists.").about("id"));
     }
     make(st, id.to_owned(), args)
@@ -266,11 +266,11 @@ fn make(st: &mut State, id: String, args: &Args) -> Result<Value, ApiError> {
     let named = args.text("payment_method").map(str::to_owned);
     if let Some(name) = &named {
         let found = method::resolve(st, name, "payment_method")?;
-        let customer = st.copy(&id);
+        let customer = st.find(&id)?;
         // The card is attached only after `customer.created` is emitted, though Stripe creates both objects at once.
         attached = Some((found, customer));
     }
-    let made = st.copy(&id);
+    let made = st.find(&id)?;
     st.emit("customer.created", &made);
     for (n, entry) in args.list("tax_id_data").into_iter().enumerate() {
         tax_ids::create(st, Some(&made), &Args::of(entry), &format!("tax_id_data[{n}]"))?;
@@ -293,7 +293,7 @@ fn make(st: &mut State, id: String, args: &Args) -> Result<Value, ApiError> {
     if let Some((given, param)) = given_source(args) {
         source::add(st, &id, &given, param)?;
     }
-    Ok(st.copy(&id).value())
+    Ok(st.find(&id)?.value())
 }
 
 /// Returns the card of a request, and the name of its parameter.
@@ -375,7 +375,7 @@ fn full_address(value: Value) -> Value {
 }
 
 fn retrieve(st: &State, id: &str) -> Result<Value, ApiError> {
-    match st.find(id).filter(|o| o.kind() == "sandbox.deleted_customer") {
+    match st.seek(id).filter(|o| o.kind() == "sandbox.deleted_customer") {
         Some(_) => Ok(json!({ "id": id, "object": "customer", "deleted": true })),
         None => Ok(st.load("customer", id, "id")?.value()),
     }
@@ -404,13 +404,13 @@ fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     st.change_and_emit(id, "customer.updated", |c| *c = next);
     give_discount(st, id, args)?;
     cash::set_mode(st, id, &args.map("cash_balance").map("settings"))?;
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }
 
 /// Redeems a coupon or a promotion code as the customer's discount, which applies to all invoices. An emptied parameter
 /// removes the discount.
 fn give_discount(st: &mut State, id: &str, args: &Args) -> Result<(), ApiError> {
-    let customer = st.copy(id);
+    let customer = st.find(id)?;
     let purpose = Purpose { customer: Some(id), amount: 0, currency: customer.text("currency") };
     let redeemed = match (args.text("coupon"), args.text("promotion_code")) {
         (Some(_), Some(_)) => {

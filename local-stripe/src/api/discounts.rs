@@ -132,7 +132,7 @@ fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
         return Err(ApiError::invalid(message).about("duration_in_months"));
     }
     let id = match args.text("id") {
-        Some(own) if st.find(&key("coupon", own)).is_some() => {
+        Some(own) if st.seek(&key("coupon", own)).is_some() => {
             return Err(ApiError::coded("resource_already_exists", "Coupon already exists.").about("id"));
         }
         Some(own) => {

@@ -61,7 +61,7 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
         return Err(ApiError::invalid(message).about("expand"));
     };
     // Objects of two kinds may share an id that a caller chose. The member's name is the kind of the object.
-    let found = member.as_str().and_then(|id| st.find(&key(name, id)).or(elsewhere));
+    let found = member.as_str().and_then(|id| st.seek(&key(name, id)).or(elsewhere));
     let found = found.filter(|o| !o.kind().starts_with("sandbox."));
     if let Some(object) = found {
         *member = shapes::render(&st.freeze(&object).value(), version);
@@ -70,7 +70,7 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
         return Err(ApiError::invalid(message).about("expand"));
     } else if let Value::Array(list) = member {
         for one in list {
-            if let Some(object) = one.as_str().and_then(|id| st.find(id)) {
+            if let Some(object) = one.as_str().and_then(|id| st.seek(id)) {
                 *one = shapes::render(&st.freeze(&object).value(), version);
             }
         }
@@ -119,7 +119,7 @@ fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<
         return Some(features);
     }
     let kind = value.get("object")?.as_str()?;
-    let owner = st.find(&key(kind, id))?;
+    let owner = st.seek(&key(kind, id))?;
     let of = |kind: &str, member: &str, customer: Option<&str>| -> Vec<Value> {
         st.newest(kind, customer).filter(|o| o.text(member) == id).map(|o| o.value()).collect()
     };
@@ -137,13 +137,13 @@ fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<
             list(&format!("/v1/customers/{id}/sources"), cards.map(|c| c.value()).collect())
         }
         ("coupon", "applies_to") if owner.get(name).is_object() => owner.get(name).clone(),
-        ("customer", "default_source") => source::card_of(&*st.find(owner.text("default_source"))?)?.value(),
+        ("customer", "default_source") => source::card_of(&*st.seek(owner.text("default_source"))?)?.value(),
         ("price", "currency_options") => pricing::currency_options(&owner),
         ("price" | "plan", "tiers") if owner.get(name).is_array() => owner.get(name).clone(),
         ("customer", "tax_ids") => list(&format!("/v1/customers/{id}/tax_ids"), of("tax_id", "customer", Some(id))),
         ("invoice", "payments") => list("/v1/invoice_payments", of("invoice_payment", "invoice", None)),
         ("invoice", "confirmation_secret") => {
-            let intent = st.find(&owner.invoice().payment_intent)?;
+            let intent = st.seek(&owner.invoice().payment_intent)?;
             json!({ "client_secret": intent.get("client_secret"), "type": "payment_intent" })
         }
         ("customer", "cash_balance") => shown(&cash::load(st, id, "id").ok()?).value(),

@@ -439,7 +439,7 @@ pub(super) fn change_item(st: &mut State, item: &Object, args: &Args) -> Result<
         None => None,
     };
     let amount = new.as_ref().map_or(item.int("amount"), |new| new.line.amount);
-    let customer = st.copy(item.text("customer"));
+    let customer = st.copy_if_any(item.text("customer"));
     let discounts = own_discounts(st, args, &customer, amount, item.text("currency"))?;
     let changed = st.change(item.id(), |i| {
         if let Some(discounts) = discounts {
@@ -509,7 +509,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
             i.invoice_mut().discounts = discounts.clone();
         }
     })?;
-    Ok(st.copy(&id).value())
+    Ok(st.find(&id)?.value())
 }
 
 /// Redeems the discounts that a request sets on an invoice or on an invoice item. Returns `None` if the request has no
@@ -648,7 +648,7 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
     let metadata = merge_metadata(invoice.get("metadata"), args)?;
     let now = st.now(&invoice);
     let advance = args.flag("auto_advance");
-    let customer = st.copy(invoice.text("customer"));
+    let customer = st.copy_if_any(invoice.text("customer"));
     let discounts = own_discounts(st, args, &customer, invoice.int("subtotal"), invoice.text("currency"))?;
     let mut next = Object::clone(&invoice);
     if let Some(discounts) = discounts {
@@ -714,7 +714,7 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
             ));
         }
     }
-    let open = st.copy(id);
+    let open = st.find(id)?;
     if open.text("status") == "paid" {
         return Ok(open.value());
     }
@@ -726,7 +726,7 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
         st.change(id, |i| i.invoice_mut().paid_out_of_band = true);
         crate::payments::intent::cancel_if_open(st, &open.invoice().payment_intent);
         settle::paid(st, id);
-        return Ok(st.copy(id).value());
+        return Ok(st.find(id)?.value());
     }
     let paid_with = match (args.text("payment_method"), args.text("source")) {
         (Some(_), Some(_)) => {
@@ -746,13 +746,13 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
         (None, None) => settle::method_of(st, &open).ok_or_else(settle::no_method)?,
     };
     if args.given("mandate").is_some() {
-        let mut intent = st.copy(&open.invoice().payment_intent);
-        mandate::note(st, &mut intent, args, &st.copy(&paid_with))?;
+        let mut intent = st.copy_if_any(&open.invoice().payment_intent);
+        mandate::note(st, &mut intent, args, &st.find(&paid_with)?)?;
         st.put(intent);
     }
     let presence = if args.flag("off_session") == Some(true) { Presence::OffSession } else { Presence::OnSession };
     match settle::attempt_with(st, id, &paid_with, AttemptCause::Hand, presence) {
-        Outcome::Paid | Outcome::Processing => Ok(st.copy(id).value()),
+        Outcome::Paid | Outcome::Processing => Ok(st.find(id)?.value()),
         Outcome::NeedsAction => {
             let message = "This payment requires additional user action before it can be completed successfully. Payment can be completed using the PaymentIntent associated with the invoice.";
             Err(ApiError::card("invoice_payment_intent_requires_action", None, message))

@@ -115,7 +115,7 @@ fn set_active(st: &mut State, id: &str, active: bool) -> Result<Value, ApiError>
         return Err(ApiError::invalid(message));
     }
     let now = st.now(&meter);
-    let before = st.copy(id);
+    let before = st.find(id)?;
     let changed = st.change(id, |m| {
         m.set("status", if active { "active" } else { "inactive" });
         m.set_at("status_transitions.deactivated_at", if active { Value::Null } else { json!(now) });
@@ -163,7 +163,7 @@ fn count(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     };
     // The stored id contains the identifier, so a repeated identifier is found by its id.
     let id = row_id(name, &identifier);
-    if st.find(&id).is_some() {
+    if st.seek(&id).is_some() {
         let message = format!("An event already exists with identifier {identifier}.");
         return Err(ApiError::invalid(message).about("identifier"));
     }
@@ -190,7 +190,7 @@ fn adjust(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let cancel = args.map("cancel");
     let identifier = cancel.text("identifier").unwrap_or_default();
     let id = row_id(name, identifier);
-    if st.find(&id).is_none_or(|event| event.meter_event().cancelled) {
+    if st.seek(&id).is_none_or(|event| event.meter_event().cancelled) {
         let message = format!("No event '{name}' with identifier {identifier} can be cancelled.");
         return Err(ApiError::coded("resource_missing", message).about("cancel[identifier]"));
     }

@@ -371,7 +371,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         confirmation::spend(st, args, "payment_intent", &id);
         return confirm_with(st, &id, args);
     }
-    Ok(st.copy(&id).value())
+    Ok(st.find(&id)?.value())
 }
 
 fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
@@ -427,7 +427,7 @@ fn confirm_with(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError
     let named =
         if args.text("payment_method") == found.text_at("payment_method") { None } else { args.text("payment_method") };
     let paid_with = match named {
-        Some(name) if st.find(name).is_some() || found.get("payment_method").is_null() => {
+        Some(name) if st.seek(name).is_some() || found.get("payment_method").is_null() => {
             Some(method::resolve(st, name, "payment_method")?.id().to_owned())
         }
         _ if args.given("payment_method_data").is_some() && found.get("payment_method").is_null() => {
@@ -440,19 +440,19 @@ fn confirm_with(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError
         let message = "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.";
         return Err(ApiError::coded("payment_intent_unexpected_state", message));
     };
-    method::check_owner(&st.copy(&paid_with), found.text("customer"))?;
+    method::check_owner(&st.find(&paid_with)?, found.text("customer"))?;
     check_own(&found, args)?;
     let mut next = Object::clone(&found);
     apply(&mut next, args)?;
     check_return_url(&next)?;
-    method::check_type(&st.copy(&paid_with), &next)?;
-    mandate::note(st, &mut next, args, &st.copy(&paid_with))?;
+    method::check_type(&st.find(&paid_with)?, &next)?;
+    mandate::note(st, &mut next, args, &st.find(&paid_with)?)?;
     st.put(next);
     let off_session = args.flag("off_session") == Some(true);
     let strict = args.flag("error_on_requires_action") == Some(true);
     let presence = if off_session || strict { Presence::OffSession } else { Presence::OnSession };
     intent::confirm(st, id, &paid_with, presence)?;
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }
 
 /// Refuses changes to an intent that an invoice or a checkout session controls.
@@ -500,7 +500,7 @@ fn capture_intent(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, Ap
     division::apply(st, &mut next, args, "", None)?;
     st.put(next);
     capture(st, ids[0], amount);
-    Ok(st.copy(ids[0]).value())
+    Ok(st.find(ids[0])?.value())
 }
 
 fn update_charge(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {

@@ -82,7 +82,7 @@ fn preview_of(st: &mut State, id: &str, args: &Args, details: &Args) -> Result<V
         request.put("payment_behavior", json!("default_incomplete"));
         change::update(st, id, &request)?;
     }
-    let sub = st.copy(id);
+    let sub = st.find(id)?;
     if sub.get("latest_invoice") != before.get("latest_invoice") {
         return Ok(as_preview(st, &sub));
     }
@@ -115,7 +115,7 @@ fn preview_schedule(st: &mut State, id: &str, args: &Args, details: &Args) -> Re
     match (schedule.text("status"), schedule.text_at("subscription")) {
         ("not_started", _) => {
             phases::begin(st, id, Presence::OnSession)?;
-            let sub = st.copy(st.copy(id).text("subscription"));
+            let sub = st.copy_if_any(st.find(id)?.text("subscription"));
             Ok(as_preview(st, &sub))
         }
         (_, Some(subscription)) => preview_of(st, subscription, args, details),
@@ -145,7 +145,7 @@ fn preview_customer(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         period: None,
     };
     let drafted = invoice::draft(st, draft, |_| {})?;
-    let mut preview = st.copy(&drafted);
+    let mut preview = st.find(&drafted)?;
     preview.set("id", format!("upcoming_in_{id}"));
     Ok(preview.value())
 }
@@ -162,7 +162,7 @@ fn preview_new(st: &mut State, args: &Args, details: &Args) -> Result<Value, Api
 
 /// Converts the latest invoice of a subscription into a draft with the id of a preview, `upcoming_in_…`.
 fn as_preview(st: &State, sub: &Object) -> Value {
-    let mut invoice = st.copy(sub.text("latest_invoice"));
+    let mut invoice = st.copy_if_any(sub.text("latest_invoice"));
     invoice.set("id", format!("upcoming_in_{}", sub.id()));
     invoice.set("status", "draft");
     for member in ["number", "hosted_invoice_url", "invoice_pdf", "effective_at"] {

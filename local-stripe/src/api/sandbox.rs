@@ -204,7 +204,7 @@ fn authenticate(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiE
     let passed = args.text("outcome") == Some("success");
     if ids[0].starts_with("cs_") {
         let outcome = checkout::authenticate(st, ids[0], passed)?;
-        let mut shown = st.copy(ids[0]).value();
+        let mut shown = st.find(ids[0])?.value();
         if let Confirmation::NeedsAction(url) = outcome {
             shown["next_action"] = json!(url);
         }
@@ -215,5 +215,5 @@ fn authenticate(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiE
     } else {
         intent::authenticate(st, ids[0], passed)?;
     }
-    Ok(st.copy(ids[0]).value())
+    Ok(st.find(ids[0])?.value())
 }

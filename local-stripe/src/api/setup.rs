@@ -128,7 +128,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         confirmation.put("mandate_data", args.value("mandate_data"));
         return confirm(st, &id, &confirmation);
     }
-    Ok(st.copy(&id).value())
+    Ok(st.find(&id)?.value())
 }
 
 fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
@@ -160,9 +160,9 @@ fn confirm(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let mut next = Object::clone(&found);
     apply(&mut next, args)?;
     check_return_url(&next)?;
-    method::check_type(&st.copy(&card), &next)?;
-    mandate::note(st, &mut next, args, &st.copy(&card))?;
+    method::check_type(&st.find(&card)?, &next)?;
+    mandate::note(st, &mut next, args, &st.find(&card)?)?;
     st.put(next);
     setup::confirm(st, id, &card, Presence::OnSession)?;
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }

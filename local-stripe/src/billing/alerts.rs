@@ -127,7 +127,7 @@ pub fn check(st: &mut State, meter: &Object, customer: &Object) -> Result<(), Ap
     for alert in alerts {
         let used = usage::counted_after(st, meter, customer.id(), 0..now + AHEAD_S + 1, alert.seq)?;
         let mark = format!("sandbox.alerted:{}:{}:{}", alert.id(), alert.alert().activation, customer.id());
-        if used < alert.int_at("usage_threshold.gte").unwrap_or(i64::MAX) || st.find(&mark).is_some() {
+        if used < alert.int_at("usage_threshold.gte").unwrap_or(i64::MAX) || st.seek(&mark).is_some() {
             continue;
         }
         st.put(Object::of(json!({ "id": mark, "object": "sandbox.alerted" })));

@@ -49,7 +49,7 @@ pub fn attach(st: &mut State, id: &str, intent: &str) -> Result<Value, ApiError>
     st.put(made);
     st.change(intent, |pi| id.clone_into(&mut pi.intent_mut().attached_to));
     credit(st, intent);
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }
 
 /// Returns the id of the invoice payment of an attached payment intent that is neither paid nor canceled.
@@ -88,7 +88,7 @@ pub fn credit(st: &mut State, intent: &str) {
         p.set("amount_paid", received);
         p.set_at("status_transitions.paid_at", now);
     });
-    let invoice = st.copy(payment.text("invoice"));
+    let invoice = st.copy_if_any(payment.text("invoice"));
     let is_open = matches!(invoice.text("status"), "open" | "uncollectible");
     let rest = if is_open { invoice.int("amount_remaining") } else { 0 };
     if received < rest {
@@ -129,7 +129,7 @@ fn part_paid(st: &mut State, invoice: &Object, received: i64) {
         i.set("amount_remaining", i.int("amount_remaining") - received);
     });
     let (own, left) = (after.invoice().payment_intent.clone(), after.int("amount_remaining"));
-    if st.find(&own).is_some() {
+    if st.seek(&own).is_some() {
         st.change(&own, |pi| pi.set("amount", json!(left)));
     }
     if let Some(payment) = settle::payment_of(st, after.id()) {

@@ -47,7 +47,7 @@ pub fn newest(st: &State, sub: &Object, item: &Value) -> Option<Billed> {
 
 /// Returns the invoice line of an invoice item, if it is on an invoice.
 fn line_of(st: &State, item: &Object) -> Option<Value> {
-    let invoice = st.find(item.text("invoice"))?;
+    let invoice = st.seek(item.text("invoice"))?;
     let is_its = |line: &&Value| line["parent"]["invoice_item_details"]["invoice_item"] == item.id();
     invoice.list_at("lines").iter().find(is_its).cloned()
 }

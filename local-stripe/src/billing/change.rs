@@ -57,7 +57,7 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
         // The other changes of the request are stored before the subscription ends or pauses.
         store(st, &before, next);
         end(st, id);
-        return Ok(st.copy(id).value());
+        return Ok(st.find(id)?.value());
     }
     let trial = apply_trial(&mut next, args, now)?;
     create::apply_discounts(st, &mut next, args)?;
@@ -359,14 +359,14 @@ fn apply_items(
         });
     }
     invoice::finalize(st, &invoice)?;
-    if st.copy(&invoice).text("collection_method") == "send_invoice" {
-        return Ok(st.copy(&id).value());
+    if st.find(&invoice)?.text("collection_method") == "send_invoice" {
+        return Ok(st.find(&id)?.value());
     }
-    let open = st.copy(&invoice);
+    let open = st.find(&invoice)?;
     if payment == "default_incomplete" && open.text("status") == "open" {
         settle::await_confirmation(st, &open);
         st.change_and_emit(&id, "customer.subscription.updated", |s| s.set("status", "past_due"));
-        return Ok(st.copy(&id).value());
+        return Ok(st.find(&id)?.value());
     }
     let method = settle::method_of(st, &open).filter(|_| open.text("status") == "open");
     let outcome = match method.filter(|_| args.flag("off_session") == Some(true)) {
@@ -397,7 +397,7 @@ fn apply_items(
         }
         Outcome::NeedsAction | Outcome::Processing | Outcome::Failed(_) => {}
     }
-    Ok(st.copy(&id).value())
+    Ok(st.find(&id)?.value())
 }
 
 /// Applies a pending change whose payment succeeded, and emits the events.

@@ -154,7 +154,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
         ask_for_method(st, &id);
     }
     first_invoice(st, &id, args, presence)?;
-    let made = st.copy(&id);
+    let made = st.find(&id)?;
     if made.subscription().being_made {
         let made = st.change(&id, |s| s.subscription_mut().being_made = false);
         st.emit("customer.subscription.created", &made);
@@ -163,7 +163,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
         let told = st.change(&id, |s| s.subscription_mut().trial_notice_sent = true);
         st.emit("customer.subscription.trial_will_end", &told);
     }
-    Ok(st.copy(&id))
+    st.find(&id)
 }
 
 /// Creates a setup intent for a trial without a payment method, as no payment asks for one.
@@ -247,7 +247,7 @@ pub fn apply_settings(st: &mut State, sub: &mut Object, args: &Args, now: i64) -
         sub.set("billing_thresholds", shown);
     }
     automatic::apply(st, sub, args)?;
-    if sub.at("automatic_tax.enabled") == true && Place::of_customer(&st.copy(sub.text("customer"))).is_none() {
+    if sub.at("automatic_tax.enabled") == true && Place::of_customer(&st.copy_if_any(sub.text("customer"))).is_none() {
         return Err(crate::tax::no_place("customer"));
     }
     if args.has("description") {
@@ -355,7 +355,7 @@ fn apply_cancellation(sub: &mut Object, args: &Args, now: i64) -> Result<(), Api
 }
 
 fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> Result<(), ApiError> {
-    let sub = st.copy(id);
+    let sub = st.find(id)?;
     let trial = sub.text("status") == "trialing";
     let (start, end) = due::period(&sub).unwrap_or_default();
     let mut lines = cycle::lines(st, &sub, (start, end), None, trial)?;
@@ -377,7 +377,7 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
         let priced = items::read_licensed(st, &Args::of(extra), &param)?;
         let priced = items::in_currency(priced, sub.text("currency"), &param)?;
         let mut line = cycle::extra_line(st, &sub, &priced, start)?;
-        let (customer, param) = (st.copy(sub.text("customer")), format!("add_invoice_items[{n}][discounts]"));
+        let (customer, param) = (st.copy_if_any(sub.text("customer")), format!("add_invoice_items[{n}][discounts]"));
         line.discounts =
             discount::item::redeem_for(st, &priced.discounts, &param, &customer, line.amount, sub.text("currency"))?;
         lines.push(line);
@@ -392,7 +392,7 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
         period: None,
     };
     let invoice = invoice::draft(st, draft, |_| {})?;
-    let due = st.copy(&invoice).int("amount_due");
+    let due = st.find(&invoice)?.int("amount_due");
     if sub.text("collection_method") == "send_invoice" {
         if !trial {
             st.change(id, |s| s.set("status", "active"));
@@ -400,7 +400,7 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
         return if due == 0 { invoice::finalize(st, &invoice) } else { Ok(()) };
     }
     invoice::finalize(st, &invoice)?;
-    let open = st.copy(&invoice);
+    let open = st.find(&invoice)?;
     if open.text("status") == "paid" {
         return Ok(());
     }

@@ -68,7 +68,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     } else {
         change_amount_due(st, invoice.id(), -total);
     }
-    Ok(st.copy(&id).value())
+    Ok(st.find(&id)?.value())
 }
 
 fn read_lines(st: &mut State, invoice: &Object, args: &Args) -> Result<Vec<Value>, ApiError> {
@@ -195,7 +195,7 @@ fn change_amount_due(st: &mut State, id: &str, more: i64) {
 /// The credit note is unknown or not issued, or its invoice is not open.
 pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let note = st.load("credit_note", id, "id")?;
-    let invoice = st.copy(note.text("invoice"));
+    let invoice = st.copy_if_any(note.text("invoice"));
     if note.text("status") != "issued" || !matches!(invoice.text("status"), "open" | "uncollectible") {
         let message = "Only an issued credit note of an open invoice can be voided.";
         return Err(ApiError::invalid(message));

@@ -139,7 +139,7 @@ pub fn expire(st: &mut State, id: &str) -> Result<Value, ApiError> {
         grant.set("updated", now);
     });
     run_out(st, id);
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }
 
 /// Books that the rest of a grant's credits expired.
@@ -173,7 +173,7 @@ pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
         grant.set("updated", now);
     });
     empty(st, id, Movement::Voided);
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }
 
 /// Books a transaction of a grant and returns its id.
@@ -242,7 +242,7 @@ pub fn apply(st: &mut State, invoice: &Object) -> Result<Object, ApiError> {
             rest -= used;
         }
     }
-    let customer = st.copy(invoice.text("customer"));
+    let customer = st.copy_if_any(invoice.text("customer"));
     invoice::set_lines(st, &mut next, lines, &customer)?;
     Ok(next)
 }
@@ -274,9 +274,9 @@ pub fn reinstate(st: &mut State, invoice: &Object) {
     for line in invoice.list_at("lines") {
         let il = line["id"].as_str().unwrap_or_default();
         for entry in billing_credit::of_line(line) {
-            let used = st.copy(entry["credit_balance_transaction"].as_str().unwrap_or_default());
+            let used = st.copy_if_any(entry["credit_balance_transaction"].as_str().unwrap_or_default());
             let (grant, amount) = (used.text("credit_grant").to_owned(), entry["amount"].as_i64().unwrap_or_default());
-            if st.find(&grant).is_none() {
+            if st.seek(&grant).is_none() {
                 continue;
             }
             let grant = st.change(&grant, |grant| grant.grant_mut().left = grant.grant().left + amount);

@@ -264,7 +264,7 @@ pub fn end_without_method(st: &State, sub: &Object) -> Option<fn(&mut State, &st
 
 /// Whether a subscription or its customer has a default payment method or source.
 pub fn has_method(st: &State, sub: &Object) -> bool {
-    let customer = st.copy(sub.text("customer"));
+    let customer = st.copy_if_any(sub.text("customer"));
     !sub.get("default_payment_method").is_null()
         || !sub.get("default_source").is_null()
         || !customer.at("invoice_settings.default_payment_method").is_null()
@@ -322,7 +322,7 @@ pub fn announce(st: &mut State, id: &str) {
 /// # Errors
 /// An amount or the total is too large.
 pub fn preview(st: &mut State, sub: &Object, current: (i64, i64)) -> Result<Object, ApiError> {
-    let customer = st.copy(sub.text("customer"));
+    let customer = st.copy_if_any(sub.text("customer"));
     let mut renewed = sub.clone();
     advance(&mut renewed, current.1);
     let next = period(&renewed).unwrap_or_default();

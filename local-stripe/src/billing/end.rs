@@ -153,13 +153,13 @@ pub fn cancel_now(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiErr
             takes_pending: true,
             period: None,
         };
-        let before = st.copy(id);
+        let before = st.find(id)?;
         let closing = invoice::draft(st, draft, |_| {})?;
         st.emit_since(id, "customer.subscription.updated", &before);
         invoice::finalize(st, &closing)?;
         settle::attempt(st, &closing, settle::AttemptCause::Hand);
     }
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }
 
 /// Expires a subscription whose first payment was not completed in time.
@@ -228,7 +228,7 @@ pub fn resume(st: &mut State, id: &str) -> Result<Value, ApiError> {
     st.emit_since(id, "customer.subscription.updated", &sub);
     invoice::finalize(st, &invoice)?;
     settle::attempt(st, &invoice, settle::AttemptCause::Hand);
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }
 
 /// Activates a resumed subscription after its invoice was paid.

@@ -47,7 +47,7 @@ pub struct Draft<'a> {
 /// # Errors
 /// There are too many lines, or the total is too large.
 pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -> Result<String, ApiError> {
-    let customer = st.copy(draft.customer);
+    let customer = st.copy_if_any(draft.customer);
     let id = st.new_id("in");
     let now = st.now(&customer);
     let mut invoice = model::billing::invoice(id.clone(), now, &customer, draft.currency, draft.reason);
@@ -104,7 +104,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
 
 /// Creates a pending invoice item for a subscription item and emits its event.
 pub fn add_pending_item(st: &mut State, sub: &Object, item: &Value, new: NewLine, edit: impl FnOnce(&mut Object)) {
-    let customer = st.copy(sub.text("customer"));
+    let customer = st.copy_if_any(sub.text("customer"));
     let id = st.new_id("ii");
     let mut pending = model::billing::invoice_item(id, st.now(&customer), &customer, new);
     let details = json!({ "subscription": sub.id(), "subscription_item": item["id"] });
@@ -265,7 +265,7 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
         let message = "This invoice is already finalized, you can't re-finalize a non-draft invoice.";
         return Err(ApiError::coded("invoice_not_editable", message));
     }
-    let customer = st.copy(invoice.text("customer"));
+    let customer = st.copy_if_any(invoice.text("customer"));
     let invoice = match invoice.at("automatic_tax.enabled") == true {
         true => taxed_anew(st, &invoice, &customer)?,
         false => invoice,
@@ -297,8 +297,10 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
     let clock = opened.clock().to_owned();
     let parent = opened.get("parent").clone();
     let products = opened.list_at("lines").iter().filter_map(|line| line["price"]["product"].as_str());
-    let words =
-        descriptor::of_invoice(opened.get("statement_descriptor"), products.map(|id| st.copy(&key("product", id))));
+    let words = descriptor::of_invoice(
+        opened.get("statement_descriptor"),
+        products.map(|id| st.copy_if_any(&key("product", id))),
+    );
     let pi = intent::create(st, due, &currency, &clock, |pi| {
         pi.set("customer", opened.get("customer").clone());
         pi.intent_mut().invoice = id.to_owned();
@@ -326,7 +328,7 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
 /// Opens a draft: sets its number, its amount due and the customer's balances before and after it, and emits `invoice.finalized`.
 pub fn open(st: &mut State, id: &str, due: i64, (starting, ending): (i64, i64)) -> Object {
     let invoice = st.copy(id);
-    let customer = st.copy(invoice.text("customer"));
+    let customer = st.copy_if_any(invoice.text("customer"));
     let now = st.now(&invoice);
     let sequence = customer.int("next_invoice_sequence");
     let number = format!("{}-{sequence:04}", customer.text("invoice_prefix"));

@@ -134,11 +134,11 @@ pub fn replaced(st: &mut State, schedule: &Object, args: &Args, now: i64) -> Res
     let old = schedule.list_at("phases");
     let begun = |phases: &[Value], index: usize| phases.get(index).and_then(|p| p["start_date"].as_i64());
     let first = begun(old, 0).unwrap_or_default();
-    let customer = st.copy(schedule.text("customer"));
+    let customer = st.copy_if_any(schedule.text("customer"));
     if schedule.text("status") != "active" {
         return read(st, args, &customer, first, first);
     }
-    let anchor = st.copy(schedule.text("subscription")).int("billing_cycle_anchor");
+    let anchor = st.copy_if_any(schedule.text("subscription")).int("billing_cycle_anchor");
     let start = args.list("phases").first().and_then(|p| p["start_date"].as_i64()).unwrap_or(first);
     let moved = || ApiError::invalid("You can not modify the start date of the current phase.").about("phases");
     let known = old.iter().position(|p| p["start_date"] == start).ok_or_else(moved)?;
@@ -202,7 +202,7 @@ pub fn run(st: &mut State, id: &str, now: i64) {
 /// # Errors
 /// The subscription can't be created; see [`create::create`].
 pub fn begin(st: &mut State, id: &str, presence: Presence) -> Result<(), ApiError> {
-    let schedule = st.copy(id);
+    let schedule = st.find(id)?;
     let Some(phase) = schedule.list_at("phases").first().cloned() else { return Ok(()) };
     let items: Vec<Value> = entries(&phase);
     let mut args = Args::of(json!({ "customer": schedule.get("customer"), "items": items, "schedule": id }));
@@ -259,7 +259,7 @@ fn given_discounts(phase: &Value) -> Value {
 /// is prorated. Returns whether nothing is left to renew: the subscription has ended, or a trial has begun.
 pub fn before_renewal(st: &mut State, sub: &Object, now: i64) -> bool {
     let id = sub.text("schedule");
-    let ends = st.copy(id).int_at("current_phase.end_date").is_some_and(|end| end <= now);
+    let ends = st.copy_if_any(id).int_at("current_phase.end_date").is_some_and(|end| end <= now);
     if ends {
         end_phase(st, id, now, true);
     }

@@ -81,7 +81,7 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
 /// Returns an item's price for a whole period, in minor units, after its share of the lasting discounts. A one-time
 /// discount is not part of this price: it reduces the one invoice that uses it.
 fn full_price(st: &State, sub: &Object, item: &Value) -> Result<i64, ApiError> {
-    let mut discounts = term::in_force(st, &st.copy(sub.text("customer")), Some(sub));
+    let mut discounts = term::in_force(st, &st.copy_if_any(sub.text("customer")), Some(sub));
     discounts.retain(|discount| !term::counts_once(discount));
     let all = sub.list_at("items");
     let (mut lines, mut own_discounts) = (Vec::new(), Vec::new());

@@ -138,7 +138,7 @@ pub fn upfront(quote: &Object) -> Vec<Value> {
 /// Returns a quote's document, as the bytes of a PDF file.
 pub fn document(st: &State, quote: &Object) -> Vec<u8> {
     let shown = |amount: Option<i64>| money::display(amount.unwrap_or_default(), quote.text("currency"));
-    let customer = st.copy(quote.text("customer"));
+    let customer = st.copy_if_any(quote.text("customer"));
     let billed_to = [customer.text("name"), customer.text("email")].into_iter().find(|text| !text.is_empty());
     let facts = [
         ("For", billed_to.unwrap_or_default().to_owned()),

@@ -28,7 +28,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     if schedule.text("status") == "not_started" && begins {
         phases::begin(st, &id, Presence::OnSession)?;
     }
-    let made = st.copy(&id);
+    let made = st.find(&id)?;
     st.emit("subscription_schedule.created", &made);
     Ok(made.value())
 }
@@ -76,7 +76,7 @@ fn for_subscription(st: &mut State, sub: &str) -> Result<Object, ApiError> {
     phase["description"] = sub.get("description").clone();
     phase["trial_end"] = sub.get("trial_end").clone();
     let id = st.new_id("sub_sched");
-    let customer = st.copy(sub.text("customer"));
+    let customer = st.copy_if_any(sub.text("customer"));
     let mut schedule = model::schedule::schedule(id.clone(), st.now(&sub), &customer, vec![phase], "release");
     schedule.set("status", "active");
     schedule.set("subscription", sub.id());
@@ -118,7 +118,7 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
         let behavior = args.text("proration_behavior").unwrap_or("create_prorations");
         phases::move_to(st, &changed, next, behavior)?;
     }
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }
 
 fn unfinished(st: &State, id: &str) -> Result<Object, ApiError> {

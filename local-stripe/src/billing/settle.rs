@@ -40,8 +40,8 @@ pub enum Outcome {
 /// Returns the id of the payment method for an invoice: the default of the invoice, of its subscription or of its
 /// customer. Each default payment method comes before the default source.
 pub fn method_of(st: &State, invoice: &Object) -> Option<String> {
-    let sub = st.copy(subscription_of(invoice));
-    let customer = st.copy(invoice.text("customer"));
+    let sub = st.copy_if_any(subscription_of(invoice));
+    let customer = st.copy_if_any(invoice.text("customer"));
     let found = [
         invoice.text_at("default_payment_method"),
         sub.text_at("default_payment_method"),
@@ -50,7 +50,7 @@ pub fn method_of(st: &State, invoice: &Object) -> Option<String> {
         customer.text_at("default_source"),
     ];
     // A detached or removed card can't pay.
-    let is_theirs = |id: &&str| st.find(id).is_some_and(|method| method.text("customer") == customer.id());
+    let is_theirs = |id: &&str| st.seek(id).is_some_and(|method| method.text("customer") == customer.id());
     found.into_iter().flatten().find(is_theirs).map(str::to_owned)
 }
 
@@ -73,7 +73,7 @@ pub fn attempt(st: &mut State, id: &str, by: AttemptCause) -> Outcome {
     }
     match method_of(st, &open) {
         Some(method) => {
-            let is_set_up = method::behaviour(&st.copy(&method)) == Behaviour::AuthenticatesOnSession;
+            let is_set_up = method::behaviour(&st.copy_if_any(&method)) == Behaviour::AuthenticatesOnSession;
             let is_absent = by == AttemptCause::Schedule && is_set_up;
             let presence = if is_absent { Presence::OffSession } else { Presence::OnSession };
             attempt_with(st, id, &method, by, presence)
@@ -128,7 +128,7 @@ pub fn paid(st: &mut State, id: &str) {
         return;
     }
     let now = st.now(&before);
-    let charge = st.copy(&before.invoice().payment_intent).text("latest_charge").to_owned();
+    let charge = st.copy_if_any(&before.invoice().payment_intent).text("latest_charge").to_owned();
     // Attached payments may have paid a part of what was due.
     let (due, rest) = (before.int("amount_due"), before.int("amount_remaining"));
     let out_of_band = before.invoice().paid_out_of_band;
@@ -171,7 +171,7 @@ pub fn paid(st: &mut State, id: &str) {
         }
     }
     finish_subscription(st, &after, false);
-    let customer = st.copy(after.text("customer"));
+    let customer = st.copy_if_any(after.text("customer"));
     let still_late = st.newest("invoice", Some(customer.id())).any(|i| i.text("status") == "open" && i.is("attempted"));
     if customer.is("delinquent") && !still_late {
         st.change_and_emit(customer.id(), "customer.updated", |c| c.set("delinquent", false));
@@ -185,7 +185,7 @@ pub fn processing(st: &mut State, id: &str) {
         i.set("attempted", true);
         i.set("next_payment_attempt", Value::Null);
     });
-    let sub = st.copy(subscription_of(&after));
+    let sub = st.copy_if_any(subscription_of(&after));
     if sub.text("status") == "incomplete" {
         begin(st, &sub, &after);
     }
@@ -206,7 +206,7 @@ pub fn payment_of(st: &State, invoice: &str) -> Option<String> {
 /// Updates the subscription of a paid invoice. Called twice: before the invoice's events with `being_made`, for a
 /// subscription whose creation is in progress, and after these events without it, for any other subscription.
 fn finish_subscription(st: &mut State, invoice: &Object, being_made: bool) {
-    let sub = st.copy(subscription_of(invoice));
+    let sub = st.copy_if_any(subscription_of(invoice));
     if sub.is_absent() || sub.subscription().being_made != being_made {
         return;
     }
@@ -259,7 +259,7 @@ fn saved_method(st: &State, sub: &Object, invoice: &Object) -> Option<String> {
     if sub.text_at("payment_settings.save_default_payment_method") != Some("on_subscription") {
         return None;
     }
-    let method = st.copy(st.copy(&invoice.invoice().payment_intent).text("payment_method"));
+    let method = st.copy_if_any(st.copy_if_any(&invoice.invoice().payment_intent).text("payment_method"));
     (method.text("customer") == sub.text("customer")).then(|| method.id().to_owned()).filter(|id| !id.is_empty())
 }
 
@@ -293,7 +293,7 @@ fn record_failure(st: &mut State, id: &str, by: AttemptCause) -> Object {
     let first = before.int("attempt_count") == 0;
     let counts = first || by == AttemptCause::Schedule;
     let count = before.int("attempt_count") + i64::from(counts);
-    let sub = st.copy(subscription_of(&before));
+    let sub = st.copy_if_any(subscription_of(&before));
     let in_dunning = before.is("auto_advance")
         && before.text("collection_method") == "charge_automatically"
         && sub.text("status") != "incomplete";
@@ -306,7 +306,7 @@ fn record_failure(st: &mut State, id: &str, by: AttemptCause) -> Object {
             i.set("next_payment_attempt", crate::state::time_or_null(next));
         }
     });
-    let customer = st.copy(after.text("customer"));
+    let customer = st.copy_if_any(after.text("customer"));
     if customer.kind() == "customer" && !customer.is("delinquent") && sub.text("status") != "incomplete" {
         st.change_and_emit(customer.id(), "customer.updated", |c| c.set("delinquent", true));
     }
@@ -314,7 +314,7 @@ fn record_failure(st: &mut State, id: &str, by: AttemptCause) -> Object {
 }
 
 fn fall_behind(st: &mut State, invoice: &Object, by: AttemptCause) {
-    let sub = st.copy(subscription_of(invoice));
+    let sub = st.copy_if_any(subscription_of(invoice));
     // The status follows the latest invoice: an older one neither returns the subscription when it is paid, nor ends it.
     let is_latest = sub.text("latest_invoice") == invoice.id();
     if sub.is_absent() || !is_latest || sub.subscription().pending_invoice == invoice.id() {
@@ -356,7 +356,7 @@ pub fn retry(st: &mut State, id: &str) {
 /// # Errors
 /// A bank is processing a payment of the invoice.
 pub fn check_not_processing(st: &State, invoice: &Object) -> Result<(), ApiError> {
-    if st.copy(&invoice.invoice().payment_intent).text("status") != "processing" {
+    if st.copy_if_any(&invoice.invoice().payment_intent).text("status") != "processing" {
         return Ok(());
     }
     let message = "The payment of this invoice is processing. Wait until it succeeded or failed.";

@@ -60,7 +60,7 @@ pub fn counted_after(
 /// # Errors
 /// The sum overflows.
 pub fn of_item(st: &State, sub: &Object, item: &Value, period: (i64, i64)) -> Result<i64, ApiError> {
-    let meter = st.copy(item["price"]["recurring"]["meter"].as_str().unwrap_or_default());
+    let meter = st.copy_if_any(item["price"]["recurring"]["meter"].as_str().unwrap_or_default());
     counted(st, &meter, sub.text("customer"), since(sub, item, period.0), period.1)
 }
 

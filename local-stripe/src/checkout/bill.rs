@@ -58,7 +58,7 @@ pub fn make(st: &mut State, id: &str) {
         return;
     }
     let customer = session.text("customer").to_owned();
-    let now = st.now(&st.copy(&customer));
+    let now = st.now(&st.copy_if_any(&customer));
     let data = session.at("invoice_creation.invoice_data").clone();
     let discounts = st.newest("discount", Some(&customer)).filter(|discount| discount.text("checkout_session") == id);
     let discounts: Vec<Value> = discounts.map(|discount| discount.value()).collect();

@@ -42,9 +42,9 @@ pub fn count(st: &mut State, id: &str) {
     let session = st.copy(id);
     for discount in session.list_at("discounts") {
         let promotion_code = discount["promotion_code"].clone();
-        let of_code = promotion_code.as_str().map(|code| st.copy(code).at("promotion.coupon").clone());
+        let of_code = promotion_code.as_str().map(|code| st.copy_if_any(code).at("promotion.coupon").clone());
         let coupon = of_code.unwrap_or_else(|| discount["coupon"].clone());
-        let coupon = st.copy(&key("coupon", coupon.as_str().unwrap_or_default()));
+        let coupon = st.copy_if_any(&key("coupon", coupon.as_str().unwrap_or_default()));
         // A deleted coupon is not counted.
         if !coupon.is_absent() {
             let redeemed = Redeemed { coupon, promotion_code };

@@ -72,11 +72,11 @@ pub fn address(st: &mut State, id: &str, address: &Value) -> Result<Value, ApiEr
 /// # Errors
 /// No address says enough, or the lines can't be taxed.
 pub fn settle(st: &mut State, id: &str) -> Result<(), ApiError> {
-    let mut session = st.copy(id);
+    let mut session = st.find(id)?;
     if session.at("automatic_tax.enabled") != true {
         return Ok(());
     }
-    let customer = session.text_at("customer").map(|customer| st.copy(customer)).unwrap_or_default();
+    let customer = session.text_at("customer").map(|customer| st.copy_if_any(customer)).unwrap_or_default();
     let given = [
         session.at("collected_information.shipping_details.address").clone(),
         session.at("customer_details.address").clone(),

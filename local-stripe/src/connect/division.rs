@@ -321,7 +321,7 @@ pub fn shares_of_refund(
             let message = format!("The charge {} has no transfer to reverse.", charge.id());
             return Err(ApiError::invalid(message).about("reverse_transfer"));
         };
-        let transfer = st.copy(id);
+        let transfer = st.find(id)?;
         let whole = transfer.int("amount");
         let share = cumulative(whole, charge.charge().reversed_for, amount, captured);
         let share = share.min(whole - transfer.int("amount_reversed"));
@@ -366,7 +366,7 @@ impl RefundShares {
     pub fn carry_out(self, st: &mut State, charge: &Object, refund: &str, amount: i64, takes: TakesBack) {
         let is_reversed = self.reversal.is_some();
         if let Some((id, share)) = self.reversal {
-            let transfer = st.copy(charge.text("transfer"));
+            let transfer = st.copy_if_any(charge.text("transfer"));
             let (metadata, refund) = (Value::Object(Map::new()), json!(refund));
             let new = Reversal { id, amount: share, metadata, refund, fee_back: self.fee };
             transfer::take_back(st, &transfer, new);
@@ -374,7 +374,7 @@ impl RefundShares {
         if self.fee > 0 {
             let made = fee::refund(st, charge.text("application_fee"), self.fee, json!({}));
             if charge.text_at("transfer").is_some() && !is_reversed {
-                let fee = st.copy(charge.text("application_fee"));
+                let fee = st.copy_if_any(charge.text("application_fee"));
                 fee::give_back(st, &fee, self.fee, made.id());
             }
         }

@@ -157,7 +157,7 @@ fn of_token(st: &mut State, owner: &Object, name: &str) -> Result<Object, ApiErr
         let details = json!({ "account_number": number, "country": "US", "routing_number": "110000000" });
         return bank_account(st, owner, &Args::of(details), "external_account");
     }
-    if let Some(made) = st.find(name).filter(|found| found.text("type") == "bank_account") {
+    if let Some(made) = st.seek(name).filter(|found| found.text("type") == "bank_account") {
         method::spend(st, &made)?;
         let mut bank = Object::of(made.get("bank_account").clone());
         let whole = model::account::bank_account(String::new(), "", "", String::new());

@@ -42,7 +42,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Object, ApiError> {
             let group = group_of(charge);
             // Stripe names the group at the charge and at its intent, too.
             for id in [charge.id(), charge.text("payment_intent")] {
-                if st.find(id).is_some() {
+                if st.seek(id).is_some() {
                     st.change(id, |owner| owner.set("transfer_group", group.clone()));
                 }
             }
@@ -86,8 +86,8 @@ pub fn send(st: &mut State, mut transfer: Object, taken: Option<&Taken>) -> Obje
 /// Returns when the money of a transfer is available: with that of the charge from which it comes, or at once. The time is in Unix seconds
 /// of the test clock with the id; an empty id is the sandbox's own clock.
 fn available_with(st: &State, transfer: &Object) -> (String, i64) {
-    let charge = st.copy(transfer.text("source_transaction"));
-    let movement = st.copy(charge.text("balance_transaction"));
+    let charge = st.copy_if_any(transfer.text("source_transaction"));
+    let movement = st.copy_if_any(charge.text("balance_transaction"));
     (movement.clock().to_owned(), movement.int("available_on").max(transfer.int("created")))
 }
 
@@ -150,7 +150,7 @@ pub fn reverse(st: &mut State, id: &str, args: &Args) -> Result<Object, ApiError
             let message = format!("The transfer {id} has no application fee to refund.");
             return Err(ApiError::invalid(message).about("refund_application_fee"));
         }
-        fee_back = fee::share(&st.copy(&fee_id), amount, transfer.int("amount"), amount == left);
+        fee_back = fee::share(&st.find(&fee_id)?, amount, transfer.int("amount"), amount == left);
     }
     // Only a refund may make the balance of the connected account negative.
     let held = st.acting_for(transfer.text("destination"), |st| balance::available(st, transfer.text("currency")));

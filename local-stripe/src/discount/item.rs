@@ -17,7 +17,7 @@ pub fn ids(item: &Value) -> Vec<String> {
 
 /// Returns the discounts of an item, as objects.
 pub fn of(st: &State, item: &Value) -> Vec<Value> {
-    ids(item).iter().filter_map(|id| st.find(id)).map(|discount| discount.value()).collect()
+    ids(item).iter().filter_map(|id| st.seek(id)).map(|discount| discount.value()).collect()
 }
 
 /// Returns the discounts of a subscription's item for a new invoice. A one-time discount that already reduces a draft

@@ -17,7 +17,7 @@ pub fn counts_once(discount: &Value) -> bool {
 pub fn in_force(st: &State, customer: &Object, sub: Option<&Object>) -> Vec<Value> {
     let own = sub.map(|sub| sub.list_at("discounts")).unwrap_or_default();
     let found: Vec<Value> =
-        own.iter().filter_map(Value::as_str).filter_map(|id| st.find(id)).map(|discount| discount.value()).collect();
+        own.iter().filter_map(Value::as_str).filter_map(|id| st.seek(id)).map(|discount| discount.value()).collect();
     let mut all = match (found.is_empty(), customer.get("discount")) {
         (true, discount) if discount.is_object() => vec![discount.clone()],
         _ => found,
@@ -110,7 +110,7 @@ fn show(st: &State, sub: &mut Object, all: Vec<String>) {
 
 /// Notes when the first discount of a subscription or of its items ends.
 pub fn note_ends(st: &State, sub: &mut Object) {
-    let ends = all_ids(sub).iter().filter_map(|id| st.find(id)?.int_at("end")).min();
+    let ends = all_ids(sub).iter().filter_map(|id| st.seek(id)?.int_at("end")).min();
     sub.subscription_mut().discount_ends = ends;
 }
 
@@ -124,14 +124,14 @@ fn leave_out(st: &State, sub: &mut Object, gone: &[String]) {
 /// Removes a subscription's expired discounts and emits the events.
 pub fn expire(st: &mut State, id: &str, now_s: i64) {
     let sub = st.copy(id);
-    let is_over = |id: &String| st.find(id).and_then(|d| d.int_at("end")).is_some_and(|end| end <= now_s);
+    let is_over = |id: &String| st.seek(id).and_then(|d| d.int_at("end")).is_some_and(|end| end <= now_s);
     let over: Vec<String> = all_ids(&sub).into_iter().filter(is_over).collect();
     let mut next = sub.clone();
     leave_out(st, &mut next, &over);
     st.change(id, |s| *s = next);
     st.emit_since(id, "customer.subscription.updated", &sub);
     for ended in over {
-        let ended = st.copy(&ended);
+        let ended = st.copy_if_any(&ended);
         st.emit("customer.discount.deleted", &ended);
     }
 }
@@ -140,7 +140,7 @@ pub fn expire(st: &mut State, id: &str, now_s: i64) {
 pub fn spend(st: &mut State, spent: &[Value], customer: &str, sub: Option<&str>) {
     for discount in spent.iter().filter(|discount| counts_once(discount)) {
         let id = discount["id"].as_str().unwrap_or_default();
-        if st.copy(customer).text_at("discount.id") == Some(id) {
+        if st.copy_if_any(customer).text_at("discount.id") == Some(id) {
             end_of_customer(st, customer);
         } else if let Some(sub) = sub.filter(|sub| all_ids(&st.copy(sub)).iter().any(|own| own == id)) {
             let before = st.copy(sub);

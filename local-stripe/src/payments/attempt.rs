@@ -29,7 +29,7 @@ pub enum Attempt {
 
 /// Runs an attempt. Emits the events of the charge and of the payment intent, but no events of an invoice or a session.
 pub fn attempt(st: &mut State, intent: &str, paid_with: &str, presence: Presence) -> Attempt {
-    let method = st.copy(paid_with);
+    let method = st.copy_if_any(paid_with);
     if method.text("type") != model::cash::KIND {
         let pi = st.copy(intent);
         cash::unapply(st, &pi);
@@ -208,7 +208,7 @@ fn begin_debit(st: &mut State, intent: &str, method: &Object, account: &TestAcco
 /// Applies the bank's decision on the debit of an intent.
 pub fn settle_debit(st: &mut State, intent: &str) -> Attempt {
     let pi = st.change(intent, |pi| pi.intent_mut().settles_at = None);
-    let (method, charge) = (st.copy(pi.text("payment_method")), st.copy(pi.text("latest_charge")));
+    let (method, charge) = (st.copy_if_any(pi.text("payment_method")), st.copy_if_any(pi.text("latest_charge")));
     let failure = match method::behaviour(&method) {
         Behaviour::Debits(account) => account.failure,
         _ => None,
@@ -249,14 +249,14 @@ fn keep_for_later(st: &mut State, intent: &Object) {
     if intent.text("customer").is_empty() {
         return;
     }
-    let kind = st.copy(intent.text("payment_method")).text("type").to_owned();
+    let kind = st.copy_if_any(intent.text("payment_method")).text("type").to_owned();
     let own = intent.text_at(&format!("payment_method_options.{kind}.setup_future_usage"));
     // The setting of the method's type comes before the intent's.
     let usage = own.or(intent.text_at("setup_future_usage"));
     if !intent.intent().keeps_method && usage.is_none_or(|usage| usage == "none") {
         return;
     }
-    let (method, customer) = (st.copy(intent.text("payment_method")), st.copy(intent.text("customer")));
+    let (method, customer) = (st.copy_if_any(intent.text("payment_method")), st.copy_if_any(intent.text("customer")));
     // If the payment method can't be attached, for example because it was detached before, it stays without a customer.
     let _ = method::attach(st, &method, &customer);
 }
@@ -339,7 +339,7 @@ fn remember_charge(intent: &mut Object, charge: String) {
 /// Captures an amount of an authorized intent, in minor units. An uncaptured rest counts as refunded.
 pub fn capture(st: &mut State, intent: &str, amount: i64) {
     let pi = st.copy(intent);
-    let mut charge = st.copy(pi.text("latest_charge"));
+    let mut charge = st.copy_if_any(pi.text("latest_charge"));
     division::note(&mut charge, &pi);
     let captured = capture_charge(st, charge, amount);
     let after = st.change(intent, |pi| {

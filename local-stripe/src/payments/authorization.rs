@@ -33,7 +33,7 @@ pub fn increase(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError
     if found.text("status") != "requires_capture" {
         return Err(payments::unexpected_state(&found, "increment the authorization of", "requires_capture"));
     }
-    let charge = st.copy(found.text("latest_charge"));
+    let charge = st.copy_if_any(found.text("latest_charge"));
     if charge.text_at("payment_method_details.card.incremental_authorization.status") != Some("available") {
         let message = "This PaymentIntent does not support incremental authorization. Set `payment_method_options[card][request_incremental_authorization]` to `if_available` before it is confirmed.";
         return Err(ApiError::coded("payment_intent_unexpected_state", message).with("payment_intent", found.value()));

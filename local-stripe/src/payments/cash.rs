@@ -23,7 +23,7 @@ const REFUND_DAYS: i64 = 45;
 /// The customer is unknown.
 pub fn load(st: &State, customer: &str, param: &str) -> Result<Object, ApiError> {
     let customer = st.load("customer", customer, param)?;
-    Ok(st.find(&cash::stored_as(customer.id())).map_or_else(|| cash::balance(&customer), |held| Object::clone(&held)))
+    Ok(st.seek(&cash::stored_as(customer.id())).map_or_else(|| cash::balance(&customer), |held| Object::clone(&held)))
 }
 
 /// Returns what is available of a cash balance in a currency, in minor units.
@@ -105,7 +105,7 @@ fn reconcile(st: &mut State, customer: &str, currency: &str) -> Result<(), ApiEr
         if held <= 0 {
             break;
         }
-        let part = held.min(remaining(&st.copy(&id)));
+        let part = held.min(remaining(&st.find(&id)?));
         if part > 0 {
             apply(st, &id, part);
         }
@@ -133,7 +133,7 @@ fn apply(st: &mut State, id: &str, amount: i64) {
         st.emit("payment_intent.partially_funded", &after);
         return;
     }
-    let method = st.copy(after.text("payment_method"));
+    let method = st.copy_if_any(after.text("payment_method"));
     attempt::pay(st, id, &method, Presence::OnSession);
     intent::paid(st, id);
 }
@@ -144,7 +144,7 @@ fn apply(st: &mut State, id: &str, amount: i64) {
 /// # Errors
 /// The intent has no customer, no funding type, or a currency without bank transfers.
 pub fn begin(st: &mut State, id: &str, method: &Object) -> Result<bool, ApiError> {
-    let pi = st.copy(id);
+    let pi = st.find(id)?;
     let transfer = check(&pi)?;
     let (customer, currency, amount) =
         (pi.text("customer").to_owned(), pi.text("currency").to_owned(), pi.int("amount"));
@@ -222,7 +222,7 @@ pub fn apply_by_hand(st: &mut State, id: &str, args: &Args) -> Result<Value, Api
         return Err(ApiError::coded("amount_too_large", message).about("amount"));
     }
     apply(st, id, amount);
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }
 
 /// Returns what was applied to a payment intent that was canceled.
@@ -258,7 +258,7 @@ pub fn send_back(st: &mut State, args: &Args, metadata: Value) -> Result<Value, 
             format!("The amount to refund must be between 1 and {held}, the customer's cash balance in {currency}.");
         return Err(ApiError::coded("amount_too_large", message).about("amount"));
     }
-    let owner = st.copy(customer);
+    let owner = st.copy_if_any(customer);
     let email = args.text("instructions_email").or(owner.text_at("email"));
     let email = email.ok_or_else(|| ApiError::missing("instructions_email"))?.to_owned();
     let now = st.now(&balance);

@@ -80,7 +80,7 @@ fn of_customer(st: &State, customer: &Object, given: Option<&Value>, param: &str
     if name.is_empty() {
         return Err(ApiError::coded("missing", "Cannot charge a customer that has no active card").about("card"));
     }
-    let found = st.find(name).filter(|card| card.text("customer") == customer.id() && card.kind() == "payment_method");
+    let found = st.seek(name).filter(|card| card.text("customer") == customer.id() && card.kind() == "payment_method");
     found.map(|card| Object::clone(&card)).ok_or_else(|| {
         let message = format!("Customer {} does not have a linked source with ID {name}.", customer.id());
         ApiError::coded("missing", message).about(param)

@@ -71,7 +71,7 @@ pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiErr
         let message = "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
         let error = ApiError::coded("payment_intent_authentication_failure", message);
         let error = ApiError { status: 402, keeps_changes: true, ..error };
-        let method = st.copy(&method);
+        let method = st.find(&method)?;
         Attempt::Declined(fail_intent(st, id, &method, error, None))
     };
     settle_owner(st, id, &outcome);
@@ -157,7 +157,7 @@ pub fn cancel(st: &mut State, id: &str, reason: Value) -> Result<Value, ApiError
 
 /// Cancels an intent with the reason `void_invoice`. An unknown, finished or processing intent stays unchanged.
 pub fn cancel_if_open(st: &mut State, id: &str) {
-    if st.find(id).is_some() {
+    if st.seek(id).is_some() {
         // A finished or processing intent can't be canceled.
         let _ = cancel(st, id, json!("void_invoice"));
     }

@@ -104,7 +104,7 @@ const PENDING_S: i64 = 2 * DAY_S;
 /// Books the money of a charge with the fee of the application, and with that of Stripe as the account's settlement says.
 pub fn book_charge(st: &mut State, charge: &Object, amount: i64, of_application: Option<Fee>) -> String {
     let (at_s, currency) = (st.now(charge), charge.text("currency").to_owned());
-    let method = st.copy(charge.text("payment_method"));
+    let method = st.copy_if_any(charge.text("payment_method"));
     let is_standard = st.settings.settlement == Settlement::Standard;
     let taken = match method.text("type") {
         _ if !is_standard => 0,

@@ -71,7 +71,7 @@ pub fn check_confirms(args: &Args) -> Result<(), ApiError> {
 pub fn of_payment(st: &mut State, intent: &Object, method: &Object) -> Value {
     // An invoice's default mandate is for payments with its own payment method only.
     let asked = &intent.intent().mandate;
-    if !asked.is_empty() && st.copy(asked).text("payment_method") == method.id() {
+    if !asked.is_empty() && st.copy_if_any(asked).text("payment_method") == method.id() {
         return json!(asked);
     }
     let kind = method.text("type");

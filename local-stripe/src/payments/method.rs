@@ -44,7 +44,7 @@ pub fn make(st: &mut State, card: &TestCard, expiry: (i64, i64), clock: &str) ->
 /// # Errors
 /// There is no such payment method or token.
 pub fn resolve(st: &mut State, name: &str, param: &str) -> Result<Object, ApiError> {
-    if st.find(name).is_some() {
+    if st.seek(name).is_some() {
         return st.load("payment_method", name, param).map(|m| Object::clone(&m));
     }
     if let Some(account) = debits::by_token(name) {
@@ -114,7 +114,7 @@ fn of_type(st: &mut State, data: &Args) -> Result<Object, ApiError> {
 /// # Errors
 /// The token is unknown, used, or of a bank account.
 pub fn of_token(st: &mut State, name: &str, param: &str) -> Result<Object, ApiError> {
-    if let Some(token) = st.find(name).filter(|found| found.kind() == "token") {
+    if let Some(token) = st.seek(name).filter(|found| found.kind() == "token") {
         let card = st.load("payment_method", &token.token().card, param);
         let card = card.map_err(|_| ApiError::no_such("token", name, param))?;
         spend(st, &token)?;
@@ -354,7 +354,7 @@ pub fn detach(st: &mut State, id: &str) -> Result<Value, ApiError> {
         m.payment_method_mut().detached = true;
     });
     st.emit_with("payment_method.detached", &detached, Some(before));
-    if st.copy(&customer).text_at("invoice_settings.default_payment_method") == Some(id) {
+    if st.copy_if_any(&customer).text_at("invoice_settings.default_payment_method") == Some(id) {
         st.change_and_emit(&customer, "customer.updated", |c| {
             c.set_at("invoice_settings.default_payment_method", json!(null))
         });

@@ -103,7 +103,7 @@ pub fn verify(st: &mut State, kind: &str, id: &str, args: &Args) -> Result<Value
             } else {
                 intent::confirm(st, id, &method, Presence::OnSession)?;
             }
-            return Ok(st.copy(id).value());
+            return Ok(st.find(id)?.value());
         }
         Entered::Wrong if by_amounts => {
             let message = "The amounts provided do not match the amounts that were sent to the bank account.";
@@ -124,7 +124,7 @@ pub fn verify(st: &mut State, kind: &str, id: &str, args: &Args) -> Result<Value
         }
     };
     let error = ApiError { keeps_changes: true, ..ApiError::coded(code, message) };
-    let method = st.copy(&method);
+    let method = st.find(&method)?;
     Err(match kind {
         "setup_intent" => setup::fail(st, id, &method, error),
         _ => fail_intent(st, id, &method, error, None),

@@ -86,7 +86,7 @@ pub fn open_review(st: &mut State, charge: &Object) {
 /// Closes the review of a charge, if it has an open one.
 pub fn close_review(st: &mut State, charge: &Object, reason: &str) {
     let id = charge.text("review").to_owned();
-    if !st.copy(&id).is("open") {
+    if !st.copy_if_any(&id).is("open") {
         return;
     }
     let closed = st.change(&id, |review| {
@@ -106,9 +106,9 @@ pub fn approve(st: &mut State, id: &str) -> Result<Value, ApiError> {
     if !review.is("open") {
         return Err(ApiError::invalid(format!("The review is closed already: {}.", review.text("reason"))));
     }
-    let charge = st.copy(review.text("charge"));
+    let charge = st.copy_if_any(review.text("charge"));
     close_review(st, &charge, "approved");
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }
 
 /// Ends the warning and the review of a charge that was fully refunded.

@@ -68,7 +68,7 @@ pub fn create(
     refund.set("balance_transaction", movement);
     refund.set("metadata", metadata);
     shares.note(&mut refund);
-    let number = st.copy(charge.text("payment_method")).payment_method().number.clone();
+    let number = st.copy_if_any(charge.text("payment_method")).payment_method().number.clone();
     let behaviour = cards::by_number(&number).map(|card| card.behaviour);
     if behaviour == Some(Behaviour::RefundIsPending) {
         refund.set("status", "pending");
@@ -155,7 +155,7 @@ pub fn expire(st: &mut State, id: &str) -> Result<Value, ApiError> {
 /// Fails a succeeded refund: the charge counts as not refunded by this amount, and the balance gets the amount back.
 pub fn fail(st: &mut State, id: &str) {
     let refund = st.copy(id);
-    let charge = st.copy(refund.text("charge"));
+    let charge = st.copy_if_any(refund.text("charge"));
     let amount = refund.int("amount");
     let movement = book(st, &charge, amount, "refund_failure", id);
     let after = st.change(id, |r| {

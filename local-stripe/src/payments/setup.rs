@@ -41,7 +41,7 @@ pub fn confirm(st: &mut State, id: &str, method: &str, presence: Presence) -> Re
     if !matches!(intent.text("status"), "requires_payment_method" | "requires_confirmation" | "requires_action") {
         return Err(unexpected_state(&intent, "confirm"));
     }
-    let card = st.copy(method);
+    let card = st.find(method)?;
     if let Behaviour::Declines(code, decline_code) = method::behaviour(&card) {
         return Err(fail(st, id, &card, cards::decline(code, decline_code)));
     }
@@ -74,12 +74,12 @@ pub fn confirm(st: &mut State, id: &str, method: &str, presence: Presence) -> Re
 }
 
 fn succeed(st: &mut State, id: &str, method: &str) -> Result<(), ApiError> {
-    let intent = st.copy(id);
+    let intent = st.find(id)?;
     if let Some(customer) = intent.text_at("customer") {
-        let (card, customer) = (st.copy(method), st.copy(customer));
+        let (card, customer) = (st.find(method)?, st.copy_if_any(customer));
         method::attach(st, &card, &customer)?;
     }
-    let mandate = mandate::of_setup(st, &intent, &st.copy(method));
+    let mandate = mandate::of_setup(st, &intent, &st.find(method)?);
     let attempt = attempt(st, &intent, method, "succeeded", Value::Null);
     let after = st.change(id, |si| {
         si.set("payment_method", method);
@@ -150,7 +150,7 @@ pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiErr
         keeps_changes: true,
         ..ApiError::coded("setup_intent_authentication_failure", message)
     };
-    let card = st.copy(&method);
+    let card = st.find(&method)?;
     Err(fail(st, id, &card, error))
 }
 

@@ -137,7 +137,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
 /// # Errors
 /// There is no such source.
 pub fn load_source(st: &State, id: &str) -> Result<Object, ApiError> {
-    let found = st.find(id).filter(|found| found.kind() == "payment_method" && id.starts_with("src_"));
+    let found = st.seek(id).filter(|found| found.kind() == "payment_method" && id.starts_with("src_"));
     found.map(|found| Object::clone(&found)).ok_or_else(|| ApiError::no_such("source", id, "id"))
 }
 
@@ -244,7 +244,7 @@ pub fn set_default(st: &mut State, customer: &str, card: Value) {
 /// # Errors
 /// The customer has no such card.
 pub fn load(st: &State, customer: &str, id: &str) -> Result<Object, ApiError> {
-    let found = st.find(id).filter(|m| m.kind() == "payment_method" && m.text("customer") == customer);
+    let found = st.seek(id).filter(|m| m.kind() == "payment_method" && m.text("customer") == customer);
     found.and_then(|m| card_of(&m)).ok_or_else(|| ApiError::no_such("source", id, "id"))
 }
 
@@ -285,12 +285,12 @@ pub fn remove(st: &mut State, customer: &str, id: &str) -> Result<Value, ApiErro
         st.remove(id);
     }
     st.emit("customer.source.deleted", &card);
-    if st.copy(customer).text("default_source") == id {
+    if st.copy_if_any(customer).text("default_source") == id {
         let next = st.newest("payment_method", Some(customer)).find_map(|m| card_of(&m)).map(|c| c.id().to_owned());
         set_default(st, customer, next.map_or(Value::Null, |id| json!(id)));
     }
     if is_source {
-        return Ok(source_of(&st.copy(id)).value());
+        return Ok(source_of(&st.find(id)?).value());
     }
     Ok(json!({ "id": id, "object": "card", "deleted": true }))
 }

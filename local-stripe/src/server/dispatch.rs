@@ -227,7 +227,7 @@ impl Worker {
         let account = self.account.upgrade()?;
         let account = account.lock().unwrap_or_else(PoisonError::into_inner);
         let state = account.sandbox.state();
-        let endpoint = state.find(&self.id).filter(|e| e.text("status") == "enabled")?;
+        let endpoint = state.seek(&self.id).filter(|e| e.text("status") == "enabled")?;
         let mut secrets = vec![endpoint.webhook_endpoint().secret.clone()];
         if endpoint.webhook_endpoint().old_secret_until.is_some_and(|until| until > state.clock_s()) {
             secrets.push(endpoint.webhook_endpoint().old_secret.clone());

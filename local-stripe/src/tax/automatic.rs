@@ -106,7 +106,7 @@ pub fn set_rates(
 
 /// Returns the tax code of a product: its own, or that of the account's settings.
 pub fn code_of(st: &State, product: &str) -> String {
-    let own = st.find(&key("product", product)).and_then(|product| product.text_at("tax_code").map(str::to_owned));
+    let own = st.seek(&key("product", product)).and_then(|product| product.text_at("tax_code").map(str::to_owned));
     own.unwrap_or_else(|| settings(st).text_at("defaults.tax_code").unwrap_or_default().to_owned())
 }
 
@@ -157,7 +157,7 @@ pub fn rates_of(st: &mut State, buyer: &Buyer, code: &str, inclusive: bool, now:
 fn object_of(st: &mut State, rate: &Rate, inclusive: bool) -> Value {
     let name = format!("{} {} {} {inclusive}", rate.country, rate.state, rate.kind);
     let id = ids::id("txr", st.settings.seed, u64::from(crc32fast::hash(name.as_bytes())));
-    if let Some(known) = st.find(&id) {
+    if let Some(known) = st.seek(&id) {
         return known.value();
     }
     let percentage = serde_json::from_str(rate.percentage).unwrap_or_default();

@@ -15,9 +15,9 @@ use crate::sandbox::own_request;
 /// `GET /_sandbox/3ds/{id}`: shows the bank's question.
 pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     let (owner, card) = shared.read(|s| {
-        let owner = s.state().copy(&id);
+        let owner = s.state().copy_if_any(&id);
         let method = [owner.text("payment_method"), &owner.session().waiting_method].concat();
-        let card = s.state().copy(&method).get("card").clone();
+        let card = s.state().copy_if_any(&method).get("card").clone();
         (owner, card)
     });
     if !intent::asks_to_authenticate(&owner) && owner.session().waiting_method.is_empty() {
@@ -46,7 +46,7 @@ pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -
 /// `POST /_sandbox/3ds/{id}`: applies the buyer's choice and redirects the buyer back.
 pub(super) async fn answer(State(shared): State<Shared>, Path(id): Path<String>, body: Body) -> HttpResponse<Body> {
     let form = fields(body).await;
-    let owner = shared.read(|s| s.state().copy(&id));
+    let owner = shared.read(|s| s.state().copy_if_any(&id));
     let request = own_request("POST", &format!("/_sandbox/authenticate/{id}"), &[("outcome", field(&form, "outcome"))]);
     let response = shared.handle(&request);
     let passed = response.status == 200;
