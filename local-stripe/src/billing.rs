@@ -1,8 +1,10 @@
 //! Billing: subscriptions, their invoices, and their changes over time.
 
+pub mod actions;
 pub mod alerts;
 pub mod anchor;
 pub mod attached;
+pub mod balance;
 pub mod billed;
 pub mod change;
 pub mod create;
@@ -11,10 +13,14 @@ pub mod credits;
 pub mod cycle;
 pub mod due;
 pub mod end;
+pub mod ended;
 pub mod intervals;
 pub mod invoice;
 pub mod invoice_settings;
 pub mod items;
+pub mod lines;
+pub mod outcome;
+pub mod period;
 pub mod phases;
 pub mod proration;
 pub mod quote;

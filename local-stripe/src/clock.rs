@@ -2,13 +2,12 @@
 
 use serde_json::Value;
 
-use crate::billing::due;
-use crate::calendar;
-use crate::entitlements;
+use crate::billing::actions;
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::payments::{dispute, radar, refund};
 use crate::state::{DeferredAction, State};
+use crate::{calendar, entitlements};
 
 /// The maximum number of actions of one advance: enough for hundreds of subscriptions that renew daily for a year.
 pub const STEPS_MAX: usize = 1_000_000;
@@ -35,7 +34,7 @@ fn run_until(st: &mut State, clock: &str, to_s: i64) -> Result<(), ApiError> {
         let time_s = time_s.max(st.time_on(clock));
         set(st, clock, time_s);
         st.acting_for(&owner, |st| {
-            due::run(st, &id, time_s);
+            actions::run(st, &id, time_s);
             finish(st);
         });
     }

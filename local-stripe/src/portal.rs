@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::billing::due::period;
+use crate::billing::period::period;
 use crate::billing::{change, cycle, end, invoice};
 use crate::calendar::HOUR_S;
 use crate::error::ApiError;

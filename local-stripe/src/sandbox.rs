@@ -13,6 +13,7 @@ use crate::calendar::DAY_S;
 use crate::clock;
 use crate::connect;
 use crate::error::{ApiError, ErrorType};
+use crate::event::RequestMeta;
 use crate::form::{self, Form};
 use crate::ids;
 use crate::model::account;
@@ -20,8 +21,8 @@ use crate::model::file::Upload;
 use crate::params::{Args, known};
 use crate::settings::Settings;
 use crate::shapes;
+use crate::state::State;
 use crate::state::owner::name_within;
-use crate::state::{RequestMeta, State};
 use crate::store::{Given, StoreError, StoredReply};
 use crate::version::Version;
 

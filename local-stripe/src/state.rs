@@ -9,12 +9,11 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::api_faults::ApiFaults;
 use crate::error::ApiError;
-use crate::event::Event;
+use crate::event::{Event, RequestMeta};
 use crate::ids;
 use crate::model::file::Upload;
 use crate::object::{Object, key};
@@ -35,15 +34,6 @@ const EVENTS_BYTES_MAX: usize = 1_000_000;
 /// The number of rows that an iterator reads at once. It starts low, so that a short page is cheap, and doubles up to
 /// the maximum.
 const ROWS_AT_ONCE: std::ops::Range<usize> = 2..128;
-
-/// The request that caused an event, as the event shows it.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct RequestMeta {
-    /// The request's id (`req_…`); `None` while the sandbox acts on its own.
-    pub id: Option<String>,
-    /// The client's `Idempotency-Key`.
-    pub idempotency_key: Option<String>,
-}
 
 /// An action that is deferred to the end of the current call.
 #[derive(Debug, Clone, PartialEq, Eq)]

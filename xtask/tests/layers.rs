@@ -237,7 +237,7 @@ const KNOTS: [(&str, usize); 18] = [
     ("host-shim/server/run", 2),
     ("host-shim/server/verify", 4),
     ("host-shim/solobase/block", 3),
-    ("local-stripe", 26),
+    ("local-stripe", 12),
 ];
 
 #[test]

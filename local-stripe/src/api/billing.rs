@@ -8,7 +8,7 @@ use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
 use crate::api::method_options::OF_SUBSCRIPTION;
 use crate::api::{Route, legacy, route};
 use crate::billing::tax::RATES;
-use crate::billing::{change, create, due, end, invoice_settings, items};
+use crate::billing::{change, create, end, invoice_settings, items, period};
 use crate::connect::division::{FEE_PERCENT, ON_BEHALF_OF, TRANSFER_PERCENT};
 use crate::discount::redeem::DISCOUNTS;
 use crate::error::ApiError;
@@ -356,8 +356,8 @@ fn list(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         has_price(s)
             && has_status(s)
             && listing::in_created(args, s.int("created"))
-            && listing::in_times(args, "current_period_start", due::period(s).unwrap_or_default().0)
-            && listing::in_times(args, "current_period_end", due::period(s).unwrap_or_default().1)
+            && listing::in_times(args, "current_period_start", period::period(s).unwrap_or_default().0)
+            && listing::in_times(args, "current_period_end", period::period(s).unwrap_or_default().1)
             && same(s, "collection_method")
             && same(s, "test_clock")
     };

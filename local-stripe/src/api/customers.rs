@@ -4,24 +4,22 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::api::catalog;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::tax_ids::TAX_ID_DATA;
-use crate::api::{Route, route};
+use crate::api::{Route, catalog, route};
 use crate::billing::invoice_settings::{CUSTOM_FIELDS, TAX_DISPLAY, custom_fields};
-use crate::billing::{end, invoice};
+use crate::billing::{balance, ended};
 use crate::checkout::keep::REDISPLAY;
 use crate::discount::redeem::{self, Purpose};
 use crate::discount::term;
 use crate::error::ApiError;
-use crate::model;
 use crate::object::Object;
 use crate::params::{ADDRESS, Args, Field, ParamKind, SHIPPING_OF_CUSTOMER, SIGNED_AMOUNT, merge_metadata, opt, req};
-use crate::payments::source::SOURCE;
-use crate::payments::{cash, method, source};
+use crate::payments::source::{self, SOURCE};
+use crate::payments::{cash, method};
 use crate::state::State;
 use crate::tax::{Place, no_place};
-use crate::tax_ids;
+use crate::{model, tax_ids};
 
 const INVOICE_SETTINGS: ParamKind = ParamKind::Map(&[
     opt("default_payment_method", ParamKind::Text),
@@ -438,7 +436,7 @@ fn delete(st: &mut State, id: &str) -> Result<Value, ApiError> {
         .map(|s| s.id().to_owned())
         .collect();
     for subscription in live {
-        end::cancel(st, &subscription, end::Reason::Requested);
+        ended::stop(st, &subscription, ended::Reason::Requested);
     }
     st.emit("customer.deleted", &customer);
     let owned: Vec<String> = st.newest("tax_id", Some(id)).map(|tax_id| tax_id.id().to_owned()).collect();
@@ -468,7 +466,7 @@ fn move_balance(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiE
     if customer.get("currency").is_null() {
         st.change_and_emit(ids[0], "customer.updated", |c| c.set("currency", currency));
     }
-    let movement = invoice::move_balance(st, ids[0], args.int("amount").unwrap_or_default(), "adjustment", None);
+    let movement = balance::move_balance(st, ids[0], args.int("amount").unwrap_or_default(), "adjustment", None);
     let metadata = merge_metadata(&json!({}), args)?;
     let movement = st.change(movement.id(), |m| {
         m.set("description", args.value("description"));

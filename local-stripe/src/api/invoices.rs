@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::api::account_settings;
 use crate::api::catalog::ONE_TIME_PRICE_DATA;
 use crate::api::customers::METHOD_TYPE;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
 use crate::api::method_options::OF_SUBSCRIPTION;
-use crate::api::preview;
-use crate::api::{Route, route};
+use crate::api::{Route, account_settings, preview, route};
 use crate::billing::invoice::{self, Draft};
 use crate::billing::invoice_settings::{CUSTOM_FIELDS, TAX_DISPLAY, account_tax_ids, custom_fields};
 use crate::billing::items;
-use crate::billing::settle::{self, AttemptCause, Outcome};
+use crate::billing::outcome::AttemptCause;
+use crate::billing::settle::{self, Outcome};
 use crate::billing::tax::{self, RATES};
 use crate::connect::division::{self, FEE_AMOUNT, ON_BEHALF_OF, TRANSFER_DATA};
 use crate::descriptor;
@@ -22,11 +21,11 @@ use crate::discount::item;
 use crate::discount::redeem::DISCOUNTS;
 use crate::error::ApiError;
 use crate::model;
-use crate::model::billing::NewLine;
+use crate::model::billing::{NewLine, subscription_of};
 use crate::object::Object;
 use crate::params::{Args, Field, ParamKind, QUANTITY, SIGNED_AMOUNT, merge_metadata, off, opt, req};
-use crate::payments::method::Presence;
-use crate::payments::{mandate, method, source};
+use crate::payments::method::{self, Presence};
+use crate::payments::{mandate, source};
 use crate::pricing;
 use crate::state::State;
 use crate::tax::automatic::{self, AUTOMATIC_TAX};
@@ -193,7 +192,7 @@ pub const ROUTES: &[Route] = &[
         ],
         |st, _, args| {
             let fits = |i: &Arc<Object>| {
-                args.text("subscription").is_none_or(|s| settle::subscription_of(i) == s)
+                args.text("subscription").is_none_or(|s| subscription_of(i) == s)
                     && ["status", "collection_method"].iter().all(|m| args.given(m).is_none_or(|v| i.get(m) == v))
                     && listing::in_created(args, i.int("created"))
                     && (!args.has("due_date")
@@ -683,7 +682,7 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
 
 fn delete(st: &mut State, ids: &[&str], _: &Args) -> Result<Value, ApiError> {
     let invoice = st.load("invoice", ids[0], "id")?;
-    if invoice.text("status") != "draft" || !settle::subscription_of(&invoice).is_empty() {
+    if invoice.text("status") != "draft" || !subscription_of(&invoice).is_empty() {
         let message = "You can only delete draft invoices that don't belong to a subscription.";
         return Err(ApiError::coded("invoice_not_editable", message));
     }

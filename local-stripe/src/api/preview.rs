@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::billing::{CHANGED_ITEM, PRORATION_BEHAVIOR as BEHAVIOR};
 use crate::billing::invoice::{self, Draft};
-use crate::billing::{change, create, cycle, due, end, phases};
+use crate::billing::{change, create, cycle, end, period, phases};
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{Args, ParamKind, opt};
@@ -89,7 +89,7 @@ fn preview_of(st: &mut State, id: &str, args: &Args, details: &Args) -> Result<V
     if !renews(&sub) {
         return Err(none_upcoming(sub.text("customer")));
     }
-    let current = due::period(&sub).unwrap_or_default();
+    let current = period::period(&sub).unwrap_or_default();
     let mut preview = cycle::preview(st, &sub, current)?;
     preview.set("id", format!("upcoming_in_{}", sub.id()));
     Ok(preview.value())
@@ -129,7 +129,7 @@ fn preview_customer(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let id = args.text("customer").ok_or_else(|| ApiError::missing("customer"))?;
     let customer = st.load("customer", id, "customer")?;
     let live = st.newest("subscription", Some(id)).filter(|sub| renews(sub) && sub.text("status") != "incomplete");
-    let first = live.min_by_key(|sub| due::period(sub).map(|(_, end)| end));
+    let first = live.min_by_key(|sub| period::period(sub).map(|(_, end)| end));
     if let Some(first) = first {
         return preview_of(st, first.id(), args, &Args::default());
     }

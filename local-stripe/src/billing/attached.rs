@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::{invoice, settle};
+use crate::billing::{balance, settle};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
@@ -118,7 +118,7 @@ pub fn credit(st: &mut State, intent: &str) {
     if received > rest {
         let paid = st.copy(invoice.id());
         st.emit("invoice.overpaid", &paid);
-        invoice::move_balance(st, paid.text("customer"), rest - received, "invoice_overpaid", Some(paid.id()));
+        balance::move_balance(st, paid.text("customer"), rest - received, "invoice_overpaid", Some(paid.id()));
     }
 }
 

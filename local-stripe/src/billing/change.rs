@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::cycle::{self, Span};
-use crate::billing::due::period;
 use crate::billing::invoice::{self, Draft};
+use crate::billing::outcome::AttemptCause;
+use crate::billing::period::{Span, period, set_period};
 use crate::billing::proration::{self, Half};
-use crate::billing::settle::{self, AttemptCause, Outcome};
-use crate::billing::{create, intervals, items, tax, usage};
+use crate::billing::settle::{self, Outcome};
+use crate::billing::{create, end, intervals, items, lines, tax, usage};
 use crate::calendar::HOUR_S;
 use crate::discount::{self, term};
 use crate::error::ApiError;
@@ -52,7 +52,7 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
         next.set("pause_collection", value);
     }
     if ends_trial(args, &status)
-        && let Some(end) = cycle::end_without_method(st, &next)
+        && let Some(end) = end::end_without_method(st, &next)
     {
         // The other changes of the request are stored before the subscription ends or pauses.
         store(st, &before, next);
@@ -139,7 +139,7 @@ fn apply_trial(sub: &mut Object, args: &Args, now: i64) -> Result<Option<i64>, A
             sub.set("trial_start", since.unwrap_or(now));
             sub.set("status", "trialing");
             sub.set("billing_cycle_anchor", end);
-            cycle::set_period(sub, start, end);
+            set_period(sub, start, end);
             sub.subscription_mut().trial_notice_sent = false;
             return Ok(begins.then_some(end));
         }
@@ -293,13 +293,13 @@ fn apply_items(
         // Usage in a trial is free.
         let over = period(before).filter(|_| before.text("status") != "trialing").map(|over| (over.0, now));
         if let Restart::WithTrial(end) = restart {
-            cycle::set_period(&mut next, now, end);
-            full_lines = cycle::lines(st, &next, (now, end), over, true)?;
+            set_period(&mut next, now, end);
+            full_lines = lines::lines(st, &next, (now, end), over, true)?;
         } else {
             next.set("billing_cycle_anchor", now);
             let span = Span::beginning(&next, &price, now);
-            cycle::set_period(&mut next, now, span.period.1);
-            full_lines = cycle::lines(st, &next, span.period, over, false)?;
+            set_period(&mut next, now, span.period.1);
+            full_lines = lines::lines(st, &next, span.period, over, false)?;
             span.prorate(&mut full_lines, false)?;
         }
     }
@@ -398,33 +398,6 @@ fn apply_items(
         Outcome::NeedsAction | Outcome::Processing | Outcome::Failed(_) => {}
     }
     Ok(st.find(&id)?.value())
-}
-
-/// Applies a pending change whose payment succeeded, and emits the events.
-pub fn apply_pending(st: &mut State, id: &str) {
-    let before = st.copy(id);
-    let change = before.subscription().pending_change.clone().unwrap_or_default();
-    let had_to_wait = !before.get("pending_update").is_null();
-    let after = st.change_and_emit(id, "customer.subscription.updated", |s| {
-        for member in ["items", "billing_cycle_anchor", "status", "trial_start", "trial_end"] {
-            s.set(member, change.get(member).clone());
-        }
-        if let Some((start, end)) = period(s) {
-            // A cancellation planned for the period's end moves with the period.
-            cycle::set_period(s, start, end);
-        }
-        s.set("pending_update", Value::Null);
-        let own = s.subscription_mut();
-        own.usage.clone_from(&change.subscription().usage);
-        own.pending_change = None;
-        own.pending_invoice.clear();
-    });
-    let mut noted = st.copy(id);
-    term::note_ends(st, &mut noted);
-    st.put(noted);
-    if had_to_wait {
-        st.emit("customer.subscription.pending_update_applied", &after);
-    }
 }
 
 /// Stores a changed subscription and emits one event for all changed members.

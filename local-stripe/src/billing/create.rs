@@ -2,25 +2,24 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::cycle::{self, Span};
 use crate::billing::invoice::{self, Draft};
 use crate::billing::items::{self, Priced};
+use crate::billing::outcome::AttemptCause;
+use crate::billing::period::{self, Span};
 use crate::billing::settle::{self, Outcome};
-use crate::billing::{anchor, due, intervals, invoice_settings, tax};
+use crate::billing::{anchor, due, intervals, invoice_settings, lines, tax};
 use crate::calendar::{DAY_S, HOUR_S};
 use crate::connect::division;
 use crate::discount::redeem::{self, Purpose};
 use crate::discount::{self, term};
 use crate::error::ApiError;
-use crate::model;
 use crate::object::Object;
 use crate::params::Args;
 use crate::payments::method::Presence;
-use crate::payments::setup;
-use crate::payments::source;
-use crate::pricing;
+use crate::payments::{setup, source};
 use crate::state::State;
 use crate::tax::{Place, automatic};
+use crate::{model, pricing};
 
 /// The time in hours to complete a first payment.
 const FIRST_PAYMENT_HOURS: i64 = 23;
@@ -169,7 +168,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
 /// Creates a setup intent for a trial without a payment method, as no payment asks for one.
 fn ask_for_method(st: &mut State, id: &str) {
     let sub = st.copy(id);
-    if cycle::has_method(st, &sub) {
+    if settle::has_method(st, &sub) {
         return;
     }
     let clock = sub.clock().to_owned();
@@ -331,7 +330,7 @@ pub fn apply_discounts(st: &mut State, sub: &mut Object, args: &Args) -> Result<
 
 fn apply_cancellation(sub: &mut Object, args: &Args, now: i64) -> Result<(), ApiError> {
     if let Some(at_end) = args.flag("cancel_at_period_end") {
-        let end = due::period(sub).map(|p| p.1);
+        let end = period::period(sub).map(|p| p.1);
         sub.set("cancel_at_period_end", at_end);
         sub.set("cancel_at", if at_end { crate::state::time_or_null(end) } else { Value::Null });
         sub.set("canceled_at", if at_end { json!(now) } else { Value::Null });
@@ -339,7 +338,7 @@ fn apply_cancellation(sub: &mut Object, args: &Args, now: i64) -> Result<(), Api
         sub.set_at("cancellation_details.reason", reason);
     }
     if args.has("cancel_at") {
-        let period_end = due::period(sub).map(|p| p.1);
+        let period_end = period::period(sub).map(|p| p.1);
         // All items have the same period, so `min_period_end` and `max_period_end` are the same time.
         let at = if args.text("cancel_at").is_some() { period_end } else { args.int("cancel_at") };
         if at.is_some_and(|t| t <= now) {
@@ -357,17 +356,17 @@ fn apply_cancellation(sub: &mut Object, args: &Args, now: i64) -> Result<(), Api
 fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> Result<(), ApiError> {
     let sub = st.find(id)?;
     let trial = sub.text("status") == "trialing";
-    let (start, end) = due::period(&sub).unwrap_or_default();
-    let mut lines = cycle::lines(st, &sub, (start, end), None, trial)?;
+    let (start, end) = period::period(&sub).unwrap_or_default();
+    let mut lines = lines::lines(st, &sub, (start, end), None, trial)?;
     let is_free = args.text("proration_behavior") == Some("none");
     if !trial {
         let has_anchor = args.given("billing_cycle_anchor").is_some();
         match args.int("backdate_start_date").filter(|_| !is_free) {
             // The time until the anchor is billed as a part of the time since the backdated start.
-            Some(since) if has_anchor => lines = cycle::past_lines(st, &sub, (since, end))?,
+            Some(since) if has_anchor => lines = lines::past_lines(st, &sub, (since, end))?,
             since => {
-                cycle::prorate_each(&sub, &mut lines, is_free)?;
-                let past = since.map(|since| cycle::past_lines(st, &sub, (since, start))).transpose()?;
+                lines::prorate_each(&sub, &mut lines, is_free)?;
+                let past = since.map(|since| lines::past_lines(st, &sub, (since, start))).transpose()?;
                 lines.splice(0..0, past.unwrap_or_default());
             }
         }
@@ -376,7 +375,7 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
         let param = format!("add_invoice_items[{n}]");
         let priced = items::read_licensed(st, &Args::of(extra), &param)?;
         let priced = items::in_currency(priced, sub.text("currency"), &param)?;
-        let mut line = cycle::extra_line(st, &sub, &priced, start)?;
+        let mut line = lines::extra_line(st, &sub, &priced, start)?;
         let (customer, param) = (st.copy_if_any(sub.text("customer")), format!("add_invoice_items[{n}][discounts]"));
         line.discounts =
             discount::item::redeem_for(st, &priced.discounts, &param, &customer, line.amount, sub.text("currency"))?;
@@ -417,7 +416,7 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
         Some(true) => Presence::OffSession,
         _ => presence,
     };
-    match settle::attempt_with(st, &invoice, &method, settle::AttemptCause::Hand, presence) {
+    match settle::attempt_with(st, &invoice, &method, AttemptCause::Hand, presence) {
         Outcome::Paid | Outcome::Processing => Ok(()),
         Outcome::NeedsAction if behavior == "error_if_incomplete" => {
             let message = "Payment for this subscription requires additional user action before it can be completed successfully.";

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::{invoice, settle, tax};
+use crate::billing::{balance, settle, tax};
 use crate::connect::division::TakesBack;
 use crate::discount::amount;
 use crate::error::ApiError;
@@ -155,7 +155,7 @@ fn refund_or_credit(
     }
     if credited > 0 {
         let customer = invoice.text("customer");
-        let movement = invoice::move_balance(st, customer, -credited, "credit_note", Some(invoice.id()));
+        let movement = balance::move_balance(st, customer, -credited, "credit_note", Some(invoice.id()));
         let id = note.id().to_owned();
         st.change(movement.id(), |m| m.set("credit_note", id));
         note.set("customer_balance_transaction", movement.id());

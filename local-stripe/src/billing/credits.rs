@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::billing::invoice;
 use crate::discount::amount;
 use crate::error::ApiError;
 use crate::model::billing_credit::{self, Movement};
@@ -204,21 +203,19 @@ fn order(grant: &Object) -> (i64, i64, bool, i64, i64) {
     (grant.int("priority"), end, grant.text("category") == "paid", grant.int("effective_at"), grant.seq)
 }
 
-/// Returns an invoice, which is about to be finalized, with the customer's credits applied to its metered lines.
-///
-/// # Errors
-/// A sum is too large.
-pub fn apply(st: &mut State, invoice: &Object) -> Result<Object, ApiError> {
-    let (mut next, now) = (invoice.clone(), st.now(invoice));
+/// Applies the customer's credits to the metered lines of an invoice that is about to be finalized. Returns the lines;
+/// `None` without credits.
+pub fn apply(st: &mut State, invoice: &Object) -> Option<Vec<Value>> {
+    let now = st.now(invoice);
     let is_of_invoice =
         |grant: &Object| is_usable(grant, now) && grant.at("amount.monetary.currency") == invoice.get("currency");
     let all = st.newest("billing.credit_grant", Some(invoice.text("customer")));
     let mut grants: Vec<Object> = all.filter(|grant| is_of_invoice(grant)).map(|grant| Object::clone(&grant)).collect();
     if grants.is_empty() {
-        return Ok(next);
+        return None;
     }
     grants.sort_by_key(order);
-    let mut lines = next.list_at("lines").to_vec();
+    let mut lines = invoice.list_at("lines").to_vec();
     for line in lines
         .iter_mut()
         .filter(|line| pricing::is_metered(&line["price"]) && billing_credit::of_line(line).next().is_none())
@@ -242,9 +239,7 @@ pub fn apply(st: &mut State, invoice: &Object) -> Result<Object, ApiError> {
             rest -= used;
         }
     }
-    let customer = st.copy_if_any(invoice.text("customer"));
-    invoice::set_lines(st, &mut next, lines, &customer)?;
-    Ok(next)
+    Some(lines)
 }
 
 /// Sets the pretax credit amounts of an invoice and of its lines: the discounts and the credits. Returns the sum of the

@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::cycle::{self, Span};
+use crate::billing::ended::{self, Reason};
 use crate::billing::invoice::{self, Draft};
+use crate::billing::outcome::AttemptCause;
+use crate::billing::period::{self, Span};
 use crate::billing::proration::{self, Half};
-use crate::billing::{due, intervals, schedule, settle};
+use crate::billing::{intervals, lines, settle};
 use crate::error::ApiError;
 use crate::model::billing::NewLine;
 use crate::object::Object;
@@ -13,60 +15,9 @@ use crate::params::Args;
 use crate::pricing;
 use crate::state::State;
 
-/// The reason why a subscription ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// An immediate cancellation was requested.
-    Requested,
-    /// The subscription reached its planned end.
-    AtItsTime,
-    /// All payment attempts failed.
-    PaymentFailed,
-}
-
-/// Ends a subscription and emits `customer.subscription.deleted`. Its drafts are no longer finalized, and its open
-/// invoices no longer collected.
-pub fn cancel(st: &mut State, id: &str, reason: Reason) {
-    let sub = st.copy(id);
-    let now = st.now(&sub);
-    if reason == Reason::AtItsTime
-        && let Err(error) = settle_at_its_time(st, &sub, now)
-    {
-        // The amount is too large to bill.
-        st.change(id, |s| s.subscription_mut().cycle_error = error.message);
-    }
-    let ended = st.change(id, |s| {
-        s.set("status", "canceled");
-        s.set("ended_at", now);
-        if s.get("canceled_at").is_null() || reason == Reason::Requested {
-            s.set("canceled_at", now);
-        }
-        let words = if reason == Reason::PaymentFailed { "payment_failed" } else { "cancellation_requested" };
-        s.set_at("cancellation_details.reason", words);
-        s.set("pending_update", Value::Null);
-        s.subscription_mut().pending_change = None;
-        s.subscription_mut().pending_invoice.clear();
-        s.set("schedule", Value::Null);
-    });
-    let open: Vec<String> = st
-        .newest("invoice", Some(sub.text("customer")))
-        .filter(|i| settle::subscription_of(i) == id && matches!(i.text("status"), "draft" | "open"))
-        .map(|i| i.id().to_owned())
-        .collect();
-    for invoice in open {
-        st.change_and_emit(&invoice, "invoice.updated", |i| {
-            i.set("auto_advance", false);
-            i.set("automatically_finalizes_at", Value::Null);
-            i.set("next_payment_attempt", Value::Null);
-        });
-    }
-    st.emit("customer.subscription.deleted", &ended);
-    schedule::subscription_ended(st, &sub, reason == Reason::PaymentFailed);
-}
-
 /// Credits what a subscription that ends before its period's end has not used, and bills its usage.
 fn settle_at_its_time(st: &mut State, sub: &Object, now: i64) -> Result<(), ApiError> {
-    let Some((start, end)) = due::period(sub) else { return Ok(()) };
+    let Some((start, end)) = period::period(sub) else { return Ok(()) };
     let behavior = sub.subscription().cancel_proration.as_deref().unwrap_or("create_prorations");
     let is_early = now < end && sub.int_at("cancel_at").is_some_and(|at| at <= now);
     let credits = is_early && behavior != "none" && sub.text("status") != "trialing";
@@ -87,7 +38,7 @@ fn usage_lines(st: &State, sub: &Object, over: (i64, i64)) -> Result<Vec<NewLine
     if sub.text("status") == "trialing" {
         return Ok(Vec::new());
     }
-    let mut lines = cycle::lines(st, sub, over, Some(over), false)?;
+    let mut lines = lines::lines(st, sub, over, Some(over), false)?;
     lines.retain(|line| pricing::is_metered(&line.price));
     Ok(lines)
 }
@@ -107,7 +58,7 @@ fn bill_last(st: &mut State, sub: &Object, lines: Vec<NewLine>, over: (i64, i64)
     st.emit_since(sub.id(), "customer.subscription.updated", sub);
     // The invoice is finalized at once, as drafts of an ended subscription are never finalized.
     invoice::finalize(st, &last)?;
-    settle::attempt(st, &last, settle::AttemptCause::Hand);
+    settle::attempt(st, &last, AttemptCause::Hand);
     Ok(())
 }
 
@@ -141,9 +92,9 @@ pub fn cancel_now(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiErr
         // A paid or void first invoice can't be voided.
         let _ = settle::void(st, latest);
     }
-    cancel(st, id, Reason::Requested);
+    ended::stop(st, id, Reason::Requested);
     if args.flag("invoice_now") == Some(true) {
-        let (start, end) = due::period(&sub).unwrap_or((now, now));
+        let (start, end) = period::period(&sub).unwrap_or((now, now));
         let draft = Draft {
             customer: sub.text("customer"),
             currency: sub.text("currency"),
@@ -157,7 +108,7 @@ pub fn cancel_now(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiErr
         let closing = invoice::draft(st, draft, |_| {})?;
         st.emit_since(id, "customer.subscription.updated", &before);
         invoice::finalize(st, &closing)?;
-        settle::attempt(st, &closing, settle::AttemptCause::Hand);
+        settle::attempt(st, &closing, AttemptCause::Hand);
     }
     Ok(st.find(id)?.value())
 }
@@ -175,7 +126,7 @@ pub fn expire_incomplete(st: &mut State, id: &str) {
         s.set("ended_at", now);
         s.set("schedule", Value::Null);
     });
-    schedule::subscription_ended(st, &sub, true);
+    ended::subscription_ended(st, &sub, true);
 }
 
 /// Pauses a subscription whose trial ended without a payment method.
@@ -209,7 +160,7 @@ pub fn resume(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let anchored = Object::of(json!({ "billing_cycle_anchor": now, "cancel_at": sub.get("cancel_at") }));
     let span = Span::beginning(&anchored, &price, now);
     let end = span.period.1;
-    let mut lines = cycle::lines(st, &sub, span.period, None, false)?;
+    let mut lines = lines::lines(st, &sub, span.period, None, false)?;
     span.prorate(&mut lines, false)?;
     st.change(id, |s| {
         s.subscription_mut().resuming = true;
@@ -227,21 +178,30 @@ pub fn resume(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let invoice = invoice::draft(st, draft, |_| {})?;
     st.emit_since(id, "customer.subscription.updated", &sub);
     invoice::finalize(st, &invoice)?;
-    settle::attempt(st, &invoice, settle::AttemptCause::Hand);
+    settle::attempt(st, &invoice, AttemptCause::Hand);
     Ok(st.find(id)?.value())
 }
 
-/// Activates a resumed subscription after its invoice was paid.
-pub fn resumed(st: &mut State, id: &str) {
-    let before = st.copy(id);
-    let active = st.change(id, |s: &mut Object| {
-        if let Some((start, end)) = before.subscription().resume_at {
-            cycle::set_period(s, start, end);
-            s.set("billing_cycle_anchor", start);
-        }
-        s.set("status", "active");
-        s.subscription_mut().resuming = false;
-    });
-    st.emit_with("customer.subscription.updated", &active, Some(before));
-    st.emit("customer.subscription.resumed", &active);
+/// Returns the action at the end of a trial without a payment method: cancels or pauses the subscription. `None` if
+/// there is a payment method, if invoices are sent instead of charged, or if `trial_settings` says to create an
+/// invoice.
+pub fn end_without_method(st: &State, sub: &Object) -> Option<fn(&mut State, &str)> {
+    if sub.text("collection_method") != "charge_automatically" || settle::has_method(st, sub) {
+        return None;
+    }
+    match sub.text_at("trial_settings.end_behavior.missing_payment_method") {
+        Some("cancel") => Some(at_its_time),
+        Some("pause") => Some(pause),
+        _ => None,
+    }
+}
+
+/// Ends a subscription at its planned time: credits what it has not used, bills its usage, and [stops](ended::stop) it.
+pub fn at_its_time(st: &mut State, id: &str) {
+    let sub = st.copy(id);
+    if let Err(error) = settle_at_its_time(st, &sub, st.now(&sub)) {
+        // The amount is too large to bill.
+        st.change(id, |s| s.subscription_mut().cycle_error = error.message);
+    }
+    ended::stop(st, id, Reason::AtItsTime);
 }

@@ -3,22 +3,20 @@
 use serde_json::{Value, json};
 
 use crate::api::method_options;
-use crate::billing::{credits, invoice_settings, settle, tax as taxes_of};
+use crate::billing::outcome::AttemptCause;
+use crate::billing::{balance, credits, invoice_settings, settle, tax as taxes_of};
 use crate::calendar::HOUR_S;
 use crate::connect::division;
-use crate::descriptor;
 use crate::discount::amount::{self, Deduction, Discountable, Line};
 use crate::discount::{item, term};
 use crate::error::ApiError;
-use crate::model;
-use crate::model::billing::{NewLine, item_parent};
-use crate::money;
+use crate::model::billing::{NewLine, item_parent, subscription_of};
 use crate::object::{Object, key, list};
 use crate::payments::intent;
 use crate::state::State;
 use crate::tax::automatic::{self, Buyer};
 use crate::tax::{self, Place};
-use crate::tax_ids;
+use crate::{descriptor, model, money, tax_ids};
 
 /// The maximum number of lines of an invoice, Stripe's limit.
 pub const LINES_MAX: usize = 250;
@@ -250,7 +248,7 @@ pub fn auto_finalize(st: &mut State, id: &str) {
         });
         st.emit("invoice.finalization_failed", &failed);
     } else if st.copy(id).text("collection_method") == "charge_automatically" {
-        settle::attempt(st, id, settle::AttemptCause::Schedule);
+        settle::attempt(st, id, AttemptCause::Schedule);
     }
 }
 
@@ -270,8 +268,11 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
         true => taxed_anew(st, &invoice, &customer)?,
         false => invoice,
     };
-    let invoice = credits::apply(st, &invoice)?;
-    let invoice = st.put(invoice);
+    let mut credited = Object::clone(&invoice);
+    if let Some(lines) = credits::apply(st, &invoice) {
+        set_lines(st, &mut credited, lines, &customer)?;
+    }
+    let invoice = st.put(credited);
     let (total, currency) = (invoice.int("total"), invoice.text("currency").to_owned());
     let shares_currency = customer.text("currency").is_empty() || customer.text("currency") == currency;
     let starting = if shares_currency { customer.int("balance") } else { 0 };
@@ -287,7 +288,7 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
         st.change_and_emit(customer.id(), "customer.updated", |c| c.set("currency", currency.clone()));
     }
     if shares_currency && ending != starting {
-        move_balance(st, customer.id(), ending - starting, "applied_to_invoice", Some(id));
+        balance::move_balance(st, customer.id(), ending - starting, "applied_to_invoice", Some(id));
     }
     let opened = open(st, id, due, (starting, ending));
     if due == 0 {
@@ -381,7 +382,7 @@ fn taxed_anew(st: &mut State, invoice: &Object, customer: &Object) -> Result<std
     next.set("customer_address", customer.get("address").clone());
     next.set("customer_shipping", customer.get("shipping").clone());
     if Place::of_customer(customer).is_none() {
-        let sub = settle::subscription_of(invoice).to_owned();
+        let sub = subscription_of(invoice).to_owned();
         if sub.is_empty() {
             return Err(tax::no_place("customer"));
         }
@@ -405,17 +406,6 @@ fn spend_discounts(st: &mut State, invoice: &Object) {
     };
     let of_lines = invoice.list_at("lines").iter().flat_map(|line| item::of(st, line));
     let spent: Vec<Value> = invoice.invoice().discounts.iter().cloned().chain(of_lines).filter(took).collect();
-    let sub = settle::subscription_of(invoice);
+    let sub = subscription_of(invoice);
     term::spend(st, &spent, invoice.text("customer"), Some(sub).filter(|sub| !sub.is_empty()));
-}
-
-/// Adds an amount to a customer's balance and returns the recorded transaction.
-pub fn move_balance(st: &mut State, customer: &str, amount: i64, kind: &str, invoice: Option<&str>) -> Object {
-    let id = st.new_id("cbtxn");
-    let changed = st.change_and_emit(customer, "customer.updated", |c| c.set("balance", c.int("balance") + amount));
-    let mut movement =
-        model::customer::balance_movement(id, st.now(&changed), &changed, amount, changed.int("balance"), kind);
-    movement.set("invoice", invoice.map_or(Value::Null, |i| json!(i)));
-    let movement = st.put(movement);
-    Object::clone(&movement)
 }

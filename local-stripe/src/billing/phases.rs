@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::due::period;
-use crate::billing::{change, create, end, intervals, items, schedule, settle};
-use crate::calendar::{self, DAY_S};
+use crate::billing::period::period;
+use crate::billing::{change, create, due, end, ended, intervals, items, settle};
+use crate::calendar;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
@@ -12,8 +12,6 @@ use crate::params::{Args, merge_metadata};
 use crate::payments::method::Presence;
 use crate::state::State;
 
-/// How many days before the end of a schedule `subscription_schedule.expiring` is sent.
-const EXPIRY_DAYS: i64 = 7;
 /// The maximum number of phases of a schedule, Stripe's limit.
 const PHASES_MAX: usize = 10;
 
@@ -160,26 +158,6 @@ pub fn current(phases: &[Value], now: i64) -> usize {
     over.min(phases.len().saturating_sub(1))
 }
 
-/// Returns the time of a schedule's next action, in Unix seconds.
-pub fn next(schedule: &Object) -> Option<i64> {
-    let phases = schedule.list_at("phases");
-    match schedule.text("status") {
-        "not_started" => phases.first()?["start_date"].as_i64(),
-        "active" => {
-            let phase_ends = schedule.int_at("current_phase.end_date");
-            [phase_ends, expiry_notice(schedule)].into_iter().flatten().min()
-        }
-        _ => None,
-    }
-}
-
-fn expiry_notice(schedule: &Object) -> Option<i64> {
-    let end = schedule.list_at("phases").last()?["end_date"].as_i64()?;
-    let notice = end - EXPIRY_DAYS * DAY_S;
-    let begun = schedule.list_at("phases").first()?["start_date"].as_i64()?;
-    (!schedule.schedule().expiry_told && notice > begun).then_some(notice)
-}
-
 /// Runs the due action of a schedule: begins it, announces its end, or ends its current phase.
 pub fn run(st: &mut State, id: &str, now: i64) {
     let schedule = st.copy(id);
@@ -187,9 +165,9 @@ pub fn run(st: &mut State, id: &str, now: i64) {
         if begin(st, id, Presence::OffSession).is_err() {
             // The subscription can't be created, for example because a price was removed. Stripe cancels such a
             // schedule, too.
-            schedule::finish(st, id, "canceled");
+            ended::finish(st, id, "canceled");
         }
-    } else if expiry_notice(&schedule).is_some_and(|time| time <= now) {
+    } else if due::expiry_notice(&schedule).is_some_and(|time| time <= now) {
         let told = st.change(id, |s| s.schedule_mut().expiry_told = true);
         st.emit("subscription_schedule.expiring", &told);
     } else {
@@ -274,9 +252,9 @@ fn end_phase(st: &mut State, id: &str, now: i64, renews: bool) {
     let last = schedule.list_at("phases").last().and_then(|p| p["end_date"].as_i64()).unwrap_or_default();
     if last <= now {
         let sub = schedule.text("subscription").to_owned();
-        schedule::finish(st, id, "completed");
+        ended::finish(st, id, "completed");
         if schedule.text("end_behavior") == "cancel" {
-            end::cancel(st, &sub, end::Reason::AtItsTime);
+            end::at_its_time(st, &sub);
         }
         return;
     }

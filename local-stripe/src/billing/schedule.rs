@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::due::period;
 use crate::billing::items::Priced;
-use crate::billing::{end, intervals, phases};
+use crate::billing::period::period;
+use crate::billing::{due, end, ended, intervals, phases};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
@@ -24,7 +24,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     schedule.set("metadata", merge_metadata(&json!({}), args)?);
     let schedule = st.put(schedule);
     let id = schedule.id().to_owned();
-    let begins = phases::next(&schedule).is_some_and(|time| time <= st.now(&schedule));
+    let begins = due::next_of_schedule(&schedule).is_some_and(|time| time <= st.now(&schedule));
     if schedule.text("status") == "not_started" && begins {
         phases::begin(st, &id, Presence::OnSession)?;
     }
@@ -133,38 +133,13 @@ fn unfinished(st: &State, id: &str) -> Result<Object, ApiError> {
     Err(ApiError::invalid(message))
 }
 
-/// Ends a schedule and releases its subscription. Emits `subscription_schedule.{status}`.
-pub fn finish(st: &mut State, id: &str, status: &str) -> Object {
-    let schedule = st.copy(id);
-    let (now, sub) = (st.now(&schedule), schedule.text("subscription").to_owned());
-    if !sub.is_empty() {
-        st.change_and_emit(&sub, "customer.subscription.updated", |s| s.set("schedule", Value::Null));
-    }
-    let after = st.change(id, |s| {
-        s.set("current_phase", Value::Null);
-        match status {
-            "released" => {
-                s.set("released_at", now);
-                s.set("released_subscription", s.get("subscription").clone());
-                s.set("subscription", Value::Null);
-            }
-            "completed" => s.set("completed_at", now),
-            _ => s.set("canceled_at", now),
-        }
-        // An aborted schedule has the status `canceled`.
-        s.set("status", if status == "aborted" { "canceled" } else { status });
-    });
-    st.emit(&format!("subscription_schedule.{status}"), &after);
-    Object::clone(&after)
-}
-
 /// Releases the subscription, which continues without the schedule.
 ///
 /// # Errors
 /// The schedule is unknown or finished.
 pub fn release(st: &mut State, id: &str) -> Result<Value, ApiError> {
     unfinished(st, id)?;
-    Ok(finish(st, id, "released").value())
+    Ok(ended::finish(st, id, "released").value())
 }
 
 /// Ends the schedule and its subscription.
@@ -173,17 +148,9 @@ pub fn release(st: &mut State, id: &str) -> Result<Value, ApiError> {
 /// The schedule is unknown or finished, or its subscription can't be ended.
 pub fn cancel(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let schedule = unfinished(st, id)?;
-    let after = finish(st, id, "canceled");
+    let after = ended::finish(st, id, "canceled");
     if schedule.text("status") == "active" {
         end::cancel_now(st, schedule.text("subscription"), args)?;
     }
     Ok(after.value())
-}
-
-/// Ends the schedule of a subscription that ended, as `aborted` if its payments failed.
-pub fn subscription_ended(st: &mut State, sub: &Object, by_delinquency: bool) {
-    let id = sub.text("schedule").to_owned();
-    if !id.is_empty() {
-        finish(st, &id, if by_delinquency { "aborted" } else { "canceled" });
-    }
 }

@@ -2,27 +2,18 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::{change, credits, end, invoice};
+use crate::billing::outcome::{self, AttemptCause};
+use crate::billing::{balance, credits};
 use crate::calendar::DAY_S;
 use crate::cards::Behaviour;
 use crate::checkout;
 use crate::error::ApiError;
+use crate::model::billing::subscription_of;
 use crate::object::Object;
 use crate::payments::attempt::{self, Attempt};
-use crate::payments::method::Presence;
-use crate::payments::{intent, method};
-use crate::settings::DunningEnd;
+use crate::payments::intent;
+use crate::payments::method::{self, Presence};
 use crate::state::State;
-
-/// The cause of a payment attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AttemptCause {
-    /// A person or a request. Except for the first attempt of an invoice, such an attempt does not count in the retry
-    /// schedule.
-    Hand,
-    /// The clock: the automatic finalization of an invoice, a retry, or a bank's decision on a debit.
-    Schedule,
-}
 
 /// The outcome of an attempt to pay an invoice.
 #[derive(Debug)]
@@ -52,11 +43,6 @@ pub fn method_of(st: &State, invoice: &Object) -> Option<String> {
     // A detached or removed card can't pay.
     let is_theirs = |id: &&str| st.seek(id).is_some_and(|method| method.text("customer") == customer.id());
     found.into_iter().flatten().find(is_theirs).map(str::to_owned)
-}
-
-/// Returns the id of the invoice's subscription, empty if there is none.
-pub fn subscription_of(invoice: &Object) -> &str {
-    invoice.text_at("parent.subscription_details.subscription").unwrap_or_default()
 }
 
 /// Returns Stripe's error for a customer without a payment method.
@@ -145,7 +131,7 @@ pub fn paid(st: &mut State, id: &str) {
         i.set_at("status_transitions.paid_at", now);
         i.invoice_mut().charge = charge;
     });
-    finish_subscription(st, &after, true);
+    outcome::finish_subscription(st, &after, true);
     let session = &after.invoice().session;
     if !session.is_empty() {
         checkout::paid(st, session);
@@ -170,7 +156,7 @@ pub fn paid(st: &mut State, id: &str) {
             st.emit("invoice_payment.paid", &payment);
         }
     }
-    finish_subscription(st, &after, false);
+    outcome::finish_subscription(st, &after, false);
     let customer = st.copy_if_any(after.text("customer"));
     let still_late = st.newest("invoice", Some(customer.id())).any(|i| i.text("status") == "open" && i.is("attempted"));
     if customer.is("delinquent") && !still_late {
@@ -187,7 +173,7 @@ pub fn processing(st: &mut State, id: &str) {
     });
     let sub = st.copy_if_any(subscription_of(&after));
     if sub.text("status") == "incomplete" {
-        begin(st, &sub, &after);
+        outcome::begin(st, &sub, &after);
     }
 }
 
@@ -203,66 +189,6 @@ pub fn payment_of(st: &State, invoice: &str) -> Option<String> {
     st.newest("invoice_payment", None).find(ours).map(|p| p.id().to_owned())
 }
 
-/// Updates the subscription of a paid invoice. Called twice: before the invoice's events with `being_made`, for a
-/// subscription whose creation is in progress, and after these events without it, for any other subscription.
-fn finish_subscription(st: &mut State, invoice: &Object, being_made: bool) {
-    let sub = st.copy_if_any(subscription_of(invoice));
-    if sub.is_absent() || sub.subscription().being_made != being_made {
-        return;
-    }
-    let is_latest = sub.text("latest_invoice") == invoice.id();
-    match sub.text("status") {
-        "incomplete" => begin(st, &sub, invoice),
-        status => {
-            let saved = saved_method(st, &sub, invoice);
-            let returns = is_latest && matches!(status, "past_due" | "unpaid");
-            st.change_and_emit(sub.id(), "customer.subscription.updated", |s| {
-                save(s, saved);
-                if returns {
-                    s.set("status", "active");
-                }
-            });
-            if status == "paused" && is_latest && sub.subscription().resuming {
-                end::resumed(st, sub.id());
-            }
-        }
-    }
-    if sub.subscription().pending_invoice == invoice.id() {
-        change::apply_pending(st, sub.id());
-    }
-}
-
-/// Activates an incomplete subscription and emits its creation or its change.
-fn begin(st: &mut State, sub: &Object, invoice: &Object) {
-    let saved = saved_method(st, sub, invoice);
-    let being_made = sub.subscription().being_made;
-    let after = st.change(sub.id(), |s| {
-        s.set("status", "active");
-        s.subscription_mut().being_made = false;
-        save(s, saved);
-    });
-    if being_made {
-        st.emit("customer.subscription.created", &after);
-    } else {
-        st.emit_since(sub.id(), "customer.subscription.updated", sub);
-    }
-}
-
-fn save(sub: &mut Object, method: Option<String>) {
-    if let Some(method) = method {
-        sub.set("default_payment_method", method);
-    }
-}
-
-/// Returns the id of the payment method that paid an invoice, if the subscription saves this method as its default.
-fn saved_method(st: &State, sub: &Object, invoice: &Object) -> Option<String> {
-    if sub.text_at("payment_settings.save_default_payment_method") != Some("on_subscription") {
-        return None;
-    }
-    let method = st.copy_if_any(st.copy_if_any(&invoice.invoice().payment_intent).text("payment_method"));
-    (method.text("customer") == sub.text("customer")).then(|| method.id().to_owned()).filter(|id| !id.is_empty())
-}
-
 /// Records a failed attempt: plans the next attempt and marks the subscription past due, or ends the dunning.
 pub fn failed(st: &mut State, id: &str, by: AttemptCause) {
     let after = record_failure(st, id, by);
@@ -271,7 +197,7 @@ pub fn failed(st: &mut State, id: &str, by: AttemptCause) {
     if !session.is_empty() && after.int("attempt_count") == 1 {
         checkout::debit_failed(st, session);
     }
-    fall_behind(st, &after, by);
+    outcome::fall_behind(st, &after, by);
 }
 
 /// Records that the customer must authenticate an invoice's payment.
@@ -279,7 +205,7 @@ pub fn needs_action(st: &mut State, id: &str, by: AttemptCause) {
     let after = record_failure(st, id, by);
     st.emit("invoice.payment_failed", &after);
     st.emit("invoice.payment_action_required", &after);
-    fall_behind(st, &after, by);
+    outcome::fall_behind(st, &after, by);
 }
 
 /// Returns Stripe's error for a payment that needs 3-D Secure.
@@ -311,38 +237,6 @@ fn record_failure(st: &mut State, id: &str, by: AttemptCause) -> Object {
         st.change_and_emit(customer.id(), "customer.updated", |c| c.set("delinquent", true));
     }
     Object::clone(&after)
-}
-
-fn fall_behind(st: &mut State, invoice: &Object, by: AttemptCause) {
-    let sub = st.copy_if_any(subscription_of(invoice));
-    // The status follows the latest invoice: an older one neither returns the subscription when it is paid, nor ends it.
-    let is_latest = sub.text("latest_invoice") == invoice.id();
-    if sub.is_absent() || !is_latest || sub.subscription().pending_invoice == invoice.id() {
-        return;
-    }
-    let retries_used_up = invoice.get("next_payment_attempt").is_null()
-        && (by == AttemptCause::Schedule || invoice.int("attempt_count") > 1);
-    match sub.text("status") {
-        "active" | "trialing" if retries_used_up => dunning_ends(st, sub.id(), true),
-        "active" | "trialing" => {
-            st.change_and_emit(sub.id(), "customer.subscription.updated", |s| s.set("status", "past_due"));
-        }
-        "past_due" if retries_used_up && by == AttemptCause::Schedule => dunning_ends(st, sub.id(), false),
-        _ => {}
-    }
-}
-
-fn dunning_ends(st: &mut State, sub: &str, from_active: bool) {
-    match st.settings.dunning.end {
-        DunningEnd::Cancel => end::cancel(st, sub, end::Reason::PaymentFailed),
-        DunningEnd::Unpaid => {
-            st.change_and_emit(sub, "customer.subscription.updated", |s| s.set("status", "unpaid"));
-        }
-        DunningEnd::PastDue if from_active => {
-            st.change_and_emit(sub, "customer.subscription.updated", |s| s.set("status", "past_due"));
-        }
-        DunningEnd::PastDue => {}
-    }
 }
 
 /// Runs a planned retry.
@@ -396,7 +290,7 @@ pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
     st.emit_with("invoice.voided", &after, Some(frozen));
     let applied = before.int("ending_balance") - before.int("starting_balance");
     if applied != 0 {
-        invoice::move_balance(st, before.text("customer"), -applied, "unapplied_from_invoice", Some(id));
+        balance::move_balance(st, before.text("customer"), -applied, "unapplied_from_invoice", Some(id));
     }
     credits::reinstate(st, &after);
     Ok(after.value())
@@ -434,4 +328,13 @@ pub fn expire_pending_update(st: &mut State, sub: &str) {
     st.emit("customer.subscription.pending_update_expired", &after);
     // A paid or void invoice can't be voided.
     let _ = void(st, &waiting);
+}
+
+/// Whether a subscription or its customer has a default payment method or source.
+pub fn has_method(st: &State, sub: &Object) -> bool {
+    let customer = st.copy_if_any(sub.text("customer"));
+    !sub.get("default_payment_method").is_null()
+        || !sub.get("default_source").is_null()
+        || !customer.at("invoice_settings.default_payment_method").is_null()
+        || !customer.get("default_source").is_null()
 }

@@ -3,13 +3,12 @@
 use serde_json::Value;
 
 use crate::billing::invoice::{self, Draft};
-use crate::billing::{due, items, usage};
-use crate::discount;
+use crate::billing::{items, period, usage};
 use crate::error::ApiError;
 use crate::model::billing::{NewLine, subscription_parent};
 use crate::object::Object;
-use crate::pricing;
 use crate::state::State;
+use crate::{discount, pricing};
 
 /// The use of an item that is not invoiced yet.
 struct Open {
@@ -40,7 +39,7 @@ pub fn check(st: &mut State, customer: &str) -> Result<(), ApiError> {
 }
 
 fn check_one(st: &mut State, sub: &Object) -> Result<(), ApiError> {
-    let (Some((start, _)), now) = (due::period(sub), st.now(sub)) else { return Ok(()) };
+    let (Some((start, _)), now) = (period::period(sub), st.now(sub)) else { return Ok(()) };
     let mut open = Vec::new();
     for item in sub.list_at("items").iter().filter(|item| pricing::is_metered(&item["price"])) {
         // Use at this very second counts.

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::item;
 use super::redeem::{self, Redeemed};
 use crate::object::Object;
 use crate::state::State;
@@ -97,7 +96,7 @@ pub fn ids(sub: &Object) -> Vec<String> {
 
 /// Returns the ids of the discounts of a subscription and of its items.
 fn all_ids(sub: &Object) -> Vec<String> {
-    ids(sub).into_iter().chain(sub.list_at("items").iter().flat_map(item::ids)).collect()
+    ids(sub).into_iter().chain(sub.list_at("items").iter().flat_map(ids_of_item)).collect()
 }
 
 fn show(st: &State, sub: &mut Object, all: Vec<String>) {
@@ -117,7 +116,7 @@ pub fn note_ends(st: &State, sub: &mut Object) {
 /// Removes discounts from a subscription and its items.
 fn leave_out(st: &State, sub: &mut Object, gone: &[String]) {
     let left = ids(sub).into_iter().filter(|id| !gone.contains(id)).collect();
-    item::leave_out(sub, gone);
+    leave_out_of_items(sub, gone);
     show(st, sub, left);
 }
 
@@ -153,4 +152,20 @@ pub fn spend(st: &mut State, spent: &[Value], customer: &str, sub: Option<&str>)
             }
         }
     }
+}
+
+/// Returns the ids of an item's discounts.
+pub fn ids_of_item(item: &Value) -> Vec<String> {
+    let all = item["discounts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    all.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Removes discounts from the items of a subscription.
+fn leave_out_of_items(sub: &mut Object, gone: &[String]) {
+    let mut list = sub.list_at("items").to_vec();
+    for item in &mut list {
+        let left: Vec<String> = ids_of_item(item).into_iter().filter(|id| !gone.contains(id)).collect();
+        item["discounts"] = json!(left);
+    }
+    sub.set_at("items.data", list);
 }

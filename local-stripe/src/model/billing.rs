@@ -322,3 +322,8 @@ pub fn invoice_payment(id: String, created_s: i64, invoice: &Object, intent: &st
     }))
     .on_clock_of(invoice)
 }
+
+/// Returns the id of the invoice's subscription, empty if there is none.
+pub fn subscription_of(invoice: &Object) -> &str {
+    invoice.text_at("parent.subscription_details.subscription").unwrap_or_default()
+}

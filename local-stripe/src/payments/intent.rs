@@ -2,16 +2,16 @@
 
 use serde_json::{Value, json};
 
+use crate::billing::outcome::AttemptCause;
 use crate::billing::{attached, settle};
-use crate::checkout;
 use crate::error::ApiError;
-use crate::model;
 use crate::object::Object;
 use crate::params::Args;
 use crate::payments::attempt::{self, Attempt, attempt, fail_intent};
 use crate::payments::method::Presence;
 use crate::payments::{self, cash, radar};
 use crate::state::State;
+use crate::{checkout, model};
 
 /// The members of a payment that are what its request says.
 pub const AS_GIVEN: [&str; 6] = [
@@ -100,8 +100,8 @@ fn settle_owner(st: &mut State, id: &str, outcome: &Attempt) {
         Attempt::Succeeded if !invoice.is_empty() => settle::paid(st, &invoice),
         Attempt::Succeeded if !session.is_empty() => checkout::paid(st, &session),
         Attempt::Processing if !invoice.is_empty() => settle::processing(st, &invoice),
-        Attempt::NeedsAction if !invoice.is_empty() => settle::needs_action(st, &invoice, settle::AttemptCause::Hand),
-        Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, settle::AttemptCause::Hand),
+        Attempt::NeedsAction if !invoice.is_empty() => settle::needs_action(st, &invoice, AttemptCause::Hand),
+        Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, AttemptCause::Hand),
         _ => {}
     }
 }
@@ -117,7 +117,7 @@ pub fn settle_debit(st: &mut State, id: &str) {
     let intent = st.copy(id);
     let (invoice, session) = (intent.intent().invoice.clone(), intent.intent().session.clone());
     match outcome {
-        Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, settle::AttemptCause::Schedule),
+        Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, AttemptCause::Schedule),
         Attempt::Declined(_) if !session.is_empty() => checkout::debit_failed(st, &session),
         outcome => settle_owner(st, id, &outcome),
     }

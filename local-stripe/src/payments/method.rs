@@ -8,7 +8,6 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::{Args, ParamKind, opt};
-use crate::payments::source;
 use crate::state::State;
 
 /// Whether the customer is present, and has passed 3-D Secure.
@@ -121,7 +120,7 @@ pub fn of_token(st: &mut State, name: &str, param: &str) -> Result<Object, ApiEr
         return Ok(Object::clone(&card));
     }
     if name.starts_with("src_") {
-        let found = source::load_source(st, name).map_err(|_| ApiError::no_such("source", name, param))?;
+        let found = load_source(st, name).map_err(|_| ApiError::no_such("source", name, param))?;
         if found.payment_method().detached
             || (!found.get("customer").is_null() && found.payment_method().usage != "reusable")
         {
@@ -360,4 +359,13 @@ pub fn detach(st: &mut State, id: &str) -> Result<Value, ApiError> {
         });
     }
     Ok(detached.value())
+}
+
+/// Returns the payment method of a source object.
+///
+/// # Errors
+/// There is no such source.
+pub fn load_source(st: &State, id: &str) -> Result<Object, ApiError> {
+    let found = st.seek(id).filter(|found| found.kind() == "payment_method" && id.starts_with("src_"));
+    found.map(|found| Object::clone(&found)).ok_or_else(|| ApiError::no_such("source", id, "id"))
 }

@@ -132,21 +132,12 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     Ok(shown.value())
 }
 
-/// Returns the payment method of a source object.
-///
-/// # Errors
-/// There is no such source.
-pub fn load_source(st: &State, id: &str) -> Result<Object, ApiError> {
-    let found = st.seek(id).filter(|found| found.kind() == "payment_method" && id.starts_with("src_"));
-    found.map(|found| Object::clone(&found)).ok_or_else(|| ApiError::no_such("source", id, "id"))
-}
-
 /// Changes the owner and the metadata of a source object.
 ///
 /// # Errors
 /// There is no such source.
 pub fn update_source(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
-    let mut next = load_source(st, id)?;
+    let mut next = method::load_source(st, id)?;
     own(&mut next, args)?;
     let next = st.put(next);
     Ok(source_of(&next).value())

@@ -5,7 +5,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{Response as HttpResponse, StatusCode};
 
 use super::{Visit, item, notice};
-use crate::billing::due::period;
+use crate::billing::period::period;
 use crate::calendar::date_text;
 use crate::money;
 use crate::object::Object;
