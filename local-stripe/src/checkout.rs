@@ -23,6 +23,8 @@ use crate::tax_ids;
 
 pub mod asked;
 pub mod bill;
+pub mod complete;
+pub mod debit;
 mod discounts;
 pub mod keep;
 pub mod limit;
@@ -390,11 +392,6 @@ fn confirm_setup(st: &mut State, id: &str, method: &Object, presence: Presence) 
     }
 }
 
-/// Completes a session in setup mode, after its setup intent saved the card.
-pub fn set_up(st: &mut State, id: &str) {
-    complete(st, id, "no_payment_required");
-}
-
 fn note_buyer(st: &mut State, session: &Object, method: &Object, buyer: &Buyer) {
     let email = buyer
         .email
@@ -439,20 +436,6 @@ fn update_customer(st: &mut State, session: &Object, method: &Object) {
     }
 }
 
-/// Stores the tax id that the buyer gave with the customer.
-fn keep_tax_id(st: &mut State, session: &Object, customer: &str) -> Result<(), ApiError> {
-    let given = Args::of(session.session().tax_id.clone());
-    if given == Args::default() {
-        return Ok(());
-    }
-    let customer = st.load("customer", customer, "customer")?;
-    let known = tax_ids::shown(st, customer.id());
-    if !known.contains(&session.session().tax_id) {
-        tax_ids::create(st, Some(&customer), &given, "tax_id")?;
-    }
-    Ok(())
-}
-
 /// Returns the id of the session's customer. Without a customer, creates one if `customer_creation` or the parameter
 /// `always` says so.
 fn customer_of(st: &mut State, id: &str, always: bool) -> Option<String> {
@@ -486,7 +469,7 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
     let saves = keep::is_wanted(&session, method);
     if session.int("amount_total") == 0 {
         intent::cancel_if_open(st, &pending);
-        complete(st, id, "no_payment_required");
+        complete::complete(st, id, "no_payment_required");
         return Ok(Confirmation::Complete);
     }
     let intent_id = if pending.is_empty() {
@@ -525,12 +508,12 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
     }
     match attempt(st, &intent_id, method.id(), presence) {
         Attempt::Succeeded => {
-            paid(st, id);
+            complete::paid(st, id);
             Ok(Confirmation::Complete)
         }
         Attempt::Processing => {
             st.change(id, |s| s.set("payment_intent", intent_id));
-            complete(st, id, "unpaid");
+            complete::complete(st, id, "unpaid");
             Ok(Confirmation::Complete)
         }
         Attempt::NeedsAction => Ok(Confirmation::NeedsAction(action_url(st, &intent_id))),
@@ -540,48 +523,6 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
 
 fn action_url(st: &State, intent: &str) -> String {
     format!("{}/_sandbox/3ds/{intent}", st.settings.base_url)
-}
-
-/// Completes a session after its payment succeeded. If a debit completed the session before, emits the success of the
-/// debit.
-pub fn paid(st: &mut State, id: &str) {
-    let session = st.copy(id);
-    if session.text("status") == "complete" {
-        bill::make(st, id);
-        let paid = st.change(id, |s| s.set("payment_status", "paid"));
-        st.emit("checkout.session.async_payment_succeeded", &paid);
-        return;
-    }
-    let pi = session.session().intent.clone();
-    st.change(id, |s| s.set("payment_intent", pi));
-    complete(st, id, "paid");
-}
-
-/// Records that the bank refused the debit of a complete session.
-pub fn debit_failed(st: &mut State, id: &str) {
-    let session = st.copy(id);
-    st.emit("checkout.session.async_payment_failed", &session);
-}
-
-fn complete(st: &mut State, id: &str, payment_status: &str) {
-    let session = st.copy(id);
-    if let Some(customer) = session.text_at("customer") {
-        // The value was checked before the payment.
-        let _ = keep_tax_id(st, &session, customer);
-    }
-    if st.copy(id).text("mode") == "payment" {
-        discounts::count(st, id);
-    }
-    if payment_status == "paid" {
-        bill::make(st, id);
-    }
-    let done = st.change(id, |s| {
-        s.set("status", "complete");
-        s.set("payment_status", payment_status);
-        s.set("url", Value::Null);
-    });
-    st.emit("checkout.session.completed", &done);
-    limit::count(st, &done);
 }
 
 fn confirm_subscription(
@@ -643,7 +584,7 @@ fn confirm_subscription(
             "unpaid"
         }
     };
-    complete(st, id, status);
+    complete::complete(st, id, status);
     Ok(Confirmation::Complete)
 }
 

@@ -3,11 +3,12 @@
 use serde_json::Value;
 
 use crate::billing::actions;
+use crate::calendar;
+use crate::entitlements;
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::payments::{dispute, radar, refund};
+use crate::payments::{dispute, funding, radar, refund};
 use crate::state::{DeferredAction, State};
-use crate::{calendar, entitlements};
 
 /// The maximum number of actions of one advance: enough for hundreds of subscriptions that renew daily for a year.
 pub const STEPS_MAX: usize = 1_000_000;
@@ -57,6 +58,7 @@ pub fn finish(st: &mut State) {
             DeferredAction::Dispute(charge) => dispute::open(st, &charge),
             DeferredAction::RefundFails(id) => refund::fail(st, &id),
             DeferredAction::RefundSucceeds(id) => refund::succeed(st, &id),
+            DeferredAction::PaidFromCash(id) => funding::pay(st, &id),
             DeferredAction::FraudWarning(charge) => radar::warn(st, &charge),
         }
     }

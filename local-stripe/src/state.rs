@@ -44,6 +44,8 @@ pub enum DeferredAction {
     RefundFails(String),
     /// The pending refund with this id succeeds.
     RefundSucceeds(String),
+    /// Enough of the customer's cash balance was applied to the payment intent with this id.
+    PaidFromCash(String),
     /// The card's issuer warns that the charge with this id may be fraudulent.
     FraudWarning(String),
 }

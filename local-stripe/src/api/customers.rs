@@ -13,13 +13,14 @@ use crate::checkout::keep::REDISPLAY;
 use crate::discount::redeem::{self, Purpose};
 use crate::discount::term;
 use crate::error::ApiError;
+use crate::model;
 use crate::object::Object;
 use crate::params::{ADDRESS, Args, Field, ParamKind, SHIPPING_OF_CUSTOMER, SIGNED_AMOUNT, merge_metadata, opt, req};
 use crate::payments::source::{self, SOURCE};
 use crate::payments::{cash, method};
 use crate::state::State;
 use crate::tax::{Place, no_place};
-use crate::{model, tax_ids};
+use crate::tax_ids;
 
 const INVOICE_SETTINGS: ParamKind = ParamKind::Map(&[
     opt("default_payment_method", ParamKind::Text),

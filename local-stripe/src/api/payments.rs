@@ -11,13 +11,14 @@ use crate::checkout::keep::REDISPLAY;
 use crate::connect::division::{self, FEE_AMOUNT, ON_BEHALF_OF, TRANSFER_AMOUNT, TRANSFER_DATA, TakesBack};
 use crate::descriptor;
 use crate::error::ApiError;
-use crate::model::{self, payment::EVIDENCE};
+use crate::model;
+use crate::model::payment::EVIDENCE;
 use crate::money;
 use crate::object::Object;
 use crate::params::{AMOUNT, Args, Field, ParamKind, SHIPPING, merge_metadata, opt, req};
-use crate::payments::attempt::capture;
-use crate::payments::method::Presence;
-use crate::payments::{self, cash, charge, confirmation, dispute, intent, mandate, method, refund, source, token};
+use crate::payments::confirm::{self, capture};
+use crate::payments::method::{self, Presence};
+use crate::payments::{self, cash, charge, confirmation, dispute, intent, mandate, refund, source, token};
 use crate::state::State;
 
 /// The parameter `automatic_payment_methods`.
@@ -451,7 +452,7 @@ fn confirm_with(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError
     let off_session = args.flag("off_session") == Some(true);
     let strict = args.flag("error_on_requires_action") == Some(true);
     let presence = if off_session || strict { Presence::OffSession } else { Presence::OnSession };
-    intent::confirm(st, id, &paid_with, presence)?;
+    confirm::confirm(st, id, &paid_with, presence)?;
     Ok(st.find(id)?.value())
 }
 

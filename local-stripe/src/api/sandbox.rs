@@ -10,7 +10,7 @@ use crate::clock;
 use crate::colour::Colour;
 use crate::error::ApiError;
 use crate::params::{ADDRESS, Args, Field, ParamKind, QUANTITY, opt, req};
-use crate::payments::{intent, setup};
+use crate::payments::{confirm, setup};
 use crate::settings::Settings;
 use crate::state::State;
 
@@ -213,7 +213,7 @@ fn authenticate(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiE
     if ids[0].starts_with("seti_") {
         setup::authenticate(st, ids[0], passed)?;
     } else {
-        intent::authenticate(st, ids[0], passed)?;
+        confirm::authenticate(st, ids[0], passed)?;
     }
     Ok(st.find(ids[0])?.value())
 }

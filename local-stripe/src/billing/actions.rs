@@ -4,7 +4,7 @@ use crate::billing::{credits, cycle, due, end, invoice, phases, quote, settle};
 use crate::checkout;
 use crate::discount::term;
 use crate::object::Object;
-use crate::payments::{balance, intent};
+use crate::payments::{balance, confirm};
 use crate::state::State;
 
 /// Runs the due action of an object. The clock must already be at that time.
@@ -17,7 +17,7 @@ pub fn run(st: &mut State, id: &str, now_s: i64) {
             term::end_of_customer(st, id);
         }
         "checkout.session" => checkout::expire(st, id),
-        "payment_intent" => intent::settle_debit(st, id),
+        "payment_intent" => confirm::settle_debit(st, id),
         "subscription_schedule" => phases::run(st, id, now_s),
         "balance_transaction" => balance::release(st, id),
         "payout" => balance::arrive(st, id),

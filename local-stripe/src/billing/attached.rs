@@ -52,28 +52,6 @@ pub fn attach(st: &mut State, id: &str, intent: &str) -> Result<Value, ApiError>
     Ok(st.find(id)?.value())
 }
 
-/// Returns the id of the invoice payment of an attached payment intent that is neither paid nor canceled.
-fn open_payment(st: &State, intent: &Object) -> Option<String> {
-    let invoice = &intent.intent().attached_to;
-    let is_its = |p: &std::sync::Arc<Object>| {
-        p.text("invoice") == invoice
-            && p.text_at("payment.payment_intent") == Some(intent.id())
-            && p.text("status") == "open"
-    };
-    st.newest("invoice_payment", None).find(is_its).map(|p| p.id().to_owned())
-}
-
-/// Cancels the invoice payment of an attached payment intent that was canceled.
-pub fn cancel(st: &mut State, intent: &str) {
-    let intent = st.copy(intent);
-    let Some(payment) = open_payment(st, &intent) else { return };
-    let now = st.now(&intent);
-    st.change(&payment, |p| {
-        p.set("status", "canceled");
-        p.set_at("status_transitions.canceled_at", now);
-    });
-}
-
 /// Credits a succeeded payment intent to the invoice that it is attached to. What exceeds the rest goes to the
 /// customer's balance.
 pub fn credit(st: &mut State, intent: &str) {
@@ -81,7 +59,7 @@ pub fn credit(st: &mut State, intent: &str) {
     if pi.text("status") != "succeeded" {
         return;
     }
-    let Some(payment) = open_payment(st, &pi) else { return };
+    let Some(payment) = intent::open_payment(st, &pi) else { return };
     let (received, now) = (pi.int("amount_received"), st.now(&pi));
     let payment = st.change(&payment, |p| {
         p.set("status", "paid");

@@ -13,13 +13,14 @@ use crate::connect::division;
 use crate::discount::redeem::{self, Purpose};
 use crate::discount::{self, term};
 use crate::error::ApiError;
+use crate::model;
 use crate::object::Object;
 use crate::params::Args;
 use crate::payments::method::Presence;
 use crate::payments::{setup, source};
+use crate::pricing;
 use crate::state::State;
 use crate::tax::{Place, automatic};
-use crate::{model, pricing};
 
 /// The time in hours to complete a first payment.
 const FIRST_PAYMENT_HOURS: i64 = 23;

@@ -7,16 +7,19 @@ use crate::billing::outcome::AttemptCause;
 use crate::billing::{balance, credits, invoice_settings, settle, tax as taxes_of};
 use crate::calendar::HOUR_S;
 use crate::connect::division;
+use crate::descriptor;
 use crate::discount::amount::{self, Deduction, Discountable, Line};
 use crate::discount::{item, term};
 use crate::error::ApiError;
+use crate::model;
 use crate::model::billing::{NewLine, item_parent, subscription_of};
+use crate::money;
 use crate::object::{Object, key, list};
 use crate::payments::intent;
 use crate::state::State;
 use crate::tax::automatic::{self, Buyer};
 use crate::tax::{self, Place};
-use crate::{descriptor, model, money, tax_ids};
+use crate::tax_ids;
 
 /// The maximum number of lines of an invoice, Stripe's limit.
 pub const LINES_MAX: usize = 250;

@@ -6,7 +6,7 @@ use crate::billing::outcome::{self, AttemptCause};
 use crate::billing::{balance, credits};
 use crate::calendar::DAY_S;
 use crate::cards::Behaviour;
-use crate::checkout;
+use crate::checkout::debit;
 use crate::error::ApiError;
 use crate::model::billing::subscription_of;
 use crate::object::Object;
@@ -134,7 +134,7 @@ pub fn paid(st: &mut State, id: &str) {
     outcome::finish_subscription(st, &after, true);
     let session = &after.invoice().session;
     if !session.is_empty() {
-        checkout::paid(st, session);
+        debit::accepted(st, session);
     }
     st.emit("invoice.paid", &after);
     if !out_of_band {
@@ -195,7 +195,7 @@ pub fn failed(st: &mut State, id: &str, by: AttemptCause) {
     st.emit("invoice.payment_failed", &after);
     let session = &after.invoice().session;
     if !session.is_empty() && after.int("attempt_count") == 1 {
-        checkout::debit_failed(st, session);
+        debit::refused(st, session);
     }
     outcome::fall_behind(st, &after, by);
 }

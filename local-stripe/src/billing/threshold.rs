@@ -4,11 +4,12 @@ use serde_json::Value;
 
 use crate::billing::invoice::{self, Draft};
 use crate::billing::{items, period, usage};
+use crate::discount;
 use crate::error::ApiError;
 use crate::model::billing::{NewLine, subscription_parent};
 use crate::object::Object;
+use crate::pricing;
 use crate::state::State;
-use crate::{discount, pricing};
 
 /// The use of an item that is not invoiced yet.
 struct Open {

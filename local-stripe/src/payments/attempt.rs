@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::attached;
 use crate::cards::{self, Behaviour};
 use crate::connect::division::{self, Division, receive};
 use crate::debits::{self, Debit, TestAccount};
@@ -53,7 +52,10 @@ pub fn attempt(st: &mut State, intent: &str, paid_with: &str, presence: Presence
             Attempt::Declined(fail_intent(st, intent, &method, error, None))
         }
         Behaviour::FromCash => match cash::begin(st, intent, &method) {
-            Ok(true) => Attempt::Succeeded,
+            Ok(true) => {
+                pay(st, intent, &method, Presence::OnSession);
+                Attempt::Succeeded
+            }
             Ok(false) => Attempt::NeedsAction,
             Err(error) => Attempt::Declined(error),
         },
@@ -334,22 +336,6 @@ fn new_charge(st: &mut State, intent: &Object, method: &Object) -> Object {
 fn remember_charge(intent: &mut Object, charge: String) {
     intent.intent_mut().charge_ids.push(charge.clone());
     intent.set("latest_charge", charge);
-}
-
-/// Captures an amount of an authorized intent, in minor units. An uncaptured rest counts as refunded.
-pub fn capture(st: &mut State, intent: &str, amount: i64) {
-    let pi = st.copy(intent);
-    let mut charge = st.copy_if_any(pi.text("latest_charge"));
-    division::note(&mut charge, &pi);
-    let captured = capture_charge(st, charge, amount);
-    let after = st.change(intent, |pi| {
-        pi.set("transfer_group", captured.get("transfer_group").clone());
-        pi.set("status", "succeeded");
-        pi.set("amount_capturable", 0);
-        pi.set("amount_received", amount);
-    });
-    st.emit("payment_intent.succeeded", &after);
-    attached::credit(st, intent);
 }
 
 /// Captures an amount of an authorized charge, in minor units, divides the money, and emits the events.

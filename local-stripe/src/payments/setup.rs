@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::cards::{self, Behaviour};
-use crate::checkout;
+use crate::checkout::complete;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
@@ -98,7 +98,7 @@ fn succeed(st: &mut State, id: &str, method: &str) -> Result<(), ApiError> {
         });
     }
     if !session.is_empty() {
-        checkout::set_up(st, session);
+        complete::set_up(st, session);
     }
     Ok(())
 }
