@@ -4,8 +4,9 @@
 use serde_json::{Value, json};
 
 use crate::api::method_options;
+use crate::billing::changes::create;
 use crate::billing::items::{self, Priced};
-use crate::billing::{create, tax};
+use crate::billing::tax;
 use crate::calendar::{DAY_S, HOUR_S};
 use crate::connect::division;
 use crate::descriptor;

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::billing::actions;
+use crate::billing::changes::actions;
 use crate::calendar;
 use crate::entitlements;
 use crate::error::ApiError;

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::{invoice_settings, items};
+use crate::billing::invoicing::invoice_settings;
+use crate::billing::items;
 use crate::checkout::{self, asked, bill, limit, quantity, shipping};
 use crate::connect::division;
 use crate::error::ApiError;

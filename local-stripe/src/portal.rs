@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
+use crate::billing::changes::{change, cycle, end};
+use crate::billing::invoicing::invoice;
 use crate::billing::period::period;
-use crate::billing::{change, cycle, end, invoice};
 use crate::calendar::HOUR_S;
 use crate::error::ApiError;
 use crate::ids;

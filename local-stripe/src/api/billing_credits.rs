@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::{Route, route};
-use crate::billing::{alerts, credits};
+use crate::billing::invoicing::alerts;
+use crate::billing::settlement::credits;
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{Field, ParamKind, opt, req};

@@ -6,7 +6,7 @@ use crate::api::catalog::PRICE_DATA;
 use crate::api::customers::{BILLING_DETAILS, METHOD_TYPE};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, method_options, route};
-use crate::billing::invoice_settings::ISSUER;
+use crate::billing::invoicing::invoice_settings::ISSUER;
 use crate::billing::tax::RATES;
 use crate::checkout::{self, Buyer, Confirmation, asked, bill, keep, quantity, shipping};
 use crate::connect::division::{FEE_AMOUNT, FEE_PERCENT, ON_BEHALF_OF, TRANSFER_DATA, TRANSFER_PERCENT};

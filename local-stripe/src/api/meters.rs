@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::{Route, route};
-use crate::billing::{alerts, threshold, usage};
+use crate::billing::invoicing::{alerts, threshold, usage};
 use crate::calendar::{DAY_S, HOUR_S};
 use crate::error::ApiError;
 use crate::model;

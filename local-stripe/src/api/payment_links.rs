@@ -6,7 +6,7 @@ use crate::api::customers::METHOD_TYPE;
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::payments::USAGE;
 use crate::api::{Route, route};
-use crate::billing::invoice_settings;
+use crate::billing::invoicing::invoice_settings;
 use crate::checkout::{asked, bill, quantity};
 use crate::connect::division::{FEE_AMOUNT, FEE_PERCENT, ON_BEHALF_OF, TRANSFER_DATA};
 use crate::object::Object;

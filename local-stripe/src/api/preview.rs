@@ -5,8 +5,9 @@
 use serde_json::{Value, json};
 
 use super::billing::{CHANGED_ITEM, PRORATION_BEHAVIOR as BEHAVIOR};
-use crate::billing::invoice::{self, Draft};
-use crate::billing::{change, create, cycle, end, period, phases};
+use crate::billing::changes::{change, create, cycle, end, phases};
+use crate::billing::invoicing::invoice::{self, Draft};
+use crate::billing::period;
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{Args, ParamKind, opt};

@@ -5,8 +5,8 @@ use serde_json::Value;
 use crate::api::catalog::QUOTED_PRICE_DATA;
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::{Route, route};
-use crate::billing::invoice_settings::{CUSTOM_FIELDS, ISSUER};
-use crate::billing::quote;
+use crate::billing::changes::quote;
+use crate::billing::invoicing::invoice_settings::{CUSTOM_FIELDS, ISSUER};
 use crate::object::Object;
 use crate::params::{Field, ParamKind, QUANTITY, off, opt};
 

@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::invoice::{self, Draft};
-use crate::billing::{invoice_settings, settle};
+use crate::billing::invoicing::invoice::{self, Draft};
+use crate::billing::invoicing::invoice_settings;
+use crate::billing::settlement::settle;
 use crate::checkout::asked::ENABLED_FIELD;
 use crate::error::ApiError;
 use crate::model;

@@ -352,7 +352,7 @@ pub struct ItemUsage {
     #[serde(skip_serializing_if = "is_default")]
     pub from_s: Option<i64>,
     /// The start of a period in Unix seconds, and the quantity that was invoiced before its end; see
-    /// [`threshold`](crate::billing::threshold).
+    /// [`threshold`](crate::billing::invoicing::threshold).
     #[serde(skip_serializing_if = "is_default")]
     pub invoiced: Option<(i64, i64)>,
 }

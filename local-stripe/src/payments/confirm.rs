@@ -1,7 +1,7 @@
 //! Confirms and captures payment intents, and updates the invoice or the checkout session of each.
 
-use crate::billing::outcome::AttemptCause;
-use crate::billing::{attached, settle};
+use crate::billing::settlement::outcome::AttemptCause;
+use crate::billing::settlement::{attached, settle};
 use crate::checkout::{complete, debit};
 use crate::connect::division;
 use crate::error::ApiError;

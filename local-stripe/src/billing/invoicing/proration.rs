@@ -4,8 +4,9 @@
 
 use serde_json::Value;
 
-use crate::billing::billed::{self, Billed};
-use crate::billing::{invoice, items};
+use crate::billing::invoicing::billed::{self, Billed};
+use crate::billing::invoicing::invoice;
+use crate::billing::items;
 use crate::calendar::date_text;
 use crate::discount::amount::{self, Discountable, Line};
 use crate::discount::{self, term};

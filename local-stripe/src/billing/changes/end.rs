@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::ended::{self, Reason};
-use crate::billing::invoice::{self, Draft};
-use crate::billing::outcome::AttemptCause;
+use crate::billing::intervals;
+use crate::billing::invoicing::invoice::{self, Draft};
+use crate::billing::invoicing::lines;
+use crate::billing::invoicing::proration::{self, Half};
 use crate::billing::period::{self, Span};
-use crate::billing::proration::{self, Half};
-use crate::billing::{intervals, lines, settle};
+use crate::billing::settlement::ended::{self, Reason};
+use crate::billing::settlement::outcome::AttemptCause;
+use crate::billing::settlement::settle;
 use crate::error::ApiError;
 use crate::model::billing::NewLine;
 use crate::object::Object;

@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::invoice::{self, Draft};
-use crate::billing::outcome::AttemptCause;
+use crate::billing::changes::{create, end};
+use crate::billing::invoicing::invoice::{self, Draft};
+use crate::billing::invoicing::proration::{self, Half};
+use crate::billing::invoicing::{lines, usage};
 use crate::billing::period::{Span, period, set_period};
-use crate::billing::proration::{self, Half};
-use crate::billing::settle::{self, Outcome};
-use crate::billing::{create, end, intervals, items, lines, tax, usage};
+use crate::billing::settlement::outcome::AttemptCause;
+use crate::billing::settlement::settle::{self, Outcome};
+use crate::billing::{intervals, items, tax};
 use crate::calendar::HOUR_S;
 use crate::discount::{self, term};
 use crate::error::ApiError;

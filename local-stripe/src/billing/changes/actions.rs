@@ -1,6 +1,9 @@
 //! Runs what objects do on their own, such as the renewal of a subscription.
 
-use crate::billing::{credits, cycle, due, end, invoice, phases, quote, settle};
+use crate::billing::changes::{cycle, end, phases, quote};
+use crate::billing::due;
+use crate::billing::invoicing::invoice;
+use crate::billing::settlement::{credits, settle};
 use crate::checkout;
 use crate::discount::term;
 use crate::object::Object;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::billing::{invoice, items};
+use crate::billing::invoicing::invoice;
+use crate::billing::items;
 use crate::error::ApiError;
 use crate::model::billing::NewLine;
 use crate::object::Object;

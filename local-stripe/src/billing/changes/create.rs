@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::invoice::{self, Draft};
+use crate::billing::changes::anchor;
+use crate::billing::invoicing::invoice::{self, Draft};
+use crate::billing::invoicing::{invoice_settings, lines};
 use crate::billing::items::{self, Priced};
-use crate::billing::outcome::AttemptCause;
 use crate::billing::period::{self, Span};
-use crate::billing::settle::{self, Outcome};
-use crate::billing::{anchor, due, intervals, invoice_settings, lines, tax};
+use crate::billing::settlement::outcome::AttemptCause;
+use crate::billing::settlement::settle::{self, Outcome};
+use crate::billing::{due, intervals, tax};
 use crate::calendar::{DAY_S, HOUR_S};
 use crate::connect::division;
 use crate::discount::redeem::{self, Purpose};

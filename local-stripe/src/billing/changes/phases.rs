@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
+use crate::billing::changes::{change, create, end};
 use crate::billing::period::period;
-use crate::billing::{change, create, due, end, ended, intervals, items, settle};
+use crate::billing::settlement::{ended, settle};
+use crate::billing::{due, intervals, items};
 use crate::calendar;
 use crate::error::ApiError;
 use crate::model;

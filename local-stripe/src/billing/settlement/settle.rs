@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::outcome::{self, AttemptCause};
-use crate::billing::{balance, credits};
+use crate::billing::settlement::outcome::{self, AttemptCause};
+use crate::billing::settlement::{balance, credits};
 use crate::calendar::DAY_S;
 use crate::cards::Behaviour;
 use crate::checkout::debit;

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::invoice::{self, Draft};
+use crate::billing::changes::{end, phases};
+use crate::billing::invoicing::invoice::{self, Draft};
+use crate::billing::invoicing::lines;
 use crate::billing::period::{advance, period};
-use crate::billing::{end, lines, phases, settle};
+use crate::billing::settlement::settle;
 use crate::calendar::HOUR_S;
 use crate::discount::term;
 use crate::error::ApiError;

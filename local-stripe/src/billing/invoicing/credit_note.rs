@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::{balance, settle, tax};
+use crate::billing::settlement::{balance, settle};
+use crate::billing::tax;
 use crate::connect::division::TakesBack;
 use crate::discount::amount;
 use crate::error::ApiError;

@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::invoice::{self, Draft};
-use crate::billing::{create, invoice_settings, items, schedule};
+use crate::billing::changes::{create, schedule};
+use crate::billing::invoicing::invoice::{self, Draft};
+use crate::billing::invoicing::invoice_settings;
+use crate::billing::items;
 use crate::calendar::{DAY_S, date_text};
 use crate::error::ApiError;
 use crate::model;

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::usage;
+use crate::billing::invoicing::usage;
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::Args;

@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::api::method_options;
-use crate::billing::outcome::AttemptCause;
-use crate::billing::{balance, credits, invoice_settings, settle, tax as taxes_of};
+use crate::billing::invoicing::invoice_settings;
+use crate::billing::settlement::outcome::AttemptCause;
+use crate::billing::settlement::{balance, credits, settle};
+use crate::billing::tax as taxes_of;
 use crate::calendar::HOUR_S;
 use crate::connect::division;
 use crate::descriptor;

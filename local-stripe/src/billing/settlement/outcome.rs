@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use crate::billing::ended::{self, Reason};
 use crate::billing::period::{period, set_period};
+use crate::billing::settlement::ended::{self, Reason};
 use crate::discount::term;
 use crate::model::billing::subscription_of;
 use crate::object::Object;

@@ -2,10 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::invoice::LINES_MAX;
+use crate::billing::intervals;
+use crate::billing::invoicing::invoice::LINES_MAX;
+use crate::billing::invoicing::usage;
 use crate::billing::items::{self, Priced};
 use crate::billing::period::Span;
-use crate::billing::{intervals, usage};
 use crate::calendar;
 use crate::discount;
 use crate::error::ApiError;

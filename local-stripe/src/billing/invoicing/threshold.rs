@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use crate::billing::invoice::{self, Draft};
-use crate::billing::{items, period, usage};
+use crate::billing::invoicing::invoice::{self, Draft};
+use crate::billing::invoicing::usage;
+use crate::billing::{items, period};
 use crate::discount;
 use crate::error::ApiError;
 use crate::model::billing::{NewLine, subscription_parent};

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
+use crate::billing::changes::{end, phases};
 use crate::billing::items::Priced;
 use crate::billing::period::period;
-use crate::billing::{due, end, ended, intervals, phases};
+use crate::billing::settlement::ended;
+use crate::billing::{due, intervals};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;

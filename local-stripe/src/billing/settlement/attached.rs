@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::{balance, settle};
+use crate::billing::settlement::{balance, settle};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
