@@ -39,7 +39,9 @@ fn render_map(map: &Map<String, Value>, version: &Version) -> Value {
     }
     let whole = (kind == "subscription").then(|| with_plan(map));
     let map = whole.as_ref().unwrap_or(map);
-    let changes = || CHANGES.iter().filter(|change| change.kind == kind);
+    let applies =
+        |change: &&Change| change.kind == kind && (version.is_before(change.version) || change.kept().next().is_some());
+    let changes = || CHANGES.iter().filter(applies);
     let held_back = || HELD_BACK.iter().filter(|(of, _)| *of == kind).flat_map(|(_, paths)| *paths);
     let is_reshaped = changes().next().is_some() || held_back().next().is_some();
     let reshaped = is_reshaped.then(|| reshape(map, held_back(), changes(), version));

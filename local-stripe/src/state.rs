@@ -207,7 +207,7 @@ impl State {
     /// Stores a new or changed object under its [key].
     pub fn put(&mut self, mut object: Object) -> Arc<Object> {
         if !object.own.fits(object.kind()) {
-            self.fail(StoreError::foreign_state(object.id()))
+            self.fail(StoreError::unreadable("object", object.id(), "it has the state of another kind"))
         }
         if !self.acting.is_empty() {
             object.owner.clone_from(&self.acting);
@@ -403,8 +403,9 @@ impl State {
     /// version.
     pub fn freeze(&self, object: &Object) -> Object {
         let mut frozen = Object::of(object.value());
-        let embedded =
-            |ids: &[String]| -> Vec<Value> { ids.iter().rev().map(|id| self.freeze(&self.copy(id)).value()).collect() };
+        // The objects of another account are not found.
+        let embed = |id: &String| self.freeze(&self.copy_if_any(id)).value();
+        let embedded = |ids: &[String]| -> Vec<Value> { ids.iter().rev().map(embed).collect() };
         match object.kind() {
             "payment_intent" => frozen.set("charges", embedded(&object.intent().charge_ids)),
             "charge" => frozen.set("refunds", embedded(&object.charge().refund_ids)),

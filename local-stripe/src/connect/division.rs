@@ -166,8 +166,9 @@ pub fn inherit(invoice: &mut Object, sub: &Object) {
     invoice.invoice_mut().transfer_data = sub.get("transfer_data").clone();
 }
 
-/// Returns the application fee of an invoice, with the members of all versions, in minor units, or null. A percentage is that of the amount due: Stripe takes it
-/// "of the final invoice amount, including any bundled invoice items, discounts, or account balance adjustments".
+/// Returns the application fee of an invoice in minor units, or null. The invoice has the members of all versions. A
+/// percentage is that of the amount due: Stripe takes it "of the final invoice amount, including any bundled invoice
+/// items, discounts, or account balance adjustments".
 pub fn fee_of_invoice(invoice: &Object) -> Value {
     match invoice.int_at("application_fee_amount") {
         Some(amount) => json!(amount),
@@ -175,7 +176,8 @@ pub fn fee_of_invoice(invoice: &Object) -> Value {
     }
 }
 
-/// Returns the member `transfer_data` of an invoice, with the members of all versions, as the versions before 2025-03-31.basil show it.
+/// Returns an invoice's member `transfer_data`, as the versions before 2025-03-31.basil show it. The invoice has the
+/// members of all versions.
 pub fn transfer_of_invoice(invoice: &Object) -> Value {
     let data = invoice.get("transfer_data");
     let Some(destination) = data["destination"].as_str() else { return Value::Null };

@@ -18,13 +18,12 @@ pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 /// Declares the structs, and how an object gives access to them.
 macro_rules! own {
     ($(
-        $(#[$doc:meta])*
         $kind:ident($read:ident, $write:ident) of $($name:literal)|+ {
             $($(#[$field_doc:meta])* $field:ident: $type:ty,)*
         }
     )*) => {
         $(
-            $(#[$doc])*
+            #[doc = concat!("What the sandbox keeps of a", $(" `", $name, "`"),+, " for itself.")]
             #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
             #[serde(default, deny_unknown_fields)]
             pub struct $kind {
@@ -55,13 +54,13 @@ macro_rules! own {
 
         impl Object {
             $(
-                $(#[$doc])*
+                #[doc = concat!("Returns what the sandbox keeps of this", $(" `", $name, "`"),+, " for itself.")]
                 pub fn $read(&self) -> &$kind {
                     static UNCHANGED: LazyLock<$kind> = LazyLock::new($kind::default);
                     self.own.$read.as_deref().unwrap_or(&UNCHANGED)
                 }
 
-                $(#[$doc])*
+                #[doc = concat!("Like `", stringify!($read), "`, for changes.")]
                 pub fn $write(&mut self) -> &mut $kind {
                     self.own.$read.get_or_insert_default()
                 }
@@ -71,7 +70,6 @@ macro_rules! own {
 }
 
 own! {
-    /// The sandbox's state of a connected account.
     Account(account, account_mut) of "account" {
         /// The times at which its capabilities were requested, by their names.
         requested_at: BTreeMap<String, i64>,
@@ -79,19 +77,16 @@ own! {
         before_rejection: Vec<Value>,
     }
 
-    /// The sandbox's state of an entitlement of a customer.
     ActiveEntitlement(active_entitlement, active_entitlement_mut) of "entitlements.active_entitlement" {
         /// The customer's id.
         customer: String,
     }
 
-    /// The sandbox's state of an alert about usage.
     Alert(alert, alert_mut) of "billing.alert" {
         /// The number of the request that activated it. An alert is triggered once for each activation.
         activation: u64,
     }
 
-    /// The sandbox's state of a charge.
     Charge(charge, charge_mut) of "charge" {
         /// The ids of its refunds, oldest first.
         refund_ids: Vec<String>,
@@ -105,7 +100,6 @@ own! {
         fee_refunded_for: i64,
     }
 
-    /// The sandbox's state of a confirmation token.
     ConfirmationToken(confirmation_token, confirmation_token_mut) of "confirmation_token" {
         /// The id of the saved payment method.
         saved: Option<String>,
@@ -113,13 +107,11 @@ own! {
         method: Option<Box<Object>>,
     }
 
-    /// The sandbox's state of a movement of a customer's billing credits.
     CreditTransaction(credit_transaction, credit_transaction_mut) of "billing.credit_balance_transaction" {
         /// The customer's id.
         customer: String,
     }
 
-    /// The sandbox's state of an ephemeral key.
     EphemeralKey(ephemeral_key, ephemeral_key_mut) of "ephemeral_key" {
         /// The key.
         secret: String,
@@ -127,13 +119,11 @@ own! {
         customer: String,
     }
 
-    /// The sandbox's state of a grant of billing credits.
     Grant(grant, grant_mut) of "billing.credit_grant" {
         /// What is left of its amount, in minor units.
         left: i64,
     }
 
-    /// The sandbox's state of a payment intent or setup intent.
     Intent(intent, intent_mut) of "payment_intent" | "setup_intent" {
         /// The ids of its charges, oldest first.
         charge_ids: Vec<String>,
@@ -163,7 +153,6 @@ own! {
         increases: i64,
     }
 
-    /// The sandbox's state of an invoice.
     Invoice(invoice, invoice_mut) of "invoice" {
         /// Its discounts, as objects.
         discounts: Vec<Value>,
@@ -187,7 +176,6 @@ own! {
         transfer_data: Value,
     }
 
-    /// The sandbox's state of an invoice item.
     InvoiceItem(invoice_item, invoice_item_mut) of "invoiceitem" {
         /// Whether it bills the rest of a period after a change.
         debit: bool,
@@ -195,7 +183,6 @@ own! {
         credited: Value,
     }
 
-    /// The sandbox's state of a meter event.
     MeterEvent(meter_event, meter_event_mut) of "billing.meter_event" {
         /// The [series](crate::state::Series) of the event.
         series: String,
@@ -207,7 +194,6 @@ own! {
         cancelled: bool,
     }
 
-    /// The sandbox's state of a payment link.
     PaymentLink(payment_link, payment_link_mut) of "payment_link" {
         /// The lines.
         lines: Vec<Value>,
@@ -215,7 +201,6 @@ own! {
         application_fee_percent: Value,
     }
 
-    /// The sandbox's state of a payment method.
     PaymentMethod(payment_method, payment_method_mut) of "payment_method" {
         /// The number of the test card or test account.
         number: String,
@@ -235,7 +220,6 @@ own! {
         statement_descriptor: Option<String>,
     }
 
-    /// The sandbox's state of a feature of a product.
     ProductFeature(product_feature, product_feature_mut) of "product_feature" {
         /// The product's id.
         product: String,
@@ -243,19 +227,16 @@ own! {
         feature: String,
     }
 
-    /// The sandbox's state of a quote.
     Quote(quote, quote_mut) of "quote" {
         /// The lines.
         lines: Vec<Value>,
     }
 
-    /// The sandbox's state of a subscription schedule.
     Schedule(schedule, schedule_mut) of "subscription_schedule" {
         /// Whether the event about its end was emitted.
         expiry_told: bool,
     }
 
-    /// The sandbox's state of a checkout session.
     Session(session, session_mut) of "checkout.session" {
         /// The lines.
         lines: Vec<Value>,
@@ -285,7 +266,6 @@ own! {
         waiting_method: String,
     }
 
-    /// The sandbox's state of a subscription.
     Subscription(subscription, subscription_mut) of "subscription" {
         /// The first discount, which older versions embed.
         discount: Value,
@@ -315,13 +295,11 @@ own! {
         resume_at: Option<(i64, i64)>,
     }
 
-    /// The sandbox's state of the token of a card or bank account.
     Token(token, token_mut) of "token" {
         /// The id of the stored payment method.
         card: String,
     }
 
-    /// The sandbox's state of an identity check.
     VerificationSession(verification_session, verification_session_mut) of "identity.verification_session" {
         /// Where the customer returns.
         return_url: Option<String>,
@@ -329,7 +307,6 @@ own! {
         verified_outputs: Value,
     }
 
-    /// The sandbox's state of a webhook endpoint.
     WebhookEndpoint(webhook_endpoint, webhook_endpoint_mut) of "webhook_endpoint" {
         /// The signing secret.
         secret: String,

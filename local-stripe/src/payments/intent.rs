@@ -91,6 +91,9 @@ pub fn cancel_if_open(st: &mut State, id: &str) {
 /// Returns the id of the invoice payment of an attached payment intent that is neither paid nor canceled.
 pub fn open_payment(st: &State, intent: &Object) -> Option<String> {
     let invoice = &intent.intent().attached_to;
+    if invoice.is_empty() {
+        return None;
+    }
     let is_its = |p: &std::sync::Arc<Object>| {
         p.text("invoice") == invoice
             && p.text_at("payment.payment_intent") == Some(intent.id())

@@ -1,4 +1,5 @@
-//! Enters the amounts or the code of the small deposits that verify a bank account; see [`microdeposits`](super::microdeposits).
+//! Enters the amounts or the code of the small deposits that verify a bank account; see
+//! [`microdeposits`](super::microdeposits).
 
 use serde_json::Value;
 

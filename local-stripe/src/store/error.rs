@@ -72,18 +72,8 @@ impl StoreError {
         Self::Row { table, row: row.to_string(), found: "it is missing".into(), expected: "a row".into() }
     }
 
-    /// Creates the error for an object with the sandbox's state of another kind of object.
-    pub(crate) fn foreign_state(row: impl ToString) -> Self {
-        Self::Row {
-            table: "object",
-            row: row.to_string(),
-            found: "the state of another kind".into(),
-            expected: "that of its kind".into(),
-        }
-    }
-
     /// Creates the error for a row with unreadable columns.
-    pub(super) fn unreadable(table: &'static str, row: impl ToString, error: impl ToString) -> Self {
+    pub(crate) fn unreadable(table: &'static str, row: impl ToString, error: impl ToString) -> Self {
         Self::Row { table, row: row.to_string(), found: error.to_string(), expected: "what was written".into() }
     }
 }

@@ -73,11 +73,8 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
     if changed.is_none() && restart == Restart::No {
         return Ok(store(st, &before, next).value());
     }
-    let change = changed.unwrap_or_else(|| Change {
-        list: next.list_at("items").to_vec(),
-        prorated: Vec::new(),
-        begun: Vec::new(),
-    });
+    let unchanged = || Change { list: next.list_at("items").to_vec(), ..Change::default() };
+    let change = changed.unwrap_or_else(unchanged);
     apply_items(st, &before, next, change, args, restart, now)
 }
 
@@ -151,6 +148,7 @@ fn apply_trial(sub: &mut Object, args: &Args, now: i64) -> Result<Option<i64>, A
 }
 
 /// The items after a change, and the items to prorate, each as its old or its new half.
+#[derive(Default)]
 struct Change {
     list: Vec<Value>,
     prorated: Vec<(Value, Half)>,
