@@ -52,7 +52,7 @@ pub fn make_ephemeral(st: &mut State, customer: &str) -> Result<Value, ApiError>
         "livemode": false,
     }))
     .with(|key| {
-        let own = key.ephemeral_key_mut();
+        let own = key.as_ephemeral_key_mut();
         (own.secret, own.customer) = (secret.clone(), customer.id().to_owned());
     });
     let mut shown = st.put(key).value();
@@ -67,11 +67,11 @@ pub fn make_ephemeral(st: &mut State, customer: &str) -> Result<Value, ApiError>
 /// The key is unknown or expired, or the request is not about the payment methods of its customer.
 pub fn check_ephemeral(st: &State, key: &str, route: &Route, ids: &[&str], form: &Form) -> Result<(), ApiError> {
     let is_it =
-        |held: &std::sync::Arc<Object>| held.ephemeral_key().secret == key && held.int("expires") > st.clock_s();
+        |held: &std::sync::Arc<Object>| held.as_ephemeral_key().secret == key && held.int("expires") > st.clock_s();
     let Some(held) = st.newest("ephemeral_key", None).find(is_it) else {
         return Err(ApiError::unauthorized("Invalid or expired ephemeral key provided."));
     };
-    let own = held.ephemeral_key().customer.as_str();
+    let own = held.as_ephemeral_key().customer.as_str();
     let asked = match form.get("customer") {
         Some(Node::Text(customer)) => Some(customer.as_str()),
         Some(_) => None,

@@ -107,7 +107,7 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     }
     session.set("amount_subtotal", total);
     session.set("currency", currency);
-    session.session_mut().lines = lines;
+    session.as_session_mut().lines = lines;
     let given = args.list("discounts");
     if !given.is_empty() && args.flag("allow_promotion_codes") == Some(true) {
         let message = "You may only specify one of these parameters: allow_promotion_codes, discounts.";
@@ -120,8 +120,8 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     bill::set(st, &mut session, args, mode == "payment")?;
     shipping::set(st, &mut session, args)?;
     let default = tax::read(st, &data, "default_tax_rates", "subscription_data[default_tax_rates]")?;
-    session.session_mut().default_tax_rates = default.as_array().cloned().unwrap_or_default();
-    session.session_mut().tax_exempt =
+    session.as_session_mut().default_tax_rates = default.as_array().cloned().unwrap_or_default();
+    session.as_session_mut().tax_exempt =
         customer.as_ref().map_or("none", |customer| customer.text("tax_exempt")).to_owned();
     let redeemed = redeem::read(st, &given, "discounts", purpose_of(&session))?;
     discounts::set(&mut session, redeemed.first());
@@ -129,12 +129,12 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     keep::set(&mut session, args);
     method_options::apply(&mut session, args);
     session.hidden_clock = clock;
-    session.session_mut().subscription_data = args.get("subscription_data").clone();
+    session.as_session_mut().subscription_data = args.get("subscription_data").clone();
     let (of_payment, of_subscription) = (args.map("payment_intent_data"), args.map("subscription_data"));
     descriptor::check(&of_payment, "payment_intent_data")?;
     division::apply(st, &mut Object::default(), &of_payment, "payment_intent_data", Some(total))?;
     division::apply_percent(st, &mut Object::default(), &of_subscription, "subscription_data")?;
-    session.session_mut().payment_intent_data = args.get("payment_intent_data").clone();
+    session.as_session_mut().payment_intent_data = args.get("payment_intent_data").clone();
     if mode == "setup" {
         let intent = open_setup(st, args, &session);
         for member in ["amount_subtotal", "amount_total"] {
@@ -142,7 +142,7 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         }
         session.set("payment_status", "no_payment_required");
         session.set("setup_intent", intent.clone());
-        session.session_mut().intent = intent;
+        session.as_session_mut().intent = intent;
     }
     if let Some(mode) = args.text("ui_mode") {
         session.set("ui_mode", mode);
@@ -153,7 +153,7 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         session.set("url", Value::Null);
     }
     let page = st.new_id("ppage");
-    session.session_mut().page = page.clone();
+    session.as_session_mut().page = page.clone();
     let session = st.put(session);
     st.put(Object::of(json!({ "id": page, "object": "sandbox.payment_page", "session": session.id() })));
     Ok(session.value())
@@ -168,7 +168,7 @@ fn open_setup(st: &mut State, args: &Args, session: &Object) -> String {
         si.set("metadata", data.given("metadata").cloned().unwrap_or(json!({})));
         si.set("description", data.value("description"));
         method_options::hand_on(si, session.get("payment_method_options"));
-        session.id().clone_into(&mut si.intent_mut().session);
+        session.id().clone_into(&mut si.as_intent_mut().session);
     })
 }
 
@@ -271,7 +271,7 @@ fn purpose_of(session: &Object) -> Purpose<'_> {
         // The amount was already computed without error when the session was opened.
         false => pricing::amount(&line["price"], line["quantity"].as_i64().unwrap_or(1)).unwrap_or_default(),
     };
-    let amount = session.session().lines.iter().map(whole).fold(0_i64, i64::saturating_add);
+    let amount = session.as_session().lines.iter().map(whole).fold(0_i64, i64::saturating_add);
     Purpose { customer: session.text_at("customer"), amount, currency: session.text("currency") }
 }
 
@@ -361,7 +361,7 @@ pub fn confirm(
     if method_id.is_none() && wants_method(&session) {
         return Err(ApiError::missing("payment_method"));
     }
-    let given = Args::of(session.session().tax_id.clone());
+    let given = Args::of(session.as_session().tax_id.clone());
     if let (Some(kind), Some(value)) = (given.text("type"), given.text("value")) {
         tax_ids::check(kind, value, "tax_id[value]")?;
     }
@@ -382,7 +382,7 @@ pub fn confirm(
 
 fn confirm_setup(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmation, ApiError> {
     let customer = customer_of(st, id, false);
-    let intent = st.find(id)?.session().intent.clone();
+    let intent = st.find(id)?.as_session().intent.clone();
     if let Some(customer) = customer {
         st.change(&intent, |si| si.set("customer", customer));
     }
@@ -409,7 +409,7 @@ fn note_buyer(st: &mut State, session: &Object, method: &Object, buyer: &Buyer) 
         st.change(session.id(), |s| s.set("customer_details", details));
     }
     st.change(session.id(), |s| {
-        let (phone, tax_id) = (s.session().phone.clone(), s.session().tax_id.clone());
+        let (phone, tax_id) = (s.as_session().phone.clone(), s.as_session().tax_id.clone());
         if !phone.is_null() {
             s.set_at("customer_details.phone", phone);
         }
@@ -426,7 +426,7 @@ fn update_customer(st: &mut State, session: &Object, method: &Object) {
         true => session.at("customer_details.address").clone(),
         false => method.at("billing_details.address").clone(),
     };
-    let wants = |member: &str| session.session().customer_update[member] == "auto";
+    let wants = |member: &str| session.as_session().customer_update[member] == "auto";
     let found = [("address", address), ("name", method.at("billing_details.name").clone()), ("shipping", shipping)];
     let news: Vec<(&str, Value)> =
         found.into_iter().filter(|(member, value)| wants(member) && !value.is_null()).collect();
@@ -466,7 +466,7 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
     let session = st.find(id)?;
     // Other sessions may have used up the promotion code in the meantime.
     redeem::read(st, discounts::given(&session).as_array().unwrap_or(&Vec::new()), "discounts", purpose_of(&session))?;
-    let pending = session.session().intent.clone();
+    let pending = session.as_session().intent.clone();
     let saves = keep::is_wanted(&session, method);
     if session.int("amount_total") == 0 {
         intent::cancel_if_open(st, &pending);
@@ -475,7 +475,7 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
     }
     let intent_id = if pending.is_empty() {
         let customer = customer_of(st, id, saves || bill::is_wanted(&session));
-        let data = Args::of(session.session().payment_intent_data.clone());
+        let data = Args::of(session.as_session().payment_intent_data.clone());
         let clock = session.clock().to_owned();
         // The accounts may have changed since the session was opened.
         let mut shared = Object::default();
@@ -494,16 +494,16 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
             pi.set("capture_method", data.text("capture_method").unwrap_or("automatic"));
             pi.set("payment_method_types", session.get("payment_method_types").clone());
             method_options::hand_on(pi, session.get("payment_method_options"));
-            id.clone_into(&mut pi.intent_mut().session);
+            id.clone_into(&mut pi.as_intent_mut().session);
         });
-        st.change(id, |s| s.session_mut().intent = intent_id.clone());
+        st.change(id, |s| s.as_session_mut().intent = intent_id.clone());
         intent_id
     } else {
         // A promotion code that is applied after a first attempt changes the amount.
         st.change(&pending, |pi| pi.set("amount", session.int("amount_total")));
         pending
     };
-    st.change(&intent_id, |pi| pi.intent_mut().keeps_method = saves);
+    st.change(&intent_id, |pi| pi.as_intent_mut().keeps_method = saves);
     if saves || !st.copy(&intent_id).get("setup_future_usage").is_null() {
         keep::note(st, &session, method);
     }
@@ -533,16 +533,16 @@ fn confirm_subscription(
     presence: Presence,
 ) -> Result<Confirmation, ApiError> {
     if method::must_authenticate(method, &st.find(id)?, presence) {
-        st.change(id, |s| s.session_mut().waiting_method = method.id().to_owned());
+        st.change(id, |s| s.as_session_mut().waiting_method = method.id().to_owned());
         return Ok(Confirmation::NeedsAction(action_url(st, id)));
     }
     if presence == Presence::Authenticated {
-        st.change(method.id(), |m| m.payment_method_mut().authenticated = true);
+        st.change(method.id(), |m| m.as_payment_method_mut().authenticated = true);
     }
     let session = st.find(id)?;
     let customer = customer_of(st, id, true).unwrap_or_default();
     let owner = st.copy_if_any(&customer);
-    let mut data = Args::of(session.session().subscription_data.clone());
+    let mut data = Args::of(session.as_session().subscription_data.clone());
     keep::note(st, &session, method);
     let default = keep_method(st, &session, &st.copy_if_any(method.id()), &owner)?;
     let line = |l: &Value| {
@@ -552,7 +552,7 @@ fn confirm_subscription(
         json!({ "price": l["price"]["id"], "quantity": l["quantity"], "tax_rates": rates })
     };
     let (recurring, once): (Vec<&Value>, Vec<&Value>) =
-        session.session().lines.iter().partition(|l| l["price"]["type"] == "recurring");
+        session.as_session().lines.iter().partition(|l| l["price"]["type"] == "recurring");
     let mut request = std::mem::take(&mut data);
     request.put("customer", json!(customer));
     request.put("currency", session.get("currency").clone());
@@ -581,7 +581,7 @@ fn confirm_subscription(
         "paid" => "paid",
         _ => {
             // A bank is processing the debit. The invoice reports the result to the session.
-            st.change(invoice.id(), |i| id.clone_into(&mut i.invoice_mut().session));
+            st.change(invoice.id(), |i| id.clone_into(&mut i.as_invoice_mut().session));
             "unpaid"
         }
     };
@@ -612,11 +612,11 @@ fn keep_method(st: &mut State, session: &Object, method: &Object, owner: &Object
 /// The session is unknown or waits for no authentication, or the buyer failed it.
 pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<Confirmation, ApiError> {
     let session = find(st, id)?;
-    let waiting = session.session().waiting_method.clone();
+    let waiting = session.as_session().waiting_method.clone();
     if waiting.is_empty() || session.text("status") != "open" {
         return Err(ApiError::invalid("Nothing waits for authentication here."));
     }
-    st.change(session.id(), |s| s.session_mut().waiting_method.clear());
+    st.change(session.id(), |s| s.as_session_mut().waiting_method.clear());
     if !passed {
         let message = "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
         return Err(ApiError {
@@ -637,9 +637,9 @@ pub fn expire(st: &mut State, id: &str) {
     });
     if session.text("mode") == "setup" {
         // A finished intent can't be canceled.
-        let _ = setup::cancel(st, &session.session().intent, json!("abandoned"));
+        let _ = setup::cancel(st, &session.as_session().intent, json!("abandoned"));
     } else {
-        intent::cancel_if_open(st, &session.session().intent);
+        intent::cancel_if_open(st, &session.as_session().intent);
     }
     st.emit("checkout.session.expired", &expired);
 }

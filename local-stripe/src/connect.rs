@@ -152,7 +152,7 @@ pub fn reject(st: &mut State, id: &str, reason: &str) -> Result<Object, ApiError
     };
     let rejected = st.change_and_emit(id, "account.updated", |account| {
         let before = REJECTED.iter().map(|path| account.at(path).clone()).collect();
-        account.account_mut().before_rejection = before;
+        account.as_account_mut().before_rejection = before;
         for member in ["charges_enabled", "payouts_enabled"] {
             account.set(member, false);
         }
@@ -175,7 +175,7 @@ pub fn unreject(st: &mut State, id: &str) -> Result<Object, ApiError> {
         return Err(ApiError::invalid("This account is not rejected."));
     }
     let accepted = st.change_and_emit(id, "account.updated", |account| {
-        for (path, value) in REJECTED.iter().zip(std::mem::take(&mut account.account_mut().before_rejection)) {
+        for (path, value) in REJECTED.iter().zip(std::mem::take(&mut account.as_account_mut().before_rejection)) {
             account.set_at(path, value);
         }
     });

@@ -16,7 +16,7 @@ const GIVES: [&str; 3] = ["active", "past_due", "trialing"];
 /// Returns a customer's active entitlements, newest first.
 pub fn of<'s>(st: &'s State, customer: &'s str) -> impl Iterator<Item = Arc<Object>> + 's {
     let all = st.newest("entitlements.active_entitlement", None);
-    all.filter(move |entitlement| entitlement.active_entitlement().customer == customer)
+    all.filter(move |entitlement| entitlement.as_active_entitlement().customer == customer)
 }
 
 /// Updates the entitlements of the customers whose subscriptions changed, and emits the event of each change.
@@ -73,7 +73,7 @@ fn features_of(st: &State, customer: &str) -> BTreeSet<String> {
         .filter_map(|item| item["price"]["product"].as_str().map(str::to_owned))
         .collect();
     st.newest("product_feature", None)
-        .filter(|attached| products.contains(&attached.product_feature().product))
-        .map(|attached| attached.product_feature().feature.clone())
+        .filter(|attached| products.contains(&attached.as_product_feature().product))
+        .map(|attached| attached.as_product_feature().feature.clone())
         .collect()
 }

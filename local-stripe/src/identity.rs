@@ -57,7 +57,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         "type": kind,
         "url": format!("{}/_sandbox/identity/{id}", st.settings.base_url),
     }));
-    session.verification_session_mut().return_url = args.text("return_url").map(str::to_owned);
+    session.as_verification_session_mut().return_url = args.text("return_url").map(str::to_owned);
     if let Some(customer) = customer {
         session = session.on_clock_of(&customer);
     }
@@ -144,7 +144,7 @@ pub fn redact(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let redacted = st.change(id, |session| {
         session.set("client_secret", Value::Null);
         session.set("url", Value::Null);
-        session.verification_session_mut().verified_outputs = Value::Null;
+        session.as_verification_session_mut().verified_outputs = Value::Null;
         session.members.remove("provided_details");
         session.set("metadata", json!({}));
         session.set("redaction", json!({ "status": "redacted" }));
@@ -181,7 +181,7 @@ pub fn submit(st: &mut State, id: &str, outcome: &str) -> Result<Value, ApiError
             session.set("client_secret", Value::Null);
             session.set("url", Value::Null);
             let (address, person) = (address(), person());
-            session.verification_session_mut().verified_outputs = json!({
+            session.as_verification_session_mut().verified_outputs = json!({
                 "address": address, "first_name": person["first_name"],
                 "id_number_type": null, "last_name": person["last_name"],
             });

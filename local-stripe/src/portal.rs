@@ -160,9 +160,9 @@ pub fn update(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiEr
     }
     update.put("payment_behavior", json!("pending_if_incomplete"));
     let waiting = change::update(st, sub.id(), &update)?;
-    let intent = st.copy_if_any(st.find(sub.id())?.text("latest_invoice")).invoice().payment_intent.clone();
+    let intent = st.copy_if_any(st.find(sub.id())?.text("latest_invoice")).as_invoice().payment_intent.clone();
     let back = format!("{}/p/session/{session}?asked", st.settings.base_url);
-    st.change(&intent, |pi| pi.intent_mut().return_url = Some(back));
+    st.change(&intent, |pi| pi.as_intent_mut().return_url = Some(back));
     Ok(waiting)
 }
 

@@ -133,7 +133,7 @@ impl Sandbox {
     /// The state can't be written.
     pub fn keep_endpoint(&mut self, id: &str) -> Result<(), StoreError> {
         self.state.begin();
-        self.state.change(id, |endpoint| endpoint.webhook_endpoint_mut().kept = true);
+        self.state.change(id, |endpoint| endpoint.as_webhook_endpoint_mut().kept = true);
         self.state.commit()
     }
 

@@ -389,7 +389,7 @@ impl State {
     pub fn endpoints_for(&self, event: &str, of_connected: bool) -> Vec<Arc<Object>> {
         let asked = |o: &Arc<Object>| {
             o.text("status") == "enabled"
-                && o.webhook_endpoint().connect == of_connected
+                && o.as_webhook_endpoint().connect == of_connected
                 && o.list_at("enabled_events").iter().any(|e| e == "*" || e == event)
         };
         // The endpoints are the sandbox's own, even if a request acts for a connected account.
@@ -407,8 +407,8 @@ impl State {
         let embed = |id: &String| self.freeze(&self.copy_if_any(id)).value();
         let embedded = |ids: &[String]| -> Vec<Value> { ids.iter().rev().map(embed).collect() };
         match object.kind() {
-            "payment_intent" => frozen.set("charges", embedded(&object.intent().charge_ids)),
-            "charge" => frozen.set("refunds", embedded(&object.charge().refund_ids)),
+            "payment_intent" => frozen.set("charges", embedded(&object.as_intent().charge_ids)),
+            "charge" => frozen.set("refunds", embedded(&object.as_charge().refund_ids)),
             _ => {}
         }
         frozen
@@ -500,7 +500,7 @@ impl State {
         self.act_for("");
         let kept: Vec<Object> = self
             .newest("webhook_endpoint", None)
-            .filter(|endpoint| endpoint.webhook_endpoint().kept)
+            .filter(|endpoint| endpoint.as_webhook_endpoint().kept)
             .map(|endpoint| Object::clone(&endpoint))
             .collect();
         self.store.clear().unwrap_or_else(|error| self.fail(error));
@@ -627,7 +627,7 @@ mod tests {
         assert!(st.copy_if_any("in_1").is_absent() && st.commit().is_ok());
         st.put(
             Object::of(json!({ "id": "in_1", "object": "invoice" }))
-                .with(|invoice| invoice.charge_mut().reversed_for = 1),
+                .with(|invoice| invoice.as_charge_mut().reversed_for = 1),
         );
         assert!(st.commit().is_err() && st.seek("in_1").is_none());
     }

@@ -398,7 +398,7 @@ fn objects_have_the_keys_of_the_examples() {
                 let mut all = state.freeze(&o).value();
                 // A session does not contain its lines, as they have an endpoint of their own. They are added for the
                 // comparison.
-                all["lines_of_session"] = json!(o.session().lines);
+                all["lines_of_session"] = json!(o.as_session().lines);
                 shapes::render(&all, &version)
             })
             .collect();

@@ -85,7 +85,7 @@ pub const ROUTES: &[Route] = &[
             let customer = args.text("customer").ok_or_else(|| ApiError::missing("customer"))?.to_owned();
             st.load("customer", &customer, "customer")?;
             let fits = |made: &Arc<Object>| {
-                made.credit_transaction().customer == customer
+                made.as_credit_transaction().customer == customer
                     && args.given("credit_grant").is_none_or(|grant| made.get("credit_grant") == grant)
             };
             let all = listing::newest(st, args, "billing.credit_balance_transaction", None);

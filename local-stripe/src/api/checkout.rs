@@ -171,7 +171,7 @@ pub const ROUTES: &[Route] = &[
     route("GET", "/v1/checkout/sessions/{}/line_items", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
         let session = st.load("checkout.session", ids[0], "id")?;
         let url = format!("/v1/checkout/sessions/{}/line_items", ids[0]);
-        let lines = session.session().lines.iter().cloned().map(Object::of);
+        let lines = session.as_session().lines.iter().cloned().map(Object::of);
         listing::page_of(args, &url, lines, |l| l.id(), Object::value)
     }),
     // `eid` names a visit of the page in Stripe's statistics.
@@ -184,10 +184,10 @@ pub const ROUTES: &[Route] = &[
 
 /// Returns the payment page object of a session, from which a hosted page gets the session.
 fn page(st: &State, session: &Object) -> Value {
-    let intent = &session.session().intent;
+    let intent = &session.as_session().intent;
     let intent = st.seek(intent).map_or(Value::Null, |pi| pi.value());
     json!({
-        "id": &session.session().page,
+        "id": &session.as_session().page,
         "object": "checkout.session",
         "session_id": session.id(),
         "amount_total": session.get("amount_total"),
@@ -195,7 +195,7 @@ fn page(st: &State, session: &Object) -> Value {
         "currency": session.get("currency"),
         "customer": session.get("customer"),
         "customer_email": session.get("customer_email"),
-        "line_items": &session.session().lines,
+        "line_items": &session.as_session().lines,
         "livemode": false,
         "mode": session.get("mode"),
         "payment_intent": intent,

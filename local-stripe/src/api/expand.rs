@@ -125,7 +125,7 @@ fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<
     };
     let made = match (kind, name) {
         ("checkout.session", "line_items") => {
-            list(&format!("/v1/checkout/sessions/{id}/line_items"), owner.session().lines.clone())
+            list(&format!("/v1/checkout/sessions/{id}/line_items"), owner.as_session().lines.clone())
         }
         ("charge", "refunds") => list(&format!("/v1/charges/{id}/refunds"), of("refund", "charge", None)),
         ("customer", "subscriptions") => {
@@ -143,11 +143,13 @@ fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<
         ("customer", "tax_ids") => list(&format!("/v1/customers/{id}/tax_ids"), of("tax_id", "customer", Some(id))),
         ("invoice", "payments") => list("/v1/invoice_payments", of("invoice_payment", "invoice", None)),
         ("invoice", "confirmation_secret") => {
-            let intent = st.seek(&owner.invoice().payment_intent)?;
+            let intent = st.seek(&owner.as_invoice().payment_intent)?;
             json!({ "client_secret": intent.get("client_secret"), "type": "payment_intent" })
         }
         ("customer", "cash_balance") => shown(&cash::load(st, id, "id").ok()?).value(),
-        ("identity.verification_session", "verified_outputs") => owner.verification_session().verified_outputs.clone(),
+        ("identity.verification_session", "verified_outputs") => {
+            owner.as_verification_session().verified_outputs.clone()
+        }
         _ => return None,
     };
     Some(shapes::render(&made, version))

@@ -505,7 +505,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         i.set("automatically_finalizes_at", if advance { json!(now + crate::calendar::HOUR_S) } else { Value::Null });
         settings.into_iter().for_each(|(name, value)| set(i, name, value));
         if let Some(discounts) = &discounts {
-            i.invoice_mut().discounts = discounts.clone();
+            i.as_invoice_mut().discounts = discounts.clone();
         }
     })?;
     Ok(st.find(&id)?.value())
@@ -611,9 +611,9 @@ fn rendering(st: &State, args: &Args) -> Result<Value, ApiError> {
 /// Sets a setting of an invoice.
 fn set(invoice: &mut Object, name: &str, value: Value) {
     match name {
-        "application_fee_amount" => invoice.invoice_mut().application_fee_amount = value.as_i64(),
-        "days_until_due" => invoice.invoice_mut().days_until_due = value.as_i64(),
-        "transfer_data" => invoice.invoice_mut().transfer_data = value,
+        "application_fee_amount" => invoice.as_invoice_mut().application_fee_amount = value.as_i64(),
+        "days_until_due" => invoice.as_invoice_mut().days_until_due = value.as_i64(),
+        "transfer_data" => invoice.as_invoice_mut().transfer_data = value,
         _ => invoice.set(name, value),
     }
 }
@@ -639,8 +639,8 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
         return Err(ApiError::coded("invoice_not_editable", message));
     }
     let shared = json!({
-        "application_fee_amount": &invoice.invoice().application_fee_amount, "automatic_tax": invoice.get("automatic_tax"),
-        "transfer_data": &invoice.invoice().transfer_data,
+        "application_fee_amount": &invoice.as_invoice().application_fee_amount, "automatic_tax": invoice.get("automatic_tax"),
+        "transfer_data": &invoice.as_invoice().transfer_data,
     });
     let mut settings = read_settings(st, args, invoice.text("customer"), shared)?;
     settings.retain(|(name, _)| *name != "metadata");
@@ -654,7 +654,7 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
         if !draft {
             return Err(ApiError::coded("invoice_not_editable", "Only a draft's discounts can be changed."));
         }
-        next.invoice_mut().discounts = discounts;
+        next.as_invoice_mut().discounts = discounts;
     }
     for (member, value) in settings.iter().filter(|(member, _)| TAXES.contains(member)) {
         next.set(member, value.clone());
@@ -722,8 +722,8 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
         st.change(id, |i| i.set("status", "open"));
     }
     if args.flag("paid_out_of_band") == Some(true) {
-        st.change(id, |i| i.invoice_mut().paid_out_of_band = true);
-        crate::payments::intent::cancel_if_open(st, &open.invoice().payment_intent);
+        st.change(id, |i| i.as_invoice_mut().paid_out_of_band = true);
+        crate::payments::intent::cancel_if_open(st, &open.as_invoice().payment_intent);
         settle::paid(st, id);
         return Ok(st.find(id)?.value());
     }
@@ -745,7 +745,7 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
         (None, None) => settle::method_of(st, &open).ok_or_else(settle::no_method)?,
     };
     if args.given("mandate").is_some() {
-        let mut intent = st.copy_if_any(&open.invoice().payment_intent);
+        let mut intent = st.copy_if_any(&open.as_invoice().payment_intent);
         mandate::note(st, &mut intent, args, &st.find(&paid_with)?)?;
         st.put(intent);
     }

@@ -168,9 +168,9 @@ fn count(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         return Err(ApiError::invalid(message).about("identifier"));
     }
     let mut event = model::meter::event(id, now, name, &identifier, at, payload.into_value()).on_clock_of(&customer);
-    event.meter_event_mut().series = usage::series(customer.id(), name);
-    event.meter_event_mut().at_s = at;
-    event.meter_event_mut().value = value;
+    event.as_meter_event_mut().series = usage::series(customer.id(), name);
+    event.as_meter_event_mut().at_s = at;
+    event.as_meter_event_mut().value = value;
     let mut shown = st.put(event).value();
     alerts::check(st, &meter, &customer)?;
     threshold::check(st, customer.id())?;
@@ -190,11 +190,11 @@ fn adjust(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let cancel = args.map("cancel");
     let identifier = cancel.text("identifier").unwrap_or_default();
     let id = row_id(name, identifier);
-    if st.seek(&id).is_none_or(|event| event.meter_event().cancelled) {
+    if st.seek(&id).is_none_or(|event| event.as_meter_event().cancelled) {
         let message = format!("No event '{name}' with identifier {identifier} can be cancelled.");
         return Err(ApiError::coded("resource_missing", message).about("cancel[identifier]"));
     }
-    st.change(&id, |event| event.meter_event_mut().cancelled = true);
+    st.change(&id, |event| event.as_meter_event_mut().cancelled = true);
     Ok(json!({
         "object": "billing.meter_event_adjustment",
         "cancel": { "identifier": identifier },

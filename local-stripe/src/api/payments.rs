@@ -154,7 +154,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/payment_intents/{}/confirm", CONFIRM, confirm),
     route("POST", "/v1/payment_intents/{}/cancel", &[opt("cancellation_reason", CANCEL_REASON)], |st, ids, args| {
         let found = st.load("payment_intent", ids[0], "id")?;
-        let invoice = &found.intent().invoice;
+        let invoice = &found.as_intent().invoice;
         if !invoice.is_empty() {
             let message = format!("This PaymentIntent belongs to the invoice {invoice}: void that instead.");
             return Err(ApiError::coded("payment_intent_unexpected_state", message));
@@ -458,7 +458,7 @@ fn confirm_with(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError
 
 /// Refuses changes to an intent that an invoice or a checkout session controls.
 fn check_own(intent: &Object, args: &Args) -> Result<(), ApiError> {
-    let is_owned = !intent.intent().invoice.is_empty() || !intent.intent().session.is_empty();
+    let is_owned = !intent.as_intent().invoice.is_empty() || !intent.as_intent().session.is_empty();
     match ["amount", "currency", "customer", "capture_method"].iter().find(|member| args.has(member)) {
         Some(member) if is_owned => {
             let message = format!("The {member} of this PaymentIntent is decided by its invoice or Checkout Session.");
@@ -475,7 +475,7 @@ fn check_own(intent: &Object, args: &Args) -> Result<(), ApiError> {
 pub fn check_return_url(intent: &Object) -> Result<(), ApiError> {
     let automatic = intent.get("automatic_payment_methods");
     let may_redirect = automatic["enabled"] == true && automatic["allow_redirects"] != "never";
-    if !may_redirect || intent.intent().return_url.is_some() {
+    if !may_redirect || intent.as_intent().return_url.is_some() {
         return Ok(());
     }
     let message = "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these payment methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents.";

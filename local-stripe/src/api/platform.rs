@@ -159,7 +159,7 @@ fn create_endpoint(st: &mut State, _: &[&str], args: &Args) -> Result<Value, Api
     let secret = st.new_id("whsec");
     let mut endpoint = model::catalog::webhook_endpoint(id, st.clock_s(), url, events, secret.clone());
     endpoint.set("api_version", version.map_or(Value::Null, |v| json!(v.as_str())));
-    endpoint.webhook_endpoint_mut().connect = args.flag("connect") == Some(true);
+    endpoint.as_webhook_endpoint_mut().connect = args.flag("connect") == Some(true);
     endpoint.set("description", args.value("description"));
     endpoint.set("metadata", merge_metadata(&json!({}), args)?);
     let mut shown = st.put(endpoint).value();

@@ -62,7 +62,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/quotes/{}", FIELDS, |st, ids, args| quote::update(st, ids[0], args)),
     route("GET", "/v1/quotes/{}/line_items", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
         let quote = st.load("quote", ids[0], "id")?;
-        let lines = quote.quote().lines.iter().cloned().map(Object::of);
+        let lines = quote.as_quote().lines.iter().cloned().map(Object::of);
         listing::page_of(args, &format!("/v1/quotes/{}/line_items", ids[0]), lines, |l| l.id(), Object::value)
     }),
     route("GET", "/v1/quotes/{}/computed_upfront_line_items", &[LIMIT, AFTER, BEFORE], |st, ids, args| {

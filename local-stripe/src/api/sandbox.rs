@@ -129,7 +129,7 @@ pub const ROUTES: &[Route] = &[
             let secret = st.new_id("whsec");
             let new = secret.clone();
             let changed = st.change(ids[0], |e| {
-                let own = e.webhook_endpoint_mut();
+                let own = e.as_webhook_endpoint_mut();
                 own.old_secret = std::mem::replace(&mut own.secret, new);
                 own.old_secret_until = Some(until);
             });

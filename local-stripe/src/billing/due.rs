@@ -22,11 +22,11 @@ pub fn next(object: &Object) -> Option<i64> {
         }
         "invoice" if object.text("status") == "open" => object.int_at("next_payment_attempt"),
         "checkout.session" if object.text("status") == "open" => object.int_at("expires_at"),
-        "payment_intent" if object.text("status") == "processing" => object.intent().settles_at,
+        "payment_intent" if object.text("status") == "processing" => object.as_intent().settles_at,
         "subscription_schedule" => next_of_schedule(object),
         "balance_transaction" if object.text("status") == "pending" => object.int_at("available_on"),
         "payout" if object.text("status") == "pending" => object.int_at("arrival_date"),
-        "billing.credit_grant" if object.grant().left > 0 => object.int_at("expires_at"),
+        "billing.credit_grant" if object.as_grant().left > 0 => object.int_at("expires_at"),
         "quote" if matches!(object.text("status"), "draft" | "open") => object.int_at("expires_at"),
         _ => None,
     }
@@ -38,7 +38,7 @@ fn next_of_subscription(sub: &Object) -> Option<i64> {
         return None;
     }
     if status == "incomplete" {
-        return sub.subscription().expires_at;
+        return sub.as_subscription().expires_at;
     }
     let period_end = if status == "paused" { None } else { period(sub).map(|p| p.1) };
     let times = [
@@ -47,7 +47,7 @@ fn next_of_subscription(sub: &Object) -> Option<i64> {
         trial_notice(sub),
         upcoming_notice(sub),
         sub.int_at("pending_update.expires_at"),
-        sub.subscription().discount_ends,
+        sub.as_subscription().discount_ends,
         sub.int_at("pause_collection.resumes_at"),
     ];
     times.into_iter().flatten().min()
@@ -57,7 +57,7 @@ fn next_of_subscription(sub: &Object) -> Option<i64> {
 pub fn trial_notice(sub: &Object) -> Option<i64> {
     let trial_end = sub
         .int_at("trial_end")
-        .filter(|_| sub.text("status") == "trialing" && !sub.subscription().trial_notice_sent)?;
+        .filter(|_| sub.text("status") == "trialing" && !sub.as_subscription().trial_notice_sent)?;
     Some(trial_end - TRIAL_NOTICE_DAYS * DAY_S)
 }
 
@@ -68,7 +68,7 @@ pub fn upcoming_notice(sub: &Object) -> Option<i64> {
     let wanted = matches!(sub.text("status"), "active" | "trialing")
         && !sub.is("cancel_at_period_end")
         && sub.int_at("cancel_at").is_none_or(|at| at > end)
-        && sub.subscription().upcoming_sent_for != Some(end)
+        && sub.as_subscription().upcoming_sent_for != Some(end)
         && notice > start;
     wanted.then_some(notice)
 }
@@ -91,5 +91,5 @@ pub fn expiry_notice(schedule: &Object) -> Option<i64> {
     let end = schedule.list_at("phases").last()?["end_date"].as_i64()?;
     let notice = end - EXPIRY_DAYS * DAY_S;
     let begun = schedule.list_at("phases").first()?["start_date"].as_i64()?;
-    (!schedule.schedule().expiry_told && notice > begun).then_some(notice)
+    (!schedule.as_schedule().expiry_told && notice > begun).then_some(notice)
 }

@@ -68,15 +68,15 @@ pub fn make(st: &mut State, id: &str) {
         currency: session.text("currency"),
         reason: "manual",
         subscription: None,
-        lines: session.session().lines.iter().map(|line| line_of(line, &session, now)).collect(),
+        lines: session.as_session().lines.iter().map(|line| line_of(line, &session, now)).collect(),
         takes_pending: false,
         period: None,
     };
     let made = invoice::draft(st, draft, |invoice| {
         invoice.set("auto_advance", false);
-        invoice.invoice_mut().discounts = discounts;
+        invoice.as_invoice_mut().discounts = discounts;
         invoice.set("metadata", data["metadata"].clone());
-        invoice.invoice_mut().keeps_rates = true;
+        invoice.as_invoice_mut().keeps_rates = true;
         for member in ["enabled", "liability", "provider", "status"] {
             let path = format!("automatic_tax.{member}");
             invoice.set_at(&path, session.at(&path).clone());
@@ -119,13 +119,13 @@ fn open(st: &mut State, id: &str, session: &Object) {
         invoice.set("total", total);
         invoice.set("total_excluding_tax", invoice.int("total_excluding_tax") + cost);
     });
-    let intent = session.session().intent.clone();
+    let intent = session.as_session().intent.clone();
     let opened = invoice::open(st, id, total, (0, 0));
     let payment_id = st.new_id("inpay");
     let payment = model::billing::invoice_payment(payment_id, st.now(&opened), &opened, &intent);
     st.put(payment);
     let charge = st.copy(&intent).text("latest_charge").to_owned();
-    st.change(&intent, |payment| id.clone_into(&mut payment.intent_mut().invoice));
-    st.change(&charge, |charge| id.clone_into(&mut charge.charge_mut().invoice));
-    st.change(id, |invoice| invoice.invoice_mut().payment_intent = intent);
+    st.change(&intent, |payment| id.clone_into(&mut payment.as_intent_mut().invoice));
+    st.change(&charge, |charge| id.clone_into(&mut charge.as_charge_mut().invoice));
+    st.change(id, |invoice| invoice.as_invoice_mut().payment_intent = intent);
 }

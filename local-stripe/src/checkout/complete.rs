@@ -23,7 +23,7 @@ pub fn paid(st: &mut State, id: &str) {
         debit::accepted(st, id);
         return;
     }
-    let pi = session.session().intent.clone();
+    let pi = session.as_session().intent.clone();
     st.change(id, |s| s.set("payment_intent", pi));
     complete(st, id, "paid");
 }
@@ -52,13 +52,13 @@ pub fn complete(st: &mut State, id: &str, payment_status: &str) {
 
 /// Stores the tax id that the buyer gave with the customer.
 fn keep_tax_id(st: &mut State, session: &Object, customer: &str) -> Result<(), ApiError> {
-    let given = Args::of(session.session().tax_id.clone());
+    let given = Args::of(session.as_session().tax_id.clone());
     if given == Args::default() {
         return Ok(());
     }
     let customer = st.load("customer", customer, "customer")?;
     let known = tax_ids::shown(st, customer.id());
-    if !known.contains(&session.session().tax_id) {
+    if !known.contains(&session.as_session().tax_id) {
         tax_ids::create(st, Some(&customer), &given, "tax_id")?;
     }
     Ok(())

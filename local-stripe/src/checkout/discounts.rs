@@ -11,7 +11,7 @@ use crate::state::State;
 /// Sets or clears a session's discount, and computes its totals.
 pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
     let discounts: Vec<Value> = redeemed.iter().map(|one| json!({ "id": "", "coupon": one.coupon.value() })).collect();
-    let mut lines = session.session().lines.clone();
+    let mut lines = session.as_session().lines.clone();
     let looked_at: Vec<Line<'_>> = lines
         .iter()
         .map(|line| Line {
@@ -26,7 +26,7 @@ pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
         line["amount_discount"] = json!(off);
     }
     let off: i64 = taken.iter().map(amount::Deduction::total).sum();
-    session.session_mut().lines = lines;
+    session.as_session_mut().lines = lines;
     session.set_at("total_details.amount_discount", off);
     totals::set(session);
     let shown = redeemed.map(|one| {

@@ -28,7 +28,7 @@ pub fn set(session: &mut Object, args: &Args) {
         });
         session.set("saved_payment_method_options", options);
     }
-    session.session_mut().redisplay = args.map("payment_method_data").text("allow_redisplay").map(str::to_owned);
+    session.as_session_mut().redisplay = args.map("payment_method_data").text("allow_redisplay").map(str::to_owned);
 }
 
 /// Whether the page offers to save the card for other purchases.
@@ -45,7 +45,7 @@ pub fn is_wanted(session: &Object, method: &Object) -> bool {
 /// Otherwise a card saved in setup mode gets `always`, and a card saved with a payment gets `limited`.
 pub fn note(st: &mut State, session: &Object, method: &Object) {
     let says_itself = !matches!(method.text("allow_redisplay"), "" | "unspecified");
-    let redisplay = match (&session.session().redisplay, session.text("mode")) {
+    let redisplay = match (&session.as_session().redisplay, session.text("mode")) {
         (Some(own), _) => own.clone(),
         _ if says_itself => return,
         (_, "setup") => "always".to_owned(),

@@ -7,9 +7,9 @@ use crate::object::Object;
 
 /// Computes the taxes of a session's lines, and its totals. The discounts of the lines are set before.
 pub fn set(session: &mut Object) {
-    let default = session.session().default_tax_rates.clone();
-    let exempt = session.session().tax_exempt.clone();
-    let mut lines = session.session().lines.clone();
+    let default = session.as_session().default_tax_rates.clone();
+    let exempt = session.as_session().tax_exempt.clone();
+    let mut lines = session.as_session().lines.clone();
     let (mut total, mut all_taxes) = (0_i64, 0_i64);
     for line in &mut lines {
         let of_line = |member: &str| line[member].as_i64().unwrap_or_default();
@@ -26,7 +26,7 @@ pub fn set(session: &mut Object) {
         all_taxes += every;
     }
     let shipping = session.at("shipping_cost.amount_total").as_i64().unwrap_or_default();
-    session.session_mut().lines = lines;
+    session.as_session_mut().lines = lines;
     session.set_at("total_details.amount_tax", all_taxes);
     session.set_at("total_details.amount_shipping", shipping);
     session.set("amount_total", total + shipping);

@@ -21,7 +21,7 @@ pub fn request(account: &mut Object, name: &str, is_requested: bool, now_s: i64)
         (false, _) => "unrequested",
     };
     account.set_at(&format!("capabilities.{name}"), status);
-    let requested_at = &mut account.account_mut().requested_at;
+    let requested_at = &mut account.as_account_mut().requested_at;
     if is_requested {
         requested_at.entry(name.to_owned()).or_insert(now_s);
     } else {
@@ -33,7 +33,7 @@ pub fn request(account: &mut Object, name: &str, is_requested: bool, now_s: i64)
 fn show(account: &Object, name: &str) -> Value {
     let status = account.text_at(&format!("capabilities.{name}")).unwrap_or("unrequested");
     let mut capability = model::account::capability(account.id(), name, status);
-    capability.set("requested_at", json!(account.account().requested_at.get(name)));
+    capability.set("requested_at", json!(account.as_account().requested_at.get(name)));
     if status == "inactive" {
         for member in ["alternatives", "currently_due", "disabled_reason", "eventually_due"] {
             capability.set_at(&format!("requirements.{member}"), account.at(&format!("requirements.{member}")).clone());

@@ -162,8 +162,8 @@ fn part_of(amount: i64, percent: &Value) -> Option<i64> {
 /// Notes at a new invoice of a subscription how its payment will be divided.
 pub fn inherit(invoice: &mut Object, sub: &Object) {
     invoice.set("on_behalf_of", sub.get("on_behalf_of").clone());
-    invoice.invoice_mut().application_fee_percent = sub.get("application_fee_percent").clone();
-    invoice.invoice_mut().transfer_data = sub.get("transfer_data").clone();
+    invoice.as_invoice_mut().application_fee_percent = sub.get("application_fee_percent").clone();
+    invoice.as_invoice_mut().transfer_data = sub.get("transfer_data").clone();
 }
 
 /// Returns the application fee of an invoice in minor units, or null. The invoice has the members of all versions. A
@@ -325,7 +325,7 @@ pub fn shares_of_refund(
         };
         let transfer = st.find(id)?;
         let whole = transfer.int("amount");
-        let share = cumulative(whole, charge.charge().reversed_for, amount, captured);
+        let share = cumulative(whole, charge.as_charge().reversed_for, amount, captured);
         let share = share.min(whole - transfer.int("amount_reversed"));
         if share > 0 {
             shares.reversal = Some((st.new_id("trr"), share));
@@ -337,7 +337,7 @@ pub fn shares_of_refund(
             return Err(ApiError::invalid(message).about("refund_application_fee"));
         };
         let fee = st.find_of("", id).map(|fee| Object::clone(&fee)).unwrap_or_default();
-        let share = cumulative(fee.int("amount"), charge.charge().fee_refunded_for, amount, captured);
+        let share = cumulative(fee.int("amount"), charge.as_charge().fee_refunded_for, amount, captured);
         shares.fee = share.min(fee.int("amount") - fee.int("amount_refunded"));
     }
     Ok(shares)
@@ -381,7 +381,7 @@ impl RefundShares {
             }
         }
         st.change(charge.id(), |c| {
-            let own = c.charge_mut();
+            let own = c.as_charge_mut();
             own.reversed_for += if takes.transfer { amount } else { 0 };
             own.fee_refunded_for += if takes.fee { amount } else { 0 };
         });

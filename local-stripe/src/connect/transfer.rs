@@ -233,7 +233,7 @@ fn leave(st: &mut State, transfer: &Object, payment: &Object, new: &Reversal) ->
             let total = p.int("amount_refunded") + new.amount;
             p.set("amount_refunded", total);
             p.set("refunded", total == p.int("amount"));
-            p.charge_mut().refund_ids.push(id.clone());
+            p.as_charge_mut().refund_ids.push(id.clone());
         });
     });
     id

@@ -103,14 +103,14 @@ fn show(st: &State, sub: &mut Object, all: Vec<String>) {
     let first = all.first().map_or(Value::Null, |id| st.copy(id).value());
     sub.set("discounts", all);
     // Older versions embed the first discount.
-    sub.subscription_mut().discount = first;
+    sub.as_subscription_mut().discount = first;
     note_ends(st, sub);
 }
 
 /// Notes when the first discount of a subscription or of its items ends.
 pub fn note_ends(st: &State, sub: &mut Object) {
     let ends = all_ids(sub).iter().filter_map(|id| st.seek(id)?.int_at("end")).min();
-    sub.subscription_mut().discount_ends = ends;
+    sub.as_subscription_mut().discount_ends = ends;
 }
 
 /// Removes discounts from a subscription and its items.
@@ -147,7 +147,7 @@ pub fn spend(st: &mut State, spent: &[Value], customer: &str, sub: Option<&str>)
             end(st, id, st.now(&before));
             leave_out(st, &mut next, &[id.to_owned()]);
             st.change(sub, |s| *s = next);
-            if !before.subscription().being_made {
+            if !before.as_subscription().being_made {
                 st.emit_since(sub, "customer.subscription.updated", &before);
             }
         }

@@ -30,7 +30,7 @@ pub fn grant(id: String, created_s: i64, customer: &Object, value: i64, currency
         "updated": created_s,
         "voided_at": null,
     }))
-    .with(|grant| grant.grant_mut().left = value)
+    .with(|grant| grant.as_grant_mut().left = value)
 }
 
 /// What a transaction records.
@@ -77,7 +77,7 @@ pub fn transaction(id: String, created_s: i64, grant: &Object, value: i64, movem
         "test_clock": grant.get("test_clock"),
         "type": if debit.is_null() { "credit" } else { "debit" },
     }))
-    .with(|made| grant.text("customer").clone_into(&mut made.credit_transaction_mut().customer))
+    .with(|made| grant.text("customer").clone_into(&mut made.as_credit_transaction_mut().customer))
 }
 
 /// Builds the summary of a customer's balance: the sums in minor units, by currency.

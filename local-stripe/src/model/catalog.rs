@@ -45,7 +45,7 @@ pub fn webhook_endpoint(id: String, created_s: i64, url: &str, events: Vec<Value
         "status": "enabled",
         "url": url,
     }))
-    .with(|endpoint| secret.clone_into(&mut endpoint.webhook_endpoint_mut().secret))
+    .with(|endpoint| secret.clone_into(&mut endpoint.as_webhook_endpoint_mut().secret))
 }
 
 /// The lifetime of a test clock in days, Stripe's rule.

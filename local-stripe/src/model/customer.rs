@@ -78,7 +78,7 @@ pub fn payment_method(id: String, created_s: i64, card: &TestCard, expiry: (i64,
         "metadata": {},
         "type": "card",
     }))
-    .with(|method| card.number.clone_into(&mut method.payment_method_mut().number))
+    .with(|method| card.number.clone_into(&mut method.as_payment_method_mut().number))
 }
 
 /// Builds a bank account payment method.
@@ -118,7 +118,7 @@ pub fn bank_account(id: String, created_s: i64, account: &TestAccount, fingerpri
         "metadata": {},
         "type": kind,
     }))
-    .with(|method| account.number.clone_into(&mut method.payment_method_mut().number));
+    .with(|method| account.number.clone_into(&mut method.as_payment_method_mut().number));
     method.set(kind, details);
     method
 }

@@ -26,8 +26,8 @@ pub fn product_feature(id: String, product: &str, feature: &Object) -> Object {
         "livemode": false,
     }))
     .with(|attached| {
-        product.clone_into(&mut attached.product_feature_mut().product);
-        feature.id().clone_into(&mut attached.product_feature_mut().feature);
+        product.clone_into(&mut attached.as_product_feature_mut().product);
+        feature.id().clone_into(&mut attached.as_product_feature_mut().feature);
     })
 }
 
@@ -40,7 +40,7 @@ pub fn active_entitlement(id: String, customer: &Object, feature: &Object) -> Ob
         "livemode": false,
         "lookup_key": feature.get("lookup_key"),
     }))
-    .with(|entitlement| customer.id().clone_into(&mut entitlement.active_entitlement_mut().customer))
+    .with(|entitlement| customer.id().clone_into(&mut entitlement.as_active_entitlement_mut().customer))
 }
 
 /// Builds the summary of a customer's active entitlements, the object of an event.

@@ -55,12 +55,12 @@ pub fn payment_intent(id: String, created_s: i64, amount: i64, currency: &str, s
 /// Builds the `next_action` of an intent that waits for 3-D Secure at a URL. With `use_stripe_sdk`, it is for Stripe's scripts, which the
 /// shape is from: `SdkData` of <https://github.com/stripe/stripe-android>.
 pub fn authentication(intent: &Object, url: &str) -> Value {
-    if intent.intent().use_stripe_sdk {
+    if intent.as_intent().use_stripe_sdk {
         return json!({
             "type": "use_stripe_sdk", "use_stripe_sdk": { "stripe_js": url, "type": "three_d_secure_redirect" },
         });
     }
-    let return_url = &intent.intent().return_url;
+    let return_url = &intent.as_intent().return_url;
     json!({ "redirect_to_url": { "return_url": return_url, "url": url }, "type": "redirect_to_url" })
 }
 
@@ -170,7 +170,7 @@ pub fn charge(id: String, created_s: i64, intent: &Object, method: &Object, rece
         "transfer_data": null,
         "transfer_group": intent.get("transfer_group"),
     }))
-    .with(|charge| charge.charge_mut().invoice.clone_from(&intent.intent().invoice))
+    .with(|charge| charge.as_charge_mut().invoice.clone_from(&intent.as_intent().invoice))
     .on_clock_of(intent)
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 /// Declares the structs, and how an object gives access to them.
 macro_rules! own {
     ($(
-        $kind:ident($read:ident, $write:ident) of $($name:literal)|+ {
+        $kind:ident($member:ident, $read:ident, $write:ident) of $($name:literal)|+ {
             $($(#[$field_doc:meta])* $field:ident: $type:ty,)*
         }
     )*) => {
@@ -41,14 +41,14 @@ macro_rules! own {
         pub struct Own {
             $(
                 #[serde(skip_serializing_if = "Option::is_none")]
-                $read: Option<Box<$kind>>,
+                $member: Option<Box<$kind>>,
             )*
         }
 
         impl Own {
             /// Whether this is the state of an object of a kind.
             pub fn fits(&self, kind: &str) -> bool {
-                $((self.$read.is_none() || matches!(kind, $($name)|+)) &&)* true
+                $((self.$member.is_none() || matches!(kind, $($name)|+)) &&)* true
             }
         }
 
@@ -57,12 +57,12 @@ macro_rules! own {
                 #[doc = concat!("Returns what the sandbox keeps of this", $(" `", $name, "`"),+, " for itself.")]
                 pub fn $read(&self) -> &$kind {
                     static UNCHANGED: LazyLock<$kind> = LazyLock::new($kind::default);
-                    self.own.$read.as_deref().unwrap_or(&UNCHANGED)
+                    self.own.$member.as_deref().unwrap_or(&UNCHANGED)
                 }
 
                 #[doc = concat!("Like `", stringify!($read), "`, for changes.")]
                 pub fn $write(&mut self) -> &mut $kind {
-                    self.own.$read.get_or_insert_default()
+                    self.own.$member.get_or_insert_default()
                 }
             )*
         }
@@ -70,24 +70,24 @@ macro_rules! own {
 }
 
 own! {
-    Account(account, account_mut) of "account" {
+    Account(account, as_account, as_account_mut) of "account" {
         /// The times at which its capabilities were requested, by their names.
         requested_at: BTreeMap<String, i64>,
         /// The values before a rejection of the members that it changed.
         before_rejection: Vec<Value>,
     }
 
-    ActiveEntitlement(active_entitlement, active_entitlement_mut) of "entitlements.active_entitlement" {
+    ActiveEntitlement(active_entitlement, as_active_entitlement, as_active_entitlement_mut) of "entitlements.active_entitlement" {
         /// The customer's id.
         customer: String,
     }
 
-    Alert(alert, alert_mut) of "billing.alert" {
+    Alert(alert, as_alert, as_alert_mut) of "billing.alert" {
         /// The number of the request that activated it. An alert is triggered once for each activation.
         activation: u64,
     }
 
-    Charge(charge, charge_mut) of "charge" {
+    Charge(charge, as_charge, as_charge_mut) of "charge" {
         /// The ids of its refunds, oldest first.
         refund_ids: Vec<String>,
         /// The id of the invoice that it pays.
@@ -100,31 +100,31 @@ own! {
         fee_refunded_for: i64,
     }
 
-    ConfirmationToken(confirmation_token, confirmation_token_mut) of "confirmation_token" {
+    ConfirmationToken(confirmation_token, as_confirmation_token, as_confirmation_token_mut) of "confirmation_token" {
         /// The id of the saved payment method.
         saved: Option<String>,
         /// The payment method that its use creates.
         method: Option<Box<Object>>,
     }
 
-    CreditTransaction(credit_transaction, credit_transaction_mut) of "billing.credit_balance_transaction" {
+    CreditTransaction(credit_transaction, as_credit_transaction, as_credit_transaction_mut) of "billing.credit_balance_transaction" {
         /// The customer's id.
         customer: String,
     }
 
-    EphemeralKey(ephemeral_key, ephemeral_key_mut) of "ephemeral_key" {
+    EphemeralKey(ephemeral_key, as_ephemeral_key, as_ephemeral_key_mut) of "ephemeral_key" {
         /// The key.
         secret: String,
         /// The customer's id.
         customer: String,
     }
 
-    Grant(grant, grant_mut) of "billing.credit_grant" {
+    Grant(grant, as_grant, as_grant_mut) of "billing.credit_grant" {
         /// What is left of its amount, in minor units.
         left: i64,
     }
 
-    Intent(intent, intent_mut) of "payment_intent" | "setup_intent" {
+    Intent(intent, as_intent, as_intent_mut) of "payment_intent" | "setup_intent" {
         /// The ids of its charges, oldest first.
         charge_ids: Vec<String>,
         /// The id of the invoice that it was created for.
@@ -153,7 +153,7 @@ own! {
         increases: i64,
     }
 
-    Invoice(invoice, invoice_mut) of "invoice" {
+    Invoice(invoice, as_invoice, as_invoice_mut) of "invoice" {
         /// Its discounts, as objects.
         discounts: Vec<Value>,
         /// The id of the payment intent.
@@ -176,14 +176,14 @@ own! {
         transfer_data: Value,
     }
 
-    InvoiceItem(invoice_item, invoice_item_mut) of "invoiceitem" {
+    InvoiceItem(invoice_item, as_invoice_item, as_invoice_item_mut) of "invoiceitem" {
         /// Whether it bills the rest of a period after a change.
         debit: bool,
         /// The lines for which it gives money back.
         credited: Value,
     }
 
-    MeterEvent(meter_event, meter_event_mut) of "billing.meter_event" {
+    MeterEvent(meter_event, as_meter_event, as_meter_event_mut) of "billing.meter_event" {
         /// The [series](crate::state::Series) of the event.
         series: String,
         /// The time of the event, in Unix seconds.
@@ -194,14 +194,14 @@ own! {
         cancelled: bool,
     }
 
-    PaymentLink(payment_link, payment_link_mut) of "payment_link" {
+    PaymentLink(payment_link, as_payment_link, as_payment_link_mut) of "payment_link" {
         /// The lines.
         lines: Vec<Value>,
         /// The application fee in percent, as the request gave it.
         application_fee_percent: Value,
     }
 
-    PaymentMethod(payment_method, payment_method_mut) of "payment_method" {
+    PaymentMethod(payment_method, as_payment_method, as_payment_method_mut) of "payment_method" {
         /// The number of the test card or test account.
         number: String,
         /// Whether its 3-D Secure was passed once.
@@ -220,24 +220,24 @@ own! {
         statement_descriptor: Option<String>,
     }
 
-    ProductFeature(product_feature, product_feature_mut) of "product_feature" {
+    ProductFeature(product_feature, as_product_feature, as_product_feature_mut) of "product_feature" {
         /// The product's id.
         product: String,
         /// The feature's id.
         feature: String,
     }
 
-    Quote(quote, quote_mut) of "quote" {
+    Quote(quote, as_quote, as_quote_mut) of "quote" {
         /// The lines.
         lines: Vec<Value>,
     }
 
-    Schedule(schedule, schedule_mut) of "subscription_schedule" {
+    Schedule(schedule, as_schedule, as_schedule_mut) of "subscription_schedule" {
         /// Whether the event about its end was emitted.
         expiry_told: bool,
     }
 
-    Session(session, session_mut) of "checkout.session" {
+    Session(session, as_session, as_session_mut) of "checkout.session" {
         /// The lines.
         lines: Vec<Value>,
         /// `subscription_data` of the request.
@@ -266,7 +266,7 @@ own! {
         waiting_method: String,
     }
 
-    Subscription(subscription, subscription_mut) of "subscription" {
+    Subscription(subscription, as_subscription, as_subscription_mut) of "subscription" {
         /// The first discount, which older versions embed.
         discount: Value,
         /// When the first of its discounts ends, in Unix seconds.
@@ -295,19 +295,19 @@ own! {
         resume_at: Option<(i64, i64)>,
     }
 
-    Token(token, token_mut) of "token" {
+    Token(token, as_token, as_token_mut) of "token" {
         /// The id of the stored payment method.
         card: String,
     }
 
-    VerificationSession(verification_session, verification_session_mut) of "identity.verification_session" {
+    VerificationSession(verification_session, as_verification_session, as_verification_session_mut) of "identity.verification_session" {
         /// Where the customer returns.
         return_url: Option<String>,
         /// The verified data, which is shown only if it is expanded.
         verified_outputs: Value,
     }
 
-    WebhookEndpoint(webhook_endpoint, webhook_endpoint_mut) of "webhook_endpoint" {
+    WebhookEndpoint(webhook_endpoint, as_webhook_endpoint, as_webhook_endpoint_mut) of "webhook_endpoint" {
         /// The signing secret.
         secret: String,
         /// The signing secret before the last roll.
@@ -367,7 +367,7 @@ mod tests {
     #[test]
     fn the_state_is_of_one_kind_and_has_no_unknown_fields() {
         let mut object = Object::of(json!({ "id": "in_1", "object": "invoice" }));
-        object.invoice_mut().payment_intent = "pi_1".to_owned();
+        object.as_invoice_mut().payment_intent = "pi_1".to_owned();
         assert!(object.own.fits("invoice") && !object.own.fits("charge"));
         let stored = serde_json::to_string(&object).unwrap();
         assert_eq!(serde_json::from_str::<Object>(&stored).unwrap(), object);

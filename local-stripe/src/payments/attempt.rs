@@ -133,7 +133,7 @@ pub fn charged(st: &mut State, pi: &Object, method: &Object, presence: Presence,
             "transaction_id": format!("3ds-{}", charge.id()), "version": "2.2.0",
         });
         charge.set_at("payment_method_details.card.three_d_secure", proof);
-        st.change(method.id(), |m| m.payment_method_mut().authenticated = true);
+        st.change(method.id(), |m| m.as_payment_method_mut().authenticated = true);
     }
     if captures {
         let amount = charge.int("amount");
@@ -154,7 +154,7 @@ pub fn charged(st: &mut State, pi: &Object, method: &Object, presence: Presence,
 
 /// Runs what a test card does after its charge.
 pub fn follow_up(st: &mut State, charge: &Object, method: &Object, behaviour: Behaviour) {
-    if charge.is("captured") && method.payment_method().number == cards::AT_ONCE {
+    if charge.is("captured") && method.as_payment_method().number == cards::AT_ONCE {
         balance::emit_available(st);
     }
     match behaviour {
@@ -201,7 +201,7 @@ fn begin_debit(st: &mut State, intent: &str, method: &Object, account: &TestAcco
         pi.set("next_action", Value::Null);
         pi.set("last_payment_error", Value::Null);
         pi.set("status", "processing");
-        pi.intent_mut().settles_at = Some(settles_at);
+        pi.as_intent_mut().settles_at = Some(settles_at);
     });
     st.emit("payment_intent.processing", &after);
     keep_for_later(st, &after);
@@ -209,7 +209,7 @@ fn begin_debit(st: &mut State, intent: &str, method: &Object, account: &TestAcco
 
 /// Applies the bank's decision on the debit of an intent.
 pub fn settle_debit(st: &mut State, intent: &str) -> Attempt {
-    let pi = st.change(intent, |pi| pi.intent_mut().settles_at = None);
+    let pi = st.change(intent, |pi| pi.as_intent_mut().settles_at = None);
     let (method, charge) = (st.copy_if_any(pi.text("payment_method")), st.copy_if_any(pi.text("latest_charge")));
     let failure = match method::behaviour(&method) {
         Behaviour::Debits(account) => account.failure,
@@ -255,7 +255,7 @@ fn keep_for_later(st: &mut State, intent: &Object) {
     let own = intent.text_at(&format!("payment_method_options.{kind}.setup_future_usage"));
     // The setting of the method's type comes before the intent's.
     let usage = own.or(intent.text_at("setup_future_usage"));
-    if !intent.intent().keeps_method && usage.is_none_or(|usage| usage == "none") {
+    if !intent.as_intent().keeps_method && usage.is_none_or(|usage| usage == "none") {
         return;
     }
     let (method, customer) = (st.copy_if_any(intent.text("payment_method")), st.copy_if_any(intent.text("customer")));
@@ -334,7 +334,7 @@ fn new_charge(st: &mut State, intent: &Object, method: &Object) -> Object {
 }
 
 fn remember_charge(intent: &mut Object, charge: String) {
-    intent.intent_mut().charge_ids.push(charge.clone());
+    intent.as_intent_mut().charge_ids.push(charge.clone());
     intent.set("latest_charge", charge);
 }
 

@@ -44,7 +44,7 @@ pub fn increase(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError
         return Err(ApiError::invalid(message).about("amount"));
     }
     money::check_maximum(amount, found.text("currency"), "amount")?;
-    if found.intent().increases >= INCREASES_MAX {
+    if found.as_intent().increases >= INCREASES_MAX {
         return Err(ApiError::invalid(format!("An authorization can be incremented at most {INCREASES_MAX} times.")));
     }
     descriptor::check(args, "")?;
@@ -58,7 +58,7 @@ pub fn increase(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError
     division::apply(st, &mut next, args, "", Some(amount))?;
     next.set("amount", amount);
     next.set("amount_capturable", amount);
-    next.intent_mut().increases += 1;
+    next.as_intent_mut().increases += 1;
     st.change(charge.id(), |c| {
         c.set("amount", amount);
         c.set_at("payment_method_details.card.amount_authorized", amount);

@@ -101,7 +101,7 @@ pub fn reconcile(
 
 /// Returns what is missing of a payment intent, in minor units.
 pub fn remaining(intent: &Object) -> i64 {
-    intent.int("amount") - intent.intent().funded
+    intent.int("amount") - intent.as_intent().funded
 }
 
 /// Applies an amount of the customer's cash balance, in minor units, to a waiting payment intent. Returns
@@ -111,7 +111,7 @@ pub fn apply(st: &mut State, id: &str, amount: i64) -> bool {
     let (customer, currency) = (before.text("customer").to_owned(), before.text("currency").to_owned());
     let details = json!({ "payment_intent": id });
     book(st, &customer, (&currency, -amount), "applied_to_payment", details);
-    let after = st.change(id, |pi| pi.intent_mut().funded = pi.intent().funded + amount);
+    let after = st.change(id, |pi| pi.as_intent_mut().funded = pi.as_intent().funded + amount);
     if remaining(&after) > 0 {
         let after = st.change(id, |pi| {
             let left = remaining(pi);
@@ -138,7 +138,7 @@ pub fn begin(st: &mut State, id: &str, method: &Object) -> Result<bool, ApiError
     if is_automatic && available(&balance, &currency) >= amount {
         let details = json!({ "payment_intent": id });
         book(st, &customer, (&currency, -amount), "applied_to_payment", details);
-        st.change(id, |pi| pi.intent_mut().funded = amount);
+        st.change(id, |pi| pi.as_intent_mut().funded = amount);
         return Ok(true);
     }
     let country = pi.text_at("payment_method_options.customer_balance.bank_transfer.eu_bank_transfer.country");
@@ -150,7 +150,7 @@ pub fn begin(st: &mut State, id: &str, method: &Object) -> Result<bool, ApiError
     let after = st.change(id, |pi| {
         pi.set("payment_method", method.id());
         pi.set("status", "requires_action");
-        pi.intent_mut().funded = pi.int("amount") - amount;
+        pi.as_intent_mut().funded = pi.int("amount") - amount;
         let mut action = json!({ "type": INSTRUCTIONS });
         action[INSTRUCTIONS] = json!({
             "amount_remaining": amount, "currency": currency, "financial_addresses": where_to["financial_addresses"],
@@ -187,11 +187,11 @@ fn check(pi: &Object) -> Result<&'static cash::Transfer, ApiError> {
 
 /// Returns what was applied to a payment intent that was canceled.
 pub fn unapply(st: &mut State, intent: &Object) {
-    let funded = intent.intent().funded;
+    let funded = intent.as_intent().funded;
     if is_waiting(intent) && funded > 0 {
         let details = json!({ "payment_intent": intent.id() });
         book(st, intent.text("customer"), (intent.text("currency"), funded), "unapplied_from_payment", details);
-        st.change(intent.id(), |pi| pi.intent_mut().funded = 0);
+        st.change(intent.id(), |pi| pi.as_intent_mut().funded = 0);
     }
 }
 

@@ -51,8 +51,8 @@ pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiErr
 
 fn settle_owner(st: &mut State, id: &str, outcome: &Attempt) {
     let intent = st.copy(id);
-    let invoice = intent.intent().invoice.clone();
-    let session = intent.intent().session.clone();
+    let invoice = intent.as_intent().invoice.clone();
+    let session = intent.as_intent().session.clone();
     match outcome {
         Attempt::Succeeded if invoice.is_empty() && session.is_empty() => attached::credit(st, id),
         Attempt::Succeeded if !invoice.is_empty() => settle::paid(st, &invoice),
@@ -73,7 +73,7 @@ pub fn paid(st: &mut State, id: &str) {
 pub fn settle_debit(st: &mut State, id: &str) {
     let outcome = attempt::settle_debit(st, id);
     let intent = st.copy(id);
-    let (invoice, session) = (intent.intent().invoice.clone(), intent.intent().session.clone());
+    let (invoice, session) = (intent.as_intent().invoice.clone(), intent.as_intent().session.clone());
     match outcome {
         Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, AttemptCause::Schedule),
         Attempt::Declined(_) if !session.is_empty() => debit::refused(st, &session),

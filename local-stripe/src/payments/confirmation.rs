@@ -59,8 +59,8 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         "use_stripe_sdk": true,
     }))
     .with(|token| {
-        token.confirmation_token_mut().method = saved.is_none().then(|| Box::new(new));
-        token.confirmation_token_mut().saved = saved;
+        token.as_confirmation_token_mut().method = saved.is_none().then(|| Box::new(new));
+        token.as_confirmation_token_mut().saved = saved;
     });
     Ok(st.put(token).value())
 }
@@ -83,7 +83,7 @@ pub fn expand(st: &mut State, args: &Args) -> Result<Args, ApiError> {
         let message = format!("You may only specify one of these parameters: {KIND}, {name}.");
         return Err(ApiError::invalid(message).about(name));
     }
-    let own = token.confirmation_token();
+    let own = token.as_confirmation_token();
     let method = match &own.method {
         Some(method) => st.put(Object::clone(method)).id().to_owned(),
         None => own.saved.clone().unwrap_or_default(),

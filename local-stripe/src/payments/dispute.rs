@@ -20,7 +20,7 @@ const RECEIVED_FEE: i64 = 1_500;
 /// Opens a dispute of a charge.
 pub fn open(st: &mut State, charge: &str) {
     let charge = st.copy(charge);
-    let number = st.copy_if_any(charge.text("payment_method")).payment_method().number.clone();
+    let number = st.copy_if_any(charge.text("payment_method")).as_payment_method().number.clone();
     let Some(Behaviour::Disputes { reason, inquiry }) = cards::by_number(&number).map(|c| c.behaviour) else {
         return;
     };
@@ -35,7 +35,7 @@ pub fn open(st: &mut State, charge: &str) {
     let dispute = st.put(dispute);
     st.change(charge.id(), |c| {
         c.set("disputed", true);
-        c.charge_mut().refundable_dispute = inquiry;
+        c.as_charge_mut().refundable_dispute = inquiry;
     });
     st.emit("charge.dispute.created", &dispute);
     if !inquiry {

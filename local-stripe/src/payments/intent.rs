@@ -41,10 +41,10 @@ pub fn asks_to_authenticate(intent: &Object) -> bool {
 /// Notes where the customer of an intent returns, and whether Stripe's scripts authenticate it, as a request says.
 pub fn note_return(intent: &mut Object, args: &Args) {
     if args.has("return_url") {
-        intent.intent_mut().return_url = args.text("return_url").map(str::to_owned);
+        intent.as_intent_mut().return_url = args.text("return_url").map(str::to_owned);
     }
     if args.has("use_stripe_sdk") {
-        intent.intent_mut().use_stripe_sdk = args.flag("use_stripe_sdk") == Some(true);
+        intent.as_intent_mut().use_stripe_sdk = args.flag("use_stripe_sdk") == Some(true);
     }
 }
 
@@ -90,7 +90,7 @@ pub fn cancel_if_open(st: &mut State, id: &str) {
 
 /// Returns the id of the invoice payment of an attached payment intent that is neither paid nor canceled.
 pub fn open_payment(st: &State, intent: &Object) -> Option<String> {
-    let invoice = &intent.intent().attached_to;
+    let invoice = &intent.as_intent().attached_to;
     if invoice.is_empty() {
         return None;
     }

@@ -118,7 +118,7 @@ pub fn book_charge(st: &mut State, charge: &Object, amount: i64, of_application:
         application: Value::Null,
         kind: "stripe_fee",
     };
-    let waits = is_standard && method.payment_method().number != cards::AT_ONCE;
+    let waits = is_standard && method.as_payment_method().number != cards::AT_ONCE;
     let fees = [Some(of_stripe), of_application].into_iter().flatten().collect();
     let available_s = if waits { at_s + PENDING_S } else { at_s };
     let clock = charge.clock().to_owned();

@@ -36,7 +36,7 @@ pub fn note(st: &State, intent: &mut Object, args: &Args, method: &Object) -> Re
         }
     }
     if args.given("mandate_data").is_some() {
-        intent.intent_mut().mandate_data = args.map("mandate_data").value("customer_acceptance");
+        intent.as_intent_mut().mandate_data = args.map("mandate_data").value("customer_acceptance");
     }
     if let Some(id) = args.text("mandate") {
         let mandate = st.load("mandate", id, "mandate")?;
@@ -44,7 +44,7 @@ pub fn note(st: &State, intent: &mut Object, args: &Args, method: &Object) -> Re
             let message = "The provided mandate is invalid and can not be used for the payment intent.";
             return Err(ApiError::coded("payment_intent_mandate_invalid", message).about("mandate"));
         }
-        id.clone_into(&mut intent.intent_mut().mandate);
+        id.clone_into(&mut intent.as_intent_mut().mandate);
     }
     Ok(())
 }
@@ -70,7 +70,7 @@ pub fn check_confirms(args: &Args) -> Result<(), ApiError> {
 /// A debit always has a mandate; a card has one only if the request has `mandate_data` and saves the card.
 pub fn of_payment(st: &mut State, intent: &Object, method: &Object) -> Value {
     // An invoice's default mandate is for payments with its own payment method only.
-    let asked = &intent.intent().mandate;
+    let asked = &intent.as_intent().mandate;
     if !asked.is_empty() && st.copy_if_any(asked).text("payment_method") == method.id() {
         return json!(asked);
     }
@@ -87,9 +87,9 @@ pub fn of_setup(st: &mut State, intent: &Object, method: &Object) -> Value {
 }
 
 fn of(st: &mut State, intent: &Object, method: &Object, single_use: Option<(i64, &str)>) -> Value {
-    let given = &intent.intent().mandate_data;
+    let given = &intent.as_intent().mandate_data;
     let is_debit = debits::of_kind(method.text("type")).is_some();
-    let known = &method.payment_method().mandate;
+    let known = &method.as_payment_method().mandate;
     if given.is_null() && !known.is_empty() {
         return json!(known);
     }
@@ -108,7 +108,7 @@ fn of(st: &mut State, intent: &Object, method: &Object, single_use: Option<(i64,
     let url = format!("{}/v1/mandates/{id}", st.settings.base_url);
     st.put(model::mandate::mandate(id.clone(), method, acceptance, single_use, &reference, url));
     if single_use.is_none() {
-        st.change(method.id(), |m| m.payment_method_mut().mandate.clone_from(&id));
+        st.change(method.id(), |m| m.as_payment_method_mut().mandate.clone_from(&id));
     }
     json!(id)
 }

@@ -49,7 +49,7 @@ pub fn resolve(st: &mut State, name: &str, param: &str) -> Result<Object, ApiErr
     if let Some(account) = debits::by_token(name) {
         let made = make_debit(st, account);
         // The bank accounts of test tokens are verified.
-        return Ok(Object::clone(&st.change(made.id(), |m| m.payment_method_mut().verified = true)));
+        return Ok(Object::clone(&st.change(made.id(), |m| m.as_payment_method_mut().verified = true)));
     }
     let card = cards::by_token(name).ok_or_else(|| ApiError::no_such("PaymentMethod", name, param))?;
     Ok(make(st, card, TOKEN_EXPIRY, ""))
@@ -114,15 +114,15 @@ fn of_type(st: &mut State, data: &Args) -> Result<Object, ApiError> {
 /// The token is unknown, used, or of a bank account.
 pub fn of_token(st: &mut State, name: &str, param: &str) -> Result<Object, ApiError> {
     if let Some(token) = st.seek(name).filter(|found| found.kind() == "token") {
-        let card = st.load("payment_method", &token.token().card, param);
+        let card = st.load("payment_method", &token.as_token().card, param);
         let card = card.map_err(|_| ApiError::no_such("token", name, param))?;
         spend(st, &token)?;
         return Ok(Object::clone(&card));
     }
     if name.starts_with("src_") {
         let found = load_source(st, name).map_err(|_| ApiError::no_such("source", name, param))?;
-        if found.payment_method().detached
-            || (!found.get("customer").is_null() && found.payment_method().usage != "reusable")
+        if found.as_payment_method().detached
+            || (!found.get("customer").is_null() && found.as_payment_method().usage != "reusable")
         {
             return Err(ApiError::invalid(format!("The source {name} is consumed.")).about(param));
         }
@@ -238,10 +238,10 @@ pub fn behaviour(method: &Object) -> Behaviour {
     if method.text("type") == model::cash::KIND {
         return Behaviour::FromCash;
     }
-    if let Some(account) = debits::by_number(&method.payment_method().number) {
+    if let Some(account) = debits::by_number(&method.as_payment_method().number) {
         return Behaviour::Debits(account);
     }
-    cards::by_number(&method.payment_method().number).map_or(Behaviour::Succeeds, |c| c.behaviour)
+    cards::by_number(&method.as_payment_method().number).map_or(Behaviour::Succeeds, |c| c.behaviour)
 }
 
 /// Whether the customer must pass 3-D Secure now: the card requires it, or the intent or session demands it with
@@ -254,7 +254,7 @@ pub fn must_authenticate(method: &Object, intent: &Object, presence: Presence) -
     let is_demanded =
         matches!(requested, Some("any" | "challenge")) && *method.at("card.three_d_secure_usage.supported") == true;
     match behaviour(method) {
-        Behaviour::Authenticates { always } => always || is_demanded || !method.payment_method().authenticated,
+        Behaviour::Authenticates { always } => always || is_demanded || !method.as_payment_method().authenticated,
         Behaviour::AuthenticatesOnSession => presence != Presence::OffSession,
         Behaviour::AuthenticatesThenFails(_) => true,
         // A card that is declined anyway is not authenticated first.
@@ -320,7 +320,7 @@ pub fn attach(st: &mut State, method: &Object, customer: &Object) -> Result<Obje
         let message = "A PaymentMethod of the type customer_balance can't be attached to a customer.";
         return Err(ApiError::invalid(message).about("payment_method"));
     }
-    if method.payment_method().detached {
+    if method.as_payment_method().detached {
         let message = "This PaymentMethod was previously used without being attached to a Customer or was detached from a Customer, and may not be used again.";
         return Err(ApiError::invalid(message).about("payment_method"));
     }
@@ -350,7 +350,7 @@ pub fn detach(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let before = st.freeze(&method);
     let detached = st.change(id, |m| {
         m.set("customer", Value::Null);
-        m.payment_method_mut().detached = true;
+        m.as_payment_method_mut().detached = true;
     });
     st.emit_with("payment_method.detached", &detached, Some(before));
     if st.copy_if_any(&customer).text_at("invoice_settings.default_payment_method") == Some(id) {

@@ -17,7 +17,7 @@ pub const VERIFY: &str = "verify_with_microdeposits";
 pub fn are_needed(intent: &Object, method: &Object) -> bool {
     intent.text_at("payment_method_options.us_bank_account.verification_method") == Some("microdeposits")
         && method.text("type") == "us_bank_account"
-        && !method.payment_method().verified
+        && !method.as_payment_method().verified
 }
 
 /// Returns the `next_action` of an intent whose deposits are on their way.

@@ -37,7 +37,7 @@ pub fn create(
     if charge.is("refunded") {
         return Err(ApiError::coded("charge_already_refunded", format!("Charge {id} has already been refunded.")));
     }
-    if charge.is("disputed") && !charge.charge().refundable_dispute {
+    if charge.is("disputed") && !charge.as_charge().refundable_dispute {
         let message = format!("Charge {id} has been charged back; cannot issue a refund.");
         return Err(ApiError::coded("charge_disputed", message));
     }
@@ -68,7 +68,7 @@ pub fn create(
     refund.set("balance_transaction", movement);
     refund.set("metadata", metadata);
     shares.note(&mut refund);
-    let number = st.copy_if_any(charge.text("payment_method")).payment_method().number.clone();
+    let number = st.copy_if_any(charge.text("payment_method")).as_payment_method().number.clone();
     let behaviour = cards::by_number(&number).map(|card| card.behaviour);
     if behaviour == Some(Behaviour::RefundIsPending) {
         refund.set("status", "pending");
@@ -87,7 +87,7 @@ pub fn create(
         let total = c.int("amount_refunded") + amount;
         c.set("amount_refunded", total);
         c.set("refunded", total == c.int("amount"));
-        c.charge_mut().refund_ids.push(refund_id.clone());
+        c.as_charge_mut().refund_ids.push(refund_id.clone());
     });
     st.emit_with("charge.refunded", &after, Some(before));
     shares.carry_out(st, &after, &refund_id, amount, takes);

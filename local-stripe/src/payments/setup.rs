@@ -67,7 +67,7 @@ pub fn confirm(st: &mut State, id: &str, method: &str, presence: Presence) -> Re
         return Ok(true);
     }
     if presence == Presence::Authenticated {
-        st.change(method, |m| m.payment_method_mut().authenticated = true);
+        st.change(method, |m| m.as_payment_method_mut().authenticated = true);
     }
     succeed(st, id, method)?;
     Ok(false)
@@ -90,7 +90,7 @@ fn succeed(st: &mut State, id: &str, method: &str) -> Result<(), ApiError> {
         si.set("mandate", mandate);
     });
     st.emit("setup_intent.succeeded", &after);
-    let Intent { subscription: sub, session, .. } = after.intent();
+    let Intent { subscription: sub, session, .. } = after.as_intent();
     if !sub.is_empty() {
         st.change_and_emit(sub, "customer.subscription.updated", |s| {
             s.set("pending_setup_intent", Value::Null);

@@ -75,7 +75,7 @@ fn source_of(method: &Object) -> Object {
             "three_d_secure": "optional",
             "tokenization_method": null,
         },
-        "client_secret": &method.payment_method().client_secret,
+        "client_secret": &method.as_payment_method().client_secret,
         "created": method.get("created"),
         "currency": null,
         "flow": "none",
@@ -85,10 +85,10 @@ fn source_of(method: &Object) -> Object {
             "address": details["address"], "email": details["email"], "name": details["name"], "phone": details["phone"],
             "verified_address": null, "verified_email": null, "verified_name": null, "verified_phone": null,
         },
-        "statement_descriptor": &method.payment_method().statement_descriptor,
-        "status": if method.payment_method().detached { "consumed" } else { "chargeable" },
+        "statement_descriptor": &method.as_payment_method().statement_descriptor,
+        "status": if method.as_payment_method().detached { "consumed" } else { "chargeable" },
         "type": "card",
-        "usage": &method.payment_method().usage,
+        "usage": &method.as_payment_method().usage,
     }));
     if !method.get("customer").is_null() {
         source.set("customer", method.get("customer").clone());
@@ -121,9 +121,9 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let mut card = method::of_token(st, token, "token")?;
     st.remove(card.id());
     let id = st.new_id(SOURCE_PREFIX);
-    card.payment_method_mut().client_secret = format!("{SOURCE_PREFIX}_client_secret_{}", st.new_characters(24));
-    card.payment_method_mut().usage = args.text("usage").unwrap_or("reusable").to_owned();
-    card.payment_method_mut().statement_descriptor = args.text("statement_descriptor").map(str::to_owned);
+    card.as_payment_method_mut().client_secret = format!("{SOURCE_PREFIX}_client_secret_{}", st.new_characters(24));
+    card.as_payment_method_mut().usage = args.text("usage").unwrap_or("reusable").to_owned();
+    card.as_payment_method_mut().statement_descriptor = args.text("statement_descriptor").map(str::to_owned);
     card.set("id", id);
     own(&mut card, args)?;
     let card = st.put(card);
@@ -270,7 +270,7 @@ pub fn remove(st: &mut State, customer: &str, id: &str) -> Result<Value, ApiErro
         // As at Stripe, a detached source can't be used again, but is still shown.
         st.change(id, |m| {
             m.set("customer", Value::Null);
-            m.payment_method_mut().detached = true;
+            m.as_payment_method_mut().detached = true;
         });
     } else {
         st.remove(id);

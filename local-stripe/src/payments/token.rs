@@ -44,7 +44,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         "type": kind,
         "used": false,
     }));
-    token.token_mut().card = stored;
+    token.as_token_mut().card = stored;
     token.set(kind, shown.value());
     Ok(st.put(token).value())
 }

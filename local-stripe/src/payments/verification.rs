@@ -71,7 +71,7 @@ pub fn verify(st: &mut State, kind: &str, id: &str, args: &Args) -> Result<Value
     let (entered, by_amounts) = read(args)?;
     let (code, message) = match entered {
         Entered::Right => {
-            st.change(&method, |m| m.payment_method_mut().verified = true);
+            st.change(&method, |m| m.as_payment_method_mut().verified = true);
             if kind == "setup_intent" {
                 setup::confirm(st, id, &method, Presence::OnSession)?;
             } else {

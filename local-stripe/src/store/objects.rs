@@ -25,7 +25,7 @@ struct Keys<'o> {
 }
 
 fn keys(object: &Object) -> Keys<'_> {
-    let event = object.meter_event();
+    let event = object.as_meter_event();
     let is_in_series = !event.series.is_empty();
     Keys {
         kind: name_within(&object.owner, object.kind()),

@@ -82,7 +82,7 @@ pub fn set_rates(
     }
     let has_own = |line: &Value| line["tax_rates"].as_array().is_some_and(|own| !own.is_empty());
     if !object.list_at("default_tax_rates").is_empty()
-        || !object.session().default_tax_rates.is_empty()
+        || !object.as_session().default_tax_rates.is_empty()
         || lines.iter().any(has_own)
     {
         let message = "Tax rates can't be set if automatic tax is enabled.";

@@ -40,12 +40,12 @@ fn run_subscription(st: &mut State, sub: &Object, now_s: i64) {
         end::at_its_time(st, id);
     } else if is_due(sub.int_at("pending_update.expires_at")) {
         settle::expire_pending_update(st, id);
-    } else if is_due(sub.subscription().discount_ends) {
+    } else if is_due(sub.as_subscription().discount_ends) {
         term::expire(st, id, now_s);
     } else if is_due(sub.int_at("pause_collection.resumes_at")) {
         st.change_and_emit(id, "customer.subscription.updated", |s| s.set("pause_collection", serde_json::Value::Null));
     } else if is_due(due::trial_notice(sub)) {
-        let told = st.change(id, |s| s.subscription_mut().trial_notice_sent = true);
+        let told = st.change(id, |s| s.as_subscription_mut().trial_notice_sent = true);
         st.emit("customer.subscription.trial_will_end", &told);
     } else if is_due(due::upcoming_notice(sub)) {
         cycle::announce(st, id);

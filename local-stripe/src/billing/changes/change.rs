@@ -139,7 +139,7 @@ fn apply_trial(sub: &mut Object, args: &Args, now: i64) -> Result<Option<i64>, A
             sub.set("status", "trialing");
             sub.set("billing_cycle_anchor", end);
             set_period(sub, start, end);
-            sub.subscription_mut().trial_notice_sent = false;
+            sub.as_subscription_mut().trial_notice_sent = false;
             return Ok(begins.then_some(end));
         }
         _ => {}
@@ -332,7 +332,7 @@ fn apply_items(
         return Ok(store(st, before, next).value());
     }
     let waits = payment == "pending_if_incomplete";
-    let earlier = &before.subscription().pending_invoice;
+    let earlier = &before.as_subscription().pending_invoice;
     if !earlier.is_empty() {
         // A new change replaces the pending change. The pending change's invoice is voided unless it is paid.
         let _ = settle::void(st, earlier);
@@ -354,8 +354,8 @@ fn apply_items(
         let change = Box::new(next.clone());
         let marked = invoice.clone();
         st.change(&id, |s| {
-            s.subscription_mut().pending_change = Some(change);
-            s.subscription_mut().pending_invoice = marked;
+            s.as_subscription_mut().pending_change = Some(change);
+            s.as_subscription_mut().pending_invoice = marked;
         });
     }
     invoice::finalize(st, &invoice)?;

@@ -143,9 +143,9 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
         sub.set("trial_end", end);
     } else {
         sub.set("status", "incomplete");
-        sub.subscription_mut().expires_at = Some(now + FIRST_PAYMENT_HOURS * HOUR_S);
+        sub.as_subscription_mut().expires_at = Some(now + FIRST_PAYMENT_HOURS * HOUR_S);
     }
-    sub.subscription_mut().being_made = true;
+    sub.as_subscription_mut().being_made = true;
     st.put(sub.clone());
     apply_discounts(st, &mut sub, args)?;
     st.put(sub);
@@ -157,12 +157,12 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
     }
     first_invoice(st, &id, args, presence)?;
     let made = st.find(&id)?;
-    if made.subscription().being_made {
-        let made = st.change(&id, |s| s.subscription_mut().being_made = false);
+    if made.as_subscription().being_made {
+        let made = st.change(&id, |s| s.as_subscription_mut().being_made = false);
         st.emit("customer.subscription.created", &made);
     }
     if trial_end.is_some_and(|end| end - now <= DAY_S * due::TRIAL_NOTICE_DAYS) {
-        let told = st.change(&id, |s| s.subscription_mut().trial_notice_sent = true);
+        let told = st.change(&id, |s| s.as_subscription_mut().trial_notice_sent = true);
         st.emit("customer.subscription.trial_will_end", &told);
     }
     st.find(&id)
@@ -177,7 +177,7 @@ fn ask_for_method(st: &mut State, id: &str) {
     let clock = sub.clock().to_owned();
     let intent = setup::create(st, "off_session", &clock, |si| {
         si.set("customer", sub.get("customer").clone());
-        si.intent_mut().subscription = id.to_owned();
+        si.as_intent_mut().subscription = id.to_owned();
     });
     st.change(id, |s| s.set("pending_setup_intent", intent));
 }
@@ -348,7 +348,7 @@ fn apply_cancellation(sub: &mut Object, args: &Args, now: i64) -> Result<(), Api
             return Err(ApiError::invalid("`cancel_at` must be in the future.").about("cancel_at"));
         }
         sub.set("cancel_at", crate::state::time_or_null(at));
-        sub.subscription_mut().cancel_proration = args.text("proration_behavior").map(str::to_owned);
+        sub.as_subscription_mut().cancel_proration = args.text("proration_behavior").map(str::to_owned);
         sub.set("canceled_at", crate::state::time_or_null(at.map(|_| now)));
         let reason = if at.is_some() { json!("cancellation_requested") } else { Value::Null };
         sub.set_at("cancellation_details.reason", reason);

@@ -43,7 +43,7 @@ pub fn renew(st: &mut State, id: &str) {
         Ok(invoice) => Some(invoice),
         Err(error) => {
             // The amount is too large; real Stripe reports this as a failed finalization.
-            st.change(id, |s| s.subscription_mut().cycle_error = error.message);
+            st.change(id, |s| s.as_subscription_mut().cycle_error = error.message);
             None
         }
     };
@@ -94,7 +94,7 @@ fn close_while_paused(st: &mut State, sub: &Object, invoice: &str) {
 pub fn announce(st: &mut State, id: &str) {
     let sub = st.copy(id);
     let Some((start, end)) = period(&sub) else { return };
-    st.change(id, |s| s.subscription_mut().upcoming_sent_for = Some(end));
+    st.change(id, |s| s.as_subscription_mut().upcoming_sent_for = Some(end));
     if let Ok(preview) = preview(st, &sub, (start, end)) {
         st.emit("invoice.upcoming", &preview);
     }
@@ -132,7 +132,7 @@ pub fn preview(st: &mut State, sub: &Object, current: (i64, i64)) -> Result<Obje
         let id = st.new_id("il_tmp");
         all.push(model::billing::line(id, "upcoming", line));
     }
-    invoice.invoice_mut().discounts = term::in_force(st, &customer, Some(sub));
+    invoice.as_invoice_mut().discounts = term::in_force(st, &customer, Some(sub));
     invoice::set_lines(st, &mut invoice, all, &customer)?;
     invoice.set("next_payment_attempt", current.1 + HOUR_S);
     invoice.members.remove("id");

@@ -20,7 +20,7 @@ use crate::state::State;
 /// Credits what a subscription that ends before its period's end has not used, and bills its usage.
 fn settle_at_its_time(st: &mut State, sub: &Object, now: i64) -> Result<(), ApiError> {
     let Some((start, end)) = period::period(sub) else { return Ok(()) };
-    let behavior = sub.subscription().cancel_proration.as_deref().unwrap_or("create_prorations");
+    let behavior = sub.as_subscription().cancel_proration.as_deref().unwrap_or("create_prorations");
     let is_early = now < end && sub.int_at("cancel_at").is_some_and(|at| at <= now);
     let credits = is_early && behavior != "none" && sub.text("status") != "trialing";
     if credits {
@@ -165,8 +165,8 @@ pub fn resume(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let mut lines = lines::lines(st, &sub, span.period, None, false)?;
     span.prorate(&mut lines, false)?;
     st.change(id, |s| {
-        s.subscription_mut().resuming = true;
-        s.subscription_mut().resume_at = Some((now, end));
+        s.as_subscription_mut().resuming = true;
+        s.as_subscription_mut().resume_at = Some((now, end));
     });
     let draft = Draft {
         customer: sub.text("customer"),
@@ -203,7 +203,7 @@ pub fn at_its_time(st: &mut State, id: &str) {
     let sub = st.copy(id);
     if let Err(error) = settle_at_its_time(st, &sub, st.now(&sub)) {
         // The amount is too large to bill.
-        st.change(id, |s| s.subscription_mut().cycle_error = error.message);
+        st.change(id, |s| s.as_subscription_mut().cycle_error = error.message);
     }
     ended::stop(st, id, Reason::AtItsTime);
 }

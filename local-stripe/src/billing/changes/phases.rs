@@ -170,7 +170,7 @@ pub fn run(st: &mut State, id: &str, now: i64) {
             ended::finish(st, id, "canceled");
         }
     } else if due::expiry_notice(&schedule).is_some_and(|time| time <= now) {
-        let told = st.change(id, |s| s.schedule_mut().expiry_told = true);
+        let told = st.change(id, |s| s.as_schedule_mut().expiry_told = true);
         st.emit("subscription_schedule.expiring", &told);
     } else {
         end_phase(st, id, now, false);
@@ -205,7 +205,7 @@ pub fn begin(st: &mut State, id: &str, presence: Presence) -> Result<(), ApiErro
     if waits && sub.text("status") == "incomplete" {
         st.change_and_emit(sub.id(), "customer.subscription.updated", |s| {
             s.set("status", "past_due");
-            s.subscription_mut().expires_at = None;
+            s.as_subscription_mut().expires_at = None;
         });
     }
     let began = st.change(id, |s| {

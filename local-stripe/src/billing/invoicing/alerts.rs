@@ -74,7 +74,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
             "recurrence": threshold.value("recurrence"),
         },
     }))
-    .with(|alert| alert.alert_mut().activation = st.requests());
+    .with(|alert| alert.as_alert_mut().activation = st.requests());
     Ok(st.put(alert).value())
 }
 
@@ -101,7 +101,7 @@ pub fn set_status(st: &mut State, id: &str, status: &str) -> Result<Value, ApiEr
     let changed = st.change(id, |alert| {
         alert.set("status", status);
         if status == "active" {
-            alert.alert_mut().activation = activation;
+            alert.as_alert_mut().activation = activation;
         }
     });
     Ok(changed.value())
@@ -126,7 +126,7 @@ pub fn check(st: &mut State, meter: &Object, customer: &Object) -> Result<(), Ap
     let now = st.now(customer);
     for alert in alerts {
         let used = usage::counted_after(st, meter, customer.id(), 0..now + AHEAD_S + 1, alert.seq)?;
-        let mark = format!("sandbox.alerted:{}:{}:{}", alert.id(), alert.alert().activation, customer.id());
+        let mark = format!("sandbox.alerted:{}:{}:{}", alert.id(), alert.as_alert().activation, customer.id());
         if used < alert.int_at("usage_threshold.gte").unwrap_or(i64::MAX) || st.seek(&mark).is_some() {
             continue;
         }

@@ -25,7 +25,7 @@ pub fn newest(st: &State, sub: &Object, item: &Value) -> Option<Billed> {
     let start = item["current_period_start"].as_i64()?;
     let end = &item["current_period_end"];
     let is_debit = |debit: &std::sync::Arc<Object>| {
-        debit.invoice_item().debit
+        debit.as_invoice_item().debit
             && debit.at("parent.subscription_details.subscription_item") == &item["id"]
             && debit.at("period.end") == end
     };

@@ -150,7 +150,7 @@ fn refund_or_credit(
         note.set("out_of_band_amount", elsewhere);
     }
     if refunded > 0 {
-        let charge = st.load("charge", &invoice.invoice().charge, "refund_amount")?;
+        let charge = st.load("charge", &invoice.as_invoice().charge, "refund_amount")?;
         let made = refund::create(st, &charge, Some(refunded), Value::Null, json!({}), TakesBack::default())?;
         note.set("refunds", json!([{ "amount_refunded": refunded, "payment_record_refund": null, "refund": made.id(), "type": "refund" }]));
     }
@@ -172,7 +172,7 @@ fn change_amount_due(st: &mut State, id: &str, more: i64) {
         }
         i.set("pre_payment_credit_notes_amount", i.int("pre_payment_credit_notes_amount") - more);
     });
-    let pi = open.invoice().payment_intent.clone();
+    let pi = open.as_invoice().payment_intent.clone();
     let left = open.int("amount_remaining");
     if left > 0 {
         st.change(&pi, |pi| pi.set("amount", left));
@@ -186,7 +186,7 @@ fn change_amount_due(st: &mut State, id: &str, more: i64) {
         st.change(&payment, |p| p.set("status", "canceled"));
     }
     // No money was paid, so the invoice loses its payment intent, and no `invoice_payment.paid` follows.
-    st.change(id, |i| i.invoice_mut().payment_intent.clear());
+    st.change(id, |i| i.as_invoice_mut().payment_intent.clear());
     settle::paid(st, id);
 }
 

@@ -64,7 +64,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
             json!({ "quote_details": null, "subscription_details": details, "type": "subscription_details" }),
         );
         invoice.set("collection_method", sub.get("collection_method").clone());
-        invoice.invoice_mut().days_until_due = sub.int_at("days_until_due");
+        invoice.as_invoice_mut().days_until_due = sub.int_at("days_until_due");
         invoice.set("default_payment_method", Value::Null);
         invoice.set("default_tax_rates", sub.get("default_tax_rates").clone());
         inherit_automatic_tax(&mut invoice, sub);
@@ -75,7 +75,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
         invoice.set("period_start", start);
         invoice.set("period_end", end);
     }
-    invoice.invoice_mut().discounts = term::in_force(st, &customer, draft.subscription);
+    invoice.as_invoice_mut().discounts = term::in_force(st, &customer, draft.subscription);
     edit(&mut invoice);
     let mut lines = Vec::new();
     let mut taken = Vec::new();
@@ -148,7 +148,7 @@ pub fn item_line(st: &mut State, invoice: &str, item: &Object) -> Value {
         period,
         price: item.get("price").clone(),
         quantity: item.int("quantity"),
-        parent: item_parent(item.id(), item.is("proration"), &item.invoice_item().credited, subscription),
+        parent: item_parent(item.id(), item.is("proration"), &item.as_invoice_item().credited, subscription),
         metadata: item.get("metadata").clone(),
         tax_rates: item.get("tax_rates").clone(),
         discounts: item::of(st, &item.value()),
@@ -178,7 +178,7 @@ pub fn set_lines(
     let url = format!("/v1/invoices/{}/lines", invoice.id());
     let buyer = Place::of_customer(customer).map(|place| Buyer::new(place, invoice.list_at("customer_tax_ids")));
     // The lines of a paid session have the rates with which it was paid.
-    if !invoice.invoice().keeps_rates {
+    if !invoice.as_invoice().keeps_rates {
         automatic::set_rates(st, invoice, &mut lines, buyer.as_ref())?;
     }
     let (mut lines, off) = discounted(st, invoice, lines);
@@ -213,7 +213,7 @@ struct Off {
 /// Applies the discounts of the lines, and then those of the whole invoice. Returns the lines with their discount
 /// amounts, and the deductions.
 fn discounted(st: &State, invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, Off) {
-    let discounts = invoice.invoice().discounts.clone();
+    let discounts = invoice.as_invoice().discounts.clone();
     let looked_at: Vec<Line<'_>> = lines
         .iter()
         .map(|line| Line {
@@ -309,7 +309,7 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
     );
     let pi = intent::create(st, due, &currency, &clock, |pi| {
         pi.set("customer", opened.get("customer").clone());
-        pi.intent_mut().invoice = id.to_owned();
+        pi.as_intent_mut().invoice = id.to_owned();
         pi.set("statement_descriptor", words);
         division::hand_on(pi, &opened);
         let types = opened.list_at("payment_settings.payment_method_types");
@@ -317,7 +317,10 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
             pi.set("payment_method_types", types.to_vec());
         }
         method_options::hand_on(pi, opened.at("payment_settings.payment_method_options"));
-        opened.text_at("payment_settings.default_mandate").unwrap_or_default().clone_into(&mut pi.intent_mut().mandate);
+        opened
+            .text_at("payment_settings.default_mandate")
+            .unwrap_or_default()
+            .clone_into(&mut pi.as_intent_mut().mandate);
         pi.set("description", if parent.is_null() { "Payment for Invoice" } else { "Subscription update" });
         if opened.text("billing_reason") == "subscription_create" {
             pi.set("description", "Subscription creation");
@@ -327,7 +330,7 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
     let payment_id = st.new_id("inpay");
     let payment = model::billing::invoice_payment(payment_id, now, &opened, &pi);
     st.put(payment);
-    st.change(id, |i| i.invoice_mut().payment_intent = pi);
+    st.change(id, |i| i.as_invoice_mut().payment_intent = pi);
     Ok(())
 }
 
@@ -343,7 +346,7 @@ pub fn open(st: &mut State, id: &str, due: i64, (starting, ending): (i64, i64)) 
     spend_discounts(st, &invoice);
     let tax_ids = tax_ids::shown(st, customer.id());
     let base = st.settings.base_url.clone();
-    let days = invoice.invoice().days_until_due;
+    let days = invoice.as_invoice().days_until_due;
     let opened = st.change(id, |i| {
         i.set("status", "open");
         i.set("customer_tax_ids", tax_ids);
@@ -410,7 +413,7 @@ fn spend_discounts(st: &mut State, invoice: &Object) {
         amounts.clone().any(|taken| taken["discount"] == discount["id"])
     };
     let of_lines = invoice.list_at("lines").iter().flat_map(|line| item::of(st, line));
-    let spent: Vec<Value> = invoice.invoice().discounts.iter().cloned().chain(of_lines).filter(took).collect();
+    let spent: Vec<Value> = invoice.as_invoice().discounts.iter().cloned().chain(of_lines).filter(took).collect();
     let sub = subscription_of(invoice);
     term::spend(st, &spent, invoice.text("customer"), Some(sub).filter(|sub| !sub.is_empty()));
 }

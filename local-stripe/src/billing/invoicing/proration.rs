@@ -73,8 +73,8 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
     invoice::add_pending_item(st, sub, item, new, |pending| {
         pending.set("proration", true);
         pending.set("discountable", false);
-        pending.invoice_item_mut().debit = half == Half::Remaining;
-        pending.invoice_item_mut().credited = billed.billed_by;
+        pending.as_invoice_item_mut().debit = half == Half::Remaining;
+        pending.as_invoice_item_mut().credited = billed.billed_by;
     });
     Ok(())
 }

@@ -40,16 +40,16 @@ pub fn counted_after(
     number: i64,
 ) -> Result<i64, ApiError> {
     let series = series(customer, meter.text("event_name"));
-    let counts = |event: &Arc<Object>| !event.meter_event().cancelled && event.seq > number;
+    let counts = |event: &Arc<Object>| !event.as_meter_event().cancelled && event.seq > number;
     let mut events = st.series(series, within_s).filter(counts);
     match meter.text_at("default_aggregation.formula") {
         Some("count") => Ok(i64::try_from(events.count()).unwrap_or(i64::MAX)),
-        Some("last") => Ok(events.next().map_or(0, |event| event.meter_event().value)),
+        Some("last") => Ok(events.next().map_or(0, |event| event.as_meter_event().value)),
         _ => {
             let mut sum = 0_i64;
             for event in events {
                 let too_large = || ApiError::coded("amount_too_large", "The meter counted more than can be billed.");
-                sum = sum.checked_add(event.meter_event().value).ok_or_else(too_large)?;
+                sum = sum.checked_add(event.as_meter_event().value).ok_or_else(too_large)?;
             }
             Ok(sum)
         }
@@ -71,17 +71,17 @@ fn since(sub: &Object, item: &Value, start_s: i64) -> i64 {
 }
 
 fn billed<'s>(sub: &'s Object, item: &Value) -> Option<&'s ItemUsage> {
-    sub.subscription().usage.get(item["id"].as_str()?)
+    sub.as_subscription().usage.get(item["id"].as_str()?)
 }
 
 /// Marks that an item has its price from now on. Earlier usage does not count for this price.
 pub fn begin(sub: &mut Object, item: &str, now_s: i64) {
-    sub.subscription_mut().usage.insert(item.to_owned(), ItemUsage { from_s: Some(now_s), invoiced: None });
+    sub.as_subscription_mut().usage.insert(item.to_owned(), ItemUsage { from_s: Some(now_s), invoiced: None });
 }
 
 /// Notes that this quantity of an item's period, which begins at a time in Unix seconds, is invoiced.
 pub fn note_invoiced(sub: &mut Object, item: &str, start_s: i64, used: i64) {
-    sub.subscription_mut().usage.entry(item.to_owned()).or_default().invoiced = Some((start_s, used));
+    sub.as_subscription_mut().usage.entry(item.to_owned()).or_default().invoiced = Some((start_s, used));
 }
 
 /// Returns the part of the quantity `used` in a period that is not invoiced yet, and what it costs in minor units: with tiers, the rest of a

@@ -26,7 +26,7 @@ pub fn attach(st: &mut State, id: &str, intent: &str) -> Result<Value, ApiError>
     }
     let payment = st.load("payment_intent", intent, "payment_intent")?;
     let unsuitable = |message: String| Err(ApiError::invalid(message).about("payment_intent"));
-    let own = payment.intent();
+    let own = payment.as_intent();
     if [&own.invoice, &own.session, &own.attached_to].iter().any(|owner| !owner.is_empty()) {
         return unsuitable(format!("The PaymentIntent {intent} belongs to an invoice or a Checkout Session already."));
     }
@@ -47,7 +47,7 @@ pub fn attach(st: &mut State, id: &str, intent: &str) -> Result<Value, ApiError>
     made.set("is_default", false);
     made.set("amount_requested", payment.get("amount").clone());
     st.put(made);
-    st.change(intent, |pi| id.clone_into(&mut pi.intent_mut().attached_to));
+    st.change(intent, |pi| id.clone_into(&mut pi.as_intent_mut().attached_to));
     credit(st, intent);
     Ok(st.find(id)?.value())
 }
@@ -77,7 +77,7 @@ pub fn credit(st: &mut State, intent: &str) {
     if is_open {
         // The invoice needs no other payment, so its own one is canceled.
         let own = settle::payment_of(st, invoice.id());
-        intent::cancel_if_open(st, &invoice.invoice().payment_intent);
+        intent::cancel_if_open(st, &invoice.as_invoice().payment_intent);
         if let Some(own) = own {
             st.change(&own, |p| {
                 p.set("status", "canceled");
@@ -85,7 +85,7 @@ pub fn credit(st: &mut State, intent: &str) {
             });
         }
         st.change(invoice.id(), |i| {
-            i.invoice_mut().payment_intent.clear();
+            i.as_invoice_mut().payment_intent.clear();
             i.set("amount_overpaid", i.int("amount_overpaid") + received - rest);
         });
         settle::paid(st, invoice.id());
@@ -106,7 +106,7 @@ fn part_paid(st: &mut State, invoice: &Object, received: i64) {
         i.set("amount_paid", i.int("amount_paid") + received);
         i.set("amount_remaining", i.int("amount_remaining") - received);
     });
-    let (own, left) = (after.invoice().payment_intent.clone(), after.int("amount_remaining"));
+    let (own, left) = (after.as_invoice().payment_intent.clone(), after.int("amount_remaining"));
     if st.seek(&own).is_some() {
         st.change(&own, |pi| pi.set("amount", json!(left)));
     }

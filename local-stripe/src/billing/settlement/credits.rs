@@ -40,7 +40,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         let message = format!("Invalid string: must be at most {NAME_CHARS_MAX} characters");
         return Err(ApiError::coded("parameter_invalid_string", message).about("name"));
     }
-    let unused = st.newest("billing.credit_grant", Some(customer.id())).filter(|grant| grant.grant().left > 0);
+    let unused = st.newest("billing.credit_grant", Some(customer.id())).filter(|grant| grant.as_grant().left > 0);
     if unused.take(UNUSED_MAX).count() == UNUSED_MAX {
         return Err(ApiError::invalid(format!("A customer can have at most {UNUSED_MAX} unused credit grants.")));
     }
@@ -148,9 +148,9 @@ pub fn run_out(st: &mut State, id: &str) {
 
 fn empty(st: &mut State, id: &str, movement: Movement) {
     let grant = st.copy(id);
-    let left = grant.grant().left;
+    let left = grant.as_grant().left;
     if left > 0 {
-        st.change(id, |grant| grant.grant_mut().left = 0);
+        st.change(id, |grant| grant.as_grant_mut().left = 0);
         book(st, &grant, left, movement);
     }
 }
@@ -163,7 +163,7 @@ pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let grant = st.load("billing.credit_grant", id, "id")?;
     let now = st.now(&grant);
     check_in_force(&grant, now, "voided")?;
-    if grant.grant().left != grant.int_at("amount.monetary.value").unwrap_or_default() {
+    if grant.as_grant().left != grant.int_at("amount.monetary.value").unwrap_or_default() {
         let message = "This credit grant was applied to an invoice, so it can't be voided. Expire it instead.";
         return Err(ApiError::invalid(message));
     }
@@ -191,7 +191,7 @@ fn covers(grant: &Object, price: &Value) -> bool {
 }
 
 fn is_usable(grant: &Object, now_s: i64) -> bool {
-    grant.grant().left > 0
+    grant.as_grant().left > 0
         && grant.int("effective_at") <= now_s
         && grant.int_at("expires_at").is_none_or(|end| end > now_s)
 }
@@ -223,13 +223,13 @@ pub fn apply(st: &mut State, invoice: &Object) -> Option<Vec<Value>> {
         let mut rest = line["amount"].as_i64().unwrap_or_default() - amount::on_line(line);
         let (price, il) = (line["price"]["id"].clone(), line["id"].as_str().unwrap_or_default().to_owned());
         for grant in grants.iter_mut().filter(|grant| covers(grant, &price)) {
-            let used = rest.min(grant.grant().left);
+            let used = rest.min(grant.as_grant().left);
             if used <= 0 {
                 continue;
             }
-            let left = grant.grant().left - used;
-            grant.grant_mut().left = left;
-            st.change(grant.id(), |grant| grant.grant_mut().left = left);
+            let left = grant.as_grant().left - used;
+            grant.as_grant_mut().left = left;
+            st.change(grant.id(), |grant| grant.as_grant_mut().left = left);
             let made = book(st, grant, used, Movement::Applied(invoice.id(), &il));
             let entry =
                 json!({ "amount": used, "credit_balance_transaction": made, "type": billing_credit::OF_CREDITS });
@@ -274,7 +274,7 @@ pub fn reinstate(st: &mut State, invoice: &Object) {
             if st.seek(&grant).is_none() {
                 continue;
             }
-            let grant = st.change(&grant, |grant| grant.grant_mut().left = grant.grant().left + amount);
+            let grant = st.change(&grant, |grant| grant.as_grant_mut().left = grant.as_grant().left + amount);
             book(st, &grant, amount, Movement::Reinstated(invoice.id(), il));
             if grant.int_at("expires_at").is_some_and(|end| end <= now) {
                 run_out(st, grant.id());
@@ -313,7 +313,7 @@ pub fn summary(st: &State, args: &Args) -> Result<Value, ApiError> {
     let mut sums: BTreeMap<String, i64> = BTreeMap::new();
     for grant in st.newest("billing.credit_grant", Some(customer.id())).filter(|grant| is_wanted(grant)) {
         let currency = grant.text_at("amount.monetary.currency").unwrap_or_default().to_owned();
-        let left = if is_usable(&grant, now) { grant.grant().left } else { 0 };
+        let left = if is_usable(&grant, now) { grant.as_grant().left } else { 0 };
         let sum = sums.entry(currency).or_default();
         *sum = sum.saturating_add(left);
     }

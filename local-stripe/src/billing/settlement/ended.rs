@@ -31,8 +31,8 @@ pub fn stop(st: &mut State, id: &str, reason: Reason) {
         let words = if reason == Reason::PaymentFailed { "payment_failed" } else { "cancellation_requested" };
         s.set_at("cancellation_details.reason", words);
         s.set("pending_update", Value::Null);
-        s.subscription_mut().pending_change = None;
-        s.subscription_mut().pending_invoice.clear();
+        s.as_subscription_mut().pending_change = None;
+        s.as_subscription_mut().pending_invoice.clear();
         s.set("schedule", Value::Null);
     });
     let open: Vec<String> = st

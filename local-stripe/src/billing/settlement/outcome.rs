@@ -24,7 +24,7 @@ pub enum AttemptCause {
 /// subscription whose creation is in progress, and after these events without it, for any other subscription.
 pub fn finish_subscription(st: &mut State, invoice: &Object, being_made: bool) {
     let sub = st.copy_if_any(subscription_of(invoice));
-    if sub.is_absent() || sub.subscription().being_made != being_made {
+    if sub.is_absent() || sub.as_subscription().being_made != being_made {
         return;
     }
     let is_latest = sub.text("latest_invoice") == invoice.id();
@@ -39,12 +39,12 @@ pub fn finish_subscription(st: &mut State, invoice: &Object, being_made: bool) {
                     s.set("status", "active");
                 }
             });
-            if status == "paused" && is_latest && sub.subscription().resuming {
+            if status == "paused" && is_latest && sub.as_subscription().resuming {
                 resumed(st, sub.id());
             }
         }
     }
-    if sub.subscription().pending_invoice == invoice.id() {
+    if sub.as_subscription().pending_invoice == invoice.id() {
         apply_pending(st, sub.id());
     }
 }
@@ -52,10 +52,10 @@ pub fn finish_subscription(st: &mut State, invoice: &Object, being_made: bool) {
 /// Activates an incomplete subscription and emits its creation or its change.
 pub fn begin(st: &mut State, sub: &Object, invoice: &Object) {
     let saved = saved_method(st, sub, invoice);
-    let being_made = sub.subscription().being_made;
+    let being_made = sub.as_subscription().being_made;
     let after = st.change(sub.id(), |s| {
         s.set("status", "active");
-        s.subscription_mut().being_made = false;
+        s.as_subscription_mut().being_made = false;
         save(s, saved);
     });
     if being_made {
@@ -76,7 +76,7 @@ fn saved_method(st: &State, sub: &Object, invoice: &Object) -> Option<String> {
     if sub.text_at("payment_settings.save_default_payment_method") != Some("on_subscription") {
         return None;
     }
-    let method = st.copy_if_any(st.copy_if_any(&invoice.invoice().payment_intent).text("payment_method"));
+    let method = st.copy_if_any(st.copy_if_any(&invoice.as_invoice().payment_intent).text("payment_method"));
     (method.text("customer") == sub.text("customer")).then(|| method.id().to_owned()).filter(|id| !id.is_empty())
 }
 
@@ -85,7 +85,7 @@ pub fn fall_behind(st: &mut State, invoice: &Object, by: AttemptCause) {
     let sub = st.copy_if_any(subscription_of(invoice));
     // The status follows the latest invoice: an older one neither returns the subscription when it is paid, nor ends it.
     let is_latest = sub.text("latest_invoice") == invoice.id();
-    if sub.is_absent() || !is_latest || sub.subscription().pending_invoice == invoice.id() {
+    if sub.is_absent() || !is_latest || sub.as_subscription().pending_invoice == invoice.id() {
         return;
     }
     let retries_used_up = invoice.get("next_payment_attempt").is_null()
@@ -117,12 +117,12 @@ fn dunning_ends(st: &mut State, sub: &str, from_active: bool) {
 fn resumed(st: &mut State, id: &str) {
     let before = st.copy(id);
     let active = st.change(id, |s: &mut Object| {
-        if let Some((start, end)) = before.subscription().resume_at {
+        if let Some((start, end)) = before.as_subscription().resume_at {
             set_period(s, start, end);
             s.set("billing_cycle_anchor", start);
         }
         s.set("status", "active");
-        s.subscription_mut().resuming = false;
+        s.as_subscription_mut().resuming = false;
     });
     st.emit_with("customer.subscription.updated", &active, Some(before));
     st.emit("customer.subscription.resumed", &active);
@@ -131,7 +131,7 @@ fn resumed(st: &mut State, id: &str) {
 /// Applies a pending change whose payment succeeded, and emits the events.
 fn apply_pending(st: &mut State, id: &str) {
     let before = st.copy(id);
-    let change = before.subscription().pending_change.clone().unwrap_or_default();
+    let change = before.as_subscription().pending_change.clone().unwrap_or_default();
     let had_to_wait = !before.get("pending_update").is_null();
     let after = st.change_and_emit(id, "customer.subscription.updated", |s| {
         for member in ["items", "billing_cycle_anchor", "status", "trial_start", "trial_end"] {
@@ -142,8 +142,8 @@ fn apply_pending(st: &mut State, id: &str) {
             set_period(s, start, end);
         }
         s.set("pending_update", Value::Null);
-        let own = s.subscription_mut();
-        own.usage.clone_from(&change.subscription().usage);
+        let own = s.as_subscription_mut();
+        own.usage.clone_from(&change.as_subscription().usage);
         own.pending_change = None;
         own.pending_invoice.clear();
     });

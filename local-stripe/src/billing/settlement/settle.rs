@@ -76,7 +76,7 @@ pub fn attempt_with(st: &mut State, id: &str, method: &str, by: AttemptCause, pr
     if st.is_preview {
         return Outcome::NeedsAction;
     }
-    let pi = st.copy(id).invoice().payment_intent.clone();
+    let pi = st.copy(id).as_invoice().payment_intent.clone();
     match attempt::attempt(st, &pi, method, presence) {
         Attempt::Succeeded => {
             paid(st, id);
@@ -101,7 +101,7 @@ pub fn attempt_with(st: &mut State, id: &str, method: &str, by: AttemptCause, pr
 pub fn await_confirmation(st: &mut State, open: &Object) {
     st.change(open.id(), |i| i.set("next_payment_attempt", Value::Null));
     let Some(method) = method_of(st, open) else { return };
-    st.change(&open.invoice().payment_intent, |pi| {
+    st.change(&open.as_invoice().payment_intent, |pi| {
         pi.set("payment_method", method);
         pi.set("status", "requires_confirmation");
     });
@@ -114,10 +114,10 @@ pub fn paid(st: &mut State, id: &str) {
         return;
     }
     let now = st.now(&before);
-    let charge = st.copy_if_any(&before.invoice().payment_intent).text("latest_charge").to_owned();
+    let charge = st.copy_if_any(&before.as_invoice().payment_intent).text("latest_charge").to_owned();
     // Attached payments may have paid a part of what was due.
     let (due, rest) = (before.int("amount_due"), before.int("amount_remaining"));
-    let out_of_band = before.invoice().paid_out_of_band;
+    let out_of_band = before.as_invoice().paid_out_of_band;
     let after = st.change_and_emit(id, "invoice.updated", |i| {
         i.set("status", "paid");
         i.set("attempted", true);
@@ -129,10 +129,10 @@ pub fn paid(st: &mut State, id: &str) {
         i.set("amount_remaining", 0);
         i.set("next_payment_attempt", Value::Null);
         i.set_at("status_transitions.paid_at", now);
-        i.invoice_mut().charge = charge;
+        i.as_invoice_mut().charge = charge;
     });
     outcome::finish_subscription(st, &after, true);
-    let session = &after.invoice().session;
+    let session = &after.as_invoice().session;
     if !session.is_empty() {
         debit::accepted(st, session);
     }
@@ -179,7 +179,7 @@ pub fn processing(st: &mut State, id: &str) {
 
 /// Returns the id of the invoice payment (`inpay_…`) of an invoice, if the invoice has a payment intent.
 pub fn payment_of(st: &State, invoice: &str) -> Option<String> {
-    let intent = st.copy(invoice).invoice().payment_intent.clone();
+    let intent = st.copy(invoice).as_invoice().payment_intent.clone();
     if intent.is_empty() {
         return None;
     }
@@ -193,7 +193,7 @@ pub fn payment_of(st: &State, invoice: &str) -> Option<String> {
 pub fn failed(st: &mut State, id: &str, by: AttemptCause) {
     let after = record_failure(st, id, by);
     st.emit("invoice.payment_failed", &after);
-    let session = &after.invoice().session;
+    let session = &after.as_invoice().session;
     if !session.is_empty() && after.int("attempt_count") == 1 {
         debit::refused(st, session);
     }
@@ -250,7 +250,7 @@ pub fn retry(st: &mut State, id: &str) {
 /// # Errors
 /// A bank is processing a payment of the invoice.
 pub fn check_not_processing(st: &State, invoice: &Object) -> Result<(), ApiError> {
-    if st.copy_if_any(&invoice.invoice().payment_intent).text("status") != "processing" {
+    if st.copy_if_any(&invoice.as_invoice().payment_intent).text("status") != "processing" {
         return Ok(());
     }
     let message = "The payment of this invoice is processing. Wait until it succeeded or failed.";
@@ -280,7 +280,7 @@ pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
         i.set("next_payment_attempt", Value::Null);
         i.set_at("status_transitions.voided_at", now);
     });
-    intent::cancel_if_open(st, &before.invoice().payment_intent);
+    intent::cancel_if_open(st, &before.as_invoice().payment_intent);
     if let Some(payment) = payment_of(st, id) {
         st.change(&payment, |p| {
             p.set("status", "canceled");
@@ -320,10 +320,10 @@ pub fn mark_uncollectible(st: &mut State, id: &str) -> Result<Value, ApiError> {
 /// Discards a subscription's pending change, which was not paid in time.
 pub fn expire_pending_update(st: &mut State, sub: &str) {
     let before = st.copy(sub);
-    let waiting = before.subscription().pending_invoice.clone();
+    let waiting = before.as_subscription().pending_invoice.clone();
     let after = st.change(sub, |s| {
         s.set("pending_update", json!(null));
-        s.subscription_mut().pending_invoice.clear();
+        s.as_subscription_mut().pending_invoice.clear();
     });
     st.emit("customer.subscription.pending_update_expired", &after);
     // A paid or void invoice can't be voided.

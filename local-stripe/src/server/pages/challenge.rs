@@ -16,11 +16,11 @@ use crate::sandbox::own_request;
 pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     let (owner, card) = shared.read(|s| {
         let owner = s.state().copy_if_any(&id);
-        let method = [owner.text("payment_method"), &owner.session().waiting_method].concat();
+        let method = [owner.text("payment_method"), &owner.as_session().waiting_method].concat();
         let card = s.state().copy_if_any(&method).get("card").clone();
         (owner, card)
     });
-    if !intent::asks_to_authenticate(&owner) && owner.session().waiting_method.is_empty() {
+    if !intent::asks_to_authenticate(&owner) && owner.as_session().waiting_method.is_empty() {
         return not_found(&shared);
     }
     let branding = branding(&shared);
@@ -50,7 +50,7 @@ pub(super) async fn answer(State(shared): State<Shared>, Path(id): Path<String>,
     let request = own_request("POST", &format!("/_sandbox/authenticate/{id}"), &[("outcome", field(&form, "outcome"))]);
     let response = shared.handle(&request);
     let passed = response.status == 200;
-    let session_id = if id.starts_with("cs_") { &id } else { &owner.intent().session };
+    let session_id = if id.starts_with("cs_") { &id } else { &owner.as_intent().session };
     if let Some(session) = object(&shared, "checkout.session", session_id) {
         return match passed {
             true => checkout::done(&shared, session_id),
@@ -62,13 +62,13 @@ pub(super) async fn answer(State(shared): State<Shared>, Path(id): Path<String>,
 
 fn finish(shared: &Shared, intent: &Object, passed: bool) -> HttpResponse<Body> {
     let branding = branding(shared);
-    if let Some(url) = &intent.intent().return_url {
+    if let Some(url) = &intent.as_intent().return_url {
         let separator = if url.contains('?') { '&' } else { '?' };
         let status = if passed { "succeeded" } else { "failed" };
         let url = format!("{url}{separator}{}={}&redirect_status={status}", intent.kind(), intent.id());
         return layout::redirect(&branding, &url);
     }
-    let invoice = &intent.intent().invoice;
+    let invoice = &intent.as_intent().invoice;
     if !invoice.is_empty() {
         return layout::go(&format!("/_sandbox/invoices/{invoice}"));
     }

@@ -18,7 +18,7 @@ pub(super) struct Summary<'s> {
 
 impl<'s> Summary<'s> {
     pub(super) fn of(session: &'s Object, now_s: i64) -> Self {
-        let data = &session.session().subscription_data;
+        let data = &session.as_session().subscription_data;
         let days = data["trial_period_days"].as_i64().filter(|d| *d > 0);
         let trial_end_s = data["trial_end"].as_i64().or(days.map(|d| now_s + d * DAY_S)).filter(|e| *e > now_s);
         Self { session, now_s, trial_end_s: trial_end_s.filter(|_| session.text("mode") == "subscription") }
@@ -33,7 +33,7 @@ impl<'s> Summary<'s> {
     }
 
     fn lines(&self) -> &'s [Value] {
-        &self.session.session().lines
+        &self.session.as_session().lines
     }
 
     fn recurring(&self) -> impl Iterator<Item = &'s Value> {
@@ -155,7 +155,7 @@ impl<'s> Summary<'s> {
             due = self.due_text(),
         ));
         if let Some(every) = self.every() {
-            let data = &self.session.session().subscription_data;
+            let data = &self.session.as_session().subscription_data;
             let price = self.recurring().next().map(|l| l["price"].clone()).unwrap_or_default();
             let anchor = data["billing_cycle_anchor"].as_i64().unwrap_or(self.now_s);
             let (interval, count) = calendar::interval(&price);
@@ -212,8 +212,8 @@ mod tests {
             "total_details": { "amount_discount": discount, "amount_tax": tax },
         }))
         .with(|session| {
-            session.session_mut().lines = vec![line("2000", recurring), line("500", Value::Null)];
-            session.session_mut().subscription_data = trial;
+            session.as_session_mut().lines = vec![line("2000", recurring), line("500", Value::Null)];
+            session.as_session_mut().subscription_data = trial;
         })
     }
 

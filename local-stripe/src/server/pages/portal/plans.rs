@@ -163,7 +163,7 @@ fn intent_to_authenticate(shared: &Shared, sub: &str) -> Option<String> {
     shared.read(|s| {
         let st = s.state();
         let intent =
-            st.copy_if_any(&st.copy_if_any(st.copy_if_any(sub).text("latest_invoice")).invoice().payment_intent);
+            st.copy_if_any(&st.copy_if_any(st.copy_if_any(sub).text("latest_invoice")).as_invoice().payment_intent);
         (intent.text("status") == "requires_action").then(|| intent.id().to_owned())
     })
 }
