@@ -440,7 +440,7 @@ fn update_customer(st: &mut State, session: &Object, method: &Object) {
 /// Returns the id of the session's customer. Without a customer, creates one if `customer_creation` or the parameter
 /// `always` says so.
 fn customer_of(st: &mut State, id: &str, always: bool) -> Option<String> {
-    let session = st.copy(id);
+    let Ok(session) = st.find(id) else { return None };
     if let Some(customer) = session.text_at("customer") {
         return Some(customer.to_owned());
     }
@@ -504,7 +504,7 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
         pending
     };
     st.change(&intent_id, |pi| pi.as_intent_mut().keeps_method = saves);
-    if saves || !st.copy(&intent_id).get("setup_future_usage").is_null() {
+    if saves || !st.find(&intent_id)?.get("setup_future_usage").is_null() {
         keep::note(st, &session, method);
     }
     match attempt(st, &intent_id, method.id(), presence) {
@@ -630,7 +630,7 @@ pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<Confirmati
 
 /// Expires a session, by time or by request.
 pub fn expire(st: &mut State, id: &str) {
-    let session = st.copy(id);
+    let Ok(session) = st.find(id) else { return };
     let expired = st.change(id, |s| {
         s.set("status", "expired");
         s.set("url", Value::Null);

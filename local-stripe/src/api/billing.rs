@@ -260,9 +260,9 @@ pub const ROUTES: &[Route] = &[
         |st, _, args| {
             let subscription = args.text("subscription").unwrap_or_default().to_owned();
             st.load("subscription", &subscription, "subscription")?;
-            let known: Vec<Value> = item_ids(&st.copy(&subscription));
+            let known: Vec<Value> = item_ids(&st.find(&subscription)?);
             change::update(st, &subscription, &as_update(args, None))?;
-            let sub = st.copy(&subscription);
+            let sub = st.find(&subscription)?;
             let new = sub.list_at("items").iter().find(|i| !known.contains(&i["id"])).cloned();
             Ok(new.unwrap_or_default())
         },

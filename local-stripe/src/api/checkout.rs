@@ -166,7 +166,7 @@ pub const ROUTES: &[Route] = &[
             return Err(ApiError::invalid(message));
         }
         checkout::expire(st, ids[0]);
-        Ok(st.copy(ids[0]).value())
+        Ok(st.find(ids[0])?.value())
     }),
     route("GET", "/v1/checkout/sessions/{}/line_items", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
         let session = st.load("checkout.session", ids[0], "id")?;

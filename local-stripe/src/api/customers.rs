@@ -399,7 +399,8 @@ fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
         (None, Some(card)) => Some(source::load(st, id, card)?.id().to_owned()),
         (None, None) => None,
     };
-    next.set("default_source", chosen.map_or_else(|| st.copy(id).get("default_source").clone(), |card| json!(card)));
+    let stored = st.find(id)?;
+    next.set("default_source", chosen.map_or_else(|| stored.get("default_source").clone(), |card| json!(card)));
     st.change_and_emit(id, "customer.updated", |c| *c = next);
     give_discount(st, id, args)?;
     cash::set_mode(st, id, &args.map("cash_balance").map("settings"))?;

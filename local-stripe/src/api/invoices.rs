@@ -223,14 +223,14 @@ pub const ROUTES: &[Route] = &[
             st.change(ids[0], |i| i.set("auto_advance", advance));
         }
         invoice::finalize(st, ids[0])?;
-        Ok(st.copy(ids[0]).value())
+        Ok(st.find(ids[0])?.value())
     }),
     route("POST", "/v1/invoices/{}/pay", PAY, pay),
     route("POST", "/v1/invoices/{}/send", &[], |st, ids, _| {
         if st.load("invoice", ids[0], "id")?.text("status") == "draft" {
             invoice::finalize(st, ids[0])?;
         }
-        let sent = st.copy(ids[0]);
+        let sent = st.find(ids[0])?;
         st.emit("invoice.sent", &sent);
         Ok(sent.value())
     }),

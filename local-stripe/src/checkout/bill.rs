@@ -54,7 +54,7 @@ pub fn is_wanted(session: &Object) -> bool {
 
 /// Makes the paid invoice of a session whose payment succeeded.
 pub fn make(st: &mut State, id: &str) {
-    let session = st.copy(id);
+    let Ok(session) = st.find(id) else { return };
     if !is_wanted(&session) {
         return;
     }
@@ -111,7 +111,8 @@ fn open(st: &mut State, id: &str, session: &Object) {
     let shipping = session.get("shipping_cost").clone();
     let cost = session.int_at("shipping_cost.amount_total").unwrap_or_default();
     let details = session.at("collected_information.shipping_details").clone();
-    let total = st.copy(id).int("total") + cost;
+    let Ok(draft) = st.find(id) else { return };
+    let total = draft.int("total") + cost;
     st.change(id, |invoice| {
         invoice.set("amount_shipping", cost);
         invoice.set("shipping_cost", shipping);
@@ -124,8 +125,7 @@ fn open(st: &mut State, id: &str, session: &Object) {
     let payment_id = st.new_id("inpay");
     let payment = model::billing::invoice_payment(payment_id, st.now(&opened), &opened, &intent);
     st.put(payment);
-    let charge = st.copy(&intent).text("latest_charge").to_owned();
-    st.change(&intent, |payment| id.clone_into(&mut payment.as_intent_mut().invoice));
-    st.change(&charge, |charge| id.clone_into(&mut charge.as_charge_mut().invoice));
+    let paid = st.change(&intent, |payment| id.clone_into(&mut payment.as_intent_mut().invoice));
+    st.change(paid.text("latest_charge"), |charge| id.clone_into(&mut charge.as_charge_mut().invoice));
     st.change(id, |invoice| invoice.as_invoice_mut().payment_intent = intent);
 }

@@ -17,7 +17,7 @@ pub fn set_up(st: &mut State, id: &str) {
 /// Completes a session after its payment succeeded. If a debit completed the session before, emits the success of the
 /// debit.
 pub fn paid(st: &mut State, id: &str) {
-    let session = st.copy(id);
+    let Ok(session) = st.find(id) else { return };
     if session.text("status") == "complete" {
         bill::make(st, id);
         debit::accepted(st, id);
@@ -30,12 +30,12 @@ pub fn paid(st: &mut State, id: &str) {
 
 /// Completes a session, and makes its invoice if it is paid.
 pub fn complete(st: &mut State, id: &str, payment_status: &str) {
-    let session = st.copy(id);
+    let Ok(session) = st.find(id) else { return };
     if let Some(customer) = session.text_at("customer") {
         // The value was checked before the payment.
         let _ = keep_tax_id(st, &session, customer);
     }
-    if st.copy(id).text("mode") == "payment" {
+    if session.text("mode") == "payment" {
         discounts::count(st, id);
     }
     if payment_status == "paid" {

@@ -10,6 +10,6 @@ pub fn accepted(st: &mut State, id: &str) {
 
 /// Records that the bank refused the debit of a complete session.
 pub fn refused(st: &mut State, id: &str) {
-    let session = st.copy(id);
+    let Ok(session) = st.find(id) else { return };
     st.emit("checkout.session.async_payment_failed", &session);
 }

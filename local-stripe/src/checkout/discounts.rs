@@ -39,7 +39,7 @@ pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
 /// Counts the redemption of a session's discount in payment mode. In subscription mode, the creation of the
 /// subscription counts it.
 pub fn count(st: &mut State, id: &str) {
-    let session = st.copy(id);
+    let Ok(session) = st.find(id) else { return };
     for discount in session.list_at("discounts") {
         let promotion_code = discount["promotion_code"].clone();
         let of_code = promotion_code.as_str().map(|code| st.copy_if_any(code).at("promotion.coupon").clone());

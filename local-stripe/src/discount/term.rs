@@ -33,7 +33,7 @@ pub fn is_promised(st: &State, customer: &str, discount: &Value) -> bool {
 
 /// Sets a customer's discount, replacing the current one.
 pub fn give_customer(st: &mut State, id: &str, redeemed: &Redeemed) {
-    let customer = st.copy(id);
+    let Ok(customer) = st.find(id) else { return };
     let now = st.now(&customer);
     let old = Object::of(customer.get("discount").clone());
     let discount = redeem::redeem(st, redeemed, &json!(id), now, |_| {});
@@ -49,7 +49,7 @@ pub fn give_customer(st: &mut State, id: &str, redeemed: &Redeemed) {
 
 /// Ends and removes a customer's discount, emits the event, and returns the discount.
 pub fn end_of_customer(st: &mut State, id: &str) -> Option<Object> {
-    let customer = st.copy(id);
+    let Ok(customer) = st.find(id) else { return None };
     let discount = Object::of(customer.get("discount").clone());
     if discount.is_absent() {
         return None;
@@ -122,7 +122,7 @@ fn leave_out(st: &State, sub: &mut Object, gone: &[String]) {
 
 /// Removes a subscription's expired discounts and emits the events.
 pub fn expire(st: &mut State, id: &str, now_s: i64) {
-    let sub = st.copy(id);
+    let Ok(sub) = st.find(id) else { return };
     let is_over = |id: &String| st.seek(id).and_then(|d| d.int_at("end")).is_some_and(|end| end <= now_s);
     let over: Vec<String> = all_ids(&sub).into_iter().filter(is_over).collect();
     let mut next = sub.clone();
@@ -141,8 +141,10 @@ pub fn spend(st: &mut State, spent: &[Value], customer: &str, sub: Option<&str>)
         let id = discount["id"].as_str().unwrap_or_default();
         if st.copy_if_any(customer).text_at("discount.id") == Some(id) {
             end_of_customer(st, customer);
-        } else if let Some(sub) = sub.filter(|sub| all_ids(&st.copy(sub)).iter().any(|own| own == id)) {
-            let before = st.copy(sub);
+        } else if let Some(sub) = sub
+            && let Ok(before) = st.find(sub)
+            && all_ids(&before).iter().any(|own| own == id)
+        {
             let mut next = before.clone();
             end(st, id, st.now(&before));
             leave_out(st, &mut next, &[id.to_owned()]);

@@ -97,7 +97,7 @@ pub fn pay(st: &mut State, intent: &str, method: &Object, presence: Presence) {
 }
 
 fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, behaviour: Behaviour) {
-    let pi = st.copy(intent);
+    let Ok(pi) = st.find(intent) else { return };
     let manual = pi.text("capture_method") == "manual"
         || pi.text_at("payment_method_options.card.capture_method") == Some("manual");
     let charge = charged(st, &pi, method, presence, !manual);
@@ -186,7 +186,7 @@ fn name_mandate(st: &mut State, charge: &mut Object, intent: &Object, method: &O
 
 /// Starts a debit, which the bank then processes.
 fn begin_debit(st: &mut State, intent: &str, method: &Object, account: &TestAccount) {
-    let pi = st.copy(intent);
+    let Ok(pi) = st.find(intent) else { return };
     let mut charge = new_charge(st, &pi, method);
     name_mandate(st, &mut charge, &pi, method);
     for (name, value) in [("status", json!("pending")), ("paid", json!(false)), ("receipt_url", Value::Null)] {

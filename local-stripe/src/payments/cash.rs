@@ -107,7 +107,7 @@ pub fn remaining(intent: &Object) -> i64 {
 /// Applies an amount of the customer's cash balance, in minor units, to a waiting payment intent. Returns
 /// whether nothing is missing any more.
 pub fn apply(st: &mut State, id: &str, amount: i64) -> bool {
-    let before = st.copy(id);
+    let Ok(before) = st.find(id) else { return false };
     let (customer, currency) = (before.text("customer").to_owned(), before.text("currency").to_owned());
     let details = json!({ "payment_intent": id });
     book(st, &customer, (&currency, -amount), "applied_to_payment", details);

@@ -50,7 +50,7 @@ pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiErr
 }
 
 fn settle_owner(st: &mut State, id: &str, outcome: &Attempt) {
-    let intent = st.copy(id);
+    let Ok(intent) = st.find(id) else { return };
     let invoice = intent.as_intent().invoice.clone();
     let session = intent.as_intent().session.clone();
     match outcome {
@@ -72,7 +72,7 @@ pub fn paid(st: &mut State, id: &str) {
 /// Applies the bank's decision on the debit of an intent, and updates its invoice or session.
 pub fn settle_debit(st: &mut State, id: &str) {
     let outcome = attempt::settle_debit(st, id);
-    let intent = st.copy(id);
+    let Ok(intent) = st.find(id) else { return };
     let (invoice, session) = (intent.as_intent().invoice.clone(), intent.as_intent().session.clone());
     match outcome {
         Attempt::Declined(_) if !invoice.is_empty() => settle::failed(st, &invoice, AttemptCause::Schedule),
@@ -83,7 +83,7 @@ pub fn settle_debit(st: &mut State, id: &str) {
 
 /// Captures an amount of an authorized intent, in minor units. An uncaptured rest counts as refunded.
 pub fn capture(st: &mut State, intent: &str, amount: i64) {
-    let pi = st.copy(intent);
+    let Ok(pi) = st.find(intent) else { return };
     let mut charge = st.copy_if_any(pi.text("latest_charge"));
     division::note(&mut charge, &pi);
     let captured = attempt::capture_charge(st, charge, amount);

@@ -19,7 +19,7 @@ const RECEIVED_FEE: i64 = 1_500;
 
 /// Opens a dispute of a charge.
 pub fn open(st: &mut State, charge: &str) {
-    let charge = st.copy(charge);
+    let Ok(charge) = st.find(charge) else { return };
     let number = st.copy_if_any(charge.text("payment_method")).as_payment_method().number.clone();
     let Some(Behaviour::Disputes { reason, inquiry }) = cards::by_number(&number).map(|c| c.behaviour) else {
         return;
@@ -95,7 +95,7 @@ pub fn close(st: &mut State, id: &str) -> Result<Value, ApiError> {
 }
 
 fn decide(st: &mut State, id: &str, won: bool) {
-    let dispute = st.copy(id);
+    let Ok(dispute) = st.find(id) else { return };
     let inquiry = dispute.text("status").starts_with("warning");
     let charge = st.copy_if_any(dispute.text("charge"));
     let mut movements = dispute.list_at("balance_transactions").to_vec();

@@ -12,7 +12,8 @@ use crate::state::State;
 
 /// Pays an intent for which enough was applied.
 pub fn pay(st: &mut State, id: &str) {
-    let method = st.copy_if_any(st.copy(id).text("payment_method"));
+    let Ok(intent) = st.find(id) else { return };
+    let method = st.copy_if_any(intent.text("payment_method"));
     attempt::pay(st, id, &method, Presence::OnSession);
     confirm::paid(st, id);
 }

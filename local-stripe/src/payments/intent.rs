@@ -104,7 +104,7 @@ pub fn open_payment(st: &State, intent: &Object) -> Option<String> {
 
 /// Cancels the invoice payment of an attached payment intent that was canceled.
 fn cancel_invoice_payment(st: &mut State, intent: &str) {
-    let intent = st.copy(intent);
+    let Ok(intent) = st.find(intent) else { return };
     let Some(payment) = open_payment(st, &intent) else { return };
     let now = st.now(&intent);
     st.change(&payment, |p| {

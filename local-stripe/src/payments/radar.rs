@@ -25,7 +25,7 @@ pub fn outcome_of_review() -> Value {
 /// Makes the warning of an issuer that a charge may be fraudulent. It can be acted on unless the charge is disputed or
 /// fully refunded.
 pub fn warn(st: &mut State, charge: &str) {
-    let charge = st.copy(charge);
+    let Ok(charge) = st.find(charge) else { return };
     let mut warning = Object::of(json!({
         "id": st.new_id("issfr"),
         "object": "radar.early_fraud_warning",
@@ -124,6 +124,6 @@ pub fn refunded(st: &mut State, charge: &Object, refund: &Object) {
 /// Ends the warning and the review of a charge that is disputed.
 pub fn disputed(st: &mut State, charge: &str) {
     end_warning(st, charge);
-    let charge = st.copy(charge);
+    let Ok(charge) = st.find(charge) else { return };
     close_review(st, &charge, "disputed");
 }

@@ -102,7 +102,7 @@ pub fn create(
 
 /// Lets a pending refund succeed.
 pub fn succeed(st: &mut State, id: &str) {
-    let before = st.copy(id);
+    let Ok(before) = st.find(id) else { return };
     let after = st.change(id, |r| r.set("status", "succeeded"));
     st.emit_with("refund.updated", &after, Some(before.clone()));
     st.emit_with("charge.refund.updated", &after, Some(before));
@@ -154,7 +154,7 @@ pub fn expire(st: &mut State, id: &str) -> Result<Value, ApiError> {
 
 /// Fails a succeeded refund: the charge counts as not refunded by this amount, and the balance gets the amount back.
 pub fn fail(st: &mut State, id: &str) {
-    let refund = st.copy(id);
+    let Ok(refund) = st.find(id) else { return };
     let charge = st.copy_if_any(refund.text("charge"));
     let amount = refund.int("amount");
     let movement = book(st, &charge, amount, "refund_failure", id);

@@ -12,7 +12,7 @@ use crate::state::State;
 
 /// Runs the due action of an object. The clock must already be at that time.
 pub fn run(st: &mut State, id: &str, now_s: i64) {
-    let object = st.copy(id);
+    let Ok(object) = st.find(id) else { return };
     match object.kind() {
         "invoice" if object.text("status") == "draft" => invoice::auto_finalize(st, id),
         "invoice" => settle::retry(st, id),

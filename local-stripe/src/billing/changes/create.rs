@@ -170,7 +170,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
 
 /// Creates a setup intent for a trial without a payment method, as no payment asks for one.
 fn ask_for_method(st: &mut State, id: &str) {
-    let sub = st.copy(id);
+    let Ok(sub) = st.find(id) else { return };
     if settle::has_method(st, &sub) {
         return;
     }

@@ -18,7 +18,7 @@ use crate::tax_ids;
 /// Renews a subscription at the end of its period, unless it ends or pauses there: by a planned cancellation, by a
 /// trial without a payment method, or with its schedule.
 pub fn renew(st: &mut State, id: &str) {
-    let sub = st.copy(id);
+    let Ok(sub) = st.find(id) else { return };
     let Some((start, end)) = period(&sub) else { return };
     if sub.is("cancel_at_period_end") {
         end::at_its_time(st, id);
@@ -32,7 +32,7 @@ pub fn renew(st: &mut State, id: &str) {
     if phases::before_renewal(st, &sub, end) {
         return;
     }
-    let sub = st.copy(id);
+    let Ok(sub) = st.find(id) else { return };
     let renewed = st.change(id, |s| {
         advance(s, end);
         if trial_ends {
@@ -92,7 +92,7 @@ fn close_while_paused(st: &mut State, sub: &Object, invoice: &str) {
 
 /// Emits `invoice.upcoming`. The invoice of this event has no id.
 pub fn announce(st: &mut State, id: &str) {
-    let sub = st.copy(id);
+    let Ok(sub) = st.find(id) else { return };
     let Some((start, end)) = period(&sub) else { return };
     st.change(id, |s| s.as_subscription_mut().upcoming_sent_for = Some(end));
     if let Ok(preview) = preview(st, &sub, (start, end)) {

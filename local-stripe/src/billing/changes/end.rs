@@ -117,7 +117,7 @@ pub fn cancel_now(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiErr
 
 /// Expires a subscription whose first payment was not completed in time.
 pub fn expire_incomplete(st: &mut State, id: &str) {
-    let sub = st.copy(id);
+    let Ok(sub) = st.find(id) else { return };
     let now = st.now(&sub);
     if let Some(latest) = sub.text_at("latest_invoice") {
         // A paid or void invoice can't be voided.
@@ -133,7 +133,7 @@ pub fn expire_incomplete(st: &mut State, id: &str) {
 
 /// Pauses a subscription whose trial ended without a payment method.
 pub fn pause(st: &mut State, id: &str) {
-    let before = st.copy(id);
+    let Ok(before) = st.find(id) else { return };
     let (frozen, now) = (st.freeze(&before), st.now(&before));
     let paused = st.change(id, |s| {
         s.set("status", "paused");
@@ -200,7 +200,7 @@ pub fn end_without_method(st: &State, sub: &Object) -> Option<fn(&mut State, &st
 
 /// Ends a subscription at its planned time: credits what it has not used, bills its usage, and [stops](ended::stop) it.
 pub fn at_its_time(st: &mut State, id: &str) {
-    let sub = st.copy(id);
+    let Ok(sub) = st.find(id) else { return };
     if let Err(error) = settle_at_its_time(st, &sub, st.now(&sub)) {
         // The amount is too large to bill.
         st.change(id, |s| s.as_subscription_mut().cycle_error = error.message);

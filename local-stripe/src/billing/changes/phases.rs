@@ -162,7 +162,7 @@ pub fn current(phases: &[Value], now: i64) -> usize {
 
 /// Runs the due action of a schedule: begins it, announces its end, or ends its current phase.
 pub fn run(st: &mut State, id: &str, now: i64) {
-    let schedule = st.copy(id);
+    let Ok(schedule) = st.find(id) else { return };
     if schedule.text("status") == "not_started" {
         if begin(st, id, Presence::OffSession).is_err() {
             // The subscription can't be created, for example because a price was removed. Stripe cancels such a
@@ -243,13 +243,13 @@ pub fn before_renewal(st: &mut State, sub: &Object, now: i64) -> bool {
     if ends {
         end_phase(st, id, now, true);
     }
-    let after = st.copy(sub.id());
+    let Ok(after) = st.find(sub.id()) else { return false };
     after.text("status") == "canceled" || period(&after).is_some_and(|(start, _)| start >= now)
 }
 
 /// Ends the current phase: starts the next one, or completes the schedule.
 fn end_phase(st: &mut State, id: &str, now: i64, renews: bool) {
-    let schedule = st.copy(id);
+    let Ok(schedule) = st.find(id) else { return };
     let index = current(schedule.list_at("phases"), now);
     let last = schedule.list_at("phases").last().and_then(|p| p["end_date"].as_i64()).unwrap_or_default();
     if last <= now {

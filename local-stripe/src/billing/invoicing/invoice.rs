@@ -252,7 +252,7 @@ pub fn auto_finalize(st: &mut State, id: &str) {
             i.set("automatically_finalizes_at", Value::Null);
         });
         st.emit("invoice.finalization_failed", &failed);
-    } else if st.copy(id).text("collection_method") == "charge_automatically" {
+    } else if st.find(id).is_ok_and(|opened| opened.text("collection_method") == "charge_automatically") {
         settle::attempt(st, id, AttemptCause::Schedule);
     }
 }

@@ -55,7 +55,7 @@ pub fn attach(st: &mut State, id: &str, intent: &str) -> Result<Value, ApiError>
 /// Credits a succeeded payment intent to the invoice that it is attached to. What exceeds the rest goes to the
 /// customer's balance.
 pub fn credit(st: &mut State, intent: &str) {
-    let pi = st.copy(intent);
+    let Ok(pi) = st.find(intent) else { return };
     if pi.text("status") != "succeeded" {
         return;
     }
@@ -94,7 +94,7 @@ pub fn credit(st: &mut State, intent: &str) {
     }
     st.emit("invoice_payment.paid", &payment);
     if received > rest {
-        let paid = st.copy(invoice.id());
+        let Ok(paid) = st.find(invoice.id()) else { return };
         st.emit("invoice.overpaid", &paid);
         balance::move_balance(st, paid.text("customer"), rest - received, "invoice_overpaid", Some(paid.id()));
     }

@@ -147,7 +147,7 @@ pub fn run_out(st: &mut State, id: &str) {
 }
 
 fn empty(st: &mut State, id: &str, movement: Movement) {
-    let grant = st.copy(id);
+    let Ok(grant) = st.find(id) else { return };
     let left = grant.as_grant().left;
     if left > 0 {
         st.change(id, |grant| grant.as_grant_mut().left = 0);

@@ -20,7 +20,7 @@ pub enum Reason {
 /// Ends a subscription and emits `customer.subscription.deleted`. Its drafts are no longer finalized, and its open
 /// invoices no longer collected.
 pub fn stop(st: &mut State, id: &str, reason: Reason) {
-    let sub = st.copy(id);
+    let Ok(sub) = st.find(id) else { return };
     let now = st.now(&sub);
     let ended = st.change(id, |s| {
         s.set("status", "canceled");

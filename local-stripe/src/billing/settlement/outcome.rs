@@ -115,7 +115,7 @@ fn dunning_ends(st: &mut State, sub: &str, from_active: bool) {
 
 /// Activates a resumed subscription after its invoice was paid.
 fn resumed(st: &mut State, id: &str) {
-    let before = st.copy(id);
+    let Ok(before) = st.find(id) else { return };
     let active = st.change(id, |s: &mut Object| {
         if let Some((start, end)) = before.as_subscription().resume_at {
             set_period(s, start, end);
@@ -130,7 +130,7 @@ fn resumed(st: &mut State, id: &str) {
 
 /// Applies a pending change whose payment succeeded, and emits the events.
 fn apply_pending(st: &mut State, id: &str) {
-    let before = st.copy(id);
+    let Ok(before) = st.find(id) else { return };
     let change = before.as_subscription().pending_change.clone().unwrap_or_default();
     let had_to_wait = !before.get("pending_update").is_null();
     let after = st.change_and_emit(id, "customer.subscription.updated", |s| {
@@ -147,7 +147,7 @@ fn apply_pending(st: &mut State, id: &str) {
         own.pending_change = None;
         own.pending_invoice.clear();
     });
-    let mut noted = st.copy(id);
+    let Ok(mut noted) = st.find(id) else { return };
     term::note_ends(st, &mut noted);
     st.put(noted);
     if had_to_wait {

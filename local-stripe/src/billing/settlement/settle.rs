@@ -53,7 +53,10 @@ pub fn no_method() -> ApiError {
 
 /// Tries to pay an open invoice with its payment method; see [`method_of`]. An invoice that isn't open counts as paid.
 pub fn attempt(st: &mut State, id: &str, by: AttemptCause) -> Outcome {
-    let open = st.copy(id);
+    let open = match st.find(id) {
+        Ok(open) => open,
+        Err(error) => return Outcome::Failed(error),
+    };
     if open.text("status") != "open" {
         return Outcome::Paid;
     }
@@ -76,7 +79,10 @@ pub fn attempt_with(st: &mut State, id: &str, method: &str, by: AttemptCause, pr
     if st.is_preview {
         return Outcome::NeedsAction;
     }
-    let pi = st.copy(id).as_invoice().payment_intent.clone();
+    let pi = match st.find(id) {
+        Ok(open) => open.as_invoice().payment_intent.clone(),
+        Err(error) => return Outcome::Failed(error),
+    };
     match attempt::attempt(st, &pi, method, presence) {
         Attempt::Succeeded => {
             paid(st, id);
@@ -109,7 +115,7 @@ pub fn await_confirmation(st: &mut State, open: &Object) {
 
 /// Records that an invoice was paid, and updates its subscription, its checkout session and its customer.
 pub fn paid(st: &mut State, id: &str) {
-    let before = st.copy(id);
+    let Ok(before) = st.find(id) else { return };
     if matches!(before.text("status"), "paid" | "void") {
         return;
     }
@@ -179,7 +185,7 @@ pub fn processing(st: &mut State, id: &str) {
 
 /// Returns the id of the invoice payment (`inpay_…`) of an invoice, if the invoice has a payment intent.
 pub fn payment_of(st: &State, invoice: &str) -> Option<String> {
-    let intent = st.copy(invoice).as_invoice().payment_intent.clone();
+    let intent = st.find(invoice).ok()?.as_invoice().payment_intent.clone();
     if intent.is_empty() {
         return None;
     }
@@ -319,7 +325,7 @@ pub fn mark_uncollectible(st: &mut State, id: &str) -> Result<Value, ApiError> {
 
 /// Discards a subscription's pending change, which was not paid in time.
 pub fn expire_pending_update(st: &mut State, sub: &str) {
-    let before = st.copy(sub);
+    let Ok(before) = st.find(sub) else { return };
     let waiting = before.as_subscription().pending_invoice.clone();
     let after = st.change(sub, |s| {
         s.set("pending_update", json!(null));
