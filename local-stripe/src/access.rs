@@ -50,9 +50,11 @@ pub fn make_ephemeral(st: &mut State, customer: &str) -> Result<Value, ApiError>
         "created": now,
         "expires": now + EPHEMERAL_S,
         "livemode": false,
-        "_secret": secret,
-        "_customer": customer.id(),
-    }));
+    }))
+    .with(|key| {
+        let own = key.as_ephemeral_key_mut();
+        (own.secret, own.customer) = (secret.clone(), customer.id().to_owned());
+    });
     let mut shown = st.put(key).value();
     // Only the response to the creation shows the secret.
     shown["secret"] = json!(secret);
@@ -64,17 +66,18 @@ pub fn make_ephemeral(st: &mut State, customer: &str) -> Result<Value, ApiError>
 /// # Errors
 /// The key is unknown or expired, or the request is not about the payment methods of its customer.
 pub fn check_ephemeral(st: &State, key: &str, route: &Route, ids: &[&str], form: &Form) -> Result<(), ApiError> {
-    let is_it = |held: &std::sync::Arc<Object>| held.text("_secret") == key && held.int("expires") > st.clock_s();
+    let is_it =
+        |held: &std::sync::Arc<Object>| held.as_ephemeral_key().secret == key && held.int("expires") > st.clock_s();
     let Some(held) = st.newest("ephemeral_key", None).find(is_it) else {
         return Err(ApiError::unauthorized("Invalid or expired ephemeral key provided."));
     };
-    let own = held.text("_customer");
+    let own = held.as_ephemeral_key().customer.as_str();
     let asked = match form.get("customer") {
         Some(Node::Text(customer)) => Some(customer.as_str()),
         Some(_) => None,
         None => Some(own).filter(|_| route.path != "/v1/payment_methods"),
     };
-    let subject = ids.first().and_then(|id| st.find(id));
+    let subject = ids.first().and_then(|id| st.seek(id));
     let is_own = subject.is_none_or(|subject| match subject.kind() {
         "customer" => subject.id() == own,
         _ => ["", own].contains(&subject.text("customer")),
@@ -126,7 +129,7 @@ pub fn check_publishable(st: &State, route: &Route, ids: &[&str], form: &Form) -
         Some(Node::Text(secret)) => secret.as_str(),
         _ => "",
     };
-    let owner = ids.first().and_then(|id| st.find(id));
+    let owner = ids.first().and_then(|id| st.seek(id));
     match owner.filter(|owner| matches!(owner.kind(), "payment_intent" | "setup_intent")) {
         Some(owner) => check_client_secret(&owner, Some(given)),
         None => Ok(()),

@@ -69,10 +69,19 @@ pub struct Route {
     pub fields: &'static [Field],
     /// The handler.
     pub run: Handler,
+    /// Whether the handler returns an object of several objects of the model, instead of one.
+    pub is_page: bool,
 }
 
 pub(crate) const fn route(method: &'static str, path: &'static str, fields: &'static [Field], run: Handler) -> Route {
-    Route { method, path, fields, run }
+    Route { method, path, fields, run, is_page: false }
+}
+
+impl Route {
+    /// Marks that the handler returns an object of several objects of the model.
+    pub(crate) const fn as_page(self) -> Route {
+        Route { is_page: true, ..self }
+    }
 }
 
 /// Returns all endpoints, grouped by resource.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde_json::{Value, json};
 
-use crate::error::{ApiError, ErrorType};
+use crate::error::ApiError;
 
 /// The fault of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,8 +157,7 @@ pub fn rate_limit() -> ApiError {
 
 /// Returns the answer of [`FaultKind::ServerError`].
 pub fn server_error() -> ApiError {
-    let message = "An unknown error occurred. A request to /_sandbox/api_faults asked for it.";
-    ApiError { status: 500, kind: ErrorType::Api, ..ApiError::invalid(message) }
+    ApiError::internal("An unknown error occurred. A request to /_sandbox/api_faults asked for it.")
 }
 
 #[cfg(test)]

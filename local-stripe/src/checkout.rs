@@ -4,8 +4,9 @@
 use serde_json::{Value, json};
 
 use crate::api::method_options;
+use crate::billing::changes::create;
 use crate::billing::items::{self, Priced};
-use crate::billing::{create, tax};
+use crate::billing::tax;
 use crate::calendar::{DAY_S, HOUR_S};
 use crate::connect::division;
 use crate::descriptor;
@@ -23,6 +24,8 @@ use crate::tax_ids;
 
 pub mod asked;
 pub mod bill;
+pub mod complete;
+pub mod debit;
 mod discounts;
 pub mod keep;
 pub mod limit;
@@ -62,8 +65,8 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     };
     let id = st.new_id("cs_test");
     let url = format!("{}/c/pay/{id}", st.settings.base_url);
-    let clock = customer.as_ref().map_or(Value::Null, |c| c.get("test_clock").clone());
-    let now = st.time_on(clock.as_str().unwrap_or_default());
+    let clock = customer.as_ref().map_or_else(String::new, |c| c.clock().to_owned());
+    let now = st.time_on(&clock);
     let mut session = model::checkout::session(id, now, &mode, url);
     session.set("metadata", crate::params::merge_metadata(&json!({}), args)?);
     for member in [
@@ -104,7 +107,7 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     }
     session.set("amount_subtotal", total);
     session.set("currency", currency);
-    session.set("_lines", lines);
+    session.as_session_mut().lines = lines;
     let given = args.list("discounts");
     if !given.is_empty() && args.flag("allow_promotion_codes") == Some(true) {
         let message = "You may only specify one of these parameters: allow_promotion_codes, discounts.";
@@ -117,20 +120,21 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     bill::set(st, &mut session, args, mode == "payment")?;
     shipping::set(st, &mut session, args)?;
     let default = tax::read(st, &data, "default_tax_rates", "subscription_data[default_tax_rates]")?;
-    session.set("_default_tax_rates", default);
-    session.set("_tax_exempt", customer.as_ref().map_or("none", |customer| customer.text("tax_exempt")));
+    session.as_session_mut().default_tax_rates = default.as_array().cloned().unwrap_or_default();
+    session.as_session_mut().tax_exempt =
+        customer.as_ref().map_or("none", |customer| customer.text("tax_exempt")).to_owned();
     let redeemed = redeem::read(st, &given, "discounts", purpose_of(&session))?;
     discounts::set(&mut session, redeemed.first());
     taxed::open(st, &mut session, args, customer.as_deref())?;
     keep::set(&mut session, args);
     method_options::apply(&mut session, args);
-    session.set("_clock", clock);
-    session.set("_subscription_data", args.get("subscription_data").clone());
+    session.hidden_clock = clock;
+    session.as_session_mut().subscription_data = args.get("subscription_data").clone();
     let (of_payment, of_subscription) = (args.map("payment_intent_data"), args.map("subscription_data"));
     descriptor::check(&of_payment, "payment_intent_data")?;
     division::apply(st, &mut Object::default(), &of_payment, "payment_intent_data", Some(total))?;
     division::apply_percent(st, &mut Object::default(), &of_subscription, "subscription_data")?;
-    session.set("_payment_intent_data", args.get("payment_intent_data").clone());
+    session.as_session_mut().payment_intent_data = args.get("payment_intent_data").clone();
     if mode == "setup" {
         let intent = open_setup(st, args, &session);
         for member in ["amount_subtotal", "amount_total"] {
@@ -138,7 +142,7 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         }
         session.set("payment_status", "no_payment_required");
         session.set("setup_intent", intent.clone());
-        session.set("_intent", intent);
+        session.as_session_mut().intent = intent;
     }
     if let Some(mode) = args.text("ui_mode") {
         session.set("ui_mode", mode);
@@ -149,22 +153,22 @@ pub fn open(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         session.set("url", Value::Null);
     }
     let page = st.new_id("ppage");
-    session.set("_page", page.clone());
+    session.as_session_mut().page = page.clone();
     let session = st.put(session);
-    st.put(Object::of(json!({ "id": page, "object": "_payment_page", "session": session.id() })));
+    st.put(Object::of(json!({ "id": page, "object": "sandbox.payment_page", "session": session.id() })));
     Ok(session.value())
 }
 
 /// Creates the setup intent of a session in setup mode and returns its id.
 fn open_setup(st: &mut State, args: &Args, session: &Object) -> String {
     let data = args.map("setup_intent_data");
-    let clock = session.get("_clock").clone();
+    let clock = session.clock().to_owned();
     setup::create(st, "off_session", &clock, |si| {
         si.set("customer", session.get("customer").clone());
         si.set("metadata", data.given("metadata").cloned().unwrap_or(json!({})));
         si.set("description", data.value("description"));
         method_options::hand_on(si, session.get("payment_method_options"));
-        si.set("_session", session.id());
+        session.id().clone_into(&mut si.as_intent_mut().session);
     })
 }
 
@@ -249,7 +253,7 @@ fn read_lines(
         let mut made = model::checkout::item(id, amount, quantity, &price, &name);
         made["metadata"] = metadata;
         made["adjustable_quantity"] = adjustable;
-        made["_tax_rates"] = tax_rates;
+        made["tax_rates"] = tax_rates;
         lines.push(made);
     }
     if mode == "subscription" && recurring == 0 {
@@ -267,7 +271,7 @@ fn purpose_of(session: &Object) -> Purpose<'_> {
         // The amount was already computed without error when the session was opened.
         false => pricing::amount(&line["price"], line["quantity"].as_i64().unwrap_or(1)).unwrap_or_default(),
     };
-    let amount = session.list_at("_lines").iter().map(whole).fold(0_i64, i64::saturating_add);
+    let amount = session.as_session().lines.iter().map(whole).fold(0_i64, i64::saturating_add);
     Purpose { customer: session.text_at("customer"), amount, currency: session.text("currency") }
 }
 
@@ -319,7 +323,7 @@ pub struct Buyer {
 /// # Errors
 /// There is no such session.
 pub fn find(st: &State, id: &str) -> Result<std::sync::Arc<Object>, ApiError> {
-    let session = match st.find(id).filter(|o| o.kind() == "_payment_page") {
+    let session = match st.seek(id).filter(|o| o.kind() == "sandbox.payment_page") {
         Some(page) => page.text("session").to_owned(),
         None => id.to_owned(),
     };
@@ -357,18 +361,18 @@ pub fn confirm(
     if method_id.is_none() && wants_method(&session) {
         return Err(ApiError::missing("payment_method"));
     }
-    let given = Args::of(session.get("_tax_id").clone());
+    let given = Args::of(session.as_session().tax_id.clone());
     if let (Some(kind), Some(value)) = (given.text("type"), given.text("value")) {
         tax_ids::check(kind, value, "tax_id[value]")?;
     }
-    let method = method_id.map(|method| st.copy(method)).unwrap_or_default();
-    if !method.0.is_empty() {
+    let method = method_id.map(|method| st.copy_if_any(method)).unwrap_or_default();
+    if !method.is_absent() {
         method::check_type(&method, &session)?;
         method::check_owner(&method, session.text("customer"))?;
     }
     note_buyer(st, &session, &method, buyer);
     taxed::settle(st, &id)?;
-    update_customer(st, &st.copy(&id), &method);
+    update_customer(st, &st.find(&id)?, &method);
     match session.text("mode") {
         "subscription" => confirm_subscription(st, &id, &method, presence),
         "setup" => confirm_setup(st, &id, &method, presence),
@@ -378,20 +382,15 @@ pub fn confirm(
 
 fn confirm_setup(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmation, ApiError> {
     let customer = customer_of(st, id, false);
-    let intent = st.copy(id).text("_intent").to_owned();
+    let intent = st.find(id)?.as_session().intent.clone();
     if let Some(customer) = customer {
         st.change(&intent, |si| si.set("customer", customer));
     }
-    keep::note(st, &st.copy(id), method);
+    keep::note(st, &st.find(id)?, method);
     match setup::confirm(st, &intent, method.id(), presence)? {
         true => Ok(Confirmation::NeedsAction(action_url(st, &intent))),
         false => Ok(Confirmation::Complete),
     }
-}
-
-/// Completes a session in setup mode, after its setup intent saved the card.
-pub fn set_up(st: &mut State, id: &str) {
-    complete(st, id, "no_payment_required");
 }
 
 fn note_buyer(st: &mut State, session: &Object, method: &Object, buyer: &Buyer) {
@@ -410,7 +409,7 @@ fn note_buyer(st: &mut State, session: &Object, method: &Object, buyer: &Buyer) 
         st.change(session.id(), |s| s.set("customer_details", details));
     }
     st.change(session.id(), |s| {
-        let (phone, tax_id) = (s.get("_phone").clone(), s.get("_tax_id").clone());
+        let (phone, tax_id) = (s.as_session().phone.clone(), s.as_session().tax_id.clone());
         if !phone.is_null() {
             s.set_at("customer_details.phone", phone);
         }
@@ -427,7 +426,7 @@ fn update_customer(st: &mut State, session: &Object, method: &Object) {
         true => session.at("customer_details.address").clone(),
         false => method.at("billing_details.address").clone(),
     };
-    let wants = |member: &str| session.at(&format!("_customer_update.{member}")) == "auto";
+    let wants = |member: &str| session.as_session().customer_update[member] == "auto";
     let found = [("address", address), ("name", method.at("billing_details.name").clone()), ("shipping", shipping)];
     let news: Vec<(&str, Value)> =
         found.into_iter().filter(|(member, value)| wants(member) && !value.is_null()).collect();
@@ -438,24 +437,10 @@ fn update_customer(st: &mut State, session: &Object, method: &Object) {
     }
 }
 
-/// Stores the tax id that the buyer gave with the customer.
-fn keep_tax_id(st: &mut State, session: &Object, customer: &str) -> Result<(), ApiError> {
-    let given = Args::of(session.get("_tax_id").clone());
-    if given == Args::default() {
-        return Ok(());
-    }
-    let customer = st.load("customer", customer, "customer")?;
-    let known = tax_ids::shown(st, customer.id());
-    if !known.contains(session.get("_tax_id")) {
-        tax_ids::create(st, Some(&customer), &given, "tax_id")?;
-    }
-    Ok(())
-}
-
 /// Returns the id of the session's customer. Without a customer, creates one if `customer_creation` or the parameter
 /// `always` says so.
 fn customer_of(st: &mut State, id: &str, always: bool) -> Option<String> {
-    let session = st.copy(id);
+    let Ok(session) = st.find(id) else { return None };
     if let Some(customer) = session.text_at("customer") {
         return Some(customer.to_owned());
     }
@@ -478,20 +463,20 @@ fn customer_of(st: &mut State, id: &str, always: bool) -> Option<String> {
 }
 
 fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence) -> Result<Confirmation, ApiError> {
-    let session = st.copy(id);
+    let session = st.find(id)?;
     // Other sessions may have used up the promotion code in the meantime.
     redeem::read(st, discounts::given(&session).as_array().unwrap_or(&Vec::new()), "discounts", purpose_of(&session))?;
-    let pending = session.text("_intent").to_owned();
+    let pending = session.as_session().intent.clone();
     let saves = keep::is_wanted(&session, method);
     if session.int("amount_total") == 0 {
         intent::cancel_if_open(st, &pending);
-        complete(st, id, "no_payment_required");
+        complete::complete(st, id, "no_payment_required");
         return Ok(Confirmation::Complete);
     }
     let intent_id = if pending.is_empty() {
         let customer = customer_of(st, id, saves || bill::is_wanted(&session));
-        let data = Args::of(session.get("_payment_intent_data").clone());
-        let clock = session.get("_clock").clone();
+        let data = Args::of(session.as_session().payment_intent_data.clone());
+        let clock = session.clock().to_owned();
         // The accounts may have changed since the session was opened.
         let mut shared = Object::default();
         division::apply(st, &mut shared, &data, "payment_intent_data", None)?;
@@ -505,31 +490,31 @@ fn confirm_payment(st: &mut State, id: &str, method: &Object, presence: Presence
                 pi.set("shipping", session.at("collected_information.shipping_details").clone());
             }
             pi.set("setup_future_usage", data.value("setup_future_usage"));
-            shared.0.into_iter().for_each(|(name, value)| pi.set(&name, value));
+            pi.absorb(shared);
             pi.set("capture_method", data.text("capture_method").unwrap_or("automatic"));
             pi.set("payment_method_types", session.get("payment_method_types").clone());
             method_options::hand_on(pi, session.get("payment_method_options"));
-            pi.set("_session", id);
+            id.clone_into(&mut pi.as_intent_mut().session);
         });
-        st.change(id, |s| s.set("_intent", intent_id.clone()));
+        st.change(id, |s| s.as_session_mut().intent = intent_id.clone());
         intent_id
     } else {
         // A promotion code that is applied after a first attempt changes the amount.
         st.change(&pending, |pi| pi.set("amount", session.int("amount_total")));
         pending
     };
-    st.change(&intent_id, |pi| pi.set("_keeps_method", saves));
-    if saves || !st.copy(&intent_id).get("setup_future_usage").is_null() {
+    st.change(&intent_id, |pi| pi.as_intent_mut().keeps_method = saves);
+    if saves || !st.find(&intent_id)?.get("setup_future_usage").is_null() {
         keep::note(st, &session, method);
     }
     match attempt(st, &intent_id, method.id(), presence) {
         Attempt::Succeeded => {
-            paid(st, id);
+            complete::paid(st, id);
             Ok(Confirmation::Complete)
         }
         Attempt::Processing => {
             st.change(id, |s| s.set("payment_intent", intent_id));
-            complete(st, id, "unpaid");
+            complete::complete(st, id, "unpaid");
             Ok(Confirmation::Complete)
         }
         Attempt::NeedsAction => Ok(Confirmation::NeedsAction(action_url(st, &intent_id))),
@@ -541,75 +526,33 @@ fn action_url(st: &State, intent: &str) -> String {
     format!("{}/_sandbox/3ds/{intent}", st.settings.base_url)
 }
 
-/// Completes a session after its payment succeeded. If a debit completed the session before, emits the success of the
-/// debit.
-pub fn paid(st: &mut State, id: &str) {
-    let session = st.copy(id);
-    if session.text("status") == "complete" {
-        bill::make(st, id);
-        let paid = st.change(id, |s| s.set("payment_status", "paid"));
-        st.emit("checkout.session.async_payment_succeeded", &paid);
-        return;
-    }
-    let pi = session.text("_intent").to_owned();
-    st.change(id, |s| s.set("payment_intent", pi));
-    complete(st, id, "paid");
-}
-
-/// Records that the bank refused the debit of a complete session.
-pub fn debit_failed(st: &mut State, id: &str) {
-    let session = st.copy(id);
-    st.emit("checkout.session.async_payment_failed", &session);
-}
-
-fn complete(st: &mut State, id: &str, payment_status: &str) {
-    let session = st.copy(id);
-    if let Some(customer) = session.text_at("customer") {
-        // The value was checked before the payment.
-        let _ = keep_tax_id(st, &session, customer);
-    }
-    if st.copy(id).text("mode") == "payment" {
-        discounts::count(st, id);
-    }
-    if payment_status == "paid" {
-        bill::make(st, id);
-    }
-    let done = st.change(id, |s| {
-        s.set("status", "complete");
-        s.set("payment_status", payment_status);
-        s.set("url", Value::Null);
-    });
-    st.emit("checkout.session.completed", &done);
-    limit::count(st, &done);
-}
-
 fn confirm_subscription(
     st: &mut State,
     id: &str,
     method: &Object,
     presence: Presence,
 ) -> Result<Confirmation, ApiError> {
-    if method::must_authenticate(method, &st.copy(id), presence) {
-        st.change(id, |s| s.set("_waiting_method", method.id()));
+    if method::must_authenticate(method, &st.find(id)?, presence) {
+        st.change(id, |s| s.as_session_mut().waiting_method = method.id().to_owned());
         return Ok(Confirmation::NeedsAction(action_url(st, id)));
     }
     if presence == Presence::Authenticated {
-        st.change(method.id(), |m| m.set("_authenticated", true));
+        st.change(method.id(), |m| m.as_payment_method_mut().authenticated = true);
     }
-    let session = st.copy(id);
+    let session = st.find(id)?;
     let customer = customer_of(st, id, true).unwrap_or_default();
-    let owner = st.copy(&customer);
-    let mut data = Args::of(session.get("_subscription_data").clone());
+    let owner = st.copy_if_any(&customer);
+    let mut data = Args::of(session.as_session().subscription_data.clone());
     keep::note(st, &session, method);
-    let default = keep_method(st, &session, &st.copy(method.id()), &owner)?;
+    let default = keep_method(st, &session, &st.copy_if_any(method.id()), &owner)?;
     let line = |l: &Value| {
         // Automatic rates are found again.
-        let chosen = l["_tax_rates"].as_array().into_iter().flatten().filter(|rate| rate["_reason"].is_null());
+        let chosen = l["tax_rates"].as_array().into_iter().flatten().filter(|rate| rate["taxability_reason"].is_null());
         let rates: Value = chosen.map(|rate| rate["id"].clone()).collect();
         json!({ "price": l["price"]["id"], "quantity": l["quantity"], "tax_rates": rates })
     };
     let (recurring, once): (Vec<&Value>, Vec<&Value>) =
-        session.list_at("_lines").iter().partition(|l| l["price"]["type"] == "recurring");
+        session.as_session().lines.iter().partition(|l| l["price"]["type"] == "recurring");
     let mut request = std::mem::take(&mut data);
     request.put("customer", json!(customer));
     request.put("currency", session.get("currency").clone());
@@ -628,7 +571,7 @@ fn confirm_subscription(
     }
     request.put("payment_behavior", json!("error_if_incomplete"));
     let subscription = create::create(st, &request, presence)?;
-    let invoice = st.copy(subscription.text("latest_invoice"));
+    let invoice = st.copy_if_any(subscription.text("latest_invoice"));
     st.change(id, |s| {
         s.set("subscription", subscription.id());
         s.set("invoice", invoice.id());
@@ -638,18 +581,18 @@ fn confirm_subscription(
         "paid" => "paid",
         _ => {
             // A bank is processing the debit. The invoice reports the result to the session.
-            st.change(invoice.id(), |i| i.set("_session", id));
+            st.change(invoice.id(), |i| id.clone_into(&mut i.as_invoice_mut().session));
             "unpaid"
         }
     };
-    complete(st, id, status);
+    complete::complete(st, id, status);
     Ok(Confirmation::Complete)
 }
 
 /// Attaches a session's payment method, if any, to the customer. If the session created the customer, it becomes the
 /// customer's default. Returns the id of the payment method.
 fn keep_method(st: &mut State, session: &Object, method: &Object, owner: &Object) -> Result<Option<String>, ApiError> {
-    if method.0.is_empty() {
+    if method.is_absent() {
         return Ok(None);
     }
     let attached = method::attach(st, method, owner).map_err(|e| ApiError { keeps_changes: false, ..e })?;
@@ -669,11 +612,11 @@ fn keep_method(st: &mut State, session: &Object, method: &Object, owner: &Object
 /// The session is unknown or waits for no authentication, or the buyer failed it.
 pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<Confirmation, ApiError> {
     let session = find(st, id)?;
-    let waiting = session.text("_waiting_method").to_owned();
+    let waiting = session.as_session().waiting_method.clone();
     if waiting.is_empty() || session.text("status") != "open" {
         return Err(ApiError::invalid("Nothing waits for authentication here."));
     }
-    st.change(session.id(), |s| s.set("_waiting_method", Value::Null));
+    st.change(session.id(), |s| s.as_session_mut().waiting_method.clear());
     if !passed {
         let message = "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
         return Err(ApiError {
@@ -687,16 +630,16 @@ pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<Confirmati
 
 /// Expires a session, by time or by request.
 pub fn expire(st: &mut State, id: &str) {
-    let session = st.copy(id);
+    let Ok(session) = st.find(id) else { return };
     let expired = st.change(id, |s| {
         s.set("status", "expired");
         s.set("url", Value::Null);
     });
     if session.text("mode") == "setup" {
         // A finished intent can't be canceled.
-        let _ = setup::cancel(st, session.text("_intent"), json!("abandoned"));
+        let _ = setup::cancel(st, &session.as_session().intent, json!("abandoned"));
     } else {
-        intent::cancel_if_open(st, session.text("_intent"));
+        intent::cancel_if_open(st, &session.as_session().intent);
     }
     st.emit("checkout.session.expired", &expired);
 }

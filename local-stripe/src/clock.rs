@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use crate::billing::due;
+use crate::billing::changes::actions;
 use crate::calendar;
 use crate::entitlements;
 use crate::error::ApiError;
 use crate::object::Object;
-use crate::payments::{dispute, radar, refund};
+use crate::payments::{dispute, funding, radar, refund};
 use crate::state::{DeferredAction, State};
 
 /// The maximum number of actions of one advance: enough for hundreds of subscriptions that renew daily for a year.
@@ -35,7 +35,7 @@ fn run_until(st: &mut State, clock: &str, to_s: i64) -> Result<(), ApiError> {
         let time_s = time_s.max(st.time_on(clock));
         set(st, clock, time_s);
         st.acting_for(&owner, |st| {
-            due::run(st, &id, time_s);
+            actions::run(st, &id, time_s);
             finish(st);
         });
     }
@@ -58,6 +58,7 @@ pub fn finish(st: &mut State) {
             DeferredAction::Dispute(charge) => dispute::open(st, &charge),
             DeferredAction::RefundFails(id) => refund::fail(st, &id),
             DeferredAction::RefundSucceeds(id) => refund::succeed(st, &id),
+            DeferredAction::PaidFromCash(id) => funding::pay(st, &id),
             DeferredAction::FraudWarning(charge) => radar::warn(st, &charge),
         }
     }
@@ -101,7 +102,7 @@ fn intervals(st: &State, clock: &str) -> Vec<(String, i64)> {
         for schedule in st.newest("subscription_schedule", Some(customer.id())) {
             if matches!(schedule.text("status"), "active" | "not_started") {
                 let items = schedule.list_at("phases").iter().filter_map(|phase| phase["items"].as_array()).flatten();
-                let prices = items.filter_map(|item| st.find(item["price"].as_str()?));
+                let prices = items.filter_map(|item| st.seek(item["price"].as_str()?));
                 all.extend(prices.filter_map(|price| of_price(&price.value())));
             }
         }

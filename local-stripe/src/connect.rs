@@ -50,7 +50,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Object, ApiError> {
     if args.given("external_account").is_some() {
         external::add(st, account.id(), args, Place::Replaces)?;
     }
-    let account = st.copy(account.id());
+    let account = st.find(account.id())?;
     // Accepting the terms over the API completes the onboarding.
     if args.has("tos_acceptance") { onboard(st, account.id()) } else { Ok(account) }
 }
@@ -69,7 +69,7 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Object, ApiError>
     if args.given("external_account").is_some() {
         external::add(st, id, args, Place::Replaces)?;
     }
-    if args.has("tos_acceptance") { onboard(st, id) } else { Ok(st.copy(id)) }
+    if args.has("tos_acceptance") { onboard(st, id) } else { Ok(st.find(id)?) }
 }
 
 /// Removes a requirement that is fulfilled.
@@ -131,8 +131,6 @@ pub fn onboard(st: &mut State, id: &str) -> Result<Object, ApiError> {
 
 /// The members that a rejection changes.
 const REJECTED: [&str; 4] = ["capabilities", "charges_enabled", "payouts_enabled", "requirements.disabled_reason"];
-/// The hidden member of a rejected account with their values before.
-const BEFORE_REJECTION: &str = "_before_rejection";
 
 fn is_rejected(account: &Object) -> bool {
     account.text_at("requirements.disabled_reason").is_some_and(|disabled| disabled.starts_with("rejected."))
@@ -153,8 +151,8 @@ pub fn reject(st: &mut State, id: &str, reason: &str) -> Result<Object, ApiError
         _ => "rejected.other",
     };
     let rejected = st.change_and_emit(id, "account.updated", |account| {
-        let before: Vec<Value> = REJECTED.iter().map(|path| account.at(path).clone()).collect();
-        account.set(BEFORE_REJECTION, before);
+        let before = REJECTED.iter().map(|path| account.at(path).clone()).collect();
+        account.as_account_mut().before_rejection = before;
         for member in ["charges_enabled", "payouts_enabled"] {
             account.set(member, false);
         }
@@ -176,12 +174,10 @@ pub fn unreject(st: &mut State, id: &str) -> Result<Object, ApiError> {
     if !is_rejected(&account) {
         return Err(ApiError::invalid("This account is not rejected."));
     }
-    let before = account.list_at(BEFORE_REJECTION).to_vec();
     let accepted = st.change_and_emit(id, "account.updated", |account| {
-        for (path, value) in REJECTED.iter().zip(before) {
+        for (path, value) in REJECTED.iter().zip(std::mem::take(&mut account.as_account_mut().before_rejection)) {
             account.set_at(path, value);
         }
-        account.0.remove(BEFORE_REJECTION);
     });
     Ok(Object::clone(&accepted))
 }
@@ -233,8 +229,8 @@ pub fn link(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let token = st.new_characters(24);
     let now = st.clock_s();
     st.put(Object::of(json!({
-        "id": format!("_link_{token}"),
-        "object": "_account_link",
+        "id": format!("sandbox.link_{token}"),
+        "object": "sandbox.account_link",
         "account": account.id(),
         "return_url": args.value("return_url"),
         "refresh_url": args.value("refresh_url"),

@@ -14,9 +14,6 @@ pub struct Debit {
     pub settles_after_s: i64,
 }
 
-/// The hidden member of a bank account that is verified.
-pub const VERIFIED: &str = "_verified";
-
 /// ACH direct debit: four days.
 pub const ACH: Debit = Debit { kind: "us_bank_account", currency: "usd", settles_after_s: 4 * DAY_S };
 /// SEPA direct debit: five days.

@@ -16,7 +16,7 @@ const GIVES: [&str; 3] = ["active", "past_due", "trialing"];
 /// Returns a customer's active entitlements, newest first.
 pub fn of<'s>(st: &'s State, customer: &'s str) -> impl Iterator<Item = Arc<Object>> + 's {
     let all = st.newest("entitlements.active_entitlement", None);
-    all.filter(move |entitlement| entitlement.text("_customer") == customer)
+    all.filter(move |entitlement| entitlement.as_active_entitlement().customer == customer)
 }
 
 /// Updates the entitlements of the customers whose subscriptions changed, and emits the event of each change.
@@ -41,7 +41,7 @@ pub fn follow_product(st: &mut State, product: &str) {
 }
 
 fn settle(st: &mut State, customer: &str) {
-    let owner = st.copy(customer);
+    let owner = st.copy_if_any(customer);
     let wanted = features_of(st, customer);
     let held: Vec<Arc<Object>> = of(st, customer).collect();
     let ended: Vec<&Arc<Object>> = held.iter().filter(|one| !wanted.contains(one.text("feature"))).collect();
@@ -55,7 +55,7 @@ fn settle(st: &mut State, customer: &str) {
     }
     for feature in begun {
         let id = st.new_id("ent");
-        let feature = st.copy(feature);
+        let feature = st.copy_if_any(feature);
         st.put(model::entitlements::active_entitlement(id, &owner, &feature));
     }
     let active: Vec<Value> = of(st, customer).map(|entitlement| entitlement.value()).collect();
@@ -73,7 +73,7 @@ fn features_of(st: &State, customer: &str) -> BTreeSet<String> {
         .filter_map(|item| item["price"]["product"].as_str().map(str::to_owned))
         .collect();
     st.newest("product_feature", None)
-        .filter(|attached| products.contains(attached.text("_product")))
-        .map(|attached| attached.text("_feature").to_owned())
+        .filter(|attached| products.contains(&attached.as_product_feature().product))
+        .map(|attached| attached.as_product_feature().feature.clone())
         .collect()
 }

@@ -107,6 +107,11 @@ impl ApiError {
         }
     }
 
+    /// Creates the error for a failure of the sandbox itself.
+    pub fn internal(message: impl Into<String>) -> Self {
+        Self { status: 500, kind: ErrorType::Api, ..Self::invalid(message) }
+    }
+
     /// Creates the error for a missing or unsuitable API key.
     pub fn unauthorized(message: impl Into<String>) -> Self {
         Self { status: 401, ..Self::invalid(message) }

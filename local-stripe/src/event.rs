@@ -7,8 +7,16 @@ use serde_json::{Map, Value, json};
 
 use crate::object::Object;
 use crate::shapes;
-use crate::state::RequestMeta;
 use crate::version::Version;
+
+/// The request that caused an event, as the event shows it.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct RequestMeta {
+    /// The request's id (`req_…`); `None` while the sandbox acts on its own.
+    pub id: Option<String>,
+    /// The client's `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
+}
 
 /// An event. Its object is immutable.
 #[derive(Debug, Serialize, Deserialize)]

@@ -57,12 +57,12 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     file.set("type", kind(&upload));
     let hex: String = upload.content.iter().map(|byte| format!("{byte:02x}")).collect();
     st.put(file);
-    st.put(Object::of(json!({ "id": format!("_content_{id}"), "object": "_file_content", "hex": hex })));
+    st.put(Object::of(json!({ "id": format!("sandbox.content_{id}"), "object": "sandbox.file_content", "hex": hex })));
     let link = args.map("file_link_data");
     if link.flag("create") == Some(true) {
         create_link(st, &id, &link)?;
     }
-    Ok(st.copy(&id).value())
+    Ok(st.find(&id)?.value())
 }
 
 /// Returns the type of a file: by its first bytes, else by its name.
@@ -76,7 +76,7 @@ fn kind(upload: &Upload) -> Value {
 
 /// Returns the bytes of a file.
 pub fn content(st: &State, id: &str) -> Option<Vec<u8>> {
-    let stored = st.find(&format!("_content_{id}"))?;
+    let stored = st.seek(&format!("sandbox.content_{id}"))?;
     let digits: Vec<u32> = stored.text("hex").chars().filter_map(|digit| digit.to_digit(16)).collect();
     Some(digits.chunks_exact(2).filter_map(|pair| u8::try_from(pair[0] * 16 + pair[1]).ok()).collect())
 }

@@ -56,10 +56,11 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         "status": "requires_input",
         "type": kind,
         "url": format!("{}/_sandbox/identity/{id}", st.settings.base_url),
-        "_return_url": args.value("return_url"),
-        "_verified_outputs": null,
-        "_clock": customer.map_or(Value::Null, |customer| customer.get("test_clock").clone()),
     }));
+    session.as_verification_session_mut().return_url = args.text("return_url").map(str::to_owned);
+    if let Some(customer) = customer {
+        session = session.on_clock_of(&customer);
+    }
     apply(&mut session, args)?;
     let session = st.put(session);
     st.emit("identity.verification_session.created", &session);
@@ -141,10 +142,10 @@ pub fn redact(st: &mut State, id: &str) -> Result<Value, ApiError> {
         });
     }
     let redacted = st.change(id, |session| {
-        for member in ["client_secret", "url", "_verified_outputs"] {
-            session.set(member, Value::Null);
-        }
-        session.0.remove("provided_details");
+        session.set("client_secret", Value::Null);
+        session.set("url", Value::Null);
+        session.as_verification_session_mut().verified_outputs = Value::Null;
+        session.members.remove("provided_details");
         session.set("metadata", json!({}));
         session.set("redaction", json!({ "status": "redacted" }));
     });
@@ -180,13 +181,10 @@ pub fn submit(st: &mut State, id: &str, outcome: &str) -> Result<Value, ApiError
             session.set("client_secret", Value::Null);
             session.set("url", Value::Null);
             let (address, person) = (address(), person());
-            session.set(
-                "_verified_outputs",
-                json!({
-                    "address": address, "first_name": person["first_name"],
-                    "id_number_type": null, "last_name": person["last_name"],
-                }),
-            );
+            session.as_verification_session_mut().verified_outputs = json!({
+                "address": address, "first_name": person["first_name"],
+                "id_number_type": null, "last_name": person["last_name"],
+            });
         }
     });
     st.emit(&format!("identity.verification_session.{}", after.text("status")), &after);
@@ -220,8 +218,8 @@ fn report(st: &mut State, session: &Object, outcome: &str) -> Object {
         "options": session.get("options"),
         "type": session.get("type"),
         "verification_session": session.id(),
-        "_clock": session.get("_clock"),
-    }));
+    }))
+    .on_clock_of(session);
     let person = person();
     if session.text("type") == "document" {
         let kind = wanted["allowed_types"].as_array().and_then(|types| types.first()).cloned();

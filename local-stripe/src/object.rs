@@ -1,10 +1,14 @@
-//! API objects in the internal model. An object has the shape of the newest version, plus hidden members, whose names
-//! begin with `_`. Clients never get hidden members.
+//! API objects in the internal model: the members that clients see, in the shape of the newest version, and beside them
+//! the sandbox's [own state](own), which clients never see.
 
 use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+
+use own::{Own, is_default};
+
+pub mod own;
 
 /// The value of absent members.
 static NULL: Value = Value::Null;
@@ -20,16 +24,54 @@ pub fn key<'i>(kind: &str, id: &'i str) -> Cow<'i, str> {
 
 /// An API object.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Object(pub Map<String, Value>);
+#[serde(deny_unknown_fields)]
+pub struct Object {
+    /// The members that clients see.
+    pub members: Map<String, Value>,
+    /// The number that the object got when it was created. It gives the order of lists.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub seq: i64,
+    /// The id of the connected account that owns the object; empty for the sandbox's own account.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub owner: String,
+    /// The id of the test clock of an object that does not show it; see [`Object::clock`].
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub hidden_clock: String,
+    /// The state that the sandbox keeps of an object of this kind.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub own: Own,
+}
 
 impl Object {
     /// Converts a JSON object. Any other value gives an empty object.
     pub fn of(value: Value) -> Self {
         match value {
-            Value::Object(map) => Self(map),
+            Value::Object(members) => Self { members, ..Self::default() },
             _ => Self::default(),
         }
+    }
+
+    /// Returns the object after an edit.
+    pub fn with(mut self, edit: impl FnOnce(&mut Self)) -> Self {
+        edit(&mut self);
+        self
+    }
+
+    /// Puts the object on the clock of another one.
+    pub fn on_clock_of(mut self, other: &Object) -> Self {
+        other.clock().clone_into(&mut self.hidden_clock);
+        self
+    }
+
+    /// Returns the id of the object's test clock; empty for the sandbox's own clock.
+    pub fn clock(&self) -> &str {
+        let shown = self.text("test_clock");
+        if shown.is_empty() { &self.hidden_clock } else { shown }
+    }
+
+    /// Whether this stands for an object that does not exist.
+    pub fn is_absent(&self) -> bool {
+        self.members.is_empty()
     }
 
     /// Returns the object's id.
@@ -49,13 +91,13 @@ impl Object {
 
     /// Returns a member; null if it is absent.
     pub fn get(&self, name: &str) -> &Value {
-        self.0.get(name).unwrap_or(&NULL)
+        self.members.get(name).unwrap_or(&NULL)
     }
 
     /// Returns the member at a dotted path; null if it is absent.
     pub fn at(&self, path: &str) -> &Value {
         let mut names = path.split('.');
-        let first = names.next().and_then(|n| self.0.get(n)).unwrap_or(&NULL);
+        let first = names.next().and_then(|n| self.members.get(n)).unwrap_or(&NULL);
         names.fold(first, |value, name| value.get(name).unwrap_or(&NULL))
     }
 
@@ -93,14 +135,14 @@ impl Object {
 
     /// Sets a member.
     pub fn set(&mut self, name: &str, value: impl Into<Value>) {
-        self.0.insert(name.into(), value.into());
+        self.members.insert(name.into(), value.into());
     }
 
     /// Sets the member at a dotted path. Creates the objects on the path that do not exist.
     pub fn set_at(&mut self, path: &str, value: impl Into<Value>) {
         let mut names: Vec<&str> = path.split('.').collect();
         let last = names.pop().unwrap_or_default();
-        let mut map = &mut self.0;
+        let mut map = &mut self.members;
         for name in names {
             let inner = map.entry(name).or_insert_with(|| json!({}));
             if !inner.is_object() {
@@ -112,9 +154,17 @@ impl Object {
         map.insert(last.into(), value.into());
     }
 
-    /// Returns the object as a JSON value.
+    /// Takes over the members and the own state of another object.
+    pub fn absorb(&mut self, other: Object) {
+        self.members.extend(other.members);
+        self.own = other.own;
+    }
+
+    /// Returns the object as a JSON value, with the members that only older versions show.
     pub fn value(&self) -> Value {
-        Value::Object(self.0.clone())
+        let mut members = self.members.clone();
+        members.extend(self.own.older_members().into_iter().map(|(name, value)| (name.to_owned(), value)));
+        Value::Object(members)
     }
 }
 

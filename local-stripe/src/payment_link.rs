@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::{invoice_settings, items};
+use crate::billing::invoicing::invoice_settings;
+use crate::billing::items;
 use crate::checkout::{self, asked, bill, limit, quantity, shipping};
 use crate::connect::division;
 use crate::error::ApiError;
@@ -41,7 +42,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         return Err(ApiError::invalid(message).about("currency"));
     }
     link.set("currency", currency);
-    link.set("_lines", lines);
+    link.as_payment_link_mut().lines = lines;
     ship(st, &mut link, args)?;
     apply(st, &mut link, args)?;
     divide(st, &mut link, args)?;
@@ -170,7 +171,7 @@ fn as_request(shown: &Value) -> Value {
 
 /// Whether a link sells a subscription.
 fn recurs(link: &Object) -> bool {
-    link.list_at("_lines").iter().any(|line| line["price"]["type"] == "recurring")
+    link.as_payment_link().lines.iter().any(|line| line["price"]["type"] == "recurring")
 }
 
 /// Sets at a new link how its payments are divided among accounts.
@@ -203,7 +204,7 @@ fn divide(st: &State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
         }
         division::apply_percent(st, &mut settings, &percent, "")?;
         link.set("application_fee_percent", settings.get("application_fee_percent").clone());
-        link.set("_application_fee_percent", args.value("application_fee_percent"));
+        link.as_payment_link_mut().application_fee_percent = args.value("application_fee_percent");
     }
     Ok(())
 }
@@ -217,7 +218,7 @@ fn division_of(link: &Object) -> Vec<(&'static str, Value)> {
     }
     let given = [
         ("application_fee_amount", link.get("application_fee_amount").clone()),
-        ("application_fee_percent", link.get("_application_fee_percent").clone()),
+        ("application_fee_percent", link.as_payment_link().application_fee_percent.clone()),
         ("on_behalf_of", link.get("on_behalf_of").clone()),
         ("transfer_data", if destination.is_null() { Value::Null } else { data }),
     ];
@@ -234,7 +235,7 @@ pub fn open(st: &mut State, id: &str) -> Result<Value, ApiError> {
         let words = link.text_at("inactive_message").unwrap_or("This link is no longer active.");
         return Err(ApiError::invalid(words));
     }
-    let lines = link.list_at("_lines");
+    let lines = &link.as_payment_link().lines;
     let recurs = recurs(&link);
     let entry = |l: &Value| {
         let adjustable = as_request(&l["adjustable_quantity"]);

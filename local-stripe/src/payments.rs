@@ -5,8 +5,10 @@ pub mod authorization;
 pub mod balance;
 pub mod cash;
 pub mod charge;
+pub mod confirm;
 pub mod confirmation;
 pub mod dispute;
+pub mod funding;
 pub mod intent;
 pub mod ledger;
 pub mod mandate;
@@ -17,6 +19,7 @@ pub mod refund;
 pub mod setup;
 pub mod source;
 pub mod token;
+pub mod verification;
 
 use crate::error::ApiError;
 use crate::object::Object;

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::billing::due::period;
-use crate::billing::{change, cycle, end, invoice};
+use crate::billing::changes::{change, cycle, end};
+use crate::billing::invoicing::invoice;
+use crate::billing::period::period;
 use crate::calendar::HOUR_S;
 use crate::error::ApiError;
 use crate::ids;
@@ -31,7 +32,7 @@ pub fn default_id(st: &State) -> String {
 /// # Errors
 /// There is no such configuration.
 pub fn configuration(st: &State, id: &str, param: &str) -> Result<Arc<Object>, ApiError> {
-    if id == default_id(st) && st.find(id).is_none() {
+    if id == default_id(st) && st.seek(id).is_none() {
         return Ok(Arc::new(model::portal::default_configuration(id.to_owned(), st.settings.start_s)));
     }
     st.load("billing_portal.configuration", id, param)
@@ -95,7 +96,7 @@ pub fn offers(st: &State, configuration: &Object, sub: &Object) -> Vec<Arc<Objec
     if !may_change || !is_live(sub) {
         return Vec::new();
     }
-    let products = configuration.list_at("features.subscription_update._products");
+    let products = configuration.list_at("features.subscription_update.products");
     let listed = |price: &Object| {
         products.is_empty()
             || products.iter().any(|p| {
@@ -109,7 +110,7 @@ pub fn offers(st: &State, configuration: &Object, sub: &Object) -> Vec<Arc<Objec
             && !pricing::is_metered(&price.value())
             && price.text("currency") == sub.text("currency")
             && *price.get("id") != item["price"]["id"]
-            && st.find(&key("product", price.text("product"))).is_some_and(|p| p.is("active"))
+            && st.seek(&key("product", price.text("product"))).is_some_and(|p| p.is("active"))
             && listed(price)
     };
     let mut found: Vec<Arc<Object>> = st.newest("price", None).filter(fits).take(OFFERS_MAX).collect();
@@ -159,9 +160,9 @@ pub fn update(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiEr
     }
     update.put("payment_behavior", json!("pending_if_incomplete"));
     let waiting = change::update(st, sub.id(), &update)?;
-    let intent = st.copy(st.copy(sub.id()).text("latest_invoice")).text("_payment_intent").to_owned();
+    let intent = st.copy_if_any(st.find(sub.id())?.text("latest_invoice")).as_invoice().payment_intent.clone();
     let back = format!("{}/p/session/{session}?asked", st.settings.base_url);
-    st.change(&intent, |pi| pi.set("_return_url", back));
+    st.change(&intent, |pi| pi.as_intent_mut().return_url = Some(back));
     Ok(waiting)
 }
 
@@ -178,9 +179,9 @@ pub fn preview(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiE
 }
 
 fn changed_amounts(st: &mut State, before: &Object) -> Result<Value, ApiError> {
-    let after = st.copy(before.id());
+    let after = st.find(before.id())?;
     let invoiced = after.get("latest_invoice") != before.get("latest_invoice");
-    let invoice = st.copy(after.text("latest_invoice"));
+    let invoice = st.copy_if_any(after.text("latest_invoice"));
     let pending = invoice::pending_items(st, after.text("customer"), after.text("currency"), Some(&after));
     let line = |description: &Value, amount: &Value| json!({ "description": description, "amount": amount });
     let lines: Vec<Value> = if invoiced {

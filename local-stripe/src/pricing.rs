@@ -74,7 +74,7 @@ fn packages(price: &Value, quantity: i64) -> i64 {
 /// Returns the sum over the tiers: of the units in each of them with `graduated`, or of all units in the last one with `volume`. The flat
 /// amount of the first tier is charged even for no units, as docs.stripe.com says of tiered pricing.
 fn of_tiers(price: &Value, quantity: i64) -> Option<i64> {
-    let tiers = price["_tiers"].as_array()?;
+    let tiers = price["tiers"].as_array()?;
     let cost = |tier: &Value, units: i64| {
         let each = money::multiply_decimal(tier["unit_amount_decimal"].as_str().unwrap_or("0"), units)?;
         each.checked_add(money::multiply_decimal(tier["flat_amount_decimal"].as_str().unwrap_or("0"), 1)?)
@@ -104,7 +104,7 @@ pub fn apply(price: &mut Object, args: &Args) -> Result<(), ApiError> {
         let mode = args.text("tiers_mode").ok_or_else(|| ApiError::missing("tiers_mode"))?;
         price.set("billing_scheme", "tiered");
         price.set("tiers_mode", mode);
-        price.set("_tiers", tiers(&args.list("tiers"), "tiers")?);
+        price.set("tiers", tiers(&args.list("tiers"), "tiers")?);
         for member in ["unit_amount", "unit_amount_decimal"] {
             price.set(member, Value::Null);
         }
@@ -130,7 +130,7 @@ pub fn apply(price: &mut Object, args: &Args) -> Result<(), ApiError> {
         options.insert(currency.clone(), in_other_currency(is_tiered, &currency, &Args::of(option), &param)?);
     }
     if !options.is_empty() {
-        price.set("_currency_options", options);
+        price.set("currency_options", options);
     }
     Ok(())
 }
@@ -143,7 +143,7 @@ fn in_other_currency(is_tiered: bool, currency: &str, option: &Args, param: &str
         "unit_amount_decimal": null,
     });
     if is_tiered {
-        made["_tiers"] = json!(tiers(&option.list("tiers"), &format!("{param}[tiers]"))?);
+        made["tiers"] = json!(tiers(&option.list("tiers"), &format!("{param}[tiers]"))?);
         return Ok(made);
     }
     let mut option = option.clone();
@@ -222,7 +222,7 @@ fn tiers(given: &[Value], param: &str) -> Result<Vec<Value>, ApiError> {
 
 /// Returns `currency_options` of a price as its expansion shows it.
 pub fn currency_options(price: &Object) -> Value {
-    let mut options = price.get("_currency_options").as_object().cloned().unwrap_or_default();
+    let mut options = price.get("currency_options").as_object().cloned().unwrap_or_default();
     let members = ["custom_unit_amount", "tax_behavior", "unit_amount", "unit_amount_decimal"];
     let own = members.iter().map(|member| ((*member).to_owned(), price.get(member).clone())).collect();
     options.insert(price.text("currency").to_owned(), Value::Object(own));
@@ -231,7 +231,7 @@ pub fn currency_options(price: &Object) -> Value {
 
 /// Whether a price can be paid in a currency.
 pub fn has_currency(price: &Object, currency: &str) -> bool {
-    price.text("currency") == currency || price.at("_currency_options").get(currency).is_some()
+    price.text("currency") == currency || price.at("currency_options").get(currency).is_some()
 }
 
 /// Returns the currency of a sale for which the request names none: the customer's if all prices have it, or else that of the first price.
@@ -251,7 +251,7 @@ pub fn in_currency(price: &Object, currency: &str, param: &str) -> Result<Object
     if price.text("currency") == currency {
         return Ok(price.clone());
     }
-    let Some(option) = price.at("_currency_options").get(currency).and_then(Value::as_object) else {
+    let Some(option) = price.at("currency_options").get(currency).and_then(Value::as_object) else {
         let message = format!(
             "The price specified supports currencies of `{}`. This doesn't match the expected currency: `{currency}`.",
             price.text("currency")
@@ -263,13 +263,13 @@ pub fn in_currency(price: &Object, currency: &str, param: &str) -> Result<Object
         other.set(member, value.clone());
     }
     other.set("currency", currency);
-    other.set("_itself", price.value());
+    other.set("original", price.value());
     Ok(other)
 }
 
 /// Returns the price that clients see instead of one in another currency.
 pub fn shown(price: &Value) -> &Value {
-    price.get("_itself").unwrap_or(price)
+    price.get("original").unwrap_or(price)
 }
 
 /// Returns what a line says of a price, such as `$20.00 / month` or `$5.00 per 10 / month`.
@@ -295,7 +295,7 @@ mod tests {
             { "up_to": 10, "unit_amount_decimal": "0.5", "flat_amount_decimal": null },
             { "up_to": null, "unit_amount_decimal": "100", "flat_amount_decimal": "300" },
         ]);
-        json!({ "billing_scheme": "tiered", "tiers_mode": mode, "_tiers": tiers })
+        json!({ "billing_scheme": "tiered", "tiers_mode": mode, "tiers": tiers })
     }
 
     #[test]

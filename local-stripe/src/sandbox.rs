@@ -13,6 +13,7 @@ use crate::calendar::DAY_S;
 use crate::clock;
 use crate::connect;
 use crate::error::{ApiError, ErrorType};
+use crate::event::RequestMeta;
 use crate::form::{self, Form};
 use crate::ids;
 use crate::model::account;
@@ -20,8 +21,8 @@ use crate::model::file::Upload;
 use crate::params::{Args, known};
 use crate::settings::Settings;
 use crate::shapes;
+use crate::state::State;
 use crate::state::owner::name_within;
-use crate::state::{RequestMeta, State};
 use crate::store::{Given, StoreError, StoredReply};
 use crate::version::Version;
 
@@ -132,7 +133,7 @@ impl Sandbox {
     /// The state can't be written.
     pub fn keep_endpoint(&mut self, id: &str) -> Result<(), StoreError> {
         self.state.begin();
-        self.state.change(id, |endpoint| endpoint.set("_kept", true));
+        self.state.change(id, |endpoint| endpoint.as_webhook_endpoint_mut().kept = true);
         self.state.commit()
     }
 
@@ -191,7 +192,7 @@ impl Sandbox {
         response.at_s = self.state.clock_s();
         // A request whose state can't be read or stored is refused.
         if let Err(error) = self.state.commit() {
-            response.refuse(&ApiError { status: 500, kind: ErrorType::Api, ..ApiError::invalid(error.to_string()) });
+            response.refuse(&ApiError::internal(error.to_string()));
         }
         response
     }
@@ -266,7 +267,8 @@ impl Sandbox {
         let fails = fault.filter(|fault| fault.kind == FaultKind::ServerError);
         let outcome = match fails {
             Some(fault) if !fault.is_done => Err(api_faults::server_error()),
-            _ => (route.run)(&mut self.state, &ids, &args).and_then(|value| self.show(value, &expands, &version)),
+            _ => (route.run)(&mut self.state, &ids, &args)
+                .and_then(|value| self.show(value, route.is_page, &expands, &version)),
         };
         let is_preview = std::mem::take(&mut self.state.is_preview);
         let keeps = outcome.as_ref().err().is_none_or(|error| error.keeps_changes);
@@ -289,22 +291,13 @@ impl Sandbox {
         Ok(())
     }
 
-    fn show(&self, mut value: Value, expands: &[String], version: &Version) -> Result<String, ApiError> {
-        if let Some(document) = value.get("_document").and_then(Value::as_str) {
-            return Ok(document.to_owned());
-        }
-        let done = value.get("_rendered").is_some();
-        let listing = value.get("_listing").is_some();
-        let shown = if done {
-            if let Value::Object(map) = &mut value {
-                map.retain(|name, _| !name.starts_with('_'));
+    fn show(&self, value: Value, is_page: bool, expands: &[String], version: &Version) -> Result<String, ApiError> {
+        let shown = match value {
+            Value::String(document) => return Ok(document),
+            value if is_page || matches!(value["object"].as_str(), Some("list" | "search_result")) => {
+                self.show_page(value, version)
             }
-            value
-        } else if listing {
-            self.show_page(value, version)
-        } else {
-            let object = crate::object::Object::of(value);
-            shapes::render(&self.state.freeze(&object).value(), version)
+            value => shapes::render(&self.state.shown(value).value(), version),
         };
         expand::expand(&self.state, shown, expands, version).map(|v| pretty(&v))
     }
@@ -312,15 +305,10 @@ impl Sandbox {
     /// Renders a page of a list. Unlike an embedded list, a page is not cut at [`shapes::EMBEDDED_MAX`].
     fn show_page(&self, value: Value, version: &Version) -> Value {
         let Value::Object(map) = value else { return value };
-        let one = |v: Value| {
-            let object = crate::object::Object::of(v);
-            shapes::render(&self.state.freeze(&object).value(), version)
-        };
-        let members = map.into_iter().filter(|(name, _)| !name.starts_with('_')).map(|(name, value)| {
-            match (name.as_str(), value) {
-                ("data", Value::Array(list)) => (name, Value::Array(list.into_iter().map(one).collect())),
-                (_, value) => (name, shapes::render(&value, version)),
-            }
+        let one = |value: Value| shapes::render(&self.state.shown(value).value(), version);
+        let members = map.into_iter().map(|(name, value)| match (name.as_str(), value) {
+            ("data", Value::Array(list)) => (name, Value::Array(list.into_iter().map(one).collect())),
+            (_, value) => (name, shapes::render(&value, version)),
         });
         Value::Object(members.collect())
     }

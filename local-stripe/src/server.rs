@@ -372,7 +372,7 @@ async fn file_contents(State(shared): State<Shared>, Path(id): Path<String>, hea
 /// `GET /_sandbox/files/{link}`: the bytes of a file, by a link that has not expired.
 async fn linked_file(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     download(shared.read(|sandbox| {
-        let link = sandbox.state().find(&id).filter(|link| link.kind() == "file_link")?;
+        let link = sandbox.state().seek(&id).filter(|link| link.kind() == "file_link")?;
         let is_expired = files::shown(sandbox.state(), &link)["expired"] == true;
         if is_expired { None } else { files::content(sandbox.state(), link.text("file")) }
     }))

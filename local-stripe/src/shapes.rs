@@ -9,12 +9,13 @@ use serde_json::{Map, Value, json};
 
 use crate::object::Object;
 use crate::version::Version;
-use changes::{CHANGES, Edit, OldValue};
+use changes::{CHANGES, Change, Edit, HELD_BACK, OldValue};
 
 /// The maximum number of elements that an embedded list shows. A longer list is cut and has `has_more`.
 pub const EMBEDDED_MAX: usize = 10;
 
-/// Renders a value of the internal model in an API version: reshapes objects at any depth and removes hidden members.
+/// Renders a value of the internal model in an API version: reshapes objects at any depth, and removes the members that
+/// the version does not show.
 pub fn render(value: &Value, version: &Version) -> Value {
     match value {
         Value::Object(map) => render_map(map, version),
@@ -28,17 +29,24 @@ fn render_map(map: &Map<String, Value>, version: &Version) -> Value {
     if kind == "list" {
         return render_list(map, version);
     }
-    if let (Some(price), "price") = (map.get("_itself").and_then(Value::as_object), kind) {
+    if kind == "event" {
+        // It was rendered when it was read.
+        return Value::Object(map.clone());
+    }
+    if let (Some(price), "price") = (map.get("original").and_then(Value::as_object), kind) {
         // The amounts of a price in another currency are for the sandbox; see `pricing::in_currency`.
         return render_map(price, version);
     }
     let whole = (kind == "subscription").then(|| with_plan(map));
     let map = whole.as_ref().unwrap_or(map);
-    let reshaped =
-        CHANGES.iter().any(|c| c.kind == kind && version.is_before(c.version)).then(|| reshape(map, kind, version));
-    let source = reshaped.as_ref().map_or(map, |o| &o.0);
-    let shown = source.iter().filter(|(name, _)| !name.starts_with('_'));
-    Value::Object(shown.map(|(name, value)| (name.clone(), render(value, version))).collect())
+    let applies =
+        |change: &&Change| change.kind == kind && (version.is_before(change.version) || change.kept().next().is_some());
+    let changes = || CHANGES.iter().filter(applies);
+    let held_back = || HELD_BACK.iter().filter(|(of, _)| *of == kind).flat_map(|(_, paths)| *paths);
+    let is_reshaped = changes().next().is_some() || held_back().next().is_some();
+    let reshaped = is_reshaped.then(|| reshape(map, held_back(), changes(), version));
+    let source = reshaped.as_ref().map_or(map, |o| &o.members);
+    Value::Object(source.iter().map(|(name, value)| (name.clone(), render(value, version))).collect())
 }
 
 /// Adds the undocumented members `plan` and `quantity` to a subscription: those of its item, or null if it has several.
@@ -66,17 +74,26 @@ fn render_list(map: &Map<String, Value>, version: &Version) -> Value {
     Value::Object(out)
 }
 
-fn reshape(map: &Map<String, Value>, kind: &str, version: &Version) -> Object {
-    let mut object = Object(map.clone());
-    for change in CHANGES.iter().filter(|c| c.kind == kind && version.is_before(c.version)) {
+fn reshape<'c>(
+    map: &Map<String, Value>,
+    held_back: impl Iterator<Item = &'c &'c str>,
+    changes: impl Iterator<Item = &'c Change>,
+    version: &Version,
+) -> Object {
+    let mut object = Object { members: map.clone(), ..Object::default() };
+    for change in changes {
+        if !version.is_before(change.version) {
+            change.kept().for_each(|name| remove_at(&mut object.members, name));
+            continue;
+        }
         match change.edit {
             Edit::Added(paths) => {
-                paths.iter().for_each(|path| each(&mut object, path, &|one, path| remove_at(&mut one.0, path)));
+                paths.iter().for_each(|path| each(&mut object, path, &|one, path| remove_at(&mut one.members, path)));
             }
             Edit::Removed(members) => {
                 for (path, old) in members {
                     each(&mut object, path, &|one, path| {
-                        if let Some(value) = old_value(one, old) {
+                        if let Some(value) = old_value(one, path, old) {
                             restore(one, path, value);
                         }
                     });
@@ -84,28 +101,29 @@ fn reshape(map: &Map<String, Value>, kind: &str, version: &Version) -> Object {
             }
         }
     }
+    held_back.for_each(|path| remove_at(&mut object.members, path));
     object
 }
 
 /// Calls `edit` for the object at a path. If the path contains `[].`, calls it for each object of that list.
 fn each(object: &mut Object, path: &str, edit: &dyn Fn(&mut Object, &str)) {
     let Some((list, rest)) = path.split_once("[].") else { return edit(object, path) };
-    let Some(Value::Array(all)) = object.0.get_mut(list) else { return };
+    let Some(Value::Array(all)) = object.members.get_mut(list) else { return };
     for member in all {
         if let Value::Object(map) = member {
-            let mut one = Object(std::mem::take(map));
+            let mut one = Object { members: std::mem::take(map), ..Object::default() };
             each(&mut one, rest, edit);
-            *map = one.0;
+            *map = one.members;
         }
     }
 }
 
-fn old_value(object: &Object, old: &OldValue) -> Option<Value> {
+fn old_value(object: &Object, path: &str, old: &OldValue) -> Option<Value> {
     match old {
         OldValue::Null => Some(Value::Null),
         OldValue::EmptyList => Some(json!([])),
-        OldValue::Hidden(name) => Some(object.get(name).clone()),
-        OldValue::Of(make) => Some(make(object)),
+        OldValue::Kept => Some(object.at(path).clone()),
+        OldValue::Of(make) | OldValue::KeptAs(make) => Some(make(object)),
         OldValue::Maybe(make) => make(object),
     }
 }
@@ -137,11 +155,13 @@ mod tests {
     use crate::version::NEWEST;
 
     #[test]
-    fn hidden_members_are_removed_and_long_lists_are_cut() {
-        let items: Vec<Value> = (0..12).map(|n| json!({"object": "subscription_item", "n": n, "_x": 1})).collect();
-        let object = json!({"object": "subscription", "_secret": 1, "items": {"object": "list", "data": items, "has_more": false}});
+    fn members_of_expansions_are_removed_and_long_lists_are_cut() {
+        let items: Vec<Value> = (0..12)
+            .map(|n| json!({"object": "subscription_item", "n": n, "price": {"object": "price", "tiers": []}}))
+            .collect();
+        let object = json!({"object": "subscription", "discount": {}, "items": {"object": "list", "data": items, "has_more": false}});
         let shown = render(&object, &NEWEST.into());
-        assert!(shown.get("_secret").is_none() && shown["items"]["data"][0].get("_x").is_none());
+        assert!(shown.get("discount").is_none() && shown["items"]["data"][0]["price"].get("tiers").is_none());
         assert_eq!((shown["items"]["data"].as_array().unwrap().len(), &shown["items"]["has_more"]), (10, &json!(true)));
     }
 

@@ -9,12 +9,11 @@ use std::collections::VecDeque;
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::api_faults::ApiFaults;
 use crate::error::ApiError;
-use crate::event::Event;
+use crate::event::{Event, RequestMeta};
 use crate::ids;
 use crate::model::file::Upload;
 use crate::object::{Object, key};
@@ -36,15 +35,6 @@ const EVENTS_BYTES_MAX: usize = 1_000_000;
 /// the maximum.
 const ROWS_AT_ONCE: std::ops::Range<usize> = 2..128;
 
-/// The request that caused an event, as the event shows it.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct RequestMeta {
-    /// The request's id (`req_…`); `None` while the sandbox acts on its own.
-    pub id: Option<String>,
-    /// The client's `Idempotency-Key`.
-    pub idempotency_key: Option<String>,
-}
-
 /// An action that is deferred to the end of the current call.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DeferredAction {
@@ -54,6 +44,8 @@ pub enum DeferredAction {
     RefundFails(String),
     /// The pending refund with this id succeeds.
     RefundSucceeds(String),
+    /// Enough of the customer's cash balance was applied to the payment intent with this id.
+    PaidFromCash(String),
     /// The card's issuer warns that the charge with this id may be fraudulent.
     FraudWarning(String),
 }
@@ -154,17 +146,30 @@ impl State {
     /// Returns the time of a test clock, in Unix seconds. For an empty or unknown id, returns the time of the sandbox's
     /// own clock.
     pub fn time_on(&self, clock: &str) -> i64 {
-        let test_clock = if clock.is_empty() { None } else { self.find(clock) };
+        let test_clock = if clock.is_empty() { None } else { self.seek(clock) };
         test_clock.map_or(self.counters.clock_s, |test_clock| test_clock.int("frozen_time"))
     }
 
     /// Returns the time of the object's clock, in Unix seconds.
     pub fn now(&self, object: &Object) -> i64 {
-        self.time_on(clock_of(object))
+        self.time_on(object.clock())
     }
 
-    /// Returns the object with a [key]; for most kinds of object, this is the id.
-    pub fn find(&self, id: &str) -> Option<Arc<Object>> {
+    /// Returns a copy of the object with a [key], which must exist. For most kinds of object, the key is the id.
+    ///
+    /// # Errors
+    /// There is no such object: an internal error, with which the whole request fails, even if the caller drops it.
+    pub fn find(&self, id: &str) -> Result<Object, ApiError> {
+        self.seek(id).map(|found| Object::clone(&found)).ok_or_else(|| {
+            let missing = StoreError::missing("object", id);
+            let error = ApiError::internal(missing.to_string());
+            self.fail::<()>(missing);
+            error
+        })
+    }
+
+    /// Returns the object with a [key], if there is one.
+    pub fn seek(&self, id: &str) -> Option<Arc<Object>> {
         self.find_row(&owner::name_within(&self.acting, id))
     }
 
@@ -184,27 +189,36 @@ impl State {
     /// # Errors
     /// `resource_missing` about the parameter (`id` for a path) if there is no such object.
     pub fn load(&self, kind: &str, id: &str, param: &str) -> Result<Arc<Object>, ApiError> {
-        self.find(&key(kind, id)).filter(|o| o.kind() == kind).ok_or_else(|| ApiError::no_such(noun(kind), id, param))
+        self.seek(&key(kind, id)).filter(|o| o.kind() == kind).ok_or_else(|| ApiError::no_such(noun(kind), id, param))
     }
 
-    /// Returns a copy of an object that must exist. If it does not, returns an empty object, whose members are all
-    /// absent.
+    /// Returns a copy of an object that must exist, for an action without a result. If it does not exist, the whole
+    /// request fails at its commit.
     pub fn copy(&self, id: &str) -> Object {
-        self.find(id).map(|o| Object::clone(&o)).unwrap_or_default()
+        self.find(id).unwrap_or_default()
+    }
+
+    /// Returns a copy of an object that another one names, or named before it was removed. If there is none, returns an
+    /// object without members.
+    pub fn copy_if_any(&self, id: &str) -> Object {
+        self.seek(id).map(|o| Object::clone(&o)).unwrap_or_default()
     }
 
     /// Stores a new or changed object under its [key].
     pub fn put(&mut self, mut object: Object) -> Arc<Object> {
+        if !object.own.fits(object.kind()) {
+            self.fail(StoreError::unreadable("object", object.id(), "it has the state of another kind"))
+        }
         if !self.acting.is_empty() {
-            object.set(owner::OWNER, self.acting.clone());
+            object.owner.clone_from(&self.acting);
         }
         let id = owner::name_within(&self.acting, &object.key()).into_owned();
         let before = self.find_row(&id);
         match &before {
-            Some(before) => object.set("_seq", before.get("_seq").clone()),
+            Some(before) => object.seq = before.seq,
             None => {
                 self.counters.next_number += 1;
-                object.set("_seq", self.counters.next_number);
+                object.seq = self.counters.next_number.cast_signed();
             }
         }
         if let Some(before) = before.as_ref().filter(|before| ***before == object) {
@@ -240,15 +254,14 @@ impl State {
     /// Emits an event about the changes of an object since `before`, if visible members changed.
     pub fn emit_since(&mut self, id: &str, event: &str, before: &Object) {
         let after = self.copy(id);
-        let before = self.freeze(before);
-        if shown(&after).ne(shown(&before)) {
-            self.emit_with(event, &after, Some(before));
+        if after.members != before.members {
+            self.emit_with(event, &after, Some(self.freeze(before)));
         }
     }
 
     /// Removes an object permanently.
     pub fn remove(&mut self, id: &str) {
-        if let Some(before) = self.find(id) {
+        if let Some(before) = self.seek(id) {
             let row = owner::name_within(&self.acting, id).into_owned();
             self.objects.get_mut().remove(&row);
             self.touched.push(row);
@@ -263,14 +276,14 @@ impl State {
 
     /// Like [`State::newest`], but starts with the object `from`, if it is one of these objects.
     pub fn newest_from(&self, kind: &str, customer: Option<&str>, from: Option<&str>) -> Newest<'_> {
-        let first = from.and_then(|id| self.find(&key(kind, id))).filter(|first| {
+        let first = from.and_then(|id| self.seek(&key(kind, id))).filter(|first| {
             first.kind() == kind && customer.is_none_or(|customer| first.get("customer").as_str() == Some(customer))
         });
         Newest {
             state: self,
             kind: owner::name_within(&self.acting, kind).into_owned(),
             customer: customer.map(str::to_owned),
-            below: first.map_or(i64::MAX, |first| first.int("_seq") + 1),
+            below: first.map_or(i64::MAX, |first| first.seq + 1),
             ids: VecDeque::new(),
             at_once: ROWS_AT_ONCE.start,
         }
@@ -288,6 +301,7 @@ impl State {
 
     /// Emits an event about an object, with its previous state, if given.
     pub fn emit_with(&mut self, event: &str, object: &Object, before: Option<Object>) {
+        let created_s = self.now(object);
         let object = Arc::new(self.freeze(object));
         let before = before.map(Arc::new);
         let account = match (object.kind(), self.acting.as_str()) {
@@ -301,7 +315,7 @@ impl State {
             let made = Event {
                 id: self.new_id("evt"),
                 kind: event.to_owned(),
-                created_s: self.now(&object),
+                created_s,
                 request: self.request.clone(),
                 object: Arc::clone(&object),
                 before: before.clone(),
@@ -375,7 +389,7 @@ impl State {
     pub fn endpoints_for(&self, event: &str, of_connected: bool) -> Vec<Arc<Object>> {
         let asked = |o: &Arc<Object>| {
             o.text("status") == "enabled"
-                && o.is("_connect") == of_connected
+                && o.as_webhook_endpoint().connect == of_connected
                 && o.list_at("enabled_events").iter().any(|e| e == "*" || e == event)
         };
         // The endpoints are the sandbox's own, even if a request acts for a connected account.
@@ -388,17 +402,25 @@ impl State {
     /// Returns a copy with the objects that older versions embed, so that the copy can later be rendered in any
     /// version.
     pub fn freeze(&self, object: &Object) -> Object {
-        let mut frozen = object.clone();
-        let embedded = |member: &str| {
-            let ids = object.list_at(member).iter().rev().filter_map(Value::as_str);
-            Value::Array(ids.map(|id| self.freeze(&self.copy(id)).value()).collect())
-        };
+        let mut frozen = Object::of(object.value());
+        // The objects of another account are not found.
+        let embed = |id: &String| self.freeze(&self.copy_if_any(id)).value();
+        let embedded = |ids: &[String]| -> Vec<Value> { ids.iter().rev().map(embed).collect() };
         match object.kind() {
-            "payment_intent" => frozen.set("_charges", embedded("_charge_ids")),
-            "charge" => frozen.set("_refunds", embedded("_refund_ids")),
+            "payment_intent" => frozen.set("charges", embedded(&object.as_intent().charge_ids)),
+            "charge" => frozen.set("refunds", embedded(&object.as_charge().refund_ids)),
             _ => {}
         }
         frozen
+    }
+
+    /// Returns the object that a value of the model shows.
+    pub fn shown(&self, value: Value) -> Object {
+        let mut object = Object::of(value);
+        if matches!(object.kind(), "payment_intent" | "charge") {
+            object.own = self.seek(object.id()).map(|stored| stored.own.clone()).unwrap_or_default();
+        }
+        self.freeze(&object)
     }
 
     /// Returns the time, in Unix seconds, and the row of the object that acts next on a clock, if this is not after
@@ -478,7 +500,7 @@ impl State {
         self.act_for("");
         let kept: Vec<Object> = self
             .newest("webhook_endpoint", None)
-            .filter(|endpoint| endpoint.is("_kept"))
+            .filter(|endpoint| endpoint.as_webhook_endpoint().kept)
             .map(|endpoint| Object::clone(&endpoint))
             .collect();
         self.store.clear().unwrap_or_else(|error| self.fail(error));
@@ -575,17 +597,6 @@ impl Iterator for Newest<'_> {
     }
 }
 
-/// Returns the members visible to clients.
-fn shown(object: &Object) -> impl Iterator<Item = (&String, &Value)> {
-    object.0.iter().filter(|(name, _)| !name.starts_with('_'))
-}
-
-/// Returns the id of an object's test clock; empty for the sandbox's own clock.
-pub fn clock_of(object: &Object) -> &str {
-    let shown = object.text("test_clock");
-    if shown.is_empty() { object.text("_clock") } else { shown }
-}
-
 /// Returns the name of a kind in Stripe's message `No such …`.
 fn noun(kind: &str) -> &str {
     match kind {
@@ -602,4 +613,22 @@ fn noun(kind: &str) -> &str {
 /// Returns a time in Unix seconds as a JSON number, or null.
 pub fn time_or_null(time_s: Option<i64>) -> Value {
     time_s.map_or(Value::Null, |t| json!(t))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_object_and_foreign_own_state_fail_the_request() {
+        let mut st = State::new(Settings::default());
+        assert_eq!(st.find("in_1").err().map(|error| error.status), Some(500));
+        assert!(st.commit().is_err());
+        assert!(st.copy_if_any("in_1").is_absent() && st.commit().is_ok());
+        st.put(
+            Object::of(json!({ "id": "in_1", "object": "invoice" }))
+                .with(|invoice| invoice.as_charge_mut().reversed_for = 1),
+        );
+        assert!(st.commit().is_err() && st.seek("in_1").is_none());
+    }
 }

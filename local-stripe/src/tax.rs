@@ -46,7 +46,7 @@ pub fn check_code(code: &str, param: &str) -> Result<(), ApiError> {
 
 /// Returns the account's tax settings.
 pub fn settings(st: &State) -> Object {
-    let found = st.find(SETTINGS).map(|found| Object::clone(&found));
+    let found = st.seek(SETTINGS).map(|found| Object::clone(&found));
     found.unwrap_or_else(|| {
         Object::of(json!({
             "id": SETTINGS,

@@ -17,7 +17,7 @@ use local_stripe::sandbox::{Sandbox, json_of, own_request};
 use local_stripe::settings::{START_S, Settings};
 use local_stripe::shapes;
 use local_stripe::version::{CHECKED, Version};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The example files (without `.json`), with the API versions of their shapes.
 const FILES: &[(&str, &str)] = &[
@@ -398,7 +398,7 @@ fn objects_have_the_keys_of_the_examples() {
                 let mut all = state.freeze(&o).value();
                 // A session does not contain its lines, as they have an endpoint of their own. They are added for the
                 // comparison.
-                all["lines_of_session"] = o.get("_lines").clone();
+                all["lines_of_session"] = json!(o.as_session().lines);
                 shapes::render(&all, &version)
             })
             .collect();
@@ -427,6 +427,37 @@ fn objects_have_the_keys_of_the_examples() {
     }
     assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
     println!("{} kinds in {} versions have the keys of the examples", KINDS.len(), FILES.len());
+}
+
+/// Returns the name of a member that begins with `_`, at any depth.
+fn hidden(value: &Value) -> Option<&str> {
+    match value {
+        Value::Object(map) => map.iter().find_map(|(name, value)| match name.starts_with('_') {
+            true => Some(name.as_str()),
+            false => hidden(value),
+        }),
+        Value::Array(list) => list.iter().find_map(hidden),
+        _ => None,
+    }
+}
+
+#[test]
+fn neither_a_stored_nor_a_shown_object_has_a_hidden_member() {
+    let sandbox = sandbox_with_everything();
+    let state = sandbox.state();
+    let mut count = 0;
+    for object in KINDS.iter().flat_map(|kind| state.newest(kind, None)) {
+        let stored = serde_json::to_value(&*object).unwrap();
+        assert_eq!(hidden(&stored), None, "in {stored}");
+        count += 1;
+    }
+    assert!(count > 100, "{count} objects");
+    for event in state.events() {
+        for version in CHECKED {
+            let shown = event.render(&version.parse().unwrap());
+            assert_eq!(hidden(&shown), None, "in {shown}");
+        }
+    }
 }
 
 /// The version `since` of each resource is the version of the first example file with this kind of object.

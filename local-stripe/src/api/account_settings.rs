@@ -16,7 +16,7 @@ const TEMPLATES_MAX: usize = 100;
 const DESCRIPTOR_CHARS_MAX: usize = 22;
 const TEMPLATE: &str = "invoice_rendering_template";
 /// The id under which the changed balance settings are stored.
-const BALANCE_SETTINGS: &str = "_balance_settings";
+const BALANCE_SETTINGS: &str = "sandbox.balance_settings";
 const STATUS: ParamKind = ParamKind::OneOf(&["active", "archived"]);
 /// The settings that have an effect: payouts are made by hand only.
 const BALANCE: &[Field] = &[opt(
@@ -112,7 +112,7 @@ pub fn balance_settings(st: &State) -> Object {
         },
     });
     let mut shown = Object::of(default);
-    if let Some(changed) = st.find(BALANCE_SETTINGS) {
+    if let Some(changed) = st.seek(BALANCE_SETTINGS) {
         shown.set("payments", changed.get("payments").clone());
     }
     shown

@@ -7,8 +7,10 @@ use crate::api::customers::METHOD_TYPE;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
 use crate::api::method_options::OF_SUBSCRIPTION;
 use crate::api::{Route, legacy, route};
+use crate::billing::changes::{change, create, end};
+use crate::billing::invoicing::invoice_settings;
 use crate::billing::tax::RATES;
-use crate::billing::{change, create, due, end, invoice_settings, items};
+use crate::billing::{items, period};
 use crate::connect::division::{FEE_PERCENT, ON_BEHALF_OF, TRANSFER_PERCENT};
 use crate::discount::redeem::DISCOUNTS;
 use crate::error::ApiError;
@@ -258,9 +260,9 @@ pub const ROUTES: &[Route] = &[
         |st, _, args| {
             let subscription = args.text("subscription").unwrap_or_default().to_owned();
             st.load("subscription", &subscription, "subscription")?;
-            let known: Vec<Value> = item_ids(&st.copy(&subscription));
+            let known: Vec<Value> = item_ids(&st.find(&subscription)?);
             change::update(st, &subscription, &as_update(args, None))?;
-            let sub = st.copy(&subscription);
+            let sub = st.find(&subscription)?;
             let new = sub.list_at("items").iter().find(|i| !known.contains(&i["id"])).cloned();
             Ok(new.unwrap_or_default())
         },
@@ -313,7 +315,7 @@ fn item_ids(sub: &Object) -> Vec<Value> {
 /// Loads a subscription item. Returns the id of its subscription, and the item.
 fn item(st: &State, id: &str) -> Result<(String, Value), ApiError> {
     let missing = || ApiError::no_such("subscription_item", id, "id");
-    let pointer = st.find(id).filter(|o| o.kind() == "_subscription_item").ok_or_else(missing)?;
+    let pointer = st.seek(id).filter(|o| o.kind() == "sandbox.subscription_item").ok_or_else(missing)?;
     let subscription = pointer.text("subscription").to_owned();
     let sub = st.load("subscription", &subscription, "id")?;
     let found = sub.list_at("items").iter().find(|i| i["id"] == id).cloned().ok_or_else(missing)?;
@@ -356,8 +358,8 @@ fn list(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         has_price(s)
             && has_status(s)
             && listing::in_created(args, s.int("created"))
-            && listing::in_times(args, "current_period_start", due::period(s).unwrap_or_default().0)
-            && listing::in_times(args, "current_period_end", due::period(s).unwrap_or_default().1)
+            && listing::in_times(args, "current_period_start", period::period(s).unwrap_or_default().0)
+            && listing::in_times(args, "current_period_end", period::period(s).unwrap_or_default().1)
             && same(s, "collection_method")
             && same(s, "test_clock")
     };

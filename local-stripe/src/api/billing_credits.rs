@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::{Route, route};
-use crate::billing::{alerts, credits};
+use crate::billing::invoicing::alerts;
+use crate::billing::settlement::credits;
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{Field, ParamKind, opt, req};
@@ -84,7 +85,7 @@ pub const ROUTES: &[Route] = &[
             let customer = args.text("customer").ok_or_else(|| ApiError::missing("customer"))?.to_owned();
             st.load("customer", &customer, "customer")?;
             let fits = |made: &Arc<Object>| {
-                made.text("_customer") == customer
+                made.as_credit_transaction().customer == customer
                     && args.given("credit_grant").is_none_or(|grant| made.get("credit_grant") == grant)
             };
             let all = listing::newest(st, args, "billing.credit_balance_transaction", None);

@@ -7,7 +7,7 @@ use crate::api::{Route, route};
 use crate::error::ApiError;
 use crate::model::cash::shown;
 use crate::params::{Field, ParamKind, opt, req};
-use crate::payments::cash;
+use crate::payments::{cash, funding};
 
 /// An amount of at least one minor unit.
 const POSITIVE: ParamKind = ParamKind::Int(1, 999_999_999_999);
@@ -51,6 +51,6 @@ pub const ROUTES: &[Route] = &[
         "POST",
         "/v1/test_helpers/customers/{}/fund_cash_balance",
         &[req("amount", POSITIVE), req("currency", ParamKind::Currency), opt("reference", ParamKind::Text)],
-        |st, ids, args| cash::fund(st, ids[0], args),
+        |st, ids, args| funding::fund(st, ids[0], args),
     ),
 ];

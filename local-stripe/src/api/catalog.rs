@@ -235,7 +235,7 @@ fn create_product(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiE
     let id = match args.text("id") {
         Some(own) => {
             check_own_id(own)?;
-            if st.find(&key("product", own)).is_some() {
+            if st.seek(&key("product", own)).is_some() {
                 return Err(ApiError::coded("resource_already_exists", "Product already exists.").about("id"));
             }
             own.to_owned()
@@ -255,7 +255,7 @@ fn create_product(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiE
         let price = items::from_data(st, &data, "default_price_data")?;
         st.change(&product.key(), |p| p.set("default_price", price.id()));
     }
-    Ok(st.copy(&product.key()).value())
+    Ok(st.find(&product.key())?.value())
 }
 
 fn apply_product(product: &mut Object, args: &Args) -> Result<(), ApiError> {
@@ -319,7 +319,7 @@ fn create_price(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErr
 /// such endpoint.
 fn named_price(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     check_own_id(id)?;
-    if st.find(id).is_some() {
+    if st.seek(id).is_some() {
         return Err(ApiError::coded("resource_already_exists", "Price already exists.").about("id"));
     }
     make_price(st, id.to_owned(), args).map(|price| price.value())

@@ -6,7 +6,7 @@ use crate::api::catalog::PRICE_DATA;
 use crate::api::customers::{BILLING_DETAILS, METHOD_TYPE};
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, method_options, route};
-use crate::billing::invoice_settings::ISSUER;
+use crate::billing::invoicing::invoice_settings::ISSUER;
 use crate::billing::tax::RATES;
 use crate::checkout::{self, Buyer, Confirmation, asked, bill, keep, quantity, shipping};
 use crate::connect::division::{FEE_AMOUNT, FEE_PERCENT, ON_BEHALF_OF, TRANSFER_DATA, TRANSFER_PERCENT};
@@ -166,27 +166,28 @@ pub const ROUTES: &[Route] = &[
             return Err(ApiError::invalid(message));
         }
         checkout::expire(st, ids[0]);
-        Ok(st.copy(ids[0]).value())
+        Ok(st.find(ids[0])?.value())
     }),
     route("GET", "/v1/checkout/sessions/{}/line_items", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
         let session = st.load("checkout.session", ids[0], "id")?;
         let url = format!("/v1/checkout/sessions/{}/line_items", ids[0]);
-        let lines = session.list_at("_lines").iter().cloned().map(Object::of);
+        let lines = session.as_session().lines.iter().cloned().map(Object::of);
         listing::page_of(args, &url, lines, |l| l.id(), Object::value)
     }),
     // `eid` names a visit of the page in Stripe's statistics.
     route("GET", "/v1/payment_pages/{}", &[opt("eid", ParamKind::Text)], |st, ids, _| {
         checkout::find(st, ids[0]).map(|s| page(st, &s))
-    }),
-    route("POST", "/v1/payment_pages/{}/confirm", CONFIRM, confirm),
+    })
+    .as_page(),
+    route("POST", "/v1/payment_pages/{}/confirm", CONFIRM, confirm).as_page(),
 ];
 
 /// Returns the payment page object of a session, from which a hosted page gets the session.
 fn page(st: &State, session: &Object) -> Value {
-    let intent = session.text("_intent");
-    let intent = st.find(intent).map_or(Value::Null, |pi| pi.value());
+    let intent = &session.as_session().intent;
+    let intent = st.seek(intent).map_or(Value::Null, |pi| pi.value());
     json!({
-        "id": session.get("_page"),
+        "id": &session.as_session().page,
         "object": "checkout.session",
         "session_id": session.id(),
         "amount_total": session.get("amount_total"),
@@ -194,7 +195,7 @@ fn page(st: &State, session: &Object) -> Value {
         "currency": session.get("currency"),
         "customer": session.get("customer"),
         "customer_email": session.get("customer_email"),
-        "line_items": session.get("_lines"),
+        "line_items": &session.as_session().lines,
         "livemode": false,
         "mode": session.get("mode"),
         "payment_intent": intent,
@@ -205,7 +206,6 @@ fn page(st: &State, session: &Object) -> Value {
         "success_url": session.get("success_url"),
         "total_summary": { "due": session.get("amount_total"), "subtotal": session.get("amount_subtotal"), "total": session.get("amount_total") },
         "url": session.get("url"),
-        "_listing": true,
     })
 }
 
@@ -223,7 +223,7 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
     asked::answer(st, &session, args)?;
     let confirmed =
         checkout::confirm(st, session.id(), paid_with.as_ref().map(Object::id), &buyer, Presence::OnSession)?;
-    let mut shown = page(st, &st.copy(session.id()));
+    let mut shown = page(st, &st.find(session.id())?);
     if let Confirmation::NeedsAction(url) = confirmed {
         shown["state"] = json!("requires_action");
         shown["next_action"] =

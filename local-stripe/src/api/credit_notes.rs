@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
-use crate::billing::credit_note;
+use crate::billing::invoicing::credit_note;
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{AMOUNT, Args, Field, ParamKind, QUANTITY, merge_metadata, off, opt, req};

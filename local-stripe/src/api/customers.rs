@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::api::catalog;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::tax_ids::TAX_ID_DATA;
-use crate::api::{Route, route};
-use crate::billing::invoice_settings::{CUSTOM_FIELDS, TAX_DISPLAY, custom_fields};
-use crate::billing::{end, invoice};
+use crate::api::{Route, catalog, route};
+use crate::billing::invoicing::invoice_settings::{CUSTOM_FIELDS, TAX_DISPLAY, custom_fields};
+use crate::billing::settlement::{balance, ended};
 use crate::checkout::keep::REDISPLAY;
 use crate::discount::redeem::{self, Purpose};
 use crate::discount::term;
@@ -17,8 +16,8 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::{ADDRESS, Args, Field, ParamKind, SHIPPING_OF_CUSTOMER, SIGNED_AMOUNT, merge_metadata, opt, req};
-use crate::payments::source::SOURCE;
-use crate::payments::{cash, method, source};
+use crate::payments::source::{self, SOURCE};
+use crate::payments::{cash, method};
 use crate::state::State;
 use crate::tax::{Place, no_place};
 use crate::tax_ids;
@@ -239,7 +238,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
 /// Creates a customer with an id chosen by the caller, for fixtures. Stripe has no such endpoint.
 fn create_named(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     catalog::check_own_id(id)?;
-    if st.find(id).is_some() {
+    if st.seek(id).is_some() {
         return Err(ApiError::coded("resource_already_exists", "Customer already exists.").about("id"));
     }
     make(st, id.to_owned(), args)
@@ -266,11 +265,11 @@ fn make(st: &mut State, id: String, args: &Args) -> Result<Value, ApiError> {
     let named = args.text("payment_method").map(str::to_owned);
     if let Some(name) = &named {
         let found = method::resolve(st, name, "payment_method")?;
-        let customer = st.copy(&id);
+        let customer = st.find(&id)?;
         // The card is attached only after `customer.created` is emitted, though Stripe creates both objects at once.
         attached = Some((found, customer));
     }
-    let made = st.copy(&id);
+    let made = st.find(&id)?;
     st.emit("customer.created", &made);
     for (n, entry) in args.list("tax_id_data").into_iter().enumerate() {
         tax_ids::create(st, Some(&made), &Args::of(entry), &format!("tax_id_data[{n}]"))?;
@@ -293,7 +292,7 @@ fn make(st: &mut State, id: String, args: &Args) -> Result<Value, ApiError> {
     if let Some((given, param)) = given_source(args) {
         source::add(st, &id, &given, param)?;
     }
-    Ok(st.copy(&id).value())
+    Ok(st.find(&id)?.value())
 }
 
 /// Returns the card of a request, and the name of its parameter.
@@ -347,7 +346,7 @@ fn apply(customer: &mut Object, args: &Args) -> Result<(), ApiError> {
             Some(name) => customer.set(member, name),
             // A customer without such a name does not show the member.
             None if args.has(member) => {
-                customer.0.remove(member);
+                customer.members.remove(member);
             }
             None => {}
         }
@@ -375,7 +374,7 @@ fn full_address(value: Value) -> Value {
 }
 
 fn retrieve(st: &State, id: &str) -> Result<Value, ApiError> {
-    match st.find(id).filter(|o| o.kind() == "_deleted_customer") {
+    match st.seek(id).filter(|o| o.kind() == "sandbox.deleted_customer") {
         Some(_) => Ok(json!({ "id": id, "object": "customer", "deleted": true })),
         None => Ok(st.load("customer", id, "id")?.value()),
     }
@@ -400,17 +399,18 @@ fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
         (None, Some(card)) => Some(source::load(st, id, card)?.id().to_owned()),
         (None, None) => None,
     };
-    next.set("default_source", chosen.map_or_else(|| st.copy(id).get("default_source").clone(), |card| json!(card)));
+    let stored = st.find(id)?;
+    next.set("default_source", chosen.map_or_else(|| stored.get("default_source").clone(), |card| json!(card)));
     st.change_and_emit(id, "customer.updated", |c| *c = next);
     give_discount(st, id, args)?;
     cash::set_mode(st, id, &args.map("cash_balance").map("settings"))?;
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }
 
 /// Redeems a coupon or a promotion code as the customer's discount, which applies to all invoices. An emptied parameter
 /// removes the discount.
 fn give_discount(st: &mut State, id: &str, args: &Args) -> Result<(), ApiError> {
-    let customer = st.copy(id);
+    let customer = st.find(id)?;
     let purpose = Purpose { customer: Some(id), amount: 0, currency: customer.text("currency") };
     let redeemed = match (args.text("coupon"), args.text("promotion_code")) {
         (Some(_), Some(_)) => {
@@ -438,13 +438,13 @@ fn delete(st: &mut State, id: &str) -> Result<Value, ApiError> {
         .map(|s| s.id().to_owned())
         .collect();
     for subscription in live {
-        end::cancel(st, &subscription, end::Reason::Requested);
+        ended::stop(st, &subscription, ended::Reason::Requested);
     }
     st.emit("customer.deleted", &customer);
     let owned: Vec<String> = st.newest("tax_id", Some(id)).map(|tax_id| tax_id.id().to_owned()).collect();
     owned.iter().for_each(|tax_id| st.remove(tax_id));
     st.remove(id);
-    st.put(Object::of(json!({ "id": id, "object": "_deleted_customer" })));
+    st.put(Object::of(json!({ "id": id, "object": "sandbox.deleted_customer" })));
     Ok(json!({ "id": id, "object": "customer", "deleted": true }))
 }
 
@@ -468,7 +468,7 @@ fn move_balance(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiE
     if customer.get("currency").is_null() {
         st.change_and_emit(ids[0], "customer.updated", |c| c.set("currency", currency));
     }
-    let movement = invoice::move_balance(st, ids[0], args.int("amount").unwrap_or_default(), "adjustment", None);
+    let movement = balance::move_balance(st, ids[0], args.int("amount").unwrap_or_default(), "adjustment", None);
     let metadata = merge_metadata(&json!({}), args)?;
     let movement = st.change(movement.id(), |m| {
         m.set("description", args.value("description"));

@@ -132,7 +132,7 @@ fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
         return Err(ApiError::invalid(message).about("duration_in_months"));
     }
     let id = match args.text("id") {
-        Some(own) if st.find(&key("coupon", own)).is_some() => {
+        Some(own) if st.seek(&key("coupon", own)).is_some() => {
             return Err(ApiError::coded("resource_already_exists", "Coupon already exists.").about("id"));
         }
         Some(own) => {
@@ -146,9 +146,7 @@ fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
     match (args.text("percent_off"), args.int("amount_off")) {
         (Some(text), None) => {
             let wrong = || ApiError::invalid("percent_off must be above 0 and at most 100, with two decimals at most.");
-            let hundredths = percent(text).ok_or_else(|| wrong().about("percent_off"))?;
-            coupon.set("_percent_hundredths", hundredths);
-            // The member is only for clients; calculations use the hundredths of a percent.
+            percent(text).ok_or_else(|| wrong().about("percent_off"))?;
             coupon.set("percent_off", serde_json::from_str::<Value>(text).unwrap_or_default());
         }
         (None, Some(amount)) => {
@@ -171,7 +169,7 @@ fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
         st.load("product", product, "applies_to[products]")?;
     }
     if !products.is_empty() {
-        coupon.set("_products", products);
+        coupon.set("applies_to", json!({ "products": products }));
     }
     coupon.set("metadata", merge_metadata(&json!({}), args)?);
     coupon.set("valid", is_valid(&coupon, now));

@@ -13,7 +13,7 @@ macro_rules! empty {
     ($($path:literal: [$($field:expr),* $(,)?]),* $(,)?) => {
         &[$(route("GET", $path, &[LIMIT, AFTER, BEFORE, $($field),*], |_, ids, _| {
             let url = ids.iter().fold($path.to_owned(), |url, id| url.replacen("{}", id, 1));
-            Ok(json!({ "object": "list", "url": url, "has_more": false, "data": [], "_listing": true }))
+            Ok(json!({ "object": "list", "url": url, "has_more": false, "data": [] }))
         })),*]
     };
 }

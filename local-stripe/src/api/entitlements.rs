@@ -44,7 +44,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/products/{}/features", &[req("entitlement_feature", ParamKind::Text)], attach),
     route("GET", "/v1/products/{}/features", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
         st.load("product", ids[0], "id")?;
-        let of_product = |attached: &Arc<Object>| attached.text("_product") == ids[0];
+        let of_product = |attached: &Arc<Object>| attached.as_product_feature().product == ids[0];
         let all = listing::newest(st, args, "product_feature", None);
         listing::page(args, &format!("/v1/products/{}/features", ids[0]), all.filter(of_product))
     }),
@@ -106,7 +106,7 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
         feature.set("metadata", metadata);
     });
     let of_feature: Vec<Arc<Object>> =
-        st.newest("product_feature", None).filter(|attached| attached.text("_feature") == ids[0]).collect();
+        st.newest("product_feature", None).filter(|attached| attached.as_product_feature().feature == ids[0]).collect();
     for attached in of_feature {
         st.change(attached.id(), |attached| attached.set("entitlement_feature", changed.value()));
     }
@@ -121,7 +121,9 @@ fn attach(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
         let message = "The feature is archived, so it can't be attached to a product.";
         return Err(ApiError::invalid(message).about("entitlement_feature"));
     }
-    let is_same = |known: Arc<Object>| known.text("_product") == ids[0] && known.text("_feature") == wanted;
+    let is_same = |known: Arc<Object>| {
+        known.as_product_feature().product == ids[0] && known.as_product_feature().feature == wanted
+    };
     if st.newest("product_feature", None).any(is_same) {
         let message = "The feature is already attached to this product.";
         return Err(ApiError::invalid(message).about("entitlement_feature"));
@@ -135,7 +137,7 @@ fn attach(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
 fn attached(st: &State, ids: &[&str]) -> Result<Arc<Object>, ApiError> {
     st.load("product", ids[0], "id")?;
     let attached = st.load("product_feature", ids[1], "id")?;
-    match attached.text("_product") == ids[0] {
+    match attached.as_product_feature().product == ids[0] {
         true => Ok(attached),
         false => Err(ApiError::no_such("product_feature", ids[1], "id")),
     }

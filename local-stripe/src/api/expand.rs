@@ -61,8 +61,8 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
         return Err(ApiError::invalid(message).about("expand"));
     };
     // Objects of two kinds may share an id that a caller chose. The member's name is the kind of the object.
-    let found = member.as_str().and_then(|id| st.find(&key(name, id)).or(elsewhere));
-    let found = found.filter(|o| !o.kind().starts_with('_'));
+    let found = member.as_str().and_then(|id| st.seek(&key(name, id)).or(elsewhere));
+    let found = found.filter(|o| !o.kind().starts_with("sandbox."));
     if let Some(object) = found {
         *member = shapes::render(&st.freeze(&object).value(), version);
     } else if member.is_string() || member.is_number() || member.is_boolean() {
@@ -70,7 +70,7 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
         return Err(ApiError::invalid(message).about("expand"));
     } else if let Value::Array(list) = member {
         for one in list {
-            if let Some(object) = one.as_str().and_then(|id| st.find(id)) {
+            if let Some(object) = one.as_str().and_then(|id| st.seek(id)) {
                 *one = shapes::render(&st.freeze(&object).value(), version);
             }
         }
@@ -115,18 +115,17 @@ fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<
     if let ("billing_portal.configuration", "features") = (value.get("object")?.as_str()?, name) {
         let configuration = portal::configuration(st, id, "id").ok()?;
         let mut features = value.get(name)?.clone();
-        features["subscription_update"]["products"] =
-            configuration.at("features.subscription_update._products").clone();
+        features["subscription_update"]["products"] = configuration.at("features.subscription_update.products").clone();
         return Some(features);
     }
     let kind = value.get("object")?.as_str()?;
-    let owner = st.find(&key(kind, id))?;
+    let owner = st.seek(&key(kind, id))?;
     let of = |kind: &str, member: &str, customer: Option<&str>| -> Vec<Value> {
         st.newest(kind, customer).filter(|o| o.text(member) == id).map(|o| o.value()).collect()
     };
     let made = match (kind, name) {
         ("checkout.session", "line_items") => {
-            list(&format!("/v1/checkout/sessions/{id}/line_items"), owner.list_at("_lines").to_vec())
+            list(&format!("/v1/checkout/sessions/{id}/line_items"), owner.as_session().lines.clone())
         }
         ("charge", "refunds") => list(&format!("/v1/charges/{id}/refunds"), of("refund", "charge", None)),
         ("customer", "subscriptions") => {
@@ -137,18 +136,20 @@ fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<
             let cards = st.newest("payment_method", Some(id)).filter_map(|m| source::card_of(&m));
             list(&format!("/v1/customers/{id}/sources"), cards.map(|c| c.value()).collect())
         }
-        ("coupon", "applies_to") if owner.get("_products").is_array() => json!({ "products": owner.get("_products") }),
-        ("customer", "default_source") => source::card_of(&*st.find(owner.text("default_source"))?)?.value(),
+        ("coupon", "applies_to") if owner.get(name).is_object() => owner.get(name).clone(),
+        ("customer", "default_source") => source::card_of(&*st.seek(owner.text("default_source"))?)?.value(),
         ("price", "currency_options") => pricing::currency_options(&owner),
-        ("price" | "plan", "tiers") if owner.get("_tiers").is_array() => owner.get("_tiers").clone(),
+        ("price" | "plan", "tiers") if owner.get(name).is_array() => owner.get(name).clone(),
         ("customer", "tax_ids") => list(&format!("/v1/customers/{id}/tax_ids"), of("tax_id", "customer", Some(id))),
         ("invoice", "payments") => list("/v1/invoice_payments", of("invoice_payment", "invoice", None)),
         ("invoice", "confirmation_secret") => {
-            let intent = st.find(owner.text("_payment_intent"))?;
+            let intent = st.seek(&owner.as_invoice().payment_intent)?;
             json!({ "client_secret": intent.get("client_secret"), "type": "payment_intent" })
         }
         ("customer", "cash_balance") => shown(&cash::load(st, id, "id").ok()?).value(),
-        ("identity.verification_session", "verified_outputs") => owner.get("_verified_outputs").clone(),
+        ("identity.verification_session", "verified_outputs") => {
+            owner.as_verification_session().verified_outputs.clone()
+        }
         _ => return None,
     };
     Some(shapes::render(&made, version))

@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use crate::api::catalog::PRODUCT_OF_SALE;
 use crate::api::invoices::{PERIOD, PRICING, change_item, check_fits, new_item, own_discounts, pending_item};
 use crate::api::{Route, route};
-use crate::billing::invoice::{self, LINES_MAX};
-use crate::billing::{attached, tax};
+use crate::billing::invoicing::invoice::{self, LINES_MAX};
+use crate::billing::settlement::attached;
+use crate::billing::tax;
 use crate::discount::redeem::DISCOUNTS;
 use crate::error::ApiError;
 use crate::object::Object;
@@ -93,7 +94,7 @@ fn finish(st: &mut State, mut draft: Object, lines: Vec<Value>, args: &Args) -> 
         let given = Args::of(json!({ "metadata": args.value("invoice_metadata") }));
         draft.set("metadata", merge_metadata(draft.get("metadata"), &given)?);
     }
-    let customer = st.copy(draft.text("customer"));
+    let customer = st.copy_if_any(draft.text("customer"));
     invoice::set_lines(st, &mut draft, lines, &customer)?;
     let id = draft.id().to_owned();
     Ok(st.change_and_emit(&id, "invoice.updated", |i| *i = draft).value())
@@ -101,7 +102,7 @@ fn finish(st: &mut State, mut draft: Object, lines: Vec<Value>, args: &Args) -> 
 
 fn add(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let draft = draft(st, ids[0])?;
-    let customer = st.copy(draft.text("customer"));
+    let customer = st.copy_if_any(draft.text("customer"));
     let given = args.list("lines");
     let mut lines = draft.list_at("lines").to_vec();
     if lines.len() + given.len() > LINES_MAX {
@@ -145,7 +146,7 @@ fn update_one(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiErr
     let at = place(&lines, ids[1], "id")?;
     lines[at] = changed(st, &draft, &lines[at], args, "")?;
     finish(st, draft, lines, &Args::default())?;
-    Ok(st.copy(ids[0]).list_at("lines").get(at).cloned().unwrap_or_default())
+    Ok(st.find(ids[0])?.list_at("lines").get(at).cloned().unwrap_or_default())
 }
 
 fn remove(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
@@ -177,7 +178,7 @@ fn place(lines: &[Value], id: &str, param: &str) -> Result<usize, ApiError> {
 /// Returns the invoice item of a line, if it has one.
 fn item_of(st: &State, line: &Value) -> Option<Object> {
     let id = line["parent"]["invoice_item_details"]["invoice_item"].as_str()?;
-    Some(st.copy(id)).filter(|item| item.kind() == "invoiceitem")
+    Some(st.copy_if_any(id)).filter(|item| item.kind() == "invoiceitem")
 }
 
 /// Returns a line with the changes of a request. As at Stripe, they are also made to the line's invoice item.
@@ -201,12 +202,11 @@ fn changed(st: &mut State, draft: &Object, line: &Value, args: &Args, param: &st
         }
     }
     if args.has("tax_rates") {
-        next["_tax_rates"] = tax::read(st, args, "tax_rates", "tax_rates")?;
+        next["tax_rates"] = tax::read(st, args, "tax_rates", "tax_rates")?;
     }
-    let (customer, amount) = (st.copy(draft.text("customer")), line["amount"].as_i64().unwrap_or_default());
+    let (customer, amount) = (st.copy_if_any(draft.text("customer")), line["amount"].as_i64().unwrap_or_default());
     if let Some(discounts) = own_discounts(st, args, &customer, amount, draft.text("currency"))? {
         next["discounts"] = discounts.iter().map(|discount| discount["id"].clone()).collect();
-        next["_discounts"] = Value::Array(discounts);
     }
     next["metadata"] = merge_metadata(&line["metadata"], args)?;
     Ok(next)

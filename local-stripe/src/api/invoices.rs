@@ -4,17 +4,16 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::api::account_settings;
 use crate::api::catalog::ONE_TIME_PRICE_DATA;
 use crate::api::customers::METHOD_TYPE;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT, TIMES};
 use crate::api::method_options::OF_SUBSCRIPTION;
-use crate::api::preview;
-use crate::api::{Route, route};
-use crate::billing::invoice::{self, Draft};
-use crate::billing::invoice_settings::{CUSTOM_FIELDS, TAX_DISPLAY, account_tax_ids, custom_fields};
+use crate::api::{Route, account_settings, preview, route};
+use crate::billing::invoicing::invoice::{self, Draft};
+use crate::billing::invoicing::invoice_settings::{CUSTOM_FIELDS, TAX_DISPLAY, account_tax_ids, custom_fields};
 use crate::billing::items;
-use crate::billing::settle::{self, AttemptCause, Outcome};
+use crate::billing::settlement::outcome::AttemptCause;
+use crate::billing::settlement::settle::{self, Outcome};
 use crate::billing::tax::{self, RATES};
 use crate::connect::division::{self, FEE_AMOUNT, ON_BEHALF_OF, TRANSFER_DATA};
 use crate::descriptor;
@@ -22,11 +21,11 @@ use crate::discount::item;
 use crate::discount::redeem::DISCOUNTS;
 use crate::error::ApiError;
 use crate::model;
-use crate::model::billing::NewLine;
+use crate::model::billing::{NewLine, subscription_of};
 use crate::object::Object;
 use crate::params::{Args, Field, ParamKind, QUANTITY, SIGNED_AMOUNT, merge_metadata, off, opt, req};
-use crate::payments::method::Presence;
-use crate::payments::{mandate, method, source};
+use crate::payments::method::{self, Presence};
+use crate::payments::{mandate, source};
 use crate::pricing;
 use crate::state::State;
 use crate::tax::automatic::{self, AUTOMATIC_TAX};
@@ -193,7 +192,7 @@ pub const ROUTES: &[Route] = &[
         ],
         |st, _, args| {
             let fits = |i: &Arc<Object>| {
-                args.text("subscription").is_none_or(|s| settle::subscription_of(i) == s)
+                args.text("subscription").is_none_or(|s| subscription_of(i) == s)
                     && ["status", "collection_method"].iter().all(|m| args.given(m).is_none_or(|v| i.get(m) == v))
                     && listing::in_created(args, i.int("created"))
                     && (!args.has("due_date")
@@ -224,14 +223,14 @@ pub const ROUTES: &[Route] = &[
             st.change(ids[0], |i| i.set("auto_advance", advance));
         }
         invoice::finalize(st, ids[0])?;
-        Ok(st.copy(ids[0]).value())
+        Ok(st.find(ids[0])?.value())
     }),
     route("POST", "/v1/invoices/{}/pay", PAY, pay),
     route("POST", "/v1/invoices/{}/send", &[], |st, ids, _| {
         if st.load("invoice", ids[0], "id")?.text("status") == "draft" {
             invoice::finalize(st, ids[0])?;
         }
-        let sent = st.copy(ids[0]);
+        let sent = st.find(ids[0])?;
         st.emit("invoice.sent", &sent);
         Ok(sent.value())
     }),
@@ -412,10 +411,10 @@ fn priced_anew(item: &Object, args: &Args) -> Option<Args> {
     let mut next = args.clone();
     match (PRICES.iter().any(|member| args.has(member)), args.has("quantity")) {
         (false, false) => return None,
-        (false, true) if item.get("_price").is_null() => {
+        (false, true) if item.get("price").is_null() => {
             next.put("unit_amount_decimal", item.at("pricing.unit_amount_decimal").clone());
         }
-        (false, true) => next.put("price", item.at("_price.id").clone()),
+        (false, true) => next.put("price", item.at("price.id").clone()),
         (true, false) if !args.has("amount") => next.put("quantity", item.get("quantity").clone()),
         (true, _) => {}
     }
@@ -439,7 +438,7 @@ pub(super) fn change_item(st: &mut State, item: &Object, args: &Args) -> Result<
         None => None,
     };
     let amount = new.as_ref().map_or(item.int("amount"), |new| new.line.amount);
-    let customer = st.copy(item.text("customer"));
+    let customer = st.copy_if_any(item.text("customer"));
     let discounts = own_discounts(st, args, &customer, amount, item.text("currency"))?;
     let changed = st.change(item.id(), |i| {
         if let Some(discounts) = discounts {
@@ -452,7 +451,7 @@ pub(super) fn change_item(st: &mut State, item: &Object, args: &Args) -> Result<
             i.set("net_amount", new.amount);
             i.set("quantity", new.quantity);
             i.set("quantity_decimal", new.quantity.to_string());
-            i.set("_price", new.price);
+            i.set("price", new.price);
         }
         for member in ["description", "discountable", "period"] {
             if args.has(member) {
@@ -504,12 +503,12 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         let advance = args.flag("auto_advance").unwrap_or(false);
         i.set("auto_advance", advance);
         i.set("automatically_finalizes_at", if advance { json!(now + crate::calendar::HOUR_S) } else { Value::Null });
-        settings.into_iter().for_each(|(name, value)| i.set(name, value));
+        settings.into_iter().for_each(|(name, value)| set(i, name, value));
         if let Some(discounts) = &discounts {
-            i.set("_discounts", discounts.clone());
+            i.as_invoice_mut().discounts = discounts.clone();
         }
     })?;
-    Ok(st.copy(&id).value())
+    Ok(st.find(&id)?.value())
 }
 
 /// Redeems the discounts that a request sets on an invoice or on an invoice item. Returns `None` if the request has no
@@ -550,13 +549,9 @@ fn read_settings(
         out.push(("automatic_tax", shared.get("automatic_tax").clone()));
     }
     division::apply(st, &mut shared, args, "", None)?;
-    for (member, stored) in [
-        ("application_fee_amount", "_application_fee_amount"),
-        ("on_behalf_of", "on_behalf_of"),
-        ("transfer_data", "_transfer_data"),
-    ] {
+    for member in ["application_fee_amount", "on_behalf_of", "transfer_data"] {
         if args.has(member) {
-            out.push((stored, shared.get(member).clone()));
+            out.push((member, shared.get(member).clone()));
         }
     }
     if args.has("account_tax_ids") {
@@ -579,7 +574,7 @@ fn read_settings(
         out.push(("rendering", rendering(st, args)?));
     }
     if let Some(days) = args.int("days_until_due") {
-        out.push(("_days_until_due", json!(days)));
+        out.push(("days_until_due", json!(days)));
     }
     if let Some(due) = args.int("due_date") {
         out.push(("due_date", json!(due)));
@@ -613,6 +608,16 @@ fn rendering(st: &State, args: &Args) -> Result<Value, ApiError> {
     }))
 }
 
+/// Sets a setting of an invoice.
+fn set(invoice: &mut Object, name: &str, value: Value) {
+    match name {
+        "application_fee_amount" => invoice.as_invoice_mut().application_fee_amount = value.as_i64(),
+        "days_until_due" => invoice.as_invoice_mut().days_until_due = value.as_i64(),
+        "transfer_data" => invoice.as_invoice_mut().transfer_data = value,
+        _ => invoice.set(name, value),
+    }
+}
+
 /// The settings of a draft that its taxes follow.
 const TAXES: [&str; 2] = ["automatic_tax", "default_tax_rates"];
 
@@ -634,22 +639,22 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
         return Err(ApiError::coded("invoice_not_editable", message));
     }
     let shared = json!({
-        "application_fee_amount": invoice.get("_application_fee_amount"), "automatic_tax": invoice.get("automatic_tax"),
-        "transfer_data": invoice.get("_transfer_data"),
+        "application_fee_amount": &invoice.as_invoice().application_fee_amount, "automatic_tax": invoice.get("automatic_tax"),
+        "transfer_data": &invoice.as_invoice().transfer_data,
     });
     let mut settings = read_settings(st, args, invoice.text("customer"), shared)?;
     settings.retain(|(name, _)| *name != "metadata");
     let metadata = merge_metadata(invoice.get("metadata"), args)?;
     let now = st.now(&invoice);
     let advance = args.flag("auto_advance");
-    let customer = st.copy(invoice.text("customer"));
+    let customer = st.copy_if_any(invoice.text("customer"));
     let discounts = own_discounts(st, args, &customer, invoice.int("subtotal"), invoice.text("currency"))?;
     let mut next = Object::clone(&invoice);
     if let Some(discounts) = discounts {
         if !draft {
             return Err(ApiError::coded("invoice_not_editable", "Only a draft's discounts can be changed."));
         }
-        next.set("_discounts", discounts);
+        next.as_invoice_mut().discounts = discounts;
     }
     for (member, value) in settings.iter().filter(|(member, _)| TAXES.contains(member)) {
         next.set(member, value.clone());
@@ -662,7 +667,7 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
     settings.retain(|(name, _)| !TAXES.contains(name));
     let changed = st.change_and_emit(ids[0], "invoice.updated", |i| {
         *i = next;
-        settings.into_iter().for_each(|(name, value)| i.set(name, value));
+        settings.into_iter().for_each(|(name, value)| set(i, name, value));
         i.set("metadata", metadata);
         if let Some(advance) = advance {
             i.set("auto_advance", advance);
@@ -677,7 +682,7 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
 
 fn delete(st: &mut State, ids: &[&str], _: &Args) -> Result<Value, ApiError> {
     let invoice = st.load("invoice", ids[0], "id")?;
-    if invoice.text("status") != "draft" || !settle::subscription_of(&invoice).is_empty() {
+    if invoice.text("status") != "draft" || !subscription_of(&invoice).is_empty() {
         let message = "You can only delete draft invoices that don't belong to a subscription.";
         return Err(ApiError::coded("invoice_not_editable", message));
     }
@@ -708,7 +713,7 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
             ));
         }
     }
-    let open = st.copy(id);
+    let open = st.find(id)?;
     if open.text("status") == "paid" {
         return Ok(open.value());
     }
@@ -717,10 +722,10 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
         st.change(id, |i| i.set("status", "open"));
     }
     if args.flag("paid_out_of_band") == Some(true) {
-        st.change(id, |i| i.set("_paid_out_of_band", true));
-        crate::payments::intent::cancel_if_open(st, open.text("_payment_intent"));
+        st.change(id, |i| i.as_invoice_mut().paid_out_of_band = true);
+        crate::payments::intent::cancel_if_open(st, &open.as_invoice().payment_intent);
         settle::paid(st, id);
-        return Ok(st.copy(id).value());
+        return Ok(st.find(id)?.value());
     }
     let paid_with = match (args.text("payment_method"), args.text("source")) {
         (Some(_), Some(_)) => {
@@ -740,13 +745,13 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
         (None, None) => settle::method_of(st, &open).ok_or_else(settle::no_method)?,
     };
     if args.given("mandate").is_some() {
-        let mut intent = st.copy(open.text("_payment_intent"));
-        mandate::note(st, &mut intent, args, &st.copy(&paid_with))?;
+        let mut intent = st.copy_if_any(&open.as_invoice().payment_intent);
+        mandate::note(st, &mut intent, args, &st.find(&paid_with)?)?;
         st.put(intent);
     }
     let presence = if args.flag("off_session") == Some(true) { Presence::OffSession } else { Presence::OnSession };
     match settle::attempt_with(st, id, &paid_with, AttemptCause::Hand, presence) {
-        Outcome::Paid | Outcome::Processing => Ok(st.copy(id).value()),
+        Outcome::Paid | Outcome::Processing => Ok(st.find(id)?.value()),
         Outcome::NeedsAction => {
             let message = "This payment requires additional user action before it can be completed successfully. Payment can be completed using the PaymentIntent associated with the invoice.";
             Err(ApiError::card("invoice_payment_intent_requires_action", None, message))

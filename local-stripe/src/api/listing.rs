@@ -80,7 +80,7 @@ pub fn page_of<T>(
         (members, all.next().is_some())
     };
     let data: Vec<Value> = members.iter().map(show).collect();
-    Ok(json!({ "object": "list", "url": url, "has_more": has_more, "data": data, "_listing": true }))
+    Ok(json!({ "object": "list", "url": url, "has_more": has_more, "data": data }))
 }
 
 /// Iterates over the objects of a kind, newest first. Starts at the object of `starting_after` if the request has this

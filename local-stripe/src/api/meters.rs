@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::{Route, route};
-use crate::billing::{alerts, threshold, usage};
+use crate::billing::invoicing::{alerts, threshold, usage};
 use crate::calendar::{DAY_S, HOUR_S};
 use crate::error::ApiError;
 use crate::model;
@@ -115,7 +115,7 @@ fn set_active(st: &mut State, id: &str, active: bool) -> Result<Value, ApiError>
         return Err(ApiError::invalid(message));
     }
     let now = st.now(&meter);
-    let before = st.copy(id);
+    let before = st.find(id)?;
     let changed = st.change(id, |m| {
         m.set("status", if active { "active" } else { "inactive" });
         m.set_at("status_transitions.deactivated_at", if active { Value::Null } else { json!(now) });
@@ -163,15 +163,14 @@ fn count(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     };
     // The stored id contains the identifier, so a repeated identifier is found by its id.
     let id = row_id(name, &identifier);
-    if st.find(&id).is_some() {
+    if st.seek(&id).is_some() {
         let message = format!("An event already exists with identifier {identifier}.");
         return Err(ApiError::invalid(message).about("identifier"));
     }
-    let mut event = model::meter::event(id, now, name, &identifier, at, payload.into_value());
-    event.set("_series", usage::series(customer.id(), name));
-    event.set("_at_s", at);
-    event.set("_value", value);
-    event.set("_clock", customer.get("test_clock").clone());
+    let mut event = model::meter::event(id, now, name, &identifier, at, payload.into_value()).on_clock_of(&customer);
+    event.as_meter_event_mut().series = usage::series(customer.id(), name);
+    event.as_meter_event_mut().at_s = at;
+    event.as_meter_event_mut().value = value;
     let mut shown = st.put(event).value();
     alerts::check(st, &meter, &customer)?;
     threshold::check(st, customer.id())?;
@@ -183,7 +182,7 @@ fn count(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
 
 fn row_id(name: &str, identifier: &str) -> String {
     // With the length of the name, two pairs of name and identifier never have the same id.
-    format!("_meter_event:{}:{name}:{identifier}", name.len())
+    format!("sandbox.meter_event:{}:{name}:{identifier}", name.len())
 }
 
 fn adjust(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
@@ -191,11 +190,11 @@ fn adjust(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let cancel = args.map("cancel");
     let identifier = cancel.text("identifier").unwrap_or_default();
     let id = row_id(name, identifier);
-    if st.find(&id).is_none_or(|event| event.is("_cancelled")) {
+    if st.seek(&id).is_none_or(|event| event.as_meter_event().cancelled) {
         let message = format!("No event '{name}' with identifier {identifier} can be cancelled.");
         return Err(ApiError::coded("resource_missing", message).about("cancel[identifier]"));
     }
-    st.change(&id, |event| event.set("_cancelled", true));
+    st.change(&id, |event| event.as_meter_event_mut().cancelled = true);
     Ok(json!({
         "object": "billing.meter_event_adjustment",
         "cancel": { "identifier": identifier },

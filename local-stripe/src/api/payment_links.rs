@@ -6,7 +6,7 @@ use crate::api::customers::METHOD_TYPE;
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::payments::USAGE;
 use crate::api::{Route, route};
-use crate::billing::invoice_settings;
+use crate::billing::invoicing::invoice_settings;
 use crate::checkout::{asked, bill, quantity};
 use crate::connect::division::{FEE_AMOUNT, FEE_PERCENT, ON_BEHALF_OF, TRANSFER_DATA};
 use crate::object::Object;
@@ -117,7 +117,7 @@ pub const ROUTES: &[Route] = &[
     ),
     route("GET", "/v1/payment_links/{}/line_items", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
         let link = st.load("payment_link", ids[0], "id")?;
-        let lines = link.list_at("_lines").iter().cloned().map(Object::of);
+        let lines = link.as_payment_link().lines.iter().cloned().map(Object::of);
         listing::page_of(args, &format!("/v1/payment_links/{}/line_items", ids[0]), lines, |l| l.id(), Object::value)
     }),
     route("POST", "/_sandbox/payment_links/{}/open", &[], |st, ids, _| payment_link::open(st, ids[0])),

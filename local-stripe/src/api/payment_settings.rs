@@ -185,7 +185,7 @@ fn default_id(st: &State) -> String {
 
 /// Returns a configuration. The default one always exists.
 fn load(st: &State, id: &str, param: &str) -> Result<Arc<Object>, ApiError> {
-    if id == default_id(st) && st.find(id).is_none() {
+    if id == default_id(st) && st.seek(id).is_none() {
         return Ok(Arc::new(configuration(id.to_owned(), "Default", true)));
     }
     st.load(CONFIGURATION, id, param)

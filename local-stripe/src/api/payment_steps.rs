@@ -4,7 +4,7 @@
 use crate::api::{Route, route};
 use crate::connect::division::{FEE_AMOUNT, TRANSFER_AMOUNT};
 use crate::params::{Field, ParamKind, opt, req};
-use crate::payments::{authorization, cash, microdeposits, refund};
+use crate::payments::{authorization, funding, refund, verification};
 
 /// An amount of at least one minor unit.
 const POSITIVE: ParamKind = ParamKind::Int(1, 999_999_999_999);
@@ -27,16 +27,16 @@ pub const ROUTES: &[Route] = &[
         |st, ids, args| authorization::increase(st, ids[0], args),
     ),
     route("POST", "/v1/payment_intents/{}/verify_microdeposits", VERIFY, |st, ids, args| {
-        microdeposits::verify(st, "payment_intent", ids[0], args)
+        verification::verify(st, "payment_intent", ids[0], args)
     }),
     route("POST", "/v1/setup_intents/{}/verify_microdeposits", VERIFY, |st, ids, args| {
-        microdeposits::verify(st, "setup_intent", ids[0], args)
+        verification::verify(st, "setup_intent", ids[0], args)
     }),
     route(
         "POST",
         "/v1/payment_intents/{}/apply_customer_balance",
         &[opt("amount", POSITIVE), opt("currency", ParamKind::Currency)],
-        |st, ids, args| cash::apply_by_hand(st, ids[0], args),
+        |st, ids, args| funding::apply_by_hand(st, ids[0], args),
     ),
     route("POST", "/v1/refunds/{}/cancel", &[], |st, ids, _| refund::cancel(st, ids[0])),
     route("POST", "/v1/test_helpers/refunds/{}/expire", &[], |st, ids, _| refund::expire(st, ids[0])),

@@ -11,13 +11,14 @@ use crate::checkout::keep::REDISPLAY;
 use crate::connect::division::{self, FEE_AMOUNT, ON_BEHALF_OF, TRANSFER_AMOUNT, TRANSFER_DATA, TakesBack};
 use crate::descriptor;
 use crate::error::ApiError;
-use crate::model::{self, payment::EVIDENCE};
+use crate::model;
+use crate::model::payment::EVIDENCE;
 use crate::money;
 use crate::object::Object;
 use crate::params::{AMOUNT, Args, Field, ParamKind, SHIPPING, merge_metadata, opt, req};
-use crate::payments::attempt::capture;
-use crate::payments::method::Presence;
-use crate::payments::{self, cash, charge, confirmation, dispute, intent, mandate, method, refund, source, token};
+use crate::payments::confirm::{self, capture};
+use crate::payments::method::{self, Presence};
+use crate::payments::{self, cash, charge, confirmation, dispute, intent, mandate, refund, source, token};
 use crate::state::State;
 
 /// The parameter `automatic_payment_methods`.
@@ -153,7 +154,8 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/payment_intents/{}/confirm", CONFIRM, confirm),
     route("POST", "/v1/payment_intents/{}/cancel", &[opt("cancellation_reason", CANCEL_REASON)], |st, ids, args| {
         let found = st.load("payment_intent", ids[0], "id")?;
-        if let Some(invoice) = found.text_at("_invoice") {
+        let invoice = &found.as_intent().invoice;
+        if !invoice.is_empty() {
             let message = format!("This PaymentIntent belongs to the invoice {invoice}: void that instead.");
             return Err(ApiError::coded("payment_intent_unexpected_state", message));
         }
@@ -326,11 +328,7 @@ fn apply(pi: &mut Object, args: &Args) -> Result<(), ApiError> {
     if let Some(capture) = args.text("capture_method") {
         pi.set("capture_method", capture);
     }
-    for member in ["return_url", "use_stripe_sdk"] {
-        if args.has(member) {
-            pi.set(&format!("_{member}"), args.value(member));
-        }
-    }
+    intent::note_return(pi, args);
     method_options::apply(pi, args);
     pi.set("metadata", merge_metadata(pi.get("metadata"), args)?);
     Ok(())
@@ -355,10 +353,10 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let mut settings = Object::of(json!({ "metadata": {}, "payment_method_options": model::payment::options() }));
     apply(&mut settings, args)?;
     division::apply(st, &mut settings, args, "", Some(amount))?;
-    let clock = customer.map_or(Value::Null, |c| c.get("test_clock").clone());
+    let clock = customer.map_or_else(String::new, |c| c.clock().to_owned());
     let automatic = args.given("automatic_payment_methods").cloned();
     let id = intent::create(st, amount, currency, &clock, |pi| {
-        settings.0.into_iter().for_each(|(name, value)| pi.set(&name, value));
+        pi.absorb(settings);
         if let Some(automatic) = automatic {
             pi.set("automatic_payment_methods", automatic);
         }
@@ -374,7 +372,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         confirmation::spend(st, args, "payment_intent", &id);
         return confirm_with(st, &id, args);
     }
-    Ok(st.copy(&id).value())
+    Ok(st.find(&id)?.value())
 }
 
 fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
@@ -430,7 +428,7 @@ fn confirm_with(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError
     let named =
         if args.text("payment_method") == found.text_at("payment_method") { None } else { args.text("payment_method") };
     let paid_with = match named {
-        Some(name) if st.find(name).is_some() || found.get("payment_method").is_null() => {
+        Some(name) if st.seek(name).is_some() || found.get("payment_method").is_null() => {
             Some(method::resolve(st, name, "payment_method")?.id().to_owned())
         }
         _ if args.given("payment_method_data").is_some() && found.get("payment_method").is_null() => {
@@ -443,24 +441,24 @@ fn confirm_with(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError
         let message = "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.";
         return Err(ApiError::coded("payment_intent_unexpected_state", message));
     };
-    method::check_owner(&st.copy(&paid_with), found.text("customer"))?;
+    method::check_owner(&st.find(&paid_with)?, found.text("customer"))?;
     check_own(&found, args)?;
     let mut next = Object::clone(&found);
     apply(&mut next, args)?;
     check_return_url(&next)?;
-    method::check_type(&st.copy(&paid_with), &next)?;
-    mandate::note(st, &mut next, args, &st.copy(&paid_with))?;
+    method::check_type(&st.find(&paid_with)?, &next)?;
+    mandate::note(st, &mut next, args, &st.find(&paid_with)?)?;
     st.put(next);
     let off_session = args.flag("off_session") == Some(true);
     let strict = args.flag("error_on_requires_action") == Some(true);
     let presence = if off_session || strict { Presence::OffSession } else { Presence::OnSession };
-    intent::confirm(st, id, &paid_with, presence)?;
-    Ok(st.copy(id).value())
+    confirm::confirm(st, id, &paid_with, presence)?;
+    Ok(st.find(id)?.value())
 }
 
 /// Refuses changes to an intent that an invoice or a checkout session controls.
 fn check_own(intent: &Object, args: &Args) -> Result<(), ApiError> {
-    let is_owned = ["_invoice", "_session"].iter().any(|owner| intent.text_at(owner).is_some());
+    let is_owned = !intent.as_intent().invoice.is_empty() || !intent.as_intent().session.is_empty();
     match ["amount", "currency", "customer", "capture_method"].iter().find(|member| args.has(member)) {
         Some(member) if is_owned => {
             let message = format!("The {member} of this PaymentIntent is decided by its invoice or Checkout Session.");
@@ -477,7 +475,7 @@ fn check_own(intent: &Object, args: &Args) -> Result<(), ApiError> {
 pub fn check_return_url(intent: &Object) -> Result<(), ApiError> {
     let automatic = intent.get("automatic_payment_methods");
     let may_redirect = automatic["enabled"] == true && automatic["allow_redirects"] != "never";
-    if !may_redirect || !intent.get("_return_url").is_null() {
+    if !may_redirect || intent.as_intent().return_url.is_some() {
         return Ok(());
     }
     let message = "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these payment methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents.";
@@ -503,7 +501,7 @@ fn capture_intent(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, Ap
     division::apply(st, &mut next, args, "", None)?;
     st.put(next);
     capture(st, ids[0], amount);
-    Ok(st.copy(ids[0]).value())
+    Ok(st.find(ids[0])?.value())
 }
 
 fn update_charge(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {

@@ -81,7 +81,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let id = match args.text("id") {
         Some(own) => {
             catalog::check_own_id(own)?;
-            if st.find(own).is_some() {
+            if st.seek(own).is_some() {
                 return Err(ApiError::coded("resource_already_exists", "Plan already exists.").about("id"));
             }
             own.to_owned()

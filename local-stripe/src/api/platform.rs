@@ -96,9 +96,7 @@ pub const ROUTES: &[Route] = &[
 fn shown_event(st: &State, id: &str) -> Result<Value, ApiError> {
     let event = st.event_position(id).and_then(|position| st.event(position)).filter(|event| is_visible(st, event));
     let event = event.ok_or_else(|| ApiError::no_such("event", id, "id"))?;
-    let mut shown = in_account_version(st, &event);
-    shown["_rendered"] = json!(true);
-    Ok(shown)
+    Ok(in_account_version(st, &event))
 }
 
 /// Whether the account for which the request acts sees an event. The platform sees the changes of its connected
@@ -131,9 +129,7 @@ fn list_events(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErro
     let cursor = args.text("starting_after").and_then(|id| st.event_position(id));
     let all = st.newest_events(cursor, wanted);
     let all = all.filter(|e| is_visible(st, e) && listing::in_created(args, e.created_s));
-    let mut page = listing::page_of(args, "/v1/events", all, |e| &e.id, |e| in_account_version(st, e))?;
-    page["_rendered"] = json!(true);
-    Ok(page)
+    listing::page_of(args, "/v1/events", all, |e| &e.id, |e| in_account_version(st, e))
 }
 
 fn check_events(events: &[Value]) -> Result<(), ApiError> {
@@ -163,7 +159,7 @@ fn create_endpoint(st: &mut State, _: &[&str], args: &Args) -> Result<Value, Api
     let secret = st.new_id("whsec");
     let mut endpoint = model::catalog::webhook_endpoint(id, st.clock_s(), url, events, secret.clone());
     endpoint.set("api_version", version.map_or(Value::Null, |v| json!(v.as_str())));
-    endpoint.set("_connect", args.flag("connect") == Some(true));
+    endpoint.as_webhook_endpoint_mut().connect = args.flag("connect") == Some(true);
     endpoint.set("description", args.value("description"));
     endpoint.set("metadata", merge_metadata(&json!({}), args)?);
     let mut shown = st.put(endpoint).value();

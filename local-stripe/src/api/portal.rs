@@ -202,7 +202,7 @@ fn apply(st: &State, configuration: &mut Object, args: &Args) -> Result<(), ApiE
             set_members(configuration, &format!("features.{feature}"), members);
         }
         let named = |p: &Value| st.load("price", p.as_str().unwrap_or_default(), "features[subscription_update]");
-        for product in configuration.list_at("features.subscription_update._products") {
+        for product in configuration.list_at("features.subscription_update.products") {
             product["prices"].as_array().into_iter().flatten().try_for_each(|p| named(p).map(drop))?;
         }
     }
@@ -214,8 +214,6 @@ fn set_members(configuration: &mut Object, path: &str, given: Value) {
     match given {
         Value::Object(members) => {
             for (name, value) in members {
-                // Stripe omits the products unless they are expanded.
-                let name = if name == "products" { "_products" } else { &name };
                 set_members(configuration, &format!("{path}.{name}"), value);
             }
         }

@@ -5,8 +5,9 @@
 use serde_json::{Value, json};
 
 use super::billing::{CHANGED_ITEM, PRORATION_BEHAVIOR as BEHAVIOR};
-use crate::billing::invoice::{self, Draft};
-use crate::billing::{change, create, cycle, due, end, phases};
+use crate::billing::changes::{change, create, cycle, end, phases};
+use crate::billing::invoicing::invoice::{self, Draft};
+use crate::billing::period;
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{Args, ParamKind, opt};
@@ -82,14 +83,14 @@ fn preview_of(st: &mut State, id: &str, args: &Args, details: &Args) -> Result<V
         request.put("payment_behavior", json!("default_incomplete"));
         change::update(st, id, &request)?;
     }
-    let sub = st.copy(id);
+    let sub = st.find(id)?;
     if sub.get("latest_invoice") != before.get("latest_invoice") {
         return Ok(as_preview(st, &sub));
     }
     if !renews(&sub) {
         return Err(none_upcoming(sub.text("customer")));
     }
-    let current = due::period(&sub).unwrap_or_default();
+    let current = period::period(&sub).unwrap_or_default();
     let mut preview = cycle::preview(st, &sub, current)?;
     preview.set("id", format!("upcoming_in_{}", sub.id()));
     Ok(preview.value())
@@ -115,7 +116,7 @@ fn preview_schedule(st: &mut State, id: &str, args: &Args, details: &Args) -> Re
     match (schedule.text("status"), schedule.text_at("subscription")) {
         ("not_started", _) => {
             phases::begin(st, id, Presence::OnSession)?;
-            let sub = st.copy(st.copy(id).text("subscription"));
+            let sub = st.copy_if_any(st.find(id)?.text("subscription"));
             Ok(as_preview(st, &sub))
         }
         (_, Some(subscription)) => preview_of(st, subscription, args, details),
@@ -129,7 +130,7 @@ fn preview_customer(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let id = args.text("customer").ok_or_else(|| ApiError::missing("customer"))?;
     let customer = st.load("customer", id, "customer")?;
     let live = st.newest("subscription", Some(id)).filter(|sub| renews(sub) && sub.text("status") != "incomplete");
-    let first = live.min_by_key(|sub| due::period(sub).map(|(_, end)| end));
+    let first = live.min_by_key(|sub| period::period(sub).map(|(_, end)| end));
     if let Some(first) = first {
         return preview_of(st, first.id(), args, &Args::default());
     }
@@ -145,7 +146,7 @@ fn preview_customer(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         period: None,
     };
     let drafted = invoice::draft(st, draft, |_| {})?;
-    let mut preview = st.copy(&drafted);
+    let mut preview = st.find(&drafted)?;
     preview.set("id", format!("upcoming_in_{id}"));
     Ok(preview.value())
 }
@@ -162,7 +163,7 @@ fn preview_new(st: &mut State, args: &Args, details: &Args) -> Result<Value, Api
 
 /// Converts the latest invoice of a subscription into a draft with the id of a preview, `upcoming_in_…`.
 fn as_preview(st: &State, sub: &Object) -> Value {
-    let mut invoice = st.copy(sub.text("latest_invoice"));
+    let mut invoice = st.copy_if_any(sub.text("latest_invoice"));
     invoice.set("id", format!("upcoming_in_{}", sub.id()));
     invoice.set("status", "draft");
     for member in ["number", "hosted_invoice_url", "invoice_pdf", "effective_at"] {

@@ -1,12 +1,12 @@
 //! The endpoints of quotes.
 
-use serde_json::json;
+use serde_json::Value;
 
 use crate::api::catalog::QUOTED_PRICE_DATA;
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::{Route, route};
-use crate::billing::invoice_settings::{CUSTOM_FIELDS, ISSUER};
-use crate::billing::quote;
+use crate::billing::changes::quote;
+use crate::billing::invoicing::invoice_settings::{CUSTOM_FIELDS, ISSUER};
 use crate::object::Object;
 use crate::params::{Field, ParamKind, QUANTITY, off, opt};
 
@@ -62,7 +62,7 @@ pub const ROUTES: &[Route] = &[
     route("POST", "/v1/quotes/{}", FIELDS, |st, ids, args| quote::update(st, ids[0], args)),
     route("GET", "/v1/quotes/{}/line_items", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
         let quote = st.load("quote", ids[0], "id")?;
-        let lines = quote.list_at("_lines").iter().cloned().map(Object::of);
+        let lines = quote.as_quote().lines.iter().cloned().map(Object::of);
         listing::page_of(args, &format!("/v1/quotes/{}/line_items", ids[0]), lines, |l| l.id(), Object::value)
     }),
     route("GET", "/v1/quotes/{}/computed_upfront_line_items", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
@@ -76,7 +76,7 @@ pub const ROUTES: &[Route] = &[
         let quote = st.load("quote", ids[0], "id")?;
         // Each character stands for a byte.
         let document: String = quote::document(st, &quote).into_iter().map(char::from).collect();
-        Ok(json!({ "_document": document }))
+        Ok(Value::String(document))
     }),
     route("POST", "/v1/quotes/{}/accept", &[], |st, ids, _| quote::accept(st, ids[0])),
     route("POST", "/v1/quotes/{}/cancel", &[], |st, ids, _| quote::cancel(st, ids[0])),

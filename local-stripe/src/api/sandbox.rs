@@ -10,7 +10,7 @@ use crate::clock;
 use crate::colour::Colour;
 use crate::error::ApiError;
 use crate::params::{ADDRESS, Args, Field, ParamKind, QUANTITY, opt, req};
-use crate::payments::{intent, setup};
+use crate::payments::{confirm, setup};
 use crate::settings::Settings;
 use crate::state::State;
 
@@ -129,10 +129,9 @@ pub const ROUTES: &[Route] = &[
             let secret = st.new_id("whsec");
             let new = secret.clone();
             let changed = st.change(ids[0], |e| {
-                let old = e.get("_secret").clone();
-                e.set("_old_secret", old);
-                e.set("_old_secret_until", until);
-                e.set("_secret", new);
+                let own = e.as_webhook_endpoint_mut();
+                own.old_secret = std::mem::replace(&mut own.secret, new);
+                own.old_secret_until = Some(until);
             });
             let mut shown = changed.value();
             shown["secret"] = json!(secret);
@@ -205,7 +204,7 @@ fn authenticate(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiE
     let passed = args.text("outcome") == Some("success");
     if ids[0].starts_with("cs_") {
         let outcome = checkout::authenticate(st, ids[0], passed)?;
-        let mut shown = st.copy(ids[0]).value();
+        let mut shown = st.find(ids[0])?.value();
         if let Confirmation::NeedsAction(url) = outcome {
             shown["next_action"] = json!(url);
         }
@@ -214,7 +213,7 @@ fn authenticate(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiE
     if ids[0].starts_with("seti_") {
         setup::authenticate(st, ids[0], passed)?;
     } else {
-        intent::authenticate(st, ids[0], passed)?;
+        confirm::authenticate(st, ids[0], passed)?;
     }
-    Ok(st.copy(ids[0]).value())
+    Ok(st.find(ids[0])?.value())
 }

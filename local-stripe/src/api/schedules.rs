@@ -2,7 +2,7 @@
 
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
-use crate::billing::schedule;
+use crate::billing::changes::schedule;
 use crate::discount::redeem::DISCOUNTS;
 use crate::params::{Field, ParamKind, QUANTITY, off, opt, req};
 

@@ -87,7 +87,6 @@ fn search(st: &State, kind: &str, noun: &str, fields: Fields, args: &Args) -> Re
         "data": data,
         "next_page": next_page,
         "total_count": found.len(),
-        "_listing": true,
     }))
 }
 

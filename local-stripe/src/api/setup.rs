@@ -13,7 +13,7 @@ use crate::model;
 use crate::object::Object;
 use crate::params::{Args, Field, ParamKind, merge_metadata, opt, req};
 use crate::payments::method::Presence;
-use crate::payments::{confirmation, mandate, method, setup};
+use crate::payments::{confirmation, intent, mandate, method, setup};
 use crate::state::State;
 
 macro_rules! setup_fields {
@@ -92,11 +92,7 @@ fn apply(intent: &mut Object, args: &Args) -> Result<(), ApiError> {
     if args.has("payment_method_types") {
         intent.set("payment_method_types", args.list("payment_method_types"));
     }
-    for member in ["return_url", "use_stripe_sdk"] {
-        if args.has(member) {
-            intent.set(&format!("_{member}"), args.value(member));
-        }
-    }
+    intent::note_return(intent, args);
     method_options::apply(intent, args);
     intent.set("metadata", merge_metadata(intent.get("metadata"), args)?);
     Ok(())
@@ -114,9 +110,9 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let card = given_method(st, args)?;
     let mut settings = Object::of(json!({ "metadata": {}, "payment_method_options": model::setup::options() }));
     apply(&mut settings, args)?;
-    let clock = customer.map_or(Value::Null, |c| c.get("test_clock").clone());
+    let clock = customer.map_or_else(String::new, |c| c.clock().to_owned());
     let id = setup::create(st, args.text("usage").unwrap_or("off_session"), &clock, |si| {
-        settings.0.into_iter().for_each(|(name, value)| si.set(&name, value));
+        si.absorb(settings);
         if let Some(automatic) = args.given("automatic_payment_methods") {
             si.set("automatic_payment_methods", automatic.clone());
         }
@@ -132,7 +128,7 @@ fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
         confirmation.put("mandate_data", args.value("mandate_data"));
         return confirm(st, &id, &confirmation);
     }
-    Ok(st.copy(&id).value())
+    Ok(st.find(&id)?.value())
 }
 
 fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
@@ -164,9 +160,9 @@ fn confirm(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let mut next = Object::clone(&found);
     apply(&mut next, args)?;
     check_return_url(&next)?;
-    method::check_type(&st.copy(&card), &next)?;
-    mandate::note(st, &mut next, args, &st.copy(&card))?;
+    method::check_type(&st.find(&card)?, &next)?;
+    mandate::note(st, &mut next, args, &st.find(&card)?)?;
     st.put(next);
     setup::confirm(st, id, &card, Presence::OnSession)?;
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }

@@ -5,7 +5,7 @@ use crate::api::{Route, route};
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::{ADDRESS, Field, ParamKind, merge_metadata, opt, req};
-use crate::payments::source;
+use crate::payments::{method, source};
 
 const UPDATE: &[Field] = &[
     opt("address_city", ParamKind::Text),
@@ -69,18 +69,18 @@ pub const ROUTES: &[Route] = &[
     }),
     route("POST", "/v1/sources", CREATE, |st, _, args| source::create(st, args)),
     route("GET", "/v1/sources/{}", &[], |st, ids, _| {
-        let found = source::load_source(st, ids[0])?;
+        let found = method::load_source(st, ids[0])?;
         Ok(source::card_of(&found).unwrap_or_default().value())
     }),
     route("POST", "/v1/sources/{}", UPDATE_SOURCE, |st, ids, args| source::update_source(st, ids[0], args)),
     // Sources of cards receive no transfers.
     route("GET", "/v1/sources/{}/source_transactions", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
-        source::load_source(st, ids[0])?;
+        method::load_source(st, ids[0])?;
         let url = format!("/v1/sources/{}/source_transactions", ids[0]);
         listing::page_of(args, &url, std::iter::empty::<Object>(), |made| made.id(), Object::value)
     }),
     route("POST", "/v1/sources/{}/verify", &[req("values", ParamKind::List(&ParamKind::Text))], |st, ids, _| {
-        source::load_source(st, ids[0])?;
+        method::load_source(st, ids[0])?;
         Err(ApiError::invalid("Only sources with the flow code_verification can be verified. This one has none."))
     }),
     route("DELETE", "/v1/customers/{}/sources/{}", &[], |st, ids, _| source::remove(st, ids[0], ids[1])),

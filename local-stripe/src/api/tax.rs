@@ -192,7 +192,7 @@ fn code((id, name): &(&str, &str)) -> Value {
 /// Returns the settings as Stripe shows them: without an id.
 fn shown(settings: &Object) -> Value {
     let mut shown = settings.clone();
-    shown.0.remove("id");
+    shown.members.remove("id");
     shown.value()
 }
 

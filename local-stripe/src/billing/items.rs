@@ -165,7 +165,7 @@ pub fn meter(st: &State, recurring: &Args, param: &str) -> Result<Value, ApiErro
 /// Returns the name of a price's product.
 pub fn product_name(st: &State, price: &Value) -> String {
     let product = price["product"].as_str().unwrap_or_default();
-    st.copy(&key("product", product)).text("name").to_owned()
+    st.copy_if_any(&key("product", product)).text("name").to_owned()
 }
 
 /// Returns a line's description, such as `2 × Pro (at $20.00 / month)`.

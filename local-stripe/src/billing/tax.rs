@@ -61,7 +61,7 @@ pub fn apply(invoice: &mut Object, lines: &mut [Value]) -> Result<Taxes, ApiErro
     let exempt = invoice.text("customer_tax_exempt").to_owned();
     let mut sums = Taxes::default();
     for line in &mut *lines {
-        let own = line["_tax_rates"].as_array().filter(|own| !own.is_empty());
+        let own = line["tax_rates"].as_array().filter(|own| !own.is_empty());
         let amount = line["amount"].as_i64().unwrap_or_default() - taken_off(line);
         let taxes = of_amount(own.unwrap_or(&default), amount, &exempt);
         for tax in &taxes {
@@ -111,7 +111,7 @@ pub fn of_amount(rates: &[Value], amount: i64, exempt: &str) -> Vec<Value> {
         "exempt" => "customer_exempt".to_owned(),
         "reverse" => "reverse_charge".to_owned(),
         // Automatic taxes have a reason. Stripe gives none for tax rates that the caller chose.
-        _ => rate["_reason"].as_str().unwrap_or("not_available").to_owned(),
+        _ => rate["taxability_reason"].as_str().unwrap_or("not_available").to_owned(),
     };
     let is_taxed = |rate: &Value| matches!(reason_of(rate).as_str(), "not_available" | "standard_rated");
     let is_inclusive = |rate: &Value| rate["inclusive"] == true;

@@ -107,7 +107,7 @@ pub fn set(session: &mut Object, args: &Args) -> Result<(), ApiError> {
         let message = "`customer_update` can only be used with `customer`.";
         return Err(ApiError::invalid(message).about("customer_update"));
     }
-    session.set("_customer_update", args.get("customer_update").clone());
+    session.as_session_mut().customer_update = args.get("customer_update").clone();
     if let Some(enabled) = args.map("tax_id_collection").flag("enabled") {
         if enabled && has_customer && update.text("name") != Some("auto") {
             let message = "Tax ID collection requires updating business name on the customer. To enable tax ID collection for an existing customer, please set `customer_update[name]` to `auto`.";
@@ -179,7 +179,7 @@ pub fn answer(st: &mut State, session: &Object, args: &Args) -> Result<(), ApiEr
     next.set("custom_fields", answered(session, args)?);
     let wants_phone = session.at("phone_number_collection.enabled") == true;
     match args.text("phone") {
-        Some(phone) if wants_phone => next.set("_phone", phone),
+        Some(phone) if wants_phone => next.as_session_mut().phone = json!(phone),
         Some(_) => return Err(ApiError::invalid("The session asks for no phone number.").about("phone")),
         None if wants_phone => return Err(ApiError::missing("phone")),
         None => {}
@@ -204,7 +204,7 @@ pub fn answer(st: &mut State, session: &Object, args: &Args) -> Result<(), ApiEr
         if session.at("tax_id_collection.enabled") != true {
             return Err(ApiError::invalid("The session asks for no tax id.").about("tax_id"));
         }
-        next.set("_tax_id", args.value("tax_id"));
+        next.as_session_mut().tax_id = args.value("tax_id");
     }
     let consent = args.map("consent");
     let wanted = |member: &str| session.at(&format!("consent_collection.{member}")).as_str();

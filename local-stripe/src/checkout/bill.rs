@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::invoice::{self, Draft};
-use crate::billing::{invoice_settings, settle};
+use crate::billing::invoicing::invoice::{self, Draft};
+use crate::billing::invoicing::invoice_settings;
+use crate::billing::settlement::settle;
 use crate::checkout::asked::ENABLED_FIELD;
 use crate::error::ApiError;
 use crate::model;
@@ -53,12 +54,12 @@ pub fn is_wanted(session: &Object) -> bool {
 
 /// Makes the paid invoice of a session whose payment succeeded.
 pub fn make(st: &mut State, id: &str) {
-    let session = st.copy(id);
+    let Ok(session) = st.find(id) else { return };
     if !is_wanted(&session) {
         return;
     }
     let customer = session.text("customer").to_owned();
-    let now = st.now(&st.copy(&customer));
+    let now = st.now(&st.copy_if_any(&customer));
     let data = session.at("invoice_creation.invoice_data").clone();
     let discounts = st.newest("discount", Some(&customer)).filter(|discount| discount.text("checkout_session") == id);
     let discounts: Vec<Value> = discounts.map(|discount| discount.value()).collect();
@@ -67,15 +68,15 @@ pub fn make(st: &mut State, id: &str) {
         currency: session.text("currency"),
         reason: "manual",
         subscription: None,
-        lines: session.list_at("_lines").iter().map(|line| line_of(line, &session, now)).collect(),
+        lines: session.as_session().lines.iter().map(|line| line_of(line, &session, now)).collect(),
         takes_pending: false,
         period: None,
     };
     let made = invoice::draft(st, draft, |invoice| {
         invoice.set("auto_advance", false);
-        invoice.set("_discounts", discounts);
+        invoice.as_invoice_mut().discounts = discounts;
         invoice.set("metadata", data["metadata"].clone());
-        invoice.set("_keeps_rates", true);
+        invoice.as_invoice_mut().keeps_rates = true;
         for member in ["enabled", "liability", "provider", "status"] {
             let path = format!("automatic_tax.{member}");
             invoice.set_at(&path, session.at(&path).clone());
@@ -100,7 +101,7 @@ fn line_of(line: &Value, session: &Object, now: i64) -> NewLine {
         quantity: line["quantity"].as_i64().unwrap_or(1),
         parent: Value::Null,
         metadata: line["metadata"].clone(),
-        tax_rates: line["_tax_rates"].clone(),
+        tax_rates: line["tax_rates"].clone(),
         discounts: Vec::new(),
     }
 }
@@ -110,7 +111,8 @@ fn open(st: &mut State, id: &str, session: &Object) {
     let shipping = session.get("shipping_cost").clone();
     let cost = session.int_at("shipping_cost.amount_total").unwrap_or_default();
     let details = session.at("collected_information.shipping_details").clone();
-    let total = st.copy(id).int("total") + cost;
+    let Ok(draft) = st.find(id) else { return };
+    let total = draft.int("total") + cost;
     st.change(id, |invoice| {
         invoice.set("amount_shipping", cost);
         invoice.set("shipping_cost", shipping);
@@ -118,14 +120,12 @@ fn open(st: &mut State, id: &str, session: &Object) {
         invoice.set("total", total);
         invoice.set("total_excluding_tax", invoice.int("total_excluding_tax") + cost);
     });
-    let intent = session.text("_intent").to_owned();
+    let intent = session.as_session().intent.clone();
     let opened = invoice::open(st, id, total, (0, 0));
     let payment_id = st.new_id("inpay");
     let payment = model::billing::invoice_payment(payment_id, st.now(&opened), &opened, &intent);
     st.put(payment);
-    let charge = st.copy(&intent).text("latest_charge").to_owned();
-    for paid in [intent.as_str(), charge.as_str()] {
-        st.change(paid, |payment| payment.set("_invoice", id));
-    }
-    st.change(id, |invoice| invoice.set("_payment_intent", intent));
+    let paid = st.change(&intent, |payment| id.clone_into(&mut payment.as_intent_mut().invoice));
+    st.change(paid.text("latest_charge"), |charge| id.clone_into(&mut charge.as_charge_mut().invoice));
+    st.change(id, |invoice| invoice.as_invoice_mut().payment_intent = intent);
 }

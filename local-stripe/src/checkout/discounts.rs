@@ -10,8 +10,8 @@ use crate::state::State;
 
 /// Sets or clears a session's discount, and computes its totals.
 pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
-    let discounts: Vec<Value> = redeemed.iter().map(|one| json!({ "id": "", "_coupon": one.coupon.value() })).collect();
-    let mut lines = session.list_at("_lines").to_vec();
+    let discounts: Vec<Value> = redeemed.iter().map(|one| json!({ "id": "", "coupon": one.coupon.value() })).collect();
+    let mut lines = session.as_session().lines.clone();
     let looked_at: Vec<Line<'_>> = lines
         .iter()
         .map(|line| Line {
@@ -26,7 +26,7 @@ pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
         line["amount_discount"] = json!(off);
     }
     let off: i64 = taken.iter().map(amount::Deduction::total).sum();
-    session.set("_lines", lines);
+    session.as_session_mut().lines = lines;
     session.set_at("total_details.amount_discount", off);
     totals::set(session);
     let shown = redeemed.map(|one| {
@@ -39,14 +39,14 @@ pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
 /// Counts the redemption of a session's discount in payment mode. In subscription mode, the creation of the
 /// subscription counts it.
 pub fn count(st: &mut State, id: &str) {
-    let session = st.copy(id);
+    let Ok(session) = st.find(id) else { return };
     for discount in session.list_at("discounts") {
         let promotion_code = discount["promotion_code"].clone();
-        let of_code = promotion_code.as_str().map(|code| st.copy(code).at("promotion.coupon").clone());
+        let of_code = promotion_code.as_str().map(|code| st.copy_if_any(code).at("promotion.coupon").clone());
         let coupon = of_code.unwrap_or_else(|| discount["coupon"].clone());
-        let coupon = st.copy(&key("coupon", coupon.as_str().unwrap_or_default()));
+        let coupon = st.copy_if_any(&key("coupon", coupon.as_str().unwrap_or_default()));
         // A deleted coupon is not counted.
-        if !coupon.0.is_empty() {
+        if !coupon.is_absent() {
             let redeemed = Redeemed { coupon, promotion_code };
             let now = st.now(&session);
             redeem::redeem(st, &redeemed, session.get("customer"), now, |d| d.set("checkout_session", id));

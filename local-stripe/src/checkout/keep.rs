@@ -1,6 +1,6 @@
 //! Which cards Checkout saves for a customer, and whether later sessions may show them again.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::object::Object;
 use crate::params::{Args, ParamKind, opt};
@@ -28,7 +28,7 @@ pub fn set(session: &mut Object, args: &Args) {
         });
         session.set("saved_payment_method_options", options);
     }
-    session.set("_redisplay", args.map("payment_method_data").value("allow_redisplay"));
+    session.as_session_mut().redisplay = args.map("payment_method_data").text("allow_redisplay").map(str::to_owned);
 }
 
 /// Whether the page offers to save the card for other purchases.
@@ -45,14 +45,14 @@ pub fn is_wanted(session: &Object, method: &Object) -> bool {
 /// Otherwise a card saved in setup mode gets `always`, and a card saved with a payment gets `limited`.
 pub fn note(st: &mut State, session: &Object, method: &Object) {
     let says_itself = !matches!(method.text("allow_redisplay"), "" | "unspecified");
-    let redisplay = match (session.get("_redisplay"), session.text("mode")) {
-        (Value::String(own), _) => own.clone(),
+    let redisplay = match (&session.as_session().redisplay, session.text("mode")) {
+        (Some(own), _) => own.clone(),
         _ if says_itself => return,
         (_, "setup") => "always".to_owned(),
         _ => "limited".to_owned(),
     };
     // A payment method that already has a customer was saved before and stays unchanged.
-    if !method.0.is_empty() && method.text("customer").is_empty() {
+    if !method.is_absent() && method.text("customer").is_empty() {
         st.change(method.id(), |m| m.set("allow_redisplay", redisplay));
     }
 }

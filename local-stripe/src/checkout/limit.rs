@@ -15,7 +15,7 @@ pub fn is_used_up(link: &Object) -> bool {
 /// other open sessions expire.
 pub fn count(st: &mut State, session: &Object) {
     let Some(id) = session.text_at("payment_link") else { return };
-    let link = st.copy(id);
+    let Ok(link) = st.find(id) else { return };
     if link.at("restrictions.completed_sessions").is_null() {
         return;
     }

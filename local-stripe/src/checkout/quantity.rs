@@ -46,7 +46,7 @@ pub fn read(line: &Args, quantity: i64, param: &str) -> Result<Value, ApiError> 
 /// The session is unknown or not open, or has no such line, or the quantity can't be chosen.
 pub fn choose(st: &mut State, id: &str, line: &str, quantity: i64) -> Result<Value, ApiError> {
     let session = st.load("checkout.session", id, "id")?;
-    let mut lines = session.list_at("_lines").to_vec();
+    let mut lines = session.as_session().lines.clone();
     let position = lines.iter().position(|one| one["id"] == line).filter(|_| session.text("status") == "open");
     let Some(position) = position else { return Err(ApiError::no_such("line item", line, "line_item")) };
     let chosen = &mut lines[position];
@@ -75,7 +75,7 @@ pub fn choose(st: &mut State, id: &str, line: &str, quantity: i64) -> Result<Val
     let total = amounts.clone().try_fold(0_i64, i64::checked_add).ok_or_else(too_large)?;
     let mut next = Object::clone(&session);
     next.set("amount_subtotal", total);
-    next.set("_lines", lines);
+    next.as_session_mut().lines = lines;
     let given = discounts::given(&session);
     let given = given.as_array().map(Vec::as_slice).unwrap_or_default();
     let redeemed = redeem::read(st, given, "discounts", purpose_of(&next))?;
@@ -85,7 +85,7 @@ pub fn choose(st: &mut State, id: &str, line: &str, quantity: i64) -> Result<Val
 
 /// Whether a line costs nothing today, as it recurs and the session's subscription begins with a trial.
 fn is_in_trial(session: &Object, line: &Value) -> bool {
-    let data = session.get("_subscription_data");
+    let data = &session.as_session().subscription_data;
     let has_trial = data["trial_period_days"].as_i64().is_some_and(|days| days > 0) || data["trial_end"].is_i64();
     has_trial && line["price"]["type"] == "recurring"
 }

@@ -36,12 +36,12 @@ fn locate(st: &mut State, session: &mut Object, place: Option<Place>) -> Result<
         Some(customer) => tax_ids::shown(st, customer),
         None => session.list_at("customer_details.tax_ids").to_vec(),
     };
-    let typed = session.get("_tax_id").clone();
+    let typed = session.as_session().tax_id.clone();
     let ids: Vec<Value> = ids.into_iter().chain((!typed.is_null()).then_some(typed)).collect();
     let buyer = place.map(|place| Buyer::new(place, &ids));
-    let mut lines = session.list_at("_lines").to_vec();
-    automatic::set_rates(st, session, &mut lines, buyer.as_ref(), "price")?;
-    session.set("_lines", lines);
+    let mut lines = session.as_session().lines.clone();
+    automatic::set_rates(st, session, &mut lines, buyer.as_ref())?;
+    session.as_session_mut().lines = lines;
     totals::set(session);
     Ok(())
 }
@@ -62,7 +62,7 @@ pub fn address(st: &mut State, id: &str, address: &Value) -> Result<Value, ApiEr
         kept["state"] = kept["state"].as_str().unwrap_or_default().to_uppercase().into();
     }
     locate(st, &mut session, Some(place))?;
-    session.set("_address", kept);
+    session.as_session_mut().address = kept;
     Ok(st.put(session).value())
 }
 
@@ -72,15 +72,15 @@ pub fn address(st: &mut State, id: &str, address: &Value) -> Result<Value, ApiEr
 /// # Errors
 /// No address says enough, or the lines can't be taxed.
 pub fn settle(st: &mut State, id: &str) -> Result<(), ApiError> {
-    let mut session = st.copy(id);
+    let mut session = st.find(id)?;
     if session.at("automatic_tax.enabled") != true {
         return Ok(());
     }
-    let customer = session.text_at("customer").map(|customer| st.copy(customer)).unwrap_or_default();
+    let customer = session.text_at("customer").map(|customer| st.copy_if_any(customer)).unwrap_or_default();
     let given = [
         session.at("collected_information.shipping_details.address").clone(),
         session.at("customer_details.address").clone(),
-        session.get("_address").clone(),
+        session.as_session().address.clone(),
     ];
     let found = given.into_iter().find_map(|address| Place::of(&address).map(|place| (place, address)));
     let of_customer = || Place::of_customer(&customer).map(|place| (place, Value::Null));

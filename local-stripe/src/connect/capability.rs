@@ -21,11 +21,11 @@ pub fn request(account: &mut Object, name: &str, is_requested: bool, now_s: i64)
         (false, _) => "unrequested",
     };
     account.set_at(&format!("capabilities.{name}"), status);
-    let at = format!("_requested_at.{name}");
-    if !is_requested {
-        account.set_at(&at, Value::Null);
-    } else if account.at(&at).is_null() {
-        account.set_at(&at, now_s);
+    let requested_at = &mut account.as_account_mut().requested_at;
+    if is_requested {
+        requested_at.entry(name.to_owned()).or_insert(now_s);
+    } else {
+        requested_at.remove(name);
     }
 }
 
@@ -33,7 +33,7 @@ pub fn request(account: &mut Object, name: &str, is_requested: bool, now_s: i64)
 fn show(account: &Object, name: &str) -> Value {
     let status = account.text_at(&format!("capabilities.{name}")).unwrap_or("unrequested");
     let mut capability = model::account::capability(account.id(), name, status);
-    capability.set("requested_at", account.at(&format!("_requested_at.{name}")).clone());
+    capability.set("requested_at", json!(account.as_account().requested_at.get(name)));
     if status == "inactive" {
         for member in ["alternatives", "currently_due", "disabled_reason", "eventually_due"] {
             capability.set_at(&format!("requirements.{member}"), account.at(&format!("requirements.{member}")).clone());

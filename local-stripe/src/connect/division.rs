@@ -162,25 +162,28 @@ fn part_of(amount: i64, percent: &Value) -> Option<i64> {
 /// Notes at a new invoice of a subscription how its payment will be divided.
 pub fn inherit(invoice: &mut Object, sub: &Object) {
     invoice.set("on_behalf_of", sub.get("on_behalf_of").clone());
-    invoice.set("_application_fee_percent", sub.get("application_fee_percent").clone());
-    invoice.set("_transfer_data", sub.get("transfer_data").clone());
+    invoice.as_invoice_mut().application_fee_percent = sub.get("application_fee_percent").clone();
+    invoice.as_invoice_mut().transfer_data = sub.get("transfer_data").clone();
 }
 
-/// Returns an invoice's application fee in minor units, or null. A percentage is that of the amount due: Stripe takes it
-/// "of the final invoice amount, including any bundled invoice items, discounts, or account balance adjustments".
+/// Returns the application fee of an invoice in minor units, or null. The invoice has the members of all versions. A
+/// percentage is that of the amount due: Stripe takes it "of the final invoice amount, including any bundled invoice
+/// items, discounts, or account balance adjustments".
 pub fn fee_of_invoice(invoice: &Object) -> Value {
-    match invoice.int_at("_application_fee_amount") {
+    match invoice.int_at("application_fee_amount") {
         Some(amount) => json!(amount),
-        None => json!(part_of(invoice.int("amount_due"), invoice.get("_application_fee_percent"))),
+        None => json!(part_of(invoice.int("amount_due"), invoice.get("application_fee_percent"))),
     }
 }
 
-/// Returns an invoice's member `transfer_data`, as the versions before 2025-03-31.basil show it.
+/// Returns an invoice's member `transfer_data`, as the versions before 2025-03-31.basil show it. The invoice has the
+/// members of all versions.
 pub fn transfer_of_invoice(invoice: &Object) -> Value {
-    let Some(destination) = invoice.text_at("_transfer_data.destination") else { return Value::Null };
-    let amount = match invoice.int_at("_transfer_data.amount") {
+    let data = invoice.get("transfer_data");
+    let Some(destination) = data["destination"].as_str() else { return Value::Null };
+    let amount = match data["amount"].as_i64() {
         Some(amount) => Some(amount),
-        None => part_of(invoice.int("amount_due"), invoice.at("_transfer_data.amount_percent")),
+        None => part_of(invoice.int("amount_due"), &data["amount_percent"]),
     };
     json!({ "amount": amount, "destination": destination })
 }
@@ -188,6 +191,7 @@ pub fn transfer_of_invoice(invoice: &Object) -> Value {
 /// Sets at the payment intent of an invoice how its payment is divided.
 pub fn hand_on(intent: &mut Object, invoice: &Object) {
     intent.set("on_behalf_of", invoice.get("on_behalf_of").clone());
+    let invoice = &Object::of(invoice.value());
     let due = invoice.int("amount_due");
     intent.set("application_fee_amount", fee_of_invoice(invoice).as_i64().map(|fee| fee.min(due)));
     if let Value::Object(mut data) = transfer_of_invoice(invoice) {
@@ -319,9 +323,9 @@ pub fn shares_of_refund(
             let message = format!("The charge {} has no transfer to reverse.", charge.id());
             return Err(ApiError::invalid(message).about("reverse_transfer"));
         };
-        let transfer = st.copy(id);
+        let transfer = st.find(id)?;
         let whole = transfer.int("amount");
-        let share = cumulative(whole, charge.int("_reversed_for"), amount, captured);
+        let share = cumulative(whole, charge.as_charge().reversed_for, amount, captured);
         let share = share.min(whole - transfer.int("amount_reversed"));
         if share > 0 {
             shares.reversal = Some((st.new_id("trr"), share));
@@ -333,7 +337,7 @@ pub fn shares_of_refund(
             return Err(ApiError::invalid(message).about("refund_application_fee"));
         };
         let fee = st.find_of("", id).map(|fee| Object::clone(&fee)).unwrap_or_default();
-        let share = cumulative(fee.int("amount"), charge.int("_fee_refunded_for"), amount, captured);
+        let share = cumulative(fee.int("amount"), charge.as_charge().fee_refunded_for, amount, captured);
         shares.fee = share.min(fee.int("amount") - fee.int("amount_refunded"));
     }
     Ok(shares)
@@ -364,7 +368,7 @@ impl RefundShares {
     pub fn carry_out(self, st: &mut State, charge: &Object, refund: &str, amount: i64, takes: TakesBack) {
         let is_reversed = self.reversal.is_some();
         if let Some((id, share)) = self.reversal {
-            let transfer = st.copy(charge.text("transfer"));
+            let transfer = st.copy_if_any(charge.text("transfer"));
             let (metadata, refund) = (Value::Object(Map::new()), json!(refund));
             let new = Reversal { id, amount: share, metadata, refund, fee_back: self.fee };
             transfer::take_back(st, &transfer, new);
@@ -372,16 +376,14 @@ impl RefundShares {
         if self.fee > 0 {
             let made = fee::refund(st, charge.text("application_fee"), self.fee, json!({}));
             if charge.text_at("transfer").is_some() && !is_reversed {
-                let fee = st.copy(charge.text("application_fee"));
+                let fee = st.copy_if_any(charge.text("application_fee"));
                 fee::give_back(st, &fee, self.fee, made.id());
             }
         }
         st.change(charge.id(), |c| {
-            for (member, takes) in [("_reversed_for", takes.transfer), ("_fee_refunded_for", takes.fee)] {
-                if takes {
-                    c.set(member, c.int(member) + amount);
-                }
-            }
+            let own = c.as_charge_mut();
+            own.reversed_for += if takes.transfer { amount } else { 0 };
+            own.fee_refunded_for += if takes.fee { amount } else { 0 };
         });
     }
 }

@@ -157,12 +157,12 @@ fn of_token(st: &mut State, owner: &Object, name: &str) -> Result<Object, ApiErr
         let details = json!({ "account_number": number, "country": "US", "routing_number": "110000000" });
         return bank_account(st, owner, &Args::of(details), "external_account");
     }
-    if let Some(made) = st.find(name).filter(|found| found.text("type") == "bank_account") {
+    if let Some(made) = st.seek(name).filter(|found| found.text("type") == "bank_account") {
         method::spend(st, &made)?;
         let mut bank = Object::of(made.get("bank_account").clone());
         let whole = model::account::bank_account(String::new(), "", "", String::new());
-        for (member, value) in whole.0 {
-            bank.0.entry(member).or_insert(value);
+        for (member, value) in whole.members {
+            bank.members.entry(member).or_insert(value);
         }
         return Ok(bank);
     }
@@ -176,7 +176,7 @@ fn card_from(st: &mut State, made: &Object, details: &Args) -> Result<Object, Ap
     let mut as_source = made.clone();
     as_source.set("id", st.new_id("card"));
     let mut card = source::card_of(&as_source).unwrap_or_default();
-    card.0.remove("customer");
+    card.members.remove("customer");
     for member in ["address_city", "address_country", "address_line1", "address_line2", "address_state", "address_zip"]
     {
         if details.has(member) {
@@ -241,7 +241,7 @@ pub fn update(st: &mut State, account_id: &str, id: &str, args: &Args) -> Result
     let before = load(st, account_id, id)?;
     let mut next = before.clone();
     for name in args.names().filter(|name| !matches!(*name, "default_for_currency" | "metadata")) {
-        if before.0.contains_key(name) {
+        if before.members.contains_key(name) {
             next.set(name, args.value(name));
         } else {
             return Err(ApiError::unknown_param(name));

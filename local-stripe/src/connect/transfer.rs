@@ -13,7 +13,7 @@ use crate::object::Object;
 use crate::params::{Args, merge_metadata};
 use crate::payments::balance;
 use crate::payments::ledger::{Entry, book, enter, enter_on};
-use crate::state::{State, clock_of};
+use crate::state::State;
 
 /// Transfers money from the balance to a connected account.
 ///
@@ -42,7 +42,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Object, ApiError> {
             let group = group_of(charge);
             // Stripe names the group at the charge and at its intent, too.
             for id in [charge.id(), charge.text("payment_intent")] {
-                if st.find(id).is_some() {
+                if st.seek(id).is_some() {
                     st.change(id, |owner| owner.set("transfer_group", group.clone()));
                 }
             }
@@ -86,9 +86,9 @@ pub fn send(st: &mut State, mut transfer: Object, taken: Option<&Taken>) -> Obje
 /// Returns when the money of a transfer is available: with that of the charge from which it comes, or at once. The time is in Unix seconds
 /// of the test clock with the id; an empty id is the sandbox's own clock.
 fn available_with(st: &State, transfer: &Object) -> (String, i64) {
-    let charge = st.copy(transfer.text("source_transaction"));
-    let movement = st.copy(charge.text("balance_transaction"));
-    (clock_of(&movement).to_owned(), movement.int("available_on").max(transfer.int("created")))
+    let charge = st.copy_if_any(transfer.text("source_transaction"));
+    let movement = st.copy_if_any(charge.text("balance_transaction"));
+    (movement.clock().to_owned(), movement.int("available_on").max(transfer.int("created")))
 }
 
 /// Makes the payment by which a transfer arrives at the connected account.
@@ -150,7 +150,7 @@ pub fn reverse(st: &mut State, id: &str, args: &Args) -> Result<Object, ApiError
             let message = format!("The transfer {id} has no application fee to refund.");
             return Err(ApiError::invalid(message).about("refund_application_fee"));
         }
-        fee_back = fee::share(&st.copy(&fee_id), amount, transfer.int("amount"), amount == left);
+        fee_back = fee::share(&st.find(&fee_id)?, amount, transfer.int("amount"), amount == left);
     }
     // Only a refund may make the balance of the connected account negative.
     let held = st.acting_for(transfer.text("destination"), |st| balance::available(st, transfer.text("currency")));
@@ -233,9 +233,7 @@ fn leave(st: &mut State, transfer: &Object, payment: &Object, new: &Reversal) ->
             let total = p.int("amount_refunded") + new.amount;
             p.set("amount_refunded", total);
             p.set("refunded", total == p.int("amount"));
-            let mut ids = p.list_at("_refund_ids").to_vec();
-            ids.push(json!(id));
-            p.set("_refund_ids", ids);
+            p.as_charge_mut().refund_ids.push(id.clone());
         });
     });
     id

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::term;
 use crate::money;
 
-/// 100 % in hundredths of a percent.
-const WHOLE: i128 = 10_000;
+/// 100 % in 10⁻¹² percent.
+const WHOLE: i128 = 100_000_000_000_000;
 
 /// The properties of a line that discounts depend on.
 #[derive(Debug, Clone)]
@@ -52,8 +52,8 @@ pub fn take(discounts: &[Value], lines: &[Line<'_>], currency: &str) -> Vec<Dedu
     let mut left: Vec<i64> = lines.iter().map(|line| line.amount.max(0)).collect();
     let mut out = Vec::new();
     for discount in discounts {
-        let coupon = &discount["_coupon"];
-        let products = coupon["_products"].as_array();
+        let coupon = &discount["coupon"];
+        let products = coupon["applies_to"]["products"].as_array();
         let applies = |line: &Line<'_>| {
             let may = match line.discountable {
                 Discountable::Always => true,
@@ -97,9 +97,10 @@ pub fn take_in_order(
 
 /// Returns the deduction of a coupon from a sum, in minor units.
 fn worth(coupon: &Value, sum: i64, currency: &str) -> i64 {
-    if let Some(hundredths) = coupon["_percent_hundredths"].as_i64() {
-        // The result is at most `sum`, so it fits.
-        return money::divide_half_away(i128::from(sum) * i128::from(hundredths), WHOLE).unwrap_or(sum);
+    if coupon["percent_off"].is_number() {
+        // The endpoint that creates coupons checks the digits. The result is at most `sum`, so it fits.
+        let percent = money::parse_decimal(&coupon["percent_off"].to_string()).unwrap_or_default();
+        return money::divide_half_away(i128::from(sum) * percent, WHOLE).unwrap_or(sum);
     }
     let amount = coupon["amount_off"].as_i64().filter(|_| coupon["currency"] == currency);
     amount.unwrap_or(0).min(sum)
@@ -145,7 +146,7 @@ mod tests {
     }
 
     fn percent(hundredths: i64) -> Value {
-        json!({ "id": "di_1", "_coupon": { "_percent_hundredths": hundredths } })
+        json!({ "id": "di_1", "coupon": { "percent_off": hundredths as f64 / 100.0 } })
     }
 
     #[test]
@@ -153,15 +154,15 @@ mod tests {
         let lines = [line(1_000, "a"), line(333, "b")];
         let taken = |discount: Value| take(&[discount], &lines, "usd")[0].by_line.clone();
         assert_eq!(taken(percent(2_550)), [255, 85]);
-        assert_eq!(taken(json!({ "_coupon": { "amount_off": 100, "currency": "usd" } })), [75, 25]);
-        assert_eq!(taken(json!({ "_coupon": { "amount_off": 100, "currency": "eur" } })), [0, 0]);
-        assert_eq!(taken(json!({ "_coupon": { "amount_off": 5_000, "currency": "usd" } })), [1_000, 333]);
-        assert_eq!(taken(json!({ "_coupon": { "_percent_hundredths": 10_000, "_products": ["b"] } })), [0, 333]);
+        assert_eq!(taken(json!({ "coupon": { "amount_off": 100, "currency": "usd" } })), [75, 25]);
+        assert_eq!(taken(json!({ "coupon": { "amount_off": 100, "currency": "eur" } })), [0, 0]);
+        assert_eq!(taken(json!({ "coupon": { "amount_off": 5_000, "currency": "usd" } })), [1_000, 333]);
+        assert_eq!(taken(json!({ "coupon": { "percent_off": 100.0, "applies_to": { "products": ["b"] } } })), [0, 333]);
         let credit = [line(1_000, "a"), Line { amount: -400, product: "a", discountable: Discountable::Never }];
         assert_eq!(take(&[percent(5_000)], &credit, "usd")[0].by_line, [500, 0]);
         let rest = [line(1_000, "a"), Line { amount: 400, product: "a", discountable: Discountable::Once }];
         assert_eq!(take(&[percent(5_000)], &rest, "usd")[0].by_line, [500, 0]);
-        let once = json!({ "_coupon": { "_percent_hundredths": 5_000, "duration": "once" } });
+        let once = json!({ "coupon": { "percent_off": 50.0, "duration": "once" } });
         assert_eq!(take(&[once], &rest, "usd")[0].by_line, [500, 200]);
         let two = take(&[percent(5_000), percent(5_000)], &lines, "usd");
         assert_eq!((two[0].by_line.clone(), two[1].by_line.clone()), (vec![500, 167], vec![250, 83]));

@@ -9,15 +9,9 @@ use crate::object::Object;
 use crate::pricing;
 use crate::state::State;
 
-/// Returns the ids of an item's discounts.
-pub fn ids(item: &Value) -> Vec<String> {
-    let all = item["discounts"].as_array().map(Vec::as_slice).unwrap_or_default();
-    all.iter().filter_map(Value::as_str).map(str::to_owned).collect()
-}
-
 /// Returns the discounts of an item, as objects.
 pub fn of(st: &State, item: &Value) -> Vec<Value> {
-    ids(item).iter().filter_map(|id| st.find(id)).map(|discount| discount.value()).collect()
+    term::ids_of_item(item).iter().filter_map(|id| st.seek(id)).map(|discount| discount.value()).collect()
 }
 
 /// Returns the discounts of a subscription's item for a new invoice. A one-time discount that already reduces a draft
@@ -34,7 +28,7 @@ pub fn in_force(st: &State, customer: &str, item: &Value) -> Vec<Value> {
 /// # Errors
 /// A discount is unknown or can't be redeemed, or an amount is invalid.
 pub fn set(st: &mut State, sub: &Object, item: &mut Value, given: &[Value], param: &str) -> Result<(), ApiError> {
-    let known = ids(item);
+    let known = term::ids_of_item(item);
     let mut all: Vec<String> = given.iter().filter_map(|one| one["discount"].as_str()).map(str::to_owned).collect();
     if let Some(wrong) = all.iter().find(|id| !known.contains(id)) {
         return Err(ApiError::no_such("discount", wrong, param));
@@ -84,14 +78,4 @@ pub fn redeem_for(
     let now = st.now(customer);
     all.extend(redeemed.iter().map(|one| redeem::redeem(st, one, &json!(customer.id()), now, |_| {}).value()));
     Ok(all)
-}
-
-/// Removes discounts from the items of a subscription.
-pub fn leave_out(sub: &mut Object, gone: &[String]) {
-    let mut list = sub.list_at("items").to_vec();
-    for item in &mut list {
-        let left: Vec<String> = ids(item).into_iter().filter(|id| !gone.contains(id)).collect();
-        item["discounts"] = json!(left);
-    }
-    sub.set_at("items.data", list);
 }

@@ -95,7 +95,7 @@ pub fn by_coupon(st: &State, id: &str, param: &str, purpose: Purpose<'_>) -> Res
 pub fn by_code(st: &State, id: &str, param: &str, purpose: Purpose<'_>) -> Result<Redeemed, ApiError> {
     let code = st.load("promotion_code", id, param)?;
     let refused = |message: &str| Err(ApiError::coded("promotion_code_invalid", message).about(param));
-    let now = purpose.customer.map_or(st.clock_s(), |customer| st.now(&st.copy(customer)));
+    let now = purpose.customer.map_or(st.clock_s(), |customer| st.now(&st.copy_if_any(customer)));
     let is_used_up = code.int_at("max_redemptions").is_some_and(|most| code.int("times_redeemed") >= most);
     if !code.is("active") || is_used_up || code.int_at("expires_at").is_some_and(|end| end <= now) {
         return refused("This promotion code is not active, has expired or was redeemed as often as it may be.");
@@ -122,7 +122,7 @@ fn has_paid(st: &State, customer: Option<&str>) -> bool {
 
 fn check(st: &State, coupon: &Object, param: &str, purpose: Purpose<'_>) -> Result<(), ApiError> {
     let id = coupon.id();
-    let now = purpose.customer.map_or(st.clock_s(), |customer| st.now(&st.copy(customer)));
+    let now = purpose.customer.map_or(st.clock_s(), |customer| st.now(&st.copy_if_any(customer)));
     if !is_valid(coupon, now) {
         let message = format!("Coupon {id} is used up or expired, and cannot be applied.");
         return Err(ApiError::coded("coupon_expired", message).about(param));

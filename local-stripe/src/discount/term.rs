@@ -2,14 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::item;
 use super::redeem::{self, Redeemed};
 use crate::object::Object;
 use crate::state::State;
 
 /// Whether a discount is used up by the first invoice it reduces.
 pub fn counts_once(discount: &Value) -> bool {
-    discount["_coupon"]["duration"] == "once"
+    discount["coupon"]["duration"] == "once"
 }
 
 /// Returns the discounts for a new invoice: the discounts of the subscription, else the discount of the customer. A
@@ -17,7 +16,7 @@ pub fn counts_once(discount: &Value) -> bool {
 pub fn in_force(st: &State, customer: &Object, sub: Option<&Object>) -> Vec<Value> {
     let own = sub.map(|sub| sub.list_at("discounts")).unwrap_or_default();
     let found: Vec<Value> =
-        own.iter().filter_map(Value::as_str).filter_map(|id| st.find(id)).map(|discount| discount.value()).collect();
+        own.iter().filter_map(Value::as_str).filter_map(|id| st.seek(id)).map(|discount| discount.value()).collect();
     let mut all = match (found.is_empty(), customer.get("discount")) {
         (true, discount) if discount.is_object() => vec![discount.clone()],
         _ => found,
@@ -34,13 +33,13 @@ pub fn is_promised(st: &State, customer: &str, discount: &Value) -> bool {
 
 /// Sets a customer's discount, replacing the current one.
 pub fn give_customer(st: &mut State, id: &str, redeemed: &Redeemed) {
-    let customer = st.copy(id);
+    let Ok(customer) = st.find(id) else { return };
     let now = st.now(&customer);
     let old = Object::of(customer.get("discount").clone());
     let discount = redeem::redeem(st, redeemed, &json!(id), now, |_| {});
     let shown = discount.value();
     st.change_and_emit(id, "customer.updated", |c| c.set("discount", shown));
-    if old.0.is_empty() {
+    if old.is_absent() {
         st.emit("customer.discount.created", &discount);
     } else {
         let ended = close(st, &old, now);
@@ -50,9 +49,9 @@ pub fn give_customer(st: &mut State, id: &str, redeemed: &Redeemed) {
 
 /// Ends and removes a customer's discount, emits the event, and returns the discount.
 pub fn end_of_customer(st: &mut State, id: &str) -> Option<Object> {
-    let customer = st.copy(id);
+    let Ok(customer) = st.find(id) else { return None };
     let discount = Object::of(customer.get("discount").clone());
-    if discount.0.is_empty() {
+    if discount.is_absent() {
         return None;
     }
     let ended = close(st, &discount, st.now(&customer));
@@ -97,41 +96,41 @@ pub fn ids(sub: &Object) -> Vec<String> {
 
 /// Returns the ids of the discounts of a subscription and of its items.
 fn all_ids(sub: &Object) -> Vec<String> {
-    ids(sub).into_iter().chain(sub.list_at("items").iter().flat_map(item::ids)).collect()
+    ids(sub).into_iter().chain(sub.list_at("items").iter().flat_map(ids_of_item)).collect()
 }
 
 fn show(st: &State, sub: &mut Object, all: Vec<String>) {
     let first = all.first().map_or(Value::Null, |id| st.copy(id).value());
     sub.set("discounts", all);
     // Older versions embed the first discount.
-    sub.set("_discount", first);
+    sub.as_subscription_mut().discount = first;
     note_ends(st, sub);
 }
 
 /// Notes when the first discount of a subscription or of its items ends.
 pub fn note_ends(st: &State, sub: &mut Object) {
-    let ends = all_ids(sub).iter().filter_map(|id| st.find(id)?.int_at("end")).min();
-    sub.set("_discount_ends", crate::state::time_or_null(ends));
+    let ends = all_ids(sub).iter().filter_map(|id| st.seek(id)?.int_at("end")).min();
+    sub.as_subscription_mut().discount_ends = ends;
 }
 
 /// Removes discounts from a subscription and its items.
 fn leave_out(st: &State, sub: &mut Object, gone: &[String]) {
     let left = ids(sub).into_iter().filter(|id| !gone.contains(id)).collect();
-    item::leave_out(sub, gone);
+    leave_out_of_items(sub, gone);
     show(st, sub, left);
 }
 
 /// Removes a subscription's expired discounts and emits the events.
 pub fn expire(st: &mut State, id: &str, now_s: i64) {
-    let sub = st.copy(id);
-    let is_over = |id: &String| st.find(id).and_then(|d| d.int_at("end")).is_some_and(|end| end <= now_s);
+    let Ok(sub) = st.find(id) else { return };
+    let is_over = |id: &String| st.seek(id).and_then(|d| d.int_at("end")).is_some_and(|end| end <= now_s);
     let over: Vec<String> = all_ids(&sub).into_iter().filter(is_over).collect();
     let mut next = sub.clone();
     leave_out(st, &mut next, &over);
     st.change(id, |s| *s = next);
     st.emit_since(id, "customer.subscription.updated", &sub);
     for ended in over {
-        let ended = st.copy(&ended);
+        let ended = st.copy_if_any(&ended);
         st.emit("customer.discount.deleted", &ended);
     }
 }
@@ -140,17 +139,35 @@ pub fn expire(st: &mut State, id: &str, now_s: i64) {
 pub fn spend(st: &mut State, spent: &[Value], customer: &str, sub: Option<&str>) {
     for discount in spent.iter().filter(|discount| counts_once(discount)) {
         let id = discount["id"].as_str().unwrap_or_default();
-        if st.copy(customer).text_at("discount.id") == Some(id) {
+        if st.copy_if_any(customer).text_at("discount.id") == Some(id) {
             end_of_customer(st, customer);
-        } else if let Some(sub) = sub.filter(|sub| all_ids(&st.copy(sub)).iter().any(|own| own == id)) {
-            let before = st.copy(sub);
+        } else if let Some(sub) = sub
+            && let Ok(before) = st.find(sub)
+            && all_ids(&before).iter().any(|own| own == id)
+        {
             let mut next = before.clone();
             end(st, id, st.now(&before));
             leave_out(st, &mut next, &[id.to_owned()]);
             st.change(sub, |s| *s = next);
-            if !before.is("_being_made") {
+            if !before.as_subscription().being_made {
                 st.emit_since(sub, "customer.subscription.updated", &before);
             }
         }
     }
+}
+
+/// Returns the ids of an item's discounts.
+pub fn ids_of_item(item: &Value) -> Vec<String> {
+    let all = item["discounts"].as_array().map(Vec::as_slice).unwrap_or_default();
+    all.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+/// Removes discounts from the items of a subscription.
+fn leave_out_of_items(sub: &mut Object, gone: &[String]) {
+    let mut list = sub.list_at("items").to_vec();
+    for item in &mut list {
+        let left: Vec<String> = ids_of_item(item).into_iter().filter(|id| !gone.contains(id)).collect();
+        item["discounts"] = json!(left);
+    }
+    sub.set_at("items.data", list);
 }

@@ -34,8 +34,6 @@ pub fn subscription(id: String, created_s: i64, customer: &Object, currency: &st
         "default_tax_rates": [],
         "description": null,
         "discounts": [],
-        "_discount": null,
-        "_discount_ends": null,
         "ended_at": null,
         "invoice_settings": {
             "account_tax_ids": null, "custom_fields": null, "description": null, "footer": null, "issuer": { "type": "self" },
@@ -62,9 +60,6 @@ pub fn subscription(id: String, created_s: i64, customer: &Object, currency: &st
         "trial_end": null,
         "trial_settings": { "end_behavior": { "missing_payment_method": "create_invoice" } },
         "trial_start": null,
-        "_trial_notice_sent": false,
-        "_upcoming_sent_for": null,
-        "_expires_at": null,
     }))
 }
 
@@ -183,11 +178,6 @@ pub fn invoice(id: String, created_s: i64, customer: &Object, currency: &str, re
         "total_pretax_credit_amounts": [],
         "total_taxes": [],
         "webhooks_delivered_at": created_s,
-        "_discount": null,
-        "_discounts": [],
-        "_payment_intent": null,
-        "_charge": null,
-        "_paid_out_of_band": false,
     }))
 }
 
@@ -255,9 +245,8 @@ pub fn line(id: String, invoice: &str, new: NewLine) -> Value {
         "quantity_decimal": new.quantity.to_string(),
         "subtotal": new.amount,
         "taxes": [],
-        "_price": new.price,
-        "_tax_rates": new.tax_rates,
-        "_discounts": new.discounts,
+        "price": new.price,
+        "tax_rates": new.tax_rates,
     })
 }
 
@@ -311,7 +300,7 @@ pub fn invoice_item(id: String, date_s: i64, customer: &Object, new: NewLine) ->
         "quantity_decimal": new.quantity.to_string(),
         "tax_rates": new.tax_rates,
         "test_clock": customer.get("test_clock"),
-        "_price": new.price,
+        "price": new.price,
     }))
 }
 
@@ -330,6 +319,11 @@ pub fn invoice_payment(id: String, created_s: i64, invoice: &Object, intent: &st
         "payment": { "payment_intent": intent, "type": "payment_intent" },
         "status": "open",
         "status_transitions": { "canceled_at": null, "paid_at": null },
-        "_clock": invoice.get("test_clock"),
     }))
+    .on_clock_of(invoice)
+}
+
+/// Returns the id of the invoice's subscription, empty if there is none.
+pub fn subscription_of(invoice: &Object) -> &str {
+    invoice.text_at("parent.subscription_details.subscription").unwrap_or_default()
 }

@@ -9,8 +9,7 @@ pub fn amount(value: i64, currency: &str) -> Value {
     json!({ "monetary": { "currency": currency, "value": value }, "type": "monetary" })
 }
 
-/// Builds a grant for a customer, effective at once and without an end. The hidden member `_left` is what is left of
-/// its amount.
+/// Builds a grant for a customer, effective at once and without an end.
 pub fn grant(id: String, created_s: i64, customer: &Object, value: i64, currency: &str) -> Object {
     Object::of(json!({
         "id": id,
@@ -30,8 +29,8 @@ pub fn grant(id: String, created_s: i64, customer: &Object, value: i64, currency
         "test_clock": customer.get("test_clock"),
         "updated": created_s,
         "voided_at": null,
-        "_left": value,
     }))
+    .with(|grant| grant.as_grant_mut().left = value)
 }
 
 /// What a transaction records.
@@ -77,8 +76,8 @@ pub fn transaction(id: String, created_s: i64, grant: &Object, value: i64, movem
         "livemode": false,
         "test_clock": grant.get("test_clock"),
         "type": if debit.is_null() { "credit" } else { "debit" },
-        "_customer": grant.get("customer"),
     }))
+    .with(|made| grant.text("customer").clone_into(&mut made.as_credit_transaction_mut().customer))
 }
 
 /// Builds the summary of a customer's balance: the sums in minor units, by currency.

@@ -43,21 +43,21 @@ pub const TRANSFERS: [Transfer; 5] = [
     Transfer { kind: "mx_bank_transfer", currency: "mxn", country: "MX", address: "spei", networks: &["spei"] },
 ];
 
-/// Builds an empty cash balance. It is stored under the id `_cash:` with the customer's id.
+/// Builds an empty cash balance. It is stored under the id `sandbox.cash:` with the customer's id.
 pub fn balance(customer: &Object) -> Object {
     Object::of(json!({
         "id": stored_as(customer.id()),
-        "object": "_cash_balance",
+        "object": "sandbox.cash_balance",
         "available": {},
         "customer": customer.id(),
         "mode": null,
-        "_clock": customer.get("test_clock"),
     }))
+    .on_clock_of(customer)
 }
 
 /// Returns the id under which a customer's cash balance is stored.
 pub fn stored_as(customer: &str) -> String {
-    format!("_cash:{customer}")
+    format!("sandbox.cash:{customer}")
 }
 
 /// Returns a stored cash balance as clients see it.
@@ -73,8 +73,8 @@ pub fn shown(balance: &Object) -> Object {
             "reconciliation_mode": balance.text_at("mode").unwrap_or("automatic"),
             "using_merchant_default": balance.get("mode").is_null(),
         },
-        "_clock": balance.get("_clock"),
     }))
+    .on_clock_of(balance)
 }
 
 /// Builds a transaction of a cash balance: what changed it, by how much, and the result, in minor units. The details
@@ -98,8 +98,8 @@ pub fn transaction(
         "livemode": false,
         "net_amount": amount,
         "type": kind,
-        "_clock": balance.get("_clock"),
-    }));
+    }))
+    .on_clock_of(balance);
     if !details.is_null() {
         made.set(kind, details);
     }

@@ -30,7 +30,7 @@ pub fn product(id: String, created_s: i64, name: &str) -> Object {
     }))
 }
 
-/// Builds an enabled webhook endpoint. The secret is a hidden member; the caller shows it once.
+/// Builds an enabled webhook endpoint. The caller shows the secret once.
 pub fn webhook_endpoint(id: String, created_s: i64, url: &str, events: Vec<Value>, secret: String) -> Object {
     Object::of(json!({
         "id": id,
@@ -44,10 +44,8 @@ pub fn webhook_endpoint(id: String, created_s: i64, url: &str, events: Vec<Value
         "metadata": {},
         "status": "enabled",
         "url": url,
-        "_secret": secret,
-        "_old_secret": null,
-        "_old_secret_until": null,
     }))
+    .with(|endpoint| secret.clone_into(&mut endpoint.as_webhook_endpoint_mut().secret))
 }
 
 /// The lifetime of a test clock in days, Stripe's rule.

@@ -71,10 +71,6 @@ pub fn session(id: String, created_s: i64, mode: &str, url: String) -> Object {
         "ui_mode": "hosted",
         "url": url,
         "wallet_options": null,
-        "_lines": [],
-        "_subscription_data": {},
-        "_payment_intent_data": {},
-        "_page": null,
     }))
 }
 
@@ -104,7 +100,7 @@ pub fn item(id: String, amount: i64, quantity: Value, price: &Object, descriptio
         "metadata": {},
         "price": price.value(),
         "quantity": quantity,
-        "_tax_rates": [],
+        "tax_rates": [],
     })
 }
 

@@ -81,6 +81,6 @@ pub fn credit_note(
         "total_taxes": taxes,
         "type": if paid { "post_payment" } else { "pre_payment" },
         "voided_at": null,
-        "_clock": invoice.get("test_clock"),
     }))
+    .on_clock_of(invoice)
 }

@@ -77,9 +77,8 @@ pub fn payment_method(id: String, created_s: i64, card: &TestCard, expiry: (i64,
         "livemode": false,
         "metadata": {},
         "type": "card",
-        "_number": card.number,
-        "_authenticated": false,
     }))
+    .with(|method| card.number.clone_into(&mut method.as_payment_method_mut().number))
 }
 
 /// Builds a bank account payment method.
@@ -118,8 +117,8 @@ pub fn bank_account(id: String, created_s: i64, account: &TestAccount, fingerpri
         "livemode": false,
         "metadata": {},
         "type": kind,
-        "_number": account.number,
-    }));
+    }))
+    .with(|method| account.number.clone_into(&mut method.as_payment_method_mut().number));
     method.set(kind, details);
     method
 }

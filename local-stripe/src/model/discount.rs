@@ -22,8 +22,6 @@ pub fn coupon(id: String, created_s: i64, duration: &str) -> Object {
         "redeem_by": null,
         "times_redeemed": 0,
         "valid": true,
-        "_percent_hundredths": null,
-        "_products": null,
     }))
 }
 
@@ -44,7 +42,7 @@ pub fn promotion_code(id: String, created_s: i64, code: &str, coupon: &Object) -
         "promotion": { "coupon": coupon.id(), "type": "coupon" },
         "restrictions": { "first_time_transaction": false, "minimum_amount": null, "minimum_amount_currency": null },
         "times_redeemed": 0,
-        "_coupon": coupon.value(),
+        "coupon": coupon.value(),
     }))
 }
 
@@ -64,6 +62,6 @@ pub fn discount(id: String, start_s: i64, customer: &Value, coupon: &Object, end
         "start": start_s,
         "subscription": null,
         "subscription_item": null,
-        "_coupon": coupon.value(),
+        "coupon": coupon.value(),
     }))
 }

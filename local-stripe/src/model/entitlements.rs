@@ -24,9 +24,11 @@ pub fn product_feature(id: String, product: &str, feature: &Object) -> Object {
         "object": "product_feature",
         "entitlement_feature": feature.value(),
         "livemode": false,
-        "_product": product,
-        "_feature": feature.id(),
     }))
+    .with(|attached| {
+        product.clone_into(&mut attached.as_product_feature_mut().product);
+        feature.id().clone_into(&mut attached.as_product_feature_mut().feature);
+    })
 }
 
 /// Builds an active entitlement of a customer.
@@ -37,8 +39,8 @@ pub fn active_entitlement(id: String, customer: &Object, feature: &Object) -> Ob
         "feature": feature.id(),
         "livemode": false,
         "lookup_key": feature.get("lookup_key"),
-        "_customer": customer.id(),
     }))
+    .with(|entitlement| customer.id().clone_into(&mut entitlement.as_active_entitlement_mut().customer))
 }
 
 /// Builds the summary of a customer's active entitlements, the object of an event.
@@ -49,6 +51,6 @@ pub fn summary(customer: &Object, entitlements: Vec<Value>) -> Object {
         "customer": customer.id(),
         "entitlements": list(&url, entitlements),
         "livemode": false,
-        "_clock": customer.get("test_clock"),
     }))
+    .on_clock_of(customer)
 }

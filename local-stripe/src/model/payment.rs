@@ -49,20 +49,18 @@ pub fn payment_intent(id: String, created_s: i64, amount: i64, currency: &str, s
         "status": "requires_payment_method",
         "transfer_data": null,
         "transfer_group": null,
-        "_charge_ids": [],
-        "_invoice": null,
     }))
 }
 
 /// Builds the `next_action` of an intent that waits for 3-D Secure at a URL. With `use_stripe_sdk`, it is for Stripe's scripts, which the
 /// shape is from: `SdkData` of <https://github.com/stripe/stripe-android>.
 pub fn authentication(intent: &Object, url: &str) -> Value {
-    if intent.is("_use_stripe_sdk") {
+    if intent.as_intent().use_stripe_sdk {
         return json!({
             "type": "use_stripe_sdk", "use_stripe_sdk": { "stripe_js": url, "type": "three_d_secure_redirect" },
         });
     }
-    let return_url = intent.get("_return_url");
+    let return_url = &intent.as_intent().return_url;
     json!({ "redirect_to_url": { "return_url": return_url, "url": url }, "type": "redirect_to_url" })
 }
 
@@ -171,10 +169,9 @@ pub fn charge(id: String, created_s: i64, intent: &Object, method: &Object, rece
         "status": "succeeded",
         "transfer_data": null,
         "transfer_group": intent.get("transfer_group"),
-        "_refund_ids": [],
-        "_invoice": intent.get("_invoice"),
-        "_clock": intent.get("_clock"),
     }))
+    .with(|charge| charge.as_charge_mut().invoice.clone_from(&intent.as_intent().invoice))
+    .on_clock_of(intent)
 }
 
 /// Builds a transaction of an account's balance, without a fee. The categories are those of
@@ -242,8 +239,8 @@ pub fn refund(id: String, created_s: i64, charge: &Object, amount: i64, reason: 
         "source_transfer_reversal": null,
         "status": "succeeded",
         "transfer_reversal": null,
-        "_clock": charge.get("_clock"),
     }))
+    .on_clock_of(charge)
 }
 
 /// The time in days in which a dispute must be answered.
@@ -287,8 +284,8 @@ pub fn dispute(id: String, created_s: i64, charge: &Object, reason: &str, inquir
         },
         "reason": reason,
         "status": if inquiry { "warning_needs_response" } else { "needs_response" },
-        "_clock": charge.get("_clock"),
     }))
+    .on_clock_of(charge)
 }
 
 /// The text members of a dispute's `evidence`.

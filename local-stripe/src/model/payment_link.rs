@@ -43,6 +43,5 @@ pub fn payment_link(id: String, url: String) -> Object {
         "tax_id_collection": { "enabled": false, "required": "never" },
         "transfer_data": null,
         "url": url,
-        "_lines": [],
     }))
 }

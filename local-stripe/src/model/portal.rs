@@ -31,7 +31,7 @@ pub fn configuration(id: String, created_s: i64) -> Object {
                 "proration_behavior": "none",
                 "schedule_at_period_end": { "conditions": [] },
                 "trial_update_behavior": "end_trial",
-                "_products": [],
+                "products": [],
             },
         },
         "is_default": false,

@@ -68,6 +68,5 @@ pub fn quote(id: String, created_s: i64, customer: Option<&Object>) -> Object {
         "test_clock": customer.map(|c| c.get("test_clock").clone()),
         "total_details": no_details(),
         "transfer_data": null,
-        "_lines": [],
     }))
 }

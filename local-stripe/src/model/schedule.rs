@@ -79,6 +79,5 @@ pub fn schedule(id: String, created_s: i64, customer: &Object, phases: Vec<Value
         "status": "not_started",
         "subscription": null,
         "test_clock": customer.get("test_clock"),
-        "_expiry_told": false,
     }))
 }

@@ -68,8 +68,8 @@ pub fn setup_attempt(
         "setup_intent": intent.id(),
         "status": status,
         "usage": intent.get("usage"),
-        "_clock": intent.get("_clock"),
     }))
+    .on_clock_of(intent)
 }
 
 fn card_details(card: &Value) -> Value {

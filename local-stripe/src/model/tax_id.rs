@@ -16,7 +16,7 @@ pub fn tax_id(
 ) -> Object {
     let customer_id = customer.map_or(Value::Null, |customer| customer.get("id").clone());
     let owner = if customer.is_some() { "customer" } else { "self" };
-    Object::of(json!({
+    let made = Object::of(json!({
         "id": id,
         "object": "tax_id",
         "country": country,
@@ -30,6 +30,9 @@ pub fn tax_id(
         "verification": {
             "status": tax_ids::first_status(kind), "verified_address": null, "verified_name": null,
         },
-        "_clock": customer.map_or(Value::Null, |customer| customer.get("test_clock").clone()),
-    }))
+    }));
+    match customer {
+        Some(customer) => made.on_clock_of(customer),
+        None => made,
+    }
 }

@@ -104,7 +104,6 @@ pub fn payment(transfer: &Object, platform: &str) -> Object {
         "status": "succeeded",
         "transfer_data": null,
         "transfer_group": transfer.get("transfer_group"),
-        "_refund_ids": [],
     }))
 }
 

@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::attached;
 use crate::cards::{self, Behaviour};
 use crate::connect::division::{self, Division, receive};
 use crate::debits::{self, Debit, TestAccount};
@@ -29,7 +28,7 @@ pub enum Attempt {
 
 /// Runs an attempt. Emits the events of the charge and of the payment intent, but no events of an invoice or a session.
 pub fn attempt(st: &mut State, intent: &str, paid_with: &str, presence: Presence) -> Attempt {
-    let method = st.copy(paid_with);
+    let method = st.copy_if_any(paid_with);
     if method.text("type") != model::cash::KIND {
         let pi = st.copy(intent);
         cash::unapply(st, &pi);
@@ -53,7 +52,10 @@ pub fn attempt(st: &mut State, intent: &str, paid_with: &str, presence: Presence
             Attempt::Declined(fail_intent(st, intent, &method, error, None))
         }
         Behaviour::FromCash => match cash::begin(st, intent, &method) {
-            Ok(true) => Attempt::Succeeded,
+            Ok(true) => {
+                pay(st, intent, &method, Presence::OnSession);
+                Attempt::Succeeded
+            }
             Ok(false) => Attempt::NeedsAction,
             Err(error) => Attempt::Declined(error),
         },
@@ -95,11 +97,11 @@ pub fn pay(st: &mut State, intent: &str, method: &Object, presence: Presence) {
 }
 
 fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, behaviour: Behaviour) {
-    let pi = st.copy(intent);
+    let Ok(pi) = st.find(intent) else { return };
     let manual = pi.text("capture_method") == "manual"
         || pi.text_at("payment_method_options.card.capture_method") == Some("manual");
     let charge = charged(st, &pi, method, presence, !manual);
-    let id = json!(charge.id());
+    let id = charge.id().to_owned();
     let after = st.change(intent, |pi| {
         pi.set("transfer_group", charge.get("transfer_group").clone());
         remember_charge(pi, id);
@@ -131,7 +133,7 @@ pub fn charged(st: &mut State, pi: &Object, method: &Object, presence: Presence,
             "transaction_id": format!("3ds-{}", charge.id()), "version": "2.2.0",
         });
         charge.set_at("payment_method_details.card.three_d_secure", proof);
-        st.change(method.id(), |m| m.set("_authenticated", true));
+        st.change(method.id(), |m| m.as_payment_method_mut().authenticated = true);
     }
     if captures {
         let amount = charge.int("amount");
@@ -152,7 +154,7 @@ pub fn charged(st: &mut State, pi: &Object, method: &Object, presence: Presence,
 
 /// Runs what a test card does after its charge.
 pub fn follow_up(st: &mut State, charge: &Object, method: &Object, behaviour: Behaviour) {
-    if charge.is("captured") && method.text("_number") == cards::AT_ONCE {
+    if charge.is("captured") && method.as_payment_method().number == cards::AT_ONCE {
         balance::emit_available(st);
     }
     match behaviour {
@@ -184,7 +186,7 @@ fn name_mandate(st: &mut State, charge: &mut Object, intent: &Object, method: &O
 
 /// Starts a debit, which the bank then processes.
 fn begin_debit(st: &mut State, intent: &str, method: &Object, account: &TestAccount) {
-    let pi = st.copy(intent);
+    let Ok(pi) = st.find(intent) else { return };
     let mut charge = new_charge(st, &pi, method);
     name_mandate(st, &mut charge, &pi, method);
     for (name, value) in [("status", json!("pending")), ("paid", json!(false)), ("receipt_url", Value::Null)] {
@@ -192,14 +194,14 @@ fn begin_debit(st: &mut State, intent: &str, method: &Object, account: &TestAcco
     }
     let charge = st.put(charge);
     st.emit("charge.pending", &charge);
-    let (id, settles_at) = (json!(charge.id()), st.now(&pi) + account.debit.settles_after_s);
+    let (id, settles_at) = (charge.id().to_owned(), st.now(&pi) + account.debit.settles_after_s);
     let after = st.change(intent, |pi| {
         remember_charge(pi, id);
         pi.set("payment_method", method.id());
         pi.set("next_action", Value::Null);
         pi.set("last_payment_error", Value::Null);
         pi.set("status", "processing");
-        pi.set("_settles_at", settles_at);
+        pi.as_intent_mut().settles_at = Some(settles_at);
     });
     st.emit("payment_intent.processing", &after);
     keep_for_later(st, &after);
@@ -207,8 +209,8 @@ fn begin_debit(st: &mut State, intent: &str, method: &Object, account: &TestAcco
 
 /// Applies the bank's decision on the debit of an intent.
 pub fn settle_debit(st: &mut State, intent: &str) -> Attempt {
-    let pi = st.change(intent, |pi| pi.set("_settles_at", Value::Null));
-    let (method, charge) = (st.copy(pi.text("payment_method")), st.copy(pi.text("latest_charge")));
+    let pi = st.change(intent, |pi| pi.as_intent_mut().settles_at = None);
+    let (method, charge) = (st.copy_if_any(pi.text("payment_method")), st.copy_if_any(pi.text("latest_charge")));
     let failure = match method::behaviour(&method) {
         Behaviour::Debits(account) => account.failure,
         _ => None,
@@ -249,14 +251,14 @@ fn keep_for_later(st: &mut State, intent: &Object) {
     if intent.text("customer").is_empty() {
         return;
     }
-    let kind = st.copy(intent.text("payment_method")).text("type").to_owned();
+    let kind = st.copy_if_any(intent.text("payment_method")).text("type").to_owned();
     let own = intent.text_at(&format!("payment_method_options.{kind}.setup_future_usage"));
     // The setting of the method's type comes before the intent's.
     let usage = own.or(intent.text_at("setup_future_usage"));
-    if !intent.is("_keeps_method") && usage.is_none_or(|usage| usage == "none") {
+    if !intent.as_intent().keeps_method && usage.is_none_or(|usage| usage == "none") {
         return;
     }
-    let (method, customer) = (st.copy(intent.text("payment_method")), st.copy(intent.text("customer")));
+    let (method, customer) = (st.copy_if_any(intent.text("payment_method")), st.copy_if_any(intent.text("customer")));
     // If the payment method can't be attached, for example because it was detached before, it stays without a customer.
     let _ = method::attach(st, &method, &customer);
 }
@@ -303,7 +305,7 @@ pub fn fail_intent(st: &mut State, intent: &str, method: &Object, error: ApiErro
     let last_error = error.body()["error"].clone();
     let after = st.change(intent, |pi| {
         if let Some(charge) = charge {
-            remember_charge(pi, json!(charge));
+            remember_charge(pi, charge.to_owned());
         }
         pi.set("last_payment_error", last_error);
         pi.set("payment_method", Value::Null);
@@ -331,27 +333,9 @@ fn new_charge(st: &mut State, intent: &Object, method: &Object) -> Object {
     charge
 }
 
-fn remember_charge(intent: &mut Object, charge: Value) {
-    let mut ids = intent.list_at("_charge_ids").to_vec();
-    ids.push(charge.clone());
-    intent.set("_charge_ids", ids);
+fn remember_charge(intent: &mut Object, charge: String) {
+    intent.as_intent_mut().charge_ids.push(charge.clone());
     intent.set("latest_charge", charge);
-}
-
-/// Captures an amount of an authorized intent, in minor units. An uncaptured rest counts as refunded.
-pub fn capture(st: &mut State, intent: &str, amount: i64) {
-    let pi = st.copy(intent);
-    let mut charge = st.copy(pi.text("latest_charge"));
-    division::note(&mut charge, &pi);
-    let captured = capture_charge(st, charge, amount);
-    let after = st.change(intent, |pi| {
-        pi.set("transfer_group", captured.get("transfer_group").clone());
-        pi.set("status", "succeeded");
-        pi.set("amount_capturable", 0);
-        pi.set("amount_received", amount);
-    });
-    st.emit("payment_intent.succeeded", &after);
-    attached::credit(st, intent);
 }
 
 /// Captures an amount of an authorized charge, in minor units, divides the money, and emits the events.

@@ -1,6 +1,6 @@
 //! Increases the authorized amount of a card payment that is captured later.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::connect::division;
 use crate::descriptor;
@@ -33,7 +33,7 @@ pub fn increase(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError
     if found.text("status") != "requires_capture" {
         return Err(payments::unexpected_state(&found, "increment the authorization of", "requires_capture"));
     }
-    let charge = st.copy(found.text("latest_charge"));
+    let charge = st.copy_if_any(found.text("latest_charge"));
     if charge.text_at("payment_method_details.card.incremental_authorization.status") != Some("available") {
         let message = "This PaymentIntent does not support incremental authorization. Set `payment_method_options[card][request_incremental_authorization]` to `if_available` before it is confirmed.";
         return Err(ApiError::coded("payment_intent_unexpected_state", message).with("payment_intent", found.value()));
@@ -44,7 +44,7 @@ pub fn increase(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError
         return Err(ApiError::invalid(message).about("amount"));
     }
     money::check_maximum(amount, found.text("currency"), "amount")?;
-    if found.int("_increases") >= INCREASES_MAX {
+    if found.as_intent().increases >= INCREASES_MAX {
         return Err(ApiError::invalid(format!("An authorization can be incremented at most {INCREASES_MAX} times.")));
     }
     descriptor::check(args, "")?;
@@ -58,7 +58,7 @@ pub fn increase(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError
     division::apply(st, &mut next, args, "", Some(amount))?;
     next.set("amount", amount);
     next.set("amount_capturable", amount);
-    next.set("_increases", json!(found.int("_increases") + 1));
+    next.as_intent_mut().increases += 1;
     st.change(charge.id(), |c| {
         c.set("amount", amount);
         c.set_at("payment_method_details.card.amount_authorized", amount);

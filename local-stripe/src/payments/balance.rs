@@ -78,7 +78,7 @@ pub fn pay_out(st: &mut State, mut payout: Object) -> Result<Object, ApiError> {
 /// Marks a payout as arrived.
 pub fn arrive(st: &mut State, id: &str) {
     st.change_and_emit(id, "payout.updated", |p| p.set("status", "paid"));
-    let paid = st.copy(id);
+    let Ok(paid) = st.find(id) else { return };
     st.emit("payout.paid", &paid);
 }
 

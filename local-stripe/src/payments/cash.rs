@@ -5,12 +5,9 @@ use serde_json::{Value, json};
 use crate::calendar::DAY_S;
 use crate::error::ApiError;
 use crate::model::{self, cash};
-use crate::money;
 use crate::object::Object;
 use crate::params::Args;
-use crate::payments::method::Presence;
-use crate::payments::{self, attempt, intent};
-use crate::state::State;
+use crate::state::{DeferredAction, State};
 
 /// The `next_action` of a payment intent that waits for a bank transfer.
 const INSTRUCTIONS: &str = "display_bank_transfer_instructions";
@@ -23,11 +20,11 @@ const REFUND_DAYS: i64 = 45;
 /// The customer is unknown.
 pub fn load(st: &State, customer: &str, param: &str) -> Result<Object, ApiError> {
     let customer = st.load("customer", customer, param)?;
-    Ok(st.find(&cash::stored_as(customer.id())).map_or_else(|| cash::balance(&customer), |held| Object::clone(&held)))
+    Ok(st.seek(&cash::stored_as(customer.id())).map_or_else(|| cash::balance(&customer), |held| Object::clone(&held)))
 }
 
 /// Returns what is available of a cash balance in a currency, in minor units.
-fn available(balance: &Object, currency: &str) -> i64 {
+pub fn available(balance: &Object, currency: &str) -> i64 {
     balance.get("available")[currency].as_i64().unwrap_or_default()
 }
 
@@ -45,7 +42,7 @@ pub fn set_mode(st: &mut State, customer: &str, settings: &Args) -> Result<Objec
 }
 
 /// Changes a cash balance by an amount in minor units, and records it.
-fn book(st: &mut State, customer: &str, (currency, amount): (&str, i64), kind: &str, details: Value) -> Object {
+pub fn book(st: &mut State, customer: &str, (currency, amount): (&str, i64), kind: &str, details: Value) -> Object {
     let Ok(mut balance) = load(st, customer, "customer") else { return Object::default() };
     let ending = available(&balance, currency) + amount;
     balance.set_at(&format!("available.{currency}"), ending);
@@ -69,33 +66,22 @@ pub fn transfer_in(currency: &str) -> Result<&'static cash::Transfer, ApiError> 
     })
 }
 
-/// Lets a bank transfer arrive. With automatic reconciliation, it pays the customer's waiting payment intents, oldest
-/// first.
-///
-/// # Errors
-/// The customer is unknown, or the currency is not one of bank transfers.
-pub fn fund(st: &mut State, customer: &str, args: &Args) -> Result<Value, ApiError> {
-    let balance = load(st, customer, "id")?;
-    let (amount, currency) = (args.int("amount").unwrap_or_default(), args.text("currency").unwrap_or_default());
-    let transfer = transfer_in(currency)?;
-    money::check_maximum(available(&balance, currency).saturating_add(amount), currency, "amount")?;
-    let details = cash::funded(transfer, args.value("reference"));
-    let made = book(st, customer, (currency, amount), "funded", details);
-    if cash::shown(&balance).text_at("settings.reconciliation_mode") == Some("automatic") {
-        reconcile(st, customer, currency)?;
-    }
-    let left = load(st, customer, "id")?;
-    if available(&left, currency) > 0 {
-        st.emit("cash_balance.funds_available", &cash::shown(&left));
-    }
-    Ok(made.value())
-}
-
-fn is_waiting(intent: &Object) -> bool {
+/// Whether a payment intent waits for a bank transfer.
+pub fn is_waiting(intent: &Object) -> bool {
     intent.text("status") == "requires_action" && intent.text_at("next_action.type") == Some(INSTRUCTIONS)
 }
 
-fn reconcile(st: &mut State, customer: &str, currency: &str) -> Result<(), ApiError> {
+/// Applies a customer's cash balance to the waiting payment intents in a currency, oldest first, and calls `paid` with
+/// the id of each intent for which it was enough.
+///
+/// # Errors
+/// The customer is unknown.
+pub fn reconcile(
+    st: &mut State,
+    customer: &str,
+    currency: &str,
+    mut paid: impl FnMut(&mut State, &str),
+) -> Result<(), ApiError> {
     let waits = |intent: &std::sync::Arc<Object>| is_waiting(intent) && intent.text("currency") == currency;
     let mut waiting: Vec<String> =
         st.newest("payment_intent", Some(customer)).filter(waits).map(|intent| intent.id().to_owned()).collect();
@@ -105,46 +91,45 @@ fn reconcile(st: &mut State, customer: &str, currency: &str) -> Result<(), ApiEr
         if held <= 0 {
             break;
         }
-        let part = held.min(remaining(&st.copy(&id)));
-        if part > 0 {
-            apply(st, &id, part);
+        let part = held.min(remaining(&st.find(&id)?));
+        if part > 0 && apply(st, &id, part) {
+            paid(st, &id);
         }
     }
     Ok(())
 }
 
-fn remaining(intent: &Object) -> i64 {
-    intent.int("amount") - intent.int("_funded")
+/// Returns what is missing of a payment intent, in minor units.
+pub fn remaining(intent: &Object) -> i64 {
+    intent.int("amount") - intent.as_intent().funded
 }
 
-/// Applies an amount of the customer's cash balance, in minor units, to a waiting payment intent. The last amount pays
-/// it.
-fn apply(st: &mut State, id: &str, amount: i64) {
-    let before = st.copy(id);
+/// Applies an amount of the customer's cash balance, in minor units, to a waiting payment intent. Returns
+/// whether nothing is missing any more.
+pub fn apply(st: &mut State, id: &str, amount: i64) -> bool {
+    let Ok(before) = st.find(id) else { return false };
     let (customer, currency) = (before.text("customer").to_owned(), before.text("currency").to_owned());
     let details = json!({ "payment_intent": id });
     book(st, &customer, (&currency, -amount), "applied_to_payment", details);
-    let after = st.change(id, |pi| pi.set("_funded", pi.int("_funded") + amount));
+    let after = st.change(id, |pi| pi.as_intent_mut().funded = pi.as_intent().funded + amount);
     if remaining(&after) > 0 {
         let after = st.change(id, |pi| {
             let left = remaining(pi);
             pi.set_at(&format!("next_action.{INSTRUCTIONS}.amount_remaining"), left);
         });
         st.emit("payment_intent.partially_funded", &after);
-        return;
+        return false;
     }
-    let method = st.copy(after.text("payment_method"));
-    attempt::pay(st, id, &method, Presence::OnSession);
-    intent::paid(st, id);
+    true
 }
 
-/// Confirms a payment intent that is paid from the customer's cash balance: at once if enough is in it, or after a bank
-/// transfer.
+/// Applies the customer's cash balance to a payment intent. Returns whether it is enough; otherwise, the intent waits for
+/// a bank transfer.
 ///
 /// # Errors
 /// The intent has no customer, no funding type, or a currency without bank transfers.
 pub fn begin(st: &mut State, id: &str, method: &Object) -> Result<bool, ApiError> {
-    let pi = st.copy(id);
+    let pi = st.find(id)?;
     let transfer = check(&pi)?;
     let (customer, currency, amount) =
         (pi.text("customer").to_owned(), pi.text("currency").to_owned(), pi.int("amount"));
@@ -153,8 +138,7 @@ pub fn begin(st: &mut State, id: &str, method: &Object) -> Result<bool, ApiError
     if is_automatic && available(&balance, &currency) >= amount {
         let details = json!({ "payment_intent": id });
         book(st, &customer, (&currency, -amount), "applied_to_payment", details);
-        st.change(id, |pi| pi.set("_funded", amount));
-        attempt::pay(st, id, method, Presence::OnSession);
+        st.change(id, |pi| pi.as_intent_mut().funded = amount);
         return Ok(true);
     }
     let country = pi.text_at("payment_method_options.customer_balance.bank_transfer.eu_bank_transfer.country");
@@ -166,7 +150,7 @@ pub fn begin(st: &mut State, id: &str, method: &Object) -> Result<bool, ApiError
     let after = st.change(id, |pi| {
         pi.set("payment_method", method.id());
         pi.set("status", "requires_action");
-        pi.set("_funded", pi.int("amount") - amount);
+        pi.as_intent_mut().funded = pi.int("amount") - amount;
         let mut action = json!({ "type": INSTRUCTIONS });
         action[INSTRUCTIONS] = json!({
             "amount_remaining": amount, "currency": currency, "financial_addresses": where_to["financial_addresses"],
@@ -176,7 +160,7 @@ pub fn begin(st: &mut State, id: &str, method: &Object) -> Result<bool, ApiError
     });
     st.emit("payment_intent.requires_action", &after);
     if is_automatic && available(&balance, &currency) > 0 {
-        reconcile(st, &customer, &currency)?;
+        reconcile(st, &customer, &currency, |st, id| st.deferred.push(DeferredAction::PaidFromCash(id.to_owned())))?;
     }
     Ok(false)
 }
@@ -201,37 +185,13 @@ fn check(pi: &Object) -> Result<&'static cash::Transfer, ApiError> {
     }
 }
 
-/// Applies an amount of the customer's cash balance to a waiting payment intent by hand. Without an amount, applies
-/// what is missing.
-///
-/// # Errors
-/// The intent is unknown or does not wait for a bank transfer, or the amount is more than what is missing or available.
-pub fn apply_by_hand(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
-    let pi = st.load("payment_intent", id, "id")?;
-    if !is_waiting(&pi) {
-        return Err(payments::unexpected_state(&pi, "apply the customer balance to", "requires_action"));
-    }
-    if args.text("currency").is_some_and(|currency| currency != pi.text("currency")) {
-        let message = format!("The currency of this PaymentIntent is {}.", pi.text("currency"));
-        return Err(ApiError::invalid(message).about("currency"));
-    }
-    let (missing, held) = (remaining(&pi), available(&load(st, pi.text("customer"), "customer")?, pi.text("currency")));
-    let amount = args.int("amount").unwrap_or(missing);
-    if amount < 1 || amount > missing || amount > held {
-        let message = format!("The amount is {amount}, but {missing} is missing and {held} is available.");
-        return Err(ApiError::coded("amount_too_large", message).about("amount"));
-    }
-    apply(st, id, amount);
-    Ok(st.copy(id).value())
-}
-
 /// Returns what was applied to a payment intent that was canceled.
 pub fn unapply(st: &mut State, intent: &Object) {
-    let funded = intent.int("_funded");
+    let funded = intent.as_intent().funded;
     if is_waiting(intent) && funded > 0 {
         let details = json!({ "payment_intent": intent.id() });
         book(st, intent.text("customer"), (intent.text("currency"), funded), "unapplied_from_payment", details);
-        st.change(intent.id(), |pi| pi.set("_funded", 0));
+        st.change(intent.id(), |pi| pi.as_intent_mut().funded = 0);
     }
 }
 
@@ -258,11 +218,11 @@ pub fn send_back(st: &mut State, args: &Args, metadata: Value) -> Result<Value, 
             format!("The amount to refund must be between 1 and {held}, the customer's cash balance in {currency}.");
         return Err(ApiError::coded("amount_too_large", message).about("amount"));
     }
-    let owner = st.copy(customer);
+    let owner = st.copy_if_any(customer);
     let email = args.text("instructions_email").or(owner.text_at("email"));
     let email = email.ok_or_else(|| ApiError::missing("instructions_email"))?.to_owned();
     let now = st.now(&balance);
-    let source = Object::of(json!({ "currency": currency, "customer": customer, "_clock": owner.get("test_clock") }));
+    let source = Object::of(json!({ "currency": currency, "customer": customer })).on_clock_of(&owner);
     let mut refund = model::payment::refund(st.new_id("re"), now, &source, amount, args.value("reason"));
     for (member, value) in [
         ("charge", Value::Null),

@@ -38,8 +38,10 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         "currency": args.get("currency"),
         "customer": args.value("customer"),
         "metadata": merge_metadata(&json!({}), args)?,
-        "_clock": customer.map_or(Value::Null, |customer| customer.get("test_clock").clone()),
     }));
+    if let Some(customer) = &customer {
+        payment = payment.on_clock_of(customer);
+    }
     for member in intent::AS_GIVEN {
         payment.set(member, args.value(member));
     }
@@ -78,7 +80,7 @@ fn of_customer(st: &State, customer: &Object, given: Option<&Value>, param: &str
     if name.is_empty() {
         return Err(ApiError::coded("missing", "Cannot charge a customer that has no active card").about("card"));
     }
-    let found = st.find(name).filter(|card| card.text("customer") == customer.id() && card.kind() == "payment_method");
+    let found = st.seek(name).filter(|card| card.text("customer") == customer.id() && card.kind() == "payment_method");
     found.map(|card| Object::clone(&card)).ok_or_else(|| {
         let message = format!("Customer {} does not have a linked source with ID {name}.", customer.id());
         ApiError::coded("missing", message).about(param)

@@ -57,9 +57,11 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         "setup_intent": null,
         "shipping": args.value("shipping"),
         "use_stripe_sdk": true,
-        "_saved": saved,
-        "_method": if saved.is_none() { new.value() } else { Value::Null },
-    }));
+    }))
+    .with(|token| {
+        token.as_confirmation_token_mut().method = saved.is_none().then(|| Box::new(new));
+        token.as_confirmation_token_mut().saved = saved;
+    });
     Ok(st.put(token).value())
 }
 
@@ -81,9 +83,10 @@ pub fn expand(st: &mut State, args: &Args) -> Result<Args, ApiError> {
         let message = format!("You may only specify one of these parameters: {KIND}, {name}.");
         return Err(ApiError::invalid(message).about(name));
     }
-    let method = match token.text_at("_saved") {
-        Some(saved) => saved.to_owned(),
-        None => st.put(Object::of(token.get("_method").clone())).id().to_owned(),
+    let own = token.as_confirmation_token();
+    let method = match &own.method {
+        Some(method) => st.put(Object::clone(method)).id().to_owned(),
+        None => own.saved.clone().unwrap_or_default(),
     };
     let mut all = args.clone();
     all.put("payment_method", json!(method));

@@ -19,8 +19,8 @@ const RECEIVED_FEE: i64 = 1_500;
 
 /// Opens a dispute of a charge.
 pub fn open(st: &mut State, charge: &str) {
-    let charge = st.copy(charge);
-    let number = st.copy(charge.text("payment_method")).text("_number").to_owned();
+    let Ok(charge) = st.find(charge) else { return };
+    let number = st.copy_if_any(charge.text("payment_method")).as_payment_method().number.clone();
     let Some(Behaviour::Disputes { reason, inquiry }) = cards::by_number(&number).map(|c| c.behaviour) else {
         return;
     };
@@ -35,7 +35,7 @@ pub fn open(st: &mut State, charge: &str) {
     let dispute = st.put(dispute);
     st.change(charge.id(), |c| {
         c.set("disputed", true);
-        c.set("_refundable_dispute", inquiry);
+        c.as_charge_mut().refundable_dispute = inquiry;
     });
     st.emit("charge.dispute.created", &dispute);
     if !inquiry {
@@ -78,7 +78,7 @@ pub fn answer(st: &mut State, id: &str, evidence: &Value, submit: bool, metadata
         LOSING if submits => decide(st, id, false),
         _ => {}
     }
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }
 
 /// Accepts a dispute as lost.
@@ -91,13 +91,13 @@ pub fn close(st: &mut State, id: &str) -> Result<Value, ApiError> {
         return Err(ApiError::invalid("This dispute is already closed."));
     }
     decide(st, id, false);
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }
 
 fn decide(st: &mut State, id: &str, won: bool) {
-    let dispute = st.copy(id);
+    let Ok(dispute) = st.find(id) else { return };
     let inquiry = dispute.text("status").starts_with("warning");
-    let charge = st.copy(dispute.text("charge"));
+    let charge = st.copy_if_any(dispute.text("charge"));
     let mut movements = dispute.list_at("balance_transactions").to_vec();
     if won && !inquiry {
         let back = book(st, &charge, dispute.int("amount"), "adjustment", id);

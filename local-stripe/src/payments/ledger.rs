@@ -8,7 +8,7 @@ use crate::model;
 use crate::money;
 use crate::object::Object;
 use crate::settings::Settlement;
-use crate::state::{State, clock_of};
+use crate::state::State;
 
 /// A fee that a transaction takes.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,7 +66,7 @@ pub fn enter_on(st: &mut State, clock: &str, entry: Entry<'_>) -> String {
     movement.set("available_on", available_s);
     if available_s > at_s {
         movement.set("status", "pending");
-        movement.set("_clock", clock);
+        clock.clone_into(&mut movement.hidden_clock);
     }
     st.put(movement);
     id
@@ -104,7 +104,7 @@ const PENDING_S: i64 = 2 * DAY_S;
 /// Books the money of a charge with the fee of the application, and with that of Stripe as the account's settlement says.
 pub fn book_charge(st: &mut State, charge: &Object, amount: i64, of_application: Option<Fee>) -> String {
     let (at_s, currency) = (st.now(charge), charge.text("currency").to_owned());
-    let method = st.copy(charge.text("payment_method"));
+    let method = st.copy_if_any(charge.text("payment_method"));
     let is_standard = st.settings.settlement == Settlement::Standard;
     let taken = match method.text("type") {
         _ if !is_standard => 0,
@@ -118,10 +118,10 @@ pub fn book_charge(st: &mut State, charge: &Object, amount: i64, of_application:
         application: Value::Null,
         kind: "stripe_fee",
     };
-    let waits = is_standard && method.text("_number") != cards::AT_ONCE;
+    let waits = is_standard && method.as_payment_method().number != cards::AT_ONCE;
     let fees = [Some(of_stripe), of_application].into_iter().flatten().collect();
     let available_s = if waits { at_s + PENDING_S } else { at_s };
-    let clock = clock_of(charge).to_owned();
+    let clock = charge.clock().to_owned();
     let entry = Entry { at_s, amount, currency: &currency, kind: "charge", source: charge.id(), fees, available_s };
     enter_on(st, &clock, entry)
 }

@@ -36,7 +36,7 @@ pub fn note(st: &State, intent: &mut Object, args: &Args, method: &Object) -> Re
         }
     }
     if args.given("mandate_data").is_some() {
-        intent.set("_mandate_data", args.map("mandate_data").value("customer_acceptance"));
+        intent.as_intent_mut().mandate_data = args.map("mandate_data").value("customer_acceptance");
     }
     if let Some(id) = args.text("mandate") {
         let mandate = st.load("mandate", id, "mandate")?;
@@ -44,7 +44,7 @@ pub fn note(st: &State, intent: &mut Object, args: &Args, method: &Object) -> Re
             let message = "The provided mandate is invalid and can not be used for the payment intent.";
             return Err(ApiError::coded("payment_intent_mandate_invalid", message).about("mandate"));
         }
-        intent.set("_mandate", id);
+        id.clone_into(&mut intent.as_intent_mut().mandate);
     }
     Ok(())
 }
@@ -70,9 +70,9 @@ pub fn check_confirms(args: &Args) -> Result<(), ApiError> {
 /// A debit always has a mandate; a card has one only if the request has `mandate_data` and saves the card.
 pub fn of_payment(st: &mut State, intent: &Object, method: &Object) -> Value {
     // An invoice's default mandate is for payments with its own payment method only.
-    let is_its = |id: &str| st.copy(id).text("payment_method") == method.id();
-    if intent.text_at("_mandate").is_some_and(is_its) {
-        return intent.get("_mandate").clone();
+    let asked = &intent.as_intent().mandate;
+    if !asked.is_empty() && st.copy_if_any(asked).text("payment_method") == method.id() {
+        return json!(asked);
     }
     let kind = method.text("type");
     let own = intent.text_at(&format!("payment_method_options.{kind}.setup_future_usage"));
@@ -87,10 +87,11 @@ pub fn of_setup(st: &mut State, intent: &Object, method: &Object) -> Value {
 }
 
 fn of(st: &mut State, intent: &Object, method: &Object, single_use: Option<(i64, &str)>) -> Value {
-    let given = intent.get("_mandate_data");
+    let given = &intent.as_intent().mandate_data;
     let is_debit = debits::of_kind(method.text("type")).is_some();
-    if given.is_null() && method.text_at("_mandate").is_some() {
-        return method.get("_mandate").clone();
+    let known = &method.as_payment_method().mandate;
+    if given.is_null() && !known.is_empty() {
+        return json!(known);
     }
     if !is_debit && (given.is_null() || single_use.is_some()) {
         return Value::Null;
@@ -107,8 +108,7 @@ fn of(st: &mut State, intent: &Object, method: &Object, single_use: Option<(i64,
     let url = format!("{}/v1/mandates/{id}", st.settings.base_url);
     st.put(model::mandate::mandate(id.clone(), method, acceptance, single_use, &reference, url));
     if single_use.is_none() {
-        let mandate = json!(id);
-        st.change(method.id(), |m| m.set("_mandate", mandate));
+        st.change(method.id(), |m| m.as_payment_method_mut().mandate.clone_from(&id));
     }
     json!(id)
 }

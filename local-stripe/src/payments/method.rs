@@ -8,7 +8,6 @@ use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
 use crate::params::{Args, ParamKind, opt};
-use crate::payments::source;
 use crate::state::State;
 
 /// Whether the customer is present, and has passed 3-D Secure.
@@ -44,13 +43,13 @@ pub fn make(st: &mut State, card: &TestCard, expiry: (i64, i64), clock: &str) ->
 /// # Errors
 /// There is no such payment method or token.
 pub fn resolve(st: &mut State, name: &str, param: &str) -> Result<Object, ApiError> {
-    if st.find(name).is_some() {
+    if st.seek(name).is_some() {
         return st.load("payment_method", name, param).map(|m| Object::clone(&m));
     }
     if let Some(account) = debits::by_token(name) {
         let made = make_debit(st, account);
         // The bank accounts of test tokens are verified.
-        return Ok(Object::clone(&st.change(made.id(), |m| m.set(debits::VERIFIED, true))));
+        return Ok(Object::clone(&st.change(made.id(), |m| m.as_payment_method_mut().verified = true)));
     }
     let card = cards::by_token(name).ok_or_else(|| ApiError::no_such("PaymentMethod", name, param))?;
     Ok(make(st, card, TOKEN_EXPIRY, ""))
@@ -114,15 +113,17 @@ fn of_type(st: &mut State, data: &Args) -> Result<Object, ApiError> {
 /// # Errors
 /// The token is unknown, used, or of a bank account.
 pub fn of_token(st: &mut State, name: &str, param: &str) -> Result<Object, ApiError> {
-    if let Some(token) = st.find(name).filter(|found| found.kind() == "token") {
-        let card = st.load("payment_method", token.text("_card"), param);
+    if let Some(token) = st.seek(name).filter(|found| found.kind() == "token") {
+        let card = st.load("payment_method", &token.as_token().card, param);
         let card = card.map_err(|_| ApiError::no_such("token", name, param))?;
         spend(st, &token)?;
         return Ok(Object::clone(&card));
     }
     if name.starts_with("src_") {
-        let found = source::load_source(st, name).map_err(|_| ApiError::no_such("source", name, param))?;
-        if found.is("_detached") || (!found.get("customer").is_null() && found.text("_usage") != "reusable") {
+        let found = load_source(st, name).map_err(|_| ApiError::no_such("source", name, param))?;
+        if found.as_payment_method().detached
+            || (!found.get("customer").is_null() && found.as_payment_method().usage != "reusable")
+        {
             return Err(ApiError::invalid(format!("The source {name} is consumed.")).about(param));
         }
         return Ok(found);
@@ -237,10 +238,10 @@ pub fn behaviour(method: &Object) -> Behaviour {
     if method.text("type") == model::cash::KIND {
         return Behaviour::FromCash;
     }
-    if let Some(account) = debits::by_number(method.text("_number")) {
+    if let Some(account) = debits::by_number(&method.as_payment_method().number) {
         return Behaviour::Debits(account);
     }
-    cards::by_number(method.text("_number")).map_or(Behaviour::Succeeds, |c| c.behaviour)
+    cards::by_number(&method.as_payment_method().number).map_or(Behaviour::Succeeds, |c| c.behaviour)
 }
 
 /// Whether the customer must pass 3-D Secure now: the card requires it, or the intent or session demands it with
@@ -253,7 +254,7 @@ pub fn must_authenticate(method: &Object, intent: &Object, presence: Presence) -
     let is_demanded =
         matches!(requested, Some("any" | "challenge")) && *method.at("card.three_d_secure_usage.supported") == true;
     match behaviour(method) {
-        Behaviour::Authenticates { always } => always || is_demanded || !method.is("_authenticated"),
+        Behaviour::Authenticates { always } => always || is_demanded || !method.as_payment_method().authenticated,
         Behaviour::AuthenticatesOnSession => presence != Presence::OffSession,
         Behaviour::AuthenticatesThenFails(_) => true,
         // A card that is declined anyway is not authenticated first.
@@ -319,17 +320,17 @@ pub fn attach(st: &mut State, method: &Object, customer: &Object) -> Result<Obje
         let message = "A PaymentMethod of the type customer_balance can't be attached to a customer.";
         return Err(ApiError::invalid(message).about("payment_method"));
     }
-    if method.is("_detached") {
+    if method.as_payment_method().detached {
         let message = "This PaymentMethod was previously used without being attached to a Customer or was detached from a Customer, and may not be used again.";
         return Err(ApiError::invalid(message).about("payment_method"));
     }
     if let Behaviour::Declines(code, decline_code) = behaviour(method) {
         return Err(ApiError { keeps_changes: false, ..cards::decline(code, decline_code) });
     }
-    let (id, clock) = (customer.id().to_owned(), customer.get("test_clock").clone());
+    let (id, clock) = (customer.id().to_owned(), customer.clock().to_owned());
     let attached = st.change(method.id(), |m| {
         m.set("customer", id);
-        m.set("_clock", clock);
+        m.hidden_clock = clock;
     });
     st.emit("payment_method.attached", &attached);
     Ok(Object::clone(&attached))
@@ -349,13 +350,22 @@ pub fn detach(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let before = st.freeze(&method);
     let detached = st.change(id, |m| {
         m.set("customer", Value::Null);
-        m.set("_detached", true);
+        m.as_payment_method_mut().detached = true;
     });
     st.emit_with("payment_method.detached", &detached, Some(before));
-    if st.copy(&customer).text_at("invoice_settings.default_payment_method") == Some(id) {
+    if st.copy_if_any(&customer).text_at("invoice_settings.default_payment_method") == Some(id) {
         st.change_and_emit(&customer, "customer.updated", |c| {
             c.set_at("invoice_settings.default_payment_method", json!(null))
         });
     }
     Ok(detached.value())
+}
+
+/// Returns the payment method of a source object.
+///
+/// # Errors
+/// There is no such source.
+pub fn load_source(st: &State, id: &str) -> Result<Object, ApiError> {
+    let found = st.seek(id).filter(|found| found.kind() == "payment_method" && id.starts_with("src_"));
+    found.map(|found| Object::clone(&found)).ok_or_else(|| ApiError::no_such("source", id, "id"))
 }

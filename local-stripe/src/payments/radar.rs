@@ -25,7 +25,7 @@ pub fn outcome_of_review() -> Value {
 /// Makes the warning of an issuer that a charge may be fraudulent. It can be acted on unless the charge is disputed or
 /// fully refunded.
 pub fn warn(st: &mut State, charge: &str) {
-    let charge = st.copy(charge);
+    let Ok(charge) = st.find(charge) else { return };
     let mut warning = Object::of(json!({
         "id": st.new_id("issfr"),
         "object": "radar.early_fraud_warning",
@@ -34,8 +34,8 @@ pub fn warn(st: &mut State, charge: &str) {
         "created": st.now(&charge),
         "fraud_type": "unauthorized_use_of_card",
         "livemode": false,
-        "_clock": charge.get("_clock"),
-    }));
+    }))
+    .on_clock_of(&charge);
     name_intent(&mut warning, &charge);
     let warning = st.put(warning);
     st.emit("radar.early_fraud_warning.created", &warning);
@@ -72,8 +72,8 @@ pub fn open_review(st: &mut State, charge: &Object) {
         "opened_reason": "rule",
         "reason": "rule",
         "session": null,
-        "_clock": charge.get("_clock"),
-    }));
+    }))
+    .on_clock_of(charge);
     name_intent(&mut review, charge);
     let review = st.put(review);
     st.change(charge.id(), |charge| charge.set("review", id.clone()));
@@ -86,7 +86,7 @@ pub fn open_review(st: &mut State, charge: &Object) {
 /// Closes the review of a charge, if it has an open one.
 pub fn close_review(st: &mut State, charge: &Object, reason: &str) {
     let id = charge.text("review").to_owned();
-    if !st.copy(&id).is("open") {
+    if !st.copy_if_any(&id).is("open") {
         return;
     }
     let closed = st.change(&id, |review| {
@@ -106,9 +106,9 @@ pub fn approve(st: &mut State, id: &str) -> Result<Value, ApiError> {
     if !review.is("open") {
         return Err(ApiError::invalid(format!("The review is closed already: {}.", review.text("reason"))));
     }
-    let charge = st.copy(review.text("charge"));
+    let charge = st.copy_if_any(review.text("charge"));
     close_review(st, &charge, "approved");
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }
 
 /// Ends the warning and the review of a charge that was fully refunded.
@@ -124,6 +124,6 @@ pub fn refunded(st: &mut State, charge: &Object, refund: &Object) {
 /// Ends the warning and the review of a charge that is disputed.
 pub fn disputed(st: &mut State, charge: &str) {
     end_warning(st, charge);
-    let charge = st.copy(charge);
+    let Ok(charge) = st.find(charge) else { return };
     close_review(st, &charge, "disputed");
 }

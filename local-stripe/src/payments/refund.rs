@@ -37,7 +37,7 @@ pub fn create(
     if charge.is("refunded") {
         return Err(ApiError::coded("charge_already_refunded", format!("Charge {id} has already been refunded.")));
     }
-    if charge.is("disputed") && !charge.is("_refundable_dispute") {
+    if charge.is("disputed") && !charge.as_charge().refundable_dispute {
         let message = format!("Charge {id} has been charged back; cannot issue a refund.");
         return Err(ApiError::coded("charge_disputed", message));
     }
@@ -68,7 +68,7 @@ pub fn create(
     refund.set("balance_transaction", movement);
     refund.set("metadata", metadata);
     shares.note(&mut refund);
-    let number = st.copy(charge.text("payment_method")).text("_number").to_owned();
+    let number = st.copy_if_any(charge.text("payment_method")).as_payment_method().number.clone();
     let behaviour = cards::by_number(&number).map(|card| card.behaviour);
     if behaviour == Some(Behaviour::RefundIsPending) {
         refund.set("status", "pending");
@@ -87,9 +87,7 @@ pub fn create(
         let total = c.int("amount_refunded") + amount;
         c.set("amount_refunded", total);
         c.set("refunded", total == c.int("amount"));
-        let mut ids = c.list_at("_refund_ids").to_vec();
-        ids.push(json!(refund_id));
-        c.set("_refund_ids", ids);
+        c.as_charge_mut().refund_ids.push(refund_id.clone());
     });
     st.emit_with("charge.refunded", &after, Some(before));
     shares.carry_out(st, &after, &refund_id, amount, takes);
@@ -104,7 +102,7 @@ pub fn create(
 
 /// Lets a pending refund succeed.
 pub fn succeed(st: &mut State, id: &str) {
-    let before = st.copy(id);
+    let Ok(before) = st.find(id) else { return };
     let after = st.change(id, |r| r.set("status", "succeeded"));
     st.emit_with("refund.updated", &after, Some(before.clone()));
     st.emit_with("charge.refund.updated", &after, Some(before));
@@ -132,7 +130,7 @@ pub fn cancel(st: &mut State, id: &str) -> Result<Value, ApiError> {
     cash::give_back(st, &before);
     let after = st.change(id, |r| {
         r.set("status", "canceled");
-        r.0.remove("next_action");
+        r.members.remove("next_action");
     });
     st.emit_with("refund.updated", &after, Some(before));
     Ok(after.value())
@@ -148,7 +146,7 @@ pub fn expire(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let after = st.change(id, |r| {
         r.set("status", "failed");
         r.set("failure_reason", "unknown");
-        r.0.remove("next_action");
+        r.members.remove("next_action");
     });
     st.emit("refund.failed", &after);
     Ok(after.value())
@@ -156,8 +154,8 @@ pub fn expire(st: &mut State, id: &str) -> Result<Value, ApiError> {
 
 /// Fails a succeeded refund: the charge counts as not refunded by this amount, and the balance gets the amount back.
 pub fn fail(st: &mut State, id: &str) {
-    let refund = st.copy(id);
-    let charge = st.copy(refund.text("charge"));
+    let Ok(refund) = st.find(id) else { return };
+    let charge = st.copy_if_any(refund.text("charge"));
     let amount = refund.int("amount");
     let movement = book(st, &charge, amount, "refund_failure", id);
     let after = st.change(id, |r| {

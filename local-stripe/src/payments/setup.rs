@@ -3,21 +3,22 @@
 use serde_json::{Value, json};
 
 use crate::cards::{self, Behaviour};
-use crate::checkout;
+use crate::checkout::complete;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
+use crate::object::own::Intent;
 use crate::payments::method::Presence;
 use crate::payments::{intent, mandate, method, microdeposits};
 use crate::state::State;
 
 /// Creates a setup intent, emits `setup_intent.created`, and returns the intent's id.
-pub fn create(st: &mut State, usage: &str, clock: &Value, edit: impl FnOnce(&mut Object)) -> String {
+pub fn create(st: &mut State, usage: &str, clock: &str, edit: impl FnOnce(&mut Object)) -> String {
     let id = st.new_id("seti");
     let secret = st.new_characters(25);
-    let created = st.time_on(clock.as_str().unwrap_or_default());
+    let created = st.time_on(clock);
     let mut intent = model::setup::setup_intent(id.clone(), created, usage, &secret);
-    intent.set("_clock", clock.clone());
+    clock.clone_into(&mut intent.hidden_clock);
     edit(&mut intent);
     let intent = st.put(intent);
     st.emit("setup_intent.created", &intent);
@@ -40,7 +41,7 @@ pub fn confirm(st: &mut State, id: &str, method: &str, presence: Presence) -> Re
     if !matches!(intent.text("status"), "requires_payment_method" | "requires_confirmation" | "requires_action") {
         return Err(unexpected_state(&intent, "confirm"));
     }
-    let card = st.copy(method);
+    let card = st.find(method)?;
     if let Behaviour::Declines(code, decline_code) = method::behaviour(&card) {
         return Err(fail(st, id, &card, cards::decline(code, decline_code)));
     }
@@ -66,19 +67,19 @@ pub fn confirm(st: &mut State, id: &str, method: &str, presence: Presence) -> Re
         return Ok(true);
     }
     if presence == Presence::Authenticated {
-        st.change(method, |m| m.set("_authenticated", true));
+        st.change(method, |m| m.as_payment_method_mut().authenticated = true);
     }
     succeed(st, id, method)?;
     Ok(false)
 }
 
 fn succeed(st: &mut State, id: &str, method: &str) -> Result<(), ApiError> {
-    let intent = st.copy(id);
+    let intent = st.find(id)?;
     if let Some(customer) = intent.text_at("customer") {
-        let (card, customer) = (st.copy(method), st.copy(customer));
+        let (card, customer) = (st.find(method)?, st.copy_if_any(customer));
         method::attach(st, &card, &customer)?;
     }
-    let mandate = mandate::of_setup(st, &intent, &st.copy(method));
+    let mandate = mandate::of_setup(st, &intent, &st.find(method)?);
     let attempt = attempt(st, &intent, method, "succeeded", Value::Null);
     let after = st.change(id, |si| {
         si.set("payment_method", method);
@@ -89,14 +90,15 @@ fn succeed(st: &mut State, id: &str, method: &str) -> Result<(), ApiError> {
         si.set("mandate", mandate);
     });
     st.emit("setup_intent.succeeded", &after);
-    if let Some(sub) = after.text_at("_subscription") {
+    let Intent { subscription: sub, session, .. } = after.as_intent();
+    if !sub.is_empty() {
         st.change_and_emit(sub, "customer.subscription.updated", |s| {
             s.set("pending_setup_intent", Value::Null);
             s.set("default_payment_method", method);
         });
     }
-    if let Some(session) = after.text_at("_session") {
-        checkout::set_up(st, session);
+    if !session.is_empty() {
+        complete::set_up(st, session);
     }
     Ok(())
 }
@@ -148,7 +150,7 @@ pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiErr
         keeps_changes: true,
         ..ApiError::coded("setup_intent_authentication_failure", message)
     };
-    let card = st.copy(&method);
+    let card = st.find(&method)?;
     Err(fail(st, id, &card, error))
 }
 

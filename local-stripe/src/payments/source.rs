@@ -75,7 +75,7 @@ fn source_of(method: &Object) -> Object {
             "three_d_secure": "optional",
             "tokenization_method": null,
         },
-        "client_secret": method.get("_client_secret"),
+        "client_secret": &method.as_payment_method().client_secret,
         "created": method.get("created"),
         "currency": null,
         "flow": "none",
@@ -85,10 +85,10 @@ fn source_of(method: &Object) -> Object {
             "address": details["address"], "email": details["email"], "name": details["name"], "phone": details["phone"],
             "verified_address": null, "verified_email": null, "verified_name": null, "verified_phone": null,
         },
-        "statement_descriptor": method.get("_statement_descriptor"),
-        "status": if method.is("_detached") { "consumed" } else { "chargeable" },
+        "statement_descriptor": &method.as_payment_method().statement_descriptor,
+        "status": if method.as_payment_method().detached { "consumed" } else { "chargeable" },
         "type": "card",
-        "usage": method.get("_usage"),
+        "usage": &method.as_payment_method().usage,
     }));
     if !method.get("customer").is_null() {
         source.set("customer", method.get("customer").clone());
@@ -121,9 +121,9 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let mut card = method::of_token(st, token, "token")?;
     st.remove(card.id());
     let id = st.new_id(SOURCE_PREFIX);
-    card.set("_client_secret", format!("{SOURCE_PREFIX}_client_secret_{}", st.new_characters(24)));
-    card.set("_usage", args.text("usage").unwrap_or("reusable"));
-    card.set("_statement_descriptor", args.value("statement_descriptor"));
+    card.as_payment_method_mut().client_secret = format!("{SOURCE_PREFIX}_client_secret_{}", st.new_characters(24));
+    card.as_payment_method_mut().usage = args.text("usage").unwrap_or("reusable").to_owned();
+    card.as_payment_method_mut().statement_descriptor = args.text("statement_descriptor").map(str::to_owned);
     card.set("id", id);
     own(&mut card, args)?;
     let card = st.put(card);
@@ -132,21 +132,12 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     Ok(shown.value())
 }
 
-/// Returns the payment method of a source object.
-///
-/// # Errors
-/// There is no such source.
-pub fn load_source(st: &State, id: &str) -> Result<Object, ApiError> {
-    let found = st.find(id).filter(|found| found.kind() == "payment_method" && id.starts_with("src_"));
-    found.map(|found| Object::clone(&found)).ok_or_else(|| ApiError::no_such("source", id, "id"))
-}
-
 /// Changes the owner and the metadata of a source object.
 ///
 /// # Errors
 /// There is no such source.
 pub fn update_source(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
-    let mut next = load_source(st, id)?;
+    let mut next = method::load_source(st, id)?;
     own(&mut next, args)?;
     let next = st.put(next);
     Ok(source_of(&next).value())
@@ -244,7 +235,7 @@ pub fn set_default(st: &mut State, customer: &str, card: Value) {
 /// # Errors
 /// The customer has no such card.
 pub fn load(st: &State, customer: &str, id: &str) -> Result<Object, ApiError> {
-    let found = st.find(id).filter(|m| m.kind() == "payment_method" && m.text("customer") == customer);
+    let found = st.seek(id).filter(|m| m.kind() == "payment_method" && m.text("customer") == customer);
     found.and_then(|m| card_of(&m)).ok_or_else(|| ApiError::no_such("source", id, "id"))
 }
 
@@ -279,18 +270,18 @@ pub fn remove(st: &mut State, customer: &str, id: &str) -> Result<Value, ApiErro
         // As at Stripe, a detached source can't be used again, but is still shown.
         st.change(id, |m| {
             m.set("customer", Value::Null);
-            m.set("_detached", true);
+            m.as_payment_method_mut().detached = true;
         });
     } else {
         st.remove(id);
     }
     st.emit("customer.source.deleted", &card);
-    if st.copy(customer).text("default_source") == id {
+    if st.copy_if_any(customer).text("default_source") == id {
         let next = st.newest("payment_method", Some(customer)).find_map(|m| card_of(&m)).map(|c| c.id().to_owned());
         set_default(st, customer, next.map_or(Value::Null, |id| json!(id)));
     }
     if is_source {
-        return Ok(source_of(&st.copy(id)).value());
+        return Ok(source_of(&st.find(id)?).value());
     }
     Ok(json!({ "id": id, "object": "card", "deleted": true }))
 }

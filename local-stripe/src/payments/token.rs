@@ -18,16 +18,16 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         (Some(card), None) => {
             let made = source::make(st, card, "card")?;
             let shown = source::card_of(&made).unwrap_or_default();
-            ("card", shown, json!(made.id()))
+            ("card", shown, made.id().to_owned())
         }
         (None, Some(_)) => {
             let owner = current(st);
             let mut made = external::bank_account(st, &owner, &args.map("bank_account"), "bank_account")?;
             // The members that a bank account has only at an account.
             for member in ["account", "available_payout_methods", "default_for_currency", "metadata"] {
-                made.0.remove(member);
+                made.members.remove(member);
             }
-            ("bank_account", made, Value::Null)
+            ("bank_account", made, String::new())
         }
         _ => {
             let message = "You must supply either a card or a bank account to create a token.";
@@ -43,8 +43,8 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         "livemode": false,
         "type": kind,
         "used": false,
-        "_card": stored,
     }));
+    token.as_token_mut().card = stored;
     token.set(kind, shown.value());
     Ok(st.put(token).value())
 }

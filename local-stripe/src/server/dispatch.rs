@@ -227,10 +227,10 @@ impl Worker {
         let account = self.account.upgrade()?;
         let account = account.lock().unwrap_or_else(PoisonError::into_inner);
         let state = account.sandbox.state();
-        let endpoint = state.find(&self.id).filter(|e| e.text("status") == "enabled")?;
-        let mut secrets = vec![endpoint.text("_secret").to_owned()];
-        if endpoint.int_at("_old_secret_until").is_some_and(|until| until > state.clock_s()) {
-            secrets.push(endpoint.text("_old_secret").to_owned());
+        let endpoint = state.seek(&self.id).filter(|e| e.text("status") == "enabled")?;
+        let mut secrets = vec![endpoint.as_webhook_endpoint().secret.clone()];
+        if endpoint.as_webhook_endpoint().old_secret_until.is_some_and(|until| until > state.clock_s()) {
+            secrets.push(endpoint.as_webhook_endpoint().old_secret.clone());
         }
         let version = endpoint.text_at("api_version").and_then(|v| v.parse().ok());
         Some(Target {

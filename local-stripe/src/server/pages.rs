@@ -60,7 +60,7 @@ fn branding(shared: &Shared) -> Branding {
 /// Returns a copy of an object, if it exists and is of this kind. With a copy, the account is not locked while the page
 /// is rendered.
 fn object(shared: &Shared, kind: &str, id: &str) -> Option<Object> {
-    shared.read(|s| s.state().find(&key(kind, id)).filter(|o| o.kind() == kind).map(|o| Object::clone(&o)))
+    shared.read(|s| s.state().seek(&key(kind, id)).filter(|o| o.kind() == kind).map(|o| Object::clone(&o)))
 }
 
 fn not_found(shared: &Shared) -> HttpResponse<Body> {

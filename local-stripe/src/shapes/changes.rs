@@ -36,12 +36,26 @@ pub enum OldValue {
     Null,
     /// An empty array.
     EmptyList,
-    /// The value of this hidden member of the model.
-    Hidden(&'static str),
+    /// The value of this member, which the model still has.
+    Kept,
+    /// Like `Kept`, but computed from the object.
+    KeptAs(fn(&Object) -> Value),
     /// A value computed from the object.
     Of(fn(&Object) -> Value),
     /// A value computed from the object; `None` if this object does not have the member in older versions.
     Maybe(fn(&Object) -> Option<Value>),
+}
+
+impl Change {
+    /// Returns the members that the model still has, and that the version of the change and newer ones do not show.
+    pub fn kept(&self) -> impl Iterator<Item = &'static str> {
+        let members = match self.edit {
+            Edit::Removed(members) => members,
+            Edit::Added(_) => &[],
+        };
+        let kept = |(_, old): &&(&str, OldValue)| matches!(old, OldValue::Kept | OldValue::KeptAs(_));
+        members.iter().filter(kept).map(|(name, _)| *name)
+    }
 }
 
 const fn added(version: &'static str, kind: &'static str, paths: &'static [&'static str]) -> Change {
@@ -60,6 +74,17 @@ pub const BASIL: &str = "2025-03-31.basil";
 pub const ACACIA: &str = "2024-09-30.acacia";
 /// The second of the checked versions.
 pub const Y2022: &str = "2022-11-15";
+
+/// The members that the model has, and that no version shows unless they are expanded, by the kinds of objects.
+pub const HELD_BACK: &[(&str, &[&str])] = &[
+    ("billing_portal.configuration", &["features.subscription_update.products"]),
+    ("coupon", &["applies_to"]),
+    ("invoice", &["application_fee_percent"]),
+    ("item", &["tax_rates"]),
+    ("plan", &["tiers"]),
+    ("price", &["currency_options", "tiers"]),
+    ("tax_rate", &["taxability_reason"]),
+];
 
 /// All changes that the sandbox can undo.
 pub const CHANGES: &[Change] = &[
@@ -123,9 +148,9 @@ pub const CHANGES: &[Change] = &[
     added(CLOVER, "item", &["metadata"]),
     added(CLOVER, "customer_balance_transaction", &["customer_account"]),
     added(CLOVER, "discount", &["customer_account", "source"]),
-    removed(CLOVER, "discount", &[("coupon", OldValue::Hidden("_coupon"))]),
+    removed(CLOVER, "discount", &[("coupon", OldValue::Kept)]),
     added(CLOVER, "promotion_code", &["customer_account", "promotion"]),
-    removed(CLOVER, "promotion_code", &[("coupon", OldValue::Hidden("_coupon"))]),
+    removed(CLOVER, "promotion_code", &[("coupon", OldValue::Kept)]),
     added(BASIL, "billing.credit_grant", &["priority"]),
     added(BASIL, "confirmation_token", &["payment_method_preview.billing_details.tax_id"]),
     added(BASIL, "payment_method_domain", &["klarna"]),
@@ -145,25 +170,25 @@ pub const CHANGES: &[Change] = &[
             ("billing_thresholds", OldValue::Null),
             ("current_period_end", OldValue::Of(period_end)),
             ("current_period_start", OldValue::Of(period_start)),
-            ("discount", OldValue::Hidden("_discount")),
+            ("discount", OldValue::Kept),
         ],
     ),
     removed(
         BASIL,
         "invoice",
         &[
-            ("application_fee_amount", OldValue::Of(division::fee_of_invoice)),
-            ("charge", OldValue::Hidden("_charge")),
-            ("discount", OldValue::Hidden("_discount")),
+            ("application_fee_amount", OldValue::KeptAs(division::fee_of_invoice)),
+            ("charge", OldValue::Kept),
+            ("discount", OldValue::Kept),
             ("paid", OldValue::Of(paid)),
-            ("paid_out_of_band", OldValue::Hidden("_paid_out_of_band")),
-            ("payment_intent", OldValue::Hidden("_payment_intent")),
+            ("paid_out_of_band", OldValue::KeptAs(|invoice| json!(invoice.is("paid_out_of_band")))),
+            ("payment_intent", OldValue::Kept),
             ("quote", OldValue::Null),
             ("subscription", OldValue::Of(invoice_subscription)),
             ("subscription_details", OldValue::Of(subscription_details)),
             ("tax", OldValue::Of(invoice_tax)),
             ("total_tax_amounts", OldValue::Of(|invoice| tax_amounts(invoice, "total_taxes"))),
-            ("transfer_data", OldValue::Of(division::transfer_of_invoice)),
+            ("transfer_data", OldValue::KeptAs(division::transfer_of_invoice)),
         ],
     ),
     added(
@@ -176,7 +201,7 @@ pub const CHANGES: &[Change] = &[
         "invoiceitem",
         &[
             ("plan", OldValue::Of(plan)),
-            ("price", OldValue::Hidden("_price")),
+            ("price", OldValue::Kept),
             ("subscription", OldValue::Of(item_subscription)),
             ("unit_amount", OldValue::Of(unit_amount)),
             ("unit_amount_decimal", OldValue::Of(unit_amount_decimal)),
@@ -190,19 +215,19 @@ pub const CHANGES: &[Change] = &[
             ("amount_excluding_tax", OldValue::Of(line_excluding_tax)),
             ("invoice_item", OldValue::Maybe(line_invoice_item)),
             ("plan", OldValue::Of(plan)),
-            ("price", OldValue::Hidden("_price")),
+            ("price", OldValue::Kept),
             ("proration", OldValue::Of(line_proration)),
             ("proration_details", OldValue::Of(line_proration_details)),
             ("subscription", OldValue::Of(line_subscription)),
             ("subscription_item", OldValue::Maybe(line_subscription_item)),
             ("tax_amounts", OldValue::Of(|line| tax_amounts(line, "taxes"))),
-            ("tax_rates", OldValue::Of(|line| json!(line.list_at("_tax_rates")))),
+            ("tax_rates", OldValue::KeptAs(|line| json!(line.list_at("tax_rates")))),
             ("type", OldValue::Of(line_type)),
             ("unit_amount_excluding_tax", OldValue::Of(|line| line.at("pricing.unit_amount_decimal").clone())),
         ],
     ),
     added(BASIL, "line_item", &["parent", "pretax_credit_amounts", "pricing", "taxes"]),
-    removed(BASIL, "payment_intent", &[("invoice", OldValue::Hidden("_invoice"))]),
+    removed(BASIL, "payment_intent", &[("invoice", OldValue::Kept)]),
     added(
         BASIL,
         "charge",
@@ -212,7 +237,7 @@ pub const CHANGES: &[Change] = &[
             "payment_method_details.card.regulated_status",
         ],
     ),
-    removed(BASIL, "charge", &[("invoice", OldValue::Hidden("_invoice"))]),
+    removed(BASIL, "charge", &[("invoice", OldValue::Kept)]),
     removed(BASIL, "price", &[("recurring.aggregate_usage", OldValue::Null)]),
     removed(BASIL, "plan", &[("aggregate_usage", OldValue::Null)]),
     added(BASIL, "balance_transaction", &["balance_type"]),
@@ -527,7 +552,7 @@ pub const CHANGES: &[Change] = &[
             "payment_method_details.card.wallet",
         ],
     ),
-    removed(Y2022, "payment_intent", &[("charges", OldValue::Of(charges))]),
+    removed(Y2022, "payment_intent", &[("charges", OldValue::KeptAs(charges))]),
     added(
         Y2022,
         "charge",
@@ -537,7 +562,7 @@ pub const CHANGES: &[Change] = &[
             "payment_method_details.card.network_token",
         ],
     ),
-    removed(Y2022, "charge", &[("order", OldValue::Null), ("refunds", OldValue::Of(refunds))]),
+    removed(Y2022, "charge", &[("order", OldValue::Null), ("refunds", OldValue::KeptAs(refunds))]),
     added(Y2022, "item", &["amount_discount", "amount_tax"]),
 ];
 
@@ -583,7 +608,7 @@ fn unit_amount(item: &Object) -> Value {
 }
 
 fn plan(owner: &Object) -> Value {
-    plan_of(owner.get("_price"))
+    plan_of(owner.get("price"))
 }
 
 fn line_invoice_item(line: &Object) -> Option<Value> {
@@ -647,12 +672,12 @@ fn line_type(line: &Object) -> Value {
 
 fn charges(intent: &Object) -> Value {
     let url = format!("/v1/charges?payment_intent={}", intent.id());
-    list(&url, intent.get("_charges").as_array().cloned().unwrap_or_default())
+    list(&url, intent.get("charges").as_array().cloned().unwrap_or_default())
 }
 
 fn refunds(charge: &Object) -> Value {
     let url = format!("/v1/charges/{}/refunds", charge.id());
-    list(&url, charge.get("_refunds").as_array().cloned().unwrap_or_default())
+    list(&url, charge.get("refunds").as_array().cloned().unwrap_or_default())
 }
 
 fn no_pause(_: &Object) -> Value {

@@ -1,26 +1,17 @@
 //! Determines which account owns an object: the sandbox's own account, or a connected account. A request with
 //! `Stripe-Account` acts for a connected account: it sees only the objects of this account, and creates objects of this
-//! account. The hidden member `_owner` holds the id of the connected account. The row of an object has the owner in its
-//! key and kind, so objects of different accounts never collide.
+//! account. The row of an object has the owner in its key and kind, so objects of different accounts never collide.
 
 use std::borrow::Cow;
 
 use super::State;
 use crate::object::Object;
 
-/// The hidden member with the id of the connected account that owns an object.
-pub(super) const OWNER: &str = "_owner";
-
 /// Returns the name of a row or of a kind of rows, within the objects of its owner; an empty owner is the sandbox's own
 /// account.
 pub fn name_within<'n>(owner: &str, name: &'n str) -> Cow<'n, str> {
     // Ids and kinds have no slash.
     if owner.is_empty() { Cow::Borrowed(name) } else { Cow::Owned(format!("{owner}/{name}")) }
-}
-
-/// Returns the owner of an object; empty for the sandbox's own account.
-pub fn of(object: &Object) -> &str {
-    object.text(OWNER)
 }
 
 /// Divides the name of a row into the owner and the key of the object.

@@ -1,5 +1,4 @@
-//! Series: objects that are read by time range, such as the meter events of a customer. The hidden members `_series`
-//! and `_at_s` hold the name of the series and the time.
+//! Series: objects that are read by time range, such as the meter events of a customer.
 
 use std::collections::VecDeque;
 use std::ops::Range;

@@ -73,7 +73,7 @@ impl StoreError {
     }
 
     /// Creates the error for a row with unreadable columns.
-    pub(super) fn unreadable(table: &'static str, row: impl ToString, error: impl ToString) -> Self {
+    pub(crate) fn unreadable(table: &'static str, row: impl ToString, error: impl ToString) -> Self {
         Self::Row { table, row: row.to_string(), found: error.to_string(), expected: "what was written".into() }
     }
 }

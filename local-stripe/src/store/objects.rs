@@ -8,8 +8,7 @@ use super::checksum::RowChecksum;
 use super::{Store, StoreError};
 use crate::billing::due;
 use crate::object::Object;
-use crate::state::clock_of;
-use crate::state::owner::{self, name_within};
+use crate::state::owner::name_within;
 
 const TABLE: &str = "object";
 
@@ -26,19 +25,16 @@ struct Keys<'o> {
 }
 
 fn keys(object: &Object) -> Keys<'_> {
+    let event = object.as_meter_event();
+    let is_in_series = !event.series.is_empty();
     Keys {
-        kind: name_within(owner::of(object), object.kind()),
+        kind: name_within(&object.owner, object.kind()),
         customer: object.get("customer").as_str(),
-        clock: clock_of(object),
+        clock: object.clock(),
         due_s: due::next(object),
-        series: object.text_at("_series"),
-        at_s: object.int_at("_at_s"),
+        series: is_in_series.then_some(&event.series),
+        at_s: is_in_series.then_some(event.at_s),
     }
-}
-
-/// Returns the number of an object. It is assigned at creation and gives the order of lists.
-fn seq(object: &Object) -> i64 {
-    object.int("_seq")
 }
 
 fn sum(seq: i64, id: &str, keys: &Keys, body: &str) -> RowChecksum {
@@ -72,8 +68,8 @@ impl Store {
         self.begin()?;
         // All keys are strings, so the object always serializes.
         let body = serde_json::to_string(after).unwrap_or_default();
-        let (seq, key, keys) = (seq(after), after.key(), keys(after));
-        let id = name_within(owner::of(after), &key);
+        let (seq, key, keys) = (after.seq, after.key(), keys(after));
+        let id = name_within(&after.owner, &key);
         let id = id.as_ref();
         let sum = sum(seq, id, &keys, &body).finish();
         let Keys { kind, customer, clock, due_s, series, at_s } = &keys;
@@ -107,7 +103,7 @@ impl Store {
     /// SQLite can't write, or the object has no row.
     pub fn remove_object(&mut self, object: &Object) -> Result<(), StoreError> {
         self.begin()?;
-        let removed = self.connection.prepare_cached("DELETE FROM object WHERE seq = ?")?.execute([seq(object)])?;
+        let removed = self.connection.prepare_cached("DELETE FROM object WHERE seq = ?")?.execute([object.seq])?;
         if removed == 1 { Ok(()) } else { Err(StoreError::missing(TABLE, object.id())) }
     }
 

@@ -8,7 +8,7 @@ use super::StoreError;
 const APPLICATION_ID: i32 = 0x4c53_5452;
 /// The version of the file format. It must change if older files become unreadable, or if `due::next` computes other
 /// times, as its result is stored with each object. Version 1 was a journal of requests.
-const FORMAT: i32 = 5;
+const FORMAT: i32 = 6;
 /// The number of bytes that [`is_ours`] checks.
 pub(super) const HEADER_BYTES: usize = 100;
 

@@ -61,7 +61,7 @@ pub fn check_settings(st: &State, param: &str) -> Result<(), ApiError> {
 }
 
 /// Sets the rates of an invoice's or a session's lines, if its taxes are automatic: those of the buyer, or none if the buyer's place is
-/// not known. `price` is the member of a line with its price.
+/// not known.
 ///
 /// # Errors
 /// A line or the whole has tax rates of its own, or the price of a line does not say whether it includes taxes.
@@ -70,20 +70,19 @@ pub fn set_rates(
     object: &mut Object,
     lines: &mut [Value],
     buyer: Option<&Buyer>,
-    price: &str,
 ) -> Result<(), ApiError> {
     for line in &mut *lines {
-        if let Some(rates) = line["_tax_rates"].as_array_mut() {
+        if let Some(rates) = line["tax_rates"].as_array_mut() {
             // Those of an earlier computation, or of taxes that were automatic before.
-            rates.retain(|rate| rate["_reason"].is_null());
+            rates.retain(|rate| rate["taxability_reason"].is_null());
         }
     }
     if object.at("automatic_tax.enabled") != true {
         return Ok(());
     }
-    let has_own = |line: &Value| line["_tax_rates"].as_array().is_some_and(|own| !own.is_empty());
+    let has_own = |line: &Value| line["tax_rates"].as_array().is_some_and(|own| !own.is_empty());
     if !object.list_at("default_tax_rates").is_empty()
-        || !object.list_at("_default_tax_rates").is_empty()
+        || !object.as_session().default_tax_rates.is_empty()
         || lines.iter().any(has_own)
     {
         let message = "Tax rates can't be set if automatic tax is enabled.";
@@ -93,10 +92,10 @@ pub fn set_rates(
     object.set_at("automatic_tax.provider", "stripe");
     let now = st.now(object);
     for line in lines {
-        line["_tax_rates"] = match buyer {
+        line["tax_rates"] = match buyer {
             Some(buyer) => {
-                let code = code_of(st, line[price]["product"].as_str().unwrap_or_default());
-                let is_inclusive = is_inclusive(st, &line[price], object.text("currency"))?;
+                let code = code_of(st, line["price"]["product"].as_str().unwrap_or_default());
+                let is_inclusive = is_inclusive(st, &line["price"], object.text("currency"))?;
                 json!(rates_of(st, buyer, &code, is_inclusive, now))
             }
             None => json!([]),
@@ -107,7 +106,7 @@ pub fn set_rates(
 
 /// Returns the tax code of a product: its own, or that of the account's settings.
 pub fn code_of(st: &State, product: &str) -> String {
-    let own = st.find(&key("product", product)).and_then(|product| product.text_at("tax_code").map(str::to_owned));
+    let own = st.seek(&key("product", product)).and_then(|product| product.text_at("tax_code").map(str::to_owned));
     own.unwrap_or_else(|| settings(st).text_at("defaults.tax_code").unwrap_or_default().to_owned())
 }
 
@@ -130,7 +129,7 @@ fn is_inclusive(st: &State, price: &Value, currency: &str) -> Result<bool, ApiEr
     }
 }
 
-/// Returns the tax rates of a sale as objects. Their hidden member `_reason` says why a rate applies, or why nothing is taxed.
+/// Returns the tax rates of a sale as objects. Their member `taxability_reason`, which is not shown, says why a rate applies, or why nothing is taxed.
 pub fn rates_of(st: &mut State, buyer: &Buyer, code: &str, inclusive: bool, now: i64) -> Vec<Value> {
     let place = &buyer.place;
     let seller = settings(st).text_at("head_office.address.country").unwrap_or_default().to_owned();
@@ -148,7 +147,7 @@ pub fn rates_of(st: &mut State, buyer: &Buyer, code: &str, inclusive: bool, now:
     };
     let with_reason = |rate: Rate| {
         let mut shown = object_of(st, &rate, inclusive);
-        shown["_reason"] = json!(reason);
+        shown["taxability_reason"] = json!(reason);
         shown
     };
     rates.into_iter().map(with_reason).collect()
@@ -158,7 +157,7 @@ pub fn rates_of(st: &mut State, buyer: &Buyer, code: &str, inclusive: bool, now:
 fn object_of(st: &mut State, rate: &Rate, inclusive: bool) -> Value {
     let name = format!("{} {} {} {inclusive}", rate.country, rate.state, rate.kind);
     let id = ids::id("txr", st.settings.seed, u64::from(crc32fast::hash(name.as_bytes())));
-    if let Some(known) = st.find(&id) {
+    if let Some(known) = st.seek(&id) {
         return known.value();
     }
     let percentage = serde_json::from_str(rate.percentage).unwrap_or_default();

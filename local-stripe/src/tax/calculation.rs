@@ -113,7 +113,6 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
             "tax_behavior": shown,
             "tax_breakdown": null,
             "tax_code": code,
-            "_taxes": taxes,
         }));
     }
     let shipping = match args.given("shipping_cost") {

@@ -54,13 +54,13 @@ async fn acknowledged_requests_survive_kills() {
     let sandbox = Sandbox::open(&state, Settings::default(), &[]).unwrap();
     let state = sandbox.state();
     for id in &acknowledged {
-        assert!(state.find(id).is_some(), "{id} is lost");
+        assert!(state.seek(id).is_some(), "{id} is lost");
     }
     // Each request is stored as a whole: a paid intent with its charge, its balance transaction and three events.
     for intent in state.newest("payment_intent", None) {
         let charge =
-            state.find(intent.text("latest_charge")).unwrap_or_else(|| panic!("{} has no charge", intent.id()));
-        assert!(intent.text("status") == "succeeded" && state.find(charge.text("balance_transaction")).is_some());
+            state.seek(intent.text("latest_charge")).unwrap_or_else(|| panic!("{} has no charge", intent.id()));
+        assert!(intent.text("status") == "succeeded" && state.seek(charge.text("balance_transaction")).is_some());
     }
     let intents = state.count("payment_intent");
     assert_eq!((state.count("charge"), state.count("balance_transaction")), (intents, intents));

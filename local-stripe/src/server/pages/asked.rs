@@ -179,13 +179,13 @@ const TAX_ADDRESS: [(&str, &str); 3] = [
 
 /// Renders the form with the address that automatic taxes follow, unless the customer has one.
 pub(super) fn tax_address(session: &Object) -> Option<Html> {
-    let is_given = !session.get("_address").is_null();
+    let is_given = !session.as_session().address.is_null();
     if session.at("automatic_tax.enabled") != true || session.at("automatic_tax.status") == "complete" && !is_given {
         return None;
     }
     let field = |(name, label): (&str, &str)| {
         let required = if name == "country" { html!(" required maxlength=\"2\"") } else { Html::default() };
-        input(name, label, session.text_at(&format!("_address.{name}")).unwrap_or_default(), &required)
+        input(name, label, session.as_session().address[name].as_str().unwrap_or_default(), &required)
     };
     Some(html!(
         "<form method=\"post\" action=\"{action}\" class=\"code\">{fields}\

@@ -15,12 +15,12 @@ use crate::sandbox::own_request;
 /// `GET /_sandbox/3ds/{id}`: shows the bank's question.
 pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     let (owner, card) = shared.read(|s| {
-        let owner = s.state().copy(&id);
-        let method = ["payment_method", "_waiting_method"].map(|m| owner.text(m).to_owned()).concat();
-        let card = s.state().copy(&method).get("card").clone();
+        let owner = s.state().copy_if_any(&id);
+        let method = [owner.text("payment_method"), &owner.as_session().waiting_method].concat();
+        let card = s.state().copy_if_any(&method).get("card").clone();
         (owner, card)
     });
-    if !intent::asks_to_authenticate(&owner) && owner.text("_waiting_method").is_empty() {
+    if !intent::asks_to_authenticate(&owner) && owner.as_session().waiting_method.is_empty() {
         return not_found(&shared);
     }
     let branding = branding(&shared);
@@ -46,11 +46,11 @@ pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -
 /// `POST /_sandbox/3ds/{id}`: applies the buyer's choice and redirects the buyer back.
 pub(super) async fn answer(State(shared): State<Shared>, Path(id): Path<String>, body: Body) -> HttpResponse<Body> {
     let form = fields(body).await;
-    let owner = shared.read(|s| s.state().copy(&id));
+    let owner = shared.read(|s| s.state().copy_if_any(&id));
     let request = own_request("POST", &format!("/_sandbox/authenticate/{id}"), &[("outcome", field(&form, "outcome"))]);
     let response = shared.handle(&request);
     let passed = response.status == 200;
-    let session_id = if id.starts_with("cs_") { &id } else { owner.text("_session") };
+    let session_id = if id.starts_with("cs_") { &id } else { &owner.as_intent().session };
     if let Some(session) = object(&shared, "checkout.session", session_id) {
         return match passed {
             true => checkout::done(&shared, session_id),
@@ -62,13 +62,14 @@ pub(super) async fn answer(State(shared): State<Shared>, Path(id): Path<String>,
 
 fn finish(shared: &Shared, intent: &Object, passed: bool) -> HttpResponse<Body> {
     let branding = branding(shared);
-    if let Some(url) = intent.text_at("_return_url") {
+    if let Some(url) = &intent.as_intent().return_url {
         let separator = if url.contains('?') { '&' } else { '?' };
         let status = if passed { "succeeded" } else { "failed" };
         let url = format!("{url}{separator}{}={}&redirect_status={status}", intent.kind(), intent.id());
         return layout::redirect(&branding, &url);
     }
-    if let Some(invoice) = intent.text_at("_invoice") {
+    let invoice = &intent.as_intent().invoice;
+    if !invoice.is_empty() {
         return layout::go(&format!("/_sandbox/invoices/{invoice}"));
     }
     let words = if passed { "Authentication complete" } else { "Authentication failed" };

@@ -129,7 +129,7 @@ fn quantities(session: &Object) -> Html {
             line = line["id"].as_str().unwrap_or_default(),
         )
     };
-    let lines = session.list_at("_lines").iter().enumerate();
+    let lines = session.as_session().lines.iter().enumerate();
     lines.filter(|(_, line)| line["adjustable_quantity"]["enabled"] == true).map(form).collect()
 }
 

@@ -168,7 +168,7 @@ pub(super) async fn pay(State(shared): State<Shared>, Path(id): Path<String>, bo
         return layout::go(&format!("/_sandbox/invoices/{id}"));
     }
     if json_of(&paid)["error"]["code"] == "invoice_payment_intent_requires_action" {
-        return layout::go(&format!("/_sandbox/3ds/{}", open.text("_payment_intent")));
+        return layout::go(&format!("/_sandbox/3ds/{}", &open.as_invoice().payment_intent));
     }
     again(&FieldError::of(&paid))
 }

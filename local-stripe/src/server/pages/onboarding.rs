@@ -13,7 +13,8 @@ use crate::sandbox::{Request, json_of, own_request};
 /// Returns the account link with a token, if it has not expired.
 fn link(shared: &Shared, token: &str) -> Option<Object> {
     let now_s = shared.read(|s| s.state().clock_s());
-    object(shared, "_account_link", &format!("_link_{token}")).filter(|link| link.int("expires_at") > now_s)
+    object(shared, "sandbox.account_link", &format!("sandbox.link_{token}"))
+        .filter(|link| link.int("expires_at") > now_s)
 }
 
 /// `GET /_sandbox/onboarding/{token}`: shows the button.

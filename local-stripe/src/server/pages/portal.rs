@@ -45,7 +45,7 @@ impl Visit {
             );
             return Err(Box::new(layout::page(&branding, StatusCode::GONE, "Session expired", &body)));
         };
-        let customer = shared.read(|s| s.state().copy(session.text("customer")));
+        let customer = shared.read(|s| s.state().copy_if_any(session.text("customer")));
         Ok(Self { branding, session, configuration, customer })
     }
 

@@ -101,7 +101,7 @@ pub(super) async fn submit(State(shared): State<Shared>, Path(id): Path<String>,
     if shared.handle(&own_request("POST", &path, &[("outcome", field(&form, "outcome"))])).status != 200 {
         return not_found(&shared);
     }
-    match session.text_at("_return_url") {
+    match &session.as_verification_session().return_url {
         Some(url) => layout::redirect(&branding(&shared), url),
         None => ended(&shared, "Thank you"),
     }

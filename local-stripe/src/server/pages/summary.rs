@@ -18,7 +18,7 @@ pub(super) struct Summary<'s> {
 
 impl<'s> Summary<'s> {
     pub(super) fn of(session: &'s Object, now_s: i64) -> Self {
-        let data = session.get("_subscription_data");
+        let data = &session.as_session().subscription_data;
         let days = data["trial_period_days"].as_i64().filter(|d| *d > 0);
         let trial_end_s = data["trial_end"].as_i64().or(days.map(|d| now_s + d * DAY_S)).filter(|e| *e > now_s);
         Self { session, now_s, trial_end_s: trial_end_s.filter(|_| session.text("mode") == "subscription") }
@@ -33,7 +33,7 @@ impl<'s> Summary<'s> {
     }
 
     fn lines(&self) -> &'s [Value] {
-        self.session.list_at("_lines")
+        &self.session.as_session().lines
     }
 
     fn recurring(&self) -> impl Iterator<Item = &'s Value> {
@@ -155,7 +155,7 @@ impl<'s> Summary<'s> {
             due = self.due_text(),
         ));
         if let Some(every) = self.every() {
-            let data = self.session.get("_subscription_data");
+            let data = &self.session.as_session().subscription_data;
             let price = self.recurring().next().map(|l| l["price"].clone()).unwrap_or_default();
             let anchor = data["billing_cycle_anchor"].as_i64().unwrap_or(self.now_s);
             let (interval, count) = calendar::interval(&price);
@@ -210,9 +210,11 @@ mod tests {
         Object::of(json!({
             "mode": "subscription", "currency": "usd", "amount_total": total, "amount_subtotal": total + discount - tax,
             "total_details": { "amount_discount": discount, "amount_tax": tax },
-            "_lines": [line("2000", recurring), line("500", Value::Null)],
-            "_subscription_data": trial,
         }))
+        .with(|session| {
+            session.as_session_mut().lines = vec![line("2000", recurring), line("500", Value::Null)];
+            session.as_session_mut().subscription_data = trial;
+        })
     }
 
     #[test]

@@ -6,7 +6,7 @@ use axum::http::{Response as HttpResponse, StatusCode};
 use serde_json::Value;
 
 use super::{Visit, call_action, item, visit_of};
-use crate::billing::due::period;
+use crate::billing::period::period;
 use crate::calendar::date_text;
 use crate::object::Object;
 use crate::server::Shared;

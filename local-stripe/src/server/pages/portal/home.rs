@@ -5,7 +5,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::{Response as HttpResponse, StatusCode};
 
 use super::{Visit, item, notice};
-use crate::billing::due::period;
+use crate::billing::period::period;
 use crate::calendar::date_text;
 use crate::money;
 use crate::object::Object;
@@ -128,7 +128,7 @@ fn card_section(st: &Account, visit: &Visit) -> Html {
         let mut plans = st.newest("subscription", Some(visit.customer.id())).filter(|s| portal::is_live(s));
         plans.find_map(|s| s.text_at("default_payment_method").map(str::to_owned))
     };
-    let method = of_plan().or(own).map(|id| st.copy(&id));
+    let method = of_plan().or(own).map(|id| st.copy_if_any(&id));
     let shown = match &method {
         Some(method) => html!(
             "<p><strong>{card}</strong> <span class=\"dim\">expires {month}/{year}</span></p>",

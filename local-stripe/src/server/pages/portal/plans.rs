@@ -93,7 +93,7 @@ fn preview_page(
         money::display(amount.as_i64().unwrap_or_default(), cost["currency"].as_str().unwrap_or("usd"))
     };
     let (name, new) = shared.read(|s| {
-        let price = s.state().copy(price).value();
+        let price = s.state().copy_if_any(price).value();
         (product_name(s.state(), &price), price)
     });
     let due = cost["amount_due"].as_i64().unwrap_or_default();
@@ -162,7 +162,8 @@ pub(in crate::server::pages) async fn update(
 fn intent_to_authenticate(shared: &Shared, sub: &str) -> Option<String> {
     shared.read(|s| {
         let st = s.state();
-        let intent = st.copy(st.copy(st.copy(sub).text("latest_invoice")).text("_payment_intent"));
+        let intent =
+            st.copy_if_any(&st.copy_if_any(st.copy_if_any(sub).text("latest_invoice")).as_invoice().payment_intent);
         (intent.text("status") == "requires_action").then(|| intent.id().to_owned())
     })
 }

@@ -4,8 +4,9 @@
 
 use serde_json::Value;
 
-use crate::billing::billed::{self, Billed};
-use crate::billing::{invoice, items};
+use crate::billing::invoicing::billed::{self, Billed};
+use crate::billing::invoicing::invoice;
+use crate::billing::items;
 use crate::calendar::date_text;
 use crate::discount::amount::{self, Discountable, Line};
 use crate::discount::{self, term};
@@ -72,8 +73,8 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
     invoice::add_pending_item(st, sub, item, new, |pending| {
         pending.set("proration", true);
         pending.set("discountable", false);
-        pending.set("_debit", half == Half::Remaining);
-        pending.set("_credited", billed.billed_by);
+        pending.as_invoice_item_mut().debit = half == Half::Remaining;
+        pending.as_invoice_item_mut().credited = billed.billed_by;
     });
     Ok(())
 }
@@ -81,7 +82,7 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
 /// Returns an item's price for a whole period, in minor units, after its share of the lasting discounts. A one-time
 /// discount is not part of this price: it reduces the one invoice that uses it.
 fn full_price(st: &State, sub: &Object, item: &Value) -> Result<i64, ApiError> {
-    let mut discounts = term::in_force(st, &st.copy(sub.text("customer")), Some(sub));
+    let mut discounts = term::in_force(st, &st.copy_if_any(sub.text("customer")), Some(sub));
     discounts.retain(|discount| !term::counts_once(discount));
     let all = sub.list_at("items");
     let (mut lines, mut own_discounts) = (Vec::new(), Vec::new());

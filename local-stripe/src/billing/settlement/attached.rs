@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::{invoice, settle};
+use crate::billing::settlement::{balance, settle};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
@@ -12,8 +12,6 @@ use crate::state::State;
 
 /// The maximum number of payments of an invoice.
 const PAYMENTS_MAX: usize = 100;
-/// The hidden member of a payment intent with the id of the invoice that it is attached to.
-const ATTACHED_TO: &str = "_attached_to";
 
 /// Attaches a payment intent to an open invoice. If it has succeeded already, it is credited at once.
 ///
@@ -28,7 +26,8 @@ pub fn attach(st: &mut State, id: &str, intent: &str) -> Result<Value, ApiError>
     }
     let payment = st.load("payment_intent", intent, "payment_intent")?;
     let unsuitable = |message: String| Err(ApiError::invalid(message).about("payment_intent"));
-    if ["_invoice", "_session", ATTACHED_TO].iter().any(|owner| payment.text_at(owner).is_some()) {
+    let own = payment.as_intent();
+    if [&own.invoice, &own.session, &own.attached_to].iter().any(|owner| !owner.is_empty()) {
         return unsuitable(format!("The PaymentIntent {intent} belongs to an invoice or a Checkout Session already."));
     }
     if payment.get("currency") != invoice.get("currency") {
@@ -48,48 +47,26 @@ pub fn attach(st: &mut State, id: &str, intent: &str) -> Result<Value, ApiError>
     made.set("is_default", false);
     made.set("amount_requested", payment.get("amount").clone());
     st.put(made);
-    st.change(intent, |pi| pi.set(ATTACHED_TO, id));
+    st.change(intent, |pi| id.clone_into(&mut pi.as_intent_mut().attached_to));
     credit(st, intent);
-    Ok(st.copy(id).value())
-}
-
-/// Returns the id of the invoice payment of an attached payment intent that is neither paid nor canceled.
-fn open_payment(st: &State, intent: &Object) -> Option<String> {
-    let invoice = intent.text_at(ATTACHED_TO)?;
-    let is_its = |p: &std::sync::Arc<Object>| {
-        p.text("invoice") == invoice
-            && p.text_at("payment.payment_intent") == Some(intent.id())
-            && p.text("status") == "open"
-    };
-    st.newest("invoice_payment", None).find(is_its).map(|p| p.id().to_owned())
-}
-
-/// Cancels the invoice payment of an attached payment intent that was canceled.
-pub fn cancel(st: &mut State, intent: &str) {
-    let intent = st.copy(intent);
-    let Some(payment) = open_payment(st, &intent) else { return };
-    let now = st.now(&intent);
-    st.change(&payment, |p| {
-        p.set("status", "canceled");
-        p.set_at("status_transitions.canceled_at", now);
-    });
+    Ok(st.find(id)?.value())
 }
 
 /// Credits a succeeded payment intent to the invoice that it is attached to. What exceeds the rest goes to the
 /// customer's balance.
 pub fn credit(st: &mut State, intent: &str) {
-    let pi = st.copy(intent);
+    let Ok(pi) = st.find(intent) else { return };
     if pi.text("status") != "succeeded" {
         return;
     }
-    let Some(payment) = open_payment(st, &pi) else { return };
+    let Some(payment) = intent::open_payment(st, &pi) else { return };
     let (received, now) = (pi.int("amount_received"), st.now(&pi));
     let payment = st.change(&payment, |p| {
         p.set("status", "paid");
         p.set("amount_paid", received);
         p.set_at("status_transitions.paid_at", now);
     });
-    let invoice = st.copy(payment.text("invoice"));
+    let invoice = st.copy_if_any(payment.text("invoice"));
     let is_open = matches!(invoice.text("status"), "open" | "uncollectible");
     let rest = if is_open { invoice.int("amount_remaining") } else { 0 };
     if received < rest {
@@ -100,7 +77,7 @@ pub fn credit(st: &mut State, intent: &str) {
     if is_open {
         // The invoice needs no other payment, so its own one is canceled.
         let own = settle::payment_of(st, invoice.id());
-        intent::cancel_if_open(st, invoice.text("_payment_intent"));
+        intent::cancel_if_open(st, &invoice.as_invoice().payment_intent);
         if let Some(own) = own {
             st.change(&own, |p| {
                 p.set("status", "canceled");
@@ -108,7 +85,7 @@ pub fn credit(st: &mut State, intent: &str) {
             });
         }
         st.change(invoice.id(), |i| {
-            i.set("_payment_intent", Value::Null);
+            i.as_invoice_mut().payment_intent.clear();
             i.set("amount_overpaid", i.int("amount_overpaid") + received - rest);
         });
         settle::paid(st, invoice.id());
@@ -117,9 +94,9 @@ pub fn credit(st: &mut State, intent: &str) {
     }
     st.emit("invoice_payment.paid", &payment);
     if received > rest {
-        let paid = st.copy(invoice.id());
+        let Ok(paid) = st.find(invoice.id()) else { return };
         st.emit("invoice.overpaid", &paid);
-        invoice::move_balance(st, paid.text("customer"), rest - received, "invoice_overpaid", Some(paid.id()));
+        balance::move_balance(st, paid.text("customer"), rest - received, "invoice_overpaid", Some(paid.id()));
     }
 }
 
@@ -129,8 +106,8 @@ fn part_paid(st: &mut State, invoice: &Object, received: i64) {
         i.set("amount_paid", i.int("amount_paid") + received);
         i.set("amount_remaining", i.int("amount_remaining") - received);
     });
-    let (own, left) = (after.text("_payment_intent").to_owned(), after.int("amount_remaining"));
-    if st.find(&own).is_some() {
+    let (own, left) = (after.as_invoice().payment_intent.clone(), after.int("amount_remaining"));
+    if st.seek(&own).is_some() {
         st.change(&own, |pi| pi.set("amount", json!(left)));
     }
     if let Some(payment) = settle::payment_of(st, after.id()) {

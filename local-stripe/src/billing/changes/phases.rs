@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::due::period;
-use crate::billing::{change, create, end, intervals, items, schedule, settle};
-use crate::calendar::{self, DAY_S};
+use crate::billing::changes::{change, create, end};
+use crate::billing::period::period;
+use crate::billing::settlement::{ended, settle};
+use crate::billing::{due, intervals, items};
+use crate::calendar;
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
@@ -12,8 +14,6 @@ use crate::params::{Args, merge_metadata};
 use crate::payments::method::Presence;
 use crate::state::State;
 
-/// How many days before the end of a schedule `subscription_schedule.expiring` is sent.
-const EXPIRY_DAYS: i64 = 7;
 /// The maximum number of phases of a schedule, Stripe's limit.
 const PHASES_MAX: usize = 10;
 
@@ -134,11 +134,11 @@ pub fn replaced(st: &mut State, schedule: &Object, args: &Args, now: i64) -> Res
     let old = schedule.list_at("phases");
     let begun = |phases: &[Value], index: usize| phases.get(index).and_then(|p| p["start_date"].as_i64());
     let first = begun(old, 0).unwrap_or_default();
-    let customer = st.copy(schedule.text("customer"));
+    let customer = st.copy_if_any(schedule.text("customer"));
     if schedule.text("status") != "active" {
         return read(st, args, &customer, first, first);
     }
-    let anchor = st.copy(schedule.text("subscription")).int("billing_cycle_anchor");
+    let anchor = st.copy_if_any(schedule.text("subscription")).int("billing_cycle_anchor");
     let start = args.list("phases").first().and_then(|p| p["start_date"].as_i64()).unwrap_or(first);
     let moved = || ApiError::invalid("You can not modify the start date of the current phase.").about("phases");
     let known = old.iter().position(|p| p["start_date"] == start).ok_or_else(moved)?;
@@ -160,37 +160,17 @@ pub fn current(phases: &[Value], now: i64) -> usize {
     over.min(phases.len().saturating_sub(1))
 }
 
-/// Returns the time of a schedule's next action, in Unix seconds.
-pub fn next(schedule: &Object) -> Option<i64> {
-    let phases = schedule.list_at("phases");
-    match schedule.text("status") {
-        "not_started" => phases.first()?["start_date"].as_i64(),
-        "active" => {
-            let phase_ends = schedule.int_at("current_phase.end_date");
-            [phase_ends, expiry_notice(schedule)].into_iter().flatten().min()
-        }
-        _ => None,
-    }
-}
-
-fn expiry_notice(schedule: &Object) -> Option<i64> {
-    let end = schedule.list_at("phases").last()?["end_date"].as_i64()?;
-    let notice = end - EXPIRY_DAYS * DAY_S;
-    let begun = schedule.list_at("phases").first()?["start_date"].as_i64()?;
-    (!schedule.is("_expiry_told") && notice > begun).then_some(notice)
-}
-
 /// Runs the due action of a schedule: begins it, announces its end, or ends its current phase.
 pub fn run(st: &mut State, id: &str, now: i64) {
-    let schedule = st.copy(id);
+    let Ok(schedule) = st.find(id) else { return };
     if schedule.text("status") == "not_started" {
         if begin(st, id, Presence::OffSession).is_err() {
             // The subscription can't be created, for example because a price was removed. Stripe cancels such a
             // schedule, too.
-            schedule::finish(st, id, "canceled");
+            ended::finish(st, id, "canceled");
         }
-    } else if expiry_notice(&schedule).is_some_and(|time| time <= now) {
-        let told = st.change(id, |s| s.set("_expiry_told", true));
+    } else if due::expiry_notice(&schedule).is_some_and(|time| time <= now) {
+        let told = st.change(id, |s| s.as_schedule_mut().expiry_told = true);
         st.emit("subscription_schedule.expiring", &told);
     } else {
         end_phase(st, id, now, false);
@@ -202,10 +182,10 @@ pub fn run(st: &mut State, id: &str, now: i64) {
 /// # Errors
 /// The subscription can't be created; see [`create::create`].
 pub fn begin(st: &mut State, id: &str, presence: Presence) -> Result<(), ApiError> {
-    let schedule = st.copy(id);
+    let schedule = st.find(id)?;
     let Some(phase) = schedule.list_at("phases").first().cloned() else { return Ok(()) };
     let items: Vec<Value> = entries(&phase);
-    let mut args = Args::of(json!({ "customer": schedule.get("customer"), "items": items, "_schedule": id }));
+    let mut args = Args::of(json!({ "customer": schedule.get("customer"), "items": items, "schedule": id }));
     args.put("metadata", phase["metadata"].clone());
     for member in ["description", "trial_end"] {
         if !phase[member].is_null() {
@@ -225,7 +205,7 @@ pub fn begin(st: &mut State, id: &str, presence: Presence) -> Result<(), ApiErro
     if waits && sub.text("status") == "incomplete" {
         st.change_and_emit(sub.id(), "customer.subscription.updated", |s| {
             s.set("status", "past_due");
-            s.set("_expires_at", Value::Null);
+            s.as_subscription_mut().expires_at = None;
         });
     }
     let began = st.change(id, |s| {
@@ -259,24 +239,24 @@ fn given_discounts(phase: &Value) -> Value {
 /// is prorated. Returns whether nothing is left to renew: the subscription has ended, or a trial has begun.
 pub fn before_renewal(st: &mut State, sub: &Object, now: i64) -> bool {
     let id = sub.text("schedule");
-    let ends = st.copy(id).int_at("current_phase.end_date").is_some_and(|end| end <= now);
+    let ends = st.copy_if_any(id).int_at("current_phase.end_date").is_some_and(|end| end <= now);
     if ends {
         end_phase(st, id, now, true);
     }
-    let after = st.copy(sub.id());
+    let Ok(after) = st.find(sub.id()) else { return false };
     after.text("status") == "canceled" || period(&after).is_some_and(|(start, _)| start >= now)
 }
 
 /// Ends the current phase: starts the next one, or completes the schedule.
 fn end_phase(st: &mut State, id: &str, now: i64, renews: bool) {
-    let schedule = st.copy(id);
+    let Ok(schedule) = st.find(id) else { return };
     let index = current(schedule.list_at("phases"), now);
     let last = schedule.list_at("phases").last().and_then(|p| p["end_date"].as_i64()).unwrap_or_default();
     if last <= now {
         let sub = schedule.text("subscription").to_owned();
-        schedule::finish(st, id, "completed");
+        ended::finish(st, id, "completed");
         if schedule.text("end_behavior") == "cancel" {
-            end::cancel(st, &sub, end::Reason::AtItsTime);
+            end::at_its_time(st, &sub);
         }
         return;
     }

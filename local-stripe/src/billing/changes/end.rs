@@ -2,10 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::cycle::{self, Span};
-use crate::billing::invoice::{self, Draft};
-use crate::billing::proration::{self, Half};
-use crate::billing::{due, intervals, schedule, settle};
+use crate::billing::intervals;
+use crate::billing::invoicing::invoice::{self, Draft};
+use crate::billing::invoicing::lines;
+use crate::billing::invoicing::proration::{self, Half};
+use crate::billing::period::{self, Span};
+use crate::billing::settlement::ended::{self, Reason};
+use crate::billing::settlement::outcome::AttemptCause;
+use crate::billing::settlement::settle;
 use crate::error::ApiError;
 use crate::model::billing::NewLine;
 use crate::object::Object;
@@ -13,61 +17,10 @@ use crate::params::Args;
 use crate::pricing;
 use crate::state::State;
 
-/// The reason why a subscription ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Reason {
-    /// An immediate cancellation was requested.
-    Requested,
-    /// The subscription reached its planned end.
-    AtItsTime,
-    /// All payment attempts failed.
-    PaymentFailed,
-}
-
-/// Ends a subscription and emits `customer.subscription.deleted`. Its drafts are no longer finalized, and its open
-/// invoices no longer collected.
-pub fn cancel(st: &mut State, id: &str, reason: Reason) {
-    let sub = st.copy(id);
-    let now = st.now(&sub);
-    if reason == Reason::AtItsTime
-        && let Err(error) = settle_at_its_time(st, &sub, now)
-    {
-        // The amount is too large to bill.
-        st.change(id, |s| s.set("_cycle_error", error.message));
-    }
-    let ended = st.change(id, |s| {
-        s.set("status", "canceled");
-        s.set("ended_at", now);
-        if s.get("canceled_at").is_null() || reason == Reason::Requested {
-            s.set("canceled_at", now);
-        }
-        let words = if reason == Reason::PaymentFailed { "payment_failed" } else { "cancellation_requested" };
-        s.set_at("cancellation_details.reason", words);
-        for member in ["pending_update", "_pending_change", "_pending_invoice"] {
-            s.set(member, Value::Null);
-        }
-        s.set("schedule", Value::Null);
-    });
-    let open: Vec<String> = st
-        .newest("invoice", Some(sub.text("customer")))
-        .filter(|i| settle::subscription_of(i) == id && matches!(i.text("status"), "draft" | "open"))
-        .map(|i| i.id().to_owned())
-        .collect();
-    for invoice in open {
-        st.change_and_emit(&invoice, "invoice.updated", |i| {
-            i.set("auto_advance", false);
-            i.set("automatically_finalizes_at", Value::Null);
-            i.set("next_payment_attempt", Value::Null);
-        });
-    }
-    st.emit("customer.subscription.deleted", &ended);
-    schedule::subscription_ended(st, &sub, reason == Reason::PaymentFailed);
-}
-
 /// Credits what a subscription that ends before its period's end has not used, and bills its usage.
 fn settle_at_its_time(st: &mut State, sub: &Object, now: i64) -> Result<(), ApiError> {
-    let Some((start, end)) = due::period(sub) else { return Ok(()) };
-    let behavior = sub.text_at("_cancel_proration").unwrap_or("create_prorations");
+    let Some((start, end)) = period::period(sub) else { return Ok(()) };
+    let behavior = sub.as_subscription().cancel_proration.as_deref().unwrap_or("create_prorations");
     let is_early = now < end && sub.int_at("cancel_at").is_some_and(|at| at <= now);
     let credits = is_early && behavior != "none" && sub.text("status") != "trialing";
     if credits {
@@ -87,7 +40,7 @@ fn usage_lines(st: &State, sub: &Object, over: (i64, i64)) -> Result<Vec<NewLine
     if sub.text("status") == "trialing" {
         return Ok(Vec::new());
     }
-    let mut lines = cycle::lines(st, sub, over, Some(over), false)?;
+    let mut lines = lines::lines(st, sub, over, Some(over), false)?;
     lines.retain(|line| pricing::is_metered(&line.price));
     Ok(lines)
 }
@@ -107,7 +60,7 @@ fn bill_last(st: &mut State, sub: &Object, lines: Vec<NewLine>, over: (i64, i64)
     st.emit_since(sub.id(), "customer.subscription.updated", sub);
     // The invoice is finalized at once, as drafts of an ended subscription are never finalized.
     invoice::finalize(st, &last)?;
-    settle::attempt(st, &last, settle::AttemptCause::Hand);
+    settle::attempt(st, &last, AttemptCause::Hand);
     Ok(())
 }
 
@@ -141,9 +94,9 @@ pub fn cancel_now(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiErr
         // A paid or void first invoice can't be voided.
         let _ = settle::void(st, latest);
     }
-    cancel(st, id, Reason::Requested);
+    ended::stop(st, id, Reason::Requested);
     if args.flag("invoice_now") == Some(true) {
-        let (start, end) = due::period(&sub).unwrap_or((now, now));
+        let (start, end) = period::period(&sub).unwrap_or((now, now));
         let draft = Draft {
             customer: sub.text("customer"),
             currency: sub.text("currency"),
@@ -153,18 +106,18 @@ pub fn cancel_now(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiErr
             takes_pending: true,
             period: None,
         };
-        let before = st.copy(id);
+        let before = st.find(id)?;
         let closing = invoice::draft(st, draft, |_| {})?;
         st.emit_since(id, "customer.subscription.updated", &before);
         invoice::finalize(st, &closing)?;
-        settle::attempt(st, &closing, settle::AttemptCause::Hand);
+        settle::attempt(st, &closing, AttemptCause::Hand);
     }
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }
 
 /// Expires a subscription whose first payment was not completed in time.
 pub fn expire_incomplete(st: &mut State, id: &str) {
-    let sub = st.copy(id);
+    let Ok(sub) = st.find(id) else { return };
     let now = st.now(&sub);
     if let Some(latest) = sub.text_at("latest_invoice") {
         // A paid or void invoice can't be voided.
@@ -175,12 +128,12 @@ pub fn expire_incomplete(st: &mut State, id: &str) {
         s.set("ended_at", now);
         s.set("schedule", Value::Null);
     });
-    schedule::subscription_ended(st, &sub, true);
+    ended::subscription_ended(st, &sub, true);
 }
 
 /// Pauses a subscription whose trial ended without a payment method.
 pub fn pause(st: &mut State, id: &str) {
-    let before = st.copy(id);
+    let Ok(before) = st.find(id) else { return };
     let (frozen, now) = (st.freeze(&before), st.now(&before));
     let paused = st.change(id, |s| {
         s.set("status", "paused");
@@ -209,11 +162,11 @@ pub fn resume(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let anchored = Object::of(json!({ "billing_cycle_anchor": now, "cancel_at": sub.get("cancel_at") }));
     let span = Span::beginning(&anchored, &price, now);
     let end = span.period.1;
-    let mut lines = cycle::lines(st, &sub, span.period, None, false)?;
+    let mut lines = lines::lines(st, &sub, span.period, None, false)?;
     span.prorate(&mut lines, false)?;
     st.change(id, |s| {
-        s.set("_resuming", true);
-        s.set("_resume_at", json!([now, end]));
+        s.as_subscription_mut().resuming = true;
+        s.as_subscription_mut().resume_at = Some((now, end));
     });
     let draft = Draft {
         customer: sub.text("customer"),
@@ -227,23 +180,30 @@ pub fn resume(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let invoice = invoice::draft(st, draft, |_| {})?;
     st.emit_since(id, "customer.subscription.updated", &sub);
     invoice::finalize(st, &invoice)?;
-    settle::attempt(st, &invoice, settle::AttemptCause::Hand);
-    Ok(st.copy(id).value())
+    settle::attempt(st, &invoice, AttemptCause::Hand);
+    Ok(st.find(id)?.value())
 }
 
-/// Activates a resumed subscription after its invoice was paid.
-pub fn resumed(st: &mut State, id: &str) {
-    let before = st.copy(id);
-    let frozen = st.freeze(&before);
-    let times: Vec<i64> = before.list_at("_resume_at").iter().filter_map(Value::as_i64).collect();
-    let active = st.change(id, |s: &mut Object| {
-        if let [start, end] = times[..] {
-            cycle::set_period(s, start, end);
-            s.set("billing_cycle_anchor", start);
-        }
-        s.set("status", "active");
-        s.set("_resuming", false);
-    });
-    st.emit_with("customer.subscription.updated", &active, Some(frozen));
-    st.emit("customer.subscription.resumed", &active);
+/// Returns the action at the end of a trial without a payment method: cancels or pauses the subscription. `None` if
+/// there is a payment method, if invoices are sent instead of charged, or if `trial_settings` says to create an
+/// invoice.
+pub fn end_without_method(st: &State, sub: &Object) -> Option<fn(&mut State, &str)> {
+    if sub.text("collection_method") != "charge_automatically" || settle::has_method(st, sub) {
+        return None;
+    }
+    match sub.text_at("trial_settings.end_behavior.missing_payment_method") {
+        Some("cancel") => Some(at_its_time),
+        Some("pause") => Some(pause),
+        _ => None,
+    }
+}
+
+/// Ends a subscription at its planned time: credits what it has not used, bills its usage, and [stops](ended::stop) it.
+pub fn at_its_time(st: &mut State, id: &str) {
+    let Ok(sub) = st.find(id) else { return };
+    if let Err(error) = settle_at_its_time(st, &sub, st.now(&sub)) {
+        // The amount is too large to bill.
+        st.change(id, |s| s.as_subscription_mut().cycle_error = error.message);
+    }
+    ended::stop(st, id, Reason::AtItsTime);
 }

@@ -3,7 +3,8 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::{invoice, settle, tax};
+use crate::billing::settlement::{balance, settle};
+use crate::billing::tax;
 use crate::connect::division::TakesBack;
 use crate::discount::amount;
 use crate::error::ApiError;
@@ -68,7 +69,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     } else {
         change_amount_due(st, invoice.id(), -total);
     }
-    Ok(st.copy(&id).value())
+    Ok(st.find(&id)?.value())
 }
 
 fn read_lines(st: &mut State, invoice: &Object, args: &Args) -> Result<Vec<Value>, ApiError> {
@@ -93,7 +94,7 @@ fn read_lines(st: &mut State, invoice: &Object, args: &Args) -> Result<Vec<Value
             let mut made =
                 model::credit_note::line(id, amount, quantity, credited["description"].clone(), Some(wanted));
             made["taxes"] = taxes_of(credited, amount);
-            made["tax_rates"] = credited["_tax_rates"].clone();
+            made["tax_rates"] = credited["tax_rates"].clone();
             made
         } else {
             let each = line.int("unit_amount").ok_or_else(|| ApiError::missing(&param("unit_amount")))?;
@@ -149,13 +150,13 @@ fn refund_or_credit(
         note.set("out_of_band_amount", elsewhere);
     }
     if refunded > 0 {
-        let charge = st.load("charge", invoice.text("_charge"), "refund_amount")?;
+        let charge = st.load("charge", &invoice.as_invoice().charge, "refund_amount")?;
         let made = refund::create(st, &charge, Some(refunded), Value::Null, json!({}), TakesBack::default())?;
         note.set("refunds", json!([{ "amount_refunded": refunded, "payment_record_refund": null, "refund": made.id(), "type": "refund" }]));
     }
     if credited > 0 {
         let customer = invoice.text("customer");
-        let movement = invoice::move_balance(st, customer, -credited, "credit_note", Some(invoice.id()));
+        let movement = balance::move_balance(st, customer, -credited, "credit_note", Some(invoice.id()));
         let id = note.id().to_owned();
         st.change(movement.id(), |m| m.set("credit_note", id));
         note.set("customer_balance_transaction", movement.id());
@@ -171,7 +172,7 @@ fn change_amount_due(st: &mut State, id: &str, more: i64) {
         }
         i.set("pre_payment_credit_notes_amount", i.int("pre_payment_credit_notes_amount") - more);
     });
-    let pi = open.text("_payment_intent").to_owned();
+    let pi = open.as_invoice().payment_intent.clone();
     let left = open.int("amount_remaining");
     if left > 0 {
         st.change(&pi, |pi| pi.set("amount", left));
@@ -185,7 +186,7 @@ fn change_amount_due(st: &mut State, id: &str, more: i64) {
         st.change(&payment, |p| p.set("status", "canceled"));
     }
     // No money was paid, so the invoice loses its payment intent, and no `invoice_payment.paid` follows.
-    st.change(id, |i| i.set("_payment_intent", Value::Null));
+    st.change(id, |i| i.as_invoice_mut().payment_intent.clear());
     settle::paid(st, id);
 }
 
@@ -195,7 +196,7 @@ fn change_amount_due(st: &mut State, id: &str, more: i64) {
 /// The credit note is unknown or not issued, or its invoice is not open.
 pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let note = st.load("credit_note", id, "id")?;
-    let invoice = st.copy(note.text("invoice"));
+    let invoice = st.copy_if_any(note.text("invoice"));
     if note.text("status") != "issued" || !matches!(invoice.text("status"), "open" | "uncollectible") {
         let message = "Only an issued credit note of an open invoice can be voided.";
         return Err(ApiError::invalid(message));

@@ -25,7 +25,7 @@ pub fn newest(st: &State, sub: &Object, item: &Value) -> Option<Billed> {
     let start = item["current_period_start"].as_i64()?;
     let end = &item["current_period_end"];
     let is_debit = |debit: &std::sync::Arc<Object>| {
-        debit.is("_debit")
+        debit.as_invoice_item().debit
             && debit.at("parent.subscription_details.subscription_item") == &item["id"]
             && debit.at("period.end") == end
     };
@@ -47,7 +47,7 @@ pub fn newest(st: &State, sub: &Object, item: &Value) -> Option<Billed> {
 
 /// Returns the invoice line of an invoice item, if it is on an invoice.
 fn line_of(st: &State, item: &Object) -> Option<Value> {
-    let invoice = st.find(item.text("invoice"))?;
+    let invoice = st.seek(item.text("invoice"))?;
     let is_its = |line: &&Value| line["parent"]["invoice_item_details"]["invoice_item"] == item.id();
     invoice.list_at("lines").iter().find(is_its).cloned()
 }
@@ -59,7 +59,7 @@ fn named(line: &Value) -> Value {
 
 /// Returns the charge of an invoice item or line, if it was for the subscription item's current price and quantity.
 fn of_same(item: &Value, bill: &Value, amount: i64, billed_by: Value) -> Option<Billed> {
-    let is_same = bill["_price"]["id"] == item["price"]["id"]
+    let is_same = bill["price"]["id"] == item["price"]["id"]
         && bill["quantity"].as_i64() == item["quantity"].as_i64().or(Some(1));
     let period = (bill["period"]["start"].as_i64()?, bill["period"]["end"].as_i64()?);
     is_same.then_some(Billed { amount, period, billed_by })

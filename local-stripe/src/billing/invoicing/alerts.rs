@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::usage;
+use crate::billing::invoicing::usage;
 use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::Args;
@@ -73,8 +73,8 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
             "meter": meter.id(),
             "recurrence": threshold.value("recurrence"),
         },
-        "_activation": st.requests(),
-    }));
+    }))
+    .with(|alert| alert.as_alert_mut().activation = st.requests());
     Ok(st.put(alert).value())
 }
 
@@ -101,7 +101,7 @@ pub fn set_status(st: &mut State, id: &str, status: &str) -> Result<Value, ApiEr
     let changed = st.change(id, |alert| {
         alert.set("status", status);
         if status == "active" {
-            alert.set("_activation", activation);
+            alert.as_alert_mut().activation = activation;
         }
     });
     Ok(changed.value())
@@ -125,12 +125,12 @@ pub fn check(st: &mut State, meter: &Object, customer: &Object) -> Result<(), Ap
     }
     let now = st.now(customer);
     for alert in alerts {
-        let used = usage::counted_after(st, meter, customer.id(), 0..now + AHEAD_S + 1, alert.int("_seq"))?;
-        let mark = format!("_alerted:{}:{}:{}", alert.id(), alert.int("_activation"), customer.id());
-        if used < alert.int_at("usage_threshold.gte").unwrap_or(i64::MAX) || st.find(&mark).is_some() {
+        let used = usage::counted_after(st, meter, customer.id(), 0..now + AHEAD_S + 1, alert.seq)?;
+        let mark = format!("sandbox.alerted:{}:{}:{}", alert.id(), alert.as_alert().activation, customer.id());
+        if used < alert.int_at("usage_threshold.gte").unwrap_or(i64::MAX) || st.seek(&mark).is_some() {
             continue;
         }
-        st.put(Object::of(json!({ "id": mark, "object": "_alerted" })));
+        st.put(Object::of(json!({ "id": mark, "object": "sandbox.alerted" })));
         let triggered = Object::of(json!({
             "object": "billing.alert_triggered",
             "alert": alert.value(),
@@ -138,8 +138,8 @@ pub fn check(st: &mut State, meter: &Object, customer: &Object) -> Result<(), Ap
             "customer": customer.id(),
             "livemode": false,
             "value": used,
-            "_clock": customer.get("test_clock"),
-        }));
+        }))
+        .on_clock_of(customer);
         st.emit("billing.alert.triggered", &triggered);
     }
     Ok(())

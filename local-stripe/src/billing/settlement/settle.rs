@@ -2,27 +2,18 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::{change, credits, end, invoice};
+use crate::billing::settlement::outcome::{self, AttemptCause};
+use crate::billing::settlement::{balance, credits};
 use crate::calendar::DAY_S;
 use crate::cards::Behaviour;
-use crate::checkout;
+use crate::checkout::debit;
 use crate::error::ApiError;
+use crate::model::billing::subscription_of;
 use crate::object::Object;
 use crate::payments::attempt::{self, Attempt};
-use crate::payments::method::Presence;
-use crate::payments::{intent, method};
-use crate::settings::DunningEnd;
+use crate::payments::intent;
+use crate::payments::method::{self, Presence};
 use crate::state::State;
-
-/// The cause of a payment attempt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AttemptCause {
-    /// A person or a request. Except for the first attempt of an invoice, such an attempt does not count in the retry
-    /// schedule.
-    Hand,
-    /// The clock: the automatic finalization of an invoice, a retry, or a bank's decision on a debit.
-    Schedule,
-}
 
 /// The outcome of an attempt to pay an invoice.
 #[derive(Debug)]
@@ -40,8 +31,8 @@ pub enum Outcome {
 /// Returns the id of the payment method for an invoice: the default of the invoice, of its subscription or of its
 /// customer. Each default payment method comes before the default source.
 pub fn method_of(st: &State, invoice: &Object) -> Option<String> {
-    let sub = st.copy(subscription_of(invoice));
-    let customer = st.copy(invoice.text("customer"));
+    let sub = st.copy_if_any(subscription_of(invoice));
+    let customer = st.copy_if_any(invoice.text("customer"));
     let found = [
         invoice.text_at("default_payment_method"),
         sub.text_at("default_payment_method"),
@@ -50,13 +41,8 @@ pub fn method_of(st: &State, invoice: &Object) -> Option<String> {
         customer.text_at("default_source"),
     ];
     // A detached or removed card can't pay.
-    let is_theirs = |id: &&str| st.find(id).is_some_and(|method| method.text("customer") == customer.id());
+    let is_theirs = |id: &&str| st.seek(id).is_some_and(|method| method.text("customer") == customer.id());
     found.into_iter().flatten().find(is_theirs).map(str::to_owned)
-}
-
-/// Returns the id of the invoice's subscription, empty if there is none.
-pub fn subscription_of(invoice: &Object) -> &str {
-    invoice.text_at("parent.subscription_details.subscription").unwrap_or_default()
 }
 
 /// Returns Stripe's error for a customer without a payment method.
@@ -67,13 +53,16 @@ pub fn no_method() -> ApiError {
 
 /// Tries to pay an open invoice with its payment method; see [`method_of`]. An invoice that isn't open counts as paid.
 pub fn attempt(st: &mut State, id: &str, by: AttemptCause) -> Outcome {
-    let open = st.copy(id);
+    let open = match st.find(id) {
+        Ok(open) => open,
+        Err(error) => return Outcome::Failed(error),
+    };
     if open.text("status") != "open" {
         return Outcome::Paid;
     }
     match method_of(st, &open) {
         Some(method) => {
-            let is_set_up = method::behaviour(&st.copy(&method)) == Behaviour::AuthenticatesOnSession;
+            let is_set_up = method::behaviour(&st.copy_if_any(&method)) == Behaviour::AuthenticatesOnSession;
             let is_absent = by == AttemptCause::Schedule && is_set_up;
             let presence = if is_absent { Presence::OffSession } else { Presence::OnSession };
             attempt_with(st, id, &method, by, presence)
@@ -90,7 +79,10 @@ pub fn attempt_with(st: &mut State, id: &str, method: &str, by: AttemptCause, pr
     if st.is_preview {
         return Outcome::NeedsAction;
     }
-    let pi = st.copy(id).text("_payment_intent").to_owned();
+    let pi = match st.find(id) {
+        Ok(open) => open.as_invoice().payment_intent.clone(),
+        Err(error) => return Outcome::Failed(error),
+    };
     match attempt::attempt(st, &pi, method, presence) {
         Attempt::Succeeded => {
             paid(st, id);
@@ -115,7 +107,7 @@ pub fn attempt_with(st: &mut State, id: &str, method: &str, by: AttemptCause, pr
 pub fn await_confirmation(st: &mut State, open: &Object) {
     st.change(open.id(), |i| i.set("next_payment_attempt", Value::Null));
     let Some(method) = method_of(st, open) else { return };
-    st.change(open.text("_payment_intent"), |pi| {
+    st.change(&open.as_invoice().payment_intent, |pi| {
         pi.set("payment_method", method);
         pi.set("status", "requires_confirmation");
     });
@@ -123,15 +115,15 @@ pub fn await_confirmation(st: &mut State, open: &Object) {
 
 /// Records that an invoice was paid, and updates its subscription, its checkout session and its customer.
 pub fn paid(st: &mut State, id: &str) {
-    let before = st.copy(id);
+    let Ok(before) = st.find(id) else { return };
     if matches!(before.text("status"), "paid" | "void") {
         return;
     }
     let now = st.now(&before);
-    let charge = st.copy(before.text("_payment_intent")).get("latest_charge").clone();
+    let charge = st.copy_if_any(&before.as_invoice().payment_intent).text("latest_charge").to_owned();
     // Attached payments may have paid a part of what was due.
     let (due, rest) = (before.int("amount_due"), before.int("amount_remaining"));
-    let out_of_band = before.is("_paid_out_of_band");
+    let out_of_band = before.as_invoice().paid_out_of_band;
     let after = st.change_and_emit(id, "invoice.updated", |i| {
         i.set("status", "paid");
         i.set("attempted", true);
@@ -143,11 +135,12 @@ pub fn paid(st: &mut State, id: &str) {
         i.set("amount_remaining", 0);
         i.set("next_payment_attempt", Value::Null);
         i.set_at("status_transitions.paid_at", now);
-        i.set("_charge", charge);
+        i.as_invoice_mut().charge = charge;
     });
-    finish_subscription(st, &after, true);
-    if let Some(session) = after.text_at("_session") {
-        checkout::paid(st, session);
+    outcome::finish_subscription(st, &after, true);
+    let session = &after.as_invoice().session;
+    if !session.is_empty() {
+        debit::accepted(st, session);
     }
     st.emit("invoice.paid", &after);
     if !out_of_band {
@@ -169,8 +162,8 @@ pub fn paid(st: &mut State, id: &str) {
             st.emit("invoice_payment.paid", &payment);
         }
     }
-    finish_subscription(st, &after, false);
-    let customer = st.copy(after.text("customer"));
+    outcome::finish_subscription(st, &after, false);
+    let customer = st.copy_if_any(after.text("customer"));
     let still_late = st.newest("invoice", Some(customer.id())).any(|i| i.text("status") == "open" && i.is("attempted"));
     if customer.is("delinquent") && !still_late {
         st.change_and_emit(customer.id(), "customer.updated", |c| c.set("delinquent", false));
@@ -184,15 +177,15 @@ pub fn processing(st: &mut State, id: &str) {
         i.set("attempted", true);
         i.set("next_payment_attempt", Value::Null);
     });
-    let sub = st.copy(subscription_of(&after));
+    let sub = st.copy_if_any(subscription_of(&after));
     if sub.text("status") == "incomplete" {
-        begin(st, &sub, &after);
+        outcome::begin(st, &sub, &after);
     }
 }
 
 /// Returns the id of the invoice payment (`inpay_…`) of an invoice, if the invoice has a payment intent.
 pub fn payment_of(st: &State, invoice: &str) -> Option<String> {
-    let intent = st.copy(invoice).text("_payment_intent").to_owned();
+    let intent = st.find(invoice).ok()?.as_invoice().payment_intent.clone();
     if intent.is_empty() {
         return None;
     }
@@ -202,74 +195,15 @@ pub fn payment_of(st: &State, invoice: &str) -> Option<String> {
     st.newest("invoice_payment", None).find(ours).map(|p| p.id().to_owned())
 }
 
-/// Updates the subscription of a paid invoice. Called twice: before the invoice's events with `being_made`, for a
-/// subscription whose creation is in progress, and after these events without it, for any other subscription.
-fn finish_subscription(st: &mut State, invoice: &Object, being_made: bool) {
-    let sub = st.copy(subscription_of(invoice));
-    if sub.0.is_empty() || sub.is("_being_made") != being_made {
-        return;
-    }
-    let is_latest = sub.text("latest_invoice") == invoice.id();
-    match sub.text("status") {
-        "incomplete" => begin(st, &sub, invoice),
-        status => {
-            let saved = saved_method(st, &sub, invoice);
-            let returns = is_latest && matches!(status, "past_due" | "unpaid");
-            st.change_and_emit(sub.id(), "customer.subscription.updated", |s| {
-                save(s, saved);
-                if returns {
-                    s.set("status", "active");
-                }
-            });
-            if status == "paused" && is_latest && sub.is("_resuming") {
-                end::resumed(st, sub.id());
-            }
-        }
-    }
-    if sub.text("_pending_invoice") == invoice.id() {
-        change::apply_pending(st, sub.id());
-    }
-}
-
-/// Activates an incomplete subscription and emits its creation or its change.
-fn begin(st: &mut State, sub: &Object, invoice: &Object) {
-    let saved = saved_method(st, sub, invoice);
-    let being_made = sub.is("_being_made");
-    let after = st.change(sub.id(), |s| {
-        s.set("status", "active");
-        s.set("_being_made", false);
-        save(s, saved);
-    });
-    if being_made {
-        st.emit("customer.subscription.created", &after);
-    } else {
-        st.emit_since(sub.id(), "customer.subscription.updated", sub);
-    }
-}
-
-fn save(sub: &mut Object, method: Option<String>) {
-    if let Some(method) = method {
-        sub.set("default_payment_method", method);
-    }
-}
-
-/// Returns the id of the payment method that paid an invoice, if the subscription saves this method as its default.
-fn saved_method(st: &State, sub: &Object, invoice: &Object) -> Option<String> {
-    if sub.text_at("payment_settings.save_default_payment_method") != Some("on_subscription") {
-        return None;
-    }
-    let method = st.copy(st.copy(invoice.text("_payment_intent")).text("payment_method"));
-    (method.text("customer") == sub.text("customer")).then(|| method.id().to_owned()).filter(|id| !id.is_empty())
-}
-
 /// Records a failed attempt: plans the next attempt and marks the subscription past due, or ends the dunning.
 pub fn failed(st: &mut State, id: &str, by: AttemptCause) {
     let after = record_failure(st, id, by);
     st.emit("invoice.payment_failed", &after);
-    if let Some(session) = after.text_at("_session").filter(|_| after.int("attempt_count") == 1) {
-        checkout::debit_failed(st, session);
+    let session = &after.as_invoice().session;
+    if !session.is_empty() && after.int("attempt_count") == 1 {
+        debit::refused(st, session);
     }
-    fall_behind(st, &after, by);
+    outcome::fall_behind(st, &after, by);
 }
 
 /// Records that the customer must authenticate an invoice's payment.
@@ -277,7 +211,7 @@ pub fn needs_action(st: &mut State, id: &str, by: AttemptCause) {
     let after = record_failure(st, id, by);
     st.emit("invoice.payment_failed", &after);
     st.emit("invoice.payment_action_required", &after);
-    fall_behind(st, &after, by);
+    outcome::fall_behind(st, &after, by);
 }
 
 /// Returns Stripe's error for a payment that needs 3-D Secure.
@@ -291,7 +225,7 @@ fn record_failure(st: &mut State, id: &str, by: AttemptCause) -> Object {
     let first = before.int("attempt_count") == 0;
     let counts = first || by == AttemptCause::Schedule;
     let count = before.int("attempt_count") + i64::from(counts);
-    let sub = st.copy(subscription_of(&before));
+    let sub = st.copy_if_any(subscription_of(&before));
     let in_dunning = before.is("auto_advance")
         && before.text("collection_method") == "charge_automatically"
         && sub.text("status") != "incomplete";
@@ -304,43 +238,11 @@ fn record_failure(st: &mut State, id: &str, by: AttemptCause) -> Object {
             i.set("next_payment_attempt", crate::state::time_or_null(next));
         }
     });
-    let customer = st.copy(after.text("customer"));
+    let customer = st.copy_if_any(after.text("customer"));
     if customer.kind() == "customer" && !customer.is("delinquent") && sub.text("status") != "incomplete" {
         st.change_and_emit(customer.id(), "customer.updated", |c| c.set("delinquent", true));
     }
     Object::clone(&after)
-}
-
-fn fall_behind(st: &mut State, invoice: &Object, by: AttemptCause) {
-    let sub = st.copy(subscription_of(invoice));
-    // The status follows the latest invoice: an older one neither returns the subscription when it is paid, nor ends it.
-    let is_latest = sub.text("latest_invoice") == invoice.id();
-    if sub.0.is_empty() || !is_latest || sub.text("_pending_invoice") == invoice.id() {
-        return;
-    }
-    let retries_used_up = invoice.get("next_payment_attempt").is_null()
-        && (by == AttemptCause::Schedule || invoice.int("attempt_count") > 1);
-    match sub.text("status") {
-        "active" | "trialing" if retries_used_up => dunning_ends(st, sub.id(), true),
-        "active" | "trialing" => {
-            st.change_and_emit(sub.id(), "customer.subscription.updated", |s| s.set("status", "past_due"));
-        }
-        "past_due" if retries_used_up && by == AttemptCause::Schedule => dunning_ends(st, sub.id(), false),
-        _ => {}
-    }
-}
-
-fn dunning_ends(st: &mut State, sub: &str, from_active: bool) {
-    match st.settings.dunning.end {
-        DunningEnd::Cancel => end::cancel(st, sub, end::Reason::PaymentFailed),
-        DunningEnd::Unpaid => {
-            st.change_and_emit(sub, "customer.subscription.updated", |s| s.set("status", "unpaid"));
-        }
-        DunningEnd::PastDue if from_active => {
-            st.change_and_emit(sub, "customer.subscription.updated", |s| s.set("status", "past_due"));
-        }
-        DunningEnd::PastDue => {}
-    }
 }
 
 /// Runs a planned retry.
@@ -354,7 +256,7 @@ pub fn retry(st: &mut State, id: &str) {
 /// # Errors
 /// A bank is processing a payment of the invoice.
 pub fn check_not_processing(st: &State, invoice: &Object) -> Result<(), ApiError> {
-    if st.copy(invoice.text("_payment_intent")).text("status") != "processing" {
+    if st.copy_if_any(&invoice.as_invoice().payment_intent).text("status") != "processing" {
         return Ok(());
     }
     let message = "The payment of this invoice is processing. Wait until it succeeded or failed.";
@@ -384,7 +286,7 @@ pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
         i.set("next_payment_attempt", Value::Null);
         i.set_at("status_transitions.voided_at", now);
     });
-    intent::cancel_if_open(st, before.text("_payment_intent"));
+    intent::cancel_if_open(st, &before.as_invoice().payment_intent);
     if let Some(payment) = payment_of(st, id) {
         st.change(&payment, |p| {
             p.set("status", "canceled");
@@ -394,7 +296,7 @@ pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
     st.emit_with("invoice.voided", &after, Some(frozen));
     let applied = before.int("ending_balance") - before.int("starting_balance");
     if applied != 0 {
-        invoice::move_balance(st, before.text("customer"), -applied, "unapplied_from_invoice", Some(id));
+        balance::move_balance(st, before.text("customer"), -applied, "unapplied_from_invoice", Some(id));
     }
     credits::reinstate(st, &after);
     Ok(after.value())
@@ -423,13 +325,22 @@ pub fn mark_uncollectible(st: &mut State, id: &str) -> Result<Value, ApiError> {
 
 /// Discards a subscription's pending change, which was not paid in time.
 pub fn expire_pending_update(st: &mut State, sub: &str) {
-    let before = st.copy(sub);
-    let waiting = before.text("_pending_invoice").to_owned();
+    let Ok(before) = st.find(sub) else { return };
+    let waiting = before.as_subscription().pending_invoice.clone();
     let after = st.change(sub, |s| {
         s.set("pending_update", json!(null));
-        s.set("_pending_invoice", json!(null));
+        s.as_subscription_mut().pending_invoice.clear();
     });
     st.emit("customer.subscription.pending_update_expired", &after);
     // A paid or void invoice can't be voided.
     let _ = void(st, &waiting);
+}
+
+/// Whether a subscription or its customer has a default payment method or source.
+pub fn has_method(st: &State, sub: &Object) -> bool {
+    let customer = st.copy_if_any(sub.text("customer"));
+    !sub.get("default_payment_method").is_null()
+        || !sub.get("default_source").is_null()
+        || !customer.at("invoice_settings.default_payment_method").is_null()
+        || !customer.get("default_source").is_null()
 }

@@ -3,12 +3,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::billing::{invoice, items};
+use crate::billing::invoicing::invoice;
+use crate::billing::items;
 use crate::error::ApiError;
 use crate::model::billing::NewLine;
 use crate::object::Object;
+use crate::object::own::ItemUsage;
 use crate::pricing;
 use crate::state::State;
 
@@ -38,16 +40,16 @@ pub fn counted_after(
     number: i64,
 ) -> Result<i64, ApiError> {
     let series = series(customer, meter.text("event_name"));
-    let counts = |event: &Arc<Object>| !event.is("_cancelled") && event.int("_seq") > number;
+    let counts = |event: &Arc<Object>| !event.as_meter_event().cancelled && event.seq > number;
     let mut events = st.series(series, within_s).filter(counts);
     match meter.text_at("default_aggregation.formula") {
         Some("count") => Ok(i64::try_from(events.count()).unwrap_or(i64::MAX)),
-        Some("last") => Ok(events.next().map_or(0, |event| event.int("_value"))),
+        Some("last") => Ok(events.next().map_or(0, |event| event.as_meter_event().value)),
         _ => {
             let mut sum = 0_i64;
             for event in events {
                 let too_large = || ApiError::coded("amount_too_large", "The meter counted more than can be billed.");
-                sum = sum.checked_add(event.int("_value")).ok_or_else(too_large)?;
+                sum = sum.checked_add(event.as_meter_event().value).ok_or_else(too_large)?;
             }
             Ok(sum)
         }
@@ -59,27 +61,27 @@ pub fn counted_after(
 /// # Errors
 /// The sum overflows.
 pub fn of_item(st: &State, sub: &Object, item: &Value, period: (i64, i64)) -> Result<i64, ApiError> {
-    let meter = st.copy(item["price"]["recurring"]["meter"].as_str().unwrap_or_default());
-    counted(st, &meter, sub.text("customer"), since(item, period.0), period.1)
+    let meter = st.copy_if_any(item["price"]["recurring"]["meter"].as_str().unwrap_or_default());
+    counted(st, &meter, sub.text("customer"), since(sub, item, period.0), period.1)
 }
 
 /// Returns the time from which an item's usage counts in a period, in Unix seconds.
-fn since(item: &Value, start_s: i64) -> i64 {
-    item["_metered_from"].as_i64().map_or(start_s, |from| from.max(start_s))
+fn since(sub: &Object, item: &Value, start_s: i64) -> i64 {
+    billed(sub, item).and_then(|usage| usage.from_s).map_or(start_s, |from| from.max(start_s))
+}
+
+fn billed<'s>(sub: &'s Object, item: &Value) -> Option<&'s ItemUsage> {
+    sub.as_subscription().usage.get(item["id"].as_str()?)
 }
 
 /// Marks that an item has its price from now on. Earlier usage does not count for this price.
-pub fn begin(item: &mut Value, now_s: i64) {
-    item["_metered_from"] = if pricing::is_metered(&item["price"]) { json!(now_s) } else { Value::Null };
-    item[INVOICED] = Value::Null;
+pub fn begin(sub: &mut Object, item: &str, now_s: i64) {
+    sub.as_subscription_mut().usage.insert(item.to_owned(), ItemUsage { from_s: Some(now_s), invoiced: None });
 }
 
-/// The hidden member of an item with the quantity of a period that was invoiced before the period's end; see `threshold`.
-const INVOICED: &str = "_invoiced";
-
 /// Notes that this quantity of an item's period, which begins at a time in Unix seconds, is invoiced.
-pub fn note_invoiced(item: &mut Value, start_s: i64, used: i64) {
-    item[INVOICED] = json!({ "start": start_s, "used": used });
+pub fn note_invoiced(sub: &mut Object, item: &str, start_s: i64, used: i64) {
+    sub.as_subscription_mut().usage.entry(item.to_owned()).or_default().invoiced = Some((start_s, used));
 }
 
 /// Returns the part of the quantity `used` in a period that is not invoiced yet, and what it costs in minor units: with tiers, the rest of a
@@ -87,9 +89,9 @@ pub fn note_invoiced(item: &mut Value, start_s: i64, used: i64) {
 ///
 /// # Errors
 /// An amount is too large.
-pub fn rest(item: &Value, start_s: i64, used: i64) -> Result<(i64, i64), ApiError> {
-    let is_of_period = item[INVOICED]["start"] == start_s;
-    let before = item[INVOICED]["used"].as_i64().filter(|_| is_of_period).unwrap_or_default().min(used);
+pub fn rest(sub: &Object, item: &Value, start_s: i64, used: i64) -> Result<(i64, i64), ApiError> {
+    let invoiced = billed(sub, item).and_then(|usage| usage.invoiced).filter(|(start, _)| *start == start_s);
+    let before = invoiced.map_or(0, |(_, before)| before).min(used);
     let price = &item["price"];
     let amount = pricing::amount(price, used)?;
     Ok((used - before, if before > 0 { amount - pricing::amount(price, before)? } else { amount }))
@@ -101,12 +103,12 @@ pub fn rest(item: &Value, start_s: i64, used: i64) -> Result<(i64, i64), ApiErro
 /// The usage or its amount is too large.
 pub fn close(st: &mut State, sub: &Object, item: &Value, now_s: i64) -> Result<(), ApiError> {
     let price = &item["price"];
-    let start = since(item, item["current_period_start"].as_i64().unwrap_or(now_s));
+    let start = since(sub, item, item["current_period_start"].as_i64().unwrap_or(now_s));
     if !pricing::is_metered(price) {
         return Ok(());
     }
     let used = of_item(st, sub, item, (start, now_s))?;
-    let (used, amount) = rest(item, item["current_period_start"].as_i64().unwrap_or(now_s), used)?;
+    let (used, amount) = rest(sub, item, item["current_period_start"].as_i64().unwrap_or(now_s), used)?;
     if used == 0 {
         return Ok(());
     }

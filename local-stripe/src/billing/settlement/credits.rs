@@ -7,7 +7,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::billing::invoice;
 use crate::discount::amount;
 use crate::error::ApiError;
 use crate::model::billing_credit::{self, Movement};
@@ -41,7 +40,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         let message = format!("Invalid string: must be at most {NAME_CHARS_MAX} characters");
         return Err(ApiError::coded("parameter_invalid_string", message).about("name"));
     }
-    let unused = st.newest("billing.credit_grant", Some(customer.id())).filter(|grant| grant.int("_left") > 0);
+    let unused = st.newest("billing.credit_grant", Some(customer.id())).filter(|grant| grant.as_grant().left > 0);
     if unused.take(UNUSED_MAX).count() == UNUSED_MAX {
         return Err(ApiError::invalid(format!("A customer can have at most {UNUSED_MAX} unused credit grants.")));
     }
@@ -139,7 +138,7 @@ pub fn expire(st: &mut State, id: &str) -> Result<Value, ApiError> {
         grant.set("updated", now);
     });
     run_out(st, id);
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }
 
 /// Books that the rest of a grant's credits expired.
@@ -148,10 +147,10 @@ pub fn run_out(st: &mut State, id: &str) {
 }
 
 fn empty(st: &mut State, id: &str, movement: Movement) {
-    let grant = st.copy(id);
-    let left = grant.int("_left");
+    let Ok(grant) = st.find(id) else { return };
+    let left = grant.as_grant().left;
     if left > 0 {
-        st.change(id, |grant| grant.set("_left", 0));
+        st.change(id, |grant| grant.as_grant_mut().left = 0);
         book(st, &grant, left, movement);
     }
 }
@@ -164,7 +163,7 @@ pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let grant = st.load("billing.credit_grant", id, "id")?;
     let now = st.now(&grant);
     check_in_force(&grant, now, "voided")?;
-    if grant.int("_left") != grant.int_at("amount.monetary.value").unwrap_or_default() {
+    if grant.as_grant().left != grant.int_at("amount.monetary.value").unwrap_or_default() {
         let message = "This credit grant was applied to an invoice, so it can't be voided. Expire it instead.";
         return Err(ApiError::invalid(message));
     }
@@ -173,7 +172,7 @@ pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
         grant.set("updated", now);
     });
     empty(st, id, Movement::Voided);
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }
 
 /// Books a transaction of a grant and returns its id.
@@ -192,7 +191,7 @@ fn covers(grant: &Object, price: &Value) -> bool {
 }
 
 fn is_usable(grant: &Object, now_s: i64) -> bool {
-    grant.int("_left") > 0
+    grant.as_grant().left > 0
         && grant.int("effective_at") <= now_s
         && grant.int_at("expires_at").is_none_or(|end| end > now_s)
 }
@@ -201,38 +200,36 @@ fn is_usable(grant: &Object, now_s: i64) -> bool {
 /// and its age; see <https://docs.stripe.com/billing/subscriptions/usage-based/billing-credits#multiple-credit-grants>.
 fn order(grant: &Object) -> (i64, i64, bool, i64, i64) {
     let end = grant.int_at("expires_at").unwrap_or(i64::MAX);
-    (grant.int("priority"), end, grant.text("category") == "paid", grant.int("effective_at"), grant.int("_seq"))
+    (grant.int("priority"), end, grant.text("category") == "paid", grant.int("effective_at"), grant.seq)
 }
 
-/// Returns an invoice, which is about to be finalized, with the customer's credits applied to its metered lines.
-///
-/// # Errors
-/// A sum is too large.
-pub fn apply(st: &mut State, invoice: &Object) -> Result<Object, ApiError> {
-    let (mut next, now) = (invoice.clone(), st.now(invoice));
+/// Applies the customer's credits to the metered lines of an invoice that is about to be finalized. Returns the lines;
+/// `None` without credits.
+pub fn apply(st: &mut State, invoice: &Object) -> Option<Vec<Value>> {
+    let now = st.now(invoice);
     let is_of_invoice =
         |grant: &Object| is_usable(grant, now) && grant.at("amount.monetary.currency") == invoice.get("currency");
     let all = st.newest("billing.credit_grant", Some(invoice.text("customer")));
     let mut grants: Vec<Object> = all.filter(|grant| is_of_invoice(grant)).map(|grant| Object::clone(&grant)).collect();
     if grants.is_empty() {
-        return Ok(next);
+        return None;
     }
     grants.sort_by_key(order);
-    let mut lines = next.list_at("lines").to_vec();
+    let mut lines = invoice.list_at("lines").to_vec();
     for line in lines
         .iter_mut()
-        .filter(|line| pricing::is_metered(&line["_price"]) && billing_credit::of_line(line).next().is_none())
+        .filter(|line| pricing::is_metered(&line["price"]) && billing_credit::of_line(line).next().is_none())
     {
         let mut rest = line["amount"].as_i64().unwrap_or_default() - amount::on_line(line);
-        let (price, il) = (line["_price"]["id"].clone(), line["id"].as_str().unwrap_or_default().to_owned());
+        let (price, il) = (line["price"]["id"].clone(), line["id"].as_str().unwrap_or_default().to_owned());
         for grant in grants.iter_mut().filter(|grant| covers(grant, &price)) {
-            let used = rest.min(grant.int("_left"));
+            let used = rest.min(grant.as_grant().left);
             if used <= 0 {
                 continue;
             }
-            let left = grant.int("_left") - used;
-            grant.set("_left", left);
-            st.change(grant.id(), |grant| grant.set("_left", left));
+            let left = grant.as_grant().left - used;
+            grant.as_grant_mut().left = left;
+            st.change(grant.id(), |grant| grant.as_grant_mut().left = left);
             let made = book(st, grant, used, Movement::Applied(invoice.id(), &il));
             let entry =
                 json!({ "amount": used, "credit_balance_transaction": made, "type": billing_credit::OF_CREDITS });
@@ -242,9 +239,7 @@ pub fn apply(st: &mut State, invoice: &Object) -> Result<Object, ApiError> {
             rest -= used;
         }
     }
-    let customer = st.copy(invoice.text("customer"));
-    invoice::set_lines(st, &mut next, lines, &customer)?;
-    Ok(next)
+    Some(lines)
 }
 
 /// Sets the pretax credit amounts of an invoice and of its lines: the discounts and the credits. Returns the sum of the
@@ -274,12 +269,12 @@ pub fn reinstate(st: &mut State, invoice: &Object) {
     for line in invoice.list_at("lines") {
         let il = line["id"].as_str().unwrap_or_default();
         for entry in billing_credit::of_line(line) {
-            let used = st.copy(entry["credit_balance_transaction"].as_str().unwrap_or_default());
+            let used = st.copy_if_any(entry["credit_balance_transaction"].as_str().unwrap_or_default());
             let (grant, amount) = (used.text("credit_grant").to_owned(), entry["amount"].as_i64().unwrap_or_default());
-            if st.find(&grant).is_none() {
+            if st.seek(&grant).is_none() {
                 continue;
             }
-            let grant = st.change(&grant, |grant| grant.set("_left", grant.int("_left") + amount));
+            let grant = st.change(&grant, |grant| grant.as_grant_mut().left = grant.as_grant().left + amount);
             book(st, &grant, amount, Movement::Reinstated(invoice.id(), il));
             if grant.int_at("expires_at").is_some_and(|end| end <= now) {
                 run_out(st, grant.id());
@@ -318,7 +313,7 @@ pub fn summary(st: &State, args: &Args) -> Result<Value, ApiError> {
     let mut sums: BTreeMap<String, i64> = BTreeMap::new();
     for grant in st.newest("billing.credit_grant", Some(customer.id())).filter(|grant| is_wanted(grant)) {
         let currency = grant.text_at("amount.monetary.currency").unwrap_or_default().to_owned();
-        let left = if is_usable(&grant, now) { grant.int("_left") } else { 0 };
+        let left = if is_usable(&grant, now) { grant.as_grant().left } else { 0 };
         let sum = sums.entry(currency).or_default();
         *sum = sum.saturating_add(left);
     }

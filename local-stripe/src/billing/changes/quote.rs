@@ -2,8 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::invoice::{self, Draft};
-use crate::billing::{create, invoice_settings, items, schedule};
+use crate::billing::changes::{create, schedule};
+use crate::billing::invoicing::invoice::{self, Draft};
+use crate::billing::invoicing::invoice_settings;
+use crate::billing::items;
 use crate::calendar::{DAY_S, date_text};
 use crate::error::ApiError;
 use crate::model;
@@ -106,14 +108,14 @@ fn set_lines(st: &mut State, quote: &mut Object, args: &Args) -> Result<(), ApiE
     quote.set("currency", lines.first().map(|l| l["currency"].clone()).unwrap_or_default());
     quote.set("amount_subtotal", total);
     quote.set("amount_total", total);
-    quote.set("_lines", lines);
+    quote.as_quote_mut().lines = lines;
     Ok(())
 }
 
 /// Sets what is due upfront and what recurs.
 fn compute(quote: &mut Object) {
     let sum = |lines: &[Value]| lines.iter().filter_map(|line| line["amount_total"].as_i64()).sum::<i64>();
-    let recurring: Vec<Value> = quote.list_at("_lines").iter().filter(|line| recurs(line)).cloned().collect();
+    let recurring: Vec<Value> = quote.as_quote().lines.iter().filter(|line| recurs(line)).cloned().collect();
     let every = recurring.first().map(|line| (sum(&recurring), &line["price"]["recurring"]));
     let computed = model::quote::computed(sum(&upfront(quote)), every);
     quote.set("computed", computed);
@@ -126,7 +128,7 @@ fn recurs(line: &Value) -> bool {
 /// Returns the lines of the first invoice after a quote is accepted. In a trial, the recurring lines are free.
 pub fn upfront(quote: &Object) -> Vec<Value> {
     let in_trial = quote.int_at("subscription_data.trial_period_days").is_some_and(|days| days > 0);
-    let mut lines = quote.list_at("_lines").to_vec();
+    let mut lines = quote.as_quote().lines.clone();
     for line in lines.iter_mut().filter(|line| in_trial && recurs(line)) {
         for member in ["amount_subtotal", "amount_total"] {
             line[member] = json!(0);
@@ -138,7 +140,7 @@ pub fn upfront(quote: &Object) -> Vec<Value> {
 /// Returns a quote's document, as the bytes of a PDF file.
 pub fn document(st: &State, quote: &Object) -> Vec<u8> {
     let shown = |amount: Option<i64>| money::display(amount.unwrap_or_default(), quote.text("currency"));
-    let customer = st.copy(quote.text("customer"));
+    let customer = st.copy_if_any(quote.text("customer"));
     let billed_to = [customer.text("name"), customer.text("email")].into_iter().find(|text| !text.is_empty());
     let facts = [
         ("For", billed_to.unwrap_or_default().to_owned()),
@@ -158,7 +160,7 @@ pub fn document(st: &State, quote: &Object) -> Vec<u8> {
         business: &st.settings.business_name,
         title: &format!("Quote {}", quote.text("number")),
         facts: facts.into_iter().filter(|(_, text)| !text.is_empty()).collect(),
-        lines: quote.list_at("_lines").iter().map(line).collect(),
+        lines: quote.as_quote().lines.iter().map(line).collect(),
         sums: vec![("Due upfront", shown(quote.int_at("computed.upfront.amount_total")))],
     })
 }
@@ -191,7 +193,7 @@ fn set_status(st: &mut State, id: &str, status: &str, at: &str) -> Object {
 pub fn finalize(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let draft = in_status(st, id, &["draft"])?;
     check_expiry(st, &draft, args)?;
-    if draft.list_at("_lines").is_empty() || draft.get("customer").is_null() {
+    if draft.as_quote().lines.is_empty() || draft.get("customer").is_null() {
         let message = "A quote needs line items and a customer before it can be finalized.";
         return Err(ApiError::invalid(message));
     }
@@ -241,7 +243,7 @@ fn schedule_for(st: &mut State, quote: &Object, begins: i64, items: Vec<Value>) 
 pub fn accept(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let quote = in_status(st, id, &["open"])?;
     let (recurring, once): (Vec<Value>, Vec<Value>) =
-        quote.list_at("_lines").iter().cloned().partition(|l| l["price"]["type"] == "recurring");
+        quote.as_quote().lines.iter().cloned().partition(|l| l["price"]["type"] == "recurring");
     let entries = |lines: &[Value]| -> Vec<Value> {
         lines.iter().map(|l| json!({ "price": l["price"]["id"], "quantity": l["quantity"] })).collect()
     };
@@ -306,7 +308,7 @@ fn bill(st: &mut State, quote: &Object, lines: &[Value]) -> Result<String, ApiEr
         i.set("auto_advance", false);
         i.set("collection_method", quote.get("collection_method").clone());
         invoice_settings::set(i, quote.get("invoice_settings"));
-        i.set("_days_until_due", quote.at("invoice_settings.days_until_due").clone());
+        i.as_invoice_mut().days_until_due = quote.int_at("invoice_settings.days_until_due");
     })?;
     Ok(id)
 }

@@ -3,15 +3,18 @@
 use serde_json::{Value, json};
 
 use crate::api::method_options;
-use crate::billing::{credits, invoice_settings, settle, tax as taxes_of};
+use crate::billing::invoicing::invoice_settings;
+use crate::billing::settlement::outcome::AttemptCause;
+use crate::billing::settlement::{balance, credits, settle};
+use crate::billing::tax as taxes_of;
 use crate::calendar::HOUR_S;
 use crate::connect::division;
 use crate::descriptor;
 use crate::discount::amount::{self, Deduction, Discountable, Line};
-use crate::discount::term;
+use crate::discount::{item, term};
 use crate::error::ApiError;
 use crate::model;
-use crate::model::billing::{NewLine, item_parent};
+use crate::model::billing::{NewLine, item_parent, subscription_of};
 use crate::money;
 use crate::object::{Object, key, list};
 use crate::payments::intent;
@@ -47,7 +50,7 @@ pub struct Draft<'a> {
 /// # Errors
 /// There are too many lines, or the total is too large.
 pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -> Result<String, ApiError> {
-    let customer = st.copy(draft.customer);
+    let customer = st.copy_if_any(draft.customer);
     let id = st.new_id("in");
     let now = st.now(&customer);
     let mut invoice = model::billing::invoice(id.clone(), now, &customer, draft.currency, draft.reason);
@@ -61,7 +64,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
             json!({ "quote_details": null, "subscription_details": details, "type": "subscription_details" }),
         );
         invoice.set("collection_method", sub.get("collection_method").clone());
-        invoice.set("_days_until_due", sub.get("days_until_due").clone());
+        invoice.as_invoice_mut().days_until_due = sub.int_at("days_until_due");
         invoice.set("default_payment_method", Value::Null);
         invoice.set("default_tax_rates", sub.get("default_tax_rates").clone());
         inherit_automatic_tax(&mut invoice, sub);
@@ -72,7 +75,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
         invoice.set("period_start", start);
         invoice.set("period_end", end);
     }
-    invoice.set("_discounts", term::in_force(st, &customer, draft.subscription));
+    invoice.as_invoice_mut().discounts = term::in_force(st, &customer, draft.subscription);
     edit(&mut invoice);
     let mut lines = Vec::new();
     let mut taken = Vec::new();
@@ -104,7 +107,7 @@ pub fn draft(st: &mut State, draft: Draft<'_>, edit: impl FnOnce(&mut Object)) -
 
 /// Creates a pending invoice item for a subscription item and emits its event.
 pub fn add_pending_item(st: &mut State, sub: &Object, item: &Value, new: NewLine, edit: impl FnOnce(&mut Object)) {
-    let customer = st.copy(sub.text("customer"));
+    let customer = st.copy_if_any(sub.text("customer"));
     let id = st.new_id("ii");
     let mut pending = model::billing::invoice_item(id, st.now(&customer), &customer, new);
     let details = json!({ "subscription": sub.id(), "subscription_item": item["id"] });
@@ -143,12 +146,12 @@ pub fn item_line(st: &mut State, invoice: &str, item: &Object) -> Value {
         currency: item.text("currency").to_owned(),
         description: item.text("description").to_owned(),
         period,
-        price: item.get("_price").clone(),
+        price: item.get("price").clone(),
         quantity: item.int("quantity"),
-        parent: item_parent(item.id(), item.is("proration"), item.get("_credited"), subscription),
+        parent: item_parent(item.id(), item.is("proration"), &item.as_invoice_item().credited, subscription),
         metadata: item.get("metadata").clone(),
         tax_rates: item.get("tax_rates").clone(),
-        discounts: crate::discount::item::of(st, &item.value()),
+        discounts: item::of(st, &item.value()),
     };
     let mut line = model::billing::line(id, invoice, new);
     line["discountable"] = item.get("discountable").clone();
@@ -175,10 +178,10 @@ pub fn set_lines(
     let url = format!("/v1/invoices/{}/lines", invoice.id());
     let buyer = Place::of_customer(customer).map(|place| Buyer::new(place, invoice.list_at("customer_tax_ids")));
     // The lines of a paid session have the rates with which it was paid.
-    if !invoice.is("_keeps_rates") {
-        automatic::set_rates(st, invoice, &mut lines, buyer.as_ref(), "_price")?;
+    if !invoice.as_invoice().keeps_rates {
+        automatic::set_rates(st, invoice, &mut lines, buyer.as_ref())?;
     }
-    let (mut lines, off) = discounted(invoice, lines);
+    let (mut lines, off) = discounted(st, invoice, lines);
     let credited = credits::show(invoice, &mut lines);
     let taxes = taxes_of::apply(invoice, &mut lines)?;
     // As at Stripe, the subtotal is after the discounts of the lines, and before those of the whole invoice.
@@ -209,13 +212,13 @@ struct Off {
 
 /// Applies the discounts of the lines, and then those of the whole invoice. Returns the lines with their discount
 /// amounts, and the deductions.
-fn discounted(invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, Off) {
-    let discounts = invoice.list_at("_discounts").to_vec();
+fn discounted(st: &State, invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, Off) {
+    let discounts = invoice.as_invoice().discounts.clone();
     let looked_at: Vec<Line<'_>> = lines
         .iter()
         .map(|line| Line {
             amount: line["amount"].as_i64().unwrap_or_default(),
-            product: line["_price"]["product"].as_str().unwrap_or_default(),
+            product: line["price"]["product"].as_str().unwrap_or_default(),
             discountable: match (&line["discountable"], &line["parent"]["invoice_item_details"]["proration"]) {
                 (Value::Bool(false), Value::Bool(true)) => Discountable::Once,
                 (Value::Bool(false), _) => Discountable::Never,
@@ -223,8 +226,7 @@ fn discounted(invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, Off) 
             },
         })
         .collect();
-    let own: Vec<Vec<Value>> =
-        lines.iter().map(|line| line["_discounts"].as_array().cloned().unwrap_or_default()).collect();
+    let own: Vec<Vec<Value>> = lines.iter().map(|line| item::of(st, line)).collect();
     let (of_lines, of_all) = amount::take_in_order(&own, &discounts, &looked_at, invoice.text("currency"));
     let counted: Vec<&Deduction> = of_lines.iter().chain(&of_all).filter(|taken| taken.total() > 0).collect();
     let shown: Vec<Value> =
@@ -238,7 +240,6 @@ fn discounted(invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<Value>, Off) 
     }
     let ids: Vec<Value> = discounts.iter().map(|discount| discount["id"].clone()).collect();
     invoice.set("discounts", ids);
-    invoice.set("_discount", discounts.first().cloned().unwrap_or_default());
     invoice.set("total_discount_amounts", shown);
     (lines, off)
 }
@@ -251,8 +252,8 @@ pub fn auto_finalize(st: &mut State, id: &str) {
             i.set("automatically_finalizes_at", Value::Null);
         });
         st.emit("invoice.finalization_failed", &failed);
-    } else if st.copy(id).text("collection_method") == "charge_automatically" {
-        settle::attempt(st, id, settle::AttemptCause::Schedule);
+    } else if st.find(id).is_ok_and(|opened| opened.text("collection_method") == "charge_automatically") {
+        settle::attempt(st, id, AttemptCause::Schedule);
     }
 }
 
@@ -267,13 +268,16 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
         let message = "This invoice is already finalized, you can't re-finalize a non-draft invoice.";
         return Err(ApiError::coded("invoice_not_editable", message));
     }
-    let customer = st.copy(invoice.text("customer"));
+    let customer = st.copy_if_any(invoice.text("customer"));
     let invoice = match invoice.at("automatic_tax.enabled") == true {
         true => taxed_anew(st, &invoice, &customer)?,
         false => invoice,
     };
-    let invoice = credits::apply(st, &invoice)?;
-    let invoice = st.put(invoice);
+    let mut credited = Object::clone(&invoice);
+    if let Some(lines) = credits::apply(st, &invoice) {
+        set_lines(st, &mut credited, lines, &customer)?;
+    }
+    let invoice = st.put(credited);
     let (total, currency) = (invoice.int("total"), invoice.text("currency").to_owned());
     let shares_currency = customer.text("currency").is_empty() || customer.text("currency") == currency;
     let starting = if shares_currency { customer.int("balance") } else { 0 };
@@ -289,21 +293,23 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
         st.change_and_emit(customer.id(), "customer.updated", |c| c.set("currency", currency.clone()));
     }
     if shares_currency && ending != starting {
-        move_balance(st, customer.id(), ending - starting, "applied_to_invoice", Some(id));
+        balance::move_balance(st, customer.id(), ending - starting, "applied_to_invoice", Some(id));
     }
     let opened = open(st, id, due, (starting, ending));
     if due == 0 {
         settle::paid(st, id);
         return Ok(());
     }
-    let clock = opened.get("test_clock").clone();
+    let clock = opened.clock().to_owned();
     let parent = opened.get("parent").clone();
-    let products = opened.list_at("lines").iter().filter_map(|line| line["_price"]["product"].as_str());
-    let words =
-        descriptor::of_invoice(opened.get("statement_descriptor"), products.map(|id| st.copy(&key("product", id))));
+    let products = opened.list_at("lines").iter().filter_map(|line| line["price"]["product"].as_str());
+    let words = descriptor::of_invoice(
+        opened.get("statement_descriptor"),
+        products.map(|id| st.copy_if_any(&key("product", id))),
+    );
     let pi = intent::create(st, due, &currency, &clock, |pi| {
         pi.set("customer", opened.get("customer").clone());
-        pi.set("_invoice", id);
+        pi.as_intent_mut().invoice = id.to_owned();
         pi.set("statement_descriptor", words);
         division::hand_on(pi, &opened);
         let types = opened.list_at("payment_settings.payment_method_types");
@@ -311,7 +317,10 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
             pi.set("payment_method_types", types.to_vec());
         }
         method_options::hand_on(pi, opened.at("payment_settings.payment_method_options"));
-        pi.set("_mandate", opened.at("payment_settings.default_mandate").clone());
+        opened
+            .text_at("payment_settings.default_mandate")
+            .unwrap_or_default()
+            .clone_into(&mut pi.as_intent_mut().mandate);
         pi.set("description", if parent.is_null() { "Payment for Invoice" } else { "Subscription update" });
         if opened.text("billing_reason") == "subscription_create" {
             pi.set("description", "Subscription creation");
@@ -321,14 +330,14 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
     let payment_id = st.new_id("inpay");
     let payment = model::billing::invoice_payment(payment_id, now, &opened, &pi);
     st.put(payment);
-    st.change(id, |i| i.set("_payment_intent", pi));
+    st.change(id, |i| i.as_invoice_mut().payment_intent = pi);
     Ok(())
 }
 
 /// Opens a draft: sets its number, its amount due and the customer's balances before and after it, and emits `invoice.finalized`.
 pub fn open(st: &mut State, id: &str, due: i64, (starting, ending): (i64, i64)) -> Object {
     let invoice = st.copy(id);
-    let customer = st.copy(invoice.text("customer"));
+    let customer = st.copy_if_any(invoice.text("customer"));
     let now = st.now(&invoice);
     let sequence = customer.int("next_invoice_sequence");
     let number = format!("{}-{sequence:04}", customer.text("invoice_prefix"));
@@ -337,7 +346,7 @@ pub fn open(st: &mut State, id: &str, due: i64, (starting, ending): (i64, i64)) 
     spend_discounts(st, &invoice);
     let tax_ids = tax_ids::shown(st, customer.id());
     let base = st.settings.base_url.clone();
-    let days = invoice.int_at("_days_until_due");
+    let days = invoice.as_invoice().days_until_due;
     let opened = st.change(id, |i| {
         i.set("status", "open");
         i.set("customer_tax_ids", tax_ids);
@@ -381,7 +390,7 @@ fn taxed_anew(st: &mut State, invoice: &Object, customer: &Object) -> Result<std
     next.set("customer_address", customer.get("address").clone());
     next.set("customer_shipping", customer.get("shipping").clone());
     if Place::of_customer(customer).is_none() {
-        let sub = settle::subscription_of(invoice).to_owned();
+        let sub = subscription_of(invoice).to_owned();
         if sub.is_empty() {
             return Err(tax::no_place("customer"));
         }
@@ -403,19 +412,8 @@ fn spend_discounts(st: &mut State, invoice: &Object) {
         let amounts = invoice.list_at("total_discount_amounts").iter();
         amounts.clone().any(|taken| taken["discount"] == discount["id"])
     };
-    let of_lines = invoice.list_at("lines").iter().filter_map(|line| line["_discounts"].as_array()).flatten();
-    let spent: Vec<Value> = invoice.list_at("_discounts").iter().chain(of_lines).filter(|d| took(d)).cloned().collect();
-    let sub = settle::subscription_of(invoice);
+    let of_lines = invoice.list_at("lines").iter().flat_map(|line| item::of(st, line));
+    let spent: Vec<Value> = invoice.as_invoice().discounts.iter().cloned().chain(of_lines).filter(took).collect();
+    let sub = subscription_of(invoice);
     term::spend(st, &spent, invoice.text("customer"), Some(sub).filter(|sub| !sub.is_empty()));
-}
-
-/// Adds an amount to a customer's balance and returns the recorded transaction.
-pub fn move_balance(st: &mut State, customer: &str, amount: i64, kind: &str, invoice: Option<&str>) -> Object {
-    let id = st.new_id("cbtxn");
-    let changed = st.change_and_emit(customer, "customer.updated", |c| c.set("balance", c.int("balance") + amount));
-    let mut movement =
-        model::customer::balance_movement(id, st.now(&changed), &changed, amount, changed.int("balance"), kind);
-    movement.set("invoice", invoice.map_or(Value::Null, |i| json!(i)));
-    let movement = st.put(movement);
-    Object::clone(&movement)
 }

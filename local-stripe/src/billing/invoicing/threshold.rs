@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 
-use crate::billing::invoice::{self, Draft};
-use crate::billing::{due, items, usage};
+use crate::billing::invoicing::invoice::{self, Draft};
+use crate::billing::invoicing::usage;
+use crate::billing::{items, period};
 use crate::discount;
 use crate::error::ApiError;
 use crate::model::billing::{NewLine, subscription_parent};
@@ -40,12 +41,12 @@ pub fn check(st: &mut State, customer: &str) -> Result<(), ApiError> {
 }
 
 fn check_one(st: &mut State, sub: &Object) -> Result<(), ApiError> {
-    let (Some((start, _)), now) = (due::period(sub), st.now(sub)) else { return Ok(()) };
+    let (Some((start, _)), now) = (period::period(sub), st.now(sub)) else { return Ok(()) };
     let mut open = Vec::new();
     for item in sub.list_at("items").iter().filter(|item| pricing::is_metered(&item["price"])) {
         // Use at this very second counts.
         let used = usage::of_item(st, sub, item, (start, now + 1))?;
-        let (rest, amount) = usage::rest(item, start, used)?;
+        let (rest, amount) = usage::rest(sub, item, start, used)?;
         open.push(Open { item: item.clone(), used, open: rest, amount });
     }
     let sum: i64 = open.iter().map(|one| one.amount).sum();
@@ -78,14 +79,11 @@ fn check_one(st: &mut State, sub: &Object) -> Result<(), ApiError> {
         period: Some((start, now)),
     };
     invoice::draft(st, draft, |_| {})?;
-    st.change_and_emit(sub.id(), "customer.subscription.updated", |sub| {
-        let mut list = sub.list_at("items").to_vec();
-        for item in &mut list {
-            if let Some(one) = open.iter().find(|one| one.item["id"] == item["id"]) {
-                usage::note_invoiced(item, start, one.used);
-            }
+    st.change(sub.id(), |sub| {
+        for one in &open {
+            usage::note_invoiced(sub, one.item["id"].as_str().unwrap_or_default(), start, one.used);
         }
-        sub.set_at("items.data", list);
     });
+    st.emit_since(sub.id(), "customer.subscription.updated", sub);
     Ok(())
 }

@@ -2,9 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::due::period;
+use crate::billing::changes::{end, phases};
 use crate::billing::items::Priced;
-use crate::billing::{end, intervals, phases};
+use crate::billing::period::period;
+use crate::billing::settlement::ended;
+use crate::billing::{due, intervals};
 use crate::error::ApiError;
 use crate::model;
 use crate::object::Object;
@@ -24,11 +26,11 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     schedule.set("metadata", merge_metadata(&json!({}), args)?);
     let schedule = st.put(schedule);
     let id = schedule.id().to_owned();
-    let begins = phases::next(&schedule).is_some_and(|time| time <= st.now(&schedule));
+    let begins = due::next_of_schedule(&schedule).is_some_and(|time| time <= st.now(&schedule));
     if schedule.text("status") == "not_started" && begins {
         phases::begin(st, &id, Presence::OnSession)?;
     }
-    let made = st.copy(&id);
+    let made = st.find(&id)?;
     st.emit("subscription_schedule.created", &made);
     Ok(made.value())
 }
@@ -76,7 +78,7 @@ fn for_subscription(st: &mut State, sub: &str) -> Result<Object, ApiError> {
     phase["description"] = sub.get("description").clone();
     phase["trial_end"] = sub.get("trial_end").clone();
     let id = st.new_id("sub_sched");
-    let customer = st.copy(sub.text("customer"));
+    let customer = st.copy_if_any(sub.text("customer"));
     let mut schedule = model::schedule::schedule(id.clone(), st.now(&sub), &customer, vec![phase], "release");
     schedule.set("status", "active");
     schedule.set("subscription", sub.id());
@@ -118,7 +120,7 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
         let behavior = args.text("proration_behavior").unwrap_or("create_prorations");
         phases::move_to(st, &changed, next, behavior)?;
     }
-    Ok(st.copy(id).value())
+    Ok(st.find(id)?.value())
 }
 
 fn unfinished(st: &State, id: &str) -> Result<Object, ApiError> {
@@ -133,38 +135,13 @@ fn unfinished(st: &State, id: &str) -> Result<Object, ApiError> {
     Err(ApiError::invalid(message))
 }
 
-/// Ends a schedule and releases its subscription. Emits `subscription_schedule.{status}`.
-pub fn finish(st: &mut State, id: &str, status: &str) -> Object {
-    let schedule = st.copy(id);
-    let (now, sub) = (st.now(&schedule), schedule.text("subscription").to_owned());
-    if !sub.is_empty() {
-        st.change_and_emit(&sub, "customer.subscription.updated", |s| s.set("schedule", Value::Null));
-    }
-    let after = st.change(id, |s| {
-        s.set("current_phase", Value::Null);
-        match status {
-            "released" => {
-                s.set("released_at", now);
-                s.set("released_subscription", s.get("subscription").clone());
-                s.set("subscription", Value::Null);
-            }
-            "completed" => s.set("completed_at", now),
-            _ => s.set("canceled_at", now),
-        }
-        // An aborted schedule has the status `canceled`.
-        s.set("status", if status == "aborted" { "canceled" } else { status });
-    });
-    st.emit(&format!("subscription_schedule.{status}"), &after);
-    Object::clone(&after)
-}
-
 /// Releases the subscription, which continues without the schedule.
 ///
 /// # Errors
 /// The schedule is unknown or finished.
 pub fn release(st: &mut State, id: &str) -> Result<Value, ApiError> {
     unfinished(st, id)?;
-    Ok(finish(st, id, "released").value())
+    Ok(ended::finish(st, id, "released").value())
 }
 
 /// Ends the schedule and its subscription.
@@ -173,17 +150,9 @@ pub fn release(st: &mut State, id: &str) -> Result<Value, ApiError> {
 /// The schedule is unknown or finished, or its subscription can't be ended.
 pub fn cancel(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let schedule = unfinished(st, id)?;
-    let after = finish(st, id, "canceled");
+    let after = ended::finish(st, id, "canceled");
     if schedule.text("status") == "active" {
         end::cancel_now(st, schedule.text("subscription"), args)?;
     }
     Ok(after.value())
-}
-
-/// Ends the schedule of a subscription that ended, as `aborted` if its payments failed.
-pub fn subscription_ended(st: &mut State, sub: &Object, by_delinquency: bool) {
-    let id = sub.text("schedule").to_owned();
-    if !id.is_empty() {
-        finish(st, &id, if by_delinquency { "aborted" } else { "canceled" });
-    }
 }

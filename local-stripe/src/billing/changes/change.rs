@@ -2,12 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::cycle::{self, Span};
-use crate::billing::due::period;
-use crate::billing::invoice::{self, Draft};
-use crate::billing::proration::{self, Half};
-use crate::billing::settle::{self, AttemptCause, Outcome};
-use crate::billing::{create, intervals, items, tax, usage};
+use crate::billing::changes::{create, end};
+use crate::billing::invoicing::invoice::{self, Draft};
+use crate::billing::invoicing::proration::{self, Half};
+use crate::billing::invoicing::{lines, usage};
+use crate::billing::period::{Span, period, set_period};
+use crate::billing::settlement::outcome::AttemptCause;
+use crate::billing::settlement::settle::{self, Outcome};
+use crate::billing::{intervals, items, tax};
 use crate::calendar::HOUR_S;
 use crate::discount::{self, term};
 use crate::error::ApiError;
@@ -52,12 +54,12 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
         next.set("pause_collection", value);
     }
     if ends_trial(args, &status)
-        && let Some(end) = cycle::end_without_method(st, &next)
+        && let Some(end) = end::end_without_method(st, &next)
     {
         // The other changes of the request are stored before the subscription ends or pauses.
         store(st, &before, next);
         end(st, id);
-        return Ok(st.copy(id).value());
+        return Ok(st.find(id)?.value());
     }
     let trial = apply_trial(&mut next, args, now)?;
     create::apply_discounts(st, &mut next, args)?;
@@ -71,7 +73,8 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
     if changed.is_none() && restart == Restart::No {
         return Ok(store(st, &before, next).value());
     }
-    let change = changed.unwrap_or_else(|| Change { list: next.list_at("items").to_vec(), prorated: Vec::new() });
+    let unchanged = || Change { list: next.list_at("items").to_vec(), ..Change::default() };
+    let change = changed.unwrap_or_else(unchanged);
     apply_items(st, &before, next, change, args, restart, now)
 }
 
@@ -135,8 +138,8 @@ fn apply_trial(sub: &mut Object, args: &Args, now: i64) -> Result<Option<i64>, A
             sub.set("trial_start", since.unwrap_or(now));
             sub.set("status", "trialing");
             sub.set("billing_cycle_anchor", end);
-            cycle::set_period(sub, start, end);
-            sub.set("_trial_notice_sent", false);
+            set_period(sub, start, end);
+            sub.as_subscription_mut().trial_notice_sent = false;
             return Ok(begins.then_some(end));
         }
         _ => {}
@@ -145,14 +148,17 @@ fn apply_trial(sub: &mut Object, args: &Args, now: i64) -> Result<Option<i64>, A
 }
 
 /// The items after a change, and the items to prorate, each as its old or its new half.
+#[derive(Default)]
 struct Change {
     list: Vec<Value>,
     prorated: Vec<(Value, Half)>,
+    /// The ids of the items that have a new price.
+    begun: Vec<String>,
 }
 
 fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Change, ApiError> {
     let mut list = sub.list_at("items").to_vec();
-    let mut prorated = Vec::new();
+    let (mut prorated, mut begun) = (Vec::new(), Vec::new());
     let (start, end) = period(sub).unwrap_or((now, now));
     for (n, given) in args.list("items").into_iter().enumerate() {
         let given = Args::of(given);
@@ -173,7 +179,7 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
             item["tax_rates"] = priced.tax_rates;
             items::set_thresholds(&mut item, &given);
             discount::item::set(st, sub, &mut item, &priced.discounts, &format!("{param}[discounts]"))?;
-            usage::begin(&mut item, now);
+            begun.push(item_id);
             prorated.push((item.clone(), Half::Remaining));
             list.push(item);
             continue;
@@ -199,7 +205,7 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
             new["plan"] = model::price::plan_of(&new["price"]);
             new["quantity"] = json!(1);
             if new["price"]["id"] != old["price"]["id"] {
-                usage::begin(&mut new, now);
+                begun.push(item_id);
             }
             if let (true, Value::Object(members)) = (pricing::is_metered(&new["price"]), &mut new) {
                 members.remove("quantity");
@@ -238,7 +244,7 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
     let prices: Vec<Object> = list.iter().map(|i| Object::of(i["price"].clone())).collect();
     create::check_alike(prices.iter())?;
     intervals::check_kept(sub.list_at("items"), &list)?;
-    Ok(Change { list, prorated })
+    Ok(Change { list, prorated, begun })
 }
 
 /// Whether the items of a subscription bill at the same interval.
@@ -275,6 +281,9 @@ fn apply_items(
     let restart = if restart == Restart::No && begins { Restart::Paid } else { restart };
     let restarts = restart != Restart::No;
     next.set_at("items.data", change.list);
+    for item in &change.begun {
+        usage::begin(&mut next, item, now);
+    }
     term::note_ends(st, &mut next);
     let mut full_lines = Vec::new();
     let prorates = behavior != "none" && !in_trial;
@@ -284,13 +293,13 @@ fn apply_items(
         // Usage in a trial is free.
         let over = period(before).filter(|_| before.text("status") != "trialing").map(|over| (over.0, now));
         if let Restart::WithTrial(end) = restart {
-            cycle::set_period(&mut next, now, end);
-            full_lines = cycle::lines(st, &next, (now, end), over, true)?;
+            set_period(&mut next, now, end);
+            full_lines = lines::lines(st, &next, (now, end), over, true)?;
         } else {
             next.set("billing_cycle_anchor", now);
             let span = Span::beginning(&next, &price, now);
-            cycle::set_period(&mut next, now, span.period.1);
-            full_lines = cycle::lines(st, &next, span.period, over, false)?;
+            set_period(&mut next, now, span.period.1);
+            full_lines = lines::lines(st, &next, span.period, over, false)?;
             span.prorate(&mut full_lines, false)?;
         }
     }
@@ -323,7 +332,8 @@ fn apply_items(
         return Ok(store(st, before, next).value());
     }
     let waits = payment == "pending_if_incomplete";
-    if let Some(earlier) = before.text_at("_pending_invoice") {
+    let earlier = &before.as_subscription().pending_invoice;
+    if !earlier.is_empty() {
         // A new change replaces the pending change. The pending change's invoice is voided unless it is paid.
         let _ = settle::void(st, earlier);
     }
@@ -341,22 +351,22 @@ fn apply_items(
     // The event is emitted after the invoice is created, as it names the invoice.
     st.emit_since(&id, "customer.subscription.updated", before);
     if waits {
-        let change = next.value();
+        let change = Box::new(next.clone());
         let marked = invoice.clone();
         st.change(&id, |s| {
-            s.set("_pending_change", change);
-            s.set("_pending_invoice", marked);
+            s.as_subscription_mut().pending_change = Some(change);
+            s.as_subscription_mut().pending_invoice = marked;
         });
     }
     invoice::finalize(st, &invoice)?;
-    if st.copy(&invoice).text("collection_method") == "send_invoice" {
-        return Ok(st.copy(&id).value());
+    if st.find(&invoice)?.text("collection_method") == "send_invoice" {
+        return Ok(st.find(&id)?.value());
     }
-    let open = st.copy(&invoice);
+    let open = st.find(&invoice)?;
     if payment == "default_incomplete" && open.text("status") == "open" {
         settle::await_confirmation(st, &open);
         st.change_and_emit(&id, "customer.subscription.updated", |s| s.set("status", "past_due"));
-        return Ok(st.copy(&id).value());
+        return Ok(st.find(&id)?.value());
     }
     let method = settle::method_of(st, &open).filter(|_| open.text("status") == "open");
     let outcome = match method.filter(|_| args.flag("off_session") == Some(true)) {
@@ -387,32 +397,7 @@ fn apply_items(
         }
         Outcome::NeedsAction | Outcome::Processing | Outcome::Failed(_) => {}
     }
-    Ok(st.copy(&id).value())
-}
-
-/// Applies a pending change whose payment succeeded, and emits the events.
-pub fn apply_pending(st: &mut State, id: &str) {
-    let before = st.copy(id);
-    let change = Object::of(before.get("_pending_change").clone());
-    let had_to_wait = !before.get("pending_update").is_null();
-    let after = st.change_and_emit(id, "customer.subscription.updated", |s| {
-        for member in ["items", "billing_cycle_anchor", "status", "trial_start", "trial_end"] {
-            s.set(member, change.get(member).clone());
-        }
-        if let Some((start, end)) = period(s) {
-            // A cancellation planned for the period's end moves with the period.
-            cycle::set_period(s, start, end);
-        }
-        s.set("pending_update", Value::Null);
-        s.set("_pending_change", Value::Null);
-        s.set("_pending_invoice", Value::Null);
-    });
-    let mut noted = st.copy(id);
-    term::note_ends(st, &mut noted);
-    st.put(noted);
-    if had_to_wait {
-        st.emit("customer.subscription.pending_update_applied", &after);
-    }
+    Ok(st.find(&id)?.value())
 }
 
 /// Stores a changed subscription and emits one event for all changed members.

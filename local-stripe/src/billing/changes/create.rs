@@ -2,11 +2,14 @@
 
 use serde_json::{Value, json};
 
-use crate::billing::cycle::{self, Span};
-use crate::billing::invoice::{self, Draft};
+use crate::billing::changes::anchor;
+use crate::billing::invoicing::invoice::{self, Draft};
+use crate::billing::invoicing::{invoice_settings, lines};
 use crate::billing::items::{self, Priced};
-use crate::billing::settle::{self, Outcome};
-use crate::billing::{anchor, due, intervals, invoice_settings, tax};
+use crate::billing::period::{self, Span};
+use crate::billing::settlement::outcome::AttemptCause;
+use crate::billing::settlement::settle::{self, Outcome};
+use crate::billing::{due, intervals, tax};
 use crate::calendar::{DAY_S, HOUR_S};
 use crate::connect::division;
 use crate::discount::redeem::{self, Purpose};
@@ -16,8 +19,7 @@ use crate::model;
 use crate::object::Object;
 use crate::params::Args;
 use crate::payments::method::Presence;
-use crate::payments::setup;
-use crate::payments::source;
+use crate::payments::{setup, source};
 use crate::pricing;
 use crate::state::State;
 use crate::tax::{Place, automatic};
@@ -108,7 +110,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
     let mut sub = model::billing::subscription(id.clone(), now, &customer, &currency);
     sub.set("billing_mode", billing_mode(args));
     apply_settings(st, &mut sub, args, now)?;
-    sub.set("schedule", args.value("_schedule"));
+    sub.set("schedule", args.value("schedule"));
     let shortest = intervals::shortest(priced.iter().map(|item| &item.price)).map(Object::value);
     let Some(first) = shortest else { return Err(ApiError::missing("items")) };
     let anchor = anchor::of(args, &first, now, trial_end)?;
@@ -141,9 +143,9 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
         sub.set("trial_end", end);
     } else {
         sub.set("status", "incomplete");
-        sub.set("_expires_at", now + FIRST_PAYMENT_HOURS * HOUR_S);
+        sub.as_subscription_mut().expires_at = Some(now + FIRST_PAYMENT_HOURS * HOUR_S);
     }
-    sub.set("_being_made", true);
+    sub.as_subscription_mut().being_made = true;
     st.put(sub.clone());
     apply_discounts(st, &mut sub, args)?;
     st.put(sub);
@@ -154,35 +156,35 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
         ask_for_method(st, &id);
     }
     first_invoice(st, &id, args, presence)?;
-    let made = st.copy(&id);
-    if made.is("_being_made") {
-        let made = st.change(&id, |s| s.set("_being_made", false));
+    let made = st.find(&id)?;
+    if made.as_subscription().being_made {
+        let made = st.change(&id, |s| s.as_subscription_mut().being_made = false);
         st.emit("customer.subscription.created", &made);
     }
     if trial_end.is_some_and(|end| end - now <= DAY_S * due::TRIAL_NOTICE_DAYS) {
-        let told = st.change(&id, |s| s.set("_trial_notice_sent", true));
+        let told = st.change(&id, |s| s.as_subscription_mut().trial_notice_sent = true);
         st.emit("customer.subscription.trial_will_end", &told);
     }
-    Ok(st.copy(&id))
+    st.find(&id)
 }
 
 /// Creates a setup intent for a trial without a payment method, as no payment asks for one.
 fn ask_for_method(st: &mut State, id: &str) {
-    let sub = st.copy(id);
-    if cycle::has_method(st, &sub) {
+    let Ok(sub) = st.find(id) else { return };
+    if settle::has_method(st, &sub) {
         return;
     }
-    let clock = sub.get("test_clock").clone();
+    let clock = sub.clock().to_owned();
     let intent = setup::create(st, "off_session", &clock, |si| {
         si.set("customer", sub.get("customer").clone());
-        si.set("_subscription", id);
+        si.as_intent_mut().subscription = id.to_owned();
     });
     st.change(id, |s| s.set("pending_setup_intent", intent));
 }
 
 /// Stores the subscription of an item under the item's id, so that the item can be found by its id.
 pub fn point_to(st: &mut State, item: &str, subscription: &str) {
-    st.put(Object::of(json!({ "id": item, "object": "_subscription_item", "subscription": subscription })));
+    st.put(Object::of(json!({ "id": item, "object": "sandbox.subscription_item", "subscription": subscription })));
 }
 
 fn trial_end(args: &Args, priced: &[Priced], now: i64) -> Result<Option<i64>, ApiError> {
@@ -247,7 +249,7 @@ pub fn apply_settings(st: &mut State, sub: &mut Object, args: &Args, now: i64) -
         sub.set("billing_thresholds", shown);
     }
     automatic::apply(st, sub, args)?;
-    if sub.at("automatic_tax.enabled") == true && Place::of_customer(&st.copy(sub.text("customer"))).is_none() {
+    if sub.at("automatic_tax.enabled") == true && Place::of_customer(&st.copy_if_any(sub.text("customer"))).is_none() {
         return Err(crate::tax::no_place("customer"));
     }
     if args.has("description") {
@@ -331,7 +333,7 @@ pub fn apply_discounts(st: &mut State, sub: &mut Object, args: &Args) -> Result<
 
 fn apply_cancellation(sub: &mut Object, args: &Args, now: i64) -> Result<(), ApiError> {
     if let Some(at_end) = args.flag("cancel_at_period_end") {
-        let end = due::period(sub).map(|p| p.1);
+        let end = period::period(sub).map(|p| p.1);
         sub.set("cancel_at_period_end", at_end);
         sub.set("cancel_at", if at_end { crate::state::time_or_null(end) } else { Value::Null });
         sub.set("canceled_at", if at_end { json!(now) } else { Value::Null });
@@ -339,14 +341,14 @@ fn apply_cancellation(sub: &mut Object, args: &Args, now: i64) -> Result<(), Api
         sub.set_at("cancellation_details.reason", reason);
     }
     if args.has("cancel_at") {
-        let period_end = due::period(sub).map(|p| p.1);
+        let period_end = period::period(sub).map(|p| p.1);
         // All items have the same period, so `min_period_end` and `max_period_end` are the same time.
         let at = if args.text("cancel_at").is_some() { period_end } else { args.int("cancel_at") };
         if at.is_some_and(|t| t <= now) {
             return Err(ApiError::invalid("`cancel_at` must be in the future.").about("cancel_at"));
         }
         sub.set("cancel_at", crate::state::time_or_null(at));
-        sub.set("_cancel_proration", args.value("proration_behavior"));
+        sub.as_subscription_mut().cancel_proration = args.text("proration_behavior").map(str::to_owned);
         sub.set("canceled_at", crate::state::time_or_null(at.map(|_| now)));
         let reason = if at.is_some() { json!("cancellation_requested") } else { Value::Null };
         sub.set_at("cancellation_details.reason", reason);
@@ -355,19 +357,19 @@ fn apply_cancellation(sub: &mut Object, args: &Args, now: i64) -> Result<(), Api
 }
 
 fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> Result<(), ApiError> {
-    let sub = st.copy(id);
+    let sub = st.find(id)?;
     let trial = sub.text("status") == "trialing";
-    let (start, end) = due::period(&sub).unwrap_or_default();
-    let mut lines = cycle::lines(st, &sub, (start, end), None, trial)?;
+    let (start, end) = period::period(&sub).unwrap_or_default();
+    let mut lines = lines::lines(st, &sub, (start, end), None, trial)?;
     let is_free = args.text("proration_behavior") == Some("none");
     if !trial {
         let has_anchor = args.given("billing_cycle_anchor").is_some();
         match args.int("backdate_start_date").filter(|_| !is_free) {
             // The time until the anchor is billed as a part of the time since the backdated start.
-            Some(since) if has_anchor => lines = cycle::past_lines(st, &sub, (since, end))?,
+            Some(since) if has_anchor => lines = lines::past_lines(st, &sub, (since, end))?,
             since => {
-                cycle::prorate_each(&sub, &mut lines, is_free)?;
-                let past = since.map(|since| cycle::past_lines(st, &sub, (since, start))).transpose()?;
+                lines::prorate_each(&sub, &mut lines, is_free)?;
+                let past = since.map(|since| lines::past_lines(st, &sub, (since, start))).transpose()?;
                 lines.splice(0..0, past.unwrap_or_default());
             }
         }
@@ -376,8 +378,8 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
         let param = format!("add_invoice_items[{n}]");
         let priced = items::read_licensed(st, &Args::of(extra), &param)?;
         let priced = items::in_currency(priced, sub.text("currency"), &param)?;
-        let mut line = cycle::extra_line(st, &sub, &priced, start)?;
-        let (customer, param) = (st.copy(sub.text("customer")), format!("add_invoice_items[{n}][discounts]"));
+        let mut line = lines::extra_line(st, &sub, &priced, start)?;
+        let (customer, param) = (st.copy_if_any(sub.text("customer")), format!("add_invoice_items[{n}][discounts]"));
         line.discounts =
             discount::item::redeem_for(st, &priced.discounts, &param, &customer, line.amount, sub.text("currency"))?;
         lines.push(line);
@@ -392,7 +394,7 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
         period: None,
     };
     let invoice = invoice::draft(st, draft, |_| {})?;
-    let due = st.copy(&invoice).int("amount_due");
+    let due = st.find(&invoice)?.int("amount_due");
     if sub.text("collection_method") == "send_invoice" {
         if !trial {
             st.change(id, |s| s.set("status", "active"));
@@ -400,7 +402,7 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
         return if due == 0 { invoice::finalize(st, &invoice) } else { Ok(()) };
     }
     invoice::finalize(st, &invoice)?;
-    let open = st.copy(&invoice);
+    let open = st.find(&invoice)?;
     if open.text("status") == "paid" {
         return Ok(());
     }
@@ -417,7 +419,7 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
         Some(true) => Presence::OffSession,
         _ => presence,
     };
-    match settle::attempt_with(st, &invoice, &method, settle::AttemptCause::Hand, presence) {
+    match settle::attempt_with(st, &invoice, &method, AttemptCause::Hand, presence) {
         Outcome::Paid | Outcome::Processing => Ok(()),
         Outcome::NeedsAction if behavior == "error_if_incomplete" => {
             let message = "Payment for this subscription requires additional user action before it can be completed successfully.";

@@ -1,0 +1,8 @@
+//! The payments of invoices, and what follows from them.
+
+pub mod attached;
+pub mod balance;
+pub mod credits;
+pub mod ended;
+pub mod outcome;
+pub mod settle;
