@@ -347,7 +347,7 @@ impl Stripe {
     pub fn retrieve(&self, id: &str, version: &str) -> Option<Value> {
         let named = self.open().names.iter().find(|(_, ours)| *ours == id).map(|(theirs, _)| theirs.clone());
         let named = named.as_deref().unwrap_or(id);
-        let object = self.open().sandbox.state().find(named)?.text("object").to_owned();
+        let object = self.open().sandbox.state().seek(named)?.text("object").to_owned();
         let shown = match EXPANDED.iter().find(|(name, _)| *name == object) {
             Some((_, member)) => {
                 let asked = own_request("GET", &format!("/v1/{object}s/{named}"), &[("expand[]", member)]);

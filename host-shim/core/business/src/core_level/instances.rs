@@ -70,9 +70,11 @@ fn one(check: &Checker, instance: &Entry, features: &Features, has_plans: bool) 
         None => None,
     };
     let host = written.as_deref().map(host_of);
+    // One measured limit is that of the contents; with several, the file says which one.
+    let quota = features.measured().first().filter(|_| features.measured().len() == 1).map(String::as_str);
     let provisions: Checked<Vec<Node>> = check.each(&resources, |resource| {
         let (before, after) = (instance.key.replace('_', "-"), resource.name.replace('_', "-"));
-        provision(check, resource, &resources, format!("{before}-{{instance.{label}}}-{after}"), host)
+        provision(check, resource, &resources, format!("{before}-{{instance.{label}}}-{after}"), (host, quota))
     });
     members.push(entry("provisions", at.list(provisions?)));
     members.extend(url(at, &resources, address.map(|(node, _)| node), written).map(|url| entry("url", url)));
@@ -119,7 +121,7 @@ fn provision(
     resource: &Resource<'_>,
     all: &[Resource<'_>],
     name: String,
-    host: Option<&str>,
+    (host, quota): (Option<&str>, Option<&str>),
 ) -> Checked<Node> {
     let at = From(resource.node);
     let others = |kind: &str| all.iter().find(|other| other.kind == kind && other.name != resource.name);
@@ -176,6 +178,9 @@ fn provision(
         }
         _ => "id",
     };
+    if let Some(quota) = quota.filter(|_| matches!(resource.kind.as_str(), "database" | "bucket")) {
+        members.push(entry("quota", at.text(quota)));
+    }
     members.push(entry("with", at.map(with)));
     if !after.is_empty() {
         members.push(entry("after", at.list(after.into_iter().map(|name| at.text(name)).collect::<Vec<_>>())));

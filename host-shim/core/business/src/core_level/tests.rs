@@ -139,6 +139,23 @@ fn an_instance_has_its_own_label_address_and_members_of_the_full_level() {
 }
 
 #[test]
+fn one_measured_limit_is_the_quota_of_what_holds_data() {
+    let instances = "instances: {site: {resources: {data: database, files: bucket, app: function, own: {resource: bucket, quota: b}}}}";
+    let quotas = |features: &str| {
+        let all = full(&format!("features: {features}\n{instances}"));
+        let of = |resource: &Value| resource["quota"].as_str().unwrap_or("none").to_owned();
+        let site = all["product_types"][0].clone();
+        (site["provisions"].as_array().expect("a list").iter().map(of).collect::<Vec<_>>(), site["meters"].clone())
+    };
+    assert_eq!(
+        quotas("{a: {limit: GB}}"),
+        (["a", "a", "none", "b"].map(str::to_owned).to_vec(), json!([{"meter": "a"}]))
+    );
+    assert_eq!(quotas("{a: {limit: GB}, b: {limit: MB}}").0, ["none", "none", "none", "b"]);
+    assert_eq!(quotas("{a: limit}").0, ["none", "none", "none", "b"]);
+}
+
+#[test]
 fn each_value_of_the_translation_has_the_line_of_the_clause_that_it_comes_from() {
     let text = format!(
         "{FEATURES}plans:\n  free: {{shows: 1}}\n  studio:\n    price:\n      month: 12.00\n    shows: 3\ninstances:\n  \

@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 
 /// Texts of [`WHOLE`], each with a replacement that has an unknown name. Only the reader can refuse it, because a
 /// business may declare names.
-const UNKNOWN: [(&str, &str); 32] = [
+const UNKNOWN: [(&str, &str); 33] = [
+    ("{id: prod_b, type: pack", "{id: business, type: pack"),
     ("event: invoice.paid", "event: invoice.payed"),
     ("run: database.seed}", "run: database.sow}"),
     ("run: database.seed}", "run: mail.send}"),
