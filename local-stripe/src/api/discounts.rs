@@ -118,11 +118,11 @@ pub const ROUTES: &[Route] = &[
     ),
 ];
 
-/// Parses a percentage with at most two decimal places into hundredths of a percent: `25.5` is 2550.
-fn percent(text: &str) -> Option<i64> {
-    let wanted = money::multiply_decimal(text, 100)?;
-    let exact = money::parse_decimal(text)? == i128::from(wanted) * 10_i128.pow(10);
-    (exact && (1..=10_000).contains(&wanted)).then_some(wanted)
+/// Whether a text is a percentage above 0 and at most 100, with two decimal places at most.
+fn is_percentage(text: &str) -> bool {
+    let Some(hundredths) = money::multiply_decimal(text, 100) else { return false };
+    let exact = money::parse_decimal(text) == Some(i128::from(hundredths) * 10_i128.pow(10));
+    exact && (1..=10_000).contains(&hundredths)
 }
 
 fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
@@ -145,8 +145,10 @@ fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
     let mut coupon = model::discount::coupon(id, now, duration);
     match (args.text("percent_off"), args.int("amount_off")) {
         (Some(text), None) => {
-            let wrong = || ApiError::invalid("percent_off must be above 0 and at most 100, with two decimals at most.");
-            percent(text).ok_or_else(|| wrong().about("percent_off"))?;
+            if !is_percentage(text) {
+                let message = "percent_off must be above 0 and at most 100, with two decimals at most.";
+                return Err(ApiError::invalid(message).about("percent_off"));
+            }
             coupon.set("percent_off", serde_json::from_str::<Value>(text).unwrap_or_default());
         }
         (None, Some(amount)) => {
