@@ -42,7 +42,10 @@ const server = http.createServer(async (request, response) => {
 await once(server.listen(0, "127.0.0.1"), "listening");
 const base = `http://127.0.0.1:${server.address().port}`;
 async function until(condition) {
-  while (!condition()) await taken.promise;
+  while (!condition()) {
+    assert.deepEqual(problems, []);
+    await taken.promise;
+  }
 }
 
 const price = async (name, unit_amount, interval = "month") =>
