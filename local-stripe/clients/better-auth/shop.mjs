@@ -22,12 +22,6 @@ const stripe = new Stripe("sk_test_better_auth", { host, port, protocol: "http",
 
 // The shop's server. Each time that it has taken an event, `until` looks again.
 const webhooks = [];
-let taken = later();
-function later() {
-  let resolve;
-  const promise = new Promise((done) => (resolve = done));
-  return { promise, resolve };
-}
 const server = http.createServer(async (request, response) => {
   const chunks = [];
   for await (const chunk of request) chunks.push(chunk);
@@ -35,16 +29,14 @@ const server = http.createServer(async (request, response) => {
   const answer = await auth.handler(new Request(base + request.url, init));
   response.writeHead(answer.status).end(await answer.text());
   webhooks.push(`${JSON.parse(init.body).type} ${answer.status}`);
-  const now = taken;
-  taken = later();
-  now.resolve();
+  server.emit("taken");
 });
 await once(server.listen(0, "127.0.0.1"), "listening");
 const base = `http://127.0.0.1:${server.address().port}`;
 async function until(condition) {
   while (!condition()) {
     assert.deepEqual(problems, []);
-    await taken.promise;
+    await once(server, "taken");
   }
 }
 
