@@ -85,6 +85,8 @@ pub const TEST_CARDS: &[TestCard] = &[
     card("3566002020360505", "jcb", "jcb", Behaviour::Succeeds),
     card("6200000000000005", "unionpay", "unionpay", Behaviour::Succeeds),
     card("4000000000003055", "threeDSecureOptional", "visa", Behaviour::Succeeds),
+    card("4000002500001001", "visa_cartesBancaires", "visa", Behaviour::Succeeds),
+    card("5555552500001001", "mastercard_cartesBancaires", "mastercard", Behaviour::Succeeds),
     card("5555555555554444", "mastercard", "mastercard", Behaviour::Succeeds),
     card("378282246310005", "amex", "amex", Behaviour::Succeeds),
     card("6011111111111117", "discover", "discover", Behaviour::Succeeds),

@@ -58,6 +58,7 @@ pub const TEST_ACCOUNTS: &[TestAccount] = &[
     account("DE89370400440532013000", None, &SEPA, None),
     account("AT611904300234573201", None, &SEPA, None),
     account("AT321904300235473204", None, &SEPA, None),
+    account("BE62510007547061", None, &SEPA, None),
     account("AT861904300235473202", None, &SEPA, Some("insufficient_funds")),
     account("DE62370400440532013001", None, &SEPA, Some("insufficient_funds")),
 ];

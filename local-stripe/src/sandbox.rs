@@ -204,7 +204,9 @@ impl Sandbox {
         response: &mut Response,
         fault: Option<&ApiFault>,
     ) -> Result<(), ApiError> {
-        let mut form = read_form(request)?;
+        // The body of a request to an unknown endpoint, such as JSON for the API's version 2, need not be a form.
+        let mut form =
+            read_form(request).map_err(|error| api::find(&request.method, &request.path).err().unwrap_or(error))?;
         let in_form = access::take_key(&mut form);
         let access = match request.path.starts_with("/_sandbox/") {
             true => Access::Secret,

@@ -43,6 +43,7 @@ mod sessions;
 mod setup;
 mod stories;
 mod subscriptions;
+mod suites;
 mod tax_ids;
 mod taxes;
 mod versions;

@@ -25,6 +25,9 @@ fn invalid_keys_paths_and_methods_are_refused() {
         (Some("invalid_request_error"), Some(true))
     );
     play.refused("PUT", "/v1/customers", "", 404);
+    let mut json = request("POST", "/v2/core/accounts", "");
+    json.body = r#"{"include": ["identity"]}"#.into();
+    assert_eq!(play.sandbox.handle(&json).status, 404);
     let mut versioned = request("GET", "/v1/customers", "");
     versioned.version = Some("2015-01-01".into());
     assert_eq!(play.sandbox.handle(&versioned).status, 400);

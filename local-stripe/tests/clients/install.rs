@@ -1,4 +1,4 @@
-//! Installs dj-stripe once, in its pinned versions, into `target/counterparts`; `counterparts` installs the other clients.
+//! Installs what only these tests need, once, in pinned versions, into `target/counterparts`; `counterparts` installs the other clients.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -23,10 +23,58 @@ pub fn counterparts() -> PathBuf {
     target.join("counterparts")
 }
 
-fn install(what: &str, line: &str, command: &mut Command) {
-    let output = run(command, LIMIT);
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(output.status.success(), "{what} can't be installed. This line installs it:\n    {line}\n{text}");
+/// Returns the folder of a client. Runs `line`, which makes this folder, unless it did so for the same pinned versions.
+fn installed(name: &str, pins: &Path, line: impl FnOnce(&str) -> String) -> PathBuf {
+    let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());
+    let folder = counterparts().join(name);
+    let marker = folder.join("installed.txt");
+    let wanted = std::fs::read_to_string(pins).unwrap();
+    if std::fs::read_to_string(&marker).unwrap_or_default() != wanted {
+        let line = line(&folder.display().to_string());
+        let output = run(Command::new("sh").arg("-c").arg(&line), LIMIT);
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{name} can't be installed. This line installs it:\n    {line}\n{text}");
+        // Written last, so that an interrupted installation does not count.
+        std::fs::write(marker, wanted).unwrap();
+    }
+    folder
+}
+
+/// Installs the packages of `clients/NAME/package.json`, and returns the folder with `node_modules`.
+pub fn node(name: &str) -> PathBuf {
+    let pins = clients().join(name).join("package.json");
+    installed(name, &pins, |dir| {
+        format!(
+            "mkdir -p {dir} && cp {} {dir}/ && \
+             npm install --no-package-lock --no-audit --no-fund --legacy-peer-deps --prefix {dir}",
+            pins.display()
+        )
+    })
+}
+
+/// Installs the packages of `clients/NAME/requirements.txt`, and returns the Python interpreter.
+pub fn python(name: &str) -> PathBuf {
+    let pins = clients().join(name).join("requirements.txt");
+    let line = |dir: &str| format!("{} && {dir}/bin/pip install --quiet -r {}", venv(dir), pins.display());
+    installed(name, &pins, line).join("bin/python")
+}
+
+fn venv(dir: &str) -> String {
+    format!("python3 -m venv --clear {dir}")
+}
+
+/// Downloads the sources of Stripe's Python library, in the version that is installed, and returns their folder.
+pub fn stripe_python_sources() -> PathBuf {
+    let pins = clients().join("requirements.txt");
+    let python = counterparts::stripe_python();
+    installed("stripe-python-sources", &pins, |dir| {
+        format!(
+            "rm -rf {dir} && mkdir -p {dir} && {} -m pip download --quiet --no-deps --no-binary :all: -d {dir} -r {} && \
+             tar -xzf {dir}/stripe-*.tar.gz -C {dir} --strip-components=1",
+            python.display(),
+            pins.display()
+        )
+    })
 }
 
 /// An installation of dj-stripe: the path of its Python interpreter, and an empty, migrated database.
@@ -37,20 +85,16 @@ pub struct DjStripe {
 
 /// Installs dj-stripe in its own Python environment, as it needs another version of Stripe's library.
 pub fn djstripe() -> DjStripe {
-    let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());
-    let folder = counterparts().join("djstripe");
     let project = clients().join("djstripe");
     let pins = project.join("requirements.txt");
-    let (marker, database) = (folder.join("installed.txt"), folder.join("migrated.sqlite3"));
-    let wanted = std::fs::read_to_string(&pins).unwrap();
-    if std::fs::read_to_string(&marker).unwrap_or_default() != wanted {
-        let (dir, pins, project, file) = (folder.display(), pins.display(), project.display(), database.display());
-        let line = format!(
-            "python3 -m venv --clear {dir} && {dir}/bin/pip install --quiet -r {pins} && \
-             DJSTRIPE_DATABASE={file} PYTHONDONTWRITEBYTECODE=1 {dir}/bin/django-admin migrate --settings settings --pythonpath {project} --verbosity 0"
-        );
-        install("dj-stripe", &line, Command::new("sh").arg("-c").arg(&line));
-        std::fs::write(marker, wanted).unwrap();
-    }
-    DjStripe { python: folder.join("bin/python"), database }
+    let folder = installed("djstripe", &pins, |dir| {
+        format!(
+            "{} && {dir}/bin/pip install --quiet -r {} && \
+             DJSTRIPE_DATABASE={dir}/migrated.sqlite3 PYTHONDONTWRITEBYTECODE=1 {dir}/bin/django-admin migrate --settings settings --pythonpath {} --verbosity 0",
+            venv(dir),
+            pins.display(),
+            project.display()
+        )
+    });
+    DjStripe { python: folder.join("bin/python"), database: folder.join("migrated.sqlite3") }
 }

@@ -11,6 +11,7 @@ mod install;
 mod libraries;
 #[path = "../http/sink.rs"]
 mod sink;
+mod suites;
 mod sync_engine;
 
 use counterparts::{run, succeeds};
