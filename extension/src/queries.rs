@@ -23,7 +23,7 @@ use crate::model::records::lot::Lot;
 use crate::model::records::payouts::Payouts;
 use crate::model::records::product::ProductRow;
 use crate::model::records::purchase::Details;
-use crate::model::records::session::Session;
+use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::summary::Summary;
 use crate::model::records::usage::{UsageDay, Uses};
 use crate::model::records::usage_request::{UsageRequest, between, time_key};
@@ -432,10 +432,15 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
             (row.id.clone(), status, value)
         }
         Row::Purchase(row) => {
+            // What was paid has the taxes and the discounts of the checkout.
+            let Details { counts, .. } = decode("purchases", &row.id, &row.values.metadata)?;
+            let paid_at = counts.as_ref().and_then(|counted| counted.paid_at.or(counted.completed_at));
+            let paid =
+                counts.filter(|counted| counted.status == SessionStatus::Paid).map(|counted| counted.total_minor);
             let value = json!({
                 "id": row.id, "status": row.values.status, "items": row.values.items, "total": row.values.total,
-                "tax": row.values.tax, "refunded": row.values.refunded, "subscription": row.values.subscription_id,
-                "session": row.values.session_id, "paid_at": paid_at(row)?,
+                "paid": paid.map(|paid| Money { amount_minor: paid, currency: row.values.total.currency.clone() }), "tax": row.values.tax, "refunded": row.values.refunded, "subscription": row.values.subscription_id,
+                "session": row.values.session_id, "paid_at": paid_at,
             });
             (row.id.clone(), status_of(&value), encode(&value)?)
         }
@@ -454,12 +459,6 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
         }
         Row::Price(row) => (row.id.clone(), None, encode(row)?),
     })
-}
-
-/// Returns the time at which a purchase was paid, by Stripe's clock.
-fn paid_at(row: &Purchase) -> Fallible<Option<Timestamp>> {
-    let details: Details = decode("purchases", &row.id, &row.values.metadata)?;
-    Ok(details.counts.and_then(|counted| counted.paid_at.or(counted.completed_at)))
 }
 
 /// Returns the buyer's address of a checkout that was made elsewhere, with its status; `None` for other checkouts.

@@ -7,15 +7,16 @@ use anyhow::Result;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
-/// The folders whose scenarios need nothing beside a host: the fixtures, and the businesses of the examples.
+/// The folders whose scenarios need nothing beside a host: the fixtures, and those of the examples. What is in their folders
+/// `at-stripe` is played beside a local Stripe.
 pub const PLAYED: [&str; 7] = [
     "fixtures",
-    "examples/credits",
-    "examples/database-per-customer",
-    "examples/downloads",
-    "examples/per-seat",
-    "examples/podcasts",
-    "examples/usage",
+    "examples/credits/scenarios",
+    "examples/database-per-customer/scenarios",
+    "examples/downloads/scenarios",
+    "examples/per-seat/scenarios",
+    "examples/podcasts/scenarios",
+    "examples/usage/scenarios",
 ];
 
 /// Build the component and a program that replays, then replay: all fixtures and the businesses of the examples, or what the arguments say.

@@ -147,7 +147,8 @@ fn human(checked: &Checked) -> io::Result<()> {
         None => writeln!(out, "no mistake in {checked_files}")?,
         Some(mistakes) => writeln!(out, "{mistakes} in {checked_files}")?,
     }
-    checked.notes.iter().try_for_each(|note| writeln!(out, "note: {}", printable(note)))
+    let mut notes = checked.notes.iter().filter(|_| checked.mistakes.is_empty());
+    notes.try_for_each(|note| writeln!(out, "note: {}", printable(note)))
 }
 
 fn github(checked: &Checked) -> io::Result<()> {
@@ -173,7 +174,9 @@ fn json(checked: &Checked) -> io::Result<()> {
         writeln!(out, "{}", json!({"mistake": mistake}))?;
     }
     let Checked { businesses, scenarios, raw, mistakes, notes } = checked;
-    let summary = json!({"businesses": businesses, "scenarios": scenarios, "raw": raw, "mistakes": mistakes.len(),
-        "notes": notes});
+    let mut summary = json!({"businesses": businesses, "scenarios": scenarios, "raw": raw, "mistakes": mistakes.len()});
+    if !notes.is_empty() {
+        summary["notes"] = json!(notes);
+    }
     writeln!(out, "{}", json!({"summary": summary}))
 }

@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(EXIT_BAD_INPUT));
     }
     let name = args.template.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-    write(args.template.files(), folder, &format!("examples/{name}"))?;
+    write(args.template.files(), folder, &name)?;
     let shown = folder.display();
     println!("made {shown} like {name}; {shown}/README.md says what to change first");
     println!("  provisioner check {shown}");
@@ -84,16 +84,20 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the files of a template. Their texts name the new folder in place of the example's.
+/// Writes the files of a template. Their commands name the new folder in place of the example's.
 fn write(files: &Dir<'_>, folder: &Path, example: &str) -> anyhow::Result<()> {
+    write_below(files, folder, &|text| adapted(text, example, folder))
+}
+
+fn write_below(files: &Dir<'_>, folder: &Path, adapt: &dyn Fn(&str) -> String) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     for entry in files.entries() {
         let file = folder.join(entry.path().file_name().unwrap_or_default());
         match entry {
-            DirEntry::Dir(inner) => write(inner, &file, example)?,
+            DirEntry::Dir(inner) => write_below(inner, &file, adapt)?,
             DirEntry::File(of_template) => {
                 let contents = match of_template.contents_utf8() {
-                    Some(text) => adapted(text, example, folder).into_bytes(),
+                    Some(text) => adapt(text).into_bytes(),
                     None => of_template.contents().to_vec(),
                 };
                 fs::write(&file, contents).with_context(|| file.display().to_string())?;
@@ -103,11 +107,14 @@ fn write(files: &Dir<'_>, folder: &Path, example: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Returns a text without the line that names a schema of this repository, and with the new folder in place of the example's.
+/// Returns a text without the line that names a schema of this repository, and with the new folder in its commands.
 fn adapted(text: &str, example: &str, folder: &Path) -> String {
-    let text = match text.strip_prefix("# yaml-language-server: ") {
-        Some(rest) => rest.split_once('\n').map_or("", |(_, rest)| rest),
-        None => text,
-    };
-    text.replace(example, &folder.display().to_string())
+    let mut out = String::new();
+    for line in text.split_inclusive('\n').filter(|line| !line.starts_with("# yaml-language-server: ")) {
+        match line.strip_prefix("provisioner ").and_then(|rest| rest.split_once(example)) {
+            Some((before, after)) => out.push_str(&format!("provisioner {before}{}{after}", folder.display())),
+            None => out.push_str(line),
+        }
+    }
+    out
 }

@@ -66,7 +66,7 @@ fn correct_files_have_no_mistake_and_nothing_is_played() {
     let folder = business(CATALOG, &STORY.replace("seats: 5", "seats: 7"));
     let ran = check(folder.path(), &[]);
     assert!(ran.code == 0 && ran.stdout.starts_with("no mistake in 1 business, 1 scenario\n"), "{}", ran.stderr);
-    assert!(!ran.stdout.contains("note: "), "it has no prices: {}", ran.stdout);
+    assert!(ran.stdout.contains("prices are in usd; `currency: eur` in catalog.yml changes that"), "{}", ran.stdout);
     for path in ["catalog.yml", "scenarios", "scenarios/story.yml"] {
         let ran = check(&folder.path().join(path), &[]);
         assert_eq!(ran.code, 0, "{path}: {}{}", ran.stdout, ran.stderr);

@@ -422,7 +422,7 @@ const OF_CATALOG: [Mistake; 111] = [
         CATALOG,
         "grants: {may_export: 1}",
         "grants: {may_export: true}",
-        &["found `true`; expected a whole number, `unlimited`, a template, or {amount, if}"],
+        &["found `true`; expected a whole number, `unlimited`, a template, or {amount, if, per}"],
     ),
     mistake(
         CATALOG,

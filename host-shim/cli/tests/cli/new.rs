@@ -20,7 +20,9 @@ fn each_template_makes_a_business_whose_scenarios_hold() {
         assert_eq!(replay.code, 0, "{template}: {}{}", replay.stdout, replay.stderr);
         let text = |name: &str| fs::read_to_string(format!("{business}/{name}")).expect("a file");
         assert!(!text("catalog.yml").contains("yaml-language-server"), "{template}");
-        assert!(!text("README.md").contains("examples/"), "{template}: its commands name the new folder");
+        let commands = format!("provisioner check {business}");
+        assert!(text("README.md").contains(&commands), "{template}: its commands name the new folder");
+        assert!(!text("README.md").contains("$schema="), "{template}: the schema is not there");
         let of_example = fs::read_to_string(in_business(template).join("catalog.yml")).expect("a catalog");
         assert!(of_example.ends_with(&text("catalog.yml")), "{template}");
     }

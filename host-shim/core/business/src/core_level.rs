@@ -47,10 +47,14 @@ pub(crate) fn translate(document: Node) -> Result<(Node, Node), Mistakes> {
         });
         let has_plans = core(Section::Plans.clause()).is_some();
         let created = match core(CLAUSES[4]) {
-            Some(entry) => instances::read(check, entry, &features, has_plans),
+            Some(entry) => instances::read(check, entry, &features, &document, has_plans),
             None => Ok(Vec::new()),
         };
         let sections: Vec<Option<offers::Translated>> = sections?;
+        // A product of the full level may sell credits, too.
+        let are_sold =
+            sections.iter().flatten().any(|section| section.adds_credits) || document.member("product_types").is_some();
+        features.check_credits(check, are_sold)?;
         check_keys(check, Section::ALL.iter().filter_map(|section| core(section.clause())))?;
         let (mut types, mut products) = (Vec::new(), Vec::new());
         for translated in sections.into_iter().flatten() {

@@ -4,6 +4,7 @@ use crate::core_level;
 use crate::folder::{BusinessFolder, CATALOG_FILE, is_of_another_file};
 use crate::yaml::Node;
 use crate::yaml::bad_input::{BadInput, Place, Reported};
+use extension_contract::pointer::unescaped;
 use extension_contract::{FieldError, FieldErrorCode, Outcome, Refusal};
 use host_engine::processor::Report;
 use std::path::Path;
@@ -36,9 +37,9 @@ fn mistake(catalog: &Node, error: &FieldError) -> BadInput {
     // The document of the extension has the clauses of all files.
     if error.code == FieldErrorCode::UnknownField && error.path.matches('/').count() == 1 {
         error.expected.retain(|clause| !is_of_another_file(clause));
-        error
-            .expected
-            .extend(core_level::CLAUSES.iter().chain(&core_level::POLICY_WORDS).map(|word| (*word).to_owned()));
+        let is_ours = error.expected.iter().any(|clause| clause == "product_types");
+        let words = core_level::CLAUSES.iter().chain(&core_level::POLICY_WORDS).filter(|_| is_ours);
+        error.expected.extend(words.map(|word| (*word).to_owned()));
         let written = error.path.trim_start_matches('/').to_owned();
         error = error.suggesting(&written);
     }
@@ -56,13 +57,25 @@ fn mistake(catalog: &Node, error: &FieldError) -> BadInput {
     };
     let place = match error.code {
         FieldErrorCode::More => Place::file(&catalog.place().file),
+        // The person has not written the place in the full level.
+        _ if is_translated(catalog, &error.path) => catalog.place_at(&error.path),
         _ => catalog.place_at(&error.path).at(&error.path),
+    };
+    let problem = match error.path.rsplit('/').next().filter(|_| is_translated(catalog, &error.path)) {
+        Some(name) if !problem.contains('`') || error.found.is_empty() => format!("`{}`: {problem}", unescaped(name)),
+        _ => problem,
     };
     BadInput {
         guess: error.suggestion.map(Into::into),
         reported: Some(Box::new(Reported { code: error.code, expected: error.expected })),
         ..BadInput::new(place, problem, expected)
     }
+}
+
+/// Returns whether a value comes from a clause of the core level: its translation has lines and no columns.
+fn is_translated(catalog: &Node, path: &str) -> bool {
+    let ends = path.match_indices('/').map(|(at, _)| at).skip(1).chain([path.len()]);
+    ends.filter_map(|end| catalog.at(&path[..end]).ok()).any(|node| node.line > 0 && node.column == 0)
 }
 
 /// Returns the expected value for an error code, if the extension does not name it.

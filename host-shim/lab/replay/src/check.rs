@@ -62,7 +62,7 @@ fn usual_currency(business: &BusinessFolder) -> Option<String> {
     let has_prices = business.catalog["products"].as_array()?.iter().any(|product| !product["prices"].is_null());
     (has_prices && business.catalog["policies"]["currency"].is_null()).then(|| {
         let folder = business.folder.display();
-        format!("{folder}: prices are in usd; `policies: {{currency: eur}}` in business.yml changes that")
+        format!("{folder}: prices are in usd; `currency: eur` in catalog.yml changes that")
     })
 }
 

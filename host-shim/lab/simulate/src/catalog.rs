@@ -127,6 +127,8 @@ pub struct Rate {
     pub by: String,
     /// Values of the attribute, with the price per unit in millionths of the currency unit.
     pub micros: Vec<(String, i64)>,
+    /// True if credits pay first.
+    pub by_credits: bool,
     /// Minimum amount in minor units from which uncovered usage is invoiced; None for never.
     pub invoiced_from: Option<i64>,
     /// The additional price for the use of creators' products.
@@ -500,6 +502,7 @@ fn rate(meter: &str, clause: &Value) -> Rate {
         meter: meter.to_owned(),
         by: text(&clause["by"]).unwrap_or_default(),
         micros: several.chain(single).collect(),
+        by_credits: list(&clause["pay"]).any(|pays| pays == "credits"),
         invoiced_from: by_invoice.then(|| clause["invoice"]["min"].as_i64().unwrap_or(0)),
         seller: None,
     }

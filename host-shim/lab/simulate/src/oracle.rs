@@ -445,8 +445,8 @@ impl Oracle {
 
     /// Records usage at `at_ms` that costs `micros`. The usage belongs to the month of `at_ms`, or to the current month
     /// if the month of `at_ms` is closed (M10).
-    pub fn record_usage(&mut self, stripe: &Stripe, micros: i64, at_ms: i64) {
-        let left = self.net_credits(stripe).max(0);
+    pub fn record_usage(&mut self, stripe: &Stripe, by_credits: bool, micros: i64, at_ms: i64) {
+        let left = if by_credits { self.net_credits(stripe).max(0) } else { 0 };
         let covered = left.min(micros);
         self.covered_micros += covered;
         let (of_then, now_ms) = (month(at_ms), stripe.now_s() * 1_000);

@@ -442,7 +442,8 @@ impl<'c> AccountDriver<'c> {
             return;
         };
         let quantity = i64::from(each.flags) * 7;
-        let (by, now_ms) = (rate.by.clone(), self.customer.stripe.now_s() * 1_000);
+        let (by, by_credits) = (rate.by.clone(), rate.by_credits);
+        let now_ms = self.customer.stripe.now_s() * 1_000;
         let at_ms = now_ms - Self::late_ms(each).unwrap_or(0);
         let number = self.customer.number();
         let mut attributes = if by.is_empty() { json!({}) } else { json!({by: value}) };
@@ -461,7 +462,7 @@ impl<'c> AccountDriver<'c> {
             "id": format!("use_{}{number}", self.customer.name), "meter": rate.meter, "quantity": quantity,
             "at": host_engine::time::text(at_ms), "attributes": attributes,
         }));
-        self.oracle.record_usage(&self.customer.stripe, cost_micros, at_ms);
+        self.oracle.record_usage(&self.customer.stripe, by_credits, cost_micros, at_ms);
     }
 
     fn count(&mut self, each: &Move<MoveKind>) {

@@ -136,7 +136,7 @@ fn agree(world: &mut World, types: &[TypeDecl]) {
         });
         counted.unwrap_or_else(|broken| panic!("{broken}"));
         let mut runner = TestRunner::deterministic();
-        for _ in 0..200 {
+        for _ in 0..400 {
             let metadata = metadata_of(decl).new_tree(&mut runner).expect("values").current();
             *if takes(world, decl, &metadata).is_ok() { &mut taken } else { &mut refused } += 1;
         }

@@ -71,6 +71,8 @@ pub(super) struct Features {
     measured: Vec<String>,
     /// Whether a feature is paid from credits.
     pub takes_credits: bool,
+    /// The features that only credits pay for, each with the node that says so.
+    only_by_credits: Vec<(String, Node)>,
 }
 
 impl Features {
@@ -166,7 +168,18 @@ impl Features {
         self.meters.push(entry(&feature.key, at.map(meter)));
         self.rates.push(entry(&feature.key, at.map(rate)));
         self.takes_credits |= takes_credits;
+        if !is_invoiced {
+            self.only_by_credits.push((feature.key.clone(), feature.value.clone()));
+        }
         Ok(Kind::Use)
+    }
+
+    /// Checks that somebody can pay for what only credits pay for. `are_sold` says whether credits are sold.
+    pub fn check_credits(&self, check: &Checker, are_sold: bool) -> Checked<()> {
+        check.every(self.only_by_credits.iter().filter(|_| !are_sold), |(feature, node)| {
+            let problem = format!("only credits pay for `{feature}`, and nothing sells credits");
+            Err(check.bad(node.place(), problem, "a pack such as `ten_dollars: {price: 10.00, credits: 10.00}`"))
+        })
     }
 
     /// Declares the entitlement `seats`, unless the business does.

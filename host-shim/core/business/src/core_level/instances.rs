@@ -9,6 +9,9 @@ const LABEL_MAX: usize = 40;
 /// The longest name of a bucket at S3, which is the shortest limit of all resources.
 const NAME_MAX: usize = 63;
 
+/// The kinds of resources that the extension declares.
+const KINDS: [&str; 5] = ["database", "bucket", "function", "cdn", "domain"];
+
 /// A resource of an instance.
 struct Resource<'n> {
     name: &'n str,
@@ -19,17 +22,25 @@ struct Resource<'n> {
 }
 
 /// Translates the clause.
-pub(super) fn read(check: &Checker, clause: &Entry, features: &Features, has_plans: bool) -> Checked<Vec<Node>> {
-    check.each(check.map(&clause.key, &clause.value)?, |instance| one(check, instance, features, has_plans))
+pub(super) fn read(
+    check: &Checker,
+    clause: &Entry,
+    features: &Features,
+    document: &Node,
+    has_plans: bool,
+) -> Checked<Vec<Node>> {
+    let own = document.member("resources").and_then(Node::entries).unwrap_or_default();
+    let kinds: Vec<&str> = KINDS.into_iter().chain(own.iter().map(|entry| entry.key.as_str())).collect();
+    check.each(check.map(&clause.key, &clause.value)?, |instance| one(check, instance, features, &kinds, has_plans))
 }
 
-fn one(check: &Checker, instance: &Entry, features: &Features, has_plans: bool) -> Checked<Node> {
+fn one(check: &Checker, instance: &Entry, features: &Features, kinds: &[&str], has_plans: bool) -> Checked<Node> {
     check_name(check, instance, "an instance")?;
     let at = From(&instance.value);
     let mut fields = check.fields(format!("instance `{}`", instance.key), &instance.value)?;
     let label = fields.optional("label", |node| check.filled_text("label", node));
     let uses = fields.optional("uses", |node| used(check, node, features));
-    let resources = fields.optional("resources", |node| resources(check, node));
+    let resources = fields.optional("resources", |node| resources(check, node, kinds));
     let address = fields.optional("address", |node| Ok((node, check.filled_text("address", node)?)));
     fields.finish()?;
     let label = label?.unwrap_or_else(|| "label".to_owned());
@@ -97,12 +108,12 @@ fn used(check: &Checker, node: &Node, features: &Features) -> Checked<Node> {
 }
 
 /// Reads the resources: the kind of each, or the members of the full level.
-fn resources<'n>(check: &Checker, node: &'n Node) -> Checked<Vec<Resource<'n>>> {
+fn resources<'n>(check: &Checker, node: &'n Node, kinds: &[&str]) -> Checked<Vec<Resource<'n>>> {
     check.each(check.map("resources", node)?, |resource| {
         check_name(check, resource, "a resource")?;
         let given: Vec<&Entry> = resource.value.entries().unwrap_or_default().iter().collect();
         let kind = match resource.value.entries() {
-            None => check.filled_text(&format!("resources.{}", resource.key), &resource.value)?,
+            None => check.word(&format!("resources.{}", resource.key), &resource.value, kinds)?.to_owned(),
             Some(_) => match resource.value.member("resource") {
                 Some(kind) => check.filled_text("resource", kind)?,
                 None => {

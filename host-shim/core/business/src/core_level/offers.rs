@@ -24,6 +24,8 @@ pub(super) enum Section {
 /// A clause in the full level.
 pub(super) struct Translated {
     pub product_type: Node,
+    /// Whether one of the offers adds credits.
+    pub adds_credits: bool,
     pub products: Vec<Node>,
 }
 
@@ -95,6 +97,7 @@ impl Section {
             }
         }
         Ok(Translated {
+            adds_credits: offers.iter().any(|offer| offer.adds_credits),
             product_type: self.decl(&clause.value, &offers, features),
             products: offers.into_iter().map(|offer| offer.product).collect(),
         })
@@ -198,9 +201,9 @@ impl Section {
                 SEATS => {
                     gives.insert(SEATS.to_owned());
                     match chosen {
-                        Some(range) => {
+                        Some(chosen) => {
                             metadata.push(entry(SEATS, at.int(1)));
-                            members.push(entry("quantity", range.clone()));
+                            members.push(entry("quantity", range(check, &of(SEATS), chosen)?));
                         }
                         None => metadata.push(entry(SEATS, amount(check, &of(SEATS), &member.value, Kind::Amount)?)),
                     }
@@ -216,6 +219,10 @@ impl Section {
                             Err(check.bad(member.place(), "nothing is paid from credits", expected))
                         }
                     }
+                }
+                "quantity" => {
+                    members.push(entry("quantity", range(check, &of("quantity"), &member.value)?));
+                    Ok(())
                 }
                 "trial" if !is_days(&member.value) => {
                     let text = member.value.scalar().unwrap_or_else(|| member.value.kind().to_owned());
@@ -251,6 +258,10 @@ impl Section {
                 let expected = if self == Section::Packs { "`price: 10.00`" } else { "`price: {month: 4.00}`" };
                 return Err(check.bad(offer.place(), format!("{what} has no `price`"), expected));
             }
+        }
+        if self != Section::Plans && gives.is_empty() && offer.value.member("credits").is_none() {
+            let expected = if self == Section::Packs { "`credits`, or a feature" } else { "a feature" };
+            return Err(check.bad(offer.place(), format!("{what} gives nothing"), expected));
         }
         members.push(entry("metadata", at.map(metadata)));
         let adds_credits = offer.value.member("credits").is_some();
@@ -289,6 +300,24 @@ impl Section {
     }
 }
 
+/// Checks the quantities between which a customer chooses: `{at_least: 3, at_most: 100}`.
+fn range(check: &Checker, path: &str, node: &Node) -> Checked<Node> {
+    let expected = "{at_least, at_most} with whole numbers, such as {at_least: 3, at_most: 100}";
+    let entries = node.entries().ok_or_else(|| check.wrong(path, node, expected))?;
+    check.only_known(&format!("`{path}`"), entries, &["at_least", "at_most"])?;
+    let number = |name: &str, usual: i64| match node.member(name).map(|value| &value.value) {
+        None => Some(usual),
+        Some(Tree::Int(number)) => Some(*number),
+        // A place of the configuration.
+        Some(Tree::Text(text)) if text.starts_with("${") => Some(usual),
+        Some(_) => None,
+    };
+    match (node.member("at_most").is_some(), number("at_least", 1), number("at_most", i64::MAX)) {
+        (true, Some(least), Some(most)) if (1..=most).contains(&least) => Ok(node.clone()),
+        _ => Err(check.bad(node.place(), format!("`{path}` is no range"), expected)),
+    }
+}
+
 /// Returns whether a value is a number of days, or a place for one.
 fn is_days(node: &Node) -> bool {
     let Tree::Text(text) = &node.value else { return false };
@@ -302,7 +331,14 @@ fn price(check: &Checker, path: &str, node: &Node, currency: &str) -> Checked<No
     match &node.value {
         Tree::Map(_) if node.member("amount").is_some() => Ok(node.clone()),
         Tree::Text(text) if text.starts_with("${") => Ok(at.map([entry("amount", node.clone())])),
-        _ => Ok(at.map([entry("amount", at.int(money::minor(check, path, node, currency)?))])),
+        _ => match money::minor(check, path, node, currency)? {
+            0 => Err(check.bad(
+                node.place(),
+                format!("`{path}` is nothing"),
+                "an amount; a plan without `price` is free",
+            )),
+            minor => Ok(at.map([entry("amount", at.int(minor))])),
+        },
     }
 }
 
@@ -319,7 +355,9 @@ fn amount(check: &Checker, path: &str, node: &Node, kind: Kind) -> Checked<Node>
         }
         (_, Kind::Amount) => {
             let text = node.scalar().unwrap_or_else(|| node.kind().to_owned());
-            Err(check.bad(node.place(), format!("`{path}: {text}` is no amount"), "a whole number or `unlimited`"))
+            let range = if path.ends_with(SEATS) { ", or a range such as {at_least: 3, at_most: 100}" } else { "" };
+            let expected = format!("a whole number or `unlimited`{range}");
+            Err(check.bad(node.place(), format!("`{path}: {text}` is no amount"), expected))
         }
     }
 }

@@ -8,8 +8,9 @@ pub(super) struct From<'n>(pub &'n Node);
 
 impl From<'_> {
     fn node(self, value: Tree) -> Node {
-        let Node { line, column, file, .. } = self.0;
-        Node { line: *line, column: *column, file: file.clone(), source: None, value }
+        let Node { line, file, .. } = self.0;
+        // Without a column: the value itself is not in the file.
+        Node { line: *line, column: 0, file: file.clone(), source: None, value }
     }
 
     pub fn text(self, text: impl Into<String>) -> Node {

@@ -15,7 +15,8 @@ fn full(text: &str) -> Value {
     translated(text).expect("a correct catalog").json()
 }
 
-const FEATURES: &str = "features: {shows: limit, themes: flag, minutes: {use: minute, price: 0.01, pay: credits}}\n";
+const FEATURES: &str =
+    "features: {shows: limit, themes: flag, minutes: {use: minute, price: 0.01, pay: [credits, invoice]}}\n";
 
 fn refused(text: &str) -> String {
     translated(&format!("{FEATURES}{text}")).expect_err("a mistake")
@@ -31,7 +32,7 @@ fn a_catalog_without_clauses_of_the_core_level_stays_as_it_is() {
 fn features_become_entitlements_meters_and_rates() {
     let text = "features:\n  shows: limit\n  downloads: {counter: download, per: calendar_month, alerts: [80, 100]}\n  \
                 storage: {limit: GB}\n  themes: flag\n  words: {use: word, price: 0.000015, pay: [credits, invoice]}\n  \
-                minutes: {use: minute, price: {by: language, en: 0.01, de: 0.015}, pay: credits}\n";
+                minutes: {use: minute, price: {by: language, en: 0.01, de: 0.015}, pay: [credits, invoice]}\n";
     let expected = json!({
         "entitlements": {
             "shows": {"kind": "limit"}, "themes": {"kind": "flag"}, "storage": {"kind": "limit", "meter": "storage"},
@@ -43,7 +44,7 @@ fn features_become_entitlements_meters_and_rates() {
         },
         "rates": {
             "words": {"micros": 15, "pay": ["credits", "invoice"], "invoice": {}},
-            "minutes": {"by": "language", "micros": {"en": 10_000, "de": 15_000}, "pay": ["credits"]},
+            "minutes": {"by": "language", "micros": {"en": 10_000, "de": 15_000}, "pay": ["credits", "invoice"], "invoice": {}},
         },
     });
     assert_eq!(full(text), expected);
@@ -250,7 +251,7 @@ fn mistakes_name_the_line_what_was_expected_and_what_was_meant() {
             \"https://{{ label }}.shop.example\"` of the instance",
         ),
         (
-            "plans: {a: {}}\npacks: {a: {price: 1.00}}",
+            "plans: {a: {}}\npacks: {a: {price: 1.00, themes: true}}",
             "catalog.yml:3: `a` is in `packs` and in `plans` (line 2); expected another key, \
             since it is the id of the product",
         ),
@@ -265,6 +266,21 @@ fn mistakes_name_the_line_what_was_expected_and_what_was_meant() {
             `address` is nothing of the instance; expected `{{ label }}`, or an output such as `{{ app.url }}`",
         ),
         (
+            "plans: {a: {price: {month: 0.00}}}",
+            "catalog.yml:2: `plans.a.price.month` is nothing; expected an amount; a plan without `price` is free",
+        ),
+        ("packs: {a: {price: 1.00}}", "catalog.yml:2: pack `a` gives nothing; expected `credits`, or a feature"),
+        (
+            "plans: {a: {price: {month: 3.00, per: seat}, seats: {at_least: 9, at_most: 3}}}",
+            "catalog.yml:2: `plans.a.seats` is no range; \
+            expected {at_least, at_most} with whole numbers, such as {at_least: 3, at_most: 100}",
+        ),
+        (
+            "instances: {a: {resources: {data: postgres}}}",
+            "catalog.yml:2: `resources.data: postgres`; expected one of database, bucket, \
+            function, cdn, domain",
+        ),
+        (
             "plans: {Free: {}}",
             "catalog.yml:2: `Free` is no name of a plan; expected a letter, then up to 39 of a-z, 0-9 and _",
         ),
@@ -276,6 +292,9 @@ fn mistakes_name_the_line_what_was_expected_and_what_was_meant() {
         reserved,
         "catalog.yml:1: `price` is a word of the catalog language; expected another name for the feature"
     );
+    let unpaid =
+        translated("features: {a: {use: word, price: 0.01, pay: credits}}\nplans: {b: {}}").expect_err("a mistake");
+    assert!(unpaid.contains("only credits pay for `a`, and nothing sells credits"), "{unpaid}");
     let unnamed = translated("plans: {a: {sites: 1}}").expect_err("a mistake");
     assert!(unnamed.ends_with("a feature is declared first: `features: {sites: limit}`"), "{unnamed}");
     let nothing = translated("features: {a: limit}\npacks: {b: {price: 1.00, credits: 1.00}}").expect_err("a mistake");

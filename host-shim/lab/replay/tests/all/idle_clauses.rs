@@ -386,6 +386,14 @@ const IDLE: &[Idle] = &[
 /// The other members: each changes something wherever it stands.
 const NEVER_IDLE: &[(&str, &[&str])] = &[
     ("", &["rates", "usage_source", "events", "reactions", "campaigns", "product_types", "products", "policies"]),
+    // The core level.
+    ("", &["features", "plans", "addons", "packs", "instances", "currency", "tax", "tax_ids", "codes"]),
+    ("/$defs/counted", &["counter", "per", "alerts"]),
+    ("/$defs/measured", &["limit"]),
+    ("/$defs/used", &["use", "price", "pay"]),
+    ("/$defs/planPrice", &["month", "year", "week", "day", "per"]),
+    ("/$defs/addonPrice", &["month", "year", "week", "day"]),
+    ("/$defs/instance", &["label", "uses", "resources", "address"]),
     ("/properties/usage_source", &["every", "meters", "if"]),
     ("/properties/campaigns", &["batch", "every"]),
     (
@@ -401,6 +409,9 @@ const NEVER_IDLE: &[(&str, &[&str])] = &[
             "plan_within",
             "suspend_on_pause",
             "customer_creation",
+            "codes",
+            "tax",
+            "tax_ids",
             "return_url",
             "success_url",
             "cancel_url",
@@ -427,8 +438,8 @@ const NEVER_IDLE: &[(&str, &[&str])] = &[
     (FIELD, &["name", "type", "required", "default", "set_by", "immutable", "unique"]),
     ("/$defs/buy", &["account", "at_most", "quantity", "metadata", "success_url", "cancel_url"]),
     ("/$defs/buy/properties/at_most", &["count", "per"]),
-    ("/$defs/buy/properties/quantity", &["at_most"]),
-    ("/$defs/granted/anyOf/1", &["amount"]),
+    ("/$defs/buy/properties/quantity", &["at_least", "at_most"]),
+    ("/$defs/granted/anyOf/1", &["amount", "per"]),
     ("/$defs/leftBehind", &["credit"]),
     ("/$defs/planLink", &["field", "family", "quotas"]),
     (RESOURCE, &["name", "resource", "run", "after", "if", "with", "outputs", "within", "or_manual"]),

@@ -9,9 +9,9 @@ use crate::stripe::recovery;
 use host_provider_api::Call;
 use serde_json::Value;
 use stripe_client_core::StripeRequest;
+use stripe_product::PriceTaxBehavior;
 use stripe_product::price::{CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval};
 use stripe_product::product::CreateProduct;
-use stripe_product::PriceTaxBehavior;
 
 /// Stripe's error code if an object with the requested id exists.
 const EXISTS: &str = "resource_already_exists";

@@ -195,7 +195,7 @@ fn a_refused_report_stays_refused_and_its_id_is_for_nothing_else() {
     let service = served.key(ActorKind::Service, "meter", "solobase");
     let report = |meter: &str| {
         let one = json!({"id": "use_1", "meter": meter, "quantity": 1, "at": "2026-01-01T00:00:00Z"});
-        served.send("POST /api/events", &service, &[], &json!({"account": "user:ada", "usage": [one]}))
+        served.send("POST /api/events", &service, &[], &json!({"id": "use_1", "account": "user:ada", "usage": [one]}))
     };
     let first = report("nonsense");
     assert_eq!(first.status, 404, "{first:?}");

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 const CURRENCIES: [&str; 3] = ["jpy", "usd", "kwd"];
 /// Share in basis points and amount of each product.
 const SOLD: [(i64, i64); 7] =
-    [(9_000, 1_999), (9_000, 1), (9_000, 999), (3_333, 100_001), (1, 9_999), (10_000, 77), (0, 500)];
+    [(9_000, 1_999), (9_000, 101), (9_000, 999), (3_333, 100_001), (1, 9_999), (10_000, 177), (0, 500)];
 /// Number of operations in one story.
 const STEPS: usize = 30;
 

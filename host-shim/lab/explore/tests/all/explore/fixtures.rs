@@ -5,6 +5,7 @@
 
 use host_explore::{ExploreLimits, Tale, ToTheEnd, VariantKind, explore_every};
 use host_replay::library::{Sources, stories};
+use host_scenario::model::Scenario;
 use std::path::PathBuf;
 use test_support::{businesses, in_business};
 
@@ -21,7 +22,9 @@ const PART: usize = 16;
 fn tales(paths: &[PathBuf], every_version: bool) -> Vec<Tale> {
     let runners = host_replay::native::runners();
     let found = stories(paths, Sources::default(), &runners).expect("scenarios");
-    let held = found.into_iter().filter(|story| story.scenario.known_to_fail.is_none());
+    // A local Stripe is no part of what is explored.
+    let is_told = |scenario: &Scenario| scenario.known_to_fail.is_none() && !scenario.has_stripe_steps();
+    let held = found.into_iter().filter(|story| is_told(&story.scenario));
     held.flat_map(|story| {
         let versions = if every_version { usize::MAX } else { 1 };
         let cases: Vec<_> = story.cases.into_iter().take(versions).collect();
