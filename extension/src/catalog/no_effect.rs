@@ -5,10 +5,11 @@ use super::mistakes::Mistakes;
 use super::price::Interval;
 use super::product::Proposed;
 use super::rate::{InvoiceTerms, Rates};
+use super::sale::{self, Sale};
 use super::schema::{Field, FieldType, SetBy, TypeDecl};
 use super::settings::Policies;
 use super::words::one_of;
-use crate::model::money::{currency_meant, is_currency};
+use crate::model::money::{currency_meant, is_currency, smallest_charge};
 use extension_contract::pointer::escaped;
 use extension_contract::{FieldError, FieldErrorCode};
 use serde_json::Value;
@@ -275,6 +276,40 @@ pub(crate) fn check_refunds(
                 "a price `once`",
             );
             mistakes.wrong(&format!("/product_types/{index}/refund"), found, expected);
+        }
+    }
+}
+
+/// Checks that the terms of a product have an effect on one of its prices, and that Stripe charges the smallest purchase.
+pub(crate) fn check_sale(proposed: &Proposed, path: &str, currency: &str, mistakes: &mut Mistakes) {
+    let (metadata, prices) = (&proposed.metadata, proposed.prices(currency));
+    let terms = Sale::of(&proposed.decl, metadata).unwrap_or_default();
+    for price in &prices {
+        let due = price.amount.amount_minor.saturating_mul(i64::from(terms.quantities().0));
+        let smallest = smallest_charge(currency);
+        // What a trial postpones is added up until it can be charged.
+        if (1..smallest).contains(&due) && terms.trial_days.is_none() {
+            let found = format!("{due} {currency} in minor units is less than Stripe charges");
+            mistakes.wrong(
+                &format!("{path}/prices/{}", price.interval.name()),
+                found,
+                format!("0, or {smallest} and more"),
+            );
+        }
+    }
+    let has = |once: bool| prices.iter().any(|price| (price.interval == Interval::Once) == once);
+    for (name, is_idle, found, expected) in [
+        (
+            sale::TRIAL,
+            !has(false),
+            "a trial comes before the first payment of a subscription",
+            "a price by month or year",
+        ),
+        (sale::REFUND, !has(true), "only a one-time payment is refunded on request", "a price `once`"),
+        (sale::QUANTITY, prices.is_empty(), "a product without a price is not sold", "a price"),
+    ] {
+        if is_idle && metadata.get(name).is_some_and(|value| !value.is_null()) {
+            mistakes.wrong(&format!("{path}/{name}"), found, expected);
         }
     }
 }

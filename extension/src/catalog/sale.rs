@@ -2,14 +2,10 @@
 //! over the clauses of its type.
 
 use super::buy::Quantity;
-use super::mistakes::Mistakes;
-use super::price::Interval;
-use super::product::Proposed;
 use super::schema::{RefundTerms, TypeDecl};
 use super::span::Delay;
 use crate::model::halt::{Ruled, wrong_field};
 use crate::model::json::Object;
-use crate::model::money::smallest_charge;
 use extension_contract::FieldErrorCode;
 use serde::de::DeserializeOwned;
 
@@ -72,35 +68,6 @@ fn member<T: DeserializeOwned>(metadata: &Object, name: &str, expected: &str) ->
     match extension_reader::from_str(&written.to_string()) {
         Ok(value) => Ok(Some(value)),
         Err(_) => Err(wrong_field(&format!("/metadata/{name}"), FieldErrorCode::WrongType, "", expected)),
-    }
-}
-
-/// Checks that the terms of a product have an effect on one of its prices, and that Stripe charges the smallest purchase.
-pub(crate) fn check(proposed: &Proposed, path: &str, currency: &str, mistakes: &mut Mistakes) {
-    let (metadata, prices) = (&proposed.metadata, proposed.prices(currency));
-    let sale = Sale::of(&proposed.decl, metadata).unwrap_or_default();
-    for price in &prices {
-        let due = price.amount.amount_minor.saturating_mul(i64::from(sale.quantities().0));
-        let smallest = smallest_charge(currency);
-        // What a trial postpones is added up until it can be charged.
-        if (1..smallest).contains(&due) && sale.trial_days.is_none() {
-            let found = format!("{due} {currency} in minor units is less than Stripe charges");
-            mistakes.wrong(
-                &format!("{path}/prices/{}", price.interval.name()),
-                found,
-                format!("0, or {smallest} and more"),
-            );
-        }
-    }
-    let has = |once: bool| prices.iter().any(|price| (price.interval == Interval::Once) == once);
-    for (name, is_idle, found, expected) in [
-        (TRIAL, !has(false), "a trial comes before the first payment of a subscription", "a price by month or year"),
-        (REFUND, !has(true), "only a one-time payment is refunded on request", "a price `once`"),
-        (QUANTITY, prices.is_empty(), "a product without a price is not sold", "a price"),
-    ] {
-        if is_idle && metadata.get(name).is_some_and(|value| !value.is_null()) {
-            mistakes.wrong(&format!("{path}/{name}"), found, expected);
-        }
     }
 }
 

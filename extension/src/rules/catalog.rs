@@ -15,14 +15,13 @@ use crate::catalog::meter_checks::{Named, check_meters, check_meters_of};
 use crate::catalog::mistakes::{Mistakes, refusal};
 use crate::catalog::names::{BUSINESS, PRODUCT_TYPE};
 use crate::catalog::no_effect::{
-    check_conditions, check_credits, check_granted, check_personal, check_policies, check_refunds,
+    check_conditions, check_credits, check_granted, check_personal, check_policies, check_refunds, check_sale,
 };
 use crate::catalog::product::{Proposed, normalise_written, where_written};
 use crate::catalog::rate::{Rates, formerly};
 use crate::catalog::reaction::{Events, Reaction, Templates};
 use crate::catalog::reaction_checks::{Known, check_invited_roles, check_mail_steps, check_reactions};
 use crate::catalog::return_address;
-use crate::catalog::sale;
 use crate::catalog::schema::TypeDecl;
 use crate::catalog::settings::{PAYMENT_SOURCES, Policies, QUESTIONS, Roles, Settings};
 use crate::catalog::usage_source::UsageSource;
@@ -273,7 +272,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     }
     check_refunds(&read, &products, &settings.currency, &mut mistakes);
     for (index, _, product) in &products {
-        sale::check(product, &format!("/products/{index}"), &settings.currency, &mut mistakes);
+        check_sale(product, &format!("/products/{index}"), &settings.currency, &mut mistakes);
     }
     check_credits(&read, &products, &settings.currency, &mut mistakes);
     check_conditions(&read, &products, &mut mistakes);
