@@ -108,7 +108,7 @@ fn check_payments(store: &dyn Read, scope: &Scope, stripe: &Stripe, bought: &[Bo
             return Err(Difference::new(what, format!("{received} at most"), is.to_string()));
         }
         // What the customer's balance paid of the invoice is received, too.
-        let invoice = invoices.iter().find(|invoice| invoice.id() == charge.text("invoice"));
+        let invoice = invoices.iter().find(|invoice| invoice.id() == charge.as_charge().invoice);
         let by_balance = invoice.map_or(0, |invoice| (invoice.int("total") - invoice.int("amount_due")).max(0));
         rest.insert(charge.id(), left(stripe, charge).0 + by_balance);
     }
@@ -118,7 +118,9 @@ fn check_payments(store: &dyn Read, scope: &Scope, stripe: &Stripe, bought: &[Bo
         // The id of a sale is that of the purchase, or that of the invoice and the product.
         let of_invoice = row.id.split_once('/').map(|(invoice, _)| invoice);
         let charge = match of_invoice {
-            Some(invoice) => charges.iter().find(|it| it.is("paid") && it.text("invoice") == invoice).map(|it| it.id()),
+            Some(invoice) => {
+                charges.iter().find(|it| it.is("paid") && it.as_charge().invoice == invoice).map(|it| it.id())
+            }
             None => bought.iter().find(|it| it.purchase == row.id).map(|it| it.charge.as_str()),
         };
         if let Some(charge) = charge {

@@ -17,7 +17,7 @@ pub(crate) fn is_frozen(stripe: &Stripe, subscription: &Object) -> bool {
     let is_current = |invoice: &Object| invoice.int_at("status_transitions.paid_at").is_some_and(|at| at >= start_s);
     let invoices = stripe.all("invoice");
     let current = |charge: &Object| {
-        let mut own = invoices.iter().filter(|invoice| invoice.id() == charge.text("invoice"));
+        let mut own = invoices.iter().filter(|invoice| invoice.id() == charge.as_charge().invoice);
         own.any(|invoice| is_its(invoice) && is_current(invoice))
     };
     stripe.all("charge").iter().any(|charge| current(charge) && disputed(stripe, charge.id()) > 0)

@@ -45,7 +45,7 @@ pub struct Closing {
 
 /// The invoice of a charge, with its subscription.
 fn sold(stripe: &Stripe, charge: &Object) -> Option<(Object, Object)> {
-    let invoice = stripe.all("invoice").into_iter().find(|invoice| invoice.id() == charge.text("invoice"))?;
+    let invoice = stripe.all("invoice").into_iter().find(|invoice| invoice.id() == charge.as_charge().invoice)?;
     let id = invoice.text_at("parent.subscription_details.subscription")?.to_owned();
     let subscription = stripe.all("subscription").into_iter().find(|subscription| subscription.id() == id)?;
     Some((Object::clone(&invoice), Object::clone(&subscription)))

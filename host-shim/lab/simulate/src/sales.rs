@@ -43,7 +43,7 @@ pub(crate) fn sales(catalog: &Catalog, stripe: &Stripe, bought: &[Bought]) -> Ve
         }
     }
     for invoice in invoices.iter().filter(|invoice| invoice.text("status") == "paid" && invoice.int("total") > 0) {
-        let charge = charges.iter().find(|charge| charge.is("paid") && charge.text("invoice") == invoice.id());
+        let charge = charges.iter().find(|charge| charge.is("paid") && charge.as_charge().invoice == invoice.id());
         out.extend(of_invoice(catalog, stripe, invoice, charge.map(AsRef::as_ref)));
     }
     out
