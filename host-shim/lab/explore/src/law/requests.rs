@@ -54,7 +54,9 @@ pub(super) fn unnamed(host: &Rig) -> Result<Option<String>, ReplayError> {
             let items = told.subscriptions.get(id).map(|known| &known.items);
             let Some(item) = items.into_iter().flatten().find(|item| asked["item"] == *item.id) else { continue };
             // A plan that is sold in other quantities gets the nearest of them.
-            let (least, most) = quantities(&host.setup().business.catalog, &named["plan_id"]);
+            let offer = offers.iter().find(|offer| asked["price"] == *offer.price);
+            let product = offer.map_or(named["plan_id"].as_str(), |offer| Some(offer.product.as_str()));
+            let (least, most) = quantities(&host.setup().business.catalog, product);
             let kept = item.quantity.max(least).min(most);
             if let Some(quantity) = asked["quantity"].as_i64()
                 && named["quantity"].is_null()
@@ -81,12 +83,12 @@ pub(super) fn unnamed(host: &Rig) -> Result<Option<String>, ReplayError> {
 }
 
 /// Returns the smallest and the largest quantity of a purchase of a product.
-fn quantities(catalog: &Value, product: &Value) -> (i64, i64) {
-    let find = |list: &str, name: &str, wanted: &Value| {
-        catalog[list].as_array().into_iter().flatten().find(|of| of[name] == *wanted).cloned().unwrap_or_default()
+fn quantities(catalog: &Value, product: Option<&str>) -> (i64, i64) {
+    let find = |list: &str, name: &str, wanted: Option<&str>| {
+        catalog[list].as_array().into_iter().flatten().find(|of| of[name].as_str() == wanted).unwrap_or(&Value::Null)
     };
     let product = find("products", "id", product);
-    let of_type = find("product_types", "name", &product["product_type"]);
+    let of_type = find("product_types", "name", product["product_type"].as_str());
     let range = if product["quantity"].is_object() { &product["quantity"] } else { &of_type["buy"]["quantity"] };
     (range["at_least"].as_i64().unwrap_or(1), range["at_most"].as_i64().unwrap_or(1))
 }
