@@ -435,12 +435,14 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
             // What was paid has the taxes and the discounts of the checkout.
             let Details { counts, .. } = decode("purchases", &row.id, &row.values.metadata)?;
             let paid_at = counts.as_ref().and_then(|counted| counted.paid_at.or(counted.completed_at));
-            let paid =
-                counts.filter(|counted| counted.status == SessionStatus::Paid).map(|counted| counted.total_minor);
+            let paid = counts.filter(|counted| counted.status == SessionStatus::Paid).map(|counted| Money {
+                amount_minor: counted.total_minor,
+                currency: row.values.total.currency.clone(),
+            });
             let value = json!({
                 "id": row.id, "status": row.values.status, "items": row.values.items, "total": row.values.total,
-                "paid": paid.map(|paid| Money { amount_minor: paid, currency: row.values.total.currency.clone() }), "tax": row.values.tax, "refunded": row.values.refunded, "subscription": row.values.subscription_id,
-                "session": row.values.session_id, "paid_at": paid_at,
+                "paid": paid, "tax": row.values.tax, "refunded": row.values.refunded,
+                "subscription": row.values.subscription_id, "session": row.values.session_id, "paid_at": paid_at,
             });
             (row.id.clone(), status_of(&value), encode(&value)?)
         }

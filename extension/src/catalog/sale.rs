@@ -9,7 +9,7 @@ use crate::model::json::Object;
 use extension_contract::FieldErrorCode;
 use serde::de::DeserializeOwned;
 
-/// Members of a product that say how it is sold. They are stored as fields of the metadata.
+/// Member of a product with the quantities of a purchase. Like the next two, it is stored as a field of the metadata.
 pub(crate) const QUANTITY: &str = "quantity";
 /// Member with the trial.
 pub(crate) const TRIAL: &str = "trial";
@@ -36,13 +36,8 @@ impl Sale {
         let expected = "{at_least, at_most}, whole numbers from 1, such as {at_most: 10}";
         let quantity = member::<Quantity>(metadata, QUANTITY, expected)?;
         if quantity.is_some_and(|quantity| quantity.at_least == 0 || quantity.at_least > quantity.at_most) {
-            let path = format!("/metadata/{QUANTITY}");
-            return Err(wrong_field(
-                &path,
-                FieldErrorCode::OutOfRange,
-                "",
-                "1 or more, and `at_least` within `at_most`",
-            ));
+            let expected = "1 or more, and `at_least` within `at_most`";
+            return Err(wrong_field(&format!("/metadata/{QUANTITY}"), FieldErrorCode::OutOfRange, "", expected));
         }
         let days = format!("whole days from 1d to {TRIAL_DAYS_MAX}d, such as 14d");
         let trial_days = match member::<Delay>(metadata, TRIAL, &days)? {
@@ -58,7 +53,7 @@ impl Sale {
 
     /// Returns the smallest and the largest quantity of a purchase.
     pub fn quantities(&self) -> (u32, u32) {
-        self.quantity.map_or((1, 1), |quantity| (quantity.at_least.max(1), quantity.at_most.max(1)))
+        self.quantity.map_or((1, 1), |quantity| (quantity.at_least, quantity.at_most))
     }
 }
 

@@ -160,11 +160,11 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<AccountStanding> {
         if quantity == 0 || price.family.is_some() || !is_effective(terms, &plans.in_force, &items, source) {
             return Ok(());
         }
-        let is_met = |grant: &&Grant| {
+        let is_met = |grant: &Grant| {
             terms.conditions.get(&grant.key).is_none_or(|condition| is_granted(&plans.in_force, condition))
         };
         let mut grants = price.granted(quantity)?;
-        grants.retain(|grant| is_met(&grant));
+        grants.retain(is_met);
         add_grants(&mut allowed, &grants, source);
         Ok(())
     };

@@ -296,8 +296,7 @@ pub(super) fn forget_customer(desk: &mut Desk<'_>, failure: &EffectFailure) -> R
 pub(super) fn change_plan(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let mut offer = offer::find(&desk.catalog, body)?;
     let standing = standing(desk)?;
-    let family = offer.price.family.as_ref().unwrap_or(&offer.product.id);
-    if let Some(subscription) = standing.plans.get(family).and_then(|plan| plan.subscription.as_ref())
+    if let Some(subscription) = standing.plans.get(offer.sold_as()).and_then(|plan| plan.subscription.as_ref())
         && let Some(waits) = wait_for_change(desk, subscription)?
     {
         return Ok(waits.into());
@@ -327,8 +326,7 @@ pub(super) fn changed(desk: &mut Desk<'_>, subscription: &str, report: &EffectRe
 
 /// Keeps what a change does not name: the seats, the interval, and the price of a plan that only gets other seats.
 fn keep_unnamed(desk: &Desk<'_>, standing: &AccountStanding, offer: &mut SelectedOffer) -> Ruled<()> {
-    let family = offer.price.family.clone().unwrap_or_else(|| offer.product.id.clone());
-    let Some((_, item)) = standing.plan_item(&family) else { return Ok(()) };
+    let Some((_, item)) = standing.plan_item(offer.sold_as()) else { return Ok(()) };
     if !offer.names_quantity && offer.price.terms()?.by_seat {
         let (least, most) = offer.sale.quantities();
         offer.quantity = item.quantity.clamp(least, most);
@@ -349,14 +347,14 @@ fn change(
     offer: &SelectedOffer,
     product: Option<String>,
 ) -> Ruled<Verdict> {
-    let family = offer.price.family.clone().unwrap_or_else(|| offer.product.id.clone());
-    let plan = standing.plans.get(&family);
+    let family = offer.sold_as();
+    let plan = standing.plans.get(family);
     let (Some(plan), Some(subscription)) = (plan, plan.and_then(|plan| plan.subscription.clone())) else {
-        return Err(Refusal::NoEntitlement(family).into());
+        return Err(Refusal::NoEntitlement(family.to_owned()).into());
     };
     let billing = desk.account.row::<BillingHistory>(&subscription)?.unwrap_or_default();
     let is_held = plan.price_id.as_ref() == Some(&offer.price.id);
-    let seats = standing.plan_item(&family).map_or(1, |(_, item)| item.quantity);
+    let seats = standing.plan_item(family).map_or(1, |(_, item)| item.quantity);
     let is_by_seat = offer.price.terms()?.by_seat;
     // A pending change can be withdrawn, so that the current plan is kept.
     let taken_back = billing.pending.as_ref().is_some_and(|pending| {
@@ -368,7 +366,7 @@ fn change(
     if is_held && !taken_back && !is_ending && (!is_by_seat || seats == offer.quantity) {
         return Err(Refusal::AlreadyOwned(offer.product.id.clone()).into());
     }
-    let Some((_, item)) = standing.plan_item(&family) else {
+    let Some((_, item)) = standing.plan_item(family) else {
         return Err(internal(format!("{subscription}: expected an item of its plan")));
     };
     let ordering = direction(desk, plan, offer, is_by_seat.then_some(seats))?;

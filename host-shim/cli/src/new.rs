@@ -75,7 +75,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(EXIT_BAD_INPUT));
     }
     let name = args.template.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
-    write(args.template.files(), folder, &name)?;
+    write(args.template.files(), folder, &|text| adapted(text, &name, folder))?;
     let shown = folder.display();
     println!("made {shown} like {name}; {shown}/README.md says what to change first");
     println!("  provisioner check {shown}");
@@ -84,17 +84,13 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes the files of a template. Their commands name the new folder in place of the example's.
-fn write(files: &Dir<'_>, folder: &Path, example: &str) -> anyhow::Result<()> {
-    write_below(files, folder, &|text| adapted(text, example, folder))
-}
-
-fn write_below(files: &Dir<'_>, folder: &Path, adapt: &dyn Fn(&str) -> String) -> anyhow::Result<()> {
+/// Writes the files of a template, with adapted texts.
+fn write(files: &Dir<'_>, folder: &Path, adapt: &dyn Fn(&str) -> String) -> anyhow::Result<()> {
     fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
     for entry in files.entries() {
         let file = folder.join(entry.path().file_name().unwrap_or_default());
         match entry {
-            DirEntry::Dir(inner) => write_below(inner, &file, adapt)?,
+            DirEntry::Dir(inner) => write(inner, &file, adapt)?,
             DirEntry::File(of_template) => {
                 let contents = match of_template.contents_utf8() {
                     Some(text) => adapt(text).into_bytes(),

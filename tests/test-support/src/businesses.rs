@@ -17,17 +17,13 @@ pub fn fixtures() -> PathBuf {
 
 /// The folders whose scenarios need nothing beside a host: the fixtures, and those of the examples. What is in their folders
 /// `at-stripe` is played beside a local Stripe.
-pub fn played() -> [PathBuf; 7] {
-    [
-        "fixtures",
-        "examples/credits/scenarios",
-        "examples/database-per-customer/scenarios",
-        "examples/downloads/scenarios",
-        "examples/per-seat/scenarios",
-        "examples/podcasts/scenarios",
-        "examples/usage/scenarios",
-    ]
-    .map(|folder| root().join(folder))
+///
+/// # Panics
+///
+/// If a folder can't be read.
+pub fn played() -> Vec<PathBuf> {
+    let examples = businesses().into_iter().filter(|folder| folder.starts_with(root().join("examples")));
+    [fixtures()].into_iter().chain(examples.map(|folder| folder.join("scenarios"))).collect()
 }
 
 /// The folders of all businesses, ordered by name.

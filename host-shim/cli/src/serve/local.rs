@@ -113,29 +113,31 @@ fn prepare_taxes(server: &Server) -> anyhow::Result<()> {
         }
     };
     if ask("GET", "/v1/tax/settings", &[])?["head_office"].is_null() {
-        let office = [
-            ("country", "US"),
-            ("state", "CA"),
-            ("city", "San Francisco"),
-            ("postal_code", "94111"),
-            ("line1", "1 Main Street"),
+        let settings = [
+            ("head_office[address][country]", "US"),
+            ("head_office[address][state]", "CA"),
+            ("head_office[address][city]", "San Francisco"),
+            ("head_office[address][postal_code]", "94111"),
+            ("head_office[address][line1]", "1 Main Street"),
+            ("defaults[tax_behavior]", "exclusive"),
         ];
-        let names = office.map(|(name, value)| (format!("head_office[address][{name}]"), value));
-        let mut form: Vec<(&str, &str)> = names.iter().map(|(name, value)| (name.as_str(), *value)).collect();
-        form.push(("defaults[tax_behavior]", "exclusive"));
-        ask("POST", "/v1/tax/settings", &form)?;
+        ask("POST", "/v1/tax/settings", &settings)?;
     }
     if ask("GET", "/v1/tax/registrations", &[])?["data"].as_array().is_some_and(Vec::is_empty) {
-        let (country, active_from) = ("country", ("active_from", "now"));
-        let state =
-            [(country, "US"), ("country_options[us][state]", "CA"), ("country_options[us][type]", "state_sales_tax")];
+        let california = [
+            ("country", "US"),
+            ("country_options[us][state]", "CA"),
+            ("country_options[us][type]", "state_sales_tax"),
+            ("active_from", "now"),
+        ];
         let germany = [
-            (country, "DE"),
+            ("country", "DE"),
             ("country_options[de][type]", "standard"),
             ("country_options[de][standard][place_of_supply_scheme]", "standard"),
+            ("active_from", "now"),
         ];
-        for form in [state, germany] {
-            ask("POST", "/v1/tax/registrations", &[&form[..], &[active_from]].concat())?;
+        for registration in [california, germany] {
+            ask("POST", "/v1/tax/registrations", &registration)?;
         }
     }
     Ok(())

@@ -17,14 +17,19 @@ use place::{From, entry};
 use std::collections::BTreeMap;
 
 /// The clauses of the core level.
-pub(crate) const CLAUSES: [&str; 5] = ["features", "plans", "addons", "packs", "instances"];
+pub(crate) const CLAUSES: [&str; 5] = [FEATURES, PLANS, ADDONS, PACKS, INSTANCES];
+const FEATURES: &str = "features";
+const PLANS: &str = "plans";
+const ADDONS: &str = "addons";
+const PACKS: &str = "packs";
+const INSTANCES: &str = "instances";
 /// Policies that a catalog may have beside its clauses. `business.yml` has all of them.
 pub(crate) const POLICY_WORDS: [&str; 4] = ["currency", "tax", "tax_ids", "codes"];
 /// The currency of a business that names none.
 const CURRENCY: &str = "usd";
 
-/// Translates the clauses of the core level; all others stay. Returns the clauses to be added, and the document without the
-/// translated ones.
+/// Translates the clauses of the core level; all others stay. Returns the document without them, and the clauses that they stand
+/// for.
 ///
 /// # Errors
 /// Fails with all mistakes in these clauses.
@@ -37,7 +42,7 @@ pub(crate) fn translate(document: Node) -> Result<(Node, Node), Mistakes> {
     let policy = document.member(POLICIES).and_then(|policies| policies.member("currency"));
     let currency = policy.and_then(Node::scalar).unwrap_or_else(|| CURRENCY.to_owned());
     let added = Checker::read(|check| {
-        let mut features = Features::read(check, core(CLAUSES[0]), &document, &currency)?;
+        let mut features = Features::read(check, core(FEATURES), &document, &currency)?;
         let mut before = 0;
         let sections = check.each(Section::ALL, |section| {
             let Some(entry) = core(section.clause()) else { return Ok(None) };
@@ -45,8 +50,8 @@ pub(crate) fn translate(document: Node) -> Result<(Node, Node), Mistakes> {
             before += translated.products.len();
             Ok(Some(translated))
         });
-        let has_plans = core(Section::Plans.clause()).is_some();
-        let created = match core(CLAUSES[4]) {
+        let has_plans = core(PLANS).is_some();
+        let created = match core(INSTANCES) {
             Some(entry) => instances::read(check, entry, &features, &document, has_plans),
             None => Ok(Vec::new()),
         };

@@ -55,13 +55,14 @@ fn mistake(catalog: &Node, error: &FieldError) -> BadInput {
         true => expected_by(error.code).to_owned(),
         false => error.expectation(),
     };
+    let is_translated = is_translated(catalog, &error.path);
     let place = match error.code {
         FieldErrorCode::More => Place::file(&catalog.place().file),
         // The person has not written the place in the full level.
-        _ if is_translated(catalog, &error.path) => catalog.place_at(&error.path),
+        _ if is_translated => catalog.place_at(&error.path),
         _ => catalog.place_at(&error.path).at(&error.path),
     };
-    let problem = match error.path.rsplit('/').next().filter(|_| is_translated(catalog, &error.path)) {
+    let problem = match error.path.rsplit('/').next().filter(|_| is_translated) {
         Some(name) if !problem.contains('`') || error.found.is_empty() => format!("`{}`: {problem}", unescaped(name)),
         _ => problem,
     };

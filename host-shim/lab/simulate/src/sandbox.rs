@@ -36,7 +36,7 @@ pub struct Offer {
     pub interval: Option<String>,
 }
 
-/// The id of a price without an id in the catalog: the sync creates the price with an id derived from the effect's key.
+/// The id of a price without an id in the catalog: the scripted Stripe names it after its product, interval and amount.
 pub fn synced_price(product: &str, amount: i64, interval: &str) -> String {
     format!("price_{product}_{interval}_{amount}")
 }

@@ -90,6 +90,17 @@ impl<'c> Payload<'c> {
         value.as_bool().map(Some).ok_or(Failed::Payload { member, expected: "true or false" })
     }
 
+    /// Returns whether prices include their taxes (`tax_behavior`); none if Stripe computes no taxes.
+    pub fn includes_taxes(self) -> Result<Option<bool>, Failed> {
+        let member = "tax_behavior";
+        match self.maybe_text(member)? {
+            None => Ok(None),
+            Some("exclusive") => Ok(Some(false)),
+            Some("inclusive") => Ok(Some(true)),
+            Some(_) => Err(Failed::Payload { member, expected: "exclusive or inclusive" }),
+        }
+    }
+
     pub fn list(self, member: &'static str) -> Result<&'c [Value], Failed> {
         let list = self.given(member).and_then(Value::as_array);
         list.map(Vec::as_slice).ok_or(Failed::Payload { member, expected: "a list" })

@@ -127,10 +127,10 @@ fn resources<'n>(check: &Checker, node: &'n Node, kinds: &[&str]) -> Checked<Vec
 }
 
 /// Returns the entry of `provisions` for a resource, with what its kind usually needs. What the file gives takes precedence.
-fn provision(
+fn provision<'n>(
     check: &Checker,
-    resource: &Resource<'_>,
-    all: &[Resource<'_>],
+    resource: &Resource<'n>,
+    all: &[Resource<'n>],
     name: String,
     (host, quota): (Option<&str>, Option<&str>),
 ) -> Checked<Node> {
@@ -139,9 +139,9 @@ fn provision(
     let mut with = vec![entry("name", at.text(name))];
     let mut after = Vec::new();
     let mut members = vec![entry("name", at.text(resource.name)), entry("resource", at.text(&resource.kind))];
-    let mut place = |other: &Resource<'_>, output: &str| {
-        if !after.contains(&other.name.to_owned()) {
-            after.push(other.name.to_owned());
+    let mut place = |other: &Resource<'n>, output: &str| {
+        if !after.contains(&other.name) {
+            after.push(other.name);
         }
         at.text(format!("{{{}.{output}}}", other.name))
     };
@@ -194,7 +194,7 @@ fn provision(
     }
     members.push(entry("with", at.map(with)));
     if !after.is_empty() {
-        members.push(entry("after", at.list(after.into_iter().map(|name| at.text(name)).collect::<Vec<_>>())));
+        members.push(entry("after", at.list(after.into_iter().map(|name| at.text(name)))));
     }
     members.push(entry("outputs", at.map([entry(resource.name, at.text(output))])));
     for given in &resource.given {
@@ -221,7 +221,8 @@ fn url(at: From<'_>, resources: &[Resource<'_>], given: Option<&Node>, address: 
 /// Replaces `{{ label }}` and `{{ site.url }}` by the places of the full level.
 fn with_places(check: &Checker, node: &Node, text: &str, label: &str, resources: &[Resource<'_>]) -> Checked<String> {
     let refused = |found: &str| {
-        let expected = format!("`{{{{ {label} }}}}`, or an output such as `{{{{ {}.url }}}}`", resources[0].name);
+        let example = resources.first().map_or("site", |resource| resource.name);
+        let expected = format!("`{{{{ {label} }}}}`, or an output such as `{{{{ {example}.url }}}}`");
         Err(check.bad(node.place(), format!("`{found}` in `address` is nothing of the instance"), expected))
     };
     let mut out = String::new();

@@ -19,7 +19,7 @@ pub(super) fn micros(check: &Checker, path: &str, node: &Node, currency: &str) -
 
 /// Reads a number with at least and at most so many decimals, and returns it as a whole number with the most decimals.
 fn read(check: &Checker, path: &str, node: &Node, currency: &str, (least, most): (u32, u32)) -> Checked<i64> {
-    let Some(text) = node.source.as_deref().map(str::to_owned).or_else(|| node.scalar()) else {
+    let Some(text) = node.written() else {
         return Err(check.wrong(path, node, format!("an amount in {currency}, such as {}", sample(least))));
     };
     let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());

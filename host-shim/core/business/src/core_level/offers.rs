@@ -46,9 +46,9 @@ impl Section {
     /// Returns the name of the clause.
     pub fn clause(self) -> &'static str {
         match self {
-            Section::Plans => super::CLAUSES[1],
-            Section::Addons => super::CLAUSES[2],
-            Section::Packs => super::CLAUSES[3],
+            Section::Plans => super::PLANS,
+            Section::Addons => super::ADDONS,
+            Section::Packs => super::PACKS,
         }
     }
 
@@ -275,7 +275,7 @@ impl Section {
             return Ok(at.map([entry("once", price(check, path, node, currency)?)]));
         }
         let Some(entries) = node.entries() else {
-            let text = node.source.as_deref().map(str::to_owned).or_else(|| node.scalar()).unwrap_or_default();
+            let text = node.written().unwrap_or_default();
             let expected = format!("the interval, such as `{{month: {text}}}`");
             return Err(check.bad(node.place(), format!("`{path}: {text}` has no interval"), expected));
         };
@@ -308,8 +308,7 @@ fn range(check: &Checker, path: &str, node: &Node) -> Checked<Node> {
     let number = |name: &str, usual: i64| match node.member(name).map(|value| &value.value) {
         None => Some(usual),
         Some(Tree::Int(number)) => Some(*number),
-        // A place of the configuration.
-        Some(Tree::Text(text)) if text.starts_with("${") => Some(usual),
+        Some(Tree::Text(text)) if is_placeholder(text) => Some(usual),
         Some(_) => None,
     };
     match (node.member("at_most").is_some(), number("at_least", 1), number("at_most", i64::MAX)) {
@@ -318,11 +317,16 @@ fn range(check: &Checker, path: &str, node: &Node) -> Checked<Node> {
     }
 }
 
+/// Returns whether a text begins with a value of the configuration, which is filled in later.
+fn is_placeholder(text: &str) -> bool {
+    text.starts_with("${")
+}
+
 /// Returns whether a value is a number of days, or a place for one.
 fn is_days(node: &Node) -> bool {
     let Tree::Text(text) = &node.value else { return false };
     let days = text.strip_suffix('d').is_some_and(|days| !days.is_empty() && days.bytes().all(|c| c.is_ascii_digit()));
-    days || text.starts_with("${")
+    days || is_placeholder(text)
 }
 
 /// Reads one price: an amount, or the full form with Stripe's id of it.
@@ -330,7 +334,7 @@ fn price(check: &Checker, path: &str, node: &Node, currency: &str) -> Checked<No
     let at = From(node);
     match &node.value {
         Tree::Map(_) if node.member("amount").is_some() => Ok(node.clone()),
-        Tree::Text(text) if text.starts_with("${") => Ok(at.map([entry("amount", node.clone())])),
+        Tree::Text(text) if is_placeholder(text) => Ok(at.map([entry("amount", node.clone())])),
         _ => match money::minor(check, path, node, currency)? {
             0 => Err(check.bad(
                 node.place(),
@@ -347,7 +351,7 @@ fn amount(check: &Checker, path: &str, node: &Node, kind: Kind) -> Checked<Node>
     match (&node.value, kind) {
         (Tree::Bool(_), Kind::Flag) => Ok(node.clone()),
         (Tree::Int(number), Kind::Amount) if *number >= 0 => Ok(node.clone()),
-        (Tree::Text(text), Kind::Amount) if text == "unlimited" || text.starts_with("${") => Ok(node.clone()),
+        (Tree::Text(text), Kind::Amount) if text == "unlimited" || is_placeholder(text) => Ok(node.clone()),
         (_, Kind::Flag) => Err(check.wrong(path, node, "true or false")),
         (_, Kind::Use) => {
             let problem = format!("`{path}`: each unit of it has a price");

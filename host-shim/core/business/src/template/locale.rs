@@ -135,10 +135,10 @@ impl Locale {
 
     /// Writes millionths of a currency's unit with all their digits, at least those of the currency: `$0.0083`.
     pub fn exact(&self, micros: i64, currency: &str) -> String {
-        let digits = digits(&currency.to_ascii_lowercase()) as usize;
-        let minor = micros / 10_i64.pow(6 - digits as u32);
+        let digits = digits(&currency.to_ascii_lowercase());
+        let minor = micros / 10_i64.pow(6 - digits);
         let part = format!("{:06}", micros.unsigned_abs() % 1_000_000);
-        let more = part[digits..].trim_end_matches('0');
+        let more = part[digits as usize..].trim_end_matches('0');
         let shown = self.money(minor, currency);
         // The further digits follow the last digit of the amount.
         let end = shown.rfind(|c: char| c.is_ascii_digit()).map_or(shown.len(), |at| at + 1);

@@ -134,6 +134,11 @@ impl Node {
         }
     }
 
+    /// Returns a scalar as the file has it, such as `12.00`; none for `null`, a list or a mapping.
+    pub(crate) fn written(&self) -> Option<String> {
+        self.source.as_deref().map(str::to_owned).or_else(|| self.scalar())
+    }
+
     /// Returns the value of a key; none if the key is missing or the node is not a mapping.
     pub fn member(&self, key: &str) -> Option<&Node> {
         self.entries()?.iter().find(|entry| entry.key == key).map(|entry| &entry.value)

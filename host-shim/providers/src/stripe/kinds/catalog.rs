@@ -58,11 +58,10 @@ pub(crate) fn price(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
         .product(product)
         .unit_amount(amount)
         .metadata(marks.on(metadata_with_product(payload)?));
-    if let Some(behavior) = payload.maybe_text("tax_behavior")? {
-        request = request.tax_behavior(match behavior {
-            "exclusive" => PriceTaxBehavior::Exclusive,
-            "inclusive" => PriceTaxBehavior::Inclusive,
-            _ => return Err(Failed::Payload { member: "tax_behavior", expected: "exclusive or inclusive" }),
+    if let Some(includes_taxes) = payload.includes_taxes()? {
+        request = request.tax_behavior(match includes_taxes {
+            true => PriceTaxBehavior::Inclusive,
+            false => PriceTaxBehavior::Exclusive,
         });
     }
     if let Some(interval) = payload.maybe_text("interval")? {

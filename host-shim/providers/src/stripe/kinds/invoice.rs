@@ -24,8 +24,8 @@ const LINE: &str = "provisioner_line";
 const PAGES_MAX: usize = 3;
 
 /// `stripe.invoice.create`: takes `customer`, `month`, `currency`, `lines`, `total_minor`, `period_start`,
-/// `period_end`, `cost_micros`, `credits_micros`, `carried_micros`, `tax_behavior` (with it, Stripe computes taxes); returns `id`. The draft is created without
-/// automatic advancement, so Stripe does not finalize it before all lines are added.
+/// `period_end`, `cost_micros`, `credits_micros`, `carried_micros`, `tax_behavior` (with it, Stripe computes taxes); returns
+/// `id`. The draft is created without automatic advancement, so Stripe does not finalize it before all lines are added.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let (customer, month) = (payload.id("customer")?, payload.text("month")?);
@@ -37,8 +37,7 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
         carried_micros: payload.maybe_int("carried_micros")?.unwrap_or(0),
     };
     // Stripe computes no tax of an invoice with negative lines.
-    let has_tax = payload.maybe_text("tax_behavior")?.is_some();
-    let charges = match has_tax && charges.credits_micros != 0 {
+    let charges = match payload.includes_taxes()?.is_some() && charges.credits_micros != 0 {
         true => UsageCharges { lines: &[], cost_micros: None, credits_micros: 0, carried_micros: 0 },
         false => charges,
     };
@@ -79,7 +78,7 @@ fn draft(api: &Api<'_>, call: &Call, marks: &Marks, customer: &str, month: &str)
         // Pending invoice items belong to the next invoice of a subscription.
         .pending_invoice_items_behavior(CreateInvoicePendingInvoiceItemsBehavior::Exclude)
         .metadata(marks.on(metadata));
-    let request = match payload.maybe_text("tax_behavior")? {
+    let request = match payload.includes_taxes()? {
         Some(_) => request.automatic_tax(CreateInvoiceAutomaticTax::new(true)),
         None => request,
     };
@@ -128,11 +127,10 @@ fn add(api: &Api<'_>, payload: Payload<'_>, marks: &Marks, new: &NewLine<'_>) ->
     if let Some(period) = new.period {
         request = request.period(period);
     }
-    if let Some(behavior) = payload.maybe_text("tax_behavior")? {
-        request = request.tax_behavior(match behavior {
-            "exclusive" => CreateInvoiceItemTaxBehavior::Exclusive,
-            "inclusive" => CreateInvoiceItemTaxBehavior::Inclusive,
-            _ => return Err(Failed::Payload { member: "tax_behavior", expected: "exclusive or inclusive" }),
+    if let Some(includes_taxes) = payload.includes_taxes()? {
+        request = request.tax_behavior(match includes_taxes {
+            true => CreateInvoiceItemTaxBehavior::Inclusive,
+            false => CreateInvoiceItemTaxBehavior::Exclusive,
         });
     }
     api.post(request.build(), marks, &format!("line-{}", new.number)).map(drop)
