@@ -188,8 +188,9 @@ pub(crate) fn use_link(rows: &impl Statements, livemode: bool, token: &str) -> R
 }
 
 impl Users {
-    /// Adds a link. It takes the place of earlier links of its kind to the same address and account. Returns false, and adds nothing,
-    /// if it is an invitation that may not be sent, or a claim to an account that somebody has.
+    /// Adds a link. An invitation takes the place of an earlier one to the same address and organization. Other links work beside each
+    /// other until one is used, since mails arrive in any order and a stranger may ask for the newest. Returns false, and adds nothing, if
+    /// it is an invitation that may not be sent, or a claim to an account that somebody has.
     ///
     /// # Errors
     /// Fails if the users cannot be written.
@@ -204,10 +205,12 @@ impl Users {
             if !may_be_sent {
                 return Ok(false);
             }
-            rows.execute(
-                "UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND email = ?2 AND kind = ?3 AND account = ?4",
-                values![link.livemode, &link.email, link.kind.name(), &account],
-            )?;
+            if link.kind == LinkKind::Invitation {
+                rows.execute(
+                    "UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND email = ?2 AND kind = ?3 AND account = ?4",
+                    values![link.livemode, &link.email, link.kind.name(), &account],
+                )?;
+            }
             rows.execute(
                 "INSERT INTO links (hash, kind, livemode, email, account, roles, sender, secret, expires_at, cause) \
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",

@@ -280,10 +280,13 @@ fn strangers_who_ask_for_resets_leave_the_owner_a_link_that_works() {
     for stranger in 0..20 {
         assert_eq!(reset(&format!("203.0.113.{stranger}")), 202, "many strangers");
     }
-    let newest = server.token("password_reset", "ada@example.com", 10);
+    let [first, last] = [1, 10].map(|number| server.token("password_reset", "ada@example.com", number));
     assert_eq!(server.mails("password_reset", "ada@example.com").len(), 10, "the mailbox is not filled");
     assert_eq!(reset("198.51.100.8"), 202, "the owner again, who looks into the mailbox");
-    server.ok("POST /api/auth/password", "", &json!({"token": newest, "password": OTHER}));
+    let set = "POST /api/auth/password";
+    server.ok(set, "", &json!({"token": first, "password": OTHER}));
+    let again = server.refused(set, "", &json!({"token": last, "password": PASSWORD}));
+    assert_eq!(again, (410, "link-ended".to_owned()), "all end with the one that was used");
 }
 
 #[test]
