@@ -372,7 +372,7 @@ pub fn confirm(
     }
     note_buyer(st, &session, &method, buyer);
     taxed::settle(st, &id)?;
-    update_customer(st, &st.find(&id)?, &method);
+    update_customer(st, &*st.find(&id)?, &method);
     match session.text("mode") {
         "subscription" => confirm_subscription(st, &id, &method, presence),
         "setup" => confirm_setup(st, &id, &method, presence),
@@ -386,7 +386,7 @@ fn confirm_setup(st: &mut State, id: &str, method: &Object, presence: Presence) 
     if let Some(customer) = customer {
         st.change(&intent, |si| si.set("customer", customer));
     }
-    keep::note(st, &st.find(id)?, method);
+    keep::note(st, &*st.find(id)?, method);
     match setup::confirm(st, &intent, method.id(), presence)? {
         true => Ok(Confirmation::NeedsAction(action_url(st, &intent))),
         false => Ok(Confirmation::Complete),
@@ -532,17 +532,17 @@ fn confirm_subscription(
     method: &Object,
     presence: Presence,
 ) -> Result<Confirmation, ApiError> {
-    if method::must_authenticate(method, &st.find(id)?, presence) {
+    let session = st.find(id)?;
+    if method::must_authenticate(method, &session, presence) {
         st.change(id, |s| s.as_session_mut().waiting_method = method.id().to_owned());
         return Ok(Confirmation::NeedsAction(action_url(st, id)));
     }
     if presence == Presence::Authenticated {
         st.change(method.id(), |m| m.as_payment_method_mut().authenticated = true);
     }
-    let session = st.find(id)?;
     let customer = customer_of(st, id, true).unwrap_or_default();
     let owner = st.copy_if_any(&customer);
-    let mut data = Args::of(session.as_session().subscription_data.clone());
+    let mut request = Args::of(session.as_session().subscription_data.clone());
     keep::note(st, &session, method);
     let default = keep_method(st, &session, &st.copy_if_any(method.id()), &owner)?;
     let line = |l: &Value| {
@@ -553,7 +553,6 @@ fn confirm_subscription(
     };
     let (recurring, once): (Vec<&Value>, Vec<&Value>) =
         session.as_session().lines.iter().partition(|l| l["price"]["type"] == "recurring");
-    let mut request = std::mem::take(&mut data);
     request.put("customer", json!(customer));
     request.put("currency", session.get("currency").clone());
     if request.int("billing_cycle_anchor").is_some_and(|anchor| anchor <= st.now(&session)) {

@@ -50,9 +50,8 @@ pub fn create(st: &mut State, args: &Args) -> Result<Object, ApiError> {
     if args.given("external_account").is_some() {
         external::add(st, account.id(), args, Place::Replaces)?;
     }
-    let account = st.find(account.id())?;
     // Accepting the terms over the API completes the onboarding.
-    if args.has("tos_acceptance") { onboard(st, account.id()) } else { Ok(account) }
+    if args.has("tos_acceptance") { onboard(st, account.id()) } else { Ok(st.copy(account.id())) }
 }
 
 /// Applies an update request.
@@ -69,7 +68,7 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Object, ApiError>
     if args.given("external_account").is_some() {
         external::add(st, id, args, Place::Replaces)?;
     }
-    if args.has("tos_acceptance") { onboard(st, id) } else { Ok(st.find(id)?) }
+    if args.has("tos_acceptance") { onboard(st, id) } else { Ok(st.copy(id)) }
 }
 
 /// Removes a requirement that is fulfilled.

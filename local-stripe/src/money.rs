@@ -109,6 +109,21 @@ pub fn prorate(amount: i64, part_s: i64, whole_s: i64) -> Option<i64> {
     divide_half_away(i128::from(amount) * i128::from(part_s), i128::from(whole_s))
 }
 
+/// 100 % in the unit of [`parse_decimal`].
+pub const PERCENT_MAX: i128 = 100_000_000_000_000;
+
+/// Parses a percentage of at most 100 that is a multiple of `step`. Returns it in 10⁻¹² percent.
+pub fn parse_percentage(text: &str, step: i128) -> Option<i128> {
+    parse_decimal(text).filter(|exact| *exact <= PERCENT_MAX && exact % step == 0)
+}
+
+/// Returns a percentage of an amount in minor units, rounded half away from zero; none if the value is no percentage. It is read from
+/// its decimal digits, so no binary fraction is rounded.
+pub fn part_of(amount: i64, percent: &serde_json::Value) -> Option<i64> {
+    let exact = parse_decimal(&percent.to_string())?;
+    divide_half_away(i128::from(amount) * exact, PERCENT_MAX)
+}
+
 /// Parses a decimal string of minor units. Returns the number of 10⁻¹² minor units; `None` if the text is not such a
 /// decimal.
 pub fn parse_decimal(text: &str) -> Option<i128> {

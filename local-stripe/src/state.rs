@@ -155,12 +155,12 @@ impl State {
         self.time_on(object.clock())
     }
 
-    /// Returns a copy of the object with a [key], which must exist. For most kinds of object, the key is the id.
+    /// Returns the object with a [key], which must exist. For most kinds of object, the key is the id.
     ///
     /// # Errors
     /// There is no such object: an internal error, with which the whole request fails, even if the caller drops it.
-    pub fn find(&self, id: &str) -> Result<Object, ApiError> {
-        self.seek(id).map(|found| Object::clone(&found)).ok_or_else(|| {
+    pub fn find(&self, id: &str) -> Result<Arc<Object>, ApiError> {
+        self.seek(id).ok_or_else(|| {
             let missing = StoreError::missing("object", id);
             let error = ApiError::internal(missing.to_string());
             self.fail::<()>(missing);
@@ -195,7 +195,7 @@ impl State {
     /// Returns a copy of an object that must exist, for an action without a result. If it does not exist, the whole
     /// request fails at its commit.
     pub fn copy(&self, id: &str) -> Object {
-        self.find(id).unwrap_or_default()
+        self.find(id).map(|found| Object::clone(&found)).unwrap_or_default()
     }
 
     /// Returns a copy of an object that another one names, or named before it was removed. If there is none, returns an
@@ -404,7 +404,10 @@ impl State {
     pub fn freeze(&self, object: &Object) -> Object {
         let mut frozen = Object::of(object.value());
         // The objects of another account are not found.
-        let embed = |id: &String| self.freeze(&self.copy_if_any(id)).value();
+        let embed = |id: &String| match self.seek(id) {
+            Some(found) => Value::Object(self.freeze(&found).members),
+            None => json!({}),
+        };
         let embedded = |ids: &[String]| -> Vec<Value> { ids.iter().rev().map(embed).collect() };
         match object.kind() {
             "payment_intent" => frozen.set("charges", embedded(&object.as_intent().charge_ids)),

@@ -259,8 +259,7 @@ pub const ROUTES: &[Route] = &[
         ],
         |st, _, args| {
             let subscription = args.text("subscription").unwrap_or_default().to_owned();
-            st.load("subscription", &subscription, "subscription")?;
-            let known: Vec<Value> = item_ids(&st.find(&subscription)?);
+            let known: Vec<Value> = item_ids(&*st.load("subscription", &subscription, "subscription")?);
             change::update(st, &subscription, &as_update(args, None))?;
             let sub = st.find(&subscription)?;
             let new = sub.list_at("items").iter().find(|i| !known.contains(&i["id"])).cloned();

@@ -223,7 +223,7 @@ fn confirm(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError>
     asked::answer(st, &session, args)?;
     let confirmed =
         checkout::confirm(st, session.id(), paid_with.as_ref().map(Object::id), &buyer, Presence::OnSession)?;
-    let mut shown = page(st, &st.find(session.id())?);
+    let mut shown = page(st, &*st.find(session.id())?);
     if let Confirmation::NeedsAction(url) = confirmed {
         shown["state"] = json!("requires_action");
         shown["next_action"] =

@@ -118,11 +118,12 @@ pub const ROUTES: &[Route] = &[
     ),
 ];
 
+/// The smallest step of a percentage, Stripe's two decimal places.
+const PERCENT_STEP: i128 = 10_000_000_000;
+
 /// Whether a text is a percentage above 0 and at most 100, with two decimal places at most.
 fn is_percentage(text: &str) -> bool {
-    let Some(hundredths) = money::multiply_decimal(text, 100) else { return false };
-    let exact = money::parse_decimal(text) == Some(i128::from(hundredths) * 10_i128.pow(10));
-    exact && (1..=10_000).contains(&hundredths)
+    money::parse_percentage(text, PERCENT_STEP).is_some_and(|percent| percent > 0)
 }
 
 fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {

@@ -746,7 +746,7 @@ fn pay(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     };
     if args.given("mandate").is_some() {
         let mut intent = st.copy_if_any(&open.as_invoice().payment_intent);
-        mandate::note(st, &mut intent, args, &st.find(&paid_with)?)?;
+        mandate::note(st, &mut intent, args, &*st.find(&paid_with)?)?;
         st.put(intent);
     }
     let presence = if args.flag("off_session") == Some(true) { Presence::OffSession } else { Presence::OnSession };

@@ -115,14 +115,13 @@ fn set_active(st: &mut State, id: &str, active: bool) -> Result<Value, ApiError>
         return Err(ApiError::invalid(message));
     }
     let now = st.now(&meter);
-    let before = st.find(id)?;
     let changed = st.change(id, |m| {
         m.set("status", if active { "active" } else { "inactive" });
         m.set_at("status_transitions.deactivated_at", if active { Value::Null } else { json!(now) });
         m.set("updated", now);
     });
     let event = if active { "billing.meter.reactivated" } else { "billing.meter.deactivated" };
-    st.emit_since(id, event, &before);
+    st.emit_since(id, event, &meter);
     Ok(changed.value())
 }
 

@@ -441,13 +441,15 @@ fn confirm_with(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError
         let message = "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.";
         return Err(ApiError::coded("payment_intent_unexpected_state", message));
     };
-    method::check_owner(&st.find(&paid_with)?, found.text("customer"))?;
+    // An attached card may have been deleted since.
+    let method = st.load("payment_method", &paid_with, "payment_method")?;
+    method::check_owner(&method, found.text("customer"))?;
     check_own(&found, args)?;
     let mut next = Object::clone(&found);
     apply(&mut next, args)?;
     check_return_url(&next)?;
-    method::check_type(&st.find(&paid_with)?, &next)?;
-    mandate::note(st, &mut next, args, &st.find(&paid_with)?)?;
+    method::check_type(&method, &next)?;
+    mandate::note(st, &mut next, args, &method)?;
     st.put(next);
     let off_session = args.flag("off_session") == Some(true);
     let strict = args.flag("error_on_requires_action") == Some(true);

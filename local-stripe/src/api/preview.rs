@@ -146,7 +146,7 @@ fn preview_customer(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         period: None,
     };
     let drafted = invoice::draft(st, draft, |_| {})?;
-    let mut preview = st.find(&drafted)?;
+    let mut preview = Object::clone(&*st.find(&drafted)?);
     preview.set("id", format!("upcoming_in_{id}"));
     Ok(preview.value())
 }

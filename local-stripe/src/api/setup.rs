@@ -160,8 +160,10 @@ fn confirm(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let mut next = Object::clone(&found);
     apply(&mut next, args)?;
     check_return_url(&next)?;
-    method::check_type(&st.find(&card)?, &next)?;
-    mandate::note(st, &mut next, args, &st.find(&card)?)?;
+    // An attached card may have been deleted since.
+    let method = st.load("payment_method", &card, "payment_method")?;
+    method::check_type(&method, &next)?;
+    mandate::note(st, &mut next, args, &method)?;
     st.put(next);
     setup::confirm(st, id, &card, Presence::OnSession)?;
     Ok(st.find(id)?.value())

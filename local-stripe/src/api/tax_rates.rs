@@ -26,8 +26,6 @@ macro_rules! rate_fields {
     };
 }
 
-/// 100 % in the unit of [`money::parse_decimal`].
-const PERCENT_MAX: i128 = 100_000_000_000_000;
 /// The smallest step of a percentage, Stripe's four decimal places.
 const PERCENT_STEP: i128 = 100_000_000;
 const CREATE: &[Field] = rate_fields![
@@ -56,8 +54,7 @@ pub const ROUTES: &[Route] = &[
 
 fn create(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     let text = args.text("percentage").unwrap_or_default();
-    let exact = money::parse_decimal(text).filter(|exact| *exact <= PERCENT_MAX && exact % PERCENT_STEP == 0);
-    let number = exact.and_then(|_| text.parse::<f64>().ok());
+    let number = money::parse_percentage(text, PERCENT_STEP).and_then(|_| text.parse::<f64>().ok());
     let percentage = number.ok_or_else(|| {
         let message =
             format!("Invalid percentage: {text}. It must be between 0 and 100, with at most four decimal places.");

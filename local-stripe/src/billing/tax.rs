@@ -17,7 +17,7 @@ pub const RATES: ParamKind = ParamKind::List(&ParamKind::Text);
 /// The maximum number of tax rates of a line or an invoice, Stripe's limit.
 const RATES_MAX: usize = 5;
 /// 100 % in the unit of [`percent`].
-const WHOLE: i128 = 100_000_000_000_000;
+const WHOLE: i128 = money::PERCENT_MAX;
 
 /// The taxes of an invoice, in minor units.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -72,7 +72,7 @@ pub fn address(st: &mut State, id: &str, address: &Value) -> Result<Value, ApiEr
 /// # Errors
 /// No address says enough, or the lines can't be taxed.
 pub fn settle(st: &mut State, id: &str) -> Result<(), ApiError> {
-    let mut session = st.find(id)?;
+    let mut session = Object::clone(&*st.find(id)?);
     if session.at("automatic_tax.enabled") != true {
         return Ok(());
     }

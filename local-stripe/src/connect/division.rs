@@ -28,8 +28,6 @@ pub const FEE_PERCENT: Field = opt("application_fee_percent", ParamKind::Decimal
 /// The parameter `on_behalf_of`.
 pub const ON_BEHALF_OF: Field = opt("on_behalf_of", ParamKind::Text);
 
-/// 100 % in the unit of [`money::parse_decimal`].
-const PERCENT_MAX: i128 = 100_000_000_000_000;
 /// The smallest step of a percentage, Stripe's two decimal places.
 const PERCENT_STEP: i128 = 10_000_000_000;
 
@@ -141,8 +139,7 @@ pub fn apply_percent(st: &State, sub: &mut Object, args: &Args, prefix: &str) ->
 /// Reads a percentage as a JSON number, or null.
 fn percent(args: &Args, name: &str, param: &str) -> Result<Value, ApiError> {
     let Some(text) = args.text(name) else { return Ok(Value::Null) };
-    let exact = money::parse_decimal(text).filter(|exact| *exact <= PERCENT_MAX && exact % PERCENT_STEP == 0);
-    match exact.and_then(|_| text.parse::<f64>().ok()) {
+    match money::parse_percentage(text, PERCENT_STEP).and_then(|_| text.parse::<f64>().ok()) {
         Some(number) => Ok(json!(number)),
         None => {
             let message =
@@ -150,13 +147,6 @@ fn percent(args: &Args, name: &str, param: &str) -> Result<Value, ApiError> {
             Err(ApiError::invalid(message).about(param))
         }
     }
-}
-
-/// Returns a percentage of an amount in minor units. Stripe does not say how it rounds; halves go away from zero here,
-/// as with taxes. The percentage is read from its decimal digits, so no binary fraction is rounded.
-fn part_of(amount: i64, percent: &Value) -> Option<i64> {
-    let exact = money::parse_decimal(&percent.to_string())?;
-    money::divide_half_away(i128::from(amount) * exact, PERCENT_MAX)
 }
 
 /// Notes at a new invoice of a subscription how its payment will be divided.
@@ -172,7 +162,7 @@ pub fn inherit(invoice: &mut Object, sub: &Object) {
 pub fn fee_of_invoice(invoice: &Object) -> Value {
     match invoice.int_at("application_fee_amount") {
         Some(amount) => json!(amount),
-        None => json!(part_of(invoice.int("amount_due"), invoice.get("application_fee_percent"))),
+        None => json!(money::part_of(invoice.int("amount_due"), invoice.get("application_fee_percent"))),
     }
 }
 
@@ -183,7 +173,7 @@ pub fn transfer_of_invoice(invoice: &Object) -> Value {
     let Some(destination) = data["destination"].as_str() else { return Value::Null };
     let amount = match data["amount"].as_i64() {
         Some(amount) => Some(amount),
-        None => part_of(invoice.int("amount_due"), &data["amount_percent"]),
+        None => money::part_of(invoice.int("amount_due"), &data["amount_percent"]),
     };
     json!({ "amount": amount, "destination": destination })
 }

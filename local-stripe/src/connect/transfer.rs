@@ -150,7 +150,7 @@ pub fn reverse(st: &mut State, id: &str, args: &Args) -> Result<Object, ApiError
             let message = format!("The transfer {id} has no application fee to refund.");
             return Err(ApiError::invalid(message).about("refund_application_fee"));
         }
-        fee_back = fee::share(&st.find(&fee_id)?, amount, transfer.int("amount"), amount == left);
+        fee_back = fee::share(&*st.find(&fee_id)?, amount, transfer.int("amount"), amount == left);
     }
     // Only a refund may make the balance of the connected account negative.
     let held = st.acting_for(transfer.text("destination"), |st| balance::available(st, transfer.text("currency")));

@@ -6,9 +6,6 @@ use serde_json::{Value, json};
 use super::term;
 use crate::money;
 
-/// 100 % in 10⁻¹² percent.
-const WHOLE: i128 = 100_000_000_000_000;
-
 /// The properties of a line that discounts depend on.
 #[derive(Debug, Clone)]
 pub struct Line<'a> {
@@ -97,10 +94,8 @@ pub fn take_in_order(
 
 /// Returns the deduction of a coupon from a sum, in minor units.
 fn worth(coupon: &Value, sum: i64, currency: &str) -> i64 {
-    if coupon["percent_off"].is_number() {
-        // The endpoint that creates coupons checks the digits. The result is at most `sum`, so it fits.
-        let percent = money::parse_decimal(&coupon["percent_off"].to_string()).unwrap_or_default();
-        return money::divide_half_away(i128::from(sum) * percent, WHOLE).unwrap_or(sum);
+    if let Some(part) = money::part_of(sum, &coupon["percent_off"]) {
+        return part;
     }
     let amount = coupon["amount_off"].as_i64().filter(|_| coupon["currency"] == currency);
     amount.unwrap_or(0).min(sum)

@@ -125,7 +125,7 @@ pub fn expire(st: &mut State, id: &str, now_s: i64) {
     let Ok(sub) = st.find(id) else { return };
     let is_over = |id: &String| st.seek(id).and_then(|d| d.int_at("end")).is_some_and(|end| end <= now_s);
     let over: Vec<String> = all_ids(&sub).into_iter().filter(is_over).collect();
-    let mut next = sub.clone();
+    let mut next = Object::clone(&sub);
     leave_out(st, &mut next, &over);
     st.change(id, |s| *s = next);
     st.emit_since(id, "customer.subscription.updated", &sub);
@@ -145,7 +145,7 @@ pub fn spend(st: &mut State, spent: &[Value], customer: &str, sub: Option<&str>)
             && let Ok(before) = st.find(sub)
             && all_ids(&before).iter().any(|own| own == id)
         {
-            let mut next = before.clone();
+            let mut next = Object::clone(&before);
             end(st, id, st.now(&before));
             leave_out(st, &mut next, &[id.to_owned()]);
             st.change(sub, |s| *s = next);

@@ -287,8 +287,6 @@ own! {
         pending_invoice: String,
         /// `proration_behavior` of the request that set `cancel_at`.
         cancel_proration: Option<String>,
-        /// Why the last cycle has no invoice.
-        cycle_error: String,
         /// Whether it waits for the payment with which it resumes.
         resuming: bool,
         /// The start and end of the period with which it resumes, in Unix seconds.

@@ -91,7 +91,7 @@ pub fn reconcile(
         if held <= 0 {
             break;
         }
-        let part = held.min(remaining(&st.find(&id)?));
+        let part = held.min(remaining(&*st.find(&id)?));
         if part > 0 && apply(st, &id, part) {
             paid(st, &id);
         }

@@ -32,14 +32,14 @@ pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiErr
     if !intent::asks_to_authenticate(&intent) {
         return Err(payments::unexpected_state(&intent, "authenticate", "requires_action"));
     }
-    let method = intent.text("payment_method").to_owned();
+    // An attached card may have been deleted since.
+    let method = st.load("payment_method", intent.text("payment_method"), "payment_method")?;
     let outcome = if passed {
-        attempt(st, id, &method, Presence::Authenticated)
+        attempt(st, id, method.id(), Presence::Authenticated)
     } else {
         let message = "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
         let error = ApiError::coded("payment_intent_authentication_failure", message);
         let error = ApiError { status: 402, keeps_changes: true, ..error };
-        let method = st.find(&method)?;
         Attempt::Declined(fail_intent(st, id, &method, error, None))
     };
     settle_owner(st, id, &outcome);

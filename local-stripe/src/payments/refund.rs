@@ -104,8 +104,9 @@ pub fn create(
 pub fn succeed(st: &mut State, id: &str) {
     let Ok(before) = st.find(id) else { return };
     let after = st.change(id, |r| r.set("status", "succeeded"));
-    st.emit_with("refund.updated", &after, Some(before.clone()));
-    st.emit_with("charge.refund.updated", &after, Some(before));
+    for event in ["refund.updated", "charge.refund.updated"] {
+        st.emit_with(event, &after, Some(Object::clone(&before)));
+    }
 }
 
 /// Returns a refund that waits for the customer's bank account.

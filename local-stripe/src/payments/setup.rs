@@ -79,7 +79,7 @@ fn succeed(st: &mut State, id: &str, method: &str) -> Result<(), ApiError> {
         let (card, customer) = (st.find(method)?, st.copy_if_any(customer));
         method::attach(st, &card, &customer)?;
     }
-    let mandate = mandate::of_setup(st, &intent, &st.find(method)?);
+    let mandate = mandate::of_setup(st, &intent, &*st.find(method)?);
     let attempt = attempt(st, &intent, method, "succeeded", Value::Null);
     let after = st.change(id, |si| {
         si.set("payment_method", method);
@@ -139,9 +139,10 @@ pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiErr
     if !intent::asks_to_authenticate(&intent) {
         return Err(unexpected_state(&intent, "authenticate"));
     }
-    let method = intent.text("payment_method").to_owned();
+    // An attached card may have been deleted since.
+    let method = st.load("payment_method", intent.text("payment_method"), "payment_method")?;
     if passed {
-        return confirm(st, id, &method, Presence::Authenticated).map(|_| ());
+        return confirm(st, id, method.id(), Presence::Authenticated).map(|_| ());
     }
     let message =
         "We are unable to authenticate your payment method. Please choose a different payment method and try again.";
@@ -150,8 +151,7 @@ pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiErr
         keeps_changes: true,
         ..ApiError::coded("setup_intent_authentication_failure", message)
     };
-    let card = st.find(&method)?;
-    Err(fail(st, id, &card, error))
+    Err(fail(st, id, &method, error))
 }
 
 /// Cancels an intent that is neither succeeded nor canceled.

@@ -281,7 +281,7 @@ pub fn remove(st: &mut State, customer: &str, id: &str) -> Result<Value, ApiErro
         set_default(st, customer, next.map_or(Value::Null, |id| json!(id)));
     }
     if is_source {
-        return Ok(source_of(&st.find(id)?).value());
+        return Ok(source_of(&*st.find(id)?).value());
     }
     Ok(json!({ "id": id, "object": "card", "deleted": true }))
 }

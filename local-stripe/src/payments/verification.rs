@@ -67,15 +67,16 @@ pub fn verify(st: &mut State, kind: &str, id: &str, args: &Args) -> Result<Value
             _ => payments::unexpected_state(&waiting, "verify microdeposits of", "requires_action"),
         });
     }
-    let method = waiting.text("payment_method").to_owned();
+    // An attached bank account may have been deleted since.
+    let method = st.load("payment_method", waiting.text("payment_method"), "payment_method")?;
     let (entered, by_amounts) = read(args)?;
     let (code, message) = match entered {
         Entered::Right => {
-            st.change(&method, |m| m.as_payment_method_mut().verified = true);
+            st.change(method.id(), |m| m.as_payment_method_mut().verified = true);
             if kind == "setup_intent" {
-                setup::confirm(st, id, &method, Presence::OnSession)?;
+                setup::confirm(st, id, method.id(), Presence::OnSession)?;
             } else {
-                confirm::confirm(st, id, &method, Presence::OnSession)?;
+                confirm::confirm(st, id, method.id(), Presence::OnSession)?;
             }
             return Ok(st.find(id)?.value());
         }
@@ -98,7 +99,6 @@ pub fn verify(st: &mut State, kind: &str, id: &str, args: &Args) -> Result<Value
         }
     };
     let error = ApiError { keeps_changes: true, ..ApiError::coded(code, message) };
-    let method = st.find(&method)?;
     Err(match kind {
         "setup_intent" => setup::fail(st, id, &method, error),
         _ => fail_intent(st, id, &method, error, None),

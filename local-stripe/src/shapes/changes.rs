@@ -81,7 +81,6 @@ pub const HELD_BACK: &[(&str, &[&str])] = &[
     ("coupon", &["applies_to"]),
     ("invoice", &["application_fee_percent"]),
     ("item", &["tax_rates"]),
-    ("plan", &["tiers"]),
     ("price", &["currency_options", "tiers"]),
     ("tax_rate", &["taxability_reason"]),
 ];

@@ -216,3 +216,31 @@ fn a_source_object_of_a_card_is_charged_and_kept_by_a_customer() {
     play.refused("POST", "/v1/sources", "type=ideal&token=tok_visa", 400);
     play.refused("GET", "/v1/sources/src_none", "", 404);
 }
+
+#[test]
+fn a_deleted_card_confirms_no_intent() {
+    let mut play = Play::new();
+    let customer = id(&play.post("/v1/customers", ""));
+    let card = id(&play.post(&format!("/v1/customers/{customer}/sources"), "source=tok_visa"));
+    let form = format!("customer={customer}&payment_method={card}");
+    let payment = id(&play.post("/v1/payment_intents", &format!("amount=2000&currency=usd&{form}")));
+    let setup = id(&play.post("/v1/setup_intents", &form));
+    play.ok("DELETE", &format!("/v1/customers/{customer}/sources/{card}"), "");
+    let card = id(&play.post(&format!("/v1/customers/{customer}/sources"), "source=tok_threeDSecure2Required"));
+    let form = format!("customer={customer}&payment_method={card}&confirm=true&return_url=https://a.example");
+    let waits = [
+        id(&play.post("/v1/payment_intents", &format!("amount=2000&currency=usd&{form}"))),
+        id(&play.post("/v1/setup_intents", &form)),
+    ];
+    play.ok("DELETE", &format!("/v1/customers/{customer}/sources/{card}"), "");
+    for intent in waits {
+        for outcome in ["success", "failure"] {
+            let path = format!("/_sandbox/authenticate/{intent}");
+            assert_eq!(play.refused("POST", &path, &format!("outcome={outcome}"), 400)["code"], "resource_missing");
+        }
+    }
+    for path in [format!("/v1/payment_intents/{payment}/confirm"), format!("/v1/setup_intents/{setup}/confirm")] {
+        let error = play.refused("POST", &path, "return_url=https://a.example", 400);
+        assert_eq!((&error["code"], &error["param"]), (&json!("resource_missing"), &json!("payment_method")), "{path}");
+    }
+}

@@ -106,7 +106,7 @@ fn async_stripe() {
         .arg(install::clients().join("async-stripe/Cargo.toml"));
     command
         .arg("--target-dir")
-        .arg(install::counterparts().join("async-stripe"))
+        .arg(counterparts::folder().join("async-stripe"))
         .arg("--")
         .arg(server.url())
         .arg(folder.path());

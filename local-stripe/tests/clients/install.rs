@@ -1,43 +1,15 @@
 //! Installs what only these tests need, once, in pinned versions, into `target/counterparts`; `counterparts` installs the other clients.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::Mutex;
-use std::time::Duration;
-
-use crate::run;
-
-/// Serializes installations of parallel tests.
-static INSTALLING: Mutex<()> = Mutex::new(());
-const LIMIT: Duration = Duration::from_secs(300);
 
 /// Returns the folder with the clients' scripts and pinned versions.
 pub fn clients() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
 }
 
-/// Returns the folder into which the clients are installed.
-pub fn counterparts() -> PathBuf {
-    // The test binary is in TARGET/PROFILE/deps.
-    let target = std::env::current_exe().unwrap().ancestors().nth(3).unwrap().to_owned();
-    target.join("counterparts")
-}
-
 /// Returns the folder of a client. Runs `line`, which makes this folder, unless it did so for the same pinned versions.
 fn installed(name: &str, pins: &Path, line: impl FnOnce(&str) -> String) -> PathBuf {
-    let _one = INSTALLING.lock().unwrap_or_else(|e| e.into_inner());
-    let folder = counterparts().join(name);
-    let marker = folder.join("installed.txt");
-    let wanted = std::fs::read_to_string(pins).unwrap();
-    if std::fs::read_to_string(&marker).unwrap_or_default() != wanted {
-        let line = line(&folder.display().to_string());
-        let output = run(Command::new("sh").arg("-c").arg(&line), LIMIT);
-        let text = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "{name} can't be installed. This line installs it:\n    {line}\n{text}");
-        // Written last, so that an interrupted installation does not count.
-        std::fs::write(marker, wanted).unwrap();
-    }
-    folder
+    counterparts::installed(name, &std::fs::read_to_string(pins).unwrap(), line)
 }
 
 /// Installs the packages of `clients/NAME/package.json`, and returns the folder with `node_modules`.

@@ -44,40 +44,36 @@ pub(crate) fn install(what: &str, line: &str) {
     assert!(output.status.success(), "{what} can't be installed. This line installs it:\n    {line}\n{text}");
 }
 
-/// Returns the folder of a Python environment with these pinned requirements (such as `moto[server]==5.2.5`). Creates
-/// the environment if it does not exist or was created for other requirements.
-pub fn venv(name: &str, requirements: &[&str]) -> PathBuf {
-    let (home, wanted) = (folder().join(name), requirements.join("\n"));
+/// Returns the folder of an installation. Runs the line that `line` returns for it, unless this was done for the same `wanted` text.
+pub fn installed(name: &str, wanted: &str, line: impl FnOnce(&str) -> String) -> PathBuf {
+    let home = folder().join(name);
     let marker = home.join("installed.txt");
     exclusively(|| {
         if std::fs::read_to_string(&marker).unwrap_or_default() != wanted {
-            let (dir, list) = (home.display(), requirements.iter().map(|one| format!("'{one}'")).collect::<Vec<_>>());
-            let line = format!("python3 -m venv --clear {dir} && {dir}/bin/pip install --quiet {}", list.join(" "));
-            install(name, &line);
+            install(name, &line(&home.display().to_string()));
             // Written last, so that an interrupted installation does not count.
-            std::fs::write(&marker, &wanted).expect("the marker of an installation");
+            std::fs::write(&marker, wanted).expect("the marker of an installation");
         }
     });
     home
 }
 
+/// Returns the folder of a Python environment with these pinned requirements (such as `moto[server]==5.2.5`). Creates
+/// the environment if it does not exist or was created for other requirements.
+pub fn venv(name: &str, requirements: &[&str]) -> PathBuf {
+    installed(name, &requirements.join("\n"), |dir| {
+        let list = requirements.iter().map(|one| format!("'{one}'")).collect::<Vec<_>>();
+        format!("python3 -m venv --clear {dir} && {dir}/bin/pip install --quiet {}", list.join(" "))
+    })
+}
+
 /// Returns the folder with `node_modules` for these pinned packages (such as `s3rver@3.7.1`). Installs them if the
 /// folder does not exist or was created for other packages.
 pub fn node(name: &str, packages: &[&str]) -> PathBuf {
-    let (home, wanted) = (folder().join(name), packages.join("\n"));
-    let marker = home.join("installed.txt");
-    exclusively(|| {
-        if std::fs::read_to_string(&marker).unwrap_or_default() != wanted {
-            let line = format!(
-                "mkdir -p {0} && npm install --no-package-lock --no-audit --no-fund --prefix {0} {1}",
-                home.display(),
-                packages.join(" ")
-            );
-            install(name, &line);
-            std::fs::write(&marker, &wanted).expect("the marker of an installation");
-        }
-    });
-    home
+    installed(name, &packages.join("\n"), |dir| {
+        let packages = packages.join(" ");
+        format!("mkdir -p {dir} && npm install --no-package-lock --no-audit --no-fund --prefix {dir} {packages}")
+    })
 }
 
 /// Returns the path that `find` returns. Installs the system package `package` first if `find` returns `None`.

@@ -21,7 +21,7 @@ mod sqlacodegen;
 mod stripe;
 mod supabase;
 
-pub use install::{apt, apt_archives, chromium, folder, node, program, venv};
+pub use install::{apt, apt_archives, chromium, folder, installed, node, program, venv};
 pub use lambda::Lambda;
 pub use litellm::LiteLlm;
 pub use moto::Moto;

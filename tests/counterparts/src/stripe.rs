@@ -1,6 +1,6 @@
 //! Stripe's own clients, in the versions that `local-stripe/clients` pins: the CLI and the official libraries.
 
-use crate::install::{exclusively, folder, install};
+use crate::install::{exclusively, folder, install, installed};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -38,16 +38,8 @@ pub fn stripe_cli() -> PathBuf {
 
 /// Installs Stripe's Python library and returns the path of the Python interpreter.
 pub fn stripe_python() -> PathBuf {
-    let (home, pins) = (folder().join("python"), pins("requirements.txt"));
-    let marker = home.join("installed.txt");
+    let pins = pins("requirements.txt");
     let wanted = fs::read_to_string(&pins).expect("the pinned versions");
-    exclusively(|| {
-        if fs::read_to_string(&marker).unwrap_or_default() != wanted {
-            let (dir, pins) = (home.display(), pins.display());
-            let line = format!("python3 -m venv {dir} && {dir}/bin/pip install --quiet -r {pins}");
-            install("The Python client of Stripe", &line);
-            fs::write(&marker, &wanted).expect("the marker of an installation");
-        }
-    });
-    home.join("bin/python")
+    let line = |dir: &str| format!("python3 -m venv {dir} && {dir}/bin/pip install --quiet -r {}", pins.display());
+    installed("python", &wanted, line).join("bin/python")
 }

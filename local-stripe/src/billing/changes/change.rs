@@ -359,10 +359,10 @@ fn apply_items(
         });
     }
     invoice::finalize(st, &invoice)?;
-    if st.find(&invoice)?.text("collection_method") == "send_invoice" {
+    let open = st.find(&invoice)?;
+    if open.text("collection_method") == "send_invoice" {
         return Ok(st.find(&id)?.value());
     }
-    let open = st.find(&invoice)?;
     if payment == "default_incomplete" && open.text("status") == "open" {
         settle::await_confirmation(st, &open);
         st.change_and_emit(&id, "customer.subscription.updated", |s| s.set("status", "past_due"));

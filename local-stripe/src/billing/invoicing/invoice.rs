@@ -273,11 +273,14 @@ pub fn finalize(st: &mut State, id: &str) -> Result<(), ApiError> {
         true => taxed_anew(st, &invoice, &customer)?,
         false => invoice,
     };
-    let mut credited = Object::clone(&invoice);
-    if let Some(lines) = credits::apply(st, &invoice) {
-        set_lines(st, &mut credited, lines, &customer)?;
-    }
-    let invoice = st.put(credited);
+    let invoice = match credits::apply(st, &invoice) {
+        Some(lines) => {
+            let mut credited = Object::clone(&invoice);
+            set_lines(st, &mut credited, lines, &customer)?;
+            st.put(credited)
+        }
+        None => invoice,
+    };
     let (total, currency) = (invoice.int("total"), invoice.text("currency").to_owned());
     let shares_currency = customer.text("currency").is_empty() || customer.text("currency") == currency;
     let starting = if shares_currency { customer.int("balance") } else { 0 };

@@ -124,7 +124,7 @@ fn resumed(st: &mut State, id: &str) {
         s.set("status", "active");
         s.as_subscription_mut().resuming = false;
     });
-    st.emit_with("customer.subscription.updated", &active, Some(before));
+    st.emit_with("customer.subscription.updated", &active, Some(Object::clone(&before)));
     st.emit("customer.subscription.resumed", &active);
 }
 
@@ -147,7 +147,7 @@ fn apply_pending(st: &mut State, id: &str) {
         own.pending_change = None;
         own.pending_invoice.clear();
     });
-    let Ok(mut noted) = st.find(id) else { return };
+    let mut noted = Object::clone(&after);
     term::note_ends(st, &mut noted);
     st.put(noted);
     if had_to_wait {
