@@ -1,6 +1,8 @@
 //! The parts of rows that do not belong to the state: correct runs of the same events may differ in them.
 
+use extension_contract::Row;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 
 /// The sections whose rows have ids right after the section's name; the other sections are `records/COLLECTION`.
 const SECTIONS: [&str; 3] = ["products", "purchases", "subscriptions"];
@@ -55,22 +57,41 @@ impl Excluded {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NotState {
     parts: Vec<Excluded>,
+    catalog: Vec<Excluded>,
 }
 
 impl NotState {
     /// Excludes these parts.
     pub fn parts(parts: impl IntoIterator<Item = Excluded>) -> Self {
-        NotState { parts: parts.into_iter().collect() }
+        NotState { parts: parts.into_iter().collect(), catalog: Vec::new() }
     }
 
-    /// Returns whether the whole row is excluded. `section` is `products`, `purchases`, `subscriptions` or
-    /// `records/COLLECTION`.
-    pub fn hides(&self, section: &str, id: &str) -> bool {
-        self.parts.iter().any(|part| part.path.is_empty() && part.is_of(section, id))
+    /// Excludes the rows that loading a catalog writes, too, but only from the state as a document and as a hash. Later events depend on
+    /// these rows, so that two stores with different catalogs are never the same.
+    #[must_use]
+    pub fn with_catalog(self, catalog: impl IntoIterator<Item = Excluded>) -> Self {
+        NotState { catalog: catalog.into_iter().collect(), ..self }
     }
 
-    /// Returns the JSON text of a row's value or metadata as a value without the excluded members. Invalid JSON, which the
-    /// host does not store, is returned as a string.
+    /// Returns what is excluded from the state as a document.
+    pub(crate) fn of_document(&self) -> NotState {
+        NotState::parts(self.parts.iter().chain(&self.catalog).cloned())
+    }
+
+    /// Returns true if the whole row is excluded.
+    pub fn hides(&self, row: &Row) -> bool {
+        let (section, id) = match row {
+            Row::Product(row) => (Cow::Borrowed("products"), &row.id),
+            Row::Purchase(row) => (Cow::Borrowed("purchases"), &row.id),
+            Row::Subscription(row) => (Cow::Borrowed("subscriptions"), &row.id),
+            Row::Record(row) => (Cow::Owned(format!("records/{}", row.collection)), &row.id),
+            Row::Price(_) => return false,
+        };
+        self.parts.iter().any(|part| part.path.is_empty() && part.is_of(&section, id))
+    }
+
+    /// Returns the JSON text of a row's value or metadata as a value without the excluded members. `section` is `products`, `purchases`,
+    /// `subscriptions` or `records/COLLECTION`. Invalid JSON, which the host does not store, is returned as a string.
     pub fn strip(&self, section: &str, id: &str, text: &str) -> Value {
         let mut value = serde_json::from_str(text).unwrap_or_else(|_| json!(text));
         for part in self.parts.iter().filter(|part| part.is_of(section, id)) {
@@ -97,6 +118,7 @@ fn remove(value: &mut Value, path: &[String], only: Option<&Value>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::samples;
 
     fn not_state(parts: &[(&str, Option<&str>)]) -> NotState {
         NotState::parts(parts.iter().map(|(rows, path)| Excluded::parse(rows, *path).expect("a part")))
@@ -134,7 +156,9 @@ mod tests {
             ("records/ledger", "paid:in_1", false),
             ("records/sales", "split:pur_1:2", false),
         ] {
-            assert_eq!(not_state.hides(section, id), is_hidden, "{section} {id}");
+            let collection = section.strip_prefix("records/").expect("a collection").to_owned();
+            let row = Row::Record(samples::record(&collection, id, "{}"));
+            assert_eq!(not_state.hides(&row), is_hidden, "{section} {id}");
         }
     }
 

@@ -2,14 +2,15 @@
 //!
 //! Included: products, prices, purchases, subscriptions, records, claims and blocks, open timers. Excluded: counters
 //! and times of the host (inbox, outcomes, row versions, attempts, finished effects), which of several equal events
-//! came first (`snapshot.event_id`), and the parts of rows that the extension's manifest excludes ([`NotState`]).
+//! came first (`snapshot.event_id`), and the parts of rows that the extension's manifest excludes ([`NotState`]), among them the rows
+//! of the catalog: the state is about accounts.
 
 use crate::error::{StoreError, Stored};
 use crate::not_state::NotState;
 use crate::rows::{ClaimRow, TIMER, TimerRow};
 use crate::scope::{Scope, mode};
 use crate::store::Read;
-use extension_contract::{Account, Price, Product, Purchase, Row, RowKind, StoredRecord, Subscription};
+use extension_contract::{Account, Price, Product, Purchase, Row, RowKind, Subscription};
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
@@ -66,6 +67,7 @@ fn visit_accounts(
     not_state: &NotState,
     mut visit: impl FnMut(&Value) -> Stored<()>,
 ) -> Stored<()> {
+    let not_state = &not_state.of_document();
     let mut scopes: Vec<(Scope, &dyn Read)> = Vec::new();
     for store in stores {
         scopes.extend(store.scopes(None)?.into_iter().map(|scope| (scope, *store)));
@@ -139,12 +141,18 @@ fn rows(store: &dyn Read, scope: &Scope, not_state: &NotState, kind: &RowKind) -
 
 /// Returns the state of a row as JSON, as in the document; `None` if the whole row is excluded.
 pub(crate) fn row_value(row: &Row, not_state: &NotState) -> Stored<Option<Value>> {
+    if not_state.hides(row) {
+        return Ok(None);
+    }
     let value = match row {
         Row::Product(row) => product(row, not_state)?,
         Row::Price(row) => price(row, not_state)?,
         Row::Purchase(row) => purchase(row, not_state)?,
         Row::Subscription(row) => subscription(row, not_state)?,
-        Row::Record(row) => return Ok(record(row, not_state)),
+        Row::Record(row) => {
+            let section = format!("records/{}", row.collection);
+            json!({"id": row.id, "value": not_state.strip(&section, &row.id, &row.value)})
+        }
     };
     Ok(Some(value))
 }
@@ -208,12 +216,6 @@ fn subscription(row: &Subscription, not_state: &NotState) -> Stored<Value> {
         snapshot.remove("event_id");
     }
     Ok(value)
-}
-
-fn record(row: &StoredRecord, not_state: &NotState) -> Option<Value> {
-    let section = format!("records/{}", row.collection);
-    let value = || json!({"id": row.id, "value": not_state.strip(&section, &row.id, &row.value)});
-    (!not_state.hides(&section, &row.id)).then(value)
 }
 
 fn to_value(row: &impl serde::Serialize) -> Stored<Value> {

@@ -16,7 +16,7 @@ const HANDLER: &str = "events.handle";
 const TYPES: [(&str, ConfigType); 3] =
     [("string", ConfigType::Text), ("integer", ConfigType::Integer), ("boolean", ConfigType::Boolean)];
 const PART_MEMBERS: [&str; 4] = ["rows", "member", "only", "because"];
-pub(super) const PART: &str = "`without` with a list of `{rows: records/COLLECTION, member: PATH, because: REASON}`";
+pub(super) const PART: &str = "a list of `{rows: records/COLLECTION, member: PATH, because: REASON}`";
 
 impl Manifest {
     /// Parses the text of a manifest; `file` names it in errors.
@@ -37,7 +37,7 @@ impl Manifest {
                 number.ok_or_else(|| check.wrong("data_version", node, "a whole number from 0"))
             });
             let component = optional_text(check, &mut fields, "component");
-            let parts = fields.optional("state", |node| state(check, node));
+            let not_state = fields.optional("state", |node| state(check, node));
             let hooks = fields.optional("hooks", |node| unique(check, "hooks", node, |item| hook(check, item)));
             let config =
                 fields.optional("config", |node| check.each(check.map("config", node)?, |entry| key(check, entry)));
@@ -57,7 +57,7 @@ impl Manifest {
                 world: world?,
                 data_version: data_version?,
                 component: component?,
-                not_state: NotState::parts(parts?.unwrap_or_default()),
+                not_state: not_state?.unwrap_or_default(),
                 permitted: Permitted { permissions, effects, hooks },
                 config: config?,
                 product_types: product_types?,
@@ -100,17 +100,21 @@ fn world(check: &Checker, node: &Node) -> Checked<String> {
     }
 }
 
-fn state(check: &Checker, node: &Node) -> Checked<Vec<Excluded>> {
+fn state(check: &Checker, node: &Node) -> Checked<NotState> {
     let mut state = check.fields("state", node)?;
-    let parts = state.need("without").and_then(|node| match check.list("without", node)? {
-        [] => Err(check.bad(node.place(), "`without` is empty", PART)),
-        items => check.each(items, |item| excluded(check, item)),
-    });
-    state.finish().and(parts)
+    let mut parts = |name: &'static str| -> Checked<Option<Vec<Excluded>>> {
+        state.optional(name, |node| match check.list(name, node)? {
+            [] => Err(check.bad(node.place(), format!("`{name}` is empty"), PART)),
+            items => check.each(items, |item| excluded(check, name, item)),
+        })
+    };
+    let (without, catalog) = (parts("without"), parts("catalog"));
+    state.finish()?;
+    Ok(NotState::parts(without?.unwrap_or_default()).with_catalog(catalog?.unwrap_or_default()))
 }
 
 /// Reads a part: the rows, the path of the member and the reason.
-fn excluded(check: &Checker, item: &Node) -> Checked<Excluded> {
+fn excluded(check: &Checker, name: &str, item: &Node) -> Checked<Excluded> {
     let json = item.json();
     let text = |name: &str| json.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let is_known =
@@ -121,7 +125,7 @@ fn excluded(check: &Checker, item: &Node) -> Checked<Excluded> {
         None => part,
     });
     let part = part.filter(|_| is_known && text("because").is_some());
-    part.ok_or_else(|| check.bad(item.place(), format!("`without` has `{json}`"), PART))
+    part.ok_or_else(|| check.bad(item.place(), format!("`{name}` has `{json}`"), PART))
 }
 
 fn hook(check: &Checker, item: &Node) -> Checked<(String, ())> {

@@ -37,6 +37,9 @@ fn a_manifest_excludes_members_from_the_state() {
     let not_state = NotState::parts(Excluded::parse("records/jobs", Some("tries")));
     assert_eq!(parse(text), Ok(Manifest { name: "shop".to_owned(), not_state, ..Manifest::default() }));
     assert_eq!(parse("name: shop\n").expect("a manifest").not_state, NotState::default());
+    let text = "name: shop\nstate:\n  catalog:\n    - {rows: \"products/type:*\", because: types}\n";
+    let not_state = NotState::default().with_catalog(Excluded::parse("products/type:*", None));
+    assert_eq!(parse(text).expect("a manifest").not_state, not_state);
 }
 
 #[test]
@@ -148,7 +151,7 @@ fn a_mistake_in_a_manifest_is_reported_with_its_line() {
     let several = parse("name: a\nstate:\n  without: b\n  more: c\neffects: 1\n").expect_err("mistakes");
     let lines = [
         "manifest.yml:3: `without` is a text; expected a list",
-        "manifest.yml:4: unknown field `more` in state; expected one of without",
+        "manifest.yml:4: unknown field `more` in state; expected one of without, catalog",
         "manifest.yml:5: `effects` is a whole number; expected a list",
     ];
     assert_eq!(several, lines.join("\n"));

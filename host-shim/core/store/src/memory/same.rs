@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl MemoryStore {
-    /// Returns true if both stores have the same state, that is the same [`state_hash`](crate::state_hash).
+    /// Returns true if both stores have the same state and the same catalog. Then their [`state_hash`](crate::state_hash) is the same.
     ///
     /// # Errors
     /// Fails if a row cannot be serialized.
@@ -66,10 +66,7 @@ fn same_rows(one: Option<&AccountRows>, two: Option<&AccountRows>, not_state: &N
     if std::ptr::eq(one, two) {
         return Ok(true);
     }
-    let is_state = |row: &(&RowKey, &Row)| match row.1 {
-        Row::Record(row) => !not_state.hides(&format!("records/{}", row.collection), &row.id),
-        _ => true,
-    };
+    let is_state = |row: &(&RowKey, &Row)| !not_state.hides(row.1);
     let (mut first, mut second) = (one.each().filter(is_state), two.each().filter(is_state));
     loop {
         let (row, other) = match (first.next(), second.next()) {

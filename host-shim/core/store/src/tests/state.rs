@@ -7,7 +7,7 @@ use crate::rows::{ClaimRow, EffectState, TIMER};
 use crate::state::{state_document, state_hash};
 use crate::store::Store;
 use crate::testing::samples;
-use extension_contract::{Reference, Row, RowKey};
+use extension_contract::{Account, Reference, Row, RowKey};
 use serde_json::json;
 
 /// Returns a store with one change, altered by the test.
@@ -207,4 +207,29 @@ fn only_excluded_members_are_left_out() {
     assert!(differs(&one), "the other collection has the member, too");
     let rows = ["records/ledger", "records/things/*"].into_iter().filter_map(|rows| Excluded::parse(rows, None));
     assert!(!differs(&NotState::parts(rows)), "without the rows");
+}
+
+#[test]
+fn the_catalog_is_not_in_the_document_and_makes_a_difference_to_what_comes_later() {
+    let named = |name: &'static str| {
+        store_with(move |changes| {
+            let mut own = samples::product(&Account::Platform, "type:instance", "product_type");
+            own.values.name = name.to_owned();
+            changes.scope = Some(samples::scope("platform"));
+            changes.rows = vec![samples::write(Row::Product(own))];
+            changes.claims.clear();
+            changes.effects.clear();
+        })
+    };
+    let (one, two) = (named("one"), named("two"));
+    let catalog = NotState::default().with_catalog(Excluded::parse("products/type:*", None));
+    let hash = |store: &MemoryStore, not_state: &NotState| state_hash(&[store], not_state).expect("hashed");
+    assert_ne!(
+        hash(&one, &NotState::default()),
+        hash(&two, &NotState::default()),
+        "it is excluded by the manifest only"
+    );
+    assert_eq!(hash(&one, &catalog), hash(&two, &catalog));
+    assert_eq!(state_document(&[&one], &catalog).expect("read")["accounts"], json!([]));
+    assert!(!one.same_state(&two, &catalog).expect("compared"), "later events read the catalog");
 }
