@@ -6,8 +6,8 @@ use extension_contract::{
 use host_store::testing::samples;
 use host_store::{
     Changes, ClaimRow, DueQuery, EffectChange, EffectState, Expected, ExpectedEffect, ExpectedGenerations, InboxChange,
-    InboxProgress, InboxState, Lease, LeaseRequest, NewInbox, NotState, Partition, Provenance, RowWrite, Run, Scope,
-    Store, StoreError, TIMER, state_hash,
+    InboxProgress, InboxState, Lease, LeaseRequest, NewInbox, NotState, Partition, PlaceQuery, Provenance, RowWrite,
+    Run, Scope, Store, StoreError, TIMER, state_hash,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -277,6 +277,7 @@ pub fn query_results(store: &dyn Store) -> Vec<String> {
     let mut results = Vec::new();
     let mut add = |result: &dyn std::fmt::Debug| results.push(format!("{result:?}"));
     let facts: Vec<String> = (0..4).map(|n| format!("fact_{n}")).collect();
+    let claim_keys: Vec<String> = (0..4).map(|n| format!("shop/test//claim_{n}")).collect();
     for livemode in [false, true] {
         let partition = Partition { livemode, ..samples::partition() };
         for account in ACCOUNTS {
@@ -291,7 +292,13 @@ pub fn query_results(store: &dyn Store) -> Vec<String> {
                 let listing = Listing { kind, prefix: "rec".into(), descending: true, after: Some("rec_3".into()) };
                 add(&store.more(&scope, &Selection::Listed(listing), 2));
                 add(&store.effect(&scope, &format!("k_{n}")));
+                let thing = RecordKey { collection: format!("things_{n}"), id: format!("rec_{n}") };
+                let keys = [RowKey::Product(format!("prod_{n}")), RowKey::Record(thing)];
+                add(&(store.load(&scope, &keys), store.fact(&scope, &format!("fact_{n}"))));
             }
+            add(&(store.known(&scope, &facts), store.reply(&scope, "caller")));
+            add(&(store.effects_of(&scope, 1, 3), store.inbox_of(&scope, 1, 2)));
+            add(&store.claims_held(&scope, "shop/test//claim"));
             let things = RowKind::Record("things_1".into());
             for kind in [RowKind::Product, RowKind::Price, RowKind::Purchase, RowKind::Subscription, things] {
                 add(&store.rows_all(&scope, &kind, None, 10));
@@ -306,6 +313,15 @@ pub fn query_results(store: &dyn Store) -> Vec<String> {
         {
             add(&store.catalog_find(&partition, &query, Some("prod_0"), 2));
         }
+        let named = [CatalogKey::Product("prod_1".into()), CatalogKey::Price("price_1".into())];
+        add(&store.catalog_read(&partition, &named));
+        for (key, now) in claim_keys.iter().zip(0..) {
+            let account = Account::Platform;
+            let (claims, otherwise) = (std::slice::from_ref(key), (now % 2 == 0).then_some(&account));
+            let references = [Reference::Row(RowKey::Purchase("pur_1".into()))];
+            let query = PlaceQuery { partition: &partition, claims, now, otherwise, named: &references, facts: &facts };
+            add(&store.place(&query));
+        }
         for now in 0..5 {
             let (due, busy) = (DueQuery::of(&partition, now, 3), ["mail.send".to_owned()]);
             add(&store.effects_due(&DueQuery { timers: now % 2 == 0, ..due }));
@@ -317,6 +333,7 @@ pub fn query_results(store: &dyn Store) -> Vec<String> {
             add(&store.runs(now.unsigned_abs()));
         }
         add(&(store.effects_running(&partition), store.effects_open(&partition, None)));
+        add(&(store.effects_awaited(&partition), store.effects_open_after(&partition, 1, 2)));
         add(&(store.parked_count(&partition), store.dead(&partition, 0, 9), store.failed(&partition, 0, 3)));
         add(&(store.event(&partition, "stripe", "evt_1"), store.inbox_after(Some(&partition), 1, 2)));
         add(&store.scopes(Some(&partition)));
@@ -325,6 +342,11 @@ pub fn query_results(store: &dyn Store) -> Vec<String> {
         add(&(each, claims));
     }
     add(&(store.inbox_after(None, 0, 100), store.scopes(None), store.woken_by(&WAITS.map(str::to_owned))));
+    add(&(store.claims(&claim_keys), store.claim_keys("shop/test//claim", Some("shop/test//claim_0"), 2)));
+    add(&(store.inbox_newest(), store.effect_results_after(0, 9)));
+    for seq in 1..5 {
+        add(&(store.inbox(seq), store.effect_at(seq)));
+    }
     add(&state_hash(&[store], &NotState::default()));
     results
 }
