@@ -6,10 +6,10 @@
 pub(crate) mod hosts;
 
 use crate::accept::accept;
+use crate::api::Api;
 use crate::ask::read;
 use crate::away::hosts::InstanceHost;
 use crate::command;
-use crate::front::Front;
 use crate::lists::List;
 use crate::pages::away::{Away, answer};
 use crate::problem::Problem;
@@ -26,26 +26,23 @@ use std::sync::Arc;
 /// Command that restores an instance that was archived because nobody used it.
 const RESUME: &str = "instance.resume";
 
-impl Front {
-    /// Answers a request to an instance that does not run. `scope` is `BUSINESS/MODE/ACCOUNT`.
-    pub async fn away(&self, scope: &str, instance: &str, request: Parts) -> Response {
-        let mut sites = self.hosted();
-        let found = sites.find_map(|site| Some((site.clone(), account_in(site.site.partition(), scope)?)));
-        match found {
-            Some((site, account)) => {
-                let wanted = instance.to_owned();
-                let found = look(&site, account, move |instance| instance["id"] == *wanted).await;
-                answer(self, &site, &request, found).await
-            }
-            None => Problem::not_found("no such instance").into_response(),
+/// Answers a request to an instance that does not run. `scope` is `BUSINESS/MODE/ACCOUNT`.
+pub(crate) async fn of_scope(api: &Api, scope: &str, instance: &str, request: Parts) -> Response {
+    let mut sites = api.app.sites.iter();
+    match sites.find_map(|site| Some((site, account_in(site.site.partition(), scope)?))) {
+        Some((site, account)) => {
+            let wanted = instance.to_owned();
+            let found = look(site, account, move |instance| instance["id"] == *wanted).await;
+            answer(api, site, &request, found).await
         }
+        None => Problem::not_found("no such instance").into_response(),
     }
 }
 
 /// Answers a request to the host name of an instance. Returns none if no instance has the name and the site has no names of its own: then it
 /// may be a name of the site.
 pub(crate) async fn at_its_host(
-    front: &Front,
+    api: &Api,
     site: &Arc<HostedSite>,
     host: InstanceHost,
     request: Parts,
@@ -60,7 +57,7 @@ pub(crate) async fn at_its_host(
         Ok(None) => Ok(None),
         Err(problem) => Err(problem),
     };
-    Some(answer(front, site, &request, found).await)
+    Some(answer(api, site, &request, found).await)
 }
 
 /// Returns the account of a scope, if it is one of a partition.

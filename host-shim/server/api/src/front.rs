@@ -3,6 +3,7 @@
 //! A server with one site needs neither a host name nor a prefix. With several sites, a site is found by the request's host
 //! name, or by its business as the first part of the path: `/solobase/api/…`.
 
+use crate::api::{self, Api, SiteRouter};
 use crate::authenticator::Authenticator;
 use crate::away;
 use crate::away::hosts::InstanceHost;
@@ -23,19 +24,19 @@ use crate::state::{AppState, HostedSite, Quarantine};
 use crate::trace::{self, Requests, RoutePattern};
 use crate::turn;
 use crate::unread;
-use crate::{extract, products, server_route, table};
-use axum::Router;
+use crate::{extract, products, table};
+use axum::Extension;
 use axum::body::Body;
+use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
-use host_business::routes::Matched;
 use host_business::routes::limits::QUERY_PARAMETERS_MAX;
 use host_intake::request::PATH as WEBHOOKS;
 use ipnet::IpNet;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::watch;
 use tower::{Layer, ServiceExt, service_fn};
 use tracing::Instrument;
@@ -84,10 +85,8 @@ pub struct FrontSetup {
 /// Answers the requests to the sites of a server.
 #[derive(Clone)]
 pub struct Front {
-    app: AppState,
-    router: Router,
-    /// Answers the requests to a site with the platform's own paths.
-    with_platform_paths: Router,
+    api: Api,
+    router: SiteRouter,
 }
 
 impl Front {
@@ -129,15 +128,21 @@ impl Front {
             documents,
             advancing: Arc::default(),
         };
-        let [router, with_platform_paths] =
-            [false, true].map(|has_them| server_route::router(table::all(has_them), app.clone()));
-        Ok(Front { app, router, with_platform_paths })
+        let api = Api::new(app);
+        let of_pages = api.clone();
+        let router = SiteRouter::new(
+            &api.app,
+            move |Extension(hosted): Extension<Arc<HostedSite>>, request: Request<Body>| async move {
+                of_business_or_pages(&of_pages, &hosted, request).await
+            },
+        );
+        Ok(Front { api, router })
     }
 
     /// Asks the accounts of all sites for what waits for an operator, so that the first who looks need not wait.
     pub async fn look_for_waiting(&self) {
-        for site in self.app.sites.iter() {
-            if let Err(problem) = waiting(&self.app, site).await {
+        for site in self.api.app.sites.iter() {
+            if let Err(problem) = waiting(&self.api.app, site).await {
                 let detail = problem.detail();
                 tracing::warn!(detail, "the accounts could not be asked for what waits for an operator");
             }
@@ -146,48 +151,33 @@ impl Front {
 
     /// Announces the users that are not announced to their businesses yet.
     pub async fn announce_users(&self) {
-        for site in self.app.sites.iter() {
+        for site in self.api.app.sites.iter() {
             identity::announce_all(site).await;
         }
     }
 
     /// Returns the sites.
     pub fn sites(&self) -> impl Iterator<Item = &HostedSite> {
-        self.app.sites.iter().map(|site| &**site)
+        self.api.app.sites.iter().map(|site| &**site)
     }
 
     /// Returns the state of the server.
     pub(crate) fn state(&self) -> &AppState {
-        &self.app
-    }
-
-    /// Returns the sites, to be kept while a request is answered.
-    pub(crate) fn hosted(&self) -> impl Iterator<Item = &Arc<HostedSite>> {
-        self.app.sites.iter()
-    }
-
-    /// Returns what finds the caller of a key.
-    pub(crate) fn authenticator(&self) -> &dyn Authenticator {
-        &*self.app.authenticator
-    }
-
-    /// Returns the time in which a body must arrive.
-    pub(crate) fn body_time(&self) -> Duration {
-        self.app.limits.body
+        &self.api.app
     }
 
     /// Tells clients from now on that the server stops: `/health` fails, and streams, which would keep their connections open, end.
     pub(crate) fn begin_to_stop(&self) {
-        self.app.stopping.send_replace(true);
+        self.api.app.stopping.send_replace(true);
     }
 
     /// Answers a request.
     pub async fn answer(&self, request: Request<Body>) -> Response {
-        let (began, method, id) = (Instant::now(), request.method().clone(), self.app.requests.next());
+        let (began, method, id) = (Instant::now(), request.method().clone(), self.api.app.requests.next());
         let span = trace::span(&id);
         let peer = request.extensions().get::<Peer>().copied();
         let (request, unread) = unread::watch(request);
-        let begun = is_plain(&request).and_then(|()| self.app.begin(peer, request.headers()));
+        let begun = is_plain(&request).and_then(|()| self.api.app.begin(peer, request.headers()));
         let mut response = match begun {
             Ok(asking) => {
                 let answered = turn::within(asking.clone(), self.route(request)).instrument(span.clone()).await;
@@ -197,7 +187,7 @@ impl Front {
         };
         let route = response.extensions().get::<RoutePattern>().map(|pattern| pattern.0.as_str());
         let (status, took) = (response.status(), began.elapsed());
-        self.app.metrics.answered(route, status.as_u16(), took);
+        self.api.app.metrics.answered(route, status.as_u16(), took);
         trace::answered(&span, &method, route, status, took);
         unread.tell(&mut response);
         let headers = response.headers_mut();
@@ -209,76 +199,67 @@ impl Front {
     }
 
     async fn route(&self, mut request: Request<Body>) -> Response {
-        if let Some((site, host)) = self.app.instance_of(&request) {
+        if let Some((site, host)) = self.api.app.instance_of(&request) {
             let peer = request.extensions().get::<Peer>().copied();
-            if let Err(problem) = self.app.rates.stranger(peer, request.headers()) {
+            if let Err(problem) = self.api.app.rates.stranger(peer, request.headers()) {
                 return problem.into_response();
             }
-            if let Some(response) = away::at_its_host(self, &site, host, without_body(&request)).await {
+            if let Some(response) = away::at_its_host(&self.api, &site, host, without_body(&request)).await {
                 return response;
             }
         }
-        let Some((site, rest)) = self.app.site_of(&request) else {
+        let Some((site, rest)) = self.api.app.site_of(&request) else {
             return Problem::not_found("no business of this name").into_response();
         };
         let path = rest.unwrap_or_else(|| request.uri().path().to_owned());
         let path = match site.alias(&path) {
             Some(name) => format!("{WEBHOOKS}{name}"),
-            None if site.has_platform_paths => products::canonical(&path).unwrap_or(path),
-            None => path,
+            None => site.canonical(&path),
         };
         if path != request.uri().path() && !set_path(request.uri_mut(), &path) {
             return Problem::not_found("no such path").into_response();
         }
         let answered = site.cors.layer(service_fn(|request| {
-            let (front, site, path) = (self.clone(), site.clone(), path.clone());
-            async move { Ok::<_, Infallible>(front.dispatch(site, path, request).await) }
+            let (router, site) = (self.router.clone(), site.clone());
+            async move { Ok::<_, Infallible>(router.answer(&site, request).await) }
         }));
-        // Dispatching never fails.
+        // The router never fails.
         answered.oneshot(request).await.unwrap_or_else(|never| match never {})
     }
 
-    /// Answers a request to a site, by a route of the business or of every server.
-    pub(crate) async fn dispatch(&self, site: Arc<HostedSite>, path: String, request: Request<Body>) -> Response {
-        let method = if request.method() == Method::HEAD { Method::GET } else { request.method().clone() };
-        let others = match site.routes.find(method.as_str(), &path) {
-            Matched::Route(route, parts) => {
-                let answer = routes::answer(&self.app, &site, route, parts, request).await;
-                return site.routes.answer_to(answer);
-            }
-            Matched::OtherMethods(methods) => Some(methods),
-            Matched::Nothing => None,
-        };
-        let mut request = match pages::answer(self, &site, &path, request).await {
-            Ok(mut page) => {
-                page.extensions_mut().insert(RoutePattern("page".to_owned()));
-                return page;
-            }
-            Err(request) => request,
-        };
-        request.extensions_mut().insert(site.clone());
-        let wants_page = pages::is_wanted(&path, &request);
-        // The router never fails.
-        let router = if site.has_platform_paths { &self.with_platform_paths } else { &self.router };
-        let answer = router.clone().oneshot(request).await.unwrap_or_else(|never| match never {});
-        if let Some(parts) = wants_page.filter(|_| answer.extensions().get::<RoutePattern>().is_none()) {
-            if let Err(problem) = extract::count(&self.app, &site, &parts.headers, &parts.extensions).await {
-                return problem.into_response();
-            }
-            return pages::failure(self, &site, &parts, answer.status(), "There is no such page.").await;
-        }
-        match others.filter(|_| answer.extensions().get::<RoutePattern>().is_none()) {
-            Some(methods) => Problem::method(&routes::allow(&methods)).into_response(),
-            None => site.routes.answer_to(answer),
-        }
+    /// Answers a request to an instance that does not run. `scope` is `BUSINESS/MODE/ACCOUNT`.
+    pub async fn away(&self, scope: &str, instance: &str, request: Parts) -> Response {
+        away::of_scope(&self.api, scope, instance, request).await
     }
 
     /// Takes the sites back, to stop them, when no request is being answered any more; none otherwise.
     pub fn into_sites(self) -> Option<Vec<HostedSite>> {
-        drop((self.router, self.with_platform_paths));
-        let sites = Arc::into_inner(self.app.sites)?;
-        sites.into_iter().map(Arc::into_inner).collect()
+        drop(self.router);
+        self.api.into_sites()
     }
+}
+
+/// Answers what no route of the server does: by a route of the business, or else by a page. A person at a browser gets a page also for a
+/// path that does not exist.
+async fn of_business_or_pages(api: &Api, hosted: &Arc<HostedSite>, request: Request<Body>) -> Response {
+    let (request, methods) = match routes::answer(&api.app, hosted, request).await {
+        Ok(response) => return response,
+        Err(other) => other,
+    };
+    let request = match pages::answer(api, hosted, request).await {
+        Ok(mut page) => {
+            page.extensions_mut().insert(RoutePattern("page".to_owned()));
+            return page;
+        }
+        Err(request) => request,
+    };
+    if let Some(parts) = pages::is_wanted(&request) {
+        return match extract::count(&api.app, hosted, &parts.headers, &parts.extensions).await {
+            Ok(()) => pages::failure(api, hosted, &parts, StatusCode::NOT_FOUND, "There is no such page.").await,
+            Err(problem) => problem.into_response(),
+        };
+    }
+    methods.map_or_else(api::no_path, |methods| Problem::method(&methods)).into_response()
 }
 
 fn check_names(sites: &[HostedSite]) -> Result<(), FrontError> {
@@ -305,6 +286,12 @@ impl HostedSite {
     /// Returns true if the address for browsers has this host name.
     fn is_at(&self, host: &str) -> bool {
         Url::parse(&self.url).is_ok_and(|url| url.host_str() == Some(host))
+    }
+
+    /// Returns the path under which the router has a path: a site with the platform's paths also has other spellings of them.
+    pub(crate) fn canonical(&self, path: &str) -> String {
+        let other = self.has_platform_paths.then(|| products::canonical(path)).flatten();
+        other.unwrap_or_else(|| path.to_owned())
     }
 
     /// Returns the webhook of which a path is an alias. The path may end in a slash.

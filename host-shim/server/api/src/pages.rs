@@ -11,9 +11,9 @@ mod show;
 pub(crate) mod site;
 mod words;
 
+use crate::api::Api;
 use crate::extract::count;
 use crate::extract::without_body;
-use crate::front::Front;
 use crate::problem::Problem;
 use crate::redirect::see_other;
 use crate::state::HostedSite;
@@ -36,54 +36,54 @@ const ASSETS_KEPT: &str = "public, max-age=300";
 
 /// Answers a request for a page, a form or a file of the pages; gives the request back if it is none.
 pub(crate) async fn answer(
-    front: &Front,
+    api: &Api,
     hosted: &Arc<HostedSite>,
-    path: &str,
     request: Request<Body>,
 ) -> Result<Response, Request<Body>> {
+    let path = request.uri().path().to_owned();
     let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
     let set = hosted.pages.current();
     if let Some(name) = path.strip_prefix(ASSETS).filter(|_| is_get) {
         return Ok(asset(&set, name));
     }
-    let is_of_pages = path.starts_with(ACTIONS) || is_get && set.find(path).is_some();
-    if is_of_pages && let Err(problem) = count(front.state(), hosted, request.headers(), request.extensions()).await {
+    let is_of_pages = path.starts_with(ACTIONS) || is_get && set.find(&path).is_some();
+    if is_of_pages && let Err(problem) = count(&api.app, hosted, request.headers(), request.extensions()).await {
         return Ok(problem.into_response());
     }
     if let Some(name) = path.strip_prefix(ACTIONS).filter(|_| *request.method() == Method::POST) {
-        return Ok(act::act(front, hosted, &set, name, request).await);
+        return Ok(act::act(api, hosted, &set, name, request).await);
     }
     if path.starts_with(ACTIONS) && is_get {
         // Somebody loads the page again that a refused form has shown.
         let (parts, _) = request.into_parts();
-        let asked = show::PageRequest { front, hosted, set: &set, parts: &parts };
+        let asked = show::PageRequest { api, hosted, set: &set, parts: &parts };
         return Ok(see_other(&format!("{}/", asked.base())));
     }
     if !is_of_pages || !is_get {
         return Err(request);
     }
     let (parts, _) = request.into_parts();
-    let asked = show::PageRequest { front, hosted, set: &set, parts: &parts };
-    Ok(asked.show(path, show::Extra::default()).await)
+    let asked = show::PageRequest { api, hosted, set: &set, parts: &parts };
+    Ok(asked.show(&path, show::Extra::default()).await)
 }
 
 /// Returns the request without its body if a person at a browser asks for a path of no program.
-pub(crate) fn is_wanted(path: &str, request: &Request<Body>) -> Option<Parts> {
+pub(crate) fn is_wanted(request: &Request<Body>) -> Option<Parts> {
     let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let is_person = request.method() == Method::GET && accepts.is_some_and(|accepts| accepts.contains("text/html"));
-    (is_person && !path.starts_with("/api/")).then(|| without_body(request))
+    (is_person && !request.uri().path().starts_with("/api/")).then(|| without_body(request))
 }
 
 /// Answers with a page that tells a failure to a person at a browser, in place of an answer for programs.
 pub(crate) async fn failure(
-    front: &Front,
+    api: &Api,
     hosted: &Arc<HostedSite>,
     parts: &Parts,
     status: StatusCode,
     detail: &str,
 ) -> Response {
     let set = hosted.pages.current();
-    let asked = show::PageRequest { front, hosted, set: &set, parts };
+    let asked = show::PageRequest { api, hosted, set: &set, parts };
     asked.failure(status, detail).await
 }
 

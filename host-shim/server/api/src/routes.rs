@@ -26,7 +26,7 @@ use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use extension_contract::Account;
 use host_business::routes::limits::COMMAND_BYTES_MAX;
-use host_business::routes::{Absent, Form, Method, Route, Scope, ValueError, check_answer};
+use host_business::routes::{Absent, Form, Matched, Method, Route, Scope, ValueError, check_answer};
 use host_identity::access::Caller;
 use host_provider_api::{SecretError, Secrets};
 use request::RouteRequest;
@@ -50,13 +50,28 @@ async fn document(State(app): State<AppState>, Open(hosted): Open) -> Response {
 }
 
 /// Returns the methods of a path, for the header `Allow`.
-pub(crate) fn allow(methods: &[Method]) -> String {
+fn allow(methods: &[Method]) -> String {
     let names = methods.iter().map(|method| if *method == Method::Get { "GET, HEAD" } else { method.name() });
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Answers a request to a route.
+/// Answers a request by the route of the business that it names. If there is none, gives the request back, with the methods of routes with
+/// its path.
 pub(crate) async fn answer(
+    app: &AppState,
+    hosted: &Arc<HostedSite>,
+    request: Request<Body>,
+) -> Result<Response, (Request<Body>, Option<String>)> {
+    let method =
+        if request.method() == axum::http::Method::HEAD { Method::Get.name() } else { request.method().as_str() };
+    match hosted.routes.find(method, request.uri().path()) {
+        Matched::Route(route, parts) => Ok(answer_by(app, hosted, route, parts, request).await),
+        Matched::OtherMethods(methods) => Err((request, Some(allow(&methods)))),
+        Matched::Nothing => Err((request, None)),
+    }
+}
+
+async fn answer_by(
     app: &AppState,
     hosted: &Arc<HostedSite>,
     route: &Route,

@@ -169,7 +169,7 @@ impl ServerRoute {
 }
 
 /// Returns the router of all routes. A path answers its other methods with 405 and those that it has.
-pub(crate) fn router(routes: Vec<ServerRoute>, app: AppState) -> Router {
+pub(crate) fn router(routes: Vec<ServerRoute>) -> Router<AppState> {
     let mut paths: BTreeMap<&str, (MethodRouter<AppState>, BTreeSet<&str>)> = BTreeMap::new();
     let mut router = Router::new();
     for ServerRoute { description, handler, answers } in routes {
@@ -186,7 +186,7 @@ pub(crate) fn router(routes: Vec<ServerRoute>, app: AppState) -> Router {
         let allow = methods.into_iter().collect::<Vec<_>>().join(", ");
         router = router.route(path, handlers.fallback(move || async move { Problem::method(&allow) }));
     }
-    router.route_layer(from_fn(with_route)).fallback(|| async { Problem::not_found("no such path") }).with_state(app)
+    router.route_layer(from_fn(with_route))
 }
 
 /// Notes the pattern of the request's path on its answer, for the metrics.

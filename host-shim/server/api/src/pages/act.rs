@@ -3,7 +3,7 @@
 use super::call::{CallAnswer, call};
 use super::show::{Extra, PageRequest, SAID};
 use super::words::{self, sentence};
-use crate::front::Front;
+use crate::api::Api;
 use crate::identity::issuers::is_own_path;
 use crate::problem::Problem;
 use crate::redirect::see_other;
@@ -31,14 +31,14 @@ const START: &str = "/";
 
 /// Carries out the form of a name.
 pub(super) async fn act(
-    front: &Front,
+    api: &Api,
     hosted: &Arc<HostedSite>,
     set: &PageSet,
     name: &str,
     request: Request<Body>,
 ) -> Response {
     let (parts, body) = request.into_parts();
-    let asked = PageRequest { front, hosted, set, parts: &parts };
+    let asked = PageRequest { api, hosted, set, parts: &parts };
     if !cookie::is_from_own_page(&parts.headers) {
         return asked.failure(StatusCode::FORBIDDEN, "The form was sent by a page of another server.").await;
     }
@@ -47,7 +47,7 @@ pub(super) async fn act(
     };
     let is_form =
         parts.headers.get(header::CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(FORM.as_bytes()));
-    let bytes = match body::read(&parts.headers, body, front.body_time(), FORM_BYTES_MAX).await {
+    let bytes = match body::read(&parts.headers, body, api.app.limits.body, FORM_BYTES_MAX).await {
         Ok(bytes) if is_form || bytes.is_empty() => bytes,
         Ok(_) => return asked.failure(StatusCode::UNSUPPORTED_MEDIA_TYPE, "Expected a form.").await,
         Err(problem) => return asked.failure(problem.status(), problem.detail()).await,
@@ -90,7 +90,7 @@ impl From<Problem> for Wrong {
 
 impl SentForm<'_> {
     async fn carry_out(&self) -> Result<Response, Wrong> {
-        let PageRequest { front, hosted, parts, .. } = self.asked;
+        let PageRequest { api, hosted, parts, .. } = self.asked;
         let values = read_form(&self.action.fields, &self.typed)
             .map_err(|wrong| Wrong::from(Problem::invalid("form", wrong)))?;
         let scope = form_scope(hosted, &self.page, &values);
@@ -104,7 +104,7 @@ impl SentForm<'_> {
         };
         let address = address(&self.action.path, &self.action.query, &scope).map_err(internal)?;
         let body = Some(&sent).filter(|_| self.action.method.has_body());
-        let called = call(front, hosted, parts, self.action.method.name(), &address, body).await;
+        let called = call(api, hosted, parts, self.action.method.name(), &address, body).await;
         if !called.status.is_success() {
             return Err(Wrong { status: called.status, body: called.body, refusal: called.refusal });
         }

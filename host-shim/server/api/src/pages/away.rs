@@ -4,7 +4,7 @@
 
 use super::show::PageRequest;
 use super::{POLICY, html};
-use crate::front::Front;
+use crate::api::Api;
 use crate::problem::Problem;
 use crate::state::HostedSite;
 use axum::http::request::Parts;
@@ -77,7 +77,7 @@ impl Away {
 
 /// Answers a request to an instance: with a page for a person, and a problem for a program.
 pub(crate) async fn answer(
-    front: &Front,
+    api: &Api,
     hosted: &Arc<HostedSite>,
     request: &Parts,
     found: Result<Option<Away>, Problem>,
@@ -89,7 +89,7 @@ pub(crate) async fn answer(
     };
     let accepted = request.headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let mut response = match accepted.is_some_and(|accepted| accepted.contains("text/html")) {
-        true => page(front, hosted, request, &away),
+        true => page(api, hosted, request, &away),
         false => {
             let (code, detail) = away.told();
             Problem::new(away.http_status(), code, detail).into_response()
@@ -104,9 +104,9 @@ pub(crate) async fn answer(
     response
 }
 
-fn page(front: &Front, hosted: &Arc<HostedSite>, request: &Parts, away: &Away) -> Response {
+fn page(api: &Api, hosted: &Arc<HostedSite>, request: &Parts, away: &Away) -> Response {
     let set = hosted.pages.current();
-    let asked = PageRequest { front, hosted, set: &set, parts: request };
+    let asked = PageRequest { api, hosted, set: &set, parts: request };
     let shown = json!({
         "id": away.id, "status": away.status, "reason": away.reason,
         "is_on_its_way": away.is_on_its_way(), "is_gone": away.is_gone(),

@@ -1,9 +1,8 @@
 //! Calls the API for a page: as another request of the same browser, so that the same rules hold.
 
+use crate::api::Api;
 use crate::extract::Counted;
-use crate::front::Front;
 use crate::problem::refusal_of;
-use crate::products;
 use crate::shares::Peer;
 use crate::state::HostedSite;
 use axum::body::Body;
@@ -36,7 +35,7 @@ pub(super) struct CallAnswer {
 
 /// Sends a request to the API. `address` is a path with its query.
 pub(super) async fn call(
-    front: &Front,
+    api: &Api,
     hosted: &Arc<HostedSite>,
     from: &Parts,
     method: &str,
@@ -44,8 +43,8 @@ pub(super) async fn call(
     body: Option<&Value>,
 ) -> CallAnswer {
     let (path, query) = address.split_once('?').unwrap_or((address, ""));
-    let path = products::canonical(path).unwrap_or_else(|| path.to_owned());
-    let uri = if query.is_empty() { path.clone() } else { format!("{path}?{query}") };
+    let path = hosted.canonical(path);
+    let uri = if query.is_empty() { path } else { format!("{path}?{query}") };
     let text = body.map(ToString::to_string).unwrap_or_default();
     let mut request = Request::builder().method(method).uri(uri);
     // A form comes from a page of this server, which was checked. What a page reads is asked for by whoever led the browser there.
@@ -73,7 +72,7 @@ pub(super) async fn call(
     if let Some(peer) = from.extensions.get::<Peer>() {
         built.extensions_mut().insert(*peer);
     }
-    let answer = Box::pin(front.dispatch(hosted.clone(), path, built)).await;
+    let answer = api.answer(hosted, built).await;
     let refusal = refusal_of(&answer).cloned();
     let (parts, body) = answer.into_parts();
     let is_json = parts.headers.get(header::CONTENT_TYPE).is_some_and(is_json);

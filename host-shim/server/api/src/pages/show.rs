@@ -2,7 +2,7 @@
 
 use super::call::call;
 use super::html;
-use crate::front::Front;
+use crate::api::Api;
 use crate::problem::Problem;
 use crate::redirect::see_other;
 use crate::routes::of_pages::{PageValues, page_values};
@@ -31,7 +31,7 @@ pub(super) const SAID: &str = "said";
 /// A request for a page.
 #[derive(Clone, Copy)]
 pub(super) struct PageRequest<'a> {
-    pub(super) front: &'a Front,
+    pub(super) api: &'a Api,
     pub(super) hosted: &'a Arc<HostedSite>,
     pub(super) set: &'a PageSet,
     pub(super) parts: &'a Parts,
@@ -86,7 +86,7 @@ impl PageRequest<'_> {
         if access::token(self.hosted, &method, headers)?.is_none() {
             return Ok(None);
         }
-        match access::caller(self.front.authenticator(), self.hosted, &method, headers).await {
+        match access::caller(&*self.api.app.authenticator, self.hosted, &method, headers).await {
             Ok(caller) => Ok(Some(caller)),
             Err(problem) if problem.is_unauthorized() => Ok(None),
             Err(problem) => Err(problem),
@@ -155,8 +155,7 @@ impl PageRequest<'_> {
         let newest = crate::ask::read(&self.hosted.site, |store| store.inbox_newest()).await?;
         let is_public = page.head.who == Who::Public;
         let reader = if is_public { None } else { caller.clone() };
-        let scope =
-            page_values(self.front.state(), self.hosted, self.parts, reader, &page.head.parts.reads, asked).await?;
+        let scope = page_values(&self.api.app, self.hosted, self.parts, reader, &page.head.parts.reads, asked).await?;
         let mut values = self.common(page, path, caller.as_ref(), &given)?;
         // A form comes back to the page as it is now, without what was told.
         let kept = query.iter().filter(|(name, _)| name != SAID);
@@ -195,7 +194,7 @@ impl PageRequest<'_> {
             tracing::error!(%error, "a page cannot ask the API");
             NotShown::Failed(StatusCode::INTERNAL_SERVER_ERROR, "This page cannot be shown.".to_owned())
         })?;
-        let called = call(self.front, self.hosted, self.parts, "GET", &address, None).await;
+        let called = call(self.api, self.hosted, self.parts, "GET", &address, None).await;
         match called.status {
             status if status.is_success() => Ok(called.body),
             StatusCode::UNAUTHORIZED if !get.is_optional => Err(NotShown::Anonymous),
