@@ -5,6 +5,7 @@ use crate::catalog::meter::is_sum;
 use crate::catalog::names::BUSINESS;
 use crate::catalog::price::{Mode, PRICE_ID, only_id, prices_of};
 use crate::catalog::product::is_purchasable;
+use crate::catalog::sale::TRIAL;
 use crate::catalog::schema::{self, TypeDecl};
 use crate::catalog::view::Catalog;
 use crate::catalog::words::one_of;
@@ -15,6 +16,7 @@ use crate::input::actor;
 use crate::model::account::Account;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::json::{Object, decode, encode};
+use crate::model::keys::FactKey;
 use crate::model::reader::Reader;
 use crate::model::records::counter::Counter;
 use crate::model::records::instance::{InstanceRecord, ResourceStatus};
@@ -139,15 +141,24 @@ pub(crate) fn catalog(desk: &mut Desk<'_>) -> Ruled<Vec<Offer>> {
 }
 
 /// Returns a product on sale as an offer, with its place in the order.
-fn offer_of(desk: &Desk<'_>, product: &Product, currency: &str) -> Ruled<(i64, Offer)> {
-    let metadata: Object = decode("products", &product.id, &product.values.metadata)?;
+fn offer_of(desk: &mut Desk<'_>, product: &Product, currency: &str) -> Ruled<(i64, Offer)> {
+    let mut product = product.clone();
+    let mut metadata: Object = decode("products", &product.id, &product.values.metadata)?;
     let mut prices = Vec::new();
     for id in prices_of(&product.values, &metadata, currency).into_iter().filter_map(|price| price.id) {
         prices.extend(desk.catalog.price(&id)?.filter(|price| price.active).map(|price| Price::clone(&price)));
     }
     let order = metadata.get("display_order").and_then(Value::as_i64).unwrap_or(i64::MAX);
     let available = !prices.is_empty() && is_purchasable(&metadata);
-    Ok((order, Offer { product: product.clone(), prices, available }))
+    // An account gets one trial, and is not offered another.
+    if metadata.contains_key(TRIAL) {
+        let sold_as = prices.iter().find_map(|price| price.family.as_deref()).unwrap_or(&product.id);
+        if desk.account.is_known(&FactKey::Trial(sold_as).to_string())? {
+            metadata.remove(TRIAL);
+            product.values.metadata = encode(&metadata)?;
+        }
+    }
+    Ok((order, Offer { product, prices, available }))
 }
 
 /// Returns a page of the products of a type, or one product (`id:ID`). A product that is not on sale has an empty object, so that each page

@@ -288,7 +288,7 @@ pub(crate) fn check_sale(proposed: &Proposed, path: &str, currency: &str, mistak
         let due = price.amount.amount_minor.saturating_mul(i64::from(terms.quantities().0));
         let smallest = smallest_charge(currency);
         // What a trial postpones is added up until it can be charged.
-        if (1..smallest).contains(&due) && terms.trial_days.is_none() {
+        if (1..smallest).contains(&due) && terms.trial.is_none() {
             let found = format!("{due} {currency} in minor units is less than Stripe charges");
             mistakes.wrong(
                 &format!("{path}/prices/{}", price.interval.name()),

@@ -4,7 +4,7 @@ use super::amount::UNLIMITED;
 use super::mistakes::Mistakes;
 use super::names::{WAITS, WITHDRAWN, is_own_row};
 use super::price::{self, PRICE_ID, PRICES};
-use super::sale::Sale;
+use super::sale::{self, Sale};
 use super::schema::{self, TEXT_CHARS_MAX, TypeDecl};
 use super::view::Catalog;
 use super::words::ID_BYTES;
@@ -101,6 +101,9 @@ fn normalise_with(
             Some(stored) => drop(metadata.insert(PRICES.to_owned(), stored)),
             None => drop(metadata.remove(PRICES)),
         }
+    }
+    if let Some(trial) = metadata.remove(sale::TRIAL) {
+        metadata.insert(sale::TRIAL.to_owned(), sale::stored_trial(trial));
     }
     let found = find_type(catalog, by, body, &metadata, current.map(|(_, values)| values));
     let decl = mistakes.note(found, "")?;

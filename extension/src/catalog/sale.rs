@@ -8,6 +8,8 @@ use crate::model::halt::{Ruled, wrong_field};
 use crate::model::json::Object;
 use extension_contract::FieldErrorCode;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 /// Member of a product with the quantities of a purchase. Like the next two, it is stored as a field of the metadata.
 pub(crate) const QUANTITY: &str = "quantity";
@@ -18,13 +20,48 @@ pub(crate) const REFUND: &str = "refund";
 /// The longest trial in days, at Stripe (`trial_period_days`).
 const TRIAL_DAYS_MAX: u32 = 730;
 
+/// A trial before the first payment of a subscription.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Trial {
+    /// How long it is, in whole days.
+    #[serde(rename = "for")]
+    pub length: Delay,
+    /// Whether the checkout asks for a card.
+    #[serde(default)]
+    pub card: TrialCard,
+}
+
+impl Trial {
+    /// Returns the number of days.
+    pub fn days(&self) -> u32 {
+        self.length.whole_days().unwrap_or_default()
+    }
+}
+
+/// Whether a trial needs a card.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TrialCard {
+    /// The card that the checkout asks for is charged when the trial ends.
+    #[default]
+    Required,
+    /// The checkout asks for no card. A subscription without one ends with its trial.
+    Optional,
+}
+
+/// Writes a trial as it is stored: `14d` as `{for: 14d}`.
+pub(crate) fn stored_trial(written: Value) -> Value {
+    if written.is_string() { json!({"for": written}) } else { written }
+}
+
 /// How one product is sold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Sale {
     /// The quantities of a purchase.
     pub quantity: Option<Quantity>,
-    /// The days of a trial before the first payment.
-    pub trial_days: Option<u32>,
+    /// The trial before the first payment.
+    pub trial: Option<Trial>,
     /// When a one-time payment may be refunded.
     pub refund: Option<RefundTerms>,
 }
@@ -39,16 +76,14 @@ impl Sale {
             let expected = "1 or more, and `at_least` within `at_most`";
             return Err(wrong_field(&format!("/metadata/{QUANTITY}"), FieldErrorCode::OutOfRange, "", expected));
         }
-        let days = format!("whole days from 1d to {TRIAL_DAYS_MAX}d, such as 14d");
-        let trial_days = match member::<Delay>(metadata, TRIAL, &days)? {
-            None => None,
-            Some(trial) => match trial.whole_days().filter(|days| (1..=TRIAL_DAYS_MAX).contains(days)) {
-                None => return Err(wrong_field(&format!("/metadata/{TRIAL}"), FieldErrorCode::OutOfRange, "", days)),
-                days => days,
-            },
-        };
+        let expected = "whole days, such as 14d, or {for, card}, such as {for: 14d, card: optional}";
+        let trial = member::<Trial>(metadata, TRIAL, expected)?;
+        if trial.is_some_and(|trial| !(1..=TRIAL_DAYS_MAX).contains(&trial.days())) {
+            let expected = format!("whole days from 1d to {TRIAL_DAYS_MAX}d, such as 14d");
+            return Err(wrong_field(&format!("/metadata/{TRIAL}"), FieldErrorCode::OutOfRange, "", expected));
+        }
         let refund = member::<RefundTerms>(metadata, REFUND, "{within}, such as {within: 14d}")?;
-        Ok(Sale { quantity: quantity.or(of_type), trial_days, refund: refund.or(decl.refund) })
+        Ok(Sale { quantity: quantity.or(of_type), trial, refund: refund.or(decl.refund) })
     }
 
     /// Returns the smallest and the largest quantity of a purchase.
@@ -69,7 +104,6 @@ fn member<T: DeserializeOwned>(metadata: &Object, name: &str, expected: &str) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::{Value, json};
 
     fn read(metadata: Value) -> Result<Sale, ()> {
         let decl: TypeDecl =
@@ -80,8 +114,12 @@ mod tests {
 
     #[test]
     fn a_product_has_its_own_terms_before_those_of_its_type() {
-        let seats = read(json!({"quantity": {"at_least": 3, "at_most": 100}, "trial": "14d"})).expect("terms");
-        assert_eq!((seats.quantities(), seats.trial_days), ((3, 100), Some(14)));
+        let seats = read(json!({"quantity": {"at_least": 3, "at_most": 100}, "trial": {"for": "14d"}})).expect("terms");
+        let trial = seats.trial.expect("a trial");
+        assert_eq!((seats.quantities(), trial.days(), trial.card), ((3, 100), 14, TrialCard::Required));
+        assert_eq!(stored_trial(json!("14d")), json!({"for": "14d"}));
+        let without_card = read(json!({"trial": {"for": "7d", "card": "optional"}})).expect("terms");
+        assert_eq!(without_card.trial.map(|trial| trial.card), Some(TrialCard::Optional));
         assert!(seats.refund.is_some(), "the type's");
         assert_eq!(read(json!({"trial": null})).expect("terms").quantities(), (1, 1));
         assert_eq!(read(json!({"quantity": {"at_most": 10}})).expect("terms").quantities(), (1, 10));
@@ -94,10 +132,12 @@ mod tests {
             json!({"quantity": {"at_least": 4, "at_most": 3}}),
             json!({"quantity": 3}),
             json!({"quantity": {"most": 3}}),
-            json!({"trial": "36h"}),
-            json!({"trial": "0d"}),
-            json!({"trial": "731d"}),
-            json!({"trial": 14}),
+            json!({"trial": {"for": "36h"}}),
+            json!({"trial": {"for": "0d"}}),
+            json!({"trial": {"for": "731d"}}),
+            json!({"trial": {"for": 14}}),
+            json!({"trial": {"card": "optional"}}),
+            json!({"trial": {"for": "14d", "card": "none"}}),
             json!({"refund": "14d"}),
         ] {
             assert!(read(wrong.clone()).is_err(), "{wrong}");

@@ -267,6 +267,10 @@ pub(crate) struct Subscription<'a> {
     pub ended_at: Option<i64>,
     #[serde(default)]
     pub trial_end: Option<i64>,
+    #[serde(borrow, default)]
+    pub trial_settings: Option<TrialSettings<'a>>,
+    #[serde(borrow, default)]
+    pub default_payment_method: Option<Ref<'a>>,
     #[serde(default)]
     pub current_period_start: Option<i64>,
     #[serde(default)]
@@ -275,6 +279,30 @@ pub(crate) struct Subscription<'a> {
     pub pause_collection: Option<PauseCollection<'a>>,
     #[serde(borrow, default)]
     pub metadata: Option<Metadata<'a>>,
+}
+
+/// What happens when the trial of a subscription ends.
+#[derive(serde::Deserialize)]
+pub(crate) struct TrialSettings<'a> {
+    #[serde(borrow, default)]
+    pub end_behavior: Option<TrialEnd<'a>>,
+}
+
+/// What happens at the end of a trial, if there is nothing to charge.
+#[derive(serde::Deserialize)]
+pub(crate) struct TrialEnd<'a> {
+    #[serde(borrow, default)]
+    pub missing_payment_method: Option<Text<'a>>,
+}
+
+impl Subscription<'_> {
+    /// Returns true if the subscription has no card of its own, and goes no further than its trial without one. The customer may still have
+    /// a default card, which the subscription does not name.
+    pub(crate) fn needs_card(&self) -> bool {
+        let end = self.trial_settings.as_ref().and_then(|settings| settings.end_behavior.as_ref());
+        let without = end.and_then(|end| end.missing_payment_method.as_deref());
+        self.default_payment_method.is_none() && matches!(without, Some("cancel" | "pause"))
+    }
 }
 
 /// A pause of a subscription's collection.

@@ -160,7 +160,7 @@ mails! {
     /// A transfer to a creator was taken back at Stripe. The amount is owed again, and is sent again with the next share.
     TRANSFER_REVERSED = "transfer_reversed" to Admin ["transfer", "amount_minor", "currency"];
     /// The trial of a subscription ends soon.
-    TRIAL_WILL_END = "trial_will_end" to Account ["subscription", "trial_end"];
+    TRIAL_WILL_END = "trial_will_end" to Account ["subscription", "trial_end", "needs_card"];
     /// A counter has reached a percentage of `alerts`.
     USAGE_ALERT = "usage_alert" to Account ["key", "percent", "used", "allowed", "resets_at"];
     /// The log of the usage source has requests without a price (`rates`). They are counted once there is one.

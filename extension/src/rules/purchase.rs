@@ -8,6 +8,7 @@ use crate::catalog::amount;
 use crate::catalog::price::Interval;
 use crate::catalog::product::text;
 use crate::catalog::return_address;
+use crate::catalog::sale::TrialCard;
 use crate::catalog::settings::{CustomerCreation, Settings};
 use crate::catalog::terms::CatalogPrice;
 use crate::derive::customer::customer;
@@ -83,12 +84,12 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         None => None,
     };
     let is_recurring = offer.price.interval.is_some();
-    let trial_days = match offer.sale.trial_days.filter(|_| is_recurring) {
-        Some(days) => (!desk.account.is_known(&FactKey::Trial(offer.sold_as()).to_string())?).then_some(days),
+    let trial = match offer.sale.trial.filter(|_| is_recurring) {
+        Some(trial) => (!desk.account.is_known(&FactKey::Trial(offer.sold_as()).to_string())?).then_some(trial),
         None => None,
     };
     let mut values = agreed_values(&offer, &settings)?;
-    if trial_days.is_some() {
+    if trial.is_some() {
         values.total.amount_minor = 0;
     }
     desk.account.put(
@@ -120,8 +121,11 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if settings.tax_ids.is_some() {
         payload["tax_ids"] = json!(true);
     }
-    if let Some(days) = trial_days {
-        payload["trial_days"] = json!(days);
+    if let Some(trial) = trial {
+        payload["trial_days"] = json!(trial.days());
+        if trial.card == TrialCard::Optional {
+            payload["card"] = json!("optional");
+        }
     }
     metadata.insert(OFFERED_PRICE.to_owned(), json!(offer.price.id));
     metadata.insert(OFFERED_QUANTITY.to_owned(), json!(offer.quantity.to_string()));

@@ -360,7 +360,7 @@ fn trial_will_end(desk: &mut Desk<'_>, object: &stripe::Subscription<'_>) -> Rul
     if ends || is_over || was_ended {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     }
-    let values = json!({"subscription": object.id, "trial_end": end.map(rfc3339)});
+    let values = json!({"subscription": object.id, "trial_end": end.map(rfc3339), "needs_card": object.needs_card()});
     send_once(&mut desk.account, &mail_kinds::TRIAL_WILL_END, &fact, &values)?;
     Ok(Outcome::Applied)
 }

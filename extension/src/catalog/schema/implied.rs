@@ -44,7 +44,7 @@ fn sold(prices_by: SetBy) -> Vec<Field> {
     vec![
         field("purchasable", FieldType::Bool, SetBy::Admin),
         field(sale::QUANTITY, FieldType::Object, SetBy::Admin),
-        Field { max_length: Some(16), ..field(sale::TRIAL, FieldType::String, SetBy::Admin) },
+        field(sale::TRIAL, FieldType::Object, SetBy::Admin),
         field(sale::REFUND, FieldType::Object, SetBy::Admin),
         field("highlight", FieldType::Bool, SetBy::Admin),
         Field { options: vec!["sales".to_owned()], ..field("contact", FieldType::Enum, SetBy::Admin) },

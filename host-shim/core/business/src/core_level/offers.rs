@@ -224,10 +224,10 @@ impl Section {
                     members.push(entry("quantity", range(check, &of("quantity"), &member.value)?));
                     Ok(())
                 }
-                "trial" if !is_days(&member.value) => {
+                "trial" if !matches!(member.value.value, Tree::Map(..)) && !is_days(&member.value) => {
                     let text = member.value.scalar().unwrap_or_else(|| member.value.kind().to_owned());
                     let problem = format!("`{}: {text}` is no number of days", of("trial"));
-                    Err(check.bad(member.place(), problem, "1d to 730d, such as 14d"))
+                    Err(check.bad(member.place(), problem, "1d to 730d, such as 14d, or {for: 14d, card: optional}"))
                 }
                 // The product has the member under the same name.
                 _ => {
@@ -333,7 +333,7 @@ fn is_days(node: &Node) -> bool {
 fn price(check: &Checker, path: &str, node: &Node, currency: &str) -> Checked<Node> {
     let at = From(node);
     match &node.value {
-        Tree::Map(_) if node.member("amount").is_some() => Ok(node.clone()),
+        Tree::Map(..) if node.member("amount").is_some() => Ok(node.clone()),
         Tree::Text(text) if is_placeholder(text) => Ok(at.map([entry("amount", node.clone())])),
         _ => match money::minor(check, path, node, currency)? {
             0 => Err(check.bad(

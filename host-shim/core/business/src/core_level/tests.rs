@@ -228,7 +228,7 @@ fn mistakes_name_the_line_what_was_expected_and_what_was_meant() {
         (
             "plans: {a: {price: {month: 3.00}, trial: 14}}",
             "catalog.yml:2: `plans.a.trial: 14` is no number of days; expected 1d to \
-            730d, such as 14d",
+            730d, such as 14d, or {for: 14d, card: optional}",
         ),
         ("addons: {a: {shows: 1}}", "catalog.yml:2: addon `a` has no `price`; expected `price: {month: 4.00}`"),
         (

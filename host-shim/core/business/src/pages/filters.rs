@@ -191,7 +191,7 @@ fn plans(offers: &Value, catalog: &Value) -> Value {
     Value::from_serialize(shown)
 }
 
-/// `{{ plan.metadata.trial | days }}`: a span of whole days in words, such as `14 days`.
+/// `{{ plan.metadata.trial.for | days }}`: a span of whole days in words, such as `14 days`.
 fn days(value: &Value) -> String {
     match value.as_str().unwrap_or_default() {
         "1d" => "1 day".to_owned(),

@@ -12,13 +12,16 @@ use stripe_checkout::CheckoutSessionMode;
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionAutomaticTax, CreateCheckoutSessionCustomerUpdate,
     CreateCheckoutSessionCustomerUpdateAddress, CreateCheckoutSessionCustomerUpdateName,
-    CreateCheckoutSessionLineItems, CreateCheckoutSessionPaymentIntentData, CreateCheckoutSessionSubscriptionData,
+    CreateCheckoutSessionLineItems, CreateCheckoutSessionPaymentIntentData,
+    CreateCheckoutSessionPaymentMethodCollection, CreateCheckoutSessionSubscriptionData,
+    CreateCheckoutSessionSubscriptionDataTrialSettings, CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehavior,
+    CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehaviorMissingPaymentMethod,
     CreateCheckoutSessionTaxIdCollection, ExpireCheckoutSession,
 };
 use stripe_client_core::StripeRequest;
 
 /// `stripe.checkout.create`: takes `mode` (`payment` or `subscription`), `price`, `quantity`, `client_reference_id`,
-/// `customer`, `success_url`, `cancel_url`, `metadata`, `trial_days`, `codes`, `tax`, `tax_ids`,
+/// `customer`, `success_url`, `cancel_url`, `metadata`, `trial_days`, `card` (`optional` for a trial without one), `codes`, `tax`, `tax_ids`,
 /// `subscription_data.metadata`, `payment_intent_data.metadata`; returns `session_id`, `url`. The URLs may be paths of the site.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
@@ -68,11 +71,21 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let days = payload.maybe_count("trial_days")?.map(u32::try_from).transpose();
     let trial_days = days.map_err(|_| Failed::Payload { member: "trial_days", expected: "a number of days" })?;
     let metadata = payload.metadata_of("subscription_data")?;
+    let card_is_optional = payload.maybe_text("card")? == Some("optional");
     if metadata.is_some() || trial_days.is_some() {
         let mut data = CreateCheckoutSessionSubscriptionData::new();
         data.metadata = metadata;
         data.trial_period_days = trial_days;
+        if card_is_optional {
+            let end = CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehavior::new(
+                CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehaviorMissingPaymentMethod::Cancel,
+            );
+            data.trial_settings = Some(CreateCheckoutSessionSubscriptionDataTrialSettings::new(end));
+        }
         request = request.subscription_data(data);
+    }
+    if card_is_optional {
+        request = request.payment_method_collection(CreateCheckoutSessionPaymentMethodCollection::IfRequired);
     }
     if let Some(metadata) = payload.metadata_of("payment_intent_data")? {
         let mut data = CreateCheckoutSessionPaymentIntentData::new();
