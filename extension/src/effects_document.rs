@@ -45,7 +45,7 @@ fn keys_table() -> String {
     ];
     let rows = EffectKey::DOCUMENTED.iter().filter(|(_, name, _)| *name != "TIMER_AT").map(|(text, name, does)| {
         let known = NAMED.iter().chain(&host).find(|(known, _)| known == name).map(|(_, kind)| format!("`{kind}`"));
-        let kind = known.unwrap_or_else(|| "that of the clause".to_owned());
+        let kind = known.unwrap_or_else(|| "as the clause names it".to_owned());
         format!("| `{}` | {kind} | {} |", text.replace("{asked_by}", "{event}"), words(does))
     });
     table("| key | effect | meaning |", rows)

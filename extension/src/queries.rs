@@ -96,10 +96,9 @@ pub(crate) fn validate(catalog: &Catalog<'_>, candidate: &Candidate) -> Result<P
     let proposed = &candidate.proposed;
     let name = &proposed.product_type;
     let types = catalog.types().map_err(Problem::Failed)?;
-    let decl = types
-        .iter()
-        .find(|decl| decl.name == *name || decl.aliases.contains(name))
-        .ok_or_else(|| invalid("/product_type", FieldErrorCode::NotAllowed, format!("`{name}` is no product type")))?;
+    let decl = types.iter().find(|decl| decl.name == *name || decl.aliases.contains(name)).ok_or_else(|| {
+        invalid("/product_type", FieldErrorCode::NotAllowed, format!("`{name}` is not a product type"))
+    })?;
     let read = |text: &str| {
         extension_reader::from_str::<Object>(text)
             .map_err(|error| invalid("/metadata", FieldErrorCode::WrongType, error.to_string()))
@@ -112,15 +111,15 @@ pub(crate) fn validate(catalog: &Catalog<'_>, candidate: &Candidate) -> Result<P
     Ok(ProductValues { product_type: decl.name.clone(), metadata, ..proposed.clone() })
 }
 
-/// Maximum number of products of a type that accounts list which a view of the catalog reads, so that its cost does not grow with the
-/// number of sellers. The list `offers` has all of them, a page at a time.
+/// For a type whose products are listed by accounts: how many of them one view of the catalog reads, so that its cost
+/// does not grow with the number of sellers. The list `offers` has all of them, a page at a time.
 const LISTED_MAX: u32 = 200;
 
 /// Beginning of the filter of the list `offers` for one product.
 const ONE: &str = "id:";
 
-/// Returns the products on sale, ordered by their `display_order`, then by id. Of a type whose products accounts list, returns those among
-/// its first products.
+/// Returns the products on sale, ordered by their `display_order`, then by id. For a type whose products are listed by
+/// accounts, only the first [`LISTED_MAX`] are considered.
 pub(crate) fn catalog(desk: &mut Desk<'_>) -> Ruled<Vec<Offer>> {
     let mut offers = Vec::new();
     let currency = desk.catalog.settings()?.currency.clone();
@@ -443,7 +442,7 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
             (row.id.clone(), status, value)
         }
         Row::Purchase(row) => {
-            // What was paid has the taxes and the discounts of the checkout.
+            // The paid amount includes the taxes and discounts of the checkout.
             let Details { counts, .. } = decode("purchases", &row.id, &row.values.metadata)?;
             let paid_at = counts.as_ref().and_then(|counted| counted.paid_at.or(counted.completed_at));
             let paid = counts.filter(|counted| counted.status == SessionStatus::Paid).map(|counted| Money {

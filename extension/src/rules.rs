@@ -90,7 +90,7 @@ pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ru
     }
 }
 
-/// Discards what a refused event has changed, except what is told to people and what prevents a repetition.
+/// Discards the changes of a refused event, except notices to people and what prevents a repetition.
 pub(crate) fn refused(desk: &mut Desk<'_>, event: &Event, refusal: &Refusal) -> Fallible<()> {
     desk.account.keep_what_is_told();
     match event.payload {
@@ -123,7 +123,7 @@ fn payment(desk: &mut Desk<'_>, body: Body<'_>) -> Ruled<Outcome> {
         Body::Price(object) => price::decide(desk, &object),
         Body::ConnectedAccount(object) => connect::updated(desk, &object),
         Body::Transfer(object) => connect::reversed(desk, &object),
-        // The business's own payouts are no concern of an account.
+        // The business's own payouts do not concern any account.
         Body::Payout(object) => connect::payout_returned(desk, &object),
         Body::CreditNote(object) => payment::credit_note(desk, &object),
         Body::Deauthorized => connect::deauthorized(desk),
@@ -194,7 +194,7 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Corr
     Ok(outcome.into())
 }
 
-/// Tells operators of a refusal. Returns the outcome of the answer otherwise.
+/// Notifies the operators of a refusal. Returns the outcome of the answer otherwise.
 fn told_if_refused(desk: &mut Desk<'_>, report: &EffectReport, outcome: Outcome) -> Ruled<Outcome> {
     match report.answer.is_ok() {
         true => Ok(outcome),

@@ -216,7 +216,7 @@ pub fn finish_module(build: ModuleBuild) -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// The module is no component's core, or `dist` cannot be written.
+/// The module is not a component's core, or `dist` cannot be written.
 pub fn encode(encoder: &Path, module: &Path) -> Result<PathBuf> {
     encode_to(encoder, module, &dist_component())
 }

@@ -10,7 +10,7 @@ const TOOL: Tool = Tool { name: "cargo-component", version: "0.21.1" };
 
 /// Build the component with `cargo component build` and let the host inspect it.
 ///
-/// If the tool is not installed, print how to install it; that is no failure. With CI=true, the tool is installed.
+/// If the tool is not installed, print how to install it; that is not a failure. With CI=true, the tool is installed.
 #[derive(clap::Args)]
 pub struct Options {}
 

@@ -92,7 +92,7 @@ fn count(folder: &Path, kind: Kind, lines: &mut Lines) -> Result<()> {
             count(&path, kind, lines)?;
             continue;
         }
-        // A file that is no text, such as an image, has no lines.
+        // A file that is not text, such as an image, has no lines.
         let text = fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         let found = String::from_utf8(text).unwrap_or_default().lines().filter(|line| !line.trim().is_empty()).count();
         *match kind {

@@ -48,7 +48,7 @@ pub enum SettingsError {
         /// Expected value.
         expected: &'static str,
     },
-    /// The port is no number.
+    /// The port is not a number.
     #[error("`DATABASE_PORT` is `{found}`: expected a port, 1 to 65535 ({error})")]
     Port {
         /// Value of the variable.

@@ -114,7 +114,7 @@ impl Expected {
         let mut known = BTreeSet::new();
         names.retain(|name| known.insert(name.clone()));
         match names.is_empty() {
-            true => Expected(vec!["none, since there are none".to_owned()]),
+            true => Expected(vec!["nothing, as none are declared".to_owned()]),
             false => Expected(names),
         }
     }
@@ -144,9 +144,9 @@ mod tests {
         };
         assert_eq!(error("`x` is taken", "".into()), "`x` is taken");
         assert_eq!(error("", "at least 1".into()), "expected at least 1");
-        assert_eq!(error("`x` is no type", Expected::names(["a"])), "`x` is no type: expected a");
+        assert_eq!(error("`x` is not a type", Expected::names(["a"])), "`x` is not a type: expected a");
         assert_eq!(error("", Expected::names(["a", "b", "a"])), "expected one of a, b");
-        assert_eq!(error("", Expected::names([""; 0])), "expected none, since there are none");
+        assert_eq!(error("", Expected::names([""; 0])), "expected nothing, as none are declared");
     }
 
     #[test]
@@ -161,6 +161,6 @@ mod tests {
         assert_eq!(suggested("{product.stes}", &["{product.sites}"]).as_deref(), Some("{product.sites}"));
         assert_eq!(suggested("{metadata.size}", &["`{instance.size}`"]).as_deref(), Some("{instance.size}"));
         assert_eq!(suggested("shop", &["plan", "pack"]), None);
-        assert_eq!(suggested("number", &["a whole number"]), None, "a description is no value");
+        assert_eq!(suggested("number", &["a whole number"]), None, "a description is not a value");
     }
 }

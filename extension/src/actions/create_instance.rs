@@ -83,7 +83,8 @@ pub(crate) fn match_plan(proposed: &mut Proposed, standing: &AccountStanding) ->
     }
 }
 
-/// Sets the fields of `source_of`: to the first add-on whose amount has room once that of the account's plans is used up.
+/// Charges the instance to the account's plans while they have capacity, and to the first add-on with capacity after
+/// that: only then is the field with `source_of` set.
 fn name_sources(desk: &mut Desk<'_>, proposed: &mut Proposed, standing: &AccountStanding) -> Ruled<()> {
     let decl = proposed.decl.clone();
     let wanted = consumed(&decl, &proposed.metadata);
@@ -112,8 +113,8 @@ pub(crate) fn create_now(desk: &mut Desk<'_>, body: &Object) -> Ruled<String> {
     insert_with_room(desk, proposed)
 }
 
-/// Creates an instance that waits for the payment of its purchase and already holds its names. It must have room in what the
-/// account has and buys.
+/// Creates an instance that waits for the payment of its purchase and already holds its names. The account's
+/// entitlements, with those that it is buying, must have room for it.
 pub(crate) fn create_waiting(
     desk: &mut Desk<'_>,
     body: &Object,

@@ -23,8 +23,8 @@ pub(crate) fn unattended_result(desk: &mut Desk<'_>, report: &EffectReport) -> R
     Ok(Outcome::Applied)
 }
 
-/// Reports a failure of which a caller learns only that it happened. Callers repeat what failed, so an account causes one mail a
-/// day for each kind of effect.
+/// Reports a failure to the operators, because its caller only learns that it happened. Callers try again, so an
+/// account causes at most one mail a day for each kind of effect.
 pub(crate) fn tell_operators(desk: &mut Desk<'_>, report: &EffectReport, failure: &EffectFailure) -> Ruled<()> {
     let day = rfc3339(day_of(desk.now));
     let reference = format!("{}:{}", desk.kind, &day[..10]);

@@ -15,7 +15,7 @@ use crate::model::records::subscription_history::BillingHistory;
 use extension_contract::*;
 use serde_json::json;
 
-/// Returns the outcome of an event that must wait until it is known whose subscription this is.
+/// Returns the outcome of an event that must wait until the owner of its subscription is known.
 pub(crate) fn wait_for_owner(desk: &mut Desk<'_>, id: &str, metadata: Option<&Metadata<'_>>) -> Ruled<Option<Outcome>> {
     let made_by_us = metadata.is_some_and(|m| m.purchase_id.is_some() || m.organization_id.is_some());
     let is_user = matches!(desk.account.owner(), Some(Account::User(_)));

@@ -34,8 +34,8 @@ impl Cost {
     }
 }
 
-/// Returns the cost of a measurement with the rate of its time, or else with the rate of today: what had no price then has the one of
-/// today. Fails if there is no price for it.
+/// Returns the cost of a measurement by the rate at its time or, if that has no price for it, by today's rate. Fails if
+/// neither has a price.
 pub(crate) fn cost(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<Cost> {
     let settings = catalog.settings()?;
     let then = rate_at(&settings.former_rates, &settings.rates, &usage.meter, usage.at).unwrap_or(rate);
@@ -67,7 +67,7 @@ fn cost_by(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<Cost> {
     Ok(Cost { all, seller: (of_seller > 0).then(|| (product.into(), of_seller)) })
 }
 
-/// Returns the attribute whose value has no price: that of the seller if the meter itself has one.
+/// Returns the attribute whose value has no price: the meter's own, or the seller's if the meter has a price.
 pub(crate) fn unpriced_by<'r>(rate: &'r Rate, usage: &Usage) -> &'r str {
     let is_priced = rate.cost_micros(attribute(usage, &rate.by).unwrap_or_default(), 0).is_some();
     rate.seller.as_ref().filter(|_| is_priced).map_or(&rate.by, |seller| &seller.by)

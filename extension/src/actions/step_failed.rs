@@ -98,7 +98,7 @@ pub(crate) fn step_failed(
             instance.change(Change::FailArchive)?;
         }
         (_, Verb::Restore) => (resource.blocked, resource.data) = (true, Data::Due),
-        // Its status has changed since the request: what the new status needs does not wait for a person.
+        // The status has changed since the request, so the new status need not wait for a person.
         (_, Verb::Change) if !is_wanted => {}
         _ => resource.blocked = true,
     }

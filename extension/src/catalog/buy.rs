@@ -51,7 +51,7 @@ fn is_one(number: &u32) -> bool {
 pub struct PerValue {
     /// Maximum number.
     pub count: u32,
-    /// The field that the products are told apart by: `{product.FIELD}`.
+    /// The field that distinguishes the products: `{product.FIELD}`.
     pub per: String,
 }
 
@@ -69,7 +69,7 @@ pub struct Buy {
     /// The products that an account may have for each value of a field: one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_most: Option<PerValue>,
-    /// Whether each subscription of the family gives its grants, instead of the highest plan alone.
+    /// Whether every subscription of the family grants its entitlements, and not only the highest plan.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adds: bool,
     /// Allowed quantity; 1 by default. A plan with this member grants its amounts once for each unit.

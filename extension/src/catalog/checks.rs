@@ -47,9 +47,9 @@ pub(crate) fn read_type(
         if found.is_none() {
             let names: Vec<&str> = known.iter().map(|decl| decl.name.as_str()).collect();
             match names.is_empty() {
-                true => mistakes.unknown(&path, &name, "is no type of the catalog yet", "its fields"),
+                true => mistakes.unknown(&path, &name, "is not a type of the catalog yet", "its fields"),
                 false => {
-                    let what = "is no type of the catalog, whose types are written with their fields";
+                    let what = "is not a type of the catalog, whose types are written with their fields";
                     mistakes.unknown(&path, &name, what, one_of(&names));
                 }
             }
@@ -116,7 +116,7 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources, mistakes: &mut Mi
         }
     }
     if let Some(condition) = decl.condition.as_ref().filter(|condition| **condition != Condition::Plan) {
-        mistakes.wrong(&format!("{path}/if"), format!("`{condition}` is no condition of a type"), "`plan`");
+        mistakes.wrong(&format!("{path}/if"), format!("`{condition}` is not a condition of a type"), "`plan`");
     }
     if let Some(name) = decl.rank_by.as_ref().filter(|_| decl.family.is_some()) {
         check_number(decl, name, path, &format!("{path}/rank_by"), mistakes);
@@ -289,7 +289,7 @@ fn check_provision(resource: &Resource, earlier: &[Resource], path: &str, own: &
                     let known = resources(verb, own);
                     let what = match is_built_in(name) {
                         true => format!("has no verb `{verb}`, which the resource needs"),
-                        false => "is no resource".to_owned(),
+                        false => "is not a resource".to_owned(),
                     };
                     mistakes.unknown(&at("resource"), name, &what, one_of(&known));
                 }
@@ -303,7 +303,7 @@ fn check_provision(resource: &Resource, earlier: &[Resource], path: &str, own: &
             let is_resource = resource.suspends || resource.backup || resource.on_archive != OnArchive::Free || verify;
             if is_resource || resource.variant.is_some() || resource.quota.is_some() {
                 let expected = "no suspends, backup, on_archive, variant, quota and verify";
-                mistakes.wrong(path, "a step is no resource", expected);
+                mistakes.wrong(path, "a step is not a resource", expected);
             }
         }
         _ => mistakes.wrong(path, "", "either `resource` or `run`"),
@@ -346,7 +346,7 @@ pub(crate) fn check_own(config: &[String], resources: &OwnResources, mistakes: &
         let path = format!("/{clause}/{}", escaped(name));
         if !is_word(name) {
             let expected = format!("1 to {WORD_BYTES} of a-z, 0-9 and _, a letter first");
-            mistakes.add(&path, FieldErrorCode::BadFormat, format!("`{name}` is no word"), expected);
+            mistakes.add(&path, FieldErrorCode::BadFormat, format!("`{name}` is not a valid name"), expected);
         } else if is_taken {
             mistakes.add(&path, FieldErrorCode::Taken, "the name is built in", "another name");
         }
@@ -383,7 +383,7 @@ fn check_amount(decl: &TypeDecl, amount: &Amount, scope: &str, of_type: &str, pa
 fn required<'c>(condition: &'c Condition, path: &str, mistakes: &mut Mistakes) -> Option<&'c str> {
     let key = condition.entitlement();
     if key.is_none() {
-        mistakes.wrong(path, format!("`{condition}` is no condition here"), "`allowed.ENTITLEMENT`");
+        mistakes.wrong(path, format!("`{condition}` is not a condition here"), "`allowed.ENTITLEMENT`");
     }
     key
 }

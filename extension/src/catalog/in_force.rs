@@ -6,8 +6,9 @@ use crate::model::time::{parse_rfc3339, rfc3339};
 use extension_contract::Timestamp;
 use serde_json::{Value, json};
 
-/// Member of a product's metadata with the values by field: `{FIELD: [{value}, {from, value}, …]}`, oldest first. A first
-/// value without a time was always in force. A field without values is in force as the product has it.
+/// Member of a product's metadata with the values by field: `{FIELD: [{value}, {from, value}, …]}`, oldest first. A
+/// first value without a time was always in force. For a field without values here, the product's own value is in
+/// force.
 const KEY: &str = "in_force";
 /// Maximum number of stored values of a field.
 const KEPT_MAX: usize = 32;

@@ -4,7 +4,7 @@ use super::entitlement::{EntitlementDecl, Entitlements};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How the measurements of a meter are combined. The names are those of Stripe's meters.
+/// How the measurements of a meter are combined. Stripe's meters use the same names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Formula {

@@ -68,7 +68,7 @@ fn check_rated(name: &str, rate: &Rate, meters: &Meters, mistakes: &mut Mistakes
     let by = by.into_iter().filter_map(|(place, attribute)| Some((place.to_owned(), attribute?)));
     let group = rate.group.iter().enumerate().map(|(index, attribute)| (format!("group/{index}"), attribute));
     for (place, attribute) in by.chain(group).filter(|(_, attribute)| !meter.attributes.contains(attribute)) {
-        let what = format!("is no attribute of the meter `{name}`");
+        let what = format!("is not an attribute of the meter `{name}`");
         mistakes.unknown_in(&path, &format!("{path}/{place}"), attribute, &what, one_of(&meter.attributes));
     }
 }
@@ -98,7 +98,7 @@ fn check_measured(
         let expected = "`kind: counter` or `kind: limit`";
         mistakes.wrong(&path, "only counters and limits are measured", expected);
     } else if is_counter && meter.formula != Formula::Sum {
-        let found = format!("the newest measurement of `{name}` counts, so it is no counter");
+        let found = format!("the newest measurement of `{name}` counts, so it is not a counter");
         mistakes.wrong(&path, found, "`formula: sum`");
     } else if named.rates.contains_key(name) {
         let found = format!("measurements of `{name}` have a price and count for no entitlement");
@@ -124,7 +124,7 @@ fn check_meter_event(name: &str, decl: &MeterDecl, named: &Named<'_>, mistakes: 
         let expected = format!("1 to {EVENT_NAME_MAX} characters");
         mistakes.add(&path, FieldErrorCode::OutOfRange, "", expected);
     } else if decl.formula != Formula::Sum {
-        mistakes.wrong(&path, "the newest measurement counts, and days are no sums", "`formula: sum`");
+        mistakes.wrong(&path, "the newest measurement counts, and days are not sums", "`formula: sum`");
     } else if named.rates.contains_key(name) {
         let found = format!("`{name}` has a rate, and would be paid twice");
         mistakes.wrong(&path, found, "a meter without a rate");
@@ -159,7 +159,7 @@ fn known_among<'m>(
 ) -> Option<&'m MeterDecl> {
     let meter = meters.get(name);
     if meter.is_none() {
-        mistakes.unknown(path, name, "is no meter of the clause `meters`", one_of(names));
+        mistakes.unknown(path, name, "is not a meter of the clause `meters`", one_of(names));
     }
     meter
 }

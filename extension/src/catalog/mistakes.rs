@@ -19,13 +19,14 @@ pub(crate) const MISTAKES_MAX: usize = 100;
 #[derive(Default)]
 pub(crate) struct Mistakes {
     found: Vec<FieldError>,
-    /// Mistakes that are none if something of these clauses is misspelt or could not be read.
+    /// Mistakes that may only follow from others: they are dropped if a part of these clauses is misspelt or could not
+    /// be read.
     absent: Vec<(&'static [&'static str], FieldError)>,
     /// JSON Pointers of the values that could not be read.
     left_out: BTreeSet<String>,
     /// The words of these values, and the unknown names.
     words: BTreeSet<String>,
-    /// The clauses that have such a value or name, and the types of which not all names are known.
+    /// Clauses with a wrong value or name, and types whose names are not all known.
     unsure: BTreeSet<String>,
 }
 
@@ -40,7 +41,8 @@ impl Mistakes {
         self.add(path, FieldErrorCode::NotAllowed, found, expected);
     }
 
-    /// Adds the mistake of an unknown name, once for each name. `what` says what the name is not.
+    /// Adds the mistake of an unknown name, once for each name. `what` completes the sentence about the name, such as
+    /// `is not a resource`.
     pub fn unknown(&mut self, path: &str, name: &str, what: &str, allowed: impl Into<Expected>) {
         if !self.words.insert(name.to_owned()) {
             return;
@@ -255,8 +257,8 @@ impl Mistakes {
         true
     }
 
-    /// Converts a pointer into what was read to a pointer into what was written, whose lists are longer by the values
-    /// that were left out.
+    /// Converts a pointer into the document as read to one into the document as written, whose lists also contain the
+    /// values that were left out.
     fn original(&self, pointer: &str) -> String {
         if self.left_out.is_empty() {
             return pointer.to_owned();

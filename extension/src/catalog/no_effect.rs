@@ -88,7 +88,7 @@ pub(super) fn check_type(decl: &TypeDecl, path: &str, mistakes: &mut Mistakes) {
         ),
     ] {
         let place = format!("{path}/{clause}");
-        // A type that lacks one clause for several others is told so once.
+        // If a type lacks one clause that several others need, this is reported once.
         let lacking = [CATALOG_TRUE, "`provisions`"].into_iter().find(|lacking| expected.starts_with(lacking));
         match lacking {
             Some(lacking) if is_idle => mistakes.lacks(path, lacking, &place, found, expected),
@@ -207,7 +207,7 @@ pub(super) fn check_field(field: &Field, path: &str, mistakes: &mut Mistakes) ->
     ] {
         if is_idle {
             let error = FieldError::new(format!("{path}/{member}"), FieldErrorCode::NotAllowed, found);
-            // Another member says the same of a value of this type.
+            // Another member has this meaning for a value of this type.
             let other = match (member, is_number, is_text) {
                 ("min", _, true) => Some("min_length"),
                 ("max", _, true) => Some("max_length"),
@@ -232,7 +232,7 @@ pub(super) fn check_field(field: &Field, path: &str, mistakes: &mut Mistakes) ->
     for (alias, option) in &field.aliases {
         if of == FieldType::Enum && !field.options.contains(option) {
             let path = format!("{path}/aliases/{}", escaped(alias));
-            mistakes.unknown_in(&path, &path, option, "is no option", one_of(&field.options));
+            mistakes.unknown_in(&path, &path, option, "is not an option", one_of(&field.options));
             is_wrong = true;
         }
     }

@@ -110,7 +110,7 @@ pub(crate) enum Mode {
 }
 
 impl Mode {
-    /// Returns the mode of an event. What does not name its mode is not live.
+    /// Returns the mode of an event. An event that does not name its mode is not live.
     pub fn of(event: &Event) -> Mode {
         if event.livemode == Some(true) { Mode::Live } else { Mode::Test }
     }
@@ -134,7 +134,7 @@ pub(crate) fn stored_form(written: &Value, mode: Mode) -> Ruled<Value> {
     for (name, value) in entries {
         let path = format!("/prices/{}", escaped(name));
         let Some(interval) = Interval::parse(name) else {
-            mistakes.unknown_in(&path, &path, name, "is no interval", one_of(&Interval::ALL.map(Interval::name)));
+            mistakes.unknown_in(&path, &path, name, "is not an interval", one_of(&Interval::ALL.map(Interval::name)));
             continue;
         };
         let price = mistakes.note(stored_price(value, mode), &path)?;

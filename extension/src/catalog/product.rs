@@ -267,7 +267,7 @@ pub(crate) fn find_type(
         (None, None) => current.map(|values| values.product_type.clone()),
     };
     let mut types = (*catalog.types()?).clone();
-    // Nothing new is made of a type that was taken out of the catalog, except for what is paid already.
+    // No new product is made of a type that was removed from the catalog, unless it is already paid for.
     if current.is_none() && by != ActorKind::System {
         let mut is_kept = Vec::with_capacity(types.len());
         for decl in &types {
@@ -284,7 +284,7 @@ pub(crate) fn find_type(
         Some(name) => {
             let names: Vec<&str> = types.iter().map(|decl| decl.name.as_str()).collect();
             let path = if body.contains_key("product_type") { "/product_type" } else { "/type" };
-            wrong_name(path, &name, "is no product type", one_of(&names))
+            wrong_name(path, &name, "is not a product type", one_of(&names))
         }
         None => wrong_field("/product_type", FieldErrorCode::Missing, "required", ""),
     })?;

@@ -120,7 +120,7 @@ fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap
 }
 
 impl Rate {
-    /// Returns the attributes by which usage is told apart: the one of the price, and those of totals.
+    /// Returns the attributes that distinguish usage: the price's attribute, and the attributes of totals.
     pub(crate) fn attributes(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.by).filter(|by| !by.is_empty()).chain(&self.group)
     }
@@ -143,7 +143,7 @@ impl Rate {
 /// Rates by meter.
 pub(crate) type Rates = BTreeMap<String, Rate>;
 
-/// Rates that a later catalog has changed. Usage costs what it cost when it was used, also if it is reported later.
+/// Rates that a later catalog has changed. Usage is priced by the rate at its time, even if it is reported later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct FormerRates {
     /// Time of the change.
@@ -155,7 +155,8 @@ pub(crate) struct FormerRates {
 /// Maximum number of changes that are remembered.
 const FORMER_MAX: usize = 32;
 
-/// Returns the former rates after a change at `now`: those of the last days, of which usage can still be reported.
+/// Returns the former rates after a change at `now`: the rates of the last `days`, for which usage can still be
+/// reported.
 pub(crate) fn formerly(
     known: &[FormerRates],
     before: &Rates,

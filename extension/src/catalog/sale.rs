@@ -67,7 +67,8 @@ pub(crate) struct Sale {
 }
 
 impl Sale {
-    /// Reads the metadata of a product. What it lacks comes from its type. Fails with the first value that cannot be read.
+    /// Reads the metadata of a product. Missing values are taken from its type. Fails with the first value that cannot
+    /// be read.
     pub fn of(decl: &TypeDecl, metadata: &Object) -> Ruled<Sale> {
         let of_type = decl.buy.as_ref().and_then(|buy| buy.quantity);
         let expected = "{at_least, at_most}, whole numbers from 1, such as {at_most: 10}";

@@ -100,12 +100,12 @@ impl Delay {
         self.0 == 0
     }
 
-    /// Returns the number of days; `None` if it is no whole number.
+    /// Returns the number of days; `None` if it is not a whole number.
     pub(crate) fn whole_days(self) -> Option<u32> {
         (self.0 % DAY_MS == 0).then(|| u32::try_from(self.0 / DAY_MS).ok()).flatten()
     }
 
-    /// Returns the part of a key that tells this delay from others: the number of days, or the span as it is written.
+    /// Returns the part of a key that identifies this delay: the number of days, or the span as written.
     pub(crate) fn key(self) -> String {
         self.whole_days().map_or_else(|| self.to_string(), |days| days.to_string())
     }

@@ -29,13 +29,13 @@ pub(crate) struct Terms {
     /// Name of the item, if the price's product is limited to one per account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item: Option<String>,
-    /// Whether a plan grants its amounts once for each unit, those of `per_purchase` excepted.
+    /// Whether a plan grants its amounts once for each unit, except the entitlements in `per_purchase`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_seat: bool,
     /// The entitlements that a purchase grants once, whatever its quantity.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub per_purchase: Vec<String>,
-    /// Whether a plan's grants add to those of the account's other plans of the family.
+    /// Whether a plan's grants are added to the grants of the account's other plans of the family.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adds: bool,
     /// Credits that a payment grants, in minor units.
@@ -44,7 +44,7 @@ pub(crate) struct Terms {
     /// The share of another account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Share>,
-    /// The conditions that a later catalog has replaced, oldest first. What was sold before keeps them.
+    /// Conditions that a later catalog has replaced, oldest first. They still apply to what was sold under them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub former: Vec<FormerConditions>,
     /// The newest snapshot of whether Stripe sells the price; `None` if there is no snapshot.
@@ -103,7 +103,8 @@ impl CatalogPrice {
         Ok(self.terms.get_or_init(|| terms))
     }
 
-    /// Returns the price with the conditions of what was sold at a time, or the price itself if they are those of today.
+    /// Returns the price with the conditions under which it was sold at a time; the price itself if they have not
+    /// changed since.
     pub fn sold_at(self: Rc<Self>, at: Timestamp) -> Fallible<Rc<CatalogPrice>> {
         Ok(match self.terms()?.sold_at(at) {
             None => self,
@@ -144,9 +145,8 @@ impl Terms {
         FormerConditions { until, requires_plan, condition, conditions, item, split }
     }
 
-    /// Takes over what the published terms know: the conditions that these terms replace at a time, those that were
-    /// replaced before, and the price's state at Stripe, so that loading the catalog does not reactivate a withdrawn
-    /// price.
+    /// Adopts from the published terms the conditions that these terms replace, the conditions replaced before, and the
+    /// price's state at Stripe, so that loading the catalog does not reactivate a withdrawn price.
     pub fn after(mut self, published: &Terms, at: Timestamp) -> Terms {
         self.provider = published.provider.or(self.provider);
         self.former.clone_from(&published.former);
@@ -159,7 +159,7 @@ impl Terms {
         self
     }
 
-    /// Returns the terms of what was sold at a time; `None` if its conditions are those of today.
+    /// Returns the terms under which the price was sold at a time; `None` if its conditions have not changed since.
     pub fn sold_at(&self, at: Timestamp) -> Option<Terms> {
         let FormerConditions { requires_plan, condition, conditions, item, split, .. } =
             self.former.iter().find(|former| at <= former.until)?.clone();

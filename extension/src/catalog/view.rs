@@ -225,7 +225,7 @@ impl<'h> Catalog<'h> {
         Ok(out)
     }
 
-    /// Returns whether the catalog document names a type no more. Nothing new of the type is sold or created.
+    /// Returns whether the catalog document no longer names a type. Nothing new of the type is sold or created.
     pub fn is_withdrawn(&self, type_name: &str) -> Ruled<bool> {
         Ok(self.product(&type_row_id(type_name))?.is_some_and(|row| !row.values.active))
     }

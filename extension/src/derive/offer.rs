@@ -164,7 +164,7 @@ fn quantity(body: &Object, (least, most): (u32, u32)) -> Ruled<u32> {
 }
 
 impl SelectedOffer {
-    /// Returns what the offer is one of: the family of a plan, or the product itself.
+    /// Returns the group of offers of which an account has only one: the family of a plan, or the product itself.
     pub fn sold_as(&self) -> &str {
         self.price.family.as_deref().unwrap_or(&self.product.id)
     }

@@ -20,8 +20,8 @@ pub(crate) fn terms_of(price: &CatalogPrice) -> Ruled<Sold> {
     })
 }
 
-/// Returns the prices of a purchase's items with their quantities, each with the terms of the sale. A purchase without stored
-/// terms has those of the catalog.
+/// Returns the prices of a purchase's items with their quantities, each with the terms of the sale. A purchase without
+/// stored terms gets the catalog's.
 pub(crate) fn prices(desk: &Desk<'_>, purchase: &PurchaseRow) -> Ruled<Vec<(Rc<CatalogPrice>, u32)>> {
     let mut out = Vec::with_capacity(purchase.values.items.len());
     for item in &purchase.values.items {

@@ -30,8 +30,8 @@ pub(crate) struct AccountStanding {
     pub allowed: BTreeMap<String, Allowance>,
     /// Items limited to one per account, with the subscription or purchase that grants each.
     pub items: BTreeMap<String, Holder>,
-    /// When a grant of the entitlement was last lost or reduced, by entitlement key: that of an add-on, or of a plan whose family
-    /// has no plan in force any more.
+    /// When the account last lost a grant, or part of one, by entitlement key: because an add-on ended, or the last
+    /// plan of a family did.
     pub grants_lost: BTreeMap<String, Timestamp>,
 }
 

@@ -81,7 +81,7 @@ fn lost_at(
 }
 
 /// Returns the time since which a payment for the current period is disputed, until the dispute is won. Payments for
-/// earlier periods paid for what is over, also those that were made late.
+/// earlier periods do not matter, even if they were made late, because those periods are over.
 fn frozen_at(row: &SubscriptionRow, billing: &BillingHistory) -> Option<Timestamp> {
     let start = row.state().items.iter().map(|item| item.period_start).min()?;
     let is_for_now =
@@ -165,7 +165,7 @@ fn is_good(seen: &Observation) -> bool {
 /// What a subscription's item gives that is paid for.
 struct Paid {
     quantity: u32,
-    /// The newest snapshot without what is unpaid, if nothing of the price is paid: its other prices are still paid for.
+    /// The prices of the newest snapshot that are paid for, if this price is not paid at all.
     before: Option<Vec<(PriceId, u32)>>,
 }
 
@@ -185,7 +185,7 @@ fn paid_quantity(
     };
     let named = |seen: &Observation| seen.prices().iter().find(|(id, _)| is_same(id)).map(|(_, quantity)| *quantity);
     let good = || row.history.iter().rev().filter(|seen| is_good(seen));
-    // The quantity that the last payment paid for is that of the snapshot at its time.
+    // The last payment paid for the quantity in the snapshot at its time.
     let of_price = || billing.counted.values().filter(|counted| counted.prices.iter().any(|id| is_same(id)));
     let counted_at = of_price().map(|counted| counted.at).max();
     let at_payment = counted_at.map(|at| {
@@ -207,7 +207,8 @@ fn paid_quantity(
             BEGINNING => at_payment.unwrap_or(0),
             CHANGE => at_payment
                 .unwrap_or_else(|| good().find_map(|seen| named(seen).filter(|fewer| *fewer < quantity)).unwrap_or(0)),
-            // A renewal goes on with what was there before its period, and with what a change in it has paid for.
+            // A renewal continues with the quantity before its period, and with a change that was paid for in the
+            // period.
             RENEWAL => {
                 let changed = counted_at.filter(|at| period.is_some_and(|start| *at >= start));
                 let mut before = good().filter(|seen| period.is_some_and(|start| seen.at() < start)).peekable();

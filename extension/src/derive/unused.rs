@@ -50,8 +50,8 @@ pub(crate) fn rest(
     within(desk, subscription, period, &rest, &is_early, is_counted)
 }
 
-/// Returns the received money for a part of a period, by currency, rounded down. What was refunded of the rest of a period is no
-/// reason to give back less of what was received for it.
+/// Returns the received money for a part of a period, by currency, rounded down. A refund of the rest of a period does
+/// not reduce what is given back for a payment that arrives later.
 pub(crate) fn within(
     desk: &mut Desk<'_>,
     subscription: &SubscriptionId,
@@ -87,8 +87,8 @@ fn pays_for(invoice: &Invoice, period: &Period) -> bool {
     invoice.status == InvoiceStatus::Paid && is_within && covers
 }
 
-/// Returns the part of an invoice's money for a part of the period. A line pays for the whole period, and a proration for the
-/// time from its invoice on; what was changed within the part counts from its change on.
+/// Returns the share of an invoice's money for a part of the period. A line pays for the whole period, and a proration
+/// for the time after its invoice, so a change within the part counts from the change on.
 fn of_invoice(
     invoice: &Invoice,
     back_minor: i64,
@@ -149,7 +149,7 @@ mod tests {
     fn the_rest_of_a_discounted_year_is_a_part_of_the_paid_amount() {
         let half = paid(2_500, 0, vec![line("year_a", 5_000, false)]);
         assert_eq!([0, 219, 364].map(|now| rest(&half, 0, now)), [2_500, 1_000, 6]);
-        assert_eq!(rest(&half, 500, 219), 800, "what went back is no part of the rest");
+        assert_eq!(rest(&half, 500, 219), 800, "what went back is not part of the rest");
         assert_eq!(rest(&half, 9_000, 219), 0);
     }
 

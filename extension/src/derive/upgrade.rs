@@ -47,7 +47,7 @@ fn upgrade_for(desk: &Desk<'_>, standing: &AccountStanding, key: &str, amount: i
     Ok(best.map(|(_, id)| id))
 }
 
-/// Returns what an amount of each period comes to in a year, so that monthly and yearly prices can be compared.
+/// Returns the yearly sum of an amount for each period, so that monthly and yearly prices can be compared.
 fn a_year(amount: i64, interval: Option<BillingInterval>) -> i64 {
     let Some(interval) = interval else { return amount };
     let periods = match interval.unit {

@@ -114,7 +114,7 @@ impl Instance {
         self.show_state();
     }
 
-    /// Writes the state into the metadata. What another service manages has its own state there.
+    /// Writes the state into the metadata. An instance that another service manages has its own state there.
     fn show_state(&mut self) {
         let Some(status) = self.record.state.status() else { return };
         self.set("status", json!(status.name()));
@@ -165,7 +165,8 @@ impl Instance {
         }
     }
 
-    /// Frees the names that the instance holds, from `until` on or at once. What was abandoned still exists, and keeps them.
+    /// Frees the names that the instance holds, from `until` on or at once. An instance with abandoned resources keeps
+    /// its names, because the resources still exist.
     pub fn release_names(&mut self, desk: &mut Desk<'_>, until: Option<Timestamp>) {
         let names = self.names();
         if !names.is_empty() && self.record.abandoned.is_empty() && self.record.names == Names::Held {

@@ -12,7 +12,7 @@ use crate::model::notice;
 use serde_json::{Value, json};
 
 /// Runs the reactions to a built-in fact. `reference` identifies the fact in the keys of the reactions.
-/// `values` are those of the fact's fields.
+/// `values` are the values of the fact's fields.
 pub(crate) fn publish(desk: &mut Desk<'_>, fact: &BuiltInFact, reference: &str, values: &[&str]) -> Ruled<()> {
     if desk.catalog.settings()?.reactions.iter().all(|reaction| reaction.event != fact.name) {
         return Ok(());

@@ -171,7 +171,7 @@ pub(crate) struct Metadata<'a> {
     pub user_id: Option<Text<'a>>,
     #[serde(borrow, deserialize_with = "optional_id")]
     pub organization_id: Option<Text<'a>>,
-    /// The subscription of whose period a refund gives back the rest.
+    /// The subscription whose unused time a refund gives back.
     #[serde(borrow, deserialize_with = "optional_id")]
     pub rest_of: Option<Text<'a>>,
 }
@@ -512,7 +512,8 @@ struct InvoicePayment<'a> {
 }
 
 impl InvoicePayment<'_> {
-    /// Returns whether the payment pays or may pay the invoice. One of an invoice that was paid otherwise is canceled.
+    /// Returns whether the payment pays or may pay the invoice. Stripe cancels the payment of an invoice that is paid
+    /// in another way.
     fn counts(&self) -> bool {
         self.status.as_deref() != Some("canceled")
     }
@@ -593,8 +594,8 @@ impl Invoice<'_> {
         self.amount_paid.unwrap_or(if paid { self.amount_due } else { 0 })
     }
 
-    /// Returns whether the invoice was paid outside of Stripe: by an explicit field or, since basil, by a list of payments of
-    /// which none counts.
+    /// Returns whether the invoice was paid outside of Stripe: by an explicit field or, since basil, because none of
+    /// its payments counts.
     pub fn paid_out_of_band(&self, paid: bool) -> bool {
         let has_no_payment = || {
             let payments = self.payments.as_ref();
@@ -798,7 +799,8 @@ struct Capabilities<'a> {
 }
 
 impl ConnectedAccount<'_> {
-    /// Returns whether Stripe accepts transfers to the account. Without the capability in the object, nothing speaks against it.
+    /// Returns whether Stripe accepts transfers to the account. If the object does not contain the capability, it is
+    /// assumed.
     pub fn takes_transfers(&self) -> bool {
         let capability = self.capabilities.as_ref().and_then(|all| all.transfers.as_deref());
         capability.is_none_or(|state| state == "active")

@@ -14,8 +14,8 @@ use super::records::usage::UsageMonth;
 use extension_contract::{Fallible, Json, Reference, RowKey, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// The correlation of an effect with the rows that its result changes. The names of the members are those of the
-/// effect's context.
+/// The correlation of an effect with the rows that its result changes. Its members are named as in the effect's
+/// context.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "about", rename_all = "snake_case")]
 pub(crate) enum Correlation {

@@ -49,7 +49,8 @@ pub(crate) fn wrong_field(
     wrong(FieldError::new(path, code, found).expecting(expected))
 }
 
-/// Returns the refusal for a name that is none of the allowed names. `what` says what the name is not.
+/// Returns the refusal for an unknown name. `what` completes the sentence about the name, such as
+/// `is not a product type`.
 pub(crate) fn wrong_name(path: &str, name: &str, what: &str, allowed: impl Into<Expected>) -> Halt {
     let found = format!("`{name}` {what}");
     wrong(FieldError::new(path, FieldErrorCode::NotAllowed, found).expecting(allowed).suggesting(name))

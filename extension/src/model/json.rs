@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 /// A JSON object: metadata, payloads, outputs.
 pub(crate) type Object = Map<String, Value>;
 
-/// Decodes stored JSON text. Fails if the text cannot be decoded: this component wrote it, so it is damaged.
+/// Decodes stored JSON text. Fails if the text cannot be decoded. Since this component wrote it, it must then be
+/// damaged.
 pub(crate) fn decode<T: DeserializeOwned>(collection: &str, id: &str, text: &str) -> Fallible<T> {
     extension_reader::from_str(text)
         .map_err(|error| Failure::Internal(format!("row {collection}/{id} can't be decoded: {error}")))

@@ -23,7 +23,7 @@ macro_rules! keys {
 
         impl $(<$life>)? std::fmt::Display for $name $(<$life>)? {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                #[allow(unused_variables, reason = "the kind of an effect is no part of its text")]
+                #[allow(unused_variables, reason = "the kind of an effect is not part of its text")]
                 match self {
                     $($name::$key $(($only))? $({ $($part),* })? => {
                         $(if $is_short {

@@ -76,7 +76,7 @@ mails! {
     DIFFERENCE_CORRECTED = "difference_corrected" to Admin ["subscription", "before", "after"];
     /// A customer disputes a payment.
     DISPUTE_OPENED = "dispute_opened" to Admin ["dispute", "payment", "amount_minor", "currency"];
-    /// An effect failed for good; what a customer has asked for, at most once a day for each account and kind.
+    /// An effect failed for good. For requests of customers, at most once a day for each account and kind.
     EFFECT_FAILED = "effect_failed" to Admin ["effect", "kind", "code", "message"];
     /// An effect has had no result for a day. It is requested again.
     EFFECT_UNANSWERED = "effect_unanswered" to Admin ["effect", "kind"];
@@ -92,7 +92,7 @@ mails! {
     INSTANCE_RECOVERED = "instance_recovered" to Account ["instance", "health"];
     /// An instance is unhealthy (`watch`).
     INSTANCE_UNHEALTHY = "instance_unhealthy" to Account ["instance", "health"];
-    /// The same, for the operators.
+    /// Like `instance_unhealthy`, for the operators.
     INSTANCE_UNHEALTHY_FOR_OPERATORS = "instance_unhealthy" to Admin ["instance", "health"];
     /// An instance has the status `error` for longer than the policy `error_credit_after`.
     INSTANCE_UNRESOLVED = "instance_unresolved" to Admin ["instance", "error"];
@@ -109,7 +109,7 @@ mails! {
         ["purchase", "invoice", "subscription", "amount_paid_minor", "currency"];
     /// A purchase was paid whose subscription had ended.
     PAID_BUT_ENDED = "paid_but_ended" to Admin ["purchase", "subscription", "total_minor"];
-    /// Two add-ons of an account give the same: one was changed to what the other one gives. Only one counts.
+    /// Two add-ons of an account grant the same, because one was changed to the other's product. Only one counts.
     PAID_FOR_THE_SAME = "paid_for_the_same" to Admin ["subscription", "beside", "product"];
     /// A purchase was paid twice; the second payment is refunded.
     PAID_TWICE = "paid_twice" to Admin ["purchase", "session", "subscription", "refunded"];

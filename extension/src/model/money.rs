@@ -92,11 +92,11 @@ pub(crate) fn part_of(amount: i64, part: i64, total: i64) -> i64 {
     i64::try_from(exact).unwrap_or(amount)
 }
 
-/// Returns `amount * part / total`, rounded toward zero. A part may be negative, such as a credit for a line, and beyond the
-/// total, such as a line beside a credit; the parts of all lines make the amount. Lines of nothing have no parts.
+/// Returns `amount * part / total`, rounded toward zero. A part can be negative (a credit) or exceed the total (a line
+/// beside a credit); the shares of all lines add up to the amount. If the total is 0, each share is 0.
 pub(crate) fn share_of_total(amount: i64, part: i64, total: i64) -> i64 {
     match (amount == total, total) {
-        // Lines without a discount or tax are what they are, also if they sum to nothing.
+        // Without a discount or tax, each line is its own share, even if the lines add up to 0.
         (true, _) => part,
         (false, 0) => 0,
         (false, _) => i64::try_from(i128::from(amount) * i128::from(part) / i128::from(total)).unwrap_or(amount),

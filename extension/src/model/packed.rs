@@ -1,6 +1,7 @@
 //! Lists of numbers as a text, which is shorter than JSON numbers and is encoded and decoded faster.
 
-/// The characters of the digits. A character has five bits of a number; one of the second half says that more bits follow.
+/// The characters of the digits. A character has five bits of a number; the characters of the second half mean that
+/// more bits follow.
 const DIGITS: &[u8; 64] = b"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
 /// Bits of a number in a character.
 const BITS: u32 = 5;
@@ -54,7 +55,7 @@ impl<'t> Numbers<'t> {
                 return None;
             }
             let low = digit % MORE;
-            // Bits beyond 64 are no number that was packed.
+            // A packed number has at most 64 bits.
             if shift + BITS > u64::BITS && low >> (u64::BITS - shift) != 0 {
                 return None;
             }

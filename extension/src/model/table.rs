@@ -251,7 +251,7 @@ mod tests {
         assert!(table.is_touched());
         assert_eq!(changed(&table), []);
         table.put("cus_1", Rc::new(Customer::clone(&read)));
-        assert_eq!(changed(&table), [], "an equal row is no change either");
+        assert_eq!(changed(&table), [], "an equal row is not a change either");
         table.put("cus_1", Rc::new(Customer { deleted_at: Some(1) }));
         assert_eq!(changed(&table), [Customer::key("cus_1")]);
         table.discard_writes();

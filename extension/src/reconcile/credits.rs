@@ -51,7 +51,7 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     // The lot's payments for other lots' debts are limited to the lot's remaining credits.
     lot.repaid_micros = lot.repaid_micros.min(lot.granted_micros - lot.spent_micros - lot.taken_micros);
     let held = part_of(lot.granted_micros, purchase.refunding_minor(), purchase.paid_minor());
-    // A purchase that was not allowed goes back as a whole.
+    // A purchase that was not allowed is reversed as a whole.
     let held = if purchase.details.refused { lot.granted_micros } else { held };
     lot.held_micros = held.min(lot.unspent_micros());
     if known.as_ref() != Some(&lot) {

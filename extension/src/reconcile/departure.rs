@@ -70,7 +70,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
     Ok(())
 }
 
-/// Tells the operators which paid credits a closed account has not spent: a person decides whether they go back.
+/// Notifies the operators of paid credits that a closed account has not spent. They decide about a refund.
 fn report_unspent(desk: &mut Desk<'_>, closed_at: Timestamp) -> Ruled<()> {
     let unspent = |lot: &Lot| lot.at <= closed_at && lot.unspent_micros() > 0;
     for (id, lot) in desk.account.all_where(unspent)? {
@@ -99,7 +99,7 @@ fn refund_year(desk: &mut Desk<'_>, facts: &SubscriptionFacts, closed_at: Timest
 }
 
 /// Refunds what was paid for the rest of a period that ended early. This includes payments that were made before the
-/// end and whose events arrive after it. What was paid outside of Stripe is refunded by a person.
+/// end and whose events arrive after it. Payments outside of Stripe are refunded by hand.
 fn refund_rest(
     desk: &mut Desk<'_>,
     facts: &SubscriptionFacts,

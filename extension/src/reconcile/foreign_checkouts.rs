@@ -42,8 +42,8 @@ fn declared(desk: &Desk<'_>, written: &Object) -> Ruled<Option<(Rc<TypeDecl>, Fr
     Ok(found.map(|(decl, made)| (decl.clone(), made.clone())))
 }
 
-/// Returns the plan that the metadata of a session names, as the item of its purchase; none if the catalog does not let the metadata
-/// decide, or if it names no plan that has a price.
+/// Returns the plan that the metadata of a session names, as the item of its purchase; none if the catalog does not
+/// allow the metadata to decide, or if the metadata name no plan with a price.
 pub(super) fn plan_of(desk: &Desk<'_>, session: &Session) -> Ruled<Option<LineItem>> {
     let Some(text) = &session.made_with else { return Ok(None) };
     let written: Object = decode(Session::COLLECTION, &session.purchase, text)?;

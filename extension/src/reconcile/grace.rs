@@ -52,8 +52,8 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
 /// Days for which Stripe has time to make a subscription active whose debt was paid.
 const ACTIVE_WITHIN_DAYS: u32 = 1;
 
-/// Schedules the report about a debt that was paid while its subscription stays unpaid: what was paid for is over, and the next
-/// invoice is a draft that nobody collects.
+/// Schedules the report about a debt that was paid while its subscription stays unpaid: the period that was paid for is
+/// over, and the next invoice is a draft that nobody collects.
 fn tell_paid_debt(desk: &mut Desk<'_>, facts: &SubscriptionFacts, desired: &mut DesiredSchedule) -> Ruled<()> {
     if facts.row.status() != SubscriptionStatus::Unpaid {
         return Ok(());

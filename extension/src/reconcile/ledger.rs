@@ -56,10 +56,10 @@ fn booked_by_session(desk: &mut Desk<'_>, id: &str) -> Ruled<Option<InvoiceId>> 
     Ok(invoice)
 }
 
-/// Books a paid invoice: tax as a liability, the rest of its total as revenue. What was not paid for it came from the
-/// customer's balance, or went there. What was paid beyond the amount due, and what turns out to have been paid outside of
-/// Stripe, is booked separately, because both may be told later. If a session books the same money, the invoice's entry is
-/// reversed. The entry is made in any case, so that the order of the events does not matter.
+/// Books a paid invoice: tax as a liability, the rest of its total as revenue. The difference between the total and the
+/// payment came from the customer's balance, or went there. Overpayments, and payments that turn out to have been made
+/// outside of Stripe, are booked separately, because both may be reported later. If a session books the same money, the
+/// invoice's entry is reversed. The entry is made in any case, so that the order of the events does not matter.
 fn invoice(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(invoice) = desk.account.row::<Invoice>(id)? else { return Ok(()) };
     if invoice.status != InvoiceStatus::Paid {
@@ -172,7 +172,7 @@ fn refunds(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     Ok(())
 }
 
-/// Books the tax in the refunds of payments: the tax of what goes back is owed to nobody.
+/// Books the tax in the refunds of payments: no authority is owed tax on refunded money.
 fn tax_of_refunds(desk: &mut Desk<'_>) -> Ruled<()> {
     for (id, payment) in desk.account.all_where(|payment: &Payment| !payment.refunds.is_empty())? {
         let invoice = match &payment.invoice {

@@ -97,7 +97,7 @@ fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
         let known = desk.account.row::<Session>(&session_id)?;
         if known.as_ref().and_then(|known| known.payment_intent.as_ref()).is_some_and(|other| *other != id) {
             if is_agreed(&row, None, received) {
-                // No session explains the payment, and the money was received all the same.
+                // No session explains the payment, but the money was received.
                 ledger::receipt(desk, purchase, &id, &received.currency, received.amount_minor)?;
             }
             continue;
@@ -230,7 +230,7 @@ fn reconcile_one(
     Ok(())
 }
 
-/// Days after which the operators hear of a payment that no session explains.
+/// Days until operators are notified of a payment that no session explains.
 const EXPLAINED_WITHIN_DAYS: u32 = 1;
 
 /// Schedules the reports about payments whose amount is not the agreed one and that no session explains.

@@ -30,7 +30,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-/// Why a purchase is ended and refunded, as the account hears it.
+/// Why a purchase is ended and refunded, as reported to the account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Because {
@@ -49,7 +49,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
     for facts in &standing.subscriptions {
         let before = desk.account.get_here::<BillingHistory>(&facts.id)?;
         let mut billing = Cow::Borrowed(before.as_deref().unwrap_or(&none));
-        // An ended subscription is refunded, too: its end may be known first.
+        // An ended subscription is refunded, too: the event about its end may arrive first.
         if !billing.refused
             && (facts.lost_at.is_none() || facts.row.is_final() || standing.is_after_closing(facts.row.first_at))
             && let Some(because) = refusal_reason(desk, standing, desired, facts, &billing)?
@@ -93,7 +93,7 @@ fn plans_paid_twice(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()
             }
         }
     }
-    // Whoever has bought the plan anew does not pay the old debt as well.
+    // An account that has bought the plan again does not also pay the old debt.
     let mut settled: BTreeSet<&SubscriptionId> = BTreeSet::new();
     for newer in paid.values().flatten() {
         let billing = desk.account.get_here::<BillingHistory>(&newer.id)?;
@@ -286,9 +286,9 @@ fn prices_of<'f>(facts: &'f SubscriptionFacts, item: &str) -> Ruled<Vec<&'f Pric
     Ok(out)
 }
 
-/// Returns whether the holder had the item when another subscription to it began; `None` if an event that is not known yet
-/// decides. If it did not, because its payment had failed for good, the other subscription was no duplicate and granted the
-/// item.
+/// Returns whether the holder had the item when another subscription to it began; `None` if that depends on an event
+/// that has not arrived yet. If the holder did not have it, because its payment had failed for good, the other
+/// subscription was not a duplicate and granted the item.
 fn held_when_begun(
     standing: &AccountStanding,
     item: &str,
@@ -300,8 +300,8 @@ fn held_when_begun(
     let history = &facts.row.history;
     let next = history.partition_point(|seen| seen.at() <= begun.row.first_at);
     let Some(seen) = next.checked_sub(1).map(|last| &history[last]) else {
-        // No snapshot of that time is known. One of the next days that shows no change of the status tells what was before. An end
-        // is a change.
+        // No snapshot of that time is known. If the first later snapshot comes within a few days and shows no change of
+        // the status, the status was the same before. An end is a change.
         let soon = plus_days(begun.row.first_at, DELIVERY_DAYS);
         let is_telling = |seen: &&Observation| {
             seen.at() <= soon
@@ -317,23 +317,24 @@ fn held_when_begun(
     Ok((!is_missing).then_some(held))
 }
 
-/// Returns since when a subscription has been served with one of some prices; `None` if it is not.
+/// Returns the time since which a subscription has been served with one of these prices; `None` if it is not.
 fn gives_since(row: &SubscriptionRow, prices: &[&PriceId]) -> Option<Timestamp> {
     row.run_start(|seen| is_served(seen.status()) && prices.iter().any(|price| seen.quantity_of(price).is_some()))
 }
 
-/// Days after which the operators hear of a change to an add-on that another subscription gives: its end may be under way.
+/// Days until operators are notified that a subscription was changed to an add-on that another subscription already
+/// grants. Until then the event that ends the other one may still arrive.
 const TOLD_AFTER_DAYS: u32 = 1;
 
-/// Returns whether events about the beginning of a subscription can still be under way: the end of an older subscription can
-/// arrive before the event that shows the older one at the beginning of this one. Later, this one has been used too long to be
-/// refunded because of an ended one.
+/// Returns whether events from the time at which a subscription began can still arrive: the end of an older
+/// subscription can arrive before the event that shows that the older one was in force then. After that, the
+/// subscription has been used too long to be refunded because of one that has ended.
 fn is_young(now: Timestamp, facts: &SubscriptionFacts) -> bool {
     now <= plus_days(facts.row.first_at, DELIVERY_DAYS)
 }
 
-/// Returns whether a subscription that has ended since had the item when another subscription to it began. One that was a
-/// duplicate itself, or may have been, does not count.
+/// Returns whether an older subscription, ended in the meantime, had the item when `begun` began. Subscriptions that
+/// were, or may have been, duplicates themselves do not count.
 fn had_ended_holder(
     desk: &mut Desk<'_>,
     standing: &AccountStanding,
@@ -357,7 +358,7 @@ fn had_ended_holder(
     Ok(false)
 }
 
-/// Returns the subscriptions that began before another one, the oldest first.
+/// Returns the subscriptions that began before `begun`, the oldest first.
 fn older<'s>(standing: &'s AccountStanding, begun: &SubscriptionFacts) -> Vec<&'s SubscriptionFacts> {
     let by_beginning =
         |a: &SubscriptionFacts, b: &SubscriptionFacts| (a.row.first_at, &a.id).cmp(&(b.row.first_at, &b.id));
@@ -367,7 +368,8 @@ fn older<'s>(standing: &'s AccountStanding, begun: &SubscriptionFacts) -> Vec<&'
     older
 }
 
-/// Returns whether a subscription had the item when another one began; `None` if an event that is not known yet decides.
+/// Returns whether the subscription `of` had the item when `begun` began; `None` if that depends on an event that has
+/// not arrived yet.
 fn had(
     standing: &AccountStanding,
     item: &str,

@@ -12,12 +12,12 @@ use crate::model::time::{DAY_MS, HOUR_MS};
 const MONEY_WITHIN_MS: i64 = HOUR_MS;
 /// The same for all other requests.
 const OTHERS_WITHIN_MS: i64 = DAY_MS;
-/// Maximum bytes of the stored payloads, so that the row stays small. A request that moves money is stored in any case; another one is
-/// then requested without a deadline.
+/// Maximum bytes of the stored payloads, so that the row stays small. A request that moves money is always stored; any
+/// other that no longer fits is requested without a deadline.
 const PAYLOADS_MAX: usize = 65_536;
 
-/// Stores the decision's requests, and sets their deadlines. A request with a deadline of its own is left to its rule: that about a
-/// resource follows again from the record of its instance.
+/// Stores the decision's requests, and sets their deadlines. A request with a deadline of its own is left to its rule:
+/// a request about a resource is derived again from the record of its instance.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     let before = desk.account.get::<Requests>(Requests::ID)?;
     let now = desk.now;

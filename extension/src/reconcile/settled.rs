@@ -25,7 +25,7 @@ fn is_replaced(facts: &SubscriptionFacts, by: &SubscriptionFacts) -> bool {
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
     for facts in standing.subscriptions.iter().filter(|facts| facts.row.is_final()) {
         if !facts.row.settled {
-            // What an event under way says of a subscription beside it is not known yet.
+            // An event that is still to arrive may show another subscription beside it.
             if desk.now <= plus_days(facts.row.ended_at(), DELIVERY_DAYS) {
                 continue;
             }

@@ -85,7 +85,7 @@ struct Agreed {
     sold_at: Timestamp,
 }
 
-/// Returns what a stored sale agreed.
+/// Returns the split that a stored sale keeps.
 fn known_share(desk: &mut Desk<'_>, sale: &str) -> Ruled<Option<Agreed>> {
     let known = desk.account.row::<Sale>(sale)?;
     Ok(known.map(|Sale { product, to, share_bp, hold_days, sold_at, .. }| Agreed {
@@ -95,8 +95,8 @@ fn known_share(desk: &mut Desk<'_>, sale: &str) -> Ruled<Option<Agreed>> {
     }))
 }
 
-/// Returns what is agreed about a line of an invoice: what was agreed when its price was sold, as far as that is known. A stored sale
-/// keeps its split, unless its price turns out to have been sold earlier.
+/// Returns the split that was agreed for a line of an invoice when its price was sold, as far as that is known. A
+/// stored sale keeps its split, unless its price turns out to have been sold earlier.
 fn share_of(desk: &mut Desk<'_>, id: &InvoiceId, invoice: &Invoice, price_id: &PriceId) -> Ruled<Option<Agreed>> {
     let Some(price) = desk.catalog.price(price_id)? else { return Ok(None) };
     let row = match &invoice.subscription {
@@ -172,7 +172,7 @@ fn of_purchase(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
         Some(price) => share_in(desk, price)?,
         None => None,
     };
-    // A sale keeps its share, whatever the catalog says now.
+    // A sale keeps its share, even if the catalog has changed.
     let Some(Agreed { product, share, .. }) = agreed.or(known_share(desk, id)?) else { return Ok(()) };
     let mut sale = sale(desk, id, (SaleKind::Once, product), share, &purchase.values.total.currency, paid_at)?;
     let paid = purchase.paid_minor();

@@ -16,7 +16,7 @@ use crate::model::records::sale::SaleKind;
 use crate::model::records::usage::UsageMonth;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Source of what goes back of a month's sales because the credits that paid for them went back.
+/// Source of the part of a month's sales that is taken back because the credits that paid for them were taken back.
 const CREDITS: &str = "credits";
 
 /// Updates the sales from the paid amounts of each closed month.
@@ -48,8 +48,9 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     Ok(())
 }
 
-/// Returns the usage of each month, in millionths, whose credits were taken back after they were spent, and that no other credits
-/// have paid yet: those of the oldest lots are paid first. A month of a lot that this event changed is there in any case.
+/// Returns the usage of each month, in millionths, whose credits were taken back after they had been spent and that no
+/// other credits have paid for yet; the oldest lots are paid first. Always contains the months of the lots that this
+/// event changed.
 fn unpaid_by_credits(desk: &mut Desk<'_>) -> Ruled<BTreeMap<String, i64>> {
     let touched: BTreeSet<String> = desk.account.touched::<Lot>().into_iter().collect();
     let mut lots = desk.account.all::<Lot>()?;
@@ -68,8 +69,8 @@ fn unpaid_by_credits(desk: &mut Desk<'_>) -> Ruled<BTreeMap<String, i64>> {
     Ok(out)
 }
 
-/// Updates the sale of each product with paid usage, less its part of what went back: of the month's invoice, by payment, and of
-/// the credits. The sale's id does not reveal the user.
+/// Updates the sale of each product with paid usage, less its part of the money that was returned: from the month's
+/// invoice, by payment, and from the credits. The sale's id does not reveal the user.
 fn sell(
     desk: &mut Desk<'_>,
     id: &str,
@@ -85,7 +86,7 @@ fn sell(
     let currency = desk.catalog.settings()?.currency.clone();
     let own = text_of(&desk.account.owned()?);
     for (product, part) in month.sellers.iter().filter(|(_, part)| part.paid_micros > 0) {
-        // The share is that of the first use, whatever the catalog says now.
+        // The share was fixed at the first use; later changes of the catalog do not matter.
         let Some(to) = part.to.clone().filter(|to| *to != own) else { continue };
         let share = Share { to, share_bp: part.share_bp, hold_days: part.hold_days };
         let sale_id = format!("use_{}/{id}/{product}", short_hash(&own));

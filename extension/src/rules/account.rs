@@ -66,7 +66,7 @@ pub(super) fn confirm(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if held.contains(&key) {
         return Ok(Outcome::Duplicate(key).into());
     }
-    // An account that has another address gives up the earlier one in any case.
+    // An account with another address always gives up the earlier one.
     if let Some(taken) = desk.account.claim_free(&[key])?
         && held.is_empty()
     {
@@ -83,8 +83,8 @@ pub(super) fn confirm(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// `account.notify`: sends a mail to an address. Each command sends one. What a secret leads to, such as a link that logs somebody in, is
-/// for the recipient only, so only the host itself puts secrets into a mail.
+/// `account.notify`: sends a mail to an address. Each command sends one mail. A secret, such as a link that logs
+/// somebody in, is for the recipient only, so only the host itself puts secrets into mails.
 pub(super) fn notify(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let (template, to) = (required_text(body, "template")?, required_text(body, "to")?);
     let members = |name: &str| match body.get(name) {

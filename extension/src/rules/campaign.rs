@@ -249,8 +249,8 @@ pub(super) fn deliver(desk: &mut Desk<'_>, mail: &CampaignMail) -> Ruled<Outcome
     Ok(Outcome::Applied)
 }
 
-/// `mail.subscribe` and `mail.unsubscribe`: whether the account receives campaigns. It receives transactional mails in
-/// any case.
+/// `mail.subscribe` and `mail.unsubscribe`: whether the account receives campaigns. It always receives transactional
+/// mails.
 pub(super) fn subscribe(desk: &mut Desk<'_>, wants: bool) -> Ruled<Verdict> {
     not_the_platform(desk)?;
     let known = desk.account.row::<Membership>(Membership::ID)?.unwrap_or_default();

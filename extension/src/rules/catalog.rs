@@ -124,9 +124,9 @@ struct OffSale {
     entitlements: Vec<String>,
 }
 
-/// `catalog.load`: makes the catalog equal to the document. What an earlier document named and this one does not goes off sale. Who
-/// holds it keeps it, so its types and declarations stay for the rules. A partial document only adds to the catalog: the policies and
-/// clauses that it does not name stay as they are.
+/// `catalog.load`: makes the catalog equal to the document. Whatever an earlier document named and this one does not
+/// goes off sale. Its holders keep it, so its types and declarations stay in place for the rules. A partial document
+/// only adds to the catalog: the policies and clauses that it does not name stay as they are.
 pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Ruled<Verdict> {
     admin_of_platform(desk)?;
     let written: Value = extension_reader::from_str(payload).map_err(|error| refusal("", &error))?;
@@ -247,7 +247,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     let mut taken = BTreeMap::new();
     for (index, body) in document.products.iter().enumerate() {
         let path = format!("/products/{index}");
-        // What is wrong with a product may follow from what is wrong with its type.
+        // A mistake in a product may only follow from a mistake in its type.
         let is_typed = check_type_of(body, &named_types, &path, &mut mistakes);
         if !is_typed || is_of_some(body, &wrong_types) || (type_of(body).is_none() && has_unread) {
             continue;
@@ -395,7 +395,7 @@ fn check_type_of(body: &Object, types: &[TypeDecl], path: &str, mistakes: &mut M
     let is_named = types.iter().any(|decl| decl.name == name || decl.aliases.iter().any(|alias| alias == name));
     if !is_named {
         let names: Vec<&str> = types.iter().map(|decl| decl.name.as_str()).collect();
-        mistakes.unknown(&format!("{path}/{member}"), name, "is no product type", one_of(&names));
+        mistakes.unknown(&format!("{path}/{member}"), name, "is not a product type", one_of(&names));
     }
     is_named
 }

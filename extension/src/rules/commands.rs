@@ -48,8 +48,7 @@ pub(crate) struct Command {
     pub(crate) payload: &'static str,
     /// The effect, in Markdown for the document.
     pub(crate) does: &'static str,
-    /// The reply, in Markdown for the document. A command without one replies an empty object, so that its caller does not wait
-    /// for a later reply.
+    /// The reply, in Markdown for the document. `None`: the command answers at once with `{}`.
     pub(crate) reply: Option<&'static str>,
     /// None for `catalog.load`, whose payload is read as a document before.
     pub(super) rule: Option<CommandRule>,

@@ -74,7 +74,7 @@ pub(super) fn account_created(desk: &mut Desk<'_>, report: &EffectReport) -> Rul
             for (number, awaits) in waiting.iter().enumerate() {
                 link(desk, connected, number, awaits)?;
             }
-            // An account that replaces a lost one begins anew.
+            // An account that replaces a lost one starts over.
             let before = if payouts.gone { Onboarding::None } else { payouts.onboarding };
             payouts.seen_at = payouts.seen_at.filter(|_| !payouts.gone);
             payouts.gone = false;
@@ -138,8 +138,8 @@ pub(super) fn deauthorized(desk: &mut Desk<'_>) -> Ruled<Outcome> {
     Ok(outcome)
 }
 
-/// `transfer.reversed`: what was taken back is owed to the creator again. It goes out with the next share, so that a person can act
-/// before.
+/// `transfer.reversed`: the amount that was taken back is owed to the creator again. It is paid with the next share, so
+/// that somebody can intervene before that.
 pub(super) fn reversed(desk: &mut Desk<'_>, object: &stripe::Transfer<'_>) -> Ruled<Outcome> {
     let (id, currency) = (object.id.as_ref(), object.currency.as_deref().unwrap_or_default());
     let fact = FactKey::TransferReversed { transfer: id, minor: object.amount_reversed };
@@ -172,7 +172,8 @@ pub(super) fn reversed(desk: &mut Desk<'_>, object: &stripe::Transfer<'_>) -> Ru
     Ok(Outcome::Applied)
 }
 
-/// `payout.failed` of a connected account: its owner hears of it, since the money waits at Stripe for another bank account.
+/// `payout.failed` of a connected account: notifies its owner, since the money waits at Stripe for another bank
+/// account.
 pub(super) fn payout_returned(desk: &mut Desk<'_>, object: &stripe::Payout<'_>) -> Ruled<Outcome> {
     let key = mail_kinds::PAYOUT_RETURNED.key(&object.id).to_string();
     if desk.account.is_known(&key)? {

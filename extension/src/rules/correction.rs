@@ -73,7 +73,8 @@ fn read(desk: &Desk<'_>, body: &Object) -> Ruled<Usage> {
     Ok(Usage { id: desk.event_hash(), meter: required_text(body, "meter")?, quantity, at, attributes })
 }
 
-/// Takes back usage that a rate prices. Returns its cost, and the part of it that goes back to credits, both in millionths.
+/// Takes back usage that a rate prices. Returns its cost, and the part of the cost that is returned to credits, both in
+/// millionths.
 fn of_rate(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage) -> Ruled<(i64, i64)> {
     let (start, _) = month_of(usage.at);
     let (id, mut month) = open_month(desk, usage.at)?;

@@ -63,8 +63,8 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Invoice<'_>) -> Ruled
 }
 
 /// Retrieves a paid invoice with its payments if no payment is known. Only some API versions name the payment in the
-/// invoice, and others in an event of their own. An invoice that was sent is retrieved in any case, because it is often paid outside
-/// of Stripe, which only its list of payments shows.
+/// invoice, and others in an event of their own. An invoice that was sent is always retrieved, because it is often paid
+/// outside of Stripe, which only its list of payments shows.
 fn look_up_payments(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let invoice = desk.account.get::<Invoice>(id)?;
     let Some(invoice) = invoice.filter(|row| row.status == InvoiceStatus::Paid && row.takings_minor() > 0) else {
@@ -213,7 +213,7 @@ fn read(kind: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Invoic
     };
     let mut lines: Vec<Line> = object.lines.data.iter().map(line).collect();
     lines.sort();
-    // Prorations pay for the rest of a period; only whole periods say what a renewal pays for.
+    // Prorations pay for the rest of a period; only whole periods show what a renewal pays for.
     let whole = object.lines.data.iter().filter(|line| !line.is_proration()).filter_map(stripe::Line::period);
     let period_start = stripe::time(whole.map(|(start, _)| start).max(), "/data/object/lines/data/0/period/start")?;
     let ends = object.lines.data.iter().filter_map(stripe::Line::period).map(|(_, end)| end);
@@ -282,7 +282,7 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &InvoiceId, invoice: &Invoice
             billing.open.remove(&id);
         }
     }
-    // What a person invoices by hand is no payment of the plan.
+    // An invoice made by hand does not pay for the plan.
     if let Some(at) = invoice.failed_at.filter(|_| invoice.reason != BY_HAND) {
         let first = billing.failed.entry(id.clone()).or_insert(at);
         *first = (*first).min(at);
@@ -306,7 +306,7 @@ fn update_billing_history(desk: &mut Desk<'_>, id: &InvoiceId, invoice: &Invoice
         }
     }
     let known = known.unwrap_or_default();
-    // An earlier snapshot of an open invoice is no change of it.
+    // An earlier snapshot of an open invoice changes nothing.
     let is_told = undated(&billing) != undated(&known);
     match (billing != known, billing == BillingHistory::default()) {
         (true, true) => desk.account.remove::<BillingHistory>(subscription),

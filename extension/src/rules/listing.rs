@@ -73,8 +73,8 @@ fn put(desk: &mut Desk<'_>, sender: &Account, listing: &message::Listing) -> Rul
     let known = current.map(|_| id.as_str());
     let mut body = listing.body.clone();
     let mut proposed = normalise_listing(desk, sender, known, &mut body)?;
-    // Each change waits again, so that nobody approves an outdated version. What is taken off sale needs no approval; its new
-    // prices do.
+    // Each change waits again, so that nobody approves an outdated version. Taking a listing off sale needs no
+    // approval; changing its prices does.
     proposed.waits = proposed.decl.listing == Some(Listing::Approved);
     let waits = proposed.waits && listing.body.get("active") != Some(&json!(false));
     proposed.values.active &= !waits;

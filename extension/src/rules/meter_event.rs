@@ -23,8 +23,8 @@ pub(super) fn answered(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> 
     Ok(Outcome::Applied)
 }
 
-/// `usage.report`: reports the quantity of a meter and a day again after Stripe refused it. The report has another identifier, because
-/// Stripe may repeat its answer to the one before.
+/// `usage.report`: reports the quantity of a meter and a day again after Stripe refused it. The report has a new
+/// identifier, because Stripe may repeat its answer to the old one.
 pub(super) fn again(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let of_day = required_text(body, "day")?;
     let id = format!("{}:{of_day}", required_text(body, "meter")?);

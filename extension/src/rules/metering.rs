@@ -30,7 +30,7 @@ pub(super) fn consume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         let settings = desk.catalog.settings()?;
         let counters = settings.entitlements.iter().filter(|(_, decl)| decl.kind == EntitlementKind::Counter);
         let names: Vec<&str> = counters.map(|(key, _)| key.as_str()).collect();
-        let (found, expected) = (format!("`{key}` is no counter"), one_of(&names));
+        let (found, expected) = (format!("`{key}` is not a counter"), one_of(&names));
         return Err(wrong_field("/key", FieldErrorCode::NotAllowed, found, expected));
     };
     let id = text(body, "id")?;

@@ -181,7 +181,8 @@ fn apply(desk: &mut Desk<'_>, id: &str, snapshot: &Payment, keys: Keys<'_>, fact
     Ok(Outcome::Applied)
 }
 
-/// `credit_note.created`: tells the operators of a paid invoice that was credited without a refund. Refunds have events of their own.
+/// `credit_note.created`: notifies the operators of a paid invoice that was credited without a refund. Refunds have
+/// events of their own.
 pub(super) fn credit_note(desk: &mut Desk<'_>, object: &stripe::CreditNote<'_>) -> Ruled<Outcome> {
     let amount = object.unrefunded_minor();
     if amount <= 0 {

@@ -66,7 +66,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Price<'_>) -> Ruled<O
         desk.catalog.product(&price.product_id)?.map(|row| desk.catalog.sells(&row, &known.id)).transpose()?;
     let in_catalog = in_catalog.unwrap_or(true);
     let was_active = std::mem::replace(&mut price.active, in_catalog && active);
-    // The time of the snapshot is stored in any case, so that the result does not depend on the order of events.
+    // The time of the snapshot is always stored, so that the result does not depend on the order of events.
     let is_active = price.active;
     desk.account.put_price(price)?;
     Ok(match is_active == was_active {

@@ -284,7 +284,7 @@ pub(super) fn checkout_created(desk: &mut Desk<'_>, id: &str, report: &EffectRep
     Ok(Verdict::answered(answer))
 }
 
-/// Marks the customer as deleted that Stripe does not know any more, so that the next request makes another one.
+/// Marks a customer that Stripe no longer knows as deleted, so that the next request creates a new one.
 pub(super) fn forget_customer(desk: &mut Desk<'_>, failure: &EffectFailure) -> Ruled<()> {
     let Some(customer) = customer(desk)? else { return Ok(()) };
     if failure.code == "resource_missing" && failure.message.contains(&customer) {
@@ -328,7 +328,8 @@ pub(super) fn changed(desk: &mut Desk<'_>, subscription: &str, report: &EffectRe
     Ok(Outcome::Applied)
 }
 
-/// Keeps what a change does not name: the seats, the interval, and the price of a plan that only gets other seats.
+/// Keeps the parts of a plan that a change does not name: the seats, the interval, and the price if only the seats
+/// change.
 fn keep_unnamed(desk: &Desk<'_>, standing: &AccountStanding, offer: &mut SelectedOffer) -> Ruled<()> {
     let Some((_, item)) = standing.plan_item(offer.sold_as()) else { return Ok(()) };
     if !offer.names_quantity && offer.price.terms()?.by_seat {
@@ -478,9 +479,9 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Value(encode(&payload)?)))
 }
 
-/// Cancels the add-ons whose condition only this plan meets, at the plan's end. What was paid for the time after it goes
-/// back when they have ended. If the provider does not support the date, it cancels an add-on at the end of the add-on's
-/// period, so that no paid time is lost.
+/// Cancels the add-ons whose condition only this plan meets, at the plan's end. Payments for the time after that
+/// are refunded when the add-ons have ended. If the provider does not support the date, it cancels an add-on at the end
+/// of the add-on's period, so that no paid time is lost.
 fn cancel_with(
     desk: &mut Desk<'_>,
     standing: &AccountStanding,

@@ -78,8 +78,8 @@ pub(super) fn decide(desk: &mut Desk<'_>, report: &EffectReport, id: &str, name:
     Ok(Verdict::answered(answer))
 }
 
-/// Handles a request that has had no result until its deadline: the operators hear of it once, and the reconciliation requests again
-/// what the instance needs now.
+/// Handles a request that had no result before its deadline: the operators are notified once, and the reconciliation
+/// requests again what the instance now needs.
 fn request_anew(
     desk: &mut Desk<'_>,
     instance: &mut Instance,

@@ -75,7 +75,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     let known = desk.account.row::<Session>(id)?;
     let named = object.ours().and_then(|m| m.purchase_id.as_deref()).filter(|id| !id.is_empty());
     let found = purchase_of(desk, id, known.as_ref(), named)?;
-    // A purchase that we created knows its session, so metadata that names another one is wrong.
+    // A purchase that we created knows its session, so metadata that names another purchase is wrong.
     if named.is_some_and(|named| found.as_ref().is_some_and(|(id, _)| id != named)) {
         return Err(Refusal::Inconsistent("/data/object/metadata/purchase_id".to_owned()).into());
     }
@@ -144,7 +144,8 @@ pub(super) fn decide(desk: &mut Desk<'_>, object: &stripe::Session<'_>) -> Ruled
     Ok(Outcome::Applied)
 }
 
-/// Names the session's purchase in the payment that a snapshot names. Sessions of which only this payment was known are forgotten.
+/// Links the payment that a session names to the session's purchase. Removes placeholder sessions of which only this
+/// payment was known.
 fn link_payment(desk: &mut Desk<'_>, id: &str, session: &Session) -> Ruled<()> {
     let Some(intent) = &session.payment_intent else { return Ok(()) };
     for (other, guess) in desk.account.all::<Session>()? {
@@ -162,9 +163,9 @@ fn link_payment(desk: &mut Desk<'_>, id: &str, session: &Session) -> Ruled<()> {
     Ok(())
 }
 
-/// Records a purchase again that is lost, because an older backup was restored: the checkout says what was bought. Its terms are
-/// those of the catalog, its price is what the session charges. Operators hear of it, since what else belonged to the purchase
-/// is lost, too, for example a new instance.
+/// Records a purchase again that was lost because an older backup was restored: the checkout's metadata contain what
+/// was bought. It gets the catalog's terms and the amount that the session charges. The operators are notified, since
+/// other things that belonged to the purchase are lost, too, for example a new instance.
 fn record_again(desk: &mut Desk<'_>, purchase: &str, id: &str, object: &stripe::Session<'_>) -> Ruled<Rc<PurchaseRow>> {
     let written = |name: &str| {
         let mut others = object.metadata.iter().flat_map(|metadata| &metadata.others);

@@ -14,8 +14,8 @@ use extension_contract::*;
 /// Kind of the event that a session is injected as. A subscription exists only after its session was completed.
 const COMPLETED: &str = "checkout.session.completed";
 
-/// Handles the session that was found; null if the subscription has none. Whoever then claims the subscription receives
-/// the events that wait for the claim.
+/// Handles the session that was found; null if the subscription has none. The account that then claims the subscription
+/// receives the events that wait for the claim.
 pub(super) fn decide(desk: &mut Desk<'_>, subscription: &str, report: &EffectReport) -> Ruled<Outcome> {
     let Some(answer) = read_answer(desk, report)? else {
         ask(desk, subscription)?;

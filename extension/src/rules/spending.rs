@@ -66,7 +66,7 @@ pub(super) fn invoice_again(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict
     Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
 }
 
-/// `usage.admit`: checks whether usage of a meter may begin now. Running usage is counted in any case.
+/// `usage.admit`: checks whether usage of a meter may begin now. Running usage is always counted.
 pub(super) fn admit(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let meter = required_text(body, "meter")?;
     let settings = desk.catalog.settings()?;

@@ -33,10 +33,10 @@ fn waiting_step(desk: &mut Desk<'_>, body: &Object) -> Ruled<(Instance, String)>
     }
     match waiting.is_empty() {
         true => {
-            let found = format!("`{step}` is no waiting step: no step of {id} waits for a person");
+            let found = format!("`{step}` is not a waiting step: no step of {id} waits for a person");
             Err(wrong_field("/step", FieldErrorCode::NotAllowed, found, ""))
         }
-        false => Err(wrong_name("/step", &step, "is no waiting step", one_of(&waiting))),
+        false => Err(wrong_name("/step", &step, "is not a waiting step", one_of(&waiting))),
     }
 }
 
@@ -107,8 +107,9 @@ pub(super) fn assign(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Product(instance.id)))
 }
 
-/// `step.abandon`: records a resource that could not be freed as abandoned, so that it no longer blocks the instance. What still
-/// exists keeps its names: who got them would find it. `gone` says that the resource was deleted by hand, also later.
+/// `step.abandon`: records a resource that could not be freed as abandoned, so that it no longer blocks the instance. A
+/// resource that still exists keeps its names, because a new holder of the names would find it. `gone` means that the
+/// resource was deleted by hand; it can also be set later.
 pub(super) fn abandon(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let (id, name) = (required_text(body, "id")?, required_text(body, "step")?);
     let is_gone = match body.get("gone") {

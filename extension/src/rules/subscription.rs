@@ -351,7 +351,7 @@ fn trial_will_end(desk: &mut Desk<'_>, object: &stripe::Subscription<'_>) -> Rul
     if !desk.account.record_fact(&fact)? {
         return Ok(Outcome::Duplicate(fact));
     }
-    // Nobody is told of a payment that will not be taken: the subscription ends with the trial, or the trial is over.
+    // No notice about a payment that will not be taken: the subscription ends with the trial, or the trial is over.
     let known = desk.account.get::<SubscriptionRow>(&object.id)?.filter(|row| row.at > desk.payment_time);
     let ends = object.cancel_at_period_end == Some(true) || object.cancel_at.is_some();
     // Stripe announces a trial that it ends at once with its end.

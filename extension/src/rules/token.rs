@@ -222,7 +222,8 @@ pub(super) fn redeem(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Outcome::Applied.into())
 }
 
-/// Handles the result of the grant request. A refused grant gives the redemption back: a token is spent by what it gives.
+/// Handles the result of the grant request. If the grant is refused, the redemption does not count: a token is only
+/// spent by a grant.
 pub(super) fn granted(desk: &mut Desk<'_>, id: &str, expires_at: Timestamp, report: &EffectReport) -> Ruled<Verdict> {
     Ok(Verdict::answered(match &report.answer {
         Ok(answer) => {

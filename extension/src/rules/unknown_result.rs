@@ -47,7 +47,7 @@ pub(super) fn without_decision(desk: &mut Desk<'_>, report: &EffectReport) -> Ru
     }
 }
 
-/// Repeats a request under the same key: one that moves money later, and another one at once.
+/// Repeats a request under the same key: later if it moves money, otherwise at once.
 fn request_again(desk: &mut Desk<'_>, mut request: OpenRequest, report: &EffectReport) -> Ruled<()> {
     let is_money = moves_money(&request.kind);
     // A request that never began only waited for a host.

@@ -104,7 +104,7 @@ pub(super) fn pulled(desk: &mut Desk<'_>, about: &Correlation, report: &EffectRe
     })
 }
 
-/// Ends a pull that has no log. The next pull begins at the same time, so the operators hear of it once.
+/// Ends a pull that has no log. The next pull begins at the same time, so the operators are notified only once.
 fn end_without_log(desk: &mut Desk<'_>, number: i64, code: &str) -> Ruled<Verdict> {
     let mut sync = desk.account.row::<UsageSync>(UsageSync::ID)?.unwrap_or_default();
     if sync.running != number {
@@ -180,7 +180,7 @@ fn count(desk: &mut Desk<'_>, requests: &[Vec<Usage>]) -> Ruled<Counted> {
     Ok(counted)
 }
 
-/// Tells the operators once of a value of the attribute `by` without a price.
+/// Notifies the operators once of each value of the attribute `by` that has no price.
 fn report_unpriced(desk: &mut Desk<'_>, by: &str, usage: &Usage) -> Ruled<()> {
     let value = usage.attributes.iter().find(|(name, _)| name == by).map(|(_, value)| value.as_str());
     let reference = format!("{}:{}", usage.meter, value.unwrap_or_default());

@@ -118,7 +118,7 @@ fn lacking(business: &ConfiguredBusiness, has_key: bool, place: &Place) -> Vec<B
     let name = &business.prepared.business.name;
     let mut lacking = Vec::new();
     if business.providers.names.is_empty() {
-        let expected = "`providers` with the names of some, or `mode: local`";
+        let expected = "`providers: [NAME, …]`, or `mode: local`";
         lacking.push(BadInput::new(place.clone(), format!("`{name}` has no providers"), expected));
     }
     if !has_key {
@@ -174,7 +174,8 @@ fn variables_of(settings: &Settings) -> impl Iterator<Item = String> + use<> {
     names.map(str::to_owned).collect::<Vec<_>>().into_iter()
 }
 
-/// Returns the key of Stripe's API, unless the settings of the providers name another one. Notes a variable without effect.
+/// Returns the key of Stripe's API, unless the settings of the providers name a different key. Notes a variable without
+/// effect.
 fn stripe_key(
     prepared: &mut Prepared,
     settings: &Settings,

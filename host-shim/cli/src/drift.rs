@@ -68,7 +68,9 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         Err(problem) => return usage(problem),
     };
     if !args.world.has_providers() {
-        return usage("no providers; expected --providers with those that list their resources".to_owned());
+        return usage(
+            "no providers selected; expected --providers NAME,… with providers that list their resources".to_owned(),
+        );
     }
     let mut store = location.reader()?;
     let secrets = match location {

@@ -77,7 +77,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let name = args.template.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default();
     write(args.template.files(), folder, &|text| adapted(text, &name, folder))?;
     let shown = folder.display();
-    println!("made {shown} like {name}; {shown}/README.md says what to change first");
+    println!("made {shown} like {name}; {shown}/README.md explains what to change first");
     println!("  provisioner check {shown}");
     println!("  provisioner replay {shown}");
     println!("  provisioner serve {shown} --local");

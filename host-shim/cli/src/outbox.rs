@@ -78,7 +78,10 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         Err(problem) => return usage(problem),
     };
     let Some((_, opened)) = args.world.open()? else {
-        return usage("no providers; expected --providers with those that carry out the effects".to_owned());
+        return usage(
+            "no providers selected; expected --providers NAME,… with the providers that carry out the effects"
+                .to_owned(),
+        );
     };
     let mut worker = Worker::new(block, opened.registry.clone(), &args.owner);
     let (mut failed_ms, mut all_reported) = (1_000, true);

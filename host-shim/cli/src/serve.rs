@@ -39,8 +39,8 @@ const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8090
 /// Serve a business over HTTP: webhooks, commands, events and queries
 ///
 /// With --local, everything runs on this machine: a local Stripe with checkout pages, and providers whose databases, buckets
-/// and functions are local. The data folder keeps it all, and may be deleted to begin anew. Without --local, name the
-/// providers; an effect that none of them carries out stops the start. With --config, a file says all that, for one or
+/// and functions are local. The data folder keeps it all; delete it to start over. Without --local, name the providers;
+/// the server refuses to start if none of them carries out an effect. With --config, a file says all that, for one or
 /// several businesses; options of the command line take precedence.
 #[derive(Debug, Parser)]
 #[command(after_help = AFTER_HELP)]
@@ -98,7 +98,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TIME", value_parser = crate::span::parse, default_value = "6h")]
     drift_every: Duration,
 
-    /// The time between two searches for backups that are due; 0s for a server that makes no backups at regular times
+    /// The time between two searches for backups that are due; 0s turns scheduled backups off
     #[arg(long, value_name = "TIME", value_parser = crate::span::parse, default_value = "30s")]
     backups_every: Duration,
 
@@ -161,7 +161,7 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
         }
     };
     if businesses.iter().any(|one| one.providers.names.is_empty() && one.mode != BusinessMode::Local) {
-        let problem = "no providers: expected --local, or --providers with the names of some".to_owned();
+        let problem = "no providers selected: expected --local or --providers NAME,…".to_owned();
         return Ok(refuse(&ReplayError::Usage(problem)));
     }
     let local_count = businesses.iter().filter(|one| one.mode == BusinessMode::Local).count();

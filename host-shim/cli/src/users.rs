@@ -157,10 +157,10 @@ fn demote(whose: &Whose) -> anyhow::Result<ExitCode> {
         Err(problem) => return Ok(refuse(&problem)),
     };
     if !user.is_operator {
-        return Ok(refuse(&ReplayError::Usage(format!("{} is no operator", user.email))));
+        return Ok(refuse(&ReplayError::Usage(format!("{} is not an operator", user.email))));
     }
     users.demote(&user, Clock::system().latest())?;
-    writeln!(io::stdout(), "{} is no operator any more", user.id).context("the id cannot be written")?;
+    writeln!(io::stdout(), "{} is no longer an operator", user.id).context("the id cannot be written")?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -46,7 +46,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Returns the templates of mails: those of the settings, and those of the business.
+    /// Returns the templates of mails: the settings' and the business's.
     pub fn mail_templates(&self) -> MailTemplates {
         let folders = self.settings.mail.templates.iter().chain(&self.templates).cloned().collect();
         MailTemplates { folders, site: self.site.clone().unwrap_or_default() }

@@ -96,8 +96,8 @@ pub enum Referrer {
     Ended(String),
 }
 
-/// Looks for what refers to each orphan. A resource with an open effect is no difference; one with an ended effect is unsettled
-/// and not an orphan.
+/// Looks for what refers to each orphan. A resource with an open effect does not count as a difference; one with an
+/// ended effect is unsettled and not an orphan.
 ///
 /// # Errors
 ///

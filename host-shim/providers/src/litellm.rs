@@ -85,7 +85,7 @@ impl LiteLlm {
                 message: format!("the proxy answered {status}: expected 200"),
             },
             401 | 403 => {
-                CallOutcome::refused("unauthorized", "the proxy refused the key: expected that of an administrator")
+                CallOutcome::refused("unauthorized", "the proxy refused the key: expected an administrator's key")
             }
             status => {
                 CallOutcome::refused(&format!("status-{status}"), format!("the proxy answered {status}: expected 200"))

@@ -13,7 +13,7 @@ const SEED: u64 = 1;
 /// If the variable is not a positive number, or a multiple of 3.
 pub fn one_story_in() -> usize {
     let part = test_support::one_story_in();
-    assert!(!part.is_multiple_of(3), "ONE_STORY_IN is {part}, expected a number that is no multiple of 3");
+    assert!(!part.is_multiple_of(3), "ONE_STORY_IN is {part}, expected a number that is not a multiple of 3");
     part
 }
 

@@ -205,7 +205,7 @@ fn name(text: &str) -> Result<String, CallError> {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     match !text.is_empty() && text.len() <= NAME_BYTES_MAX && text.chars().all(is_word) {
         true => Ok(format!("\"{text}\"")),
-        false => Err(fail("InvalidArgument", format!("`{text}` is no name"))),
+        false => Err(fail("InvalidArgument", format!("`{text}` is not a name"))),
     }
 }
 

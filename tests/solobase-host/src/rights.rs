@@ -110,7 +110,7 @@ impl Rights {
         Rights { ddl: false, schema: false, ..self.clone() }
     }
 
-    /// Returns true if the block may call another one.
+    /// Returns true if the block may call `block`.
     pub fn may_call(&self, block: &str) -> bool {
         self.callable_blocks.has(block)
     }

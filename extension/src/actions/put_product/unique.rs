@@ -16,8 +16,8 @@ pub(super) fn take(desk: &mut Desk<'_>, decl: &TypeDecl, stored: Option<&Object>
     let wanted = unique_fields(decl, metadata);
     let unused: Vec<String> = had.iter().filter(|key| wanted.iter().all(|(_, other)| other != *key)).cloned().collect();
     for (field, key) in wanted {
-        // The claims of all products are the platform's, so a claim that is held is that of another product unless it is an earlier
-        // value of this one.
+        // The platform holds the claims of all products, so a held claim belongs to another product unless it is an
+        // earlier value of this one.
         match desk.account.claim_state(&key)? {
             ClaimState::Free => desk.account.take_claim(key),
             ClaimState::Mine if had.contains(&key) => {}

@@ -42,8 +42,8 @@ pub(super) fn withdraw_prices(desk: &mut Desk<'_>, ids: Vec<PriceId>) -> Ruled<V
     Ok(withdrawn)
 }
 
-/// Adds the grants of the published price that the new one leaves out, with their conditions: who pays a price keeps what it was sold
-/// with. An amount of 0 takes a grant away.
+/// Adds the grants of the published price that the new one leaves out, with their conditions: subscribers keep what
+/// they were sold. An amount of 0 takes a grant away.
 pub(super) fn keep_grants(published: &Price, terms: &Terms, price: &mut Price) -> Fallible<()> {
     let is_left_out = |grant: &&Grant| price.grants.iter().all(|named| named.key != grant.key);
     let kept: Vec<Grant> = published.grants.iter().filter(is_left_out).cloned().collect();

@@ -100,8 +100,8 @@ pub struct Field {
     /// Whether a new product without a value gets the words of its name: `Small site` gives `small_site`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub from_name: bool,
-    /// The consumed entitlement whose source is the value: the id of the purchase or subscription of an add-on, or no value if the
-    /// account's plan covers the consumption. This component sets the value of a new product.
+    /// A consumed entitlement. The value is the id of the add-on's purchase or subscription that covers the
+    /// consumption; there is none if the account's plan covers it. This component sets it on new products.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source_of: Option<String>,
     /// Default value.
@@ -163,7 +163,7 @@ impl Field {
 }
 
 impl Field {
-    /// Returns the smallest number that is no unlimited value; `None` if there is no minimum.
+    /// Returns the smallest value that does not mean "unlimited"; `None` if there is no minimum.
     pub(super) fn least(&self) -> Option<i64> {
         match (self.field_type, self.unlimited) {
             (FieldType::Money, _) => Some(self.min.unwrap_or(0).max(0)),

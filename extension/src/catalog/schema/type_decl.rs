@@ -258,9 +258,8 @@ pub struct TypeDecl {
     /// Resources and steps that a product provisions.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub provisions: Vec<Resource>,
-    /// Fields with custom names of the statuses, by field and status. The status `refused` stands for the `error` of an
-    /// instance that never began. Statuses without a custom name keep their own. The field `phase` contains the current
-    /// step.
+    /// Fields with custom names of the statuses, by field and status. `refused` names the status `error` of an instance
+    /// that never began. Statuses without a custom name keep their own. The field `phase` contains the current step.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub views: BTreeMap<String, BTreeMap<String, String>>,
     /// The product that is created for a checkout that was created elsewhere.

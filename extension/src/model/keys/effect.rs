@@ -35,7 +35,7 @@ macro_rules! effect_keys {
         impl $name {
             /// Returns the kind of the effect.
             pub fn kind(&self) -> &str {
-                #[allow(unused_variables, reason = "most kinds are no part of the key")]
+                #[allow(unused_variables, reason = "most kinds are not part of the key")]
                 match self {
                     $($name::$key $(($only))? $({ $($part),* })? => $kind,)*
                 }
@@ -58,8 +58,8 @@ effect_keys! {
     /// usually by the hash of the requesting event's id.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub(crate) enum EffectKey {
-        /// A verb on a resource of an instance: `inst_1/compute/ensure`. With a variant, `resource` is `NAME@VALUE`; of a resource that
-        /// appeared after a person had made another one, `NAME@late-N`.
+        /// A verb on a resource of an instance: `inst_1/compute/ensure`. With a variant, `resource` is `NAME@VALUE`.
+        /// `NAME@late-N` is a resource that turned up after someone had already made a replacement by hand.
         Resource { kind: String, instance: Id, resource: String, verb: String } = "{instance}/{resource}/{verb}", asks kind;
         /// The health watch of an instance: `inst_1/watch/changed`.
         Watch { instance: Id } = "{instance}/watch/changed", asks PROBE_WATCH;

@@ -260,7 +260,7 @@ fn a_schedule_keeps_its_subscription() {
     assert_eq!(
         subscription_schedule::merge(&mut record, &later),
         News::Same,
-        "a repetition at a later time is no change"
+        "a repetition at a later time is not a change"
     );
     let before = snapshot(ScheduleStatus::Active, 4, Some("sub_1"));
     assert_eq!(subscription_schedule::merge(&mut record, &before), News::Older, "it moves forward only");

@@ -5,11 +5,11 @@ use crate::model::records::payment::{Payment, Received, Refund};
 
 /// Merges a snapshot of the intent, the charge or a refund into a record.
 pub(crate) fn merge(record: &mut Payment, snapshot: &Payment) {
-    // A payment has one successful charge, one invoice and one purchase. Of two contradicting ids the greater stays, in
-    // any order of arrival.
+    // A payment has one successful charge, one invoice and one purchase. If two ids contradict each other, the greater
+    // one wins, in any order of arrival.
     record.charge = record.charge.take().max(snapshot.charge.clone());
     record.invoice = record.invoice.take().max(snapshot.invoice.clone());
-    // What a session says of its purchase counts more than what was written on the intent.
+    // The purchase named by a session takes precedence over the purchase named on the intent.
     let named = (record.session.take(), record.purchase.take());
     (record.session, record.purchase) = named.max((snapshot.session.clone(), snapshot.purchase.clone()));
     record.received = match (record.received.take(), snapshot.received.clone()) {

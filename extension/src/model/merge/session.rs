@@ -4,7 +4,7 @@ use super::earliest;
 use crate::model::records::session::Session;
 
 /// Merges a snapshot into a record. The record keeps the furthest status, the first time of payment, and known ids. The
-/// snapshot with the further status determines the amounts. Of other contradicting values the greater stays.
+/// snapshot with the further status determines the amounts. For other contradictions, the greater value wins.
 pub(crate) fn merge(record: &mut Session, snapshot: &Session) {
     let order = |session: &Session| {
         let Session { status, mode, currency, total_minor, tax_minor, .. } = session.clone();

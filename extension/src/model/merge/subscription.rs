@@ -34,7 +34,7 @@ pub(crate) const BOUNDS: Bounds = Bounds { views: 16, history: 100, previous: 16
 pub(crate) struct SubscriptionSnapshot {
     /// Stripe's time.
     pub at: Timestamp,
-    /// When Stripe made the subscription, if the snapshot says it.
+    /// When Stripe created the subscription, if the snapshot contains it.
     pub created: Option<Timestamp>,
     /// Rank of the snapshot within its second.
     pub rank: SnapshotRank,

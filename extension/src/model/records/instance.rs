@@ -160,9 +160,9 @@ impl InstanceRecord {
         });
     }
 
-    /// Returns what stays of the record whenever the instance begins anew: which instance it is, its part of the
-    /// summary, its timers, and the generations, which continue to rise, so that a result of an earlier attempt is not
-    /// mistaken for a result of a later one.
+    /// Returns the part of the record that survives when the instance starts over: its identity, its part of the
+    /// summary, its timers, and the generations, which keep rising so that a result of an earlier attempt is never
+    /// mistaken for a later one's.
     pub fn kept(&self) -> InstanceRecord {
         InstanceRecord {
             state: self.state,

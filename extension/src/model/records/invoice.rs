@@ -111,8 +111,9 @@ impl Invoice {
         self.reason == CHANGE
     }
 
-    /// Returns the lines that ask for something, also those of which a discount has taken all. Before 2022, a line does not say that
-    /// it is the credit of a discounted period; beside a line with an amount it is.
+    /// Returns the lines that charge something, including those that a discount reduces to 0. Before 2022, the credit
+    /// for a fully discounted period is not marked as such; a proration of 0 beside a line with an amount is taken for
+    /// one.
     pub fn charges(&self) -> impl Iterator<Item = &Line> {
         let asks = self.lines.iter().any(|line| line.amount_minor > 0);
         self.lines.iter().filter(move |line| !line.credit && (line.amount_minor > 0 || !line.proration || !asks))

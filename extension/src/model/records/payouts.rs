@@ -60,7 +60,7 @@ pub(crate) struct Payouts {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connected: Option<String>,
     pub onboarding: Onboarding,
-    /// Whether the connected account does not exist any more, or has revoked the access. The next onboarding makes another one.
+    /// Whether the connected account no longer exists or has revoked the access. The next onboarding creates a new one.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub gone: bool,
     /// Transfers that were taken back, with the amounts in minor units. The last one was taken back last.

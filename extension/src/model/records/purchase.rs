@@ -174,7 +174,8 @@ impl PurchaseRow {
         self.details.refunding.values().fold(0, |sum, amount| sum.saturating_add(*amount))
     }
 
-    /// Takes reported refunds off the requested ones: off a request of just this amount, or else off the first ones.
+    /// Deducts a reported refund from the requested refunds: from a request for exactly this amount, else from the
+    /// first ones in order of their keys.
     pub fn refunds_were_reported(&mut self, amount_minor: i64) {
         let refunding = &mut self.details.refunding;
         let asked = refunding.iter().find(|(_, asked)| **asked == amount_minor).map(|(key, _)| key.clone());
@@ -196,14 +197,14 @@ impl PurchaseRow {
         self.details.disputed.values().fold(self.refunded_minor(), |sum, amount| sum.saturating_add(*amount))
     }
 
-    /// Returns the paid amount, in minor units: what the session that counts received. A discount may have made it less
-    /// than the agreed total, also 0.
+    /// Returns the paid amount, in minor units: the total of the deciding session. With a discount it can be less than
+    /// the agreed total, even 0.
     pub fn paid_minor(&self) -> i64 {
         let paid = self.details.counts.as_ref().filter(|session| session.status == SessionStatus::Paid);
         paid.map_or(0, |session| session.total_minor)
     }
 
-    /// Returns whether the provider has not answered the request of the purchase's checkout yet, or was not asked yet.
+    /// Returns whether the checkout is still to be created: the provider was not asked yet, or has not answered yet.
     pub fn awaits_checkout(&self) -> bool {
         self.values.status == PurchaseStatus::Pending
             && self.values.session_id.is_none()
@@ -217,8 +218,8 @@ impl PurchaseRow {
         is_once.then(|| counts.paid_at.unwrap_or(Timestamp::MIN))
     }
 
-    /// Returns whether the purchase grants its items: it is a paid purchase without disputes, for once or in place of its
-    /// subscription.
+    /// Returns whether the purchase grants its items: it is paid and not disputed, and is either a one-time purchase or
+    /// stands in for its subscription.
     pub fn grants(&self) -> bool {
         self.values.status == PurchaseStatus::Paid
             && (self.values.subscription_id.is_none() || self.details.stands_in)

@@ -30,7 +30,8 @@ pub(crate) struct Sale {
     pub to: String,
     pub share_bp: u32,
     pub hold_days: u32,
-    /// Since when the product of a subscription is known to have been sold, if its split has changed since; else 0.
+    /// Earliest time at which the subscription's product is known to have been sold, if its split has changed since;
+    /// else 0.
     #[serde(skip_serializing_if = "is_zero")]
     pub sold_at: Timestamp,
     /// ISO 4217 code in lower case.

@@ -220,8 +220,8 @@ struct SubscriptionMetadata {
 struct StoredHistory {
     /// The distinct lists of prices with quantities.
     prices: Vec<Rc<Vec<(PriceId, u32)>>>,
-    /// For each snapshot two packed numbers: the time since the one before, and in one the rank with the status before, the status
-    /// with the pause, and the index in `prices`.
+    /// Two packed numbers for each snapshot. The first is the time since the previous snapshot; the second combines the
+    /// rank with the previous status, the status with the pause, and the index in `prices`.
     seen: String,
 }
 

@@ -83,7 +83,7 @@ const COUNTED_MAX: usize = 24;
 pub(crate) struct RestRefund {
     /// Sum in minor units.
     pub amount_minor: i64,
-    /// Number of requests. A payment that is told later needs a further one.
+    /// Number of requests. A payment that is reported later needs another request.
     pub requests: i64,
 }
 
@@ -103,10 +103,11 @@ pub(crate) struct BillingHistory {
     /// What the newest paid invoices paid for, by invoice.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub counted: BTreeMap<InvoiceId, Counted>,
-    /// The newest changes that only a credit paid for, by invoice. A credit for what was never paid pays for nothing.
+    /// The newest changes that only a credit paid for, by invoice. A credit for something that was never paid pays for
+    /// nothing.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub by_credit: BTreeMap<InvoiceId, ByCredit>,
-    /// Prices of which whole periods were paid, with the latest start of such a period.
+    /// Prices for which whole periods were paid, with the latest start of such a period.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub renewed: BTreeMap<PriceId, Timestamp>,
     /// The purchase that began the subscription.
@@ -131,7 +132,7 @@ pub(crate) struct BillingHistory {
     /// item, or the subscription was never allowed.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub refused: bool,
-    /// Invoices of the refused subscription whose payments are being refunded: all that are told until its end.
+    /// Invoices of the refused subscription whose payments are being refunded: all that are reported before its end.
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     pub refunded_invoices: BTreeSet<InvoiceId>,
     /// Whether the subscription has ended and grants nothing any more.

@@ -6,7 +6,7 @@ use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Digits of the time in an id: the order of the ids is that of the times.
+/// Ids start with a zero-padded time of this many digits, so they sort by time.
 const TIME_DIGITS: usize = 15;
 
 /// A request.

@@ -26,7 +26,7 @@ pub(super) fn lost_days(desk: &mut Desk<'_>, instance: &mut Instance, context: &
     let customer = facts.row.customer_id.clone();
     // Lost days of earlier periods were paid for, too, but at most one period is credited.
     let lost = unused::Period { start: since.max(period.start), end: since.max(period.start).saturating_add(lost) };
-    // A dearer plan that was bought after the failure is no measure of the days before.
+    // A more expensive plan that was bought after the failure does not count for the days before.
     let is_earlier = |invoice: &Invoice| invoice.first_at <= since || !invoice.is_change();
     for Money { amount_minor, currency } in
         unused::within(desk, &subscription, &period, &lost, &is_earlier, &is_of_plan)?

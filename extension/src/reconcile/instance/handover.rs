@@ -28,7 +28,8 @@ fn archived(record: &InstanceRecord, decl: &Decl, name: &str) -> Option<String> 
 }
 
 /// Prepares a resource that is to be in service: it must be restored if it replaces a variant in service, or if an archive has the
-/// backup of another variant. The backup of a resource in service is no longer its data. The record is copied only for a change.
+/// backup of another variant. Once a resource is in service, its backup is stale. The record is copied only for a
+/// change.
 pub(super) fn prepare(record: &mut Shared<InstanceRecord>, decl: &Decl, name: &str) {
     let replaces = predecessor(record, decl, name).is_some();
     let mut next = record.resources.get(name).cloned().unwrap_or_default();

@@ -355,7 +355,8 @@ fn make(
     Ok(false)
 }
 
-/// Fails the resource that an output is missing for, once. Returns true if the resource stays in service as it is.
+/// Marks the resource that needs a missing output as failed, once. Returns true if the resource stays in service
+/// unchanged.
 fn lacks_output(
     desk: &mut Desk<'_>,
     instance: &mut Instance,

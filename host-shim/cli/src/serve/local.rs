@@ -53,7 +53,7 @@ impl LocalStripe {
         let start = |port| runtime.block_on(Server::start(Options { port, ..options.clone() }));
         let server = match port.map_or_else(|| data.stripe_port(), |port| Ok(Some(port)))? {
             Some(port) => start(port).context(
-                "the local Stripe: end the program that has its port, or choose another one with --stripe-port",
+                "the local Stripe: end the program that has its port, or choose another port with --stripe-port",
             )?,
             None => start_at_free_port(start).context("the local Stripe")?,
         };

@@ -147,7 +147,7 @@ fn a_mistake_of_a_catalog_has_its_line() {
             "max_length: forty",
             "/max_length: found `forty`; expected a whole number from 0 to 4294967295",
         ),
-        ("resource: database", "resource: databse", "/provisions/0/resource: `databse` is no resource; "),
+        ("resource: database", "resource: databse", "/provisions/0/resource: `databse` is not a resource; "),
         ("product_types:", "product_typs:", "unknown field `product_typs`"),
         (
             "format: label",

@@ -101,7 +101,7 @@ fn each_mistake_of_a_catalog_has_line_place_allowed_values_and_a_guess() {
             "product_type: seat_plan",
             "product_type: seat_paln",
             13,
-            "/products/0/product_type: `seat_paln` is no product type",
+            "/products/0/product_type: `seat_paln` is not a product type",
             ["", "", "did you mean `seat_plan`?"],
         ),
         (
@@ -115,7 +115,7 @@ fn each_mistake_of_a_catalog_has_line_place_allowed_values_and_a_guess() {
             "prices: {month",
             "prices: {mnth",
             15,
-            "/products/0/prices/mnth: `mnth` is no interval",
+            "/products/0/prices/mnth: `mnth` is not an interval",
             ["expected one of month, year, week, day, once", "", "did you mean `month`?"],
         ),
     ] {
@@ -207,19 +207,22 @@ expect:
     fs::write(folder.path().join("scenarios/names.yml"), story).expect("written");
     let lines = mistakes(&check(folder.path(), &[]), folder.path());
     let expected = [
-        ("4: `instance.craete` is no command", "or a step that expects `rejected`; did you mean `instance.create`?"),
-        ("6: `user.registerd` is no fact", "one of user.registered; or a step that expects `rejected`; did you mean"),
+        ("4: `instance.craete` is not a command", "or a step that expects `rejected`; did you mean `instance.create`?"),
         (
-            "8: `customer.subscription.craeted` is no event type",
+            "6: `user.registerd` is not a fact",
+            "one of user.registered; or a step that expects `rejected`; did you mean",
+        ),
+        (
+            "8: `customer.subscription.craeted` is not an event type",
             "expects `ignored`; did you mean `customer.subscription.cr",
         ),
         (
-            "13: `tent.enusre` is no effect kind",
+            "13: `tent.enusre` is not an effect kind",
             "tent.destroy, tent.ensure, timer.at, usage.pull, user.invite; did you mean `tent.ensure`?",
         ),
-        ("16: `mail.sned` is no effect kind", "did you mean `mail.send`?"),
-        ("17: `account.sned` is no effect kind", "did you mean `account.send`?"),
-        ("22: `database.enusre` is no effect kind", "did you mean `database.ensure`?"),
+        ("16: `mail.sned` is not an effect kind", "did you mean `mail.send`?"),
+        ("17: `account.sned` is not an effect kind", "did you mean `account.send`?"),
+        ("22: `database.enusre` is not an effect kind", "did you mean `database.ensure`?"),
     ];
     for (line, (begins, has)) in lines.iter().zip(expected) {
         assert!(line.starts_with(&format!("scenarios/names.yml:{begins}")) && line.contains(has), "{line}");
@@ -263,8 +266,8 @@ events:
     let folder = business(CATALOG, story);
     let lines = mistakes(&check(folder.path(), &[]), folder.path());
     assert_eq!(lines.len(), 2, "{lines:#?}");
-    assert!(lines[0].contains("`cup.lost` is no fact of the business; expected one of cup.won"), "{}", lines[0]);
-    assert!(lines[1].contains("`cup.drop` is no effect kind"), "{}", lines[1]);
+    assert!(lines[0].contains("`cup.lost` is not a fact of the business; expected one of cup.won"), "{}", lines[0]);
+    assert!(lines[1].contains("`cup.drop` is not an effect kind"), "{}", lines[1]);
 }
 
 #[test]
@@ -332,7 +335,7 @@ fn all_mistakes_of_a_scenario_and_of_business_yml_are_told_at_once() {
         "scenarios/story.yml:1: `name` is a list",
         "scenarios/story.yml:2: `covers` is a text",
         "scenarios/story.yml:5: unknown field `exepct` in a step",
-        "scenarios/story.yml:6: `advance: soon` is no span of time",
+        "scenarios/story.yml:6: `advance: soon` is not a span of time",
         "scenarios/story.yml:7: `id` is a list",
         "scenarios/story.yml:8: unknown field `baalnces` in expect",
     ];
@@ -355,7 +358,7 @@ fn json_has_one_line_per_mistake_and_then_the_counts() {
     assert_eq!(ran.code, 2, "{}", ran.stderr);
     let lines = ran.lines();
     let mistake = json!({"file": folder.path().join("catalog.yml").display().to_string(), "line": 13,
-        "pointer": "/products/0/product_type", "code": "not-allowed", "problem": "`seat_paln` is no product type",
+        "pointer": "/products/0/product_type", "code": "not-allowed", "problem": "`seat_paln` is not a product type",
         "expected": "seat_plan", "allowed": ["seat_plan"], "guess": "seat_plan"});
     let summary = json!({"businesses": 1, "scenarios": 1, "raw": 0, "mistakes": 1});
     assert_eq!(lines, [json!({"mistake": mistake}), json!({"summary": summary})]);

@@ -64,7 +64,7 @@ fn a_scenario_that_needs_its_answers_neither_holds_nor_fails_and_says_so_in_ever
 #[test]
 fn a_scenario_without_missing_answers_still_fails() {
     let ran = replay("ok", "error", "human");
-    assert_eq!(ran.code, 1, "a success without outputs is no missing answer: {}", ran.stdout);
+    assert_eq!(ran.code, 1, "a success without outputs is not a missing answer: {}", ran.stdout);
     assert!(ran.stdout.contains("FAILED") && !ran.stdout.contains("scripted answers"), "{}", ran.stdout);
 }
 

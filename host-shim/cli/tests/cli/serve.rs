@@ -339,10 +339,10 @@ fn an_operator_who_leaves_is_removed_from_a_running_server() {
     let accounts = "/api/operator/accounts";
     assert_eq!([&session, &key].map(|token| status(accounts, token)), [200, 200]);
     let demoted = users(&["demote"]);
-    assert_eq!((demoted.code, demoted.stdout.trim()), (0, format!("{id} is no operator any more").as_str()));
+    assert_eq!((demoted.code, demoted.stdout.trim()), (0, format!("{id} is no longer an operator").as_str()));
     assert_eq!([&session, &key].map(|token| status(accounts, token)), [401, 401], "the session and the key end");
     let again = users(&["demote"]);
-    assert_eq!((again.code, again.stderr.contains("is no operator")), (2, true), "{again:?}");
+    assert_eq!((again.code, again.stderr.contains("is not an operator")), (2, true), "{again:?}");
     let (_, session) = log_in();
     assert_eq!((status(accounts, &session), status("/api/auth/me", &session)), (403, 200), "a user like any other");
     let removed = users(&["remove"]);

@@ -28,8 +28,8 @@ pub(crate) const POLICY_WORDS: [&str; 4] = ["currency", "tax", "tax_ids", "codes
 /// The currency of a business that names none.
 const CURRENCY: &str = "usd";
 
-/// Translates the clauses of the core level; all others stay. Returns the document without them, and the clauses that they stand
-/// for.
+/// Translates the clauses of the core level; all others stay. Returns the document without them, and the clauses that
+/// replace them.
 ///
 /// # Errors
 /// Fails with all mistakes in these clauses.

@@ -111,14 +111,14 @@ impl BusinessFolder {
         let (folder, lines, tables) = (folder.to_owned(), Arc::new(lines), Arc::new(tables));
         let business =
             BusinessFolder { name, folder, catalog, lines, own, templates, config, unfilled, routes, tables };
-        // A server reads the pages when it starts; their mistakes are told with the others.
+        // A server reads the pages when it starts; their mistakes are reported with the others.
         if business.page_folders().iter().any(|folder| folder.is_dir()) {
             business.pages()?;
         }
         Ok(business)
     }
 
-    /// Returns the folders that may have templates of mails: that of the business, and those of its features.
+    /// Returns the folders for templates of mails: the business's own, and one of each feature.
     pub fn template_folders(&self) -> Vec<PathBuf> {
         self.folders_with(templates::FOLDER)
     }
@@ -129,12 +129,12 @@ impl BusinessFolder {
         std::iter::once(self.folder.clone()).chain(features).map(|folder| folder.join(name)).collect()
     }
 
-    /// Returns the folders that may have pages: that of the business, and those of its features.
+    /// Returns the folders for pages: the business's own, and one of each feature.
     pub fn page_folders(&self) -> Vec<PathBuf> {
         self.folders_with(PAGES_FOLDER)
     }
 
-    /// Reads the pages: the built-in ones, and those of the folder and its features.
+    /// Reads the pages: the built-in ones, the business's own, and those of its features.
     ///
     /// # Errors
     /// Fails with the mistakes of the files.
@@ -144,7 +144,7 @@ impl BusinessFolder {
         Ok(pages)
     }
 
-    /// Returns the business as its mails show it. The pages are at `url`, those of the console at `console`.
+    /// Returns the business as its mails show it. Its pages are at `url`, and its console is at `console`.
     ///
     /// # Errors
     /// Fails with the mistakes of the pages.
@@ -178,8 +178,8 @@ impl BusinessFolder {
         BusinessFolder { own, routes: Arc::default(), ..self.clone() }
     }
 
-    /// Returns the business as the engine has it: in a mode (true for real money), with configuration overrides and what the
-    /// extension's manifest states.
+    /// Returns the business for the engine: in a mode (true for real money), with configuration overrides and the
+    /// permissions of the extension's manifest.
     pub fn for_engine(&self, livemode: bool, config: &[(String, String)], manifest: &Manifest) -> Business {
         Business {
             name: self.name.clone(),
@@ -192,8 +192,8 @@ impl BusinessFolder {
         }
     }
 
-    /// Returns the folder's configuration with `overrides`. A value that cannot be a decimal number, although its key is one,
-    /// stays as it is; the start of a host refuses it.
+    /// Returns the folder's configuration with `overrides`. A value that is not a decimal number, although its key
+    /// requires one, is kept unchanged; the host refuses it at its start.
     pub fn config_with(&self, overrides: &[(String, String)]) -> BTreeMap<String, String> {
         let mut config = self.config.clone();
         let value = |(key, text): &(String, String)| {

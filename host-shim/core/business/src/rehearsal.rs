@@ -40,7 +40,7 @@ pub struct OffSale {
     pub accounts: usize,
 }
 
-/// An entitlement of which a price or a default plan grants less.
+/// An entitlement of which a price or a default plan will grant less than before.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Fall {
     /// Id of the product.
@@ -57,7 +57,8 @@ pub struct Fall {
     pub accounts: usize,
 }
 
-/// Returns what a start over a store would change, without changing it. The store's rows should not change meanwhile.
+/// Returns the changes that a start over a store would make, without making them. The store's rows should not change
+/// meanwhile.
 ///
 /// # Errors
 /// Fails as the start would, or if the store fails.
@@ -147,7 +148,7 @@ impl AccountKind {
     }
 }
 
-/// Asks what a new user and a new organization may have.
+/// Queries the entitlements of a new user and a new organization.
 fn unpaid(processor: &mut Processor, business: &str, at: Timestamp) -> Result<Unpaid, StartError> {
     let mut found = Unpaid::new();
     let nobody = || "rehearsal".to_owned();

@@ -94,7 +94,7 @@ impl ClockSource {
         }
     }
 
-    /// Returns the time of the system clock and what this clock is ahead of it; it goes back if the system clock does.
+    /// Returns the time of the system clock plus this clock's lead over it; it goes back if the system clock does.
     fn unheld(&self) -> Timestamp {
         self.jumps.system_ms().saturating_add(self.set.load(Ordering::Relaxed))
     }
@@ -104,8 +104,8 @@ impl ClockSource {
         if self.kind == ClockKind::Manual { 0 } else { self.set.load(Ordering::Relaxed) }
     }
 
-    /// Returns the time by which signatures of other programs are judged, in milliseconds since the epoch: that of the
-    /// system clock, also for a clock ahead of it.
+    /// Returns the time by which signatures of other programs are judged, in milliseconds since the epoch: the system
+    /// clock's, even if this clock is ahead of it.
     pub fn signatures(&self) -> Timestamp {
         if self.kind == ClockKind::Manual { self.now() } else { self.jumps.system_ms() }
     }

@@ -252,7 +252,7 @@ impl Outbox {
     }
 
     /// Recovers after a restart: the next [`Outbox::begin`] repeats or polls each running effect under its key, or ends
-    /// it if its deadline has passed. Restores the state of simulations. Effects under a living lease of another host stay
+    /// it if its deadline has passed. Restores the state of simulations. Effects whose lease another host holds stay
     /// with that host. Answers that could not be stored are given up.
     ///
     /// # Errors
@@ -342,7 +342,7 @@ impl Outbox {
         Ok(Begun::default())
     }
 
-    /// Does the same once. Returns none if another host has taken all that was to begin.
+    /// Like [`Outbox::begin`], once. Returns none if another host has taken everything that was due.
     fn begin_once(&mut self, now: Timestamp) -> Result<Option<Begun>, OutboxError> {
         let mut started = self.agenda.first_due(now, self.is_blocked());
         if started.first().is_some_and(|(event, _)| !event.is_call()) {
@@ -586,8 +586,8 @@ impl Outbox {
         self.next_of([self.agenda.next(self.clock, self.is_blocked()), room].into_iter().flatten().min())
     }
 
-    /// Returns the same without polls: a provider that works in real time is not further when only the host's clock is
-    /// advanced.
+    /// Like [`Outbox::next_time`], without polls: a provider works in real time, so advancing the host's clock does not
+    /// speed it up.
     ///
     /// # Errors
     /// Fails if the store fails.
@@ -682,8 +682,8 @@ fn is_worth_polling(row: &EffectRow, now: Timestamp) -> bool {
     now < row.effect.deadline.unwrap_or(row.created_at).saturating_add(WAIT_MAX_MS)
 }
 
-/// Returns true under a living lease of another host. A lease lives for some time after its end: at its end, its host may call again
-/// or poll. If that host comes back later, it ends nothing.
+/// True if another host holds the lease. The lease counts for some time after it has expired, because its holder may
+/// just be calling or polling. A holder that returns later can no longer end the effect.
 fn is_held_by_other(lease: &Lease, owner: &str, now: Timestamp) -> bool {
     let is_of_other = lease.owner.as_deref().is_some_and(|name| name != owner);
     is_of_other && lease.until.is_none_or(|until| now < until.saturating_add(GRACE_MS))

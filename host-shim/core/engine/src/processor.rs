@@ -87,8 +87,8 @@ pub struct OwnDeclarations {
 }
 
 impl OwnDeclarations {
-    /// Returns the declarations of the extension, extended by those of the business. A retry policy for an effect kind has precedence
-    /// over one for its resource.
+    /// Returns the extension's declarations, extended by the business's. A retry policy for an effect kind has
+    /// precedence over one for its resource.
     pub fn beside(&self, declarations: &Declarations) -> Declarations {
         let mut joined = declarations.clone();
         joined.config.extend(self.config.iter().cloned());
@@ -121,7 +121,7 @@ enum Group {
     None,
     /// All writes since the begin of the group.
     Open,
-    /// The same, and the store may hold them back and apply several at once; see [`Store::begin_together`].
+    /// Like `Open`, and the store may hold writes back and apply several at once; see [`Store::begin_together`].
     Together,
 }
 
@@ -372,7 +372,7 @@ impl Processor {
         self.retry_due_at_most(now, usize::MAX)
     }
 
-    /// Does the same with at most this number of pending events.
+    /// Like [`Processor::retry_due`], with at most this number of pending events.
     ///
     /// # Errors
     /// Fails if the store fails.
@@ -485,7 +485,7 @@ fn pages(read: impl Fn(u64) -> Result<Vec<InboxRow>, StoreError>) -> Result<Vec<
 /// events. Called before the extension (S09, S76).
 ///
 /// A secret is named `test/…` or `live/…`. A live Connect endpoint also gets the test events of its connected accounts,
-/// so a live secret on such an event is no contradiction.
+/// so a live secret does not contradict such an event.
 fn wrong_mode(event: &Event, livemode: bool) -> Option<Outcome> {
     let of_event = event.livemode?;
     let facts = event.payment.as_ref()?;

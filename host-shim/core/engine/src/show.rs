@@ -40,7 +40,7 @@ pub fn listed_offer(text: &str) -> Option<Offer> {
     Some(Offer { product, prices, available: value.get("available")?.as_bool()? })
 }
 
-/// Shows what an account may use of something.
+/// Shows an entitlement of an account.
 pub fn entitlement(row: &Entitlement) -> Value {
     json!({
         "key": row.key,

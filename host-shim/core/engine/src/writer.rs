@@ -248,7 +248,7 @@ impl WriterLoop {
         answer(result);
     }
 
-    /// Takes the first job, and those that wait behind it.
+    /// Takes the first job, and the jobs that wait behind it.
     fn gather(&self, first: Option<Job>, jobs: &Receiver<Job>) -> Batch {
         let mut batch = Batch::default();
         let mut next = first;

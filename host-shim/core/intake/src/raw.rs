@@ -107,7 +107,8 @@ pub fn read(bytes: Vec<u8>, business: &str, received_at: Timestamp) -> Result<De
     Ok(Decoded { refusal: envelope.refusal, time: envelope.time, ..event.into() })
 }
 
-/// Returns what a member of an event must be, by the JSON Pointer of a malformed one; none for an unknown member.
+/// Returns the expected form of an event's member by its JSON Pointer, for a message about a malformed event; none for
+/// an unknown member.
 pub fn expected(pointer: &str) -> Option<&'static str> {
     Some(match pointer.rsplit('/').next()? {
         "at" | "timestamp" => "a time as RFC 3339, such as 2026-01-31T12:00:00Z, or whole seconds since 1970",

@@ -32,7 +32,7 @@ impl BackupSchedule {
         Some(BackupSchedule { at_s: schedule.get("at_s")?.as_i64()?, keep_days: u32::try_from(keep_days).ok()? })
     }
 
-    /// Returns the payload of a call of `backup`. `outputs` are those of the resource.
+    /// Returns the payload of a `backup` call. `outputs` are the resource's outputs.
     pub fn payload(self, outputs: &Value) -> Value {
         json!({"outputs": outputs, MEMBER: {"at_s": self.at_s, "keep_days": self.keep_days}})
     }

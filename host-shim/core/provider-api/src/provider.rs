@@ -43,8 +43,8 @@ pub trait Provider: Send + Sync {
     /// Counts a call that the outbox is about to make among those that have begun.
     fn reserve(&self) {}
 
-    /// Returns true if a failure with this code of [`CallOutcome::Retry`] says something of the call only, for example of a mailbox, and
-    /// nothing of the provider: then other calls need not wait.
+    /// Returns true if a [`CallOutcome::Retry`] with this code concerns only the call, for example one mailbox, and not
+    /// the provider: then other calls need not wait.
     fn is_of_call(&self, code: &str) -> bool {
         let _ = code;
         false
@@ -67,8 +67,8 @@ pub trait Provider: Send + Sync {
         Vec::new()
     }
 
-    /// Lists the resources of this host in the remote system; none if the provider has no way to list them, which says nothing about
-    /// what exists.
+    /// Lists the resources of this host in the remote system; none if the provider cannot list resources, so that
+    /// nothing is known about what exists.
     ///
     /// # Errors
     /// Fails if the remote system cannot list the resources now.
@@ -112,12 +112,12 @@ pub struct Room {
     pub per_account: usize,
     /// How many of them may begin now.
     pub begins: usize,
-    /// Milliseconds after which another one may begin, if none may begin now.
+    /// Milliseconds until a call may begin, if none may begin now.
     pub wait_ms: i64,
 }
 
 impl Default for Room {
-    /// 16 calls, also of one account, at any rate.
+    /// 16 calls, which may all be of one account, without a limit of the rate.
     fn default() -> Self {
         Room { at_once: 16, per_account: 16, begins: usize::MAX, wait_ms: 0 }
     }

@@ -1,7 +1,7 @@
 //! Interface of a provider that signs the tokens of an image registry. A server uses it at the registry's token
 //! endpoint; a token that gives access to an image is the result of an effect.
 
-/// A token that a registry verifies by itself.
+/// A token that a registry can verify without asking the provider.
 #[derive(Clone, PartialEq, Eq)]
 pub struct RegistryToken {
     /// The token. It is a secret.
@@ -19,8 +19,8 @@ impl std::fmt::Debug for RegistryToken {
     }
 }
 
-/// A provider that signs tokens for a registry. A token that gives access to an image is the result of an effect; this trait
-/// has what a token endpoint needs beside it.
+/// A provider that signs tokens for a registry. A token that gives access to an image is the result of an effect; this
+/// trait has the other functions that a token endpoint needs.
 pub trait RegistryTokens: Send + Sync {
     /// Returns the name by which the registry calls itself (`service`).
     fn service(&self) -> &str;

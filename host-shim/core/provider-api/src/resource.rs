@@ -3,8 +3,8 @@
 use crate::call::Call;
 use std::fmt;
 
-/// Marks the id of a resource that appeared after a person had made another one: `inst_1/database@late-2` is the database that
-/// the second generation of `inst_1/database` made.
+/// Marks the id of a resource that turned up after someone had already made a replacement by hand:
+/// `inst_1/database@late-2` is the database that the second generation of `inst_1/database` made.
 const LATE: &str = "@late-";
 
 /// Verbs that may be the last part of an effect's key.

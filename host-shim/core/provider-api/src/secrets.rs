@@ -69,7 +69,7 @@ pub trait Secrets: Send + Sync {
     /// Stores a value under a name of `scope`, in place of an earlier one. The same name has the same reference.
     ///
     /// # Errors
-    /// Fails if the store is not available, or stores no given values, which is the default.
+    /// Fails if the store is not available. By default it also fails because the store takes no values from outside.
     fn put(&self, scope: &str, name: &str, plain: &str) -> Result<MadeSecret, SecretError> {
         let _ = (scope, plain);
         let reason = "this store has no given values".to_owned();

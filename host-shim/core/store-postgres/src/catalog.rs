@@ -17,8 +17,9 @@ pub(crate) struct CatalogCache {
 }
 
 impl CatalogCache {
-    /// Returns the products and prices with these keys in a revision of the catalog. Returns none if the catalog has another revision
-    /// now, or changes in the open group, whose revision may be that of other rows one day.
+    /// Returns the products and prices with these keys in a revision of the catalog. Returns none if the catalog has
+    /// another revision now, or if the open group changes it: if the group is rolled back, its revision may later stand
+    /// for other rows.
     pub(crate) fn rows(
         store: &PostgresStore,
         partition: &Partition,

@@ -227,8 +227,8 @@ fn partition(changes: &Changes) -> Option<(&str, bool)> {
     }
 }
 
-/// Applies changes: those of one event, or of several new events of one partition and of different accounts. Returns the result, its
-/// detail, the number of the first new event, and that of the transaction.
+/// Applies the changes of one event, or of several new events of one partition and of different accounts. Returns the
+/// result, its detail, the number of the first new event, and the number of the transaction.
 pub(crate) fn apply(
     store: &PostgresStore,
     changes: &[Numbered<'_>],
@@ -277,8 +277,8 @@ pub(crate) fn apply(
 /// Number of parts of the parameters. The last part is JSON.
 const PARTS: usize = 7;
 
-/// Returns the statement whose parameters are those of the given parts. An empty part is part of its text, since the server looks up the
-/// type of each parameter at each call.
+/// Returns the statement with the parameters of the given parts. Empty parts are written into its text, since the
+/// server looks up the type of each parameter at each call.
 fn statement(parts: &[(bool, Params<'_>); PARTS]) -> &'static str {
     static STATEMENTS: [OnceLock<String>; 1 << PARTS] = [const { OnceLock::new() }; 1 << PARTS];
     let which = parts.iter().fold(0, |which, (is_given, _)| 2 * which + usize::from(*is_given));

@@ -15,8 +15,8 @@ fn of(from: &str) -> String {
     select_from(EffectRow::TABLE, EffectRow::COLUMNS, from)
 }
 
-/// Returns the due effects in the table `t` that are no timers. After the partition come the present, the largest number, whether timers
-/// fire, and the kinds whose providers have no room.
+/// Returns the due effects in the table `t` that are not timers. The parameters after the partition: the present time,
+/// the largest number, whether timers fire, and the kinds whose providers have no room.
 fn due() -> String {
     let (partition, first) = (partition!(), first_of_its_key(Dialect::Postgres));
     format!(

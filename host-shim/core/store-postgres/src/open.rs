@@ -12,8 +12,8 @@ use host_store::{ClaimRow, OpenedRows, Partition, PlaceQuery, Placed, Stored};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tokio_postgres::Row;
 
-/// The parts of `open_account` without rows of the catalog and without references. The rows have their references. The account has `more`
-/// if one of the named rows is stored and not live, or has referrers.
+/// The parts of `open_account` without the catalog's rows and without a list of references: each row contains its own.
+/// The account has `more` if one of the named rows is stored and not live, or has referrers.
 macro_rules! open {
     () => {
         "
@@ -119,7 +119,7 @@ impl PostgresStore {
     }
 }
 
-/// What precedes the key of a row in a reference to the catalog.
+/// Prefix of a row's key in a reference to the catalog.
 const CATALOG: &str = "catalog:catalog-";
 
 impl Answer {

@@ -13,10 +13,10 @@ use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-/// What few changes have.
+/// Rarely used parts of changes.
 #[derive(Default)]
 pub(crate) struct Others<'a> {
-    /// Business and mode of the event, if they are other ones than those of the account.
+    /// Business and mode of the event, if they differ from the account's.
     pub(crate) elsewhere: Option<Value>,
     /// The change of a stored event.
     pub(crate) moved: Option<MoveJson<'a>>,
@@ -237,7 +237,7 @@ pub(crate) struct ReplyJson<'a> {
 }
 
 impl<'a> Others<'a> {
-    /// Adds what a new event has; `event` is its number in the arrays of events.
+    /// Adds the parts of a new event; `event` is its number in the arrays of events.
     pub(crate) fn add_new(&mut self, event: i64, new: &NewInbox, scope: Option<&Scope>) {
         self.waits.extend(waits_for(&new.progress).iter().map(|key| json!({"event": event, "key": key})));
         let (business, livemode) = (&new.event.business, new.livemode);
@@ -253,7 +253,7 @@ impl<'a> Others<'a> {
         self.moved = Some(MoveJson { seq, expected, progress: ProgressJson::of(progress, None), waits });
     }
 
-    /// Adds what a change of an account has; `n` is the number of the account.
+    /// Adds the parts of the change of an account; `n` is the number of the account.
     pub(crate) fn add(&mut self, n: i64, changes: &'a Changes) {
         let expected = &changes.expected;
         self.leases.extend(expected.effects.iter().map(|effect| {

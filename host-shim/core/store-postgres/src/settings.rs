@@ -224,7 +224,7 @@ fn duration(name: &str, text: &str) -> Result<Duration, OpenError> {
         _ => None,
     };
     let ms = number.parse::<u64>().ok().zip(unit_ms).and_then(|(number, unit_ms)| number.checked_mul(unit_ms));
-    // PostgreSQL's numbers of milliseconds have 31 bits, and 0 is no limit.
+    // PostgreSQL stores milliseconds in 31 bits, and 0 means no limit.
     match ms.filter(|ms| (1..=u64::from(i32::MAX.unsigned_abs())).contains(ms)) {
         Some(ms) => Ok(Duration::from_millis(ms)),
         None => {
@@ -329,19 +329,20 @@ impl Settings {
     }
 
     /// Returns the time after which the answer to a statement is not awaited any more: a third more than PostgreSQL's own limit, and at
-    /// least two seconds more. A busy server, too, has to get the word through that it has ended the statement.
+    /// least two seconds more. Even a busy server must have time to report that it has ended the statement.
     pub(crate) fn answer_time(&self) -> Duration {
         const MARGIN: Duration = Duration::from_secs(2);
         self.limits.statement + (self.limits.statement / 3).max(MARGIN)
     }
 
-    /// Returns the statements that prepare a session. They are no options of the connection, which a pooler does not pass on. What the
-    /// options of the address set, stays.
+    /// Returns the statements that prepare a session. They are statements and not connection options, because a pooler
+    /// does not pass options on. Settings in the address's options take precedence.
     fn prepare(&self) -> String {
         let own = self.config.get_options().unwrap_or_default();
         let TimeLimits { statement, lock, idle } = self.limits;
-        // Plans are made once: those with the values of a call are no better here, and making them costs more than running them.
-        // A host that is gone without a word must not keep its locks for the hours of the server's own setting.
+        // Plans are made once: plans for the values of a call would be no better, and making one costs more than
+        // running it. A host that disappears without closing its connection must not keep its locks for hours, which is
+        // the server's own setting.
         let all = [
             (STATEMENT, statement.as_millis().to_string()),
             (LOCK, lock.as_millis().to_string()),

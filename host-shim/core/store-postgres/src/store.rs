@@ -170,14 +170,15 @@ impl PostgresStore {
         if self.together.borrow().is_none() {
             return applied;
         }
-        // One by one, the event might be undone and decided again; a group of which some changes wait begins again as a whole.
+        // A single event could be undone and decided again, but some changes of this group are held back, so the whole
+        // group starts over.
         applied.map_err(|error| {
             self.break_group();
             StoreError::Unavailable(error.to_string())
         })
     }
 
-    /// Applies changes at once: those of one event, or of a group. If an event waits for one of the keys `wakes`, that is an error.
+    /// Applies the changes of one event or of a group at once. Fails if an event waits for one of the keys `wakes`.
     pub(crate) fn apply_now(&self, all: &[Numbered<'_>], wakes: &[String]) -> Stored<Applied> {
         let is_of_catalog = |scope: &Scope| scope.account == Account::Platform;
         if all.iter().any(|(_, it)| it.has_rows() && it.scope.as_ref().is_some_and(is_of_catalog)) {
@@ -230,12 +231,12 @@ impl PostgresStore {
         self.catalog_is_written.set(false);
     }
 
-    /// Returns true if a transaction was certainly committed, although the answer is lost. Its number alone is no proof: after a crash,
-    /// the server may give it to another transaction.
+    /// Returns true if a transaction was certainly committed, although the answer is lost. Its number alone proves
+    /// nothing: after a crash, the server may give it to another transaction.
     fn is_committed(&self, transaction: &str, event: &StoredEvent) -> bool {
         // As long as for an answer.
         let until = Instant::now() + self.wire.settings().answer_time();
-        // The number of the row's own transaction is another one if the event was stored after a savepoint.
+        // The number of the row's own transaction differs if the event was stored after a savepoint.
         let sql = "SELECT pg_xact_status($1::text::xid8), EXISTS (SELECT FROM events \
                    WHERE seq = $2 AND source = $3 AND id = $4)";
         while Instant::now() < until {

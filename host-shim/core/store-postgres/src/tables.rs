@@ -118,7 +118,8 @@ fn values<'c>(cells: impl IntoIterator<Item = &'c Cell<'c>>) -> Values<'c> {
 }
 
 impl PostgresStore {
-    /// Applies the waiting changes that write what a query reads: rows, facts, effects and the revision of a scope, claims, or anything.
+    /// Applies waiting changes before a query that may read them: a query of a scope's rows, facts, effects or
+    /// revision, of claims, or of anything else.
     fn settle_for(&self, table: &Table, equal: &[Cell<'_>]) -> Stored<()> {
         match equal.first() {
             Some(Cell::Scope(scope)) => self.settle_if(|batch| batch.has_scope(scope)),
@@ -136,7 +137,7 @@ impl PostgresStore {
         self.query_now(sql, &parameters(&values))
     }
 
-    /// Runs a query of a view's columns in `from`, with what follows it. Applies no waiting changes.
+    /// Runs a query of a view's columns in `from`; `rest` is the text after `from`. Applies no waiting changes.
     fn views<V: View>(&self, from: &str, rest: &str, params: Params<'_>) -> Stored<Vec<V>> {
         let sql = select_from(V::TABLE, V::COLUMNS, from) + rest;
         self.query_now(&sql, params)?.iter().map(|row| view(row, 0)).collect()

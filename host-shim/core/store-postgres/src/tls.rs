@@ -7,7 +7,7 @@ use rustls::{ClientConfig, RootCertStore};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Returns the settings of a client that trusts the machine's authorities, and those of a PEM file.
+/// Returns the settings of a client that trusts the machine's authorities and the ones in a PEM file.
 pub(crate) fn settings(ca: Option<&Path>) -> Result<ClientConfig, OpenError> {
     let unready = |error: String| OpenError::Machine(format!("TLS can't be set up: {error}"));
     let mut roots = RootCertStore::empty();

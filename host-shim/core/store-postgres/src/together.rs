@@ -76,7 +76,7 @@ impl Together {
 }
 
 impl Batch {
-    /// Returns true if a waiting change writes what a change reads or writes.
+    /// Returns true if a waiting change writes something that these changes read or write.
     pub(crate) fn meets(&self, changes: &Changes) -> bool {
         let catalog = changes.expected.catalog_revision;
         changes.scope.as_ref().is_some_and(|scope| self.has_scope(scope))
@@ -122,13 +122,13 @@ impl PostgresStore {
         Ok(())
     }
 
-    /// Returns what a question about the changes that wait answers; false if none wait.
+    /// Answers a question about the waiting changes; false if none wait.
     pub(crate) fn waits(&self, question: impl FnOnce(&Batch) -> bool) -> bool {
         let together = self.together.borrow();
         together.as_ref().is_some_and(|together| !together.batch.changes.is_empty() && question(&together.batch))
     }
 
-    /// Applies the changes that wait if a question about them is answered with true.
+    /// Applies the waiting changes if the answer to a question about them is true.
     pub(crate) fn settle_if(&self, question: impl FnOnce(&Batch) -> bool) -> Stored<()> {
         if self.waits(question) { self.settle_held() } else { Ok(()) }
     }

@@ -118,8 +118,8 @@ impl Wire {
         !self.is_ended.get() && !self.is_late.get() && self.link.borrow().as_ref().is_some_and(is_open)
     }
 
-    /// Returns true if the connection has ended, and a call that only reads may be repeated at once over another one. After an answer
-    /// that has not come in time, the caller has waited long enough.
+    /// True if the connection has ended, so that a call that only reads may be repeated at once over a new connection.
+    /// False after a timeout: the caller has waited long enough.
     pub(crate) fn may_repeat(&self) -> bool {
         !self.is_connected() && !self.is_late.get()
     }
@@ -129,7 +129,7 @@ impl Wire {
         self.failed_at.get().is_some_and(|failed| failed >= time)
     }
 
-    /// Closes the connection; the next call opens another one.
+    /// Closes the connection; the next call opens a new one.
     pub(crate) fn disconnect(&self) {
         let link = self.link.borrow_mut().take();
         if let Some(Link { client, mut task, .. }) = link {
@@ -158,7 +158,7 @@ impl Wire {
         }
     }
 
-    /// Returns the error of the store, and notes whether the connection is of no more use.
+    /// Returns the error of the store, and notes whether the connection has become useless.
     fn failed(&self, error: &Error) -> StoreError {
         if error.as_db_error().is_some_and(ends) {
             self.is_ended.set(true);
@@ -176,7 +176,7 @@ impl Wire {
         });
     }
 
-    /// Returns the number of the connection: another one after it was opened again.
+    /// Identifies the connection; changes when it reconnects.
     pub fn number(&self) -> u64 {
         self.number.get()
     }
@@ -282,7 +282,7 @@ fn ends(error: &DbError) -> bool {
         // A pooler's own errors have the text alone.
         None => ["FATAL", "PANIC"].contains(&error.severity()),
     };
-    // The class 08 is that of connections.
+    // Class 08 contains errors of the connection.
     is_fatal || *error.code() == SqlState::READ_ONLY_SQL_TRANSACTION || error.code().code().starts_with("08")
 }
 

@@ -217,8 +217,8 @@ pub enum Applied {
 /// The first condition of a change that does not hold. They are checked in this order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Conflict {
-    /// The stored event is in another state, or the inbox already has the new event: another host has processed it. That
-    /// the inbox has the new event is checked last.
+    /// The stored event is in another state, or the inbox already has the new event: another host has processed it.
+    /// Whether the inbox has the new event is checked last.
     Event,
     /// An effect has another state, lease or generation: another host carries it out, or it has ended.
     Effect,

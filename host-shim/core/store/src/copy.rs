@@ -19,10 +19,10 @@ const PAGE: usize = 500;
 /// Number of parts in one commit.
 const GROUP: u64 = 2_000;
 
-/// A row with everything that a store keeps of it.
+/// A row with everything that a store keeps about it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WholeRow {
-    /// The row, and what was written with it.
+    /// The row, with the references and the fingerprint written with it.
     pub write: RowWrite,
     /// Revision of the account at the last write.
     pub written: u64,
@@ -95,9 +95,10 @@ pub trait Source: Read {
     fn waits(&self, seq: u64) -> Stored<Vec<String>>;
 }
 
-/// A store into which another one can be copied.
+/// A store into which another store can be copied.
 pub trait Target: Store {
-    /// Writes a part in the open group. A scope comes before what it has, and events and effects in the order of their numbers.
+    /// Writes a part in the open group. A scope comes before its rows, and events and effects come in the order of
+    /// their numbers.
     ///
     /// # Errors
     /// Fails with `StoreError::Unavailable` if the underlying storage fails.
@@ -109,7 +110,7 @@ pub trait Target: Store {
     fn end_parts(&mut self) -> Stored<()>;
 }
 
-/// Returns true if a store has nothing, so that another one can be copied into it.
+/// Returns true if a store is empty, so that another can be copied into it.
 ///
 /// # Errors
 /// Fails with `StoreError::Unavailable` if the underlying storage fails.

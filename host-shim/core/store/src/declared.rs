@@ -80,12 +80,12 @@ impl Declared {
         &self.not_state
     }
 
-    /// Sets what the manifest permits.
+    /// Sets the manifest's permissions.
     pub fn permitting(self, permitted: Permitted) -> Self {
         Declared { permitted, ..self }
     }
 
-    /// Returns what the manifest permits; all without a manifest.
+    /// Returns the manifest's permissions; without a manifest, everything is permitted.
     pub fn permitted(&self) -> &Permitted {
         &self.permitted
     }

@@ -240,7 +240,7 @@ impl Store for FaultStore {
     }
 }
 
-/// A reader of the wrapped store. Its reads fail with those of the store.
+/// A reader of the wrapped store. Its reads fail when the store's reads fail.
 struct FaultReader {
     reader: Box<dyn Reader>,
     faults: Faults,

@@ -6,7 +6,7 @@ pub use crate::lend::Lend;
 pub use crate::prefix::{kind_prefix, prefix_end};
 pub use crate::refusal::UniqueField;
 
-/// What a kind of store does itself, and the queries, rows and values that it is asked for.
+/// The part that each kind of store implements itself, and the queries, rows and values that it receives.
 pub mod backend {
     pub use crate::cell::{Answer, Cell, Patch, Record, View};
     pub use crate::kept::{AccountRow, Backend, Range, Tables};

@@ -60,7 +60,7 @@ impl<B: Tables> Kept<B> {
 }
 
 impl<B: Backend> Kept<B> {
-    /// Returns the backend, for changes of what is its own.
+    /// Returns the backend, for changes of its own data.
     pub fn backend_mut(&mut self) -> &mut B {
         &mut self.backend
     }

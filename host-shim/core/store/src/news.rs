@@ -2,7 +2,7 @@
 
 use extension_contract::Account;
 
-/// A place in the log of a store: what is up to it is known.
+/// A place in the log of a store: the reader knows everything before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NewsPlace {
     /// Number of the last new event.
@@ -18,6 +18,6 @@ pub struct News {
     pub seq: u64,
     /// Its account, if it was placed.
     pub account: Option<Account>,
-    /// True for a new event. Of the older events of an account, only the last one that has changed is told.
+    /// True for a new event. For the older events of an account, only the last change is reported.
     pub is_new: bool,
 }

@@ -26,7 +26,7 @@ pub struct Query<'q> {
     pub index: Option<&'static Index>,
     /// Values of its first columns.
     pub equal: &'q [Cell<'q>],
-    /// Bounds of the next column, which is the first one of the key after the last one of an index.
+    /// Bounds of the next column. After the last column of an index, this is the first column of the key.
     pub from: Bound<Cell<'q>>,
     /// As `from`.
     pub to: Bound<Cell<'q>>,

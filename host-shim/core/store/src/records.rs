@@ -254,7 +254,7 @@ impl View for WrittenRow {
     }
 }
 
-/// Takes the unique values from a purchase, so that another one can get them.
+/// Frees the unique values of a purchase, so that another purchase can take them.
 pub struct ReleasedPurchase;
 
 impl Patch for ReleasedPurchase {
@@ -581,7 +581,7 @@ impl View for EventState {
     }
 }
 
-/// An event with what an erasure of its account takes from it.
+/// An event with the parts that an erasure of its account removes.
 pub struct ErasableEvent {
     pub seq: u64,
     payload: Payload,

@@ -19,7 +19,7 @@ pub struct OpenedRows {
     pub facts: Vec<bool>,
 }
 
-/// The question for the account of an event, and for what the event needs of it.
+/// Asks for the account of an event, and for the account's rows and facts that the event needs.
 #[derive(Clone, Copy, Debug)]
 pub struct PlaceQuery<'q> {
     /// Partition of the event.
@@ -36,7 +36,7 @@ pub struct PlaceQuery<'q> {
     pub facts: &'q [String],
 }
 
-/// The account of an event, and what the event needs of it.
+/// The account of an event, and the rows and facts that the event needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed {
     /// The account.
@@ -66,7 +66,8 @@ pub enum InboxState {
     Pending {
         /// Earliest next attempt, in milliseconds since the epoch.
         not_before: Timestamp,
-        /// Start of the wait of an event that has waited and was woken: if it has to wait on, its wait goes on.
+        /// Start of the wait of an event that has waited and was woken. If it must wait again, the wait counts from
+        /// then.
         waits_since: Option<Timestamp>,
     },
     /// The event's account is unknown; the event waits for one of its claim keys.
@@ -224,8 +225,9 @@ pub struct DueQuery<'a> {
     pub timers: bool,
     /// Kinds whose providers have no room: their effects are left out, unless they need no call.
     pub busy: &'a [String],
-    /// If set, effects that need a call come in turn by account: first those that need none, then the first of each account and kind,
-    /// then the second ones, at most so many of an account and kind. A store looks at the first [`TURNS_SEARCHED_MAX`] that are due.
+    /// If set, accounts take turns: first the effects that need no call, then the first effect of each account and
+    /// kind, then the second of each, and so on, at most this many of one account and kind. A store considers the first
+    /// [`TURNS_SEARCHED_MAX`] due effects.
     pub turns: Option<usize>,
     /// Maximum number of effects.
     pub limit: usize,
@@ -240,7 +242,7 @@ impl<'a> DueQuery<'a> {
         DueQuery { partition, now, timers: true, busy: &[], turns: None, limit }
     }
 
-    /// Returns true for a due effect that is left out since its provider has no room.
+    /// Returns true for a due effect that is left out because its provider has no room.
     pub fn passes_over(&self, effect: &impl Due) -> bool {
         self.busy.iter().any(|kind| kind == effect.kind()) && effect.needs_call(self.now)
     }

@@ -13,8 +13,8 @@ use std::sync::Arc;
 pub enum Dialect {
     /// SQLite: a query names its index, and the large texts of a row are in a table of their own.
     Sqlite,
-    /// PostgreSQL: parameters that are numbers are `bigint`, the value of a scope is three parameters (business, mode, account), that of a
-    /// partition two, and an answer with one of them ends with its business and mode.
+    /// PostgreSQL: numbers are `bigint` parameters, a scope takes three parameters (business, mode, account) and a
+    /// partition two, and a row of an answer with a scope or partition ends with its business and mode.
     Postgres,
 }
 
@@ -90,8 +90,8 @@ impl Texts {
         })
     }
 
-    /// Returns PostgreSQL's query of the rows of which the last column of the key has one of the values of the last parameter, an array
-    /// of texts. The query names the other columns of the key. The first column of the answer is that value, as a text.
+    /// Returns PostgreSQL's query for the rows whose last key column has one of the values in the last parameter, an
+    /// array of texts. The query fixes the other key columns. The first column of the answer is the value, as a text.
     pub fn some(&self, table: &'static Table, columns: &'static [Column], query: &Query<'_>) -> Arc<str> {
         self.text("some", table, columns, query, |mut parameters| {
             let last = table.key.last().map(|last| (table.columns[*last], table.kinds[*last]));
@@ -134,7 +134,7 @@ fn select(table: &'static Table, columns: &[Column], query: &Query<'_>, mut para
     sql
 }
 
-/// Returns the beginning of PostgreSQL's query of columns of a table, or of what else has its columns.
+/// Returns the beginning of PostgreSQL's query of columns of a table, or of any `from` with the same columns.
 pub fn select_from(table: &Table, columns: &[Column], from: &str) -> String {
     let kind = |kind: Kind| columns.iter().any(|column| table.kinds[*column] == kind);
     let (has_scope, has_partition) = (kind(Kind::Scope), kind(Kind::Partition));
@@ -156,7 +156,7 @@ pub fn select_from(table: &Table, columns: &[Column], from: &str) -> String {
     if has_scope || has_partition {
         listed.push("q.business, q.livemode".to_owned());
         joins += " JOIN partitions q ON q.id = ";
-        // The table's own number is that of the query's partition, which is then looked up once.
+        // The table's own partition number equals the query's, so the partition is looked up once.
         joins += if has_partition { "t.partition" } else { "s.partition" };
     }
     format!("SELECT {} FROM {from} t{joins}", listed.join(", "))

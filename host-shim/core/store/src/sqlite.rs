@@ -38,7 +38,8 @@ const CACHE_KIB: i64 = 16 * 1024;
 /// Number of pages in the write-ahead log that triggers a checkpoint (16 MiB): more than SQLite's default, for fewer
 /// checkpoints.
 const CHECKPOINT_PAGES: i64 = 4096;
-/// The same if a thread of its own checkpoints (64 MiB): the writer does it only if the thread cannot.
+/// Like [`CHECKPOINT_PAGES`], if a separate thread does the checkpoints (64 MiB): the writer only steps in if that
+/// thread cannot.
 const CHECKPOINT_PAGES_BESIDE: i64 = 16_384;
 /// Size in bytes to which the write-ahead log is truncated after a checkpoint.
 const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
@@ -401,7 +402,7 @@ impl Backend for Sqlite {
     }
 
     fn touch(&mut self) -> Stored<()> {
-        // The same number again is written all the same.
+        // SQLite writes the number even though it is unchanged.
         let connection = &self.connection;
         let version = connection.pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0));
         version.and_then(|version| connection.pragma_update(None, "user_version", version)).map_err(unavailable)

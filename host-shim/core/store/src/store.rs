@@ -29,8 +29,9 @@ pub trait Read {
     fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows>;
     /// Finds the account of an event by its claims, and reads everything that the event needs of it.
     ///
-    /// The account is the holder of those claims that are held at the time of the question, or else its other one. Returns the claims, and no account
-    /// if the claims have several holders, or no holder and there is none otherwise.
+    /// The account is the holder of the claims that are held at `query.now`, or `query.otherwise` if nobody holds them.
+    /// Returns the claims. Returns no account if the claims have several holders, or if they have none and `otherwise`
+    /// is absent.
     fn place(&self, query: &PlaceQuery<'_>) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
         place_by_steps(self, query)
     }
@@ -81,9 +82,10 @@ pub trait Read {
     /// Returns all effects of the scope after the `seq` `after`, in order of `seq`, including finished and cancelled
     /// effects.
     fn effects_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<EffectRow>>;
-    /// Returns the effects that may begin: queued, due, and the first open effect of their ordering key; in order of due time, then
-    /// `seq`, unless the question wants turns. Without timers, omits effects of kind `timer.at` (a replay with paused timers may have
-    /// many of them). Omits effects of busy kinds unless they need no call ([`EffectRow::needs_call`]).
+    /// Returns the effects that may begin: queued, due, and the first open effect of their ordering key; in order of
+    /// due time, then `seq`, unless the query asks for turns. Without timers, omits effects of kind `timer.at` (a
+    /// replay with paused timers may have many of them). Omits effects of busy kinds unless they need no call
+    /// ([`EffectRow::needs_call`]).
     fn effects_due(&self, query: &DueQuery<'_>) -> Stored<Vec<EffectRow>>;
     /// Returns the running effects in order of `seq`. A starting host resumes them.
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>>;
@@ -105,7 +107,8 @@ pub trait Read {
     fn inbox(&self, seq: u64) -> Stored<Option<InboxRow>>;
     /// Returns the inbox rows of a partition, or of all partitions, after the number `after`, in order of acceptance.
     fn inbox_after(&self, partition: Option<&Partition>, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
-    /// Returns the inbox rows of an account after the number `after`, in order of acceptance. It reads no other account's.
+    /// Returns the inbox rows of an account after the number `after`, in order of acceptance. Reads no rows of other
+    /// accounts.
     fn inbox_of(&self, scope: &Scope, after: u64, limit: usize) -> Stored<Vec<InboxRow>>;
     /// Returns the inbox rows of effect results ([`EFFECT_RESULTS`](crate::EFFECT_RESULTS)) of all partitions after the number
     /// `after`, in order of acceptance.
@@ -139,7 +142,7 @@ pub trait Read {
     fn scopes(&self, partition: Option<&Partition>) -> Stored<Vec<Scope>>;
 }
 
-/// Places an event with a query for its claims and another one for its account: as [`Read::place`].
+/// Like [`Read::place`], with one query for the event's claims and a second one for its account.
 pub(crate) fn place_by_steps(
     read: &(impl Read + ?Sized),
     query: &PlaceQuery<'_>,
@@ -159,9 +162,9 @@ pub(crate) fn place_by_steps(
 
 /// A handle that only reads, beside the handle that writes. Any number of readers may be open, each on its own thread.
 ///
-/// Between [`Reader::begin`] and [`Reader::end`] all queries see one state: that of the last commit before the begin. A
-/// reader never waits for a writer, and a writer never waits for a reader. A snapshot should be short: while it is open,
-/// a store on disk keeps old data.
+/// Between [`Reader::begin`] and [`Reader::end`] all queries see the state of the last commit before the begin. A
+/// reader never waits for a writer, and a writer never waits for a reader. A snapshot should be short: while it is
+/// open, a store on disk keeps old data.
 ///
 /// # Errors
 /// A query outside of a snapshot, a second begin and an end without a begin fail with `StoreError::Misuse`.
@@ -171,8 +174,8 @@ pub trait Reader: Read + Send {
     /// Ends the snapshot.
     fn end(&mut self) -> Stored<()>;
     /// Returns the events of a partition that hosts have stored or changed after a place, at most `limit` new ones, and the place
-    /// after them. Without a place, returns no event, and the place after the last one. After a crash of the database, some are told
-    /// again.
+    /// after them. Without a place, returns no event, and the place after the last one. After a crash of the database,
+    /// some are returned again.
     ///
     /// # Errors
     /// `StoreError::Misuse` outside of a snapshot, and for a store without peers: its only host knows what it has stored.
@@ -202,7 +205,8 @@ pub trait Store: Read + Send + Any {
     /// Discards the group.
     fn rollback(&mut self) -> Stored<()>;
 
-    /// Writes something that changes nothing, and makes it durable: can the store be written? Costs a commit. Outside of a group.
+    /// Checks that the store can be written: writes something that changes nothing, and makes it durable. Costs a
+    /// commit. Outside of a group.
     fn try_write(&mut self) -> Stored<()> {
         Ok(())
     }
@@ -219,8 +223,8 @@ pub trait Store: Read + Send + Any {
     }
 
     /// Marks the chosen effects as running under new leases of the owner, and returns them in the chosen order, in one step: no
-    /// other host can take one of them. Each has one started attempt more, and no token. Omits those that are not due any more, since
-    /// another host has taken them.
+    /// other host can take one of them. Each has one started attempt more, and no token. Omits effects that are no
+    /// longer due because another host has taken them.
     fn lease(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>>;
 
     /// Returns true if other handles, also of other hosts, may write at the same time. Only then [`Store::apply`] fails with

@@ -108,7 +108,7 @@ fn sold_now(stage: &mut Stage<'_>) -> Result<Sold, ReplayError> {
         }
     }
     let mut allowed = crate::law::standing(host)?;
-    // The names of the catalog's own products change with it, and what is in use is no sale.
+    // The names of the catalog's own products change with it, and products in use are not sold.
     allowed.as_object_mut().into_iter().for_each(|of| drop(of.remove("claims")));
     for (_, of_account) in allowed.as_object_mut().into_iter().flatten() {
         for (_, row) in of_account["entitlements"].as_object_mut().into_iter().flatten() {

@@ -566,8 +566,8 @@ fn results(host: &Rig) -> Result<BTreeMap<EffectId, (u32, Timestamp)>, ReplayErr
     }
 }
 
-/// Returns whether each product with a status is running, by account and id. One that ran is suspended where another one
-/// never began.
+/// Returns whether each product with a status is running, by account and id. Other statuses are not compared, since
+/// they depend on the order of events: a product that ran once is suspended, and one that never ran has not begun.
 fn running(host: &Rig) -> Result<Value, ReplayError> {
     let mut found = Map::new();
     for account in accounts(host)? {
@@ -581,7 +581,7 @@ fn running(host: &Rig) -> Result<Value, ReplayError> {
 }
 
 /// Returns a resource that is left at a provider although its instance has ended, or ends, and that no open effect will remove. A
-/// deletion that waits for an operator is no breach.
+/// deletion that waits for an operator is not a breach.
 pub(crate) fn leftover(host: &Rig) -> Result<Option<Breach>, ReplayError> {
     let open = host.store().effects_open(host.processor().partition(), None)?;
     let silent = host.silent()?;

@@ -24,7 +24,7 @@ pub struct Checked {
     pub raw: usize,
     /// The mistakes, in the order of the files, each once.
     pub mistakes: Vec<BadInput>,
-    /// What is no mistake, but may not be meant.
+    /// Findings that are not mistakes, but may be unintended.
     pub notes: Vec<String>,
 }
 

@@ -15,7 +15,7 @@ pub use raw::{LINE_BYTES_MAX, Located, RawInput, read_raw};
 pub const STDIN: &str = "-";
 /// The maximum nesting of folders.
 const DEPTH_MAX: usize = 32;
-/// The files of a business, which are no inputs.
+/// The files of a business, which are not inputs.
 const OF_BUSINESS: [&str; 5] = [CATALOG_FILE, BUSINESS_FILE, CONFIG_FILE, ROUTES_FILE, TABLES_FILE];
 /// The file that marks a folder of base bodies, which has no inputs.
 const PLACES_FILE: &str = "places.yml";

@@ -28,7 +28,7 @@ pub struct LiveProviders {
     _kept: Option<Arc<dyn Any + Send + Sync>>,
 }
 
-/// Starts a local Stripe with its provider for one scenario, so that no scenario finds the objects of another one.
+/// Starts a local Stripe with its provider for one scenario, so that no scenario finds the objects of another.
 #[derive(Clone)]
 pub struct StripeOfScenario {
     start: Arc<dyn Fn() -> Result<LiveProviders, ReplayError> + Send + Sync>,

@@ -133,10 +133,10 @@ impl Names {
     fn of_step<'s>(&'s self, step: &'s Step) -> Vec<Unknown<'s>> {
         let expects = |outcome: &str| step.outcome.as_ref().is_some_and(|expected| expected.outcome == outcome);
         let named = match &step.action {
-            Action::Command(command) => Some((&command.kind, &self.commands, "no command", "rejected")),
-            Action::Fact(fact) => Some((&fact.kind, &self.facts, "no fact of the business", "rejected")),
+            Action::Command(command) => Some((&command.kind, &self.commands, "not a command", "rejected")),
+            Action::Fact(fact) => Some((&fact.kind, &self.facts, "not a fact of the business", "rejected")),
             Action::Stripe(event) => {
-                Some((&event.kind, &self.stripe, "no event type that the extension accepts", "ignored"))
+                Some((&event.kind, &self.stripe, "not an event type that the extension accepts", "ignored"))
             }
             _ => None,
         };
@@ -159,7 +159,7 @@ impl Names {
     }
 
     fn effect<'s>(&'s self, line: usize, kind: &'s str) -> Option<Unknown<'s>> {
-        Unknown::of(line, kind, &self.effects, "no effect kind")
+        Unknown::of(line, kind, &self.effects, "not an effect kind")
     }
 }
 

@@ -80,6 +80,6 @@ fn unknown(place: Place, entry: &str, output: &str, known: &BTreeSet<String>) ->
     if known.contains(output) {
         return None;
     }
-    let what = format!("no output of `{entry}`");
+    let what = format!("not an output of `{entry}`");
     Some(BadInput::unknown_name(place, output, &what, known.iter().map(String::as_str)))
 }

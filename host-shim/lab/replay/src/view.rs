@@ -105,8 +105,8 @@ pub fn unbalanced(host: &Rig, account: &Account) -> Result<Vec<(String, i128)>, 
     Ok(found)
 }
 
-/// Returns the notices sent so far, in order of the time at which each was due; those of the same time in order of the first
-/// request. Each has its kind, its key and the members of its payload.
+/// Returns the notices sent so far, in order of their due times and, at the same time, of the first request. Each has
+/// its kind, its key and the members of its payload.
 fn notices(host: &Rig, account: &Account) -> Result<Value, ReplayError> {
     let scope = host.processor().scope(account.clone());
     let mut found = Vec::new();

@@ -186,7 +186,7 @@ pub fn named_in(file: &Path, business: &Path) -> Option<String> {
     }
 }
 
-/// Returns the path to one absolute folder from another one; the absolute path if they have nothing in common.
+/// Returns the relative path from one absolute folder to another; the absolute path if they have nothing in common.
 fn path_from(from: &Path, to: &Path) -> PathBuf {
     let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
     if common <= 1 {

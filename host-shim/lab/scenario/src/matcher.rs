@@ -76,7 +76,7 @@ impl Matcher {
                     let last = error.to_string().lines().last().unwrap_or_default().to_owned();
                     check.bad(
                         inner.place(),
-                        format!("`{pattern}` is no regular expression: {last}"),
+                        format!("`{pattern}` is not a regular expression: {last}"),
                         "a regular expression",
                     )
                 })?;
@@ -91,7 +91,7 @@ impl Matcher {
                 _ => {
                     return Err(check.bad(
                         inner.place(),
-                        "`size` is no count",
+                        "`size` is not a count",
                         "a whole number from 0, or `{subset: {size: …}}` for a member with this name",
                     ));
                 }

@@ -15,7 +15,7 @@ pub use host_business::yaml::{Checked, Checker, Entry, Fields, Node, Tree};
 pub fn read_time(check: &Checker, what: &str, node: &Node) -> Checked<i64> {
     let text = check.text(what, node)?;
     crate::time::parse(&text).ok_or_else(|| {
-        check.bad(node.place(), format!("`{what}: {text}` is no time"), "RFC 3339 such as 2026-01-01T00:00:00Z")
+        check.bad(node.place(), format!("`{what}: {text}` is not a time"), "RFC 3339 such as 2026-01-01T00:00:00Z")
     })
 }
 
@@ -27,7 +27,7 @@ pub fn read_time(check: &Checker, what: &str, node: &Node) -> Checked<i64> {
 pub fn read_span(check: &Checker, what: &str, node: &Node) -> Checked<i64> {
     let text = check.text(what, node)?;
     crate::time::parse_span(&text).ok_or_else(|| {
-        let problem = format!("`{what}: {text}` is no span of time");
+        let problem = format!("`{what}: {text}` is not a span of time");
         check.bad(node.place(), problem, "a number and ms, s, m, h or d, such as 7d")
     })
 }

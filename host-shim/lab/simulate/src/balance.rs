@@ -64,8 +64,7 @@ fn unreadable(error: impl std::fmt::Display) -> Difference {
     Difference::new("what the host has", "an answer", error.to_string())
 }
 
-/// Checks that the books have the sum of all movements, that of the refunds, that of the disputes, and that of the
-/// fees.
+/// Checks the sums in the books: of all movements, the refunds, the disputes and the fees.
 fn check_books(store: &dyn Read, scope: &Scope, stripe: &Stripe) -> Result<(), Difference> {
     let row = read::record(store, scope, "account", "balances").map_err(unreadable)?;
     let balances: Value = match row {

@@ -212,7 +212,7 @@ impl Customer {
         self.send(json!({"command": kind, "account": account, "actor": actor, "payload": payload}))
     }
 
-    /// Sends a body that is no event of Stripe, with a new id. Returns the id.
+    /// Sends a body that is not an event of Stripe, with a new id. Returns the id.
     pub fn send(&mut self, mut body: Value) -> String {
         let id = self.next_id();
         (body["id"], body["timestamp"]) = (json!(id), json!(self.stripe.now_s()));

@@ -86,7 +86,7 @@ impl<'c> Person<'c> {
     ) -> Result<Self, SandboxError> {
         let mut random = Random::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ (index as u64 + 1));
         let first = Move { kind: MoveKind::Buy, pick: 0, flags: random.below(1 << 16) as u16, pause: 0 };
-        // No name is a prefix of another one: command ids are a name and a number.
+        // No name is a prefix of another: command ids are a name and a number.
         let mut driver = AccountDriver::new(catalog, &format!("c{index:06}"), Some(&first))?;
         let version = VERSIONS.get(random.below(VERSIONS.len() + 1)).copied();
         driver = driver.simulated(prices.clone(), on_sale.clone());

@@ -49,8 +49,8 @@ pub(crate) fn sales(catalog: &Catalog, stripe: &Stripe, bought: &[Bought]) -> Ve
     out
 }
 
-/// The sales of a paid invoice: the part of each product with a share is that of its lines, after their discounts. What
-/// the customer's balance paid is received, too.
+/// The sales of a paid invoice. The part of each product with a share is the sum of its lines after discounts. Amounts
+/// paid from the customer's balance count as received.
 fn of_invoice(catalog: &Catalog, stripe: &Stripe, invoice: &Object, charge: Option<&Object>) -> Vec<Sale> {
     let mut parts: BTreeMap<usize, i64> = BTreeMap::new();
     let mut lines = 0;
@@ -77,7 +77,7 @@ fn of_invoice(catalog: &Catalog, stripe: &Stripe, invoice: &Object, charge: Opti
             i128::from(gross.max(0)) * i128::from(invoice.int("total") - back) / i128::from(invoice.int("total"));
         // What is left of an invoice is at most its total, so the rest is at most the line.
         let rest = i64::try_from(rest).expect("a part of an amount");
-        // The extension rounds the part of a line, and that of a refund.
+        // The extension rounds each line's part, and the part of a refund.
         let slack = i64::from(back > 0) + i64::from(lines > 1);
         let share = match rest {
             0 => (0, 0),

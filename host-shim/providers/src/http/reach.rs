@@ -10,7 +10,7 @@ pub struct Reach(Vec<IpNet>);
 
 /// A network that cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no network: expected one such as 10.0.0.0/8 or fd00::/8")]
+#[error("`{0}` is not a network: expected one such as 10.0.0.0/8 or fd00::/8")]
 pub struct BadNetwork(String);
 
 impl Reach {
@@ -144,6 +144,6 @@ mod tests {
         assert!(reach(&own, "127.0.0.1") && reach(&own, "::1") && reach(&own, "::ffff:127.1.2.3"));
         assert!(!reach(&own, "10.1.2.3") && !reach(&own, "0.0.0.0") && !reach(&own, "169.254.169.254"));
         let bad = Reach::public().and(&["10.1.2.3/33".to_owned()]).expect_err("no network").to_string();
-        assert_eq!(bad, "`10.1.2.3/33` is no network: expected one such as 10.0.0.0/8 or fd00::/8");
+        assert_eq!(bad, "`10.1.2.3/33` is not a network: expected one such as 10.0.0.0/8 or fd00::/8");
     }
 }

@@ -30,7 +30,7 @@ pub struct Local {
 impl Local {
     /// Opens or creates the folder and serves its functions on 127.0.0.1. The server uses the port that is stored in
     /// the folder, since the functions' URLs contain it. If the folder stores no port, the server uses `port`, or a
-    /// free port. If several processes open the folder, one of them serves, and another one when it ends.
+    /// free port. If several processes open the folder, one of them serves, and another takes over when it ends.
     ///
     /// # Errors
     ///

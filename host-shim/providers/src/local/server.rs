@@ -189,7 +189,7 @@ fn respond(store: &ResourceStore, host: &str, request: Request<Bytes>) -> Respon
     serve(store, &function, request).unwrap_or_else(|error| failed(&error)).into()
 }
 
-/// Returns the response for a name that no function has: that of the resource that had it last.
+/// Returns the response for a name that no function has: the response of the resource that had it last.
 fn absent(store: &ResourceStore, label: &str) -> Responded {
     let usual = text(StatusCode::NOT_FOUND, "there is no function with this name");
     if LABEL.check(label).is_err() {

@@ -89,7 +89,7 @@ impl Signer {
         let chain = CertificateDer::pem_slice_iter(config.certificate.as_bytes()).collect::<Result<Vec<_>, _>>();
         let chain = chain.map_err(|_| ConfigError::Certificate)?;
         let own = chain.first().ok_or(ConfigError::Certificate)?;
-        // A certificate has its public key verbatim. The registry would refuse every token that is signed with another one.
+        // A certificate has its public key verbatim. The registry would refuse every token signed with a different key.
         let public = pair.public_key().as_ref();
         if !own.windows(public.len()).any(|part| part == public) {
             return Err(ConfigError::OtherKey);

@@ -34,7 +34,7 @@ pub(crate) fn outcome(reply: &Reply) -> CallOutcome {
     match reply.status {
         200 | 201 | 204 => match outputs(&reply.body) {
             Some(outputs) => CallOutcome::Done(Value::Object(outputs)),
-            None => CallOutcome::retry("bad-answer", "the answer of the service is no JSON object"),
+            None => CallOutcome::retry("bad-answer", "the answer of the service is not a JSON object"),
         },
         202 => {
             let Progress { token } = serde_json::from_slice(&reply.body).unwrap_or_default();

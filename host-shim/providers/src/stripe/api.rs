@@ -125,7 +125,7 @@ impl<'a> Api<'a> {
         let object: Value = serde_json::from_slice(&reply.body)
             .ok()
             .filter(Value::is_object)
-            .ok_or(Failed::Unreadable { status, reason: "no JSON object" })?;
+            .ok_or(Failed::Unreadable { status, reason: "not a JSON object" })?;
         let api_version = reply.header("stripe-version").unwrap_or(VERSION.as_str()).to_owned();
         Ok(ObjectResponse { object, date_ms: reply.date_ms, api_version })
     }

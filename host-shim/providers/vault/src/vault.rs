@@ -123,8 +123,8 @@ impl Vault {
         Vault::begin_at(&path.into(), path, keys)
     }
 
-    /// Begins a new vault in place of a lost one. What is there is kept: a file under another name, secrets in a database in the
-    /// table `former_secrets`. Returns where it is kept with the vault.
+    /// Begins a new vault in place of a lost one. The old secrets are kept: a file under another name, or in a database
+    /// the table `former_secrets`. Returns the vault, and where they are kept.
     ///
     /// # Errors
     ///

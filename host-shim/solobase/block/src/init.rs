@@ -101,7 +101,8 @@ fn configuration(platform: &Platform<'_>) -> (Option<Bundle>, Vec<String>) {
     (bundle, faults)
 }
 
-/// Writes the settings, and loads the catalog if it is another one. While data is imported, the end of the import loads it.
+/// Writes the settings and, if the catalog has changed, loads it. During an import the catalog is loaded when the
+/// import ends.
 fn prepare(platform: &Platform<'_>, store: &mut SolobaseStore, bundle: &Bundle) -> Result<(), InitError> {
     let state =
         State { batches: store.backend().batches() == Batches::Yes, version: env!("CARGO_PKG_VERSION").to_owned() };
@@ -118,7 +119,7 @@ fn prepare(platform: &Platform<'_>, store: &mut SolobaseStore, bundle: &Bundle) 
     load_catalog(platform, crate::store::open(platform.database.clone(), store.backend().batches()), bundle)
 }
 
-/// Loads the catalog of a business, if it is another one than the last.
+/// Loads the catalog of a business if it has changed since it was last loaded.
 ///
 /// # Errors
 /// Fails if the store fails, or if the extension refuses the catalog.

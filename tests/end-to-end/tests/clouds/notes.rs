@@ -23,7 +23,7 @@ const FIRST: &str = "solobase-first";
 const SECOND: &str = "solobase-second";
 /// Time limit to unpack the zip file.
 const UNPACKED: Duration = Duration::from_secs(60);
-/// Content of a file that is no text.
+/// Content of a file that is not text.
 const FILE: &[u8] = b"\x89PNG\r\n\x00\xff";
 
 /// Returns the zip file, which `cargo xtask test notes` puts beside the folder of this test program.
@@ -58,7 +58,7 @@ fn with_lambdas_own(mut variables: BTreeMap<String, String>, cloud: &str) -> BTr
     variables
 }
 
-/// A file of text with a mark of its order of bytes, which is no UTF-8.
+/// A file of text with a mark of its order of bytes, which is not UTF-8.
 const TEXT: &[u8] = b"\xef\xbb\xbfname;\xe4\r\n\x00";
 /// Time limit of a request.
 const ANSWER: Duration = Duration::from_secs(60);

@@ -133,7 +133,7 @@ fn only_signed_webhooks_and_known_callers_are_taken() {
     }
     // An event of Stripe's without its signature is not authentic, whoever brings it.
     assert_eq!(post("/events", &[("x-service-key", SERVICE)]), (400, "malformed".to_owned()));
-    // A user of the platform is no service.
+    // A user of the platform is not a service.
     assert_eq!(post("/tick", &[("authorization", "Bearer ada")]), (403, "forbidden".to_owned()));
     let foreign = post("/commands/purchase.create?account=user:bob", &[("authorization", "Bearer ada")]);
     assert_eq!(foreign, (403, "forbidden".to_owned()));

@@ -376,7 +376,7 @@ mod tests {
             "refuse" => Change::Refuse,
             "await a new begin" => Change::AwaitNewBegin,
             "begin again" => Change::BeginAgain,
-            _ => panic!("{name} is no change"),
+            _ => panic!("{name} is not a change"),
         }
     }
 

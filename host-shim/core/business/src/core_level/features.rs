@@ -71,7 +71,7 @@ pub(super) struct Features {
     measured: Vec<String>,
     /// Whether a feature is paid from credits.
     pub takes_credits: bool,
-    /// The features that only credits pay for, each with the node that says so.
+    /// The features that can only be paid with credits, each with the node that declares it.
     only_by_credits: Vec<(String, Node)>,
 }
 
@@ -174,7 +174,8 @@ impl Features {
         Ok(Kind::Use)
     }
 
-    /// Checks that somebody can pay for what only credits pay for. `are_sold` says whether credits are sold.
+    /// Checks that credits can be bought if a feature can only be paid with credits. `are_sold`: whether something
+    /// sells credits.
     pub fn check_credits(&self, check: &Checker, are_sold: bool) -> Checked<()> {
         check.every(self.only_by_credits.iter().filter(|_| !are_sold), |(feature, node)| {
             let problem = format!("only credits pay for `{feature}`, and nothing sells credits");
@@ -201,7 +202,7 @@ impl Features {
         &self.order
     }
 
-    /// Returns what an offer can say about a name; none if it is no feature.
+    /// Returns what an offer can say about a name; none if it is not a feature.
     pub fn kind(&self, name: &str) -> Option<Kind> {
         self.kinds.get(name).copied()
     }
@@ -263,7 +264,7 @@ pub(super) fn check_name(check: &Checker, named: &Entry, what: &str) -> Checked<
     match name.starts_with(|c: char| c.is_ascii_lowercase()) && name.chars().all(is_letter) && name.len() <= 40 {
         true => Ok(()),
         false => {
-            let problem = format!("`{name}` is no name of {what}");
+            let problem = format!("`{name}` cannot be the name of {what}");
             Err(check.bad(named.place(), problem, "a letter, then up to 39 of a-z, 0-9 and _"))
         }
     }

@@ -81,7 +81,7 @@ fn one(check: &Checker, instance: &Entry, features: &Features, kinds: &[&str], h
         None => None,
     };
     let host = written.as_deref().map(host_of);
-    // One measured limit is that of the contents; with several, the file says which one.
+    // If exactly one limit is measured, it applies to the contents; with several, the file must name one.
     let quota = features.measured().first().filter(|_| features.measured().len() == 1).map(String::as_str);
     let provisions: Checked<Vec<Node>> = check.each(&resources, |resource| {
         let (before, after) = (instance.key.replace('_', "-"), resource.name.replace('_', "-"));
@@ -92,7 +92,7 @@ fn one(check: &Checker, instance: &Entry, features: &Features, kinds: &[&str], h
     Ok(at.map(members))
 }
 
-/// Reads what an instance uses: a feature, of which it uses one, or amounts by feature.
+/// Reads what an instance uses: one unit of a feature, or amounts by feature.
 fn used(check: &Checker, node: &Node, features: &Features) -> Checked<Node> {
     let at = From(node);
     let is_known = |name: &str| features.kind(name) == Some(Kind::Amount);
@@ -117,7 +117,7 @@ fn resources<'n>(check: &Checker, node: &'n Node, kinds: &[&str]) -> Checked<Vec
             Some(_) => match resource.value.member("resource") {
                 Some(kind) => check.filled_text("resource", kind)?,
                 None => {
-                    let problem = format!("`resources.{}` says not what it is", resource.key);
+                    let problem = format!("`resources.{}` has no kind", resource.key);
                     return Err(check.bad(resource.place(), problem, "`resource: database`, or another kind"));
                 }
             },
@@ -126,7 +126,8 @@ fn resources<'n>(check: &Checker, node: &'n Node, kinds: &[&str]) -> Checked<Vec
     })
 }
 
-/// Returns the entry of `provisions` for a resource, with what its kind usually needs. What the file gives takes precedence.
+/// Returns the entry of `provisions` for a resource, with the defaults of its kind. Members in the file take
+/// precedence.
 fn provision<'n>(
     check: &Checker,
     resource: &Resource<'n>,
@@ -223,7 +224,7 @@ fn with_places(check: &Checker, node: &Node, text: &str, label: &str, resources:
     let refused = |found: &str| {
         let example = resources.first().map_or("site", |resource| resource.name);
         let expected = format!("`{{{{ {label} }}}}`, or an output such as `{{{{ {example}.url }}}}`");
-        Err(check.bad(node.place(), format!("`{found}` in `address` is nothing of the instance"), expected))
+        Err(check.bad(node.place(), format!("`{found}` in `address` is not a value of the instance"), expected))
     };
     let mut out = String::new();
     let mut rest = text;

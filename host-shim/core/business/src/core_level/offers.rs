@@ -91,8 +91,7 @@ impl Section {
             let mut free = offers.iter().zip(&listed).filter(|(offer, _)| offer.is_free).map(|(_, entry)| entry);
             if let (Some(first), Some(second)) = (free.next(), free.next()) {
                 let problem = format!("`{}` has no price, and neither has `{}`", second.key, first.key);
-                let expected =
-                    "one plan without a price, which everybody has who pays for no other; or `contact: sales`";
+                let expected = "one plan without a price, for everybody who pays for no other; or `contact: sales`";
                 return Err(check.bad(second.place(), problem, expected));
             }
         }
@@ -226,7 +225,7 @@ impl Section {
                 }
                 "trial" if !matches!(member.value.value, Tree::Map(..)) && !is_days(&member.value) => {
                     let text = member.value.scalar().unwrap_or_else(|| member.value.kind().to_owned());
-                    let problem = format!("`{}: {text}` is no number of days", of("trial"));
+                    let problem = format!("`{}: {text}` is not a number of days", of("trial"));
                     Err(check.bad(member.place(), problem, "1d to 730d, such as 14d, or {for: 14d, card: optional}"))
                 }
                 // The product has the member under the same name.
@@ -239,7 +238,7 @@ impl Section {
         if chosen.is_some() != is_per_seat && self == Section::Plans {
             let (problem, expected) = match is_per_seat {
                 true => (
-                    format!("`{}` is for a seat, and nothing says how many", of("price")),
+                    format!("`{}` is per seat, but the number of seats is missing", of("price")),
                     "`seats: {at_least: 1, at_most: 100}`",
                 ),
                 false => (
@@ -313,7 +312,7 @@ fn range(check: &Checker, path: &str, node: &Node) -> Checked<Node> {
     };
     match (node.member("at_most").is_some(), number("at_least", 1), number("at_most", i64::MAX)) {
         (true, Some(least), Some(most)) if (1..=most).contains(&least) => Ok(node.clone()),
-        _ => Err(check.bad(node.place(), format!("`{path}` is no range"), expected)),
+        _ => Err(check.bad(node.place(), format!("`{path}` is not a range"), expected)),
     }
 }
 
@@ -361,7 +360,7 @@ fn amount(check: &Checker, path: &str, node: &Node, kind: Kind) -> Checked<Node>
             let text = node.scalar().unwrap_or_else(|| node.kind().to_owned());
             let range = if path.ends_with(SEATS) { ", or a range such as {at_least: 3, at_most: 100}" } else { "" };
             let expected = format!("a whole number or `unlimited`{range}");
-            Err(check.bad(node.place(), format!("`{path}: {text}` is no amount"), expected))
+            Err(check.bad(node.place(), format!("`{path}: {text}` is not an amount"), expected))
         }
     }
 }

@@ -198,17 +198,17 @@ fn mistakes_name_the_line_what_was_expected_and_what_was_meant() {
         ),
         (
             "plans: {a: {}, b: {}}",
-            "catalog.yml:2: `b` has no price, and neither has `a`; expected one plan without a price, which \
-            everybody has who pays for no other; or `contact: sales`",
+            "catalog.yml:2: `b` has no price, and neither has `a`; expected one plan without a price, for \
+            everybody who pays for no other; or `contact: sales`",
         ),
         ("plans: {a: {themes: 3}}", "catalog.yml:2: `plans.a.themes` is a whole number; expected true or false"),
         (
             "plans: {a: {shows: many}}",
-            "catalog.yml:2: `plans.a.shows: many` is no amount; expected a whole number or `unlimited`",
+            "catalog.yml:2: `plans.a.shows: many` is not an amount; expected a whole number or `unlimited`",
         ),
         (
             "plans: {a: {shows: -1}}",
-            "catalog.yml:2: `plans.a.shows: -1` is no amount; expected a whole number or `unlimited`",
+            "catalog.yml:2: `plans.a.shows: -1` is not an amount; expected a whole number or `unlimited`",
         ),
         (
             "plans: {a: {minutes: 5}}",
@@ -217,7 +217,7 @@ fn mistakes_name_the_line_what_was_expected_and_what_was_meant() {
         ),
         (
             "plans: {a: {price: {month: 3.00, per: seat}}}",
-            "catalog.yml:2: `plans.a.price` is for a seat, and nothing says how many; \
+            "catalog.yml:2: `plans.a.price` is per seat, but the number of seats is missing; \
             expected `seats: {at_least: 1, at_most: 100}`",
         ),
         (
@@ -227,7 +227,7 @@ fn mistakes_name_the_line_what_was_expected_and_what_was_meant() {
         ),
         (
             "plans: {a: {price: {month: 3.00}, trial: 14}}",
-            "catalog.yml:2: `plans.a.trial: 14` is no number of days; expected 1d to \
+            "catalog.yml:2: `plans.a.trial: 14` is not a number of days; expected 1d to \
             730d, such as 14d, or {for: 14d, card: optional}",
         ),
         ("addons: {a: {shows: 1}}", "catalog.yml:2: addon `a` has no `price`; expected `price: {month: 4.00}`"),
@@ -272,7 +272,7 @@ fn mistakes_name_the_line_what_was_expected_and_what_was_meant() {
         ("packs: {a: {price: 1.00}}", "catalog.yml:2: pack `a` gives nothing; expected `credits`, or a feature"),
         (
             "plans: {a: {price: {month: 3.00, per: seat}, seats: {at_least: 9, at_most: 3}}}",
-            "catalog.yml:2: `plans.a.seats` is no range; \
+            "catalog.yml:2: `plans.a.seats` is not a range; \
             expected {at_least, at_most} with whole numbers, such as {at_least: 3, at_most: 100}",
         ),
         (
@@ -282,7 +282,7 @@ fn mistakes_name_the_line_what_was_expected_and_what_was_meant() {
         ),
         (
             "plans: {Free: {}}",
-            "catalog.yml:2: `Free` is no name of a plan; expected a letter, then up to 39 of a-z, 0-9 and _",
+            "catalog.yml:2: `Free` cannot be the name of a plan; expected a letter, then up to 39 of a-z, 0-9 and _",
         ),
     ] {
         assert_eq!(refused(text), expected);

@@ -74,7 +74,7 @@ fn read_cost(check: &Checker, entry: &Entry) -> Checked<ResourceCost> {
 pub(super) fn mistakes(costs: &[ResourceCost], effects: &[EffectDecl]) -> Vec<BadInput> {
     let resources = || effects.iter().filter_map(|effect| effect.kind.strip_suffix(".ensure"));
     let unknown = costs.iter().filter(|cost| !resources().any(|resource| resource == cost.resource));
-    unknown.map(|cost| BadInput::unknown_name(cost.at.clone(), &cost.resource, "no resource", resources())).collect()
+    unknown.map(|cost| BadInput::unknown_name(cost.at.clone(), &cost.resource, "not a resource", resources())).collect()
 }
 
 #[cfg(test)]

@@ -57,8 +57,8 @@ impl BusinessFolder {
         found
     }
 
-    /// Returns the kinds that stop the start of a server with these providers, in order: those that the clauses can request, and
-    /// those that the extension requests of its own accord.
+    /// Returns the effect kinds that none of these providers carries out, so that a server refuses to start: first
+    /// those that the clauses can request, then those that the extension requests by itself.
     pub fn uncovered(
         &self,
         config: &BTreeMap<String, String>,

@@ -53,8 +53,8 @@ pub(super) fn mistakes(measured: &[MeasuredSize], effects: &[EffectDecl], catalo
     let mut found = Vec::new();
     for size in measured {
         for (name, what, names) in [
-            (&size.meter, "no meter", meters().collect::<Vec<_>>()),
-            (&size.resource, "no resource", resources().collect::<Vec<_>>()),
+            (&size.meter, "not a meter", meters().collect::<Vec<_>>()),
+            (&size.resource, "not a resource", resources().collect::<Vec<_>>()),
         ] {
             if !names.contains(&name.as_str()) {
                 found.push(BadInput::unknown_name(size.at.clone(), name, what, names));

@@ -131,7 +131,7 @@ impl BusinessDeclarations {
         }
     }
 
-    /// Returns the values of the keys that are no secrets, with their types. A key without a value has its default.
+    /// Returns the values of the keys that are not secrets, with their types. A key without a value has its default.
     pub fn plain_values(&self, config: &BTreeMap<String, String>) -> Map<String, Value> {
         let plain = self.config.iter().filter(|decl| decl.value_type != ConfigType::Secret);
         let value = |decl: &ConfigDecl| {

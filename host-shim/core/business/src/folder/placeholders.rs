@@ -40,7 +40,7 @@ pub(super) fn names(text: &str, key: &str) -> bool {
 /// Checks that each placeholder of the catalog names a key that has a value.
 ///
 /// # Errors
-/// Fails with all placeholders of which this is not true.
+/// Fails with all placeholders without such a key.
 pub(super) fn check(document: &Node, config: &[ConfigDecl], given: &BTreeMap<String, String>) -> Result<(), Mistakes> {
     Checker::read(|check| {
         each_text(document, &mut |node, text| {

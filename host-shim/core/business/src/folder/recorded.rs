@@ -45,11 +45,11 @@ pub(super) fn mistakes(recorded: &[RecordedEffect], own: &[EffectDecl]) -> Vec<B
     let makes = |kind: &str| kind.ends_with(".ensure") || kind.ends_with(".change") || kind.ends_with(".destroy");
     let kinds = || own.iter().map(|effect| effect.kind.as_str()).filter(|kind| !makes(kind));
     let unknown = recorded.iter().filter(|effect| !kinds().any(|kind| kind == effect.kind));
-    let what = "no effect of `resources` for which a record is enough";
+    let what = "not an effect of `resources` for which a record is enough";
     unknown.map(|effect| BadInput::unknown_name(effect.at.clone(), &effect.kind, what, kinds())).collect()
 }
 
-/// The provider of these effects: each is done as soon as it is stored.
+/// The provider of effects that only need a record: each is done as soon as it is stored.
 pub struct Recorder;
 
 impl Provider for Recorder {

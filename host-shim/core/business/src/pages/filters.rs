@@ -111,8 +111,8 @@ fn units(unit: &str, amount: Option<i64>) -> String {
     }
 }
 
-/// `{{ catalog | use_prices }}`: what a unit of use costs: rows of label, unit and prices. A price has the value of the
-/// attribute that it is for; none if all units have one price.
+/// `{{ catalog | use_prices }}`: what a unit of use costs: rows of label, unit and prices. A price has the attribute's
+/// value that it applies to; none if all units have one price.
 fn use_prices(catalog: &Value) -> Value {
     let catalog = json(catalog);
     let currency = catalog["policies"]["currency"].as_str().unwrap_or("usd").to_owned();
@@ -128,7 +128,7 @@ fn use_prices(catalog: &Value) -> Value {
     Value::from_serialize(rows.filter(|row| !list(&row["prices"]).is_empty()).collect::<Vec<_>>())
 }
 
-/// Returns the unit of an entitlement; none for one that the name says already, such as requests.
+/// Returns the unit of an entitlement; none if the name already contains it, such as requests.
 fn unit_of<'c>(catalog: &'c Json, key: &str) -> Option<&'c str> {
     let meter = catalog["entitlements"][key]["meter"].as_str()?;
     let unit = catalog["meters"][meter]["unit"].as_str()?;
@@ -174,8 +174,8 @@ fn on_sale(offers: &Value, catalog: &Value, options: Kwargs) -> Result<Value, mi
     Ok(Value::from_serialize(plans))
 }
 
-/// `{{ offers | plans(catalog) }}`: the plans of a page with prices: those on sale, the one that everybody has, and those that a person
-/// asks for (`contact`).
+/// `{{ offers | plans(catalog) }}`: the plans for a page with prices: the plans on sale, the default plan, and the
+/// plans on request (`contact`).
 fn plans(offers: &Value, catalog: &Value) -> Value {
     let (offers, catalog) = (json(offers), json(catalog));
     let is_default = |offer: &Json| {
@@ -199,14 +199,14 @@ fn days(value: &Value) -> String {
     }
 }
 
-/// Returns by what products are sorted: their `display_order`, or else their first price.
+/// Returns the sort key of a product: its `display_order`, then its first price.
 fn place_of(offer: &Json) -> (i64, i64) {
     let order = offer["metadata"]["display_order"].as_i64().unwrap_or(i64::MAX);
     (order, offer["prices"][0]["amount"]["amount_minor"].as_i64().unwrap_or(0))
 }
 
-/// `{{ offers | add_ons(catalog) }}`: what a person can buy besides the plans: add-ons, packs and what is paid once. Each has the
-/// greatest quantity of a purchase as `quantity_max`.
+/// `{{ offers | add_ons(catalog) }}`: what a user can buy besides plans: add-ons, packs and one-time products. Each has
+/// the greatest quantity of a purchase as `quantity_max`.
 fn add_ons(offers: &Value, catalog: &Value) -> Value {
     let (offers, catalog) = (json(offers), json(catalog));
     let mut found: Vec<Json> = Vec::new();
@@ -225,7 +225,8 @@ fn add_ons(offers: &Value, catalog: &Value) -> Value {
     Value::from_serialize(found)
 }
 
-/// Returns what a product without a price gives: the amounts of its type, which are its fields or the same for all.
+/// Returns the grants of a product without a price: the amounts of its type, which are fields of the product or the
+/// same for all.
 fn grants_without_price(product: &Json, catalog: &Json) -> Vec<Json> {
     let grants = type_named(catalog, &product["product_type"]).map(|decl| &decl["grants"]);
     let amount = |granted: &Json| {
@@ -432,7 +433,7 @@ fn meters(rights: &Value, catalog: &Value) -> Value {
     let (rights, catalog) = (json(rights), json(catalog));
     let rows = rights.as_object().into_iter().flatten().filter_map(|(key, right)| {
         let decl = &catalog["entitlements"][key];
-        // -1 is no limit.
+        // -1 means no limit.
         let (allowed, used) = (right["allowed"].as_i64().filter(|allowed| *allowed >= 0), right["used"].as_i64());
         if decl["kind"] == "flag" || used.is_none() {
             return None;

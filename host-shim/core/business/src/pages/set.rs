@@ -40,7 +40,7 @@ const COMMON: [&str; 13] = [
 pub struct Page {
     /// Name of the file, without `.html`.
     pub name: String,
-    /// Its head, with what its blocks read and do.
+    /// Its head, with the reads and actions of its blocks.
     pub head: PageHead,
 }
 
@@ -87,7 +87,7 @@ impl fmt::Debug for PageSet {
     }
 }
 
-/// The files of a business: templates by their names, and what is beside them.
+/// The files of a business: templates by their names, and the other files.
 struct Files {
     sources: BTreeMap<String, Source>,
     own: BTreeSet<String>,
@@ -122,7 +122,7 @@ impl PageSet {
                 None => {
                     let place = site.as_ref().map_or_else(|| Place::file(Path::new(FOLDER)), Node::place);
                     let known = TEMPLATES.iter().filter_map(|(file, _)| file.strip_suffix(".html"));
-                    Err(check.note(BadInput::unknown_name(place, name, "no page", known)))
+                    Err(check.note(BadInput::unknown_name(place, name, "not a page", known)))
                 }
             })?;
             let environment = environment(check, &sources)?;
@@ -156,7 +156,7 @@ impl PageSet {
         })
     }
 
-    /// Adds a page with what its blocks read and do.
+    /// Adds a page with the reads and actions of its blocks.
     fn add(
         &mut self,
         check: &Checker,
@@ -175,7 +175,7 @@ impl PageSet {
         for action in &parts.actions {
             match self.actions.insert(action.name.clone(), action.clone()) {
                 Some(other) if other != *action => {
-                    let problem = format!("`do: {}` is another one than that of another page", action.name);
+                    let problem = format!("`do: {}` differs from the action of this name on another page", action.name);
                     return Err(check.bad(place(), problem, "another name"));
                 }
                 _ => {}
@@ -212,7 +212,7 @@ impl PageSet {
         check.every(unknown, |name| {
             let line = source.template.lines().position(|line| line.contains(name.as_str())).map_or(1, |at| at + 1);
             let place = Place::line(&source.file, line);
-            Err(check.note(BadInput::unknown_name(place, name, "no name here", known.iter().copied())))
+            Err(check.note(BadInput::unknown_name(place, name, "not available here", known.iter().copied())))
         })?;
         // Parsing finds no unknown filters and tests; showing an empty page finds those that it reaches.
         match template.render(()) {
@@ -292,7 +292,7 @@ impl PageSet {
         Some((&self.pages[*found.value], values.collect::<Option<_>>()?))
     }
 
-    /// Returns what a form does, by its name.
+    /// Returns the action of a form by its name.
     pub fn action(&self, name: &str) -> Option<&PageAction> {
         self.actions.get(name)
     }
@@ -354,7 +354,7 @@ fn used_by(check: &Checker, file: &str, sources: &BTreeMap<String, Source>) -> C
                 return Err(check.note(BadInput::unknown_name(
                     Place::line(&source.file, 1),
                     name,
-                    "no template",
+                    "not a template",
                     known,
                 )));
             }
@@ -366,7 +366,7 @@ fn used_by(check: &Checker, file: &str, sources: &BTreeMap<String, Source>) -> C
     Ok(used)
 }
 
-/// Adds what a block reads and does. Two blocks may read the same under one name.
+/// Adds the reads and actions of a block. Two blocks may share a name for the same read.
 fn merge(check: &Checker, place: &Place, parts: &mut PageParts, block: &PageParts) -> Checked<()> {
     let clash = |what: &str, name: &str| {
         let problem = format!("two blocks of the page have `{what}: {name}`, and they differ");
@@ -459,7 +459,7 @@ fn add_file(files: &mut Files, folder: &Path, path: &Path) -> Result<(), BadInpu
         }
         _ => {
             let expected = "NAME.html of a-z, 0-9 and _, blocks/NAME.html, site.yml, theme.css or logo.svg";
-            return Err(BadInput::new(Place::file(path), "this is no file of pages", expected));
+            return Err(BadInput::new(Place::file(path), "this is not a file of pages", expected));
         }
     };
     let unreadable = |error: io::Error| BadInput::new(Place::file(path), error.to_string(), "a file that can be read");
@@ -581,15 +581,15 @@ mod tests {
     fn mistakes_of_pages_are_told_with_file_and_line() {
         let head = "---\npath: /a\ntitle: A\nwho: public\n---\n";
         for (files, told) in [
-            (vec![("a.html", format!("{head}{{{{ offers }}}}"))], "/pages/a.html:6: `offers` is no name here"),
+            (vec![("a.html", format!("{head}{{{{ offers }}}}"))], "/pages/a.html:6: `offers` is not available here"),
             (vec![("a.html", format!("{head}\n{{{{ page | uper }}}}"))], "/pages/a.html:7: filter uper is unknown"),
-            (vec![("a.html", format!("{head}{{% include \"blocks/x.html\" %}}"))], "`blocks/x.html` is no template"),
+            (vec![("a.html", format!("{head}{{% include \"blocks/x.html\" %}}"))], "`blocks/x.html` is not a template"),
             (vec![("a.html", format!("{head}{{% if %}}"))], "/pages/a.html:6: "),
             (vec![("a.html", head.replace("who: public", "who: all"))], "/pages/a.html:4: "),
             (vec![("a.html", head.to_owned()), ("b.html", head.to_owned())], "already the path of a.html"),
-            (vec![("a.txt", String::new())], "/pages/a.txt: this is no file of pages"),
+            (vec![("a.txt", String::new())], "/pages/a.txt: this is not a file of pages"),
             (vec![("site.yml", "titel: x".to_owned())], "did you mean `title`?"),
-            (vec![("site.yml", "without: [shop]".to_owned())], "`shop` is no page"),
+            (vec![("site.yml", "without: [shop]".to_owned())], "`shop` is not a page"),
         ] {
             let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
             let mistakes = read(&files).expect_err(told);

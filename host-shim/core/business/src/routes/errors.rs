@@ -11,7 +11,7 @@ pub struct ErrorAnswer {
     pub status: u16,
     /// Stable code, for programs.
     pub code: String,
-    /// Description for people; without one, that of the refusal.
+    /// Description for people; by default, the refusal's own.
     pub detail: Option<String>,
 }
 
@@ -37,7 +37,7 @@ impl ErrorMap {
             let detail = key.strip_prefix(code).and_then(|rest| rest.strip_prefix(' '));
             detail.is_some_and(|meant| details.iter().any(|detail| is_detail(detail, meant)))
         };
-        // The longest key says most.
+        // The longest key is the most specific.
         let exact = self.0.iter().filter(|(key, _)| is_meant(key)).max_by_key(|(key, _)| key.len());
         exact.or_else(|| self.0.iter().find(|(key, _)| key == code)).map(|(_, answer)| answer)
     }
@@ -77,7 +77,9 @@ fn read_key(check: &Checker, entry: &Entry) -> Checked<String> {
     let code = entry.key.split(' ').next().unwrap_or_default();
     match Refusal::CODES.contains(&code) {
         true => Ok(entry.key.clone()),
-        false => Err(check.note(BadInput::unknown_name(entry.place(), code, "no code of a refusal", Refusal::CODES))),
+        false => {
+            Err(check.note(BadInput::unknown_name(entry.place(), code, "not a code of a refusal", Refusal::CODES)))
+        }
     }
 }
 

@@ -61,7 +61,7 @@ impl Scope {
         Scope(names.into_iter().map(|(name, value)| (name, minijinja::Value::from_serialize(value))).collect())
     }
 
-    /// Adds a name, which hides another one of this name.
+    /// Adds a name; it hides an earlier entry with the same name.
     #[must_use]
     pub fn with<T: Serialize>(&self, name: &str, value: T) -> Scope {
         self.with_value(name, minijinja::Value::from_serialize(value))

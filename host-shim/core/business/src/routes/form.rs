@@ -106,9 +106,9 @@ impl Form {
     /// Returns the text of the form, with the values of its expressions as `encode` writes them.
     ///
     /// # Errors
-    /// Fails if the form is no text, or if a value does not exist.
+    /// Fails if the form is not text, or if a value does not exist.
     pub(crate) fn text_with(&self, scope: &Scope, encode: fn(&str) -> String) -> Result<String, ValueError> {
-        let wrong = || ValueError { expression: String::new(), problem: "the form is no text".to_owned() };
+        let wrong = || ValueError { expression: String::new(), problem: "the form is not text".to_owned() };
         let of_part = |part: &Part| match part {
             Part::Letters(letters) => Ok(letters.clone()),
             Part::Value(expression) => text_of(expression, scope).map(|text| encode(&text)),

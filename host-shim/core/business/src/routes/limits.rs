@@ -27,7 +27,7 @@ macro_rules! limits {
 
 limits! {
     CONNECTIONS_MAX: usize = 16_384, "connections", "open connections", "a further one waits until another closes";
-    ADDRESS_CONNECTIONS_MAX: usize = 256, "connections", "open connections of an address that is no trusted proxy", "a whole office may share an address; a further one is closed";
+    ADDRESS_CONNECTIONS_MAX: usize = 256, "connections", "open connections of an address that is not a trusted proxy", "a whole office may share an address; a further one is closed";
     HEAD_BYTES_MAX: usize = 32 * 1024, "bytes", "the head of a request", "long cookies and addresses fit";
     HEADERS_MAX: usize = 100, "lines", "the headers of a request", "browsers and proxies send some thirty";
     HEAD_S_MAX: u64 = 15, "seconds", "the arrival of a head", "also the time for which a connection may be idle";

@@ -98,13 +98,13 @@ pub struct PageAction {
     pub to: Option<Form>,
     /// True if the reply logs somebody in or out.
     pub sets_session: bool,
-    /// What is told after the call, beside the page.
+    /// The message that the page shows after the call.
     pub said: Option<String>,
     /// True if the reply is shown on the page instead of a redirect: a secret that is shown once.
     pub shows_reply: bool,
 }
 
-/// Reads heads of pages. The names of the configuration are those that are no secrets.
+/// Reads heads of pages. Pages can name configuration keys that are not secrets.
 #[derive(Debug)]
 pub struct PageReader<'c> {
     check: &'c Checker,
@@ -317,7 +317,7 @@ impl<'c> PageReader<'c> {
             true => Ok(()),
             false => Err(self.check.bad(
                 node.place(),
-                "this is no path of the API",
+                "this is not a path of the API",
                 "a path such as /api/auth/me, without a query",
             )),
         }
@@ -349,7 +349,7 @@ pub fn address(path: &Form, query: &[(String, Form)], scope: &Scope) -> Result<S
             Some(Value::String(text)) if text.is_empty() => continue,
             Some(Value::String(text)) => text,
             Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_string(),
-            Some(_) => return Err(wrong("a value of the query is no text")),
+            Some(_) => return Err(wrong("a value of the query is not text")),
         };
         address.push(separator);
         address.push_str(&encoded(name));
@@ -369,7 +369,7 @@ fn encoded(text: &str) -> String {
 }
 
 /// Reads the fields of a form, which are texts: `NAME.MEMBER` is a member of a field of the type `json`, and `NAME:integer` a number.
-/// An empty text is no value.
+/// An empty text counts as no value.
 ///
 /// # Errors
 /// Fails with the wrong and missing fields.
@@ -446,7 +446,7 @@ mod tests {
             (format!("{HEAD}giv: 1\n"), "unknown field `giv`"),
             (HEAD.replace("user", "service"), "public, user, admin"),
             (HEAD.replace("/a/{id}", "/api/x"), "not below /api"),
-            (format!("{HEAD}read: {{a: plans}}\n"), "`plans` is no query"),
+            (format!("{HEAD}read: {{a: plans}}\n"), "`plans` is not a query"),
             (format!("{HEAD}read: {{a: accounts}}\n"), "`a` reads all accounts; expected `who: admin`"),
             (
                 format!("{HEAD}read: {{a: purchases}}\n").replace("user", "public"),
@@ -459,11 +459,11 @@ mod tests {
                 "the call has no use for the field `why`",
             ),
             (format!("{HEAD}get: {{a: \"/api/x/{{path.ib}}\"}}\n"), "expected one of path.id"),
-            (format!("{HEAD}get: {{a: https://evil.example}}\n"), "no path of the API"),
+            (format!("{HEAD}get: {{a: https://evil.example}}\n"), "not a path of the API"),
             (format!("{HEAD}do: {{a: {{call: /api/x}}}}\n"), "has no method"),
             (
                 format!("{HEAD}do: {{a: {{call: \"POST /api/x\", send: {{a: \"{{body.x}}\"}}}}}}\n"),
-                "`body.x` is no name here",
+                "`body.x` is not available here",
             ),
         ] {
             let mistakes = page(&text).expect_err(&text);

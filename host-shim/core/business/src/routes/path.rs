@@ -89,7 +89,7 @@ impl Pattern {
     }
 }
 
-/// Returns a part of a path without its percent signs; none if it is no text.
+/// Percent-decodes a part of a path; none if the result is not UTF-8.
 pub fn decoded(part: &str) -> Option<String> {
     percent_encoding::percent_decode_str(part).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }

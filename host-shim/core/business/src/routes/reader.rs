@@ -23,7 +23,7 @@ const STATUSES: [u16; 3] = [200, 201, 202];
 pub(crate) struct Known<'k> {
     /// Types of all files.
     pub types: &'k Types,
-    /// Keys of the configuration that are no secrets.
+    /// Keys of the configuration that are not secrets.
     pub config: &'k [&'k str],
 }
 
@@ -202,7 +202,7 @@ fn check_account(
     let wrong = |problem: &str, expected: &str| Err(check.bad(entry.place(), problem, expected));
     match who {
         Who::Token if has_account || has_holder => {
-            wrong("the account is that of the token", "no `account` and no `holder`, or another `who`")
+            wrong("the token determines the account", "no `account` and no `holder`, or another `who`")
         }
         Who::Public if has_account || has_holder || !is_of_catalog => {
             wrong("a public route has no account", "only the query `catalog`, or another `who`")
@@ -320,14 +320,15 @@ impl Scopes<'_> {
         })
     }
 
-    /// Returns what a name is not, and the known names; none for a known name.
+    /// Returns the text for an unknown name, such as `not a value of the request`, and the known names; none for a
+    /// known name.
     fn mistake(&self, name: &str) -> Option<(&'static str, Vec<String>)> {
         let (root, rest) = name.split_once('.').unwrap_or((name, ""));
         let member = rest.split('.').next().unwrap_or_default();
         let of_fields = |fields: &[Field]| {
             let is_known = member.is_empty() || fields.iter().any(|field| field.name == member);
             let all = || fields.iter().map(|field| format!("{root}.{}", field.name)).collect();
-            (!is_known).then(|| ("no value of the request", all()))
+            (!is_known).then(|| ("not a value of the request", all()))
         };
         let of_texts = |texts: &[&str], what| {
             let is_known = member.is_empty() || texts.contains(&member);
@@ -337,15 +338,15 @@ impl Scopes<'_> {
             "path" if !self.path.is_empty() => of_fields(self.path),
             "query" if !self.query.is_empty() => of_fields(self.query),
             "body" if !self.body.is_empty() => of_fields(self.body),
-            "caller" => of_texts(&CALLER, "nothing of the caller"),
-            "config" => of_texts(self.known.config, "no configuration key for answers"),
+            "caller" => of_texts(&CALLER, "not a value of the caller"),
+            "config" => of_texts(self.known.config, "not a configuration key that answers may use"),
             root if ALWAYS.contains(&root) || self.further.contains(root) => None,
             _ => {
                 let requests = [("path", self.path), ("query", self.query), ("body", self.body)];
                 let requests =
                     requests.iter().filter(|(_, fields)| !fields.is_empty()).map(|(name, _)| (*name).to_owned());
                 let known = requests.chain(ALWAYS.map(str::to_owned)).chain(self.further.iter().cloned());
-                Some(("no name here", known.collect()))
+                Some(("not available here", known.collect()))
             }
         }
     }
@@ -380,7 +381,7 @@ impl Scopes<'_> {
     }
 }
 
-/// Checks that the written members of an answer are those of its type.
+/// Checks that the written members of an answer fit its type.
 fn shape(check: &Checker, node: &Node, of: &Type, types: &Types) -> Checked<()> {
     let wrong = |expected: String| Err(check.bad(node.place(), format!("the answer is {}", node.kind()), expected));
     match (&node.value, of.required()) {
@@ -397,7 +398,7 @@ fn shape(check: &Checker, node: &Node, of: &Type, types: &Types) -> Checked<()> 
                 Some(field) => shape(check, &entry.value, &field.value_type, types),
                 None => {
                     let known = fields.iter().map(|field| field.name.as_str());
-                    let what = format!("no member of {name}");
+                    let what = format!("not a member of {name}");
                     Err(check.note(BadInput::unknown_name(entry.place(), &entry.key, &what, known)))
                 }
             });

@@ -69,7 +69,7 @@ pub struct Read {
     pub from: ReadFrom,
     /// Only rows for which this is true, with the row as `row`.
     pub only: Option<Expression>,
-    /// The order; without one, that of the source.
+    /// The order; by default, the source's.
     pub sort: Option<Sort>,
     /// True for the first row instead of all; null if there is none.
     pub is_one: bool,
@@ -159,7 +159,7 @@ fn source(check: &Checker, node: &Node) -> Checked<&'static str> {
     let mut known = QUERIES.iter().chain(&LISTS).copied();
     known.clone().find(|known| *known == name).ok_or_else(|| {
         let all: Vec<&str> = known.by_ref().collect();
-        check.note(BadInput::unknown_name(node.place(), &name, "no query", all))
+        check.note(BadInput::unknown_name(node.place(), &name, "not a query", all))
     })
 }
 

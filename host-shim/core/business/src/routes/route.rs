@@ -88,7 +88,7 @@ pub struct Route {
     pub answer: Type,
     /// Form of the answer; without one, the reply of the command.
     pub give: Option<Form>,
-    /// Answers to refusals, before those of the whole file.
+    /// Answers to refusals; they take precedence over the answers of the whole file.
     pub errors: ErrorMap,
     /// Place of the command's name.
     pub(crate) command_at: Place,

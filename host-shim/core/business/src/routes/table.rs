@@ -104,7 +104,7 @@ impl RouteTable {
         let named = self.routes.iter().filter_map(|route| Some((route, route.command.as_deref()?)));
         let unknown = named.filter(|(_, command)| !kinds().any(|kind| kind == *command));
         unknown
-            .map(|(route, command)| BadInput::unknown_name(route.command_at.clone(), command, "no command", kinds()))
+            .map(|(route, command)| BadInput::unknown_name(route.command_at.clone(), command, "not a command", kinds()))
             .collect()
     }
 
@@ -171,7 +171,7 @@ fn read_types(check: &Checker, files: &[RouteFile]) -> Checked<Types> {
     Ok(types)
 }
 
-/// Adds a route, unless another one has its path or its name.
+/// Adds a route, unless an earlier route has its path or its name.
 fn add(check: &Checker, routes: &mut Vec<Route>, route: Route) -> Checked<()> {
     let there = |other: &Route| format!("{}:{}", other.place.file.display(), other.place.line);
     if let Some(other) = routes.iter().find(|other| reader::is_same(route.method, &route.pattern, other)) {
@@ -246,7 +246,7 @@ mod tests {
         assert_eq!((found.name.as_str(), parts), ("a", vec![("id".to_owned(), "7".to_owned())]));
         let Matched::Route(_, parts) = finder.find("POST", "/api/a/user%3Aada") else { panic!("no route") };
         assert_eq!(parts, vec![("id".to_owned(), "user:ada".to_owned())]);
-        assert_eq!(finder.find("POST", "/api/a/%FF"), Matched::Nothing, "it is no text");
+        assert_eq!(finder.find("POST", "/api/a/%FF"), Matched::Nothing, "it is not text");
         assert_eq!(finder.find("GET", "/api/a/7"), Matched::OtherMethods(vec![Method::Post]));
         assert_eq!(finder.find("POST", "/api/a/7/b"), Matched::Nothing);
     }
@@ -263,17 +263,17 @@ mod tests {
             ("who: user, command: a, body: {x: Plann}", "did you mean `Plan`?"),
             ("who: user, command: a, body: {x: {type: integer, default: one}}", "a whole number"),
             ("who: user, command: a, query: {x: Plan}", "cannot be in a query"),
-            ("who: user, command: a, payload: {x: \"{body.x}\"}", "`body.x` is no name here"),
+            ("who: user, command: a, payload: {x: \"{body.x}\"}", "`body.x` is not available here"),
             ("who: user, command: a, body: {y: string}, payload: {x: \"{body.x}\"}", "expected one of body.y"),
             ("who: user, command: a, payload: {x: \"{path.idd}\"}", "expected one of path.id"),
-            ("who: user, command: a, payload: {x: \"{reply.id}\"}", "`reply.id` is no name here"),
-            ("who: user, give: \"{reply.id}\"", "`reply.id` is no name here"),
-            ("who: user, give: \"{config.token}\"", "no configuration key for answers"),
-            ("who: user, give: \"{caller.name}\"", "nothing of the caller"),
-            ("who: user, read: {a: plans}, give: 1", "`plans` is no query"),
+            ("who: user, command: a, payload: {x: \"{reply.id}\"}", "`reply.id` is not available here"),
+            ("who: user, give: \"{reply.id}\"", "`reply.id` is not available here"),
+            ("who: user, give: \"{config.token}\"", "not a configuration key that answers may use"),
+            ("who: user, give: \"{caller.name}\"", "not a value of the caller"),
+            ("who: user, read: {a: plans}, give: 1", "`plans` is not a query"),
             ("who: user, read: {a: usage}, give: 1", "`usage` has no time"),
             ("who: user, read: {reply: catalog}, give: 1", "already a name"),
-            ("who: user, read: {a: {from: catalog, where: \"{b.id}\"}}, give: 1", "`b.id` is no name here"),
+            ("who: user, read: {a: {from: catalog, where: \"{b.id}\"}}, give: 1", "`b.id` is not available here"),
             ("who: user, read: {a: {from: catalog, where: yes}}, give: 1", "`where`"),
             ("who: user, read: {a: {from: catalog, sort: \"-a b\"}}, give: 1", "`sort: -a b`"),
             ("who: user, read: {a: {from: catalog, one: true, paged: true}}, give: 1", "`one` and `paged`"),
@@ -288,13 +288,13 @@ mod tests {
             ("who: public, command: a", "a public route has no account"),
             ("who: public, read: {a: ledger}, give: 1", "a public route has no account"),
             ("who: org-admin, command: a", "the organization is not named"),
-            ("who: token, account: platform, command: a", "that of the token"),
+            ("who: token, account: platform, command: a", "the token determines the account"),
             ("who: admin, account: platform, holder: x, command: a", "`account` and `holder`"),
             ("who: user, give: {id: x}, answer: Plan", "no `price` of Plan"),
-            ("who: user, give: {id: x, price: 1, name: y}, answer: Plan", "no member of Plan"),
+            ("who: user, give: {id: x, price: 1, name: y}, answer: Plan", "not a member of Plan"),
             ("who: user, give: {id: 7, price: 1}, answer: Plan", "a text"),
             ("who: user, give: {id: [x], price: 1}, answer: Plan", "the answer is a list"),
-            ("who: user, give: [], answer: Pan", "`Pan` is no type"),
+            ("who: user, give: [], answer: Pan", "`Pan` is not a type"),
             ("who: user, give: 1, status: 404", "200, 201 or 202"),
             ("who: user, body: {why: string?}, command: a", "nothing of the route uses `body.why`"),
             ("who: user, query: {x: string?}, give: 1", "nothing of the route uses `query.x`"),

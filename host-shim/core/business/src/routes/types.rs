@@ -157,7 +157,7 @@ impl Types {
             Some(name) => {
                 let simple = SIMPLE.iter().map(|(name, _)| *name);
                 let known: Vec<&str> = self.0.keys().map(String::as_str).chain(simple).collect();
-                Err(check.note(BadInput::unknown_name(node.place(), name, "no type", known)))
+                Err(check.note(BadInput::unknown_name(node.place(), name, "not a type", known)))
             }
         }
     }

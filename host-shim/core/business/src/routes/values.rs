@@ -45,7 +45,8 @@ pub fn read_texts(fields: &[Field], texts: &[(String, String)]) -> Given {
     wrong.or(|| with_defaults(fields, values))
 }
 
-/// Returns the field with a name. A business declares some dozen, whatever a request has.
+/// Returns the field with a name. The search is linear: a business declares a few dozen fields, however many values a
+/// request has.
 fn named<'f>(fields: &'f [Field], name: &str) -> Option<&'f Field> {
     fields.iter().find(|field| {
         #[cfg(test)]

@@ -189,7 +189,7 @@ impl Kind {
         self.is_row() || matches!(self, Kind::Claim(_))
     }
 
-    /// Returns true if the rows are those of the catalog, which everybody may read as long as they are active.
+    /// Returns true for the rows of the catalog, which everybody may read as long as they are active.
     pub(crate) fn is_catalog(&self) -> bool {
         matches!(self, Kind::CatalogPrice | Kind::CatalogProduct)
     }

@@ -35,7 +35,7 @@ pub(crate) enum NoPath<'t> {
     Plain,
     /// The structure has other members.
     Other(Vec<&'static str>),
-    /// A structure itself is no value.
+    /// A structure itself is not a value.
     Whole(Vec<&'static str>),
     /// Only the numbers of a mapping in JSON are summed up.
     Sum,
@@ -92,7 +92,7 @@ impl Path {
         }
     }
 
-    /// Returns the type that a column has if the file does not say another one.
+    /// Returns the type of a column whose type the file does not declare.
     pub(crate) fn own_type(&self) -> Type {
         match (self.member.form, self.steps.first()) {
             _ if self.is_sum => Type::Integer,

@@ -20,7 +20,7 @@ use std::collections::BTreeSet;
 pub struct Roles {
     /// Callers without an account.
     pub anonymous: String,
-    /// Users. `request.jwt.claims` says who it is.
+    /// Users. `request.jwt.claims` identifies the user.
     pub user: String,
     /// Administrators.
     pub admin: String,
@@ -78,7 +78,7 @@ pub enum NameError {
 /// Maximum length of a schema's name in bytes, so that the names of its policies fit.
 const SPACE_BYTES_MAX: usize = 50;
 
-/// Returns the beginning of the comment of a schema, which says whose it is.
+/// Returns the beginning of a schema's comment, which names its business and mode.
 fn whose(partition: &Partition) -> String {
     let mode = host_store::mode(partition.livemode);
     format!("views of tables.yml: {} ({mode}), ", partition.business)
@@ -337,7 +337,7 @@ fn policies(schema: &str, business: &Partition, kinds: &[Kind], roles: &Roles) -
     let of_catalog: Vec<&Kind> = kinds.iter().filter(|kind| kind.is_catalog()).collect();
     if !of_catalog.is_empty() {
         add("scopes", "catalog", &everybody, format!("id = {catalog}"));
-        // Values of a product are in a member of their own, those of a price are not.
+        // A product's values are in the member `values`, a price's are at the top level.
         let is_active = "coalesce(body -> 'values' ->> 'active', body ->> 'active') = 'true'";
         let using = format!("scope = {catalog} AND ({}) AND {is_active}", any_of(of_catalog));
         add("rows", "catalog", &everybody, using);

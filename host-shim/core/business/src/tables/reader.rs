@@ -133,7 +133,7 @@ fn read_path(
     lookups: &[Lookup],
 ) -> Checked<Path> {
     Path::read(lookup, kind, text).map_err(|reason| {
-        let problem = format!("`{text}` is no member of the row");
+        let problem = format!("`{text}` is not a member of the row");
         let parts = |names: Vec<&str>| {
             let first = text.split('.').next().unwrap_or_default();
             let paths: Vec<String> = names.iter().map(|name| format!("`{first}.{name}`")).collect();
@@ -143,7 +143,7 @@ fn read_path(
             NoPath::Unknown(name) => {
                 let members = kind.members().map(|member| member.name);
                 let known: Vec<&str> = members.chain(lookups.iter().map(|lookup| lookup.name.as_str())).collect();
-                check.note(BadInput::unknown_name(place, name, "no member of the row", known))
+                check.note(BadInput::unknown_name(place, name, "not a member of the row", known))
             }
             NoPath::Characters => {
                 check.bad(place, problem, "names of letters, digits, `_`, `-` and `:` with dots between")
@@ -368,7 +368,7 @@ mod tests {
             ("of: purchase, columns: {a: \"metadata.it's\"}", "letters, digits"),
             ("of: purchase, columns: {a: metadata..x}", "letters, digits"),
             ("of: catalog_product, columns: {a: filters}", "`filters.NAME`"),
-            ("of: account, columns: {a: id}", "`id` is no member"),
+            ("of: account, columns: {a: id}", "`id` is not a member"),
             ("of: purchase, columns: {\"a b\": id}", "cannot be a name"),
             ("of: purchase, columns: {1a: id}", "cannot be a name"),
             ("of: purchase, columns: {host_a: id}", "cannot be a name"),
@@ -386,7 +386,10 @@ mod tests {
             ("of: purchase, where: {id: \"{status}\"}, columns: {a: id}", "only `with` compares members"),
             ("of: purchase, with: {id: {of: price}}, columns: {a: id}", "already a member"),
             ("of: purchase, with: {x: {of: event}}, columns: {a: id}", "can be looked up"),
-            ("of: purchase, with: {x: {of: purchase, where: {id: \"{y.id}\"}}}, columns: {a: id}", "`y` is no member"),
+            (
+                "of: purchase, with: {x: {of: purchase, where: {id: \"{y.id}\"}}}, columns: {a: id}",
+                "`y` is not a member",
+            ),
             ("of: purchase, with: {x: {of: purchase}}, columns: {a: y.id}", "expected one of id"),
         ] {
             let mistakes = view(clauses).expect_err(clauses);

@@ -2,7 +2,7 @@
 
 /// First character of the private area in which the guarded characters are: `!` is U+E021.
 const BASE: u32 = 0xE000;
-/// Number of the guarded characters: those of ASCII.
+/// Number of guarded characters: all of ASCII.
 const COUNT: u32 = 0x80;
 
 /// Returns a value whose special characters are guarded.

@@ -25,7 +25,7 @@ const NAMES: [&str; 9] = [
 /// Checks a frame of a business.
 ///
 /// # Errors
-/// [`TemplateError`] if it is not a template, names what it does not get, or shows no content.
+/// [`TemplateError`] if it is not a template, uses an unknown name, or does not show the content.
 pub fn check_layout(text: &str) -> Result<(), TemplateError> {
     let names = Template::parse(text, Form::Html)?.all_placeholders();
     let bad = |problem: String, expected: String| Err(TemplateError::new(Form::Html, 1, problem, expected));

@@ -20,7 +20,7 @@ const fn locale(tag: &'static str, group: char, point: char, is_symbol_first: bo
 
 /// A space that does not break a line.
 const NARROW: char = '\u{202f}';
-/// The known ways; the first is the usual one. Separators and orders are those of CLDR 46.
+/// Supported locales; the first is the default. Separators and orders follow CLDR 46.
 const LOCALES: [Locale; 10] = [
     locale("en-US", ',', '.', true, "%b %-d, %Y"),
     locale("en-GB", ',', '.', true, "%-d %b %Y"),

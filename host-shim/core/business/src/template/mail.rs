@@ -95,8 +95,8 @@ impl<'s> MailTemplate<'s> {
         parts.into_iter().flatten().flat_map(Template::placeholders).collect()
     }
 
-    /// Fills in all parts. A mail without HTML of its own has that of its text. `layout` is the frame of the business; none is the
-    /// built-in one. `language` is that of the text.
+    /// Fills in all parts. A mail without HTML of its own gets HTML made from its text. `layout` is the frame of the
+    /// business; `None` means the built-in frame. `language` is the language of the text.
     ///
     /// # Errors
     /// [`TemplateError`] if a placeholder has no value, an expression does not fit its values, or the mail is too long.
@@ -197,7 +197,7 @@ mod tests {
             json!({"sum_minor": "[sum]", "currency": "[currency]", "at": "[at]", "key": "[key]", "more": {}}),
         );
         let sample = sample.expect("a sample");
-        assert_eq!(sample.subject, "The <Shop>: [sum]", "a value that is no amount is shown as it is");
+        assert_eq!(sample.subject, "The <Shop>: [sum]", "a value that is not an amount is shown as it is");
         assert!(sample.plain.starts_with("Paid on [at], due [at]."), "{}", sample.plain);
     }
 

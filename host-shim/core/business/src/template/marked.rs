@@ -14,7 +14,7 @@ const SCHEMES: [&str; 3] = ["https://", "http://", "mailto:"];
 /// A part of a line.
 enum Part<'t> {
     Text(&'t str),
-    /// With an address to which no link may lead, such as a sample, it is shown as text.
+    /// An address that no link may lead to, such as a sample, is shown as text.
     Link {
         words: &'t str,
         address: String,

@@ -78,12 +78,12 @@ impl BadInput {
         BadInput { place, problem: problem.into(), expected: expected.into(), guess: None, reported: None }
     }
 
-    /// Creates the mistake of a name that is not one of the known names, with a guess. `what` says what the name is not, such as
-    /// `no command`.
+    /// Creates the mistake of an unknown name, with a guess. `what` completes the sentence about the name, such as
+    /// `not a command`.
     pub fn unknown_name<'c>(place: Place, name: &str, what: &str, known: impl IntoIterator<Item = &'c str>) -> Self {
         let known: Vec<&str> = known.into_iter().collect();
         let expected = match known.is_empty() {
-            true => "none, since there are none".to_owned(),
+            true => "nothing, as none are declared".to_owned(),
             false => format!("one of {}", known.join(", ")),
         };
         BadInput::new(place, format!("`{name}` is {what}"), expected).guessing(name, known)

@@ -31,7 +31,7 @@ impl Node {
     }
 
     /// Returns the place of the value at a JSON Pointer: of its key, if it has one. If the document has no value at the
-    /// pointer, the place is that of the nearest parent.
+    /// pointer, returns the place of the nearest parent.
     pub fn place_at(&self, pointer: &str) -> Place {
         let (mut node, mut place) = (self, self.place());
         for part in pointer.split('/').skip(1) {

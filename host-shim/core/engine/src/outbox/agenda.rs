@@ -101,7 +101,8 @@ impl Agenda {
         to_call.filter_map(|(row, _)| Some((row, row.lease.until?)))
     }
 
-    /// Returns the time of the next event. Passes over what is due at `now` but `is_blocked`, that is a call without room.
+    /// Returns the time of the next event. Skips calls that are due at `now` but blocked because their provider has no
+    /// room.
     pub(super) fn next(&self, now: Timestamp, is_blocked: impl Fn(&EffectRow) -> bool) -> Option<Timestamp> {
         let due = self.due(now, is_blocked).next().map(|due| due.at);
         due.or_else(|| {
@@ -120,8 +121,9 @@ impl Agenda {
         times.flatten().min()
     }
 
-    /// Returns the first events that are due at `now` and of one sort, calls or others; they stay in the agenda. Passes over calls that
-    /// are blocked. At equal times, polls of ended effects come first, and the end of a lease comes before a deadline.
+    /// Returns the first events that are due at `now` and of one sort, calls or others; they stay in the agenda. Skips
+    /// blocked calls. At equal times, polls of ended effects come first, and the end of a lease comes before a
+    /// deadline.
     pub(super) fn first_due(
         &self,
         now: Timestamp,

@@ -48,7 +48,8 @@ impl Outbox {
         Outbox::new(processor, Registry::with_default(Arc::new(Worker)))
     }
 
-    /// Reads from the store what is running: [`Outbox::begin`] and [`Outbox::next_time`] then do the same as if this outbox had begun it.
+    /// Reads the running effects from the store: [`Outbox::begin`] and [`Outbox::next_time`] then treat them as if this
+    /// outbox had begun them.
     ///
     /// # Errors
     /// Fails if the store fails, or in an open group.
@@ -71,7 +72,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Begins the calls again that this worker had before it stopped: nobody knows what became of them.
+    /// Repeats the calls that this worker had begun before it stopped, because their results are unknown.
     ///
     /// # Errors
     /// Fails if the store fails, or in an open group.

@@ -250,8 +250,8 @@ fn end_cancelled(processor: &mut Processor, row: &EffectRow) -> Result<bool, Sto
     }
 }
 
-/// Returns whether the stored effect still has the row's state and lease. Beside other hosts, this also keeps it so until the end of
-/// the group: the row is written as it is, which takes the lock of its account.
+/// Returns whether the stored effect still has the row's state and lease. If other hosts share the store, it stays so
+/// until the end of the group: the row is rewritten unchanged, which locks its account.
 fn holds_lease(processor: &mut Processor, row: &EffectRow) -> Result<bool, StoreError> {
     if processor.store().has_peers() {
         return mark(processor, row, row.state, row.due_at);

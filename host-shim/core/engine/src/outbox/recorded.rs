@@ -50,8 +50,8 @@ impl Recorded {
         self.made.inventory()
     }
 
-    /// Returns the secret references in the resources, and of `secret.ensure`, each with the resource or the effect that has
-    /// it, sorted.
+    /// Returns the secret references in resources and in `secret.ensure` effects, each with the resource or effect that
+    /// contains it, sorted.
     pub fn secrets(&self) -> Vec<(ResourceId, String)> {
         let mut found = self.ensured.clone();
         for resource in self.made.inventory() {

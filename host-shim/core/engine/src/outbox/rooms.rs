@@ -129,8 +129,8 @@ impl Rooms {
     }
 }
 
-/// Returns the places of waiting calls in turn. Of each call the queue that it waits in is given, and how many turns this queue has had;
-/// none for a call that needs no turn, which comes with the first ones.
+/// Returns the positions of the waiting calls in the order of their turns. For each call, `waiting` has its queue and
+/// the number of turns that the queue has had; none for a call that needs no turn and comes among the first.
 fn in_turn<Q: Ord>(waiting: impl Iterator<Item = Option<(Q, usize)>>) -> Vec<usize> {
     let mut before: BTreeMap<Q, usize> = BTreeMap::new();
     let mut turns: Vec<(usize, usize)> = Vec::new();
@@ -174,7 +174,7 @@ mod tests {
         Room { at_once, per_account, ..Room::default() }
     }
 
-    /// Begins the chosen ones of the waiting calls of these scopes, each of which ends at once. Returns the scopes in order.
+    /// Begins and ends those waiting calls of these scopes that are chosen. Returns their scopes in order.
     fn begin<'s>(rooms: &mut Rooms, registry: &Registry, waiting: &mut Vec<&'s str>) -> Vec<&'s str> {
         let calls: Vec<(&str, &str)> = waiting.iter().map(|scope| ("mail.send", *scope)).collect();
         let mut chosen = rooms.choose(registry, &calls, 99);

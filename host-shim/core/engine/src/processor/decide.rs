@@ -105,8 +105,9 @@ impl Decider {
         Ok(Decider { reader, runner, deciding: processor.deciding.clone() })
     }
 
-    /// Decides events in one snapshot, in order. Returns none for an event that only the writer can decide: it is known, is of
-    /// another business, names a snapshot event, has to wait, or its decision failed. Sets the number of the attempt of each event.
+    /// Decides events in one snapshot, in order. `None` leaves the event to the writer: it is a duplicate, belongs to
+    /// another business, names a snapshot event, must wait, or its decision failed. Sets the attempt number of each
+    /// event.
     pub fn decide<'e>(&mut self, events: impl IntoIterator<Item = &'e mut Event>) -> Vec<Option<Box<DecidedAhead>>> {
         let reader = self.reader.get_mut();
         let has_begun = reader.begin().is_ok();
@@ -184,7 +185,7 @@ impl Deciding {
         }
     }
 
-    /// Returns the run of a checked decision: its outcome, and what the event waits for.
+    /// Returns the run of a checked decision: its outcome, and the keys that the event waits for.
     fn run_of(
         &self,
         event: &Event,

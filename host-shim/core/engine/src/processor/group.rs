@@ -53,8 +53,8 @@ impl Processor {
     /// stored as `rejected`, without a call of the extension.
     ///
     /// `raw` are the received bytes; empty if the payload is complete without them. The first report is the event's
-    /// own; those of woken events follow in run order. An event with a known id is reported as `duplicate`, without a
-    /// call of the extension.
+    /// own; the reports of woken events follow in run order. An event with a known id is reported as `duplicate`,
+    /// without a call of the extension.
     ///
     /// # Errors
     /// Fails if the store fails, or with [`StoreError::Misuse`] for an event of another business.

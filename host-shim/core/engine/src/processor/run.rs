@@ -125,8 +125,8 @@ impl Processor {
         self.put_off(&attempt, now)
     }
 
-    /// Stores an event whose account others change all the time, to be decided later. The event itself is not to blame, so that
-    /// this counts as no failed attempt.
+    /// Postpones an event whose account kept changing while it was decided. This is contention, not a fault of the
+    /// event, so it does not count as a failed attempt.
     pub(super) fn put_off(&mut self, attempt: &Attempt, now: Timestamp) -> Stored<Report> {
         let text = format!("its account changed {CONFLICTS_MAX} times while it was decided");
         let error = RunError::Failure(Failure::Store(StoreError::Unavailable(text).into()));
@@ -272,7 +272,8 @@ impl Processor {
     }
 
     /// Returns true if another host has a newer extension and has written rows of the account or the catalog with it. During an
-    /// upgrade this host cannot read them: a host with that extension decides the event, and this is no failed attempt.
+    /// upgrade this host cannot read them. A host with that extension decides the event, so this does not count as a
+    /// failed attempt.
     fn is_of_newer(&self, attempt: &Attempt, failed: &FailedAttempt) -> Stored<bool> {
         let (store, own) = (self.store(), self.runner.declarations().data_version);
         let Some(account) = failed.account.as_ref().or(attempt.event.account.as_ref()).filter(|_| store.has_peers())
@@ -288,7 +289,7 @@ impl Processor {
         Ok(false)
     }
 
-    /// Stores that an attempt had no outcome, and what becomes of its event.
+    /// Stores that an attempt had no outcome, and the next state of its event.
     fn record_failure(
         &mut self,
         attempt: &Attempt,

@@ -30,7 +30,7 @@ pub enum JobError {
     /// The group of the job could not be stored.
     #[error(transparent)]
     Failed(#[from] OutboxError),
-    /// The clock is that of the system, which nobody advances.
+    /// The host follows the system clock, which cannot be advanced.
     #[error("the clock of this host follows the system clock and cannot be advanced")]
     RealTime,
 }

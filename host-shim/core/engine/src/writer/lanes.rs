@@ -81,7 +81,7 @@ impl Lanes {
     }
 }
 
-/// Returns the lane of an event, by what places it first: its account, or else the subject of its body.
+/// Returns the lane of an event: by its account or, if that is not known yet, by the subject of its body.
 fn lane_of(decoded: &Decoded, lanes: usize) -> usize {
     let mut hasher = DefaultHasher::new();
     match &decoded.event.account {

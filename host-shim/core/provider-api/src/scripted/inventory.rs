@@ -164,7 +164,7 @@ mod tests {
         inventory.ensure(&call("compute", "ensure", 2), outputs());
         inventory.destroy(&late);
         assert_eq!(ids(&inventory), []);
-        // A person has made another one, and the provider has adopted it.
+        // Someone has made a replacement by hand, and the provider has adopted it.
         inventory.ensure(&call("compute", "ensure", 3), outputs());
         inventory.ensure(&call("compute", "ensure", 2), outputs());
         inventory.destroy(&late);

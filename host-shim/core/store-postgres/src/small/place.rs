@@ -38,7 +38,8 @@ pub enum Place {
 }
 
 impl Place {
-    /// Returns the name of the schema with tables of a shape: that of the store, the shape and the owner.
+    /// Returns the name of the schema for tables of a shape. It consists of the store's schema, the shape and the
+    /// owner.
     pub(crate) fn schema(settings: &Settings, shape: &Shape, owner: &str) -> String {
         let name = format!("{}_{}:{owner}", settings.schema(), shape.name);
         let is_plain = |c: char| c.is_ascii_alphanumeric() || ['_', '-', ':'].contains(&c);

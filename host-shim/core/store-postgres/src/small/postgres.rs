@@ -134,7 +134,7 @@ impl Postgres {
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
     }
 
-    /// Runs a query. PostgreSQL has no text with a zero character, so no row has one.
+    /// Runs a query. PostgreSQL cannot store texts with a zero character, so a query for one finds nothing.
     pub(crate) fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, SmallError> {
         if values.iter().any(|value| matches!(value, Value::Text(text) if text.contains('\0'))) {
             return Ok(Vec::new());
@@ -143,8 +143,8 @@ impl Postgres {
         self.wire.query(&words::statement(sql), &parameters)?.iter().map(row).collect()
     }
 
-    /// Returns an error if the database was not reached, or did not answer, since a time: those who have waited for their turn since
-    /// then do not wait for the next attempt as well.
+    /// Returns an error if the database was not reached, or did not answer, since a time: callers that have waited for
+    /// their turn since then do not also wait for the next attempt.
     pub(crate) fn check_since(&self, time: Instant) -> Result<(), SmallError> {
         match self.wire.has_failed_since(time) {
             true => Err(SmallError::Postgres("the database does not answer".to_owned())),
@@ -170,11 +170,12 @@ impl Postgres {
         Ok(value)
     }
 
-    /// Returns true if this host leads, or leads from now on.
+    /// True if this host is the leader, or has just become it.
     ///
-    /// The lead is a row with the key of a connection and an end by the database's clock, which the host postpones whenever it asks. The
-    /// row goes to another host when it has ended, as that of a frozen host does. Each connection also has the lock of its key: if
-    /// nobody has it any more, the connection has ended, and the row goes to another host at once.
+    /// The lead is a row with the key of a connection and an expiry time by the database's clock, which the host
+    /// extends whenever it asks. Once the row has expired, for example because its host is frozen, another host takes
+    /// it. Each connection also holds a lock on its key: if nobody holds the lock any more, the connection has ended,
+    /// and another host takes the row at once.
     pub(crate) fn lead(&self) -> Result<bool, SmallError> {
         self.ensure()?;
         let own = self.lead_key()?;
@@ -200,13 +201,13 @@ impl Postgres {
         leads
     }
 
-    /// Gives the lead to `next`, or postpones its end. Returns false if another host has taken it from `holder` meanwhile.
+    /// Gives the lead to `next`, or extends it. Returns false if another host has taken it from `holder` meanwhile.
     fn take_lead(&self, holder: i64, next: i64) -> Result<bool, SmallError> {
         let take = format!("UPDATE lead SET holder = ?2, until = {} WHERE holder = ?1", lead_end());
         Ok(self.execute(&take, &[holder.into(), next.into()])? == 1)
     }
 
-    /// Returns the key under which this connection leads. It has the lock of the key until it ends.
+    /// Returns the key under which this connection leads. The connection holds the lock on the key until it ends.
     fn lead_key(&self) -> Result<i64, SmallError> {
         let connection = self.wire.number();
         if let Some((_, key)) = self.leads_as.get().filter(|(of, _)| *of == connection) {
@@ -237,8 +238,9 @@ fn lead_end() -> String {
     format!("clock_timestamp() + interval '{LEAD_S} s'")
 }
 
-/// Runs something that waits for an answer. On a thread of an asynchronous runtime, other tasks go on meanwhile on another thread. The only
-/// thread of a runtime, such as that of a provider's call, may not wait itself: another thread does.
+/// Runs something that waits for an answer. On a thread of an asynchronous runtime, the other tasks continue on another
+/// thread meanwhile. The only thread of a runtime, for example during a provider's call, may not block, so another
+/// thread waits for it.
 pub(crate) fn waiting<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(body),

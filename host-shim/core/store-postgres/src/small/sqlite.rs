@@ -8,7 +8,7 @@ use rusqlite::{Connection, ToSql, TransactionBehavior, params_from_iter};
 use std::path::Path;
 use std::time::Duration;
 
-/// Time for which a process waits until another one has written.
+/// Time for which a process waits for the write of another process.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl ToSql for Value {

@@ -135,8 +135,8 @@ impl SmallStore {
         }
     }
 
-    /// Returns true if this host does what only one host may do at a time, from now on until its connection ends or it has not asked
-    /// for half a minute. A file has one host anyway.
+    /// True if this host is the leader: the only one that may do certain work, until its connection ends or it has not
+    /// asked again for half a minute. A file has one host, which always leads.
     ///
     /// # Errors
     /// Fails if the database fails.

@@ -74,7 +74,7 @@ fn readers_of_the_log_stop_below_the_oldest_open_transaction() {
     quick.apply(&accepted("evt_4")).expect("applied");
     assert_eq!(seen(&quick).1, 3);
     slow.rollback().expect("rolled back");
-    assert_eq!(seen(&quick).0.last().map(String::as_str), Some("evt_4"), "a number that nobody has is no gap");
+    assert_eq!(seen(&quick).0.last().map(String::as_str), Some("evt_4"), "a number that nobody has is not a gap");
 }
 
 #[test]

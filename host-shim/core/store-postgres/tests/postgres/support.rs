@@ -44,7 +44,7 @@ pub fn over_tcp(settings: &Settings, port: u16) -> Settings {
     with_password(settings, port, Postgres::shared().password())
 }
 
-/// Returns the same with another password.
+/// Returns these settings with `password`.
 pub fn with_password(settings: &Settings, port: u16, password: &str) -> Settings {
     let schema = settings.schema();
     let address = format!("postgres://postgres:{password}@127.0.0.1:{port}/stores?sslmode=disable&schema={schema}");

@@ -46,7 +46,8 @@ pub trait Backend: Tables + Send + 'static {
     }
     /// Learns that the open group has erased data.
     fn note_erasure(&mut self) {}
-    /// Returns how much of an account an erasure erases at once; the rest is left to [`Store::erase_part`](crate::Store::erase_part).
+    /// Returns the maximum number of rows that an erasure of an account erases at once;
+    /// [`Store::erase_part`](crate::Store::erase_part) erases the rest.
     fn erased_at_once() -> usize {
         usize::MAX
     }

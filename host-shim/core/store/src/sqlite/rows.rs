@@ -91,7 +91,7 @@ impl Sqlite {
         if is_known { statement.raw_execute().map_err(unavailable) } else { Ok(0) }
     }
 
-    /// Inserts what the values of a row name, so that they have numbers.
+    /// Inserts the scopes and partitions that a row's values refer to, so that they have numbers.
     fn ensure(&self, cells: &[Cell<'_>]) -> Stored<()> {
         for cell in cells {
             match cell {

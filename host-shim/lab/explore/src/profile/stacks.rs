@@ -62,7 +62,7 @@ mod tests {
         let found = functions(&stacks(&[("k;a;b", 3), ("k;a", 2), ("j;b;a;b", 5)]), 1);
         let short: Vec<_> = found.iter().map(|f| (f.name.as_str(), f.within, f.alone)).collect();
         assert_eq!(short, [("a", 10, 2), ("b", 8, 8)], "b calls itself through a and counts once");
-        assert_eq!(functions(&stacks(&[("k", 4)]), 1), [], "a heading alone is no function");
+        assert_eq!(functions(&stacks(&[("k", 4)]), 1), [], "a heading alone is not a function");
     }
 
     #[test]

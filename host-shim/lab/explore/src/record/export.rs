@@ -272,7 +272,7 @@ impl<'a> Exporter<'a> {
         let others: Vec<String> = recorded.iter().filter(|hash| **hash != own).map(|hash| short(hash)).collect();
         if !others.is_empty() {
             warnings.push(format!(
-                "the events were decided by catalog and configuration {}; those of the folder are {}: decisions may differ",
+                "the events were decided by catalog and configuration {}; the folder has {}: decisions may differ",
                 others.join(", "),
                 short(&own)
             ));

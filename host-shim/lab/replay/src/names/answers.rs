@@ -46,7 +46,7 @@ impl Names {
         if instance.contains(':') || instance.contains('*') && rest.is_empty() && VERBS.contains(entry) {
             return None;
         }
-        let of_verb = |verb: &str| Named { name: verb, ..key.clone() }.unless("no verb", VERBS);
+        let of_verb = |verb: &str| Named { name: verb, ..key.clone() }.unless("not a verb", VERBS);
         self.entry(&Named { name: entry, ..key.clone() }).or_else(|| match rest {
             [verb] if !verb.contains('*') => of_verb(verb),
             _ => None,
@@ -61,7 +61,7 @@ impl Names {
         }
         let known: BTreeSet<&str> =
             self.loaded.types.iter().flat_map(|of| of.entries.keys()).map(String::as_str).collect();
-        Some(Named { name: entry, ..name.clone() }.mistake("no resource or step of a product type", known))
+        Some(Named { name: entry, ..name.clone() }.mistake("not a resource or step of a product type", known))
     }
 
     /// Checks the outputs of the answers to the creation of a resource. A provider may give more outputs, so only a misspelt one
@@ -79,7 +79,7 @@ impl Names {
         let given =
             all.iter().flat_map(|answer| ["ok", "exactly"].into_iter().filter_map(move |form| answer.member(form)));
         let outputs = given.flat_map(|outputs| outputs.entries().unwrap_or_default());
-        let what = format!("no output of `{entry}`");
+        let what = format!("not an output of `{entry}`");
         let unknown = outputs.filter_map(|output| Named::key(output).unless(&what, known.iter().copied()));
         unknown.filter(|bad| bad.guess.is_some()).collect()
     }

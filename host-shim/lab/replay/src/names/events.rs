@@ -40,13 +40,13 @@ impl Names {
         if OF_PLANS.contains(&command.as_str()) && !self.changes_catalog {
             let products = self.loaded.products.iter().map(String::as_str);
             let named = ["plan_id", "product_id"].into_iter().filter_map(|key| Named::text(payload?.member(key)?));
-            found.extend(named.filter_map(|name| name.unless("no product of the catalog", products.clone())));
+            found.extend(named.filter_map(|name| name.unless("not a product of the catalog", products.clone())));
         }
         if let Some(usage) = step.member("usage").filter(|_| !self.changes_types) {
             let all = usage.items().unwrap_or(std::slice::from_ref(usage));
             let meters = all.iter().filter_map(|measurement| Named::text(measurement.member("meter")?));
             let known = self.meters.iter().map(String::as_str);
-            found.extend(meters.filter_map(|meter| meter.unless("no meter of the business", known.clone())));
+            found.extend(meters.filter_map(|meter| meter.unless("not a meter of the business", known.clone())));
         }
         if let Some(kind) = step.member("stripe").and_then(Node::scalar).filter(|_| !self.changes_catalog) {
             found.extend(self.of_prices(&kind, step));
@@ -63,7 +63,7 @@ impl Names {
         let known = || self.loaded.prices.iter().map(String::as_str);
         let is_new = kind == NEW_SUBSCRIPTION && prices.iter().all(|price| !self.loaded.prices.contains(price.name));
         let wrong = prices.iter().filter(|price| is_new || known().any(|known| misspells(price.name, known)));
-        wrong.filter_map(|price| price.unless("no price of the catalog", known())).collect()
+        wrong.filter_map(|price| price.unless("not a price of the catalog", known())).collect()
     }
 
     /// Checks the metadata of a product of its type; without a type, of any type.
@@ -76,7 +76,7 @@ impl Names {
         let known = || fields.iter().map(String::as_str);
         let keys = metadata.entries().unwrap_or_default().iter();
         let keys = keys.filter(|entry| !PLAN_ALIASES.contains(&entry.key.as_str()));
-        keys.filter_map(|entry| Named::key(entry).unless("no metadata field of the type", known())).collect()
+        keys.filter_map(|entry| Named::key(entry).unless("not a metadata field of the type", known())).collect()
     }
 }
 

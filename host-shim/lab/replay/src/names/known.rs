@@ -28,7 +28,7 @@ impl<'d> Named<'d> {
         }
     }
 
-    /// Returns the mistake of a name that is not known. `what` says what the name is not.
+    /// Returns the mistake of an unknown name. `what` completes the sentence about the name, such as `not a verb`.
     pub fn unless<'k>(&self, what: &str, known: impl IntoIterator<Item = &'k str>) -> Option<BadInput> {
         let known: BTreeSet<&str> = known.into_iter().collect();
         (!known.contains(self.name)).then(|| self.mistake(what, known))

@@ -87,7 +87,7 @@ impl Names {
             for row in expected_members(&section.value) {
                 found.extend(self.of_row(&section.key, row));
                 for name in members.into_iter().flat_map(|_| expected_members(&row.value)) {
-                    let what = format!("no member of a row of `{}`", section.key);
+                    let what = format!("not a member of a row of `{}`", section.key);
                     found.extend(Named::key(name).unless(&what, members.unwrap_or_default().iter().copied()));
                 }
             }
@@ -100,9 +100,9 @@ impl Names {
         match section {
             "entitlements" => found.extend(self.entitlement(&Named::key(row))),
             "prices" if !self.changes_catalog => {
-                found.extend(Named::key(row).unless("no price of the catalog", names(&self.loaded.prices)));
+                found.extend(Named::key(row).unless("not a price of the catalog", names(&self.loaded.prices)));
             }
-            "records" => found.extend(Named::key(row).unless("no collection of records", names(&self.collections))),
+            "records" => found.extend(Named::key(row).unless("not a collection of records", names(&self.collections))),
             "products" if !self.changes_types => {
                 let fields = Loaded::fields(self.loaded.types.iter());
                 for (field, known) in expected_members(&row.value)
@@ -112,7 +112,7 @@ impl Names {
                     .filter_map(|field| Some((field, fields.as_ref()?)))
                 {
                     let known = names(known).chain(PLAN_ALIASES);
-                    found.extend(Named::key(field).unless("no metadata field of the business", known));
+                    found.extend(Named::key(field).unless("not a metadata field of the business", known));
                 }
             }
             "effects" => {
@@ -131,7 +131,7 @@ impl Names {
     fn entitlement(&self, key: &Named<'_>) -> Option<BadInput> {
         let declared = key.name.split_once(':').map_or(key.name, |(before, _)| before);
         let is_known = [key.name, declared].iter().any(|name| self.entitlements.contains(*name));
-        (!is_known).then(|| key.mistake("no entitlement of the business", names(&self.entitlements)))
+        (!is_known).then(|| key.mistake("not an entitlement of the business", names(&self.entitlements)))
     }
 
     /// Checks the key of a resource: `RESOURCE:INSTANCE/ENTRY`.
@@ -139,7 +139,8 @@ impl Names {
         let (resource, id) = key.name.split_once(':')?;
         if !self.resources.contains(resource) {
             return Some(
-                Named { name: resource, ..key.clone() }.mistake("no resource of the business", names(&self.resources)),
+                Named { name: resource, ..key.clone() }
+                    .mistake("not a resource of the business", names(&self.resources)),
             );
         }
         let (_, entry) = id.split_once('/')?;
@@ -150,7 +151,7 @@ impl Names {
 /// Checks the state of a row, which is the row itself or its member `state`.
 fn state_of(row: &Entry, known: &[&str]) -> Option<BadInput> {
     let text = Named::text(&row.value).or_else(|| Named::text(row.value.member("state")?))?;
-    if text.name == "any" { None } else { text.unless("no state", known.iter().copied()) }
+    if text.name == "any" { None } else { text.unless("not a state", known.iter().copied()) }
 }
 
 fn names(set: &std::collections::BTreeSet<String>) -> impl Iterator<Item = &str> {

@@ -31,7 +31,7 @@ pub fn assert_schema_is_named(file: &Path, name: &str) {
     let (file, named) = (file.canonicalize().expect("a file"), Path::new(named));
     let meant = file.parent().expect("a folder").join(named).canonicalize().unwrap_or_default();
     let end = format!("docs/schemas/{name}.json");
-    assert!(meant.ends_with(&end), "{}: its first line is no comment that names {end}: {first}", file.display());
+    assert!(meant.ends_with(&end), "{}: its first line is not a comment that names {end}: {first}", file.display());
 }
 
 #[test]

@@ -63,13 +63,13 @@ fn short(check: &Checker, node: &Node, text: &str) -> Checked<ScriptedAnswer> {
             None => {
                 return Err(check.bad(
                     node.place(),
-                    format!("`{span}` is no span of time"),
+                    format!("`{span}` is not a span of time"),
                     "a span such as 90s or 2h",
                 ));
             }
         },
         (first, ..) => {
-            let bad = BadInput::new(node.place(), format!("`{text}` is no answer"), FORMS);
+            let bad = BadInput::new(node.place(), format!("`{text}` is not an answer"), FORMS);
             return Err(check.note(bad.guessing(first.unwrap_or_default(), SHORT_FORMS)));
         }
     };

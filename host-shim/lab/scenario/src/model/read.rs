@@ -167,8 +167,9 @@ fn account(check: &Checker, node: &Node) -> Checked<Account> {
 }
 
 fn account_of(check: &Checker, place: Place, text: &str) -> Checked<Account> {
-    text.parse()
-        .map_err(|_| check.bad(place, format!("`{text}` is no account"), "`platform`, `user:ID` or `organization:ID`"))
+    text.parse().map_err(|_| {
+        check.bad(place, format!("`{text}` is not an account"), "`platform`, `user:ID` or `organization:ID`")
+    })
 }
 
 fn steps(check: &Checker, list: &[Node], given: &Given) -> Checked<Vec<Step>> {
@@ -486,7 +487,7 @@ fn at(check: &Checker, node: &Node) -> Checked<At> {
     let text = check.text("at", node)?;
     let span = |rest: &str| {
         crate::time::parse_span(rest)
-            .ok_or_else(|| check.bad(node.place(), format!("`at: {text}` is no time"), "RFC 3339, or +5s, -1h, +7d"))
+            .ok_or_else(|| check.bad(node.place(), format!("`at: {text}` is not a time"), "RFC 3339, or +5s, -1h, +7d"))
     };
     match (text.strip_prefix('+'), text.strip_prefix('-')) {
         (Some(rest), _) => Ok(At::Later(span(rest)?)),

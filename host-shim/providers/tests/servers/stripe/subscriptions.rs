@@ -112,7 +112,7 @@ fn an_immediate_end_leaves_no_balance() {
     assert_eq!(bench.done(&request)["status"], "canceled");
     assert_eq!(bench.done(&request)["status"], "canceled");
     let customer = bench.direct("GET", &format!("/v1/customers/{}", text(&sub, "customer")), &[]);
-    assert_eq!(customer["balance"], 0, "what was not used is refunded, and is no balance that nobody can use");
+    assert_eq!(customer["balance"], 0, "what was not used is refunded, and is not a balance that nobody can use");
 }
 
 #[test]

@@ -61,7 +61,8 @@ fn lent(call: Call, scope_of: &str) -> LentCall {
     }
 }
 
-/// Lends calls to a worker. What needs no worker is carried out first; while more of it is due, no call is lent.
+/// Lends calls to a worker. Effects that need no worker are carried out first; while more of them are due, no call is
+/// lent.
 pub(super) fn lease(platform: &Platform<'_>, request: &Request) -> Answered {
     service(platform, request)?;
     let Lease { owner, limit, restarted } = body(request)?;
@@ -98,7 +99,7 @@ pub(super) fn answers(platform: &Platform<'_>, request: &Request) -> Answered {
     let partition = app.processor().partition().clone();
     let mut replies = Vec::with_capacity(answers.len());
     for Answer { account, key, generation, lease, reply } in answers {
-        let wrong = |_| Response::error(400, "malformed", format!("`{account}` is no account"));
+        let wrong = |_| Response::error(400, "malformed", format!("`{account}` is not an account"));
         let scope: Scope = partition.scope(account.parse().map_err(wrong)?);
         replies.push(LentReply { scope, key, generation, lease, reply });
     }

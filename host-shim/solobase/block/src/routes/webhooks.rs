@@ -100,7 +100,7 @@ pub(super) fn take(platform: &Platform<'_>, request: &Request, name: &str) -> An
             Ok(Response::ok(json!({"received": true, "outcome": outcome})))
         }
         Taken::Quarantined(_) => {
-            (platform.log)("warn", &format!("a signed delivery to {name} is no JSON object"));
+            (platform.log)("warn", &format!("a signed delivery to {name} is not a JSON object"));
             Ok(Response::error(reply.status, "malformed", "body not valid"))
         }
         Taken::Nothing("ignored") => Ok(Response::ok(json!({"received": true, "outcome": "ignored"}))),

@@ -53,7 +53,7 @@ impl Platform {
         Ok(self.current()?.number.unsigned_abs())
     }
 
-    /// Returns the number of the last commit before the open group: that of the state which the group reads.
+    /// Returns the number of the last commit before the open group, whose state the group reads.
     pub fn base(&self) -> u64 {
         self.base.unsigned_abs()
     }

@@ -111,8 +111,8 @@ pub(crate) fn known(name: &str) -> Option<&'static str> {
     names.binary_search(&name).ok().map(|at| names[at])
 }
 
-/// Returns the columns of which the ids of rows consist: those of a unique index of all rows, by which new rows are looked for before
-/// they have a number, or those of the key.
+/// Returns the columns that make up the ids of rows: the columns of a unique index over all rows, by which new rows are
+/// found before they have a number, or else the key.
 pub(crate) fn identity(table: &'static Table) -> impl Iterator<Item = Column> {
     let unique = table.indexes.iter().find(|index| is_identity(index));
     let columns = unique.map_or(table.key, |index| index.columns);
@@ -124,7 +124,7 @@ pub(crate) fn is_identity(index: &Index) -> bool {
     index.unique && index.only.is_empty()
 }
 
-/// Returns the columns in whose order rows are listed: those of the index, and then those of the key.
+/// Returns the columns in whose order rows are listed: first the index's, then the key's.
 pub(crate) fn order(table: &'static Table, index: Option<&'static Index>) -> impl Iterator<Item = Column> {
     let first = index.map_or(&[][..], |index| index.columns);
     first.iter().chain(table.key.iter().filter(|column| !first.contains(column))).copied()

@@ -111,7 +111,7 @@ fn an_unbooked_refund_is_reported_and_written_as_a_scenario() {
     }
 }
 
-/// Given a counter that only a product on sale grants, the usage of accounts without the product is no difference.
+/// Given a counter that only a product on sale grants, the usage of accounts without the product is not a difference.
 #[test]
 fn usage_of_a_counter_that_nothing_grants_is_not_shown() {
     let mut options = Options { customers: 8, ..share("solobase", 3, 2) };

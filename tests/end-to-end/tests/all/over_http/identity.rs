@@ -43,7 +43,7 @@ fn a_user_registers_and_uses_the_api_with_the_token() {
     assert!(!registered.body.contains(PASSWORD) && !registered.body.contains("argon2"));
     let first = token(&registered);
     assert_eq!(api.get("/api/subscriptions/me", &first), json!({"subscriptions": []}), "the token is the user's key");
-    assert_eq!(api.send("GET /api/campaigns", &first, &NOTHING).code(), "forbidden", "a user is no operator");
+    assert_eq!(api.send("GET /api/campaigns", &first, &NOTHING).code(), "forbidden", "a user is not an operator");
     let taken = register(&api, "ada@example.com");
     assert_eq!((taken.status, taken.code().as_str()), (409, "email-taken"));
     for (body, pointer) in [

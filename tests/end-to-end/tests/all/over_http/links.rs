@@ -194,7 +194,7 @@ fn members_of_an_organization_do_what_their_roles_allow() {
     let (invite, unknown) =
         (format!("POST /api/auth/organizations/{id}/invitations"), "POST /api/auth/organizations/org_0/invitations");
     let to_bob = json!({"email": "Bob@example.com", "role": "billing"});
-    // Who is no member learns nothing of the organization.
+    // Somebody who is not a member learns nothing about the organization.
     assert_eq!(code(&invite, &eve, &to_bob), code(unknown, &eve, &to_bob));
     assert_eq!(code(&invite, &eve, &to_bob).0, 404);
     assert_eq!(code(&invite, &ada, &json!({"email": "bob@example.com", "role": "king"})), (422, "invalid".into()));

@@ -429,7 +429,7 @@ fn a_feature_brings_pages_and_takes_them_with_it() {
     assert!(get(&api, "/my-feature", &[]).body.contains("[prod_sample_editor]"));
     fs::write(pages.join("mine.html"), page.replace("offers: catalog", "offers: plans")).expect("written");
     let mistake = BusinessFolder::load(&business).expect_err("a mistake").to_string();
-    assert!(mistake.contains("mine.html:5: `plans` is no query"), "{mistake}");
+    assert!(mistake.contains("mine.html:5: `plans` is not a query"), "{mistake}");
     fs::remove_dir_all(business.join("features/my-feature")).expect("removed");
     let without = Api::with(&BusinessFolder::load(&business).expect("a business"), None);
     assert_eq!(get(&without, "/my-feature", &[]).status, 404);

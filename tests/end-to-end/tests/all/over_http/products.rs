@@ -269,7 +269,7 @@ fn an_operator_creates_and_withdraws_a_plan_and_nobody_else_does() {
     let all = shop.get("/b/products/admin/products?page_size=100", &shop.operator);
     assert_eq!(all["total_count"], 5, "{all}");
     let settings = shop.send("GET /b/products/admin/products/business", &shop.operator, &Value::Null);
-    assert_eq!(settings.status, 404, "the settings of the catalog are no product");
+    assert_eq!(settings.status, 404, "the settings of the catalog are not a product");
 }
 
 // covers: SOL-11

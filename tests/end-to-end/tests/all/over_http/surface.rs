@@ -11,7 +11,7 @@ use std::{env, fs};
 /// The file with the expected answers.
 const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/all/over_http/surface.txt");
 const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"];
-/// Paths that end the session of a user, who is another one for each of them.
+/// Paths that end the session of a user. Each is tried with a user of its own.
 const ENDING: [&str; 3] = ["/api/auth/erase", "/api/auth/logout", "/api/auth/logout/everywhere"];
 
 /// Returns status, code and `Allow` of an answer to a request without a body.

@@ -60,7 +60,7 @@ fn facts_name_events(world: &World, entries: &BTreeMap<(String, String), Value>)
         let scope = world.processor().scope(account.parse().expect("an account"));
         match world.store().fact(&scope, fact).expect("readable facts") {
             Some(event) if ids.contains(&event) => {}
-            other => return Err(format!("{fact} names {other:?}, which is no event of the inbox")),
+            other => return Err(format!("{fact} names {other:?}, which is not an event of the inbox")),
         }
     }
     Ok(())

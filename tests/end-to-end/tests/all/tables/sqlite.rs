@@ -57,7 +57,7 @@ fn a_webhook_is_one_row_with_its_status_attempts_and_times() {
     expected.sort_by_key(|row| row[0].to_string());
     let mut found = found;
     found.sort_by_key(|row| row[0].to_string());
-    assert_eq!(found, expected, "the repeated delivery of evt_1 is no row");
+    assert_eq!(found, expected, "the repeated delivery of evt_1 is not a row");
     let set = "UPDATE events SET state = ?1, outcome = ?2, error = ?3 WHERE id = 'evt_1' AND partition = \
                (SELECT id FROM partitions WHERE business = 'saas-plugins')";
     for (state, outcome, status) in [
@@ -185,7 +185,7 @@ fn each_request_is_a_row_with_its_part_of_the_costs_of_its_day() {
         row("req_4", "small", None, 7, 14, None),
     ];
     for (view, quantity) in [("usage_logs", "tokens"), ("usage_reports", "quantity")] {
-        assert_eq!(found(view, quantity), expected, "{view}: the repeated req_1 with another quantity is no row");
+        assert_eq!(found(view, quantity), expected, "{view}: the repeated req_1 with another quantity is not a row");
     }
     let sum: i64 = filled
         .connection

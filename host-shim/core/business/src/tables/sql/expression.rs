@@ -125,7 +125,7 @@ impl Sql<'_> {
         }
     }
 
-    /// Declares the type of a column, which is that of the outermost expression.
+    /// Declares the type of a column: the type of the outermost expression.
     pub(super) fn declared(self, sql: &str, column_type: Type) -> String {
         match self {
             Sql::Sqlite(_) => match column_type {

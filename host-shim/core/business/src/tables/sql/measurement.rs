@@ -42,7 +42,7 @@ FROM (
     GROUP BY f.scope, f.fact
 ) AS m";
 
-/// The same query in PostgreSQL, for the business of a schema.
+/// Returns the query for PostgreSQL, for the business of a schema.
 pub(crate) fn postgres(schema: &str) -> String {
     POSTGRES.replace("SCHEMA", schema)
 }

@@ -73,7 +73,7 @@ impl Rows<'_> {
         let index = self.view.lookups.iter().position(|lookup| Some(&lookup.name) == path.lookup.as_ref());
         let Some(index) = index else { return self.sql.typed(&self.source.value(path), wanted) };
         let lookup = &self.view.lookups[index];
-        // A lookup may be inside of another one, so each has its own alias.
+        // Lookups can be nested, so each has its own alias.
         let alias = format!("w{index}");
         let source = Source::looked_up(self.sql, &lookup.kind, &alias, "s");
         let of_row = |path: &Path| -> Value { source.value(path) };

@@ -290,7 +290,7 @@ fn table(kind: &Kind) -> &'static str {
     }
 }
 
-/// Returns what the keys of a kind of rows begin with.
+/// Returns the common prefix of the keys of a kind of rows.
 fn key_prefix(kind: &Kind) -> String {
     match kind {
         Kind::CatalogPrice => "price:".to_owned(),

@@ -22,7 +22,7 @@ const PART: usize = 16;
 fn tales(paths: &[PathBuf], every_version: bool) -> Vec<Tale> {
     let runners = host_replay::native::runners();
     let found = stories(paths, Sources::default(), &runners).expect("scenarios");
-    // A local Stripe is no part of what is explored.
+    // A local Stripe is not part of what is explored.
     let is_told = |scenario: &Scenario| scenario.known_to_fail.is_none() && !scenario.has_stripe_steps();
     let held = found.into_iter().filter(|story| is_told(&story.scenario));
     held.flat_map(|story| {

@@ -80,7 +80,7 @@ fn a_second_row_with_a_unique_value_is_refused() {
     assert_eq!(
         (rows("usage_logs").as_str(), rows("agent_access").as_str()),
         ("4", "2"),
-        "a repeated request is no row"
+        "a repeated request is not a row"
     );
 }
 

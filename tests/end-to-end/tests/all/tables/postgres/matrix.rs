@@ -133,7 +133,7 @@ fn the_tables_below_show_no_more_than_the_views() {
             );
         }
     }
-    // A user of one business is, with the same id, a user of another one in the same store.
+    // A user of one business is also, with the same id, a user of another business in the same store.
     for caller in ["A", "u1", "nobody"] {
         for (table, columns) in READ {
             let found = server.ask(User(caller), &format!("SELECT {columns} FROM provisioner.{table}"));
