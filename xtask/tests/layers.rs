@@ -232,7 +232,7 @@ const KNOTS: [(&str, usize); 14] = [
     ("host-shim/lab/scenario", 6),
     ("host-shim/lab/simulate", 15),
     ("host-shim/providers", 10),
-    ("host-shim/server/api", 11),
+    ("host-shim/server/api", 6),
     ("host-shim/solobase/block", 3),
 ];
 
