@@ -8,6 +8,7 @@
 
 mod errors;
 mod expression;
+mod fields;
 mod filters;
 mod form;
 pub mod limits;
@@ -30,10 +31,10 @@ pub use form::{Absent, Form};
 pub use names::{LISTS, QUERIES};
 pub use page::{Nav, PAGE, PageAction, PageGet, PageHead, PageParts, PageReader, SITE, address, read_form};
 pub use path::{Method, Pattern, decoded, is_taken};
-pub use reader::title;
+pub use reader::{RouteFile, title};
 pub use reads::{NEXT, PAGE_ROWS_MAX, REQUESTS, ROW, Read, ReadFrom, Sort};
 pub use route::{Route, Who};
-pub use table::{Matched, RouteFile, RouteFinder, RouteTable};
+pub use table::{Matched, RouteFinder, RouteTable};
 pub use types::{Field, Type, Types};
 pub use values::{AnswerError, Given, check_answer, read_body, read_texts};
 pub use wrong::{WrongValues, pointer_to};

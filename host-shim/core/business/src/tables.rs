@@ -14,9 +14,9 @@ mod sql;
 pub mod sqlite;
 mod view;
 
-pub use kind::Kind;
+pub use kind::{Kind, Type};
 pub use path::Path;
-pub use view::{Column, Condition, Lookup, Tables, Type, View, Wanted};
+pub use view::{Column, Condition, Lookup, Tables, View, Wanted};
 
 use host_store::{Partition, mode};
 

@@ -1,7 +1,7 @@
 //! The data that a provider receives, and the replies that it may return.
 
 use crate::names::BadName;
-use crate::resource::ResourceId;
+use crate::resource::{ResourceId, VERBS};
 use crate::secrets::{MadeSecret, Secret, SecretAccess, SecretError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -88,7 +88,11 @@ impl Call {
 
     /// Returns the id of the resource that the call acts on.
     pub fn resource_id(&self) -> ResourceId {
-        ResourceId::of(self)
+        let id = match self.key.rsplit_once(['/', ':']) {
+            Some((id, verb)) if VERBS.contains(&verb) => id,
+            _ => self.key.as_str(),
+        };
+        ResourceId { scope: self.scope.clone(), resource: self.resource().to_owned(), id: id.to_owned() }
     }
 }
 
@@ -134,6 +138,37 @@ impl CallOutcome {
     pub fn retry(code: &str, message: impl Into<String>) -> Self {
         CallOutcome::Retry { after_ms: None, code: code.to_owned(), message: message.into() }
     }
+
+    /// Applies `text` to each string of the answer, including the names of members.
+    pub fn map_text(self, text: &dyn Fn(String) -> String) -> CallOutcome {
+        match self {
+            CallOutcome::Done(value) => CallOutcome::Done(map_texts(value, text)),
+            CallOutcome::InProgress { after_ms, token } => CallOutcome::InProgress { after_ms, token: text(token) },
+            CallOutcome::Retry { after_ms, code, message } => {
+                CallOutcome::Retry { after_ms, code: text(code), message: text(message) }
+            }
+            CallOutcome::Refused { code, message } => CallOutcome::Refused { code: text(code), message: text(message) },
+        }
+    }
+
+    /// Replaces each plain value that a call has resolved by its reference.
+    pub(crate) fn redacted(self, secrets: &SecretAccess) -> CallOutcome {
+        let redacted = secrets.redaction();
+        // Not every store keeps U+0000.
+        self.map_text(&|text| redacted(if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }))
+    }
+}
+
+/// Applies `text` to each string of a value, including the names of members.
+pub fn map_texts(value: Value, text: &dyn Fn(String) -> String) -> Value {
+    match value {
+        Value::String(plain) => Value::String(text(plain)),
+        Value::Array(items) => items.into_iter().map(|item| map_texts(item, text)).collect(),
+        Value::Object(members) => {
+            members.into_iter().map(|(name, value)| (text(name), map_texts(value, text))).collect()
+        }
+        other => other,
+    }
 }
 
 /// The reply to a call: an answer, or silence.
@@ -172,5 +207,23 @@ impl From<BadName> for CallOutcome {
 impl From<CallOutcome> for Reply {
     fn from(answer: CallOutcome) -> Self {
         Reply::Answer(answer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_a_resource_is_the_effects_key_without_the_verb() {
+        let of = |key: &str| {
+            let call = Call { kind: "database.ensure".into(), key: key.into(), ..Call::default() };
+            call.resource_id().id
+        };
+        assert_eq!(of("inst_1/database/ensure"), "inst_1/database");
+        assert_eq!(of("inst_1/database/backup"), "inst_1/database");
+        assert_eq!(of("inst_1/compute@lambda/change"), "inst_1/compute@lambda");
+        assert_eq!(of("inst_1/database"), "inst_1/database");
+        assert_eq!(of("inst_1/ensured"), "inst_1/ensured");
     }
 }

@@ -20,11 +20,11 @@ mod secrets;
 pub mod url;
 
 pub use backups::{BackupExpiry, BackupSchedule, NotExpired, ScheduledBackup};
-pub use call::{Call, CallOutcome, Reply};
+pub use call::{Call, CallOutcome, Reply, map_texts};
 pub use events::{EventList, EventQuery, ListedEvents};
 pub use objects::{OBJECTS_MAX, ObjectKind, ObjectList, ObjectListError, ObjectPage, ObjectQuery, ObjectsOf};
 pub use provider::{Listed, Outage, Provider, Registry, Restriction, Room, SUPERSEDED, Simulation};
 pub use provider_name::ProviderName;
 pub use registry_tokens::{RegistryToken, RegistryTokens};
 pub use resource::{Held, ResourceId, Unlisted, Unreadable, VERBS};
-pub use secrets::{MadeSecret, SECRET_BYTES_MIN, SECRET_PREFIX, Secret, SecretAccess, SecretError, Secrets, map_texts};
+pub use secrets::{MadeSecret, SECRET_BYTES_MIN, SECRET_PREFIX, Secret, SecretAccess, SecretError, Secrets};

@@ -315,7 +315,7 @@ impl Registry {
                 .into(),
         };
         match reply {
-            Reply::Answer(answer) => call.secrets.redact(answer).into(),
+            Reply::Answer(answer) => answer.redacted(&call.secrets).into(),
             silence @ Reply::Silence { .. } => silence,
         }
     }

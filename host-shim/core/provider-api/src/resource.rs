@@ -1,6 +1,5 @@
 //! Identifies the resource that a call acts on, and describes the resources that exist in the remote system.
 
-use crate::call::Call;
 use std::fmt;
 
 /// Marks the id of a resource that turned up after someone had already made a replacement by hand:
@@ -29,15 +28,6 @@ impl fmt::Display for ResourceId {
 }
 
 impl ResourceId {
-    /// Returns the id of the resource that a call acts on.
-    pub fn of(call: &Call) -> ResourceId {
-        let id = match call.key.rsplit_once(['/', ':']) {
-            Some((id, verb)) if VERBS.contains(&verb) => id,
-            _ => call.key.as_str(),
-        };
-        ResourceId { scope: call.scope.clone(), resource: call.resource().to_owned(), id: id.to_owned() }
-    }
-
     /// Returns under which id, and with which generation, a late resource was made; none for any other resource.
     pub fn made_late_as(&self) -> Option<(ResourceId, u32)> {
         let (id, generation) = self.id.rsplit_once(LATE)?;
@@ -78,19 +68,6 @@ pub struct Unlisted {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_id_of_a_resource_is_the_effects_key_without_the_verb() {
-        let of = |key: &str| {
-            let call = Call { kind: "database.ensure".into(), key: key.into(), ..Call::default() };
-            ResourceId::of(&call).id
-        };
-        assert_eq!(of("inst_1/database/ensure"), "inst_1/database");
-        assert_eq!(of("inst_1/database/backup"), "inst_1/database");
-        assert_eq!(of("inst_1/compute@lambda/change"), "inst_1/compute@lambda");
-        assert_eq!(of("inst_1/database"), "inst_1/database");
-        assert_eq!(of("inst_1/ensured"), "inst_1/ensured");
-    }
 
     #[test]
     fn a_late_resource_names_the_id_and_the_generation_that_made_it() {

@@ -1,7 +1,5 @@
 //! Gives calls access to plain secrets. Payloads hold references; a plain value exists only during a call.
 
-use crate::call::CallOutcome;
-use serde_json::Value;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -134,44 +132,13 @@ impl SecretAccess {
         self.secrets(reference)?.forget(scope, reference)
     }
 
-    /// Replaces each resolved plain value in the answer by its reference.
-    pub(crate) fn redact(&self, answer: CallOutcome) -> CallOutcome {
-        // Not every store keeps U+0000.
-        let answer = answer.map_text(&|text| if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text });
+    /// Returns a function that replaces each resolved plain value in a text by its reference.
+    pub(crate) fn redaction(&self) -> impl Fn(String) -> String {
         let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner).clone();
         resolved.retain(|(_, secret)| !secret.expose().is_empty());
-        if resolved.is_empty() {
-            return answer;
-        }
         // Longer values are replaced first, since a longer value may contain a shorter value.
         resolved.sort_by_key(|(_, secret)| std::cmp::Reverse(secret.expose().len()));
-        answer.map_text(&|text| resolved.iter().fold(text, |text, (name, secret)| text.replace(secret.expose(), name)))
-    }
-}
-
-impl CallOutcome {
-    /// Applies `text` to each string of the answer, including the names of members.
-    pub fn map_text(self, text: &dyn Fn(String) -> String) -> CallOutcome {
-        match self {
-            CallOutcome::Done(value) => CallOutcome::Done(map_texts(value, text)),
-            CallOutcome::InProgress { after_ms, token } => CallOutcome::InProgress { after_ms, token: text(token) },
-            CallOutcome::Retry { after_ms, code, message } => {
-                CallOutcome::Retry { after_ms, code: text(code), message: text(message) }
-            }
-            CallOutcome::Refused { code, message } => CallOutcome::Refused { code: text(code), message: text(message) },
-        }
-    }
-}
-
-/// Applies `text` to each string of a value, including the names of members.
-pub fn map_texts(value: Value, text: &dyn Fn(String) -> String) -> Value {
-    match value {
-        Value::String(plain) => Value::String(text(plain)),
-        Value::Array(items) => items.into_iter().map(|item| map_texts(item, text)).collect(),
-        Value::Object(members) => {
-            members.into_iter().map(|(name, value)| (text(name), map_texts(value, text))).collect()
-        }
-        other => other,
+        move |text| resolved.iter().fold(text, |text, (name, secret)| text.replace(secret.expose(), name))
     }
 }
 

@@ -3,7 +3,7 @@
 //! Most events need the live rows only, and rows of the catalog that other events have needed before. For these, one short statement is
 //! enough. If an event may need more, the function `open_account` follows the references of rows.
 
-use crate::catalog::CatalogCache;
+use crate::catalog;
 use crate::decode::{self, get, number, stored};
 use crate::store::PostgresStore;
 use crate::wire::Params;
@@ -111,7 +111,7 @@ impl PostgresStore {
     fn add_catalog(&self, partition: &Partition, answer: &mut Answer) -> Stored<bool> {
         let keys: Vec<&str> = answer.references.iter().filter_map(|name| name.strip_prefix(CATALOG)).collect();
         let revision = answer.opened.catalog_revision;
-        match CatalogCache::rows(self, partition, revision, &keys)? {
+        match catalog::rows(self, partition, revision, &keys)? {
             Some(rows) => answer.catalog = rows,
             None => return Ok(false),
         }

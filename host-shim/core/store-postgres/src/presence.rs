@@ -4,8 +4,9 @@
 //! A lock belongs to a connection. If the connection breaks, the locks are free until the server takes them again over
 //! the next one.
 
+use crate::error::OpenError;
 use crate::locks;
-use crate::settings::{OpenError, Settings};
+use crate::settings::Settings;
 use crate::wire::Wire;
 use host_store::{StoreError, Stored};
 use std::thread;

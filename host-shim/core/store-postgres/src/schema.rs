@@ -1,6 +1,6 @@
 //! The schema as numbered SQL files. The table `schema_version` has the number of files that a database has applied.
 
-use crate::settings::OpenError;
+use crate::error::OpenError;
 use crate::wire::Wire;
 
 /// Migrations in order. A file that was released never changes. The first ones stand for the schemas of builds before the first

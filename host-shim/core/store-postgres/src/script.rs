@@ -1,6 +1,7 @@
 //! Runs SQL that another crate writes, such as the views of a business.
 
-use crate::settings::{OpenError, Settings};
+use crate::error::OpenError;
+use crate::settings::Settings;
 use crate::wire::Wire;
 use host_store::{StoreError, Stored};
 

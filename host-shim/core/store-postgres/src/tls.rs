@@ -1,6 +1,6 @@
 //! TLS to the database, and the certificate authorities that are trusted for it.
 
-use crate::settings::OpenError;
+use crate::error::OpenError;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};

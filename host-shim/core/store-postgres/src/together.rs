@@ -4,19 +4,17 @@
 //! the group is settled. A change that may not wait is applied at once, after those that do: it is a group of one, as is a change outside
 //! of such a group. If one cannot be applied, the whole group fails, and its caller does everything again one by one.
 
-use crate::columns::Numbered;
-use crate::store::PostgresStore;
-use host_store::{Applied, Changes, InboxChange, Partition, Scope, StoreError, Stored};
+use host_store::{Changes, InboxChange, Partition, Scope};
 use std::collections::{HashSet, VecDeque};
 
 /// The changes that wait, with the numbers of their events.
 #[derive(Default)]
 pub(crate) struct Batch {
-    changes: Vec<(i64, Changes)>,
+    pub(crate) changes: Vec<(i64, Changes)>,
     /// Revision of the catalog that the decisions have read.
     catalog_revision: Option<u64>,
     /// Keys for which no event waits, if the group is to succeed.
-    wakes: Vec<String>,
+    pub(crate) wakes: Vec<String>,
     scopes: HashSet<Scope>,
     claims: HashSet<String>,
 }
@@ -28,7 +26,7 @@ pub(crate) struct Together {
     unknown: HashSet<(String, String)>,
     /// Numbers for the events, in order.
     numbers: VecDeque<i64>,
-    batch: Batch,
+    pub(crate) batch: Batch,
 }
 
 impl Together {
@@ -106,71 +104,5 @@ impl Batch {
         self.claims.extend(changes.claims.keys().cloned());
         self.catalog_revision = self.catalog_revision.or(changes.expected.catalog_revision);
         self.changes.push((number, changes.clone()));
-    }
-}
-
-impl PostgresStore {
-    /// Begins a group whose changes may wait.
-    pub(crate) fn begin_held(&mut self, partition: &Partition, events: &[(&str, &str)]) -> Stored<()> {
-        host_store::Store::begin(self)?;
-        let (sources, ids): (Vec<&str>, Vec<&str>) = events.iter().copied().unzip();
-        let sql = "SELECT begin_together($1, $2, $3, $4, $5)";
-        let row = self.query_one(sql, &[&partition.business, &partition.livemode, &sources, &ids, &self.tag])?;
-        let numbers = row.map(|row| crate::decode::get(&row, 0)).transpose()?.unwrap_or_default();
-        self.marked_open();
-        self.together.replace(Some(Together::new(partition, events, numbers)));
-        Ok(())
-    }
-
-    /// Answers a question about the waiting changes; false if none wait.
-    pub(crate) fn waits(&self, question: impl FnOnce(&Batch) -> bool) -> bool {
-        let together = self.together.borrow();
-        together.as_ref().is_some_and(|together| !together.batch.changes.is_empty() && question(&together.batch))
-    }
-
-    /// Applies the waiting changes if the answer to a question about them is true.
-    pub(crate) fn settle_if(&self, question: impl FnOnce(&Batch) -> bool) -> Stored<()> {
-        if self.waits(question) { self.settle_held() } else { Ok(()) }
-    }
-
-    /// Applies the changes that wait.
-    pub(crate) fn settle_held(&self) -> Stored<()> {
-        let batch = match &mut *self.together.borrow_mut() {
-            Some(together) if !together.batch.changes.is_empty() => std::mem::take(&mut together.batch),
-            _ => return Ok(()),
-        };
-        let changes: Vec<Numbered<'_>> =
-            batch.changes.iter().map(|(number, changes)| (Some(*number), changes)).collect();
-        let reason = match self.apply_now(&changes, &batch.wakes) {
-            Ok(Applied::Done { .. }) => return Ok(()),
-            Ok(Applied::Conflict(conflict)) => format!("{conflict:?}"),
-            Err(error) => error.to_string(),
-        };
-        self.break_group();
-        Err(StoreError::Unavailable(format!("the changes of a group cannot be applied together: {reason}")))
-    }
-
-    /// Notes the keys that the last change wakes if it waits; returns false if it does not. If an event waits for one of the keys, the
-    /// group will fail.
-    pub(crate) fn wake_later(&self, keys: &[String]) -> bool {
-        let mut together = self.together.borrow_mut();
-        let batch = together.as_mut().map(|together| &mut together.batch).filter(|batch| !batch.changes.is_empty());
-        batch.map(|batch| batch.wakes.extend_from_slice(keys)).is_some()
-    }
-
-    /// Lets a change wait, and returns the number of its event; none if it must be applied at once.
-    pub(crate) fn hold(&self, changes: &Changes) -> Stored<Option<i64>> {
-        let may_wait = self.together.borrow().as_ref().is_some_and(|together| together.may_wait(changes));
-        if !may_wait {
-            return self.settle_held().map(|()| None);
-        }
-        self.settle_if(|batch| batch.meets(changes))?;
-        let mut together = self.together.borrow_mut();
-        let Some(together) = together.as_mut() else { return Ok(None) };
-        let number = together.number_of(changes);
-        if let Some(number) = number {
-            together.batch.push(number, changes);
-        }
-        Ok(number)
     }
 }

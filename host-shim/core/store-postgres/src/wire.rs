@@ -3,7 +3,8 @@
 //! A statement that only begins something (a transaction, a savepoint) is sent together with the next query, and costs no
 //! round trip of its own. A broken connection is opened again by the next call.
 
-use crate::settings::{OpenError, Settings};
+use crate::error::OpenError;
+use crate::settings::Settings;
 use host_store::StoreError;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

@@ -6,11 +6,13 @@
 
 pub mod calls;
 pub mod news;
+mod observer;
 pub mod questions;
 mod replies;
 mod running;
 pub mod sweep;
 mod types;
 
-pub use running::{MakeRunner, Observer, Site, SiteError, SiteLimits, SiteSetup};
+pub use observer::Observer;
+pub use running::{MakeRunner, Site, SiteError, SiteLimits, SiteSetup};
 pub use types::ProductType;

@@ -6,6 +6,7 @@
 mod address;
 mod deliveries;
 mod differences;
+mod endpoint;
 mod endpoints;
 mod heads;
 mod retry;
@@ -15,9 +16,11 @@ mod sign;
 mod tables;
 
 pub use address::{UrlError, check_url};
-pub use deliveries::{Attempt, Delivery, DeliveryState, Due, Told};
+pub use deliveries::{Attempt, Delivery, DeliveryState, Told};
 pub use differences::{Change, Seen, differences};
-pub use endpoints::{Added, Changes, Endpoint, EndpointStatus, Maker, Reason, Rotation};
+pub use endpoint::{Endpoint, EndpointStatus, Maker, Reason};
+pub use endpoints::{Added, Changes, Rotation};
+pub use heads::Due;
 pub use retry::{ATTEMPTS_MAX, FAILING_MS, after};
 pub use send::{Failure, HttpSender, Sent, Transport};
 pub use sender::{Notices, Sender};

@@ -2,6 +2,7 @@
 
 use crate::access::{Caller, Reach};
 use crate::address::Address;
+use crate::credentials;
 use crate::hasher::{Busy, Hasher};
 use crate::links::{self, Link, LinkKind};
 use crate::organizations;
@@ -321,9 +322,9 @@ impl Identity {
                     if !is_given {
                         return Err(Refused::NoLink);
                     }
-                    users::set_password(rows, &user, hash, now)?;
+                    credentials::set_password(rows, &user, hash, now)?;
                     let taken_over = user.confirmed_at.is_none().then_some(own);
-                    let user = users::prove(rows, user, None, now)?;
+                    let user = credentials::prove(rows, user, None, now)?;
                     Ok((user, Proof { taken_over, has_moved: false }))
                 }
                 (None, Account::User(id)) if link.kind == LinkKind::Claim => {
@@ -337,7 +338,7 @@ impl Identity {
                         announced_at: None,
                         confirmed_at: Some(now),
                     };
-                    if !users::add(rows, &user, hash)? {
+                    if !credentials::add(rows, &user, hash)? {
                         return Err(Refused::Taken);
                     }
                     links::end_of_user(rows, &user)?;
@@ -364,7 +365,7 @@ impl Identity {
             // The link proves the address to which it went, and no later one.
             let user = user.filter(|user| user.email == link.email).ok_or(Refused::NoLink)?;
             used_up(rows, livemode, token)?;
-            Ok(users::prove(rows, user, Some(session), now)?)
+            Ok(credentials::prove(rows, user, Some(session), now)?)
         })
     }
 

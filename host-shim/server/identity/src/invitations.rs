@@ -3,6 +3,7 @@
 //! An invitation counts while its sender owns the organization; one without a sender comes from a step of the business's catalog, and counts
 //! while the user whose command has led to the step is a member. It goes to an address, so accepting it proves the address.
 
+use crate::credentials;
 use crate::identity::{Identity, Refused, used_up};
 use crate::leaving::has_left;
 use crate::links::{Link, LinkKind, by_token};
@@ -111,7 +112,7 @@ impl Identity {
             let (link, organization) = invitation_for(rows, token, user, now)?;
             used_up(rows, user.livemode, token)?;
             join(rows, &organization.id, &user.id, &link.roles, now)?;
-            Ok((users::prove(rows, user.clone(), Some(session), now)?, organization))
+            Ok((credentials::prove(rows, user.clone(), Some(session), now)?, organization))
         })
     }
 }

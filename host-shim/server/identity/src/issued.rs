@@ -1,22 +1,12 @@
 //! Users who log in at an issuer instead of with a password.
 
 use crate::address::Address;
+use crate::credentials;
 use crate::identity::{Identity, LoggedIn, NAME_CHARS_MAX, Proof, Refused, random};
 use crate::organizations;
 use crate::users::{self, COLUMNS, User, user};
 use extension_contract::{Account, Timestamp};
 use host_store_postgres::small::{SmallError, Statements, values};
-
-/// Table of the users' ids at issuers.
-pub(crate) const TABLE: &str = "
-    CREATE TABLE issued (
-        livemode INTEGER NOT NULL,
-        issuer TEXT NOT NULL,
-        subject TEXT NOT NULL,
-        \"user\" TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
-        PRIMARY KEY (livemode, issuer, subject)
-    ) STRICT, WITHOUT ROWID;
-    CREATE INDEX issued_of_user ON issued (\"user\");";
 
 /// Whom an issuer has logged in.
 #[derive(Clone, Copy, Debug)]
@@ -83,9 +73,9 @@ fn known_from_now_on(
         Some((user, _)) if user.confirmed_at.is_some() => (user, Proof::default()),
         Some((user, _)) => {
             // Whoever registered with the address has not proved it, and may be somebody else.
-            users::set_password(rows, &user, "", now)?;
+            credentials::set_password(rows, &user, "", now)?;
             let taken_over = Some(Account::User(user.id.clone()));
-            (users::prove(rows, user, None, now)?, Proof { taken_over, has_moved: false })
+            (credentials::prove(rows, user, None, now)?, Proof { taken_over, has_moved: false })
         }
         None => (new_user(rows, livemode, address, issued.name, now)?, Proof::default()),
     };
@@ -126,7 +116,7 @@ fn new_user(
         announced_at: None,
         confirmed_at: Some(now),
     };
-    match users::add(rows, &user, "")? {
+    match credentials::add(rows, &user, "")? {
         true => Ok(user),
         false => Err(Refused::Taken),
     }

@@ -6,16 +6,6 @@ use crate::users::{self, User, Users, UsersError};
 use extension_contract::{Account, Timestamp};
 use host_store_postgres::small::{SmallError, Statements, values};
 
-/// Who has left, also users of other servers whose accounts here were closed.
-pub(crate) const TABLE: &str = "
-    CREATE TABLE former_users (
-        id TEXT NOT NULL,
-        livemode INTEGER NOT NULL,
-        was_user INTEGER NOT NULL,
-        left_at INTEGER NOT NULL,
-        PRIMARY KEY (livemode, id)
-    ) STRICT, WITHOUT ROWID;";
-
 /// Returns true for a user who has left.
 pub(crate) fn has_left(rows: &impl Statements, livemode: bool, id: &str) -> Result<bool, SmallError> {
     let any = "SELECT EXISTS (SELECT 1 FROM former_users WHERE livemode = ?1 AND id = ?2)";

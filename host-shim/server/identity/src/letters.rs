@@ -1,7 +1,9 @@
 //! Makes links for mails. The address of a link has its token, so it is a secret in the vault, and mails name its reference.
 
 use crate::identity::{Identity, IdentityError};
-use crate::links::Link;
+use crate::invitations;
+use crate::links::{self, Link, LinkKind, is_taken};
+use crate::users::{Users, UsersError};
 use extension_contract::{Account, Timestamp, short_sha256};
 use host_provider_api::{SecretError, Secrets};
 use std::fmt;
@@ -85,5 +87,27 @@ impl LinkMaker {
 
     fn keep(&self, account: &Account, name: &str, address: &str) -> Result<String, LinkError> {
         Ok(self.secrets.put(&self.scope(account), &format!("link-{name}"), address)?.reference)
+    }
+}
+
+impl Users {
+    /// Adds a link. An invitation takes the place of an earlier one to the same address and organization. Other links work beside each
+    /// other until one is used. Returns false, and adds nothing, if it is an invitation that may not be sent, or a claim to an account that
+    /// somebody has.
+    ///
+    /// # Errors
+    /// Fails if the users cannot be written.
+    pub fn add_link(&self, token: &str, link: &Link, secret: Option<&str>, now: Timestamp) -> Result<bool, UsersError> {
+        self.0.write(|rows| {
+            let may_be_sent = match link.kind {
+                LinkKind::Claim => !is_taken(rows, link.livemode, &link.account)?,
+                LinkKind::Invitation => invitations::may_be_sent(rows, link, now)?,
+                LinkKind::Confirm | LinkKind::Reset => true,
+            };
+            if may_be_sent {
+                links::add(rows, token, link, secret, now)?;
+            }
+            Ok(may_be_sent)
+        })
     }
 }

@@ -6,6 +6,7 @@
 
 pub mod access;
 mod address;
+mod credentials;
 mod hasher;
 mod identity;
 mod invitations;

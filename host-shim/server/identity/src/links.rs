@@ -1,7 +1,6 @@
 //! Links by mail: each has a random token, of which only the hash is kept, and works once. Whoever has it has read the mail.
 
 use crate::address::Address;
-use crate::invitations;
 use crate::users::{User, Users, UsersError};
 use extension_contract::{Account, Timestamp};
 use host_store_postgres::small::{SmallError, Statements, values};
@@ -181,6 +180,41 @@ pub(crate) fn end_of_user(rows: &impl Statements, user: &User) -> Result<(), Sma
     Ok(())
 }
 
+/// Adds a link. An invitation takes the place of an earlier one to the same address and organization. Other links work beside each other
+/// until one is used, since mails arrive in any order and a stranger may ask for the newest.
+pub(crate) fn add(
+    rows: &impl Statements,
+    token: &str,
+    link: &Link,
+    secret: Option<&str>,
+    now: Timestamp,
+) -> Result<(), SmallError> {
+    let account = link.account.to_string();
+    if link.kind == LinkKind::Invitation {
+        rows.execute(
+            "UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND email = ?2 AND kind = ?3 AND account = ?4",
+            values![link.livemode, &link.email, link.kind.name(), &account],
+        )?;
+    }
+    rows.execute(
+        "INSERT INTO links (hash, kind, livemode, email, account, roles, sender, secret, expires_at, cause) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        values![
+            hash(token),
+            link.kind.name(),
+            link.livemode,
+            &link.email,
+            &account,
+            serde_json::Value::from(link.roles.clone()).to_string(),
+            link.sender.as_deref(),
+            secret,
+            now.saturating_add(link.works_ms()),
+            link.cause.as_deref()
+        ],
+    )?;
+    Ok(())
+}
+
 /// Uses a link up. Returns false if it was used before.
 pub(crate) fn use_link(rows: &impl Statements, livemode: bool, token: &str) -> Result<bool, SmallError> {
     let end = "UPDATE links SET expires_at = 0 WHERE hash = ?1 AND livemode = ?2 AND expires_at > 0";
@@ -188,49 +222,6 @@ pub(crate) fn use_link(rows: &impl Statements, livemode: bool, token: &str) -> R
 }
 
 impl Users {
-    /// Adds a link. An invitation takes the place of an earlier one to the same address and organization. Other links work beside each
-    /// other until one is used, since mails arrive in any order and a stranger may ask for the newest. Returns false, and adds nothing, if
-    /// it is an invitation that may not be sent, or a claim to an account that somebody has.
-    ///
-    /// # Errors
-    /// Fails if the users cannot be written.
-    pub fn add_link(&self, token: &str, link: &Link, secret: Option<&str>, now: Timestamp) -> Result<bool, UsersError> {
-        let account = link.account.to_string();
-        self.0.write(|rows| {
-            let may_be_sent = match link.kind {
-                LinkKind::Claim => !is_taken(rows, link.livemode, &link.account)?,
-                LinkKind::Invitation => invitations::may_be_sent(rows, link, now)?,
-                LinkKind::Confirm | LinkKind::Reset => true,
-            };
-            if !may_be_sent {
-                return Ok(false);
-            }
-            if link.kind == LinkKind::Invitation {
-                rows.execute(
-                    "UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND email = ?2 AND kind = ?3 AND account = ?4",
-                    values![link.livemode, &link.email, link.kind.name(), &account],
-                )?;
-            }
-            rows.execute(
-                "INSERT INTO links (hash, kind, livemode, email, account, roles, sender, secret, expires_at, cause) \
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                values![
-                    hash(token),
-                    link.kind.name(),
-                    link.livemode,
-                    &link.email,
-                    &account,
-                    serde_json::Value::from(link.roles.clone()).to_string(),
-                    link.sender.as_deref(),
-                    secret,
-                    now.saturating_add(link.works_ms()),
-                    link.cause.as_deref()
-                ],
-            )?;
-            Ok(true)
-        })
-    }
-
     /// Returns the link of a token; none if it has expired, was used or does not exist.
     ///
     /// # Errors

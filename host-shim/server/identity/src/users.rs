@@ -1,8 +1,7 @@
 //! The users and sessions of one business. Passwords are kept as hashes, and sessions have no secret: their tokens are signed.
 
 use crate::address::Address;
-use crate::links;
-use extension_contract::{Account, Timestamp};
+use extension_contract::Timestamp;
 use host_store_postgres::small::{Place, Row, Shape, SmallError, SmallStore, Statements, values};
 
 /// Users and their sessions. `confirmed_at` is set once the owner of the address has proved it; `language` is a tag
@@ -72,11 +71,30 @@ const LINKS: &str = "
         PRIMARY KEY (account, livemode)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX further_accounts_of_user ON further_accounts (\"user\");";
+/// Table of the users' ids at issuers.
+const ISSUED: &str = "
+    CREATE TABLE issued (
+        livemode INTEGER NOT NULL,
+        issuer TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        \"user\" TEXT NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        PRIMARY KEY (livemode, issuer, subject)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX issued_of_user ON issued (\"user\");";
+/// Who has left, also users of other servers whose accounts here were closed.
+const FORMER: &str = "
+    CREATE TABLE former_users (
+        id TEXT NOT NULL,
+        livemode INTEGER NOT NULL,
+        was_user INTEGER NOT NULL,
+        left_at INTEGER NOT NULL,
+        PRIMARY KEY (livemode, id)
+    ) STRICT, WITHOUT ROWID;";
 
 /// The tables of users.
 pub const SHAPE: Shape = Shape {
     name: "users",
-    steps: &[TABLES, LINKS, crate::issued::TABLE, crate::leaving::TABLE],
+    steps: &[TABLES, LINKS, ISSUED, FORMER],
     tables: &[
         ("users", "id"),
         ("sessions", "id"),
@@ -143,29 +161,6 @@ fn with_password(row: &Row) -> Result<(User, String), SmallError> {
     Ok((user(row)?, row.get(8)?))
 }
 
-/// Adds a user, who has the account from now on: the claim links to it end. Returns false if a user has the address.
-pub(crate) fn add(rows: &impl Statements, user: &User, password: &str) -> Result<bool, SmallError> {
-    let added = rows.execute(
-        "INSERT INTO users (id, livemode, email, name, password, is_operator, created_at, announced_at, confirmed_at) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
-        values![
-            &user.id,
-            user.livemode,
-            &user.email,
-            user.name.as_deref(),
-            password,
-            user.is_operator,
-            user.created_at,
-            user.announced_at,
-            user.confirmed_at
-        ],
-    )?;
-    if added == 1 {
-        links::end_claims(rows, user.livemode, &Account::User(user.id.clone()))?;
-    }
-    Ok(added == 1)
-}
-
 /// Returns the user with an address, and the hash of the password.
 pub(crate) fn by_address(
     rows: &impl Statements,
@@ -180,37 +175,6 @@ pub(crate) fn by_address(
 pub(crate) fn by_id(rows: &impl Statements, livemode: bool, id: &str) -> Result<Option<(User, String)>, SmallError> {
     let query = format!("SELECT {COLUMNS}, password FROM users WHERE livemode = ?1 AND id = ?2");
     rows.query_one(&query, values![livemode, id], with_password)
-}
-
-/// Notes that a user has proved the address. The first proof ends the user's other sessions and links: nobody had to prove anything to
-/// begin them. Without a session it may be somebody else who had registered, and given a name.
-pub(crate) fn prove(
-    rows: &impl Statements,
-    user: User,
-    session: Option<&str>,
-    now: Timestamp,
-) -> Result<User, SmallError> {
-    if user.confirmed_at.is_some() {
-        return Ok(user);
-    }
-    let name = user.name.clone().filter(|_| session.is_some());
-    let prove = "UPDATE users SET confirmed_at = ?2, name = ?3 WHERE id = ?1";
-    rows.execute(prove, values![&user.id, now, name.as_deref()])?;
-    end_sessions(rows, &user.id, session, now)?;
-    links::end_of_user(rows, &user)?;
-    Ok(User { confirmed_at: Some(now), name, ..user })
-}
-
-/// Sets a user's password, and ends all sessions and links by which somebody could set another one.
-pub(crate) fn set_password(
-    rows: &impl Statements,
-    user: &User,
-    password: &str,
-    now: Timestamp,
-) -> Result<(), SmallError> {
-    rows.execute("UPDATE users SET password = ?2 WHERE id = ?1", values![&user.id, password])?;
-    links::end_of_user(rows, user)?;
-    end_sessions(rows, &user.id, None, now)
 }
 
 /// Ends the sessions of a user, except for one.
@@ -240,14 +204,6 @@ impl Users {
     /// Fails if SQLite fails.
     pub fn in_memory() -> Result<Users, UsersError> {
         Users::open(Place::Memory)
-    }
-
-    /// Adds a user. Returns false if a user has the address.
-    ///
-    /// # Errors
-    /// Fails if the users cannot be written.
-    pub fn add(&self, user: &User, password: &str) -> Result<bool, UsersError> {
-        self.0.write(|rows| Ok(add(rows, user, password)?))
     }
 
     /// Returns the user with an address, and the hash of the password; an empty hash is that of no password.

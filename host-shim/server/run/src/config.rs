@@ -16,11 +16,11 @@ mod variables;
 
 pub use business::{BusinessConfig, BusinessMode};
 pub use environment::{Environment, names_in_file};
-pub use extensions::{ExtensionsConfig, OwnValue, ProductsConfig, SecretValue};
+pub use extensions::{ExtensionsConfig, OwnValue, ProductsConfig};
 pub use file::{CONFIG_FILE, Database, LOG_FORMATS, LOG_LEVELS, ServerConfig, Storage, known_keys};
 pub use interpolate::{Interpolated, interpolated};
 pub use prepare::{Prepared, catalog_faults, prepare};
-pub use reader::ListedText;
+pub use reader::{ListedText, SecretValue};
 pub use secrets::{literal_secret, without_secrets};
 pub use unused::Unused;
 pub use variables::{

@@ -1,32 +1,20 @@
 //! Compares one account with Stripe, in three steps: [`AccountRecords::read`] and [`BothSides::compare`] wait for the store
 //! only, and [`AccountRecords::fetch`] waits for Stripe only. So a server takes each step on a thread that may wait for it.
 
-use crate::difference::{Difference, Found, difference};
+use crate::difference::{Found, difference};
 use crate::error::VerifyError;
 use crate::facts::{Facts, Kind};
 use crate::gather::{Gathered, gather};
-use crate::mend::Mender;
-use crate::ours::{OurSide, Ours};
+use crate::mend::{Difference, Mender};
+use crate::ours::Ours;
 use crate::owner::{Owner, owner};
+use crate::records::AccountRecords;
 use crate::stripe::StripeAccess;
-use crate::theirs::{CUSTOMER, Theirs};
-use extension_contract::{Account, CONNECTED_ACCOUNT_CLAIMS, Timestamp};
+use crate::theirs::Theirs;
+use extension_contract::Account;
 use host_engine::processor::Answerer;
-use host_store::{Partition, Read, Scope, Stored};
+use host_store::{Partition, Stored};
 use serde_json::Value;
-
-/// The records of an account.
-#[derive(Debug)]
-pub struct AccountRecords {
-    pub(crate) partition: Partition,
-    pub(crate) account: Account,
-    pub(crate) now: Timestamp,
-    /// Ids of the account's customers at Stripe.
-    pub(crate) customers: Vec<String>,
-    /// Ids of its connected accounts.
-    pub(crate) connected: Vec<String>,
-    pub(crate) ours: Vec<Ours>,
-}
 
 /// Both sides of an account, not compared yet.
 #[derive(Debug)]
@@ -73,27 +61,6 @@ pub struct AccountVerified {
 }
 
 impl AccountRecords {
-    /// Reads the records of an account; none if the store has no such account.
-    ///
-    /// # Errors
-    /// Fails if the store or the extension does not answer.
-    pub fn read(answerer: &mut Answerer, scope: &Scope, now: Timestamp) -> Result<Option<AccountRecords>, VerifyError> {
-        let held = answerer.read(|store| match store.revision(scope)? {
-            0 => Ok(None),
-            _ => {
-                let customers = held(store, scope, &format!("{CUSTOMER}:"))?;
-                Ok(Some((customers, held(store, scope, CONNECTED_ACCOUNT_CLAIMS)?)))
-            }
-        })?;
-        let Some((customers, connected)) = held else { return Ok(None) };
-        let (partition, account, mut ours) = (scope.partition(), scope.account.clone(), Vec::new());
-        OurSide { answerer, partition: &partition, now }.each(&account, &mut |one| {
-            ours.push(one);
-            Ok(())
-        })?;
-        Ok(Some(AccountRecords { partition, account, now, customers, connected, ours }))
-    }
-
     /// Reads Stripe's objects of the account, and Stripe's events if something differs. Nothing is changed.
     ///
     /// # Errors
@@ -157,11 +124,4 @@ impl Pair {
         let id = ours.as_ref().map(|ours| &ours.id).or(theirs.as_ref().map(|theirs| &theirs.id))?.clone();
         Some(Beside { kind, id, ours: ours.map(|ours| ours.facts), theirs: theirs.map(|theirs| theirs.facts) })
     }
-}
-
-/// Returns the ids in the claims of an account that begin with a prefix.
-fn held(store: &dyn Read, scope: &Scope, prefix: &str) -> Stored<Vec<String>> {
-    let prefix = format!("{}//{prefix}", scope.claim_space());
-    let held = store.claims_held(scope, &prefix)?;
-    Ok(held.iter().filter_map(|key| key.strip_prefix(&prefix).map(str::to_owned)).collect())
 }

@@ -1,7 +1,6 @@
 //! Decides when the two sides of an object differ. The facts of a store and of Stripe are compared only here.
 
 use crate::facts::{Facts, Kind};
-use crate::mend::Mend;
 use crate::ours::Ours;
 use crate::theirs::Theirs;
 use extension_contract::Account;
@@ -42,15 +41,6 @@ pub struct Found {
     pub what: What,
     /// Ids of other objects whose events change the record.
     pub(crate) related: Vec<String>,
-}
-
-/// An object that differs.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Difference {
-    /// The object and its difference.
-    pub found: Found,
-    /// The command that mends it.
-    pub mend: Mend,
 }
 
 /// Returns the difference between two sides; none if they agree.

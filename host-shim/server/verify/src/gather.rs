@@ -1,9 +1,9 @@
 //! Collects the objects that Stripe has for one account: those of its customers, the refunds of its payments, the
 //! transfers to its connected accounts, and other objects that its records name.
 
-use crate::account::AccountRecords;
 use crate::error::VerifyError;
 use crate::facts::Kind;
+use crate::records::AccountRecords;
 use crate::stripe::{Fetched, StripeAccess};
 use crate::theirs::{self, Theirs};
 use host_provider_api::{ObjectQuery, ObjectsOf};

@@ -1,7 +1,7 @@
 //! Finds the command that mends a difference. It names the event that was not carried out or did not arrive; if Stripe
 //! no longer keeps such an event, it is a change at Stripe that makes Stripe send the object's state again.
 
-use crate::difference::{Difference, Found, What};
+use crate::difference::{Found, What};
 use crate::error::VerifyError;
 use crate::facts::{Kind, text};
 use crate::ours::each_transfer;
@@ -23,6 +23,15 @@ pub struct Mend {
     pub command: Option<String>,
     /// The cause of the difference, or the decision that a person must make.
     pub reason: String,
+}
+
+/// An object that differs, with the command that mends it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Difference {
+    /// The object and its difference.
+    pub found: Found,
+    /// The command that mends it.
+    pub mend: Mend,
 }
 
 /// Finds the commands.

@@ -1,10 +1,10 @@
 //! Compares a whole store: all of Stripe's objects are read first, then the records of each account. A difference counts only
 //! if it is still there when both sides are read again, since a delivery may have been on its way.
 
-use crate::difference::{Difference, Found, What, difference};
+use crate::difference::{Found, What, difference};
 use crate::error::VerifyError;
 use crate::facts::Kind;
-use crate::mend::Mender;
+use crate::mend::{Difference, Mender};
 use crate::ours::{OurSide, Ours};
 use crate::owner::{Owner, owner};
 use crate::scratch::Scratch;

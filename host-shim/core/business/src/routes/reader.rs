@@ -1,12 +1,12 @@
 //! Reads the routes of a file, and checks the names in their expressions.
 
 use crate::routes::errors::{self, ErrorMap};
+use crate::routes::fields::read_fields;
 use crate::routes::form::{Form, read_name};
 use crate::routes::path::{self, Method, Pattern};
 use crate::routes::reads::{self, NEXT, PAGE_ROWS_MAX, PAGE_ROWS_USUAL, ROW, Read, ReadFrom};
 use crate::routes::route::{Route, Who};
-use crate::routes::table::RouteFile;
-use crate::routes::types::{Field, Type, Types, is_member_name, read_fields, read_type};
+use crate::routes::types::{Field, Type, Types, is_member_name, read_type};
 use crate::yaml::bad_input::BadInput;
 use crate::yaml::{Checked, Checker, Entry, Fields, Node, Tree};
 use serde_json::Value;
@@ -18,6 +18,29 @@ const ALWAYS: [&str; 4] = ["caller", "config", "now", "today"];
 const CALLER: [&str; 5] = ["account", "id", "ip", "kind", "token"];
 /// Statuses that an answer may have.
 const STATUSES: [u16; 3] = [200, 201, 202];
+
+/// A file of routes.
+#[derive(Clone, Debug)]
+pub struct RouteFile {
+    /// The file.
+    pub lines: Node,
+    /// The path of a feature, below which its routes are: `/api/my-feature`.
+    pub below: Option<String>,
+    /// Name of the group of its routes.
+    pub tag: Option<String>,
+}
+
+impl RouteFile {
+    /// Makes the file of a business.
+    pub fn of_business(lines: Node) -> RouteFile {
+        RouteFile { lines, below: None, tag: None }
+    }
+
+    /// Makes the file of a feature: its routes are below `/api/NAME`.
+    pub fn of_feature(name: &str, lines: Node) -> RouteFile {
+        RouteFile { lines, below: Some(format!("/api/{name}")), tag: Some(title(name)) }
+    }
+}
 
 /// What the routes of a business may name.
 pub(crate) struct Known<'k> {

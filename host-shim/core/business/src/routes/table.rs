@@ -2,39 +2,16 @@
 
 use crate::routes::errors::ErrorMap;
 use crate::routes::path::{Method, decoded};
-use crate::routes::reader::{self, Known};
+use crate::routes::reader::{self, Known, RouteFile};
 use crate::routes::route::Route;
 use crate::routes::types::Types;
 use crate::yaml::bad_input::{BadInput, Mistakes};
-use crate::yaml::{Checked, Checker, Node};
+use crate::yaml::{Checked, Checker};
 use extension_contract::{ConfigDecl, ConfigType, Declarations};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Clauses of a file.
 const CLAUSES: [&str; 3] = ["errors", "routes", "types"];
-
-/// A file of routes.
-#[derive(Clone, Debug)]
-pub struct RouteFile {
-    /// The file.
-    pub lines: Node,
-    /// The path of a feature, below which its routes are: `/api/my-feature`.
-    pub below: Option<String>,
-    /// Name of the group of its routes.
-    pub tag: Option<String>,
-}
-
-impl RouteFile {
-    /// Makes the file of a business.
-    pub fn of_business(lines: Node) -> RouteFile {
-        RouteFile { lines, below: None, tag: None }
-    }
-
-    /// Makes the file of a feature: its routes are below `/api/NAME`.
-    pub fn of_feature(name: &str, lines: Node) -> RouteFile {
-        RouteFile { lines, below: Some(format!("/api/{name}")), tag: Some(reader::title(name)) }
-    }
-}
 
 /// The routes of a business, with the types and errors that they share.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -195,6 +172,7 @@ fn add(check: &Checker, routes: &mut Vec<Route>, route: Route) -> Checked<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::yaml::Node;
     use std::path::Path;
 
     fn read_files(files: &[(&str, Option<&str>)]) -> Result<RouteTable, Vec<String>> {

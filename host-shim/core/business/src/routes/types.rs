@@ -2,7 +2,7 @@
 //! `month | year`.
 
 use crate::yaml::bad_input::BadInput;
-use crate::yaml::{Checked, Checker, Entry, Node};
+use crate::yaml::{Checked, Checker, Node};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -123,7 +123,7 @@ impl Type {
 }
 
 /// Returns true for a name such as `BillingConfig`.
-fn is_type_name(text: &str) -> bool {
+pub(crate) fn is_type_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_uppercase()) && text.bytes().all(|c| c.is_ascii_alphanumeric())
 }
 
@@ -134,22 +134,6 @@ pub(crate) fn is_member_name(text: &str) -> bool {
 }
 
 impl Types {
-    /// Reads the clause `types`.
-    pub(crate) fn read(check: &Checker, clause: &Node) -> Checked<Types> {
-        let read: BTreeMap<String, Vec<Field>> = check.each(check.map("types", clause)?, |entry| {
-            let name = match is_type_name(&entry.key) {
-                true => Ok(entry.key.clone()),
-                false => {
-                    let problem = format!("`{}` cannot be the name of a type", entry.key);
-                    Err(check.bad(entry.place(), problem, "letters and digits, the first an upper-case letter"))
-                }
-            };
-            let fields = read_fields(check, &entry.key, &entry.value);
-            Ok((name?, fields?))
-        })?;
-        Ok(Types(read))
-    }
-
     /// Notes the types that do not exist.
     pub(crate) fn check(&self, check: &Checker, of: &Type, node: &Node) -> Checked<()> {
         match of.named().filter(|name| !self.0.contains_key(*name)) {
@@ -174,40 +158,6 @@ impl Types {
     pub(crate) fn check_fields(&self, check: &Checker, fields: &[Field], node: &Node) -> Checked<()> {
         check.every(fields, |field| self.check(check, &field.value_type, node.member(&field.name).unwrap_or(node)))
     }
-}
-
-/// Reads fields: a type for each name, or a mapping with `type` and more.
-pub(crate) fn read_fields(check: &Checker, of: &str, node: &Node) -> Checked<Vec<Field>> {
-    check.each(check.map(of, node)?, |entry| read_field(check, entry))
-}
-
-fn read_field(check: &Checker, entry: &Entry) -> Checked<Field> {
-    if !is_member_name(&entry.key) {
-        let problem = format!("`{}` cannot be the name of a member", entry.key);
-        return Err(check.bad(entry.place(), problem, "letters, digits and _"));
-    }
-    let name = entry.key.clone();
-    if entry.value.entries().is_none() {
-        let value_type = read_type(check, &name, &entry.value)?;
-        return Ok(Field { name, value_type, about: String::new(), default: None });
-    }
-    let mut fields = check.fields(format!("`{name}`"), &entry.value)?;
-    let value_type = fields.need("type").and_then(|node| read_type(check, "type", node));
-    let about = fields.optional("about", |node| check.filled_text("about", node));
-    let default = fields.take("default");
-    fields.finish()?;
-    let value_type = value_type?;
-    let default = match default {
-        None => None,
-        Some(node) => {
-            let value = node.json();
-            if crate::routes::values::problem_of(&value_type, &value, &Types::default(), "").is_some() {
-                return Err(check.wrong("default", node, value_type.shown()));
-            }
-            Some(value)
-        }
-    };
-    Ok(Field { name, value_type, about: about?.unwrap_or_default(), default })
 }
 
 /// Reads a type.

@@ -1,6 +1,4 @@
-//! What a view can be of, and the members that the rows of each kind have.
-
-use crate::tables::view::Type;
+//! What a view can be of, the members that the rows of each kind have, and their types.
 
 /// The kind of a view's rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,6 +44,32 @@ pub(crate) const NAMES: [(&str, Kind); 9] = [
     ("purchase", Kind::Purchase),
     ("subscription", Kind::Subscription),
 ];
+
+/// The type of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Type {
+    /// Text.
+    Text,
+    /// Whole number with 64 bits.
+    Integer,
+    /// Truth value; 0 or 1 in SQLite.
+    Boolean,
+    /// JSON; its text in SQLite.
+    Json,
+    /// Moment, from milliseconds since the epoch; a text of RFC 3339 in SQLite.
+    Timestamp,
+}
+
+impl Type {
+    /// Names in files.
+    pub(crate) const NAMES: [(Type, &'static str); 5] = [
+        (Type::Boolean, "boolean"),
+        (Type::Integer, "integer"),
+        (Type::Json, "json"),
+        (Type::Text, "text"),
+        (Type::Timestamp, "timestamp"),
+    ];
+}
 
 /// A member of rows of a kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! Paths of members: `metadata.tier`, `items.0.price_id`, `customer.id`.
 
-use crate::tables::kind::{Form, Kind, Member};
-use crate::tables::view::Type;
+use crate::tables::kind::{Form, Kind, Member, Type};
 
 /// The path of a member of a row.
 #[derive(Clone, Debug, PartialEq)]

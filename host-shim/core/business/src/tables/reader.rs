@@ -1,9 +1,9 @@
 //! Reads `tables.yml` and tells every mistake with its line.
 
-use crate::tables::kind::{CLAIM, Kind, NAMES, RECORD};
+use crate::tables::kind::{CLAIM, Kind, NAMES, RECORD, Type};
 use crate::tables::path::{NoPath, Path};
-use crate::tables::view::{Column, Condition, Lookup, Tables, Type, View, Wanted};
-use crate::yaml::bad_input::{BadInput, Place};
+use crate::tables::view::{Column, Condition, Lookup, Tables, View, Wanted};
+use crate::yaml::bad_input::{BadInput, Mistakes, Place};
 use crate::yaml::{Checked, Checker, Entry, Node, Tree};
 use std::collections::BTreeSet;
 
@@ -14,8 +14,18 @@ const OWN: &str = "host_";
 /// Maximum number of views, and of columns or conditions of a view.
 const ENTRIES_MAX: usize = 100;
 
+impl Tables {
+    /// Reads and checks a file.
+    ///
+    /// # Errors
+    /// Fails with all mistakes.
+    pub fn read(file: &Node) -> Result<Tables, Mistakes> {
+        Checker::read(|check| read(check, file))
+    }
+}
+
 /// Reads a file: a view for each name.
-pub(crate) fn read(check: &Checker, file: &Node) -> Checked<Tables> {
+fn read(check: &Checker, file: &Node) -> Checked<Tables> {
     let entries = check.map("tables.yml", file)?;
     check.at_most("tables.yml", file.place(), entries.len(), ENTRIES_MAX)?;
     let mut names = BTreeSet::new();
@@ -313,7 +323,6 @@ fn read_column(check: &Checker, entry: &Entry, rows: &Rows<'_>) -> Checked<Colum
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::yaml::bad_input::Mistakes;
 
     fn read_text(text: &str) -> Result<Tables, Vec<String>> {
         let node = Node::parse(std::path::Path::new("tables.yml"), text).expect("valid YAML");

@@ -1,26 +1,14 @@
 //! Views, as a file describes them.
 
-use crate::tables::kind::Kind;
+use crate::tables::kind::{Kind, Type};
 use crate::tables::path::Path;
-use crate::tables::reader;
-use crate::yaml::bad_input::{Mistakes, Place};
-use crate::yaml::{Checker, Node};
+use crate::yaml::bad_input::Place;
 
 /// The views of a business, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tables {
     /// The views; no two have the same name.
     pub views: Vec<View>,
-}
-
-impl Tables {
-    /// Reads and checks a file.
-    ///
-    /// # Errors
-    /// Fails with all mistakes.
-    pub fn read(file: &Node) -> Result<Tables, Mistakes> {
-        Checker::read(|check| reader::read(check, file))
-    }
 }
 
 /// A view: a row for each row of its kind that meets its conditions.
@@ -94,30 +82,4 @@ pub struct Column {
     pub column_type: Type,
     /// Value in place of null.
     pub default: Option<Wanted>,
-}
-
-/// The type of a column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Type {
-    /// Text.
-    Text,
-    /// Whole number with 64 bits.
-    Integer,
-    /// Truth value; 0 or 1 in SQLite.
-    Boolean,
-    /// JSON; its text in SQLite.
-    Json,
-    /// Moment, from milliseconds since the epoch; a text of RFC 3339 in SQLite.
-    Timestamp,
-}
-
-impl Type {
-    /// Names in files.
-    pub(crate) const NAMES: [(Type, &'static str); 5] = [
-        (Type::Boolean, "boolean"),
-        (Type::Integer, "integer"),
-        (Type::Json, "json"),
-        (Type::Text, "text"),
-        (Type::Timestamp, "timestamp"),
-    ];
 }

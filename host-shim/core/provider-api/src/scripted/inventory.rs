@@ -40,7 +40,7 @@ impl Inventory {
     }
 
     pub(super) fn ensure(&mut self, call: &Call, outputs: Value) -> Value {
-        let id = ResourceId::of(call);
+        let id = call.resource_id();
         let resource = self.resources.entry(id.clone()).or_insert_with(|| Resource {
             id,
             state: "running".to_owned(),
@@ -77,7 +77,7 @@ impl Inventory {
         let Some(id) = self.find(call) else { return };
         let is_later = self.resources.get(&id).is_some_and(|it| it.generation > call.generation);
         // The requests for a late resource have generations of their own.
-        if !is_later || id != ResourceId::of(call) {
+        if !is_later || id != call.resource_id() {
             self.resources.remove(&id);
         }
     }
@@ -87,7 +87,7 @@ impl Inventory {
     pub(super) fn observe(&mut self, call: &Call) -> Value {
         let made = call.payload.get("outputs").filter(|_| call.payload.get("adopt") == Some(&json!(true)));
         if let Some(outputs) = made {
-            self.resources.remove(&ResourceId::of(call));
+            self.resources.remove(&call.resource_id());
             self.ensure(call, outputs.clone());
         }
         match self.find(call).and_then(|id| self.resources.get(&id)) {
@@ -113,7 +113,7 @@ impl Inventory {
     /// the same name. A late resource is the one that the creation with its generation made, unless something has replaced or
     /// changed it since.
     fn find(&self, call: &Call) -> Option<ResourceId> {
-        let own = ResourceId::of(call);
+        let own = call.resource_id();
         if self.resources.contains_key(&own) {
             return Some(own);
         }

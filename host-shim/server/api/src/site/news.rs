@@ -1,7 +1,7 @@
 //! Follows what other hosts of the same store decide, so that callers, live pages and webhooks of this host learn of it.
 
+use crate::site::observer::Observer;
 use crate::site::replies::Replies;
-use crate::site::running::Observer;
 use extension_contract::Account;
 use host_engine::processor::{Processor, Report};
 use host_store::{NewsPlace, Partition, Reader, Stored};

@@ -2,11 +2,12 @@
 
 use crate::site::calls::Calls;
 use crate::site::news::{Follower, Following, Own};
+use crate::site::observer::{Observer, Observers};
 use crate::site::questions::{self, Questioner};
 use crate::site::replies::Replies;
 use crate::site::sweep::Sweeper;
 use crate::site::types::{ProductType, product_types};
-use extension_contract::{Account, CommandDecl, EffectDecl};
+use extension_contract::{CommandDecl, EffectDecl};
 use host_business::routes::limits::QUESTIONS_WAITING;
 use host_business::{Setup, StartError};
 use host_engine::Host;
@@ -17,7 +18,7 @@ use host_engine::turns::Turn;
 use host_engine::writer::{Deciders, JobError, Jobs, Lane, Lanes, Listener, OnAnswer, Writer, WriterLimits};
 use host_intake::Decoded;
 use host_intake::request::Endpoints;
-use host_provider_api::{Call, Outage, Registry, Reply};
+use host_provider_api::{Call, Outage, Registry};
 use host_store::{Partition, Store, StoreError};
 use host_wasm_runner::runner::Runner;
 use std::collections::BTreeSet;
@@ -25,70 +26,13 @@ use std::io;
 use std::num::NonZero;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Default maximum number of threads that decide: one writer cannot commit what more of them decide.
 const DECIDERS_MAX: usize = 4;
 
 /// Makes an instance of the extension; the writer and each thread that decides or answers questions has one.
 pub type MakeRunner = Arc<dyn Fn() -> Box<dyn Runner> + Send + Sync>;
-
-/// Sees what a site does, for metrics, logs and live pages. Called on the threads of the site, so it must be quick.
-pub trait Observer: Send + Sync {
-    /// Sees committed runs.
-    fn committed(&self, reports: &[Report]) {
-        let _ = reports;
-    }
-    /// Sees accounts about which another host has decided something.
-    fn elsewhere(&self, accounts: &[Account]) {
-        let _ = accounts;
-    }
-    /// Sees the answer to a call of a provider, and how long the call took.
-    fn called(&self, call: &Call, provider: &str, reply: &Reply, took: Duration) {
-        let _ = (call, provider, reply, took);
-    }
-    /// Sees that no call of a provider succeeds any more.
-    fn outage_began(&self, outage: &Outage) {
-        let _ = outage;
-    }
-    /// Sees that a call of a provider has succeeded after an outage.
-    fn outage_ended(&self, provider: &str) {
-        let _ = provider;
-    }
-    /// Sees a failure of the store.
-    fn failed(&self, error: &OutboxError) {
-        let _ = error;
-    }
-}
-
-/// Observers of the same site.
-struct Observers(Vec<Arc<dyn Observer>>);
-
-impl Observer for Observers {
-    fn committed(&self, reports: &[Report]) {
-        self.0.iter().for_each(|one| one.committed(reports));
-    }
-
-    fn elsewhere(&self, accounts: &[Account]) {
-        self.0.iter().for_each(|one| one.elsewhere(accounts));
-    }
-
-    fn called(&self, call: &Call, provider: &str, reply: &Reply, took: Duration) {
-        self.0.iter().for_each(|one| one.called(call, provider, reply, took));
-    }
-
-    fn outage_began(&self, outage: &Outage) {
-        self.0.iter().for_each(|one| one.outage_began(outage));
-    }
-
-    fn outage_ended(&self, provider: &str) {
-        self.0.iter().for_each(|one| one.outage_ended(provider));
-    }
-
-    fn failed(&self, error: &OutboxError) {
-        self.0.iter().for_each(|one| one.failed(error));
-    }
-}
 
 /// The limits of a site.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

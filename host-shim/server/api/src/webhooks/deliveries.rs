@@ -1,7 +1,7 @@
 //! Messages and their deliveries: each message goes to each endpoint that wants it, in order for each account, until it has arrived or
 //! all attempts have failed.
 
-use crate::webhooks::endpoints::{Endpoint, EndpointStatus, Reason};
+use crate::webhooks::endpoint::{Endpoint, EndpointStatus, Reason};
 use crate::webhooks::heads;
 use crate::webhooks::retry;
 use crate::webhooks::tables::{Webhooks, WebhooksError};
@@ -88,17 +88,6 @@ pub struct Delivery {
     pub next_at: Timestamp,
     /// The attempts, the first one first.
     pub attempts: Vec<Attempt>,
-}
-
-/// A delivery that is due.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Due {
-    /// Number of the message.
-    pub seq: i64,
-    /// Id of the message.
-    pub message: String,
-    /// Body of the message.
-    pub body: String,
 }
 
 /// What comes of an attempt.

@@ -1,7 +1,8 @@
 //! What has changed in an account, and how it is told. The tables keep a hash of each object as it was told last.
 
 use crate::webhooks::deliveries::{NewMessage, add_message};
-use crate::webhooks::endpoints::{Endpoint, telling};
+use crate::webhooks::endpoint::Endpoint;
+use crate::webhooks::endpoints::telling;
 use crate::webhooks::heads;
 use crate::webhooks::tables::{Webhooks, WebhooksError};
 use extension_contract::{Account, Timestamp};

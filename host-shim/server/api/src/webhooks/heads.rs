@@ -1,8 +1,7 @@
 //! The head of a queue: of each account, the oldest message that waits for an endpoint. Only heads are sent, so that the messages of an
 //! account arrive in order; what is due is found among them. A disabled endpoint has none.
 
-use crate::webhooks::deliveries::Due;
-use crate::webhooks::endpoints::{COLUMNS, Endpoint, endpoint};
+use crate::webhooks::endpoint::{COLUMNS, Endpoint, endpoint};
 use crate::webhooks::tables::{Webhooks, WebhooksError};
 use extension_contract::Timestamp;
 use host_store_postgres::small::{Row, SmallError, Statements, Value, values};
@@ -19,6 +18,17 @@ const NEXT: &str = "INSERT INTO heads (endpoint, account, message, next_at) \
 /// When the first head of an endpoint is due.
 const DUE_AT: &str = "UPDATE endpoints SET due_at = \
                       (SELECT next_at FROM heads WHERE endpoint = ?1 ORDER BY next_at LIMIT 1) WHERE id = ?1";
+
+/// A delivery that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Due {
+    /// Number of the message.
+    pub seq: i64,
+    /// Id of the message.
+    pub message: String,
+    /// Body of the message.
+    pub body: String,
+}
 
 fn with_due() -> String {
     format!("SELECT {COLUMNS} FROM endpoints WHERE due_at <= ?1 ORDER BY due_at, id")

@@ -1,7 +1,7 @@
 //! Sends what is due. Each endpoint has a thread while it has something to get, so that a slow one holds up no other.
 
 use crate::webhooks::deliveries::{Attempt, Told};
-use crate::webhooks::endpoints::{Endpoint, Maker, Reason};
+use crate::webhooks::endpoint::{Endpoint, Maker, Reason};
 use crate::webhooks::send::{Failure, Transport};
 use crate::webhooks::sign::signature;
 use crate::webhooks::tables::{Webhooks, WebhooksError};

@@ -2,7 +2,7 @@
 //! extension and of the business.
 
 use crate::config::interpolate::only_variable;
-use crate::config::reader::{ListedText, Reader, Section};
+use crate::config::reader::{ListedText, Reader, SecretValue, Section};
 use host_business::yaml::bad_input::Place;
 use host_business::yaml::{Node, Tree};
 use host_provider_api::Secret;
@@ -39,16 +39,6 @@ pub(crate) fn known_keys() -> Vec<String> {
     let webhooks = WEBHOOKS.iter().map(|name| format!("webhooks.{name}"));
     let products = products.chain(checkout).chain(webhooks).map(|name| format!("extensions.{PRODUCTS}.{name}"));
     products.chain([format!("extensions.{INSTANCE_PROVISIONER}.KEY")]).collect()
-}
-
-/// A secret, with the variable that it comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SecretValue {
-    /// Name of the variable.
-    pub variable: String,
-    /// The value.
-    pub value: Secret,
-    pub(crate) place: Place,
 }
 
 /// The value of a configuration key of the extension or of the business. `Debug` omits the value, which may be a secret.

@@ -2,10 +2,10 @@
 
 use crate::config::business::{self, BusinessConfig, DEFAULTS};
 use crate::config::environment::Environment;
-use crate::config::extensions::{self, SecretValue};
+use crate::config::extensions;
 use crate::config::interpolate;
 use crate::config::issuers;
-use crate::config::reader::{Reader, Section};
+use crate::config::reader::{Reader, SecretValue, Section};
 use host_business::tables::postgres::Roles;
 use host_business::yaml::bad_input::{BadInput, Mistakes};
 use host_business::yaml::{Checker, Node};

@@ -3,7 +3,8 @@
 
 use crate::config::business::{BusinessConfig, BusinessMode};
 use crate::config::environment::Environment;
-use crate::config::extensions::{INSTANCE_PROVISIONER, OwnValue, SecretValue};
+use crate::config::extensions::{INSTANCE_PROVISIONER, OwnValue};
+use crate::config::reader::SecretValue;
 use crate::config::unused::Unused;
 use crate::config::variables::{CONNECT_WEBHOOK_SECRET, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET};
 use extension_contract::{ConfigDecl, ConfigType, Declarations};

@@ -2,7 +2,6 @@
 //! written text and what is allowed. A fault never contains the value of a variable.
 
 use crate::config::environment::Environment;
-use crate::config::extensions::SecretValue;
 use crate::config::interpolate::{fill, only_variable};
 use crate::config::secrets::without_secrets;
 use host_business::yaml::bad_input::{BadInput, Place};
@@ -36,6 +35,16 @@ impl fmt::Debug for ListedText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ListedText").field("written", &self.written).finish_non_exhaustive()
     }
+}
+
+/// A secret, with the variable that it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecretValue {
+    /// Name of the variable.
+    pub variable: String,
+    /// The value.
+    pub value: Secret,
+    pub(crate) place: Place,
 }
 
 /// A mapping of the file.

@@ -1,8 +1,9 @@
 //! Values of members, and their conversion to the types of columns.
 
 use super::{Sql, text};
+use crate::tables::kind::Type;
 use crate::tables::path::Step;
-use crate::tables::view::{Type, Wanted};
+use crate::tables::view::Wanted;
 
 /// A value in SQL.
 #[derive(Clone, Debug)]

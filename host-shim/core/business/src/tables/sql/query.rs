@@ -3,8 +3,9 @@
 use super::expression::Value;
 use super::source::Source;
 use super::{Sql, name};
+use crate::tables::kind::Type;
 use crate::tables::path::Path;
-use crate::tables::view::{Column, Condition, Type, View, Wanted};
+use crate::tables::view::{Column, Condition, View, Wanted};
 
 /// Returns the query of a view.
 pub(crate) fn query(sql: Sql<'_>, view: &View) -> String {

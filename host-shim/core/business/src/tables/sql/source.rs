@@ -2,9 +2,8 @@
 
 use super::expression::Value;
 use super::{Sql, measurement, text};
-use crate::tables::kind::{Form, Kind};
+use crate::tables::kind::{Form, Kind, Type};
 use crate::tables::path::{Path, Step};
-use crate::tables::view::Type;
 use host_store::Partition;
 
 /// The rows of a kind under an alias.
