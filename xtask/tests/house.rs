@@ -1,10 +1,11 @@
-//! Tests the layout of the repository: which floors a crate may use, the names of crates, which crate links the extension, and that
-//! the head of each file is a statement.
+//! Tests the layout of the repository: which floors a crate may use, the names of crates and files, which crate links the extension,
+//! and that the head of each file is a statement.
 
 use component_builder::workspace_root as root;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Returns the floors that a floor may use besides itself. The command line may use all floors.
 fn allowed(floor: &str) -> &'static [&'static str] {
@@ -178,4 +179,19 @@ fn the_head_of_each_file_is_a_statement() {
     assert!(files.len() > 1_000, "{} files", files.len());
     files.retain(|file| asks(&fs::read_to_string(file).expect("a file that can be read")));
     assert_eq!(files, Vec::<PathBuf>::new(), "expected what the file does, instead of a question");
+}
+
+/// Length of the longest file name, with its ending: names stay readable in a list beside their folders.
+const LONGEST_NAME: usize = 40;
+
+#[test]
+fn no_file_name_is_longer_than_forty_characters() {
+    let output = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output().expect("git");
+    assert!(output.status.success(), "git ls-files: {}", String::from_utf8_lossy(&output.stderr));
+    let listed = String::from_utf8(output.stdout).expect("paths");
+    let paths: Vec<&str> = listed.split_terminator('\0').collect();
+    assert!(paths.len() > 3_000, "{} files", paths.len());
+    let name = |path: &str| path.rsplit('/').next().unwrap_or_default().chars().count();
+    let long: Vec<&str> = paths.into_iter().filter(|path| name(path) > LONGEST_NAME).collect();
+    assert_eq!(long, [""; 0]);
 }
