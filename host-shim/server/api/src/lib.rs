@@ -1,11 +1,7 @@
-//! The HTTP server of one or several sites.
-//!
-//! [`Front`] finds the site of a request and answers it by a route of the business ([`routes`]), a page ([`pages`]), or a route that
-//! every server has. [`table`] lists the latter; each stands beside its handler: webhooks ([`webhook`]), commands ([`command`]), events
-//! of the platform ([`event`]), streams of events ([`stream`]), queries ([`query`]), the platform's routes ([`products`]), the token
-//! endpoint of a registry for images ([`registry`]), users ([`identity`]), operators ([`operator`]), and whether the server works
-//! ([`health`]). [`away`] answers for instances that do not run. [`serve`] accepts connections within their limits. Every answer to an
-//! accepted event is sent after its commit. Errors are problems as in RFC 9457.
+//! The HTTP server of one or several sites. [`Front`] finds the site of a request and answers it by a route of the business
+//! ([`routes`]), a page ([`pages`]), or a route that every server has: [`table`] lists them, and each stands beside its handler.
+//! [`away`] answers for instances that do not run. [`serve`] accepts connections within their limits. Every answer to an accepted
+//! event is sent after its commit. Errors are problems as in RFC 9457.
 
 mod accept;
 mod access;

@@ -1,14 +1,8 @@
-//! `coverage`: lists which cases cover which requirement, decision or scenario of Stripe.
+//! `coverage`: lists which cases cover which requirement, question or scenario of Stripe.
 //!
-//! A scenario covers the ids that it names if it asserts the outcome of each event and at least one fact, and holds in
-//! every API version. A Rust test covers the ids that it names (`// covers: ID`) if it asserts something, was compiled,
-//! ran and passed. A test of a provider also counts if its target did not run: it has a group of its own, which fails by itself.
-//!
-//! An id with a verification code (`code` in `fixtures/ids.txt`) is covered if each letter of the code has a case of that kind, see
-//! [`kinds`].
-//!
-//! An id that no case covers needs a row in a document of `docs/decisions` ([`answers`]). `docs/requirements.tsv` has a line for each id
-//! ([`requirements`]).
+//! A scenario covers the ids that it names if it asserts the outcome of each event and at least one fact, and holds in every API version;
+//! a Rust test with `// covers: ID`, if it asserts something, ran and passed. A test of a provider also counts if its target did not run:
+//! it has a group of its own, which fails by itself. Other ids need an [answer](answers), and some need cases of certain [`kinds`].
 
 mod answers;
 mod assertions;
