@@ -262,7 +262,7 @@ fn object<'e, T: Deserialize<'e>>(bytes: &'e [u8]) -> Result<T, Halt> {
     Ok(stripe::read::<T, IgnoredAny>(bytes)?.object)
 }
 
-/// Parses a body as the object of its event kind (requirements 7.3).
+/// Parses a body as the object of its event kind.
 fn body<'e>(kind: &str, bytes: &'e [u8]) -> Body<'e> {
     let read = match kind {
         "customer.subscription.created"

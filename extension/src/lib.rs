@@ -2,35 +2,30 @@
 //!
 //! The library is pure: it has no I/O, clock, randomness or state. For each event, [`Provisioner`] reads the account
 //! through [`Imports`] and returns one [`Decision`]. The code contains mechanisms only; a business is data in the
-//! catalog.
-//!
-//! Each layer uses only the layers above it, which `xtask/tests/layers.rs` checks:
-//!
-//! | layer | content |
-//! |---|---|
-//! | [`model`] | the account with its records, keys, and `merge` |
-//! | [`catalog`] | the catalog language, prices, policies and their checks |
-//! | [`desk`] | the context of a decision, and an instance during a decision |
-//! | [`input`] | parses an event and finds its account |
-//! | [`derive`] | computes plans and entitlements from the records |
-//! | [`actions`] | what several rules do |
-//! | [`rules`] | merges an event's object into the records, or executes a command |
-//! | [`reconcile`] | brings the actual state to the desired state |
-//! | [`queries`] | answers questions without changing anything |
-//! | [`decision`] | opens an event's account, decides the event, and returns the changes |
+//! catalog. Each module is a layer, and uses only the layers that `xtask/tests/layers.rs` allows.
 
+/// What several rules do.
 mod actions;
+/// The catalog language, prices, policies and their checks.
 mod catalog;
+/// Opens an event's account, decides the event, and returns the changes.
 mod decision;
+/// Computes plans and entitlements from the records.
 mod derive;
+/// The context of a decision, and an instance during a decision.
 mod desk;
 #[cfg(test)]
 mod effects_document;
+/// Parses an event and finds its account.
 mod input;
 mod manifest;
+/// The account with its records, keys, and `merge`.
 mod model;
+/// Answers questions without changing anything.
 mod queries;
+/// Brings the actual state to the desired state.
 mod reconcile;
+/// Merges an event's object into the records, or executes a command.
 mod rules;
 
 pub use catalog::product::PRODUCT_MEMBERS;

@@ -9,7 +9,7 @@ use crate::rules::commands::{COMMANDS, Command};
 use extension_contract::*;
 use serde_json::{Map, json};
 
-/// Kinds of Stripe events that the extension handles (requirements 7.3).
+/// Kinds of Stripe events that the extension handles.
 const PAYMENT_KINDS: [&str; 59] = [
     "account.application.deauthorized",
     "account.updated",

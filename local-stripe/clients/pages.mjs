@@ -241,7 +241,7 @@ try {
         assert.deepEqual(faults, [], name);
         if (images && (shown.has(name) || process.env.ALL_SCREENSHOTS)) {
           await page.evaluate(() => document.activeElement.blur());
-          await page.screenshot({ path: path.join(images, `local-stripe-${name}.png`), fullPage: true, animations: 'disabled' });
+          await page.screenshot({ path: path.join(images, `${name}.png`), fullPage: true, animations: 'disabled' });
         }
         await context.close();
         count += 1;

@@ -1,9 +1,7 @@
 //! Measures the figures of the documentation: `cargo run --release -p local-stripe --example figures`. Cold start,
 //! calls per second, ordered delivery. Run it on an otherwise idle machine; it prints its measurements and fails only
-//! if an event is not delivered.
-//!
-//! `… --example figures -- soak` makes a million calls and prints the peak memory; with a path, the state is a file
-//! there, which needs some gigabytes.
+//! if an event is not delivered. `… --example figures -- soak` makes a million calls and prints the peak memory; with a
+//! path, the state is a file there, which needs some gigabytes.
 
 /// The command's allocator.
 #[global_allocator]

@@ -1,16 +1,16 @@
-//! The ids of requirements and of Stripe scenarios, read from the pages that have an entry for each: `docs/requirements` and
-//! `docs/stripe-events.md`.
+//! The ids of requirements, contradictions, questions and Stripe scenarios, read from the pages that have an entry for each:
+//! `docs/requirements` and `docs/stripe-events.md`.
 
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
 
-/// Folder of the pages with requirements, one for each business.
+/// Folder of the pages with requirements, one for each business, and of the page with contradictions and questions.
 const REQUIREMENTS: &str = "docs/requirements";
 /// Page with the Stripe scenarios.
 const STRIPE: &str = "docs/stripe-events.md";
-/// Letters of the ids of requirements: one for each business.
-const BUSINESSES: [&str; 5] = ["SOL", "BOT", "PLG", "ORC", "TES"];
+/// Letters before the dash of an id: one text for each business, and those of contradictions (D) and questions (Q).
+const LETTERS: [&str; 7] = ["SOL", "BOT", "PLG", "ORC", "TES", "D", "Q"];
 
 /// Returns the ids of all entries, page by page. An id with two entries is there twice.
 ///
@@ -41,13 +41,13 @@ fn of_entry(line: &str) -> Option<&str> {
     is_id(id).then_some(id)
 }
 
-/// Returns true for the form of these ids: the letters of a business, a dash and a number; or `S` and a number from 01 to 199 with two or
+/// Returns true for the form of these ids: [`LETTERS`], a dash and a number; or `S` and a number from 01 to 199 with two or
 /// three digits, as the Stripe scenarios have them. `S3` and `S256` are other words.
 #[must_use]
 pub fn is_id(word: &str) -> bool {
     let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if let Some((letters, number)) = word.split_once('-') {
-        return BUSINESSES.contains(&letters) && is_number(number);
+        return LETTERS.contains(&letters) && is_number(number);
     }
     let number = word.strip_prefix('S').filter(|number| is_number(number));
     number.is_some_and(|number| number.len() == 2 || number.len() == 3 && number.starts_with('1'))
@@ -78,6 +78,6 @@ mod tests {
     fn ids_are_words_of_their_form() {
         let found: Vec<&str> =
             mentioned("// covers: TES-111, S07 (S128); ES256, S3, \"S256\", SOL-1x, evt_S12, a-S12 and D-01").collect();
-        assert_eq!(found, ["TES-111", "S07", "S128"]);
+        assert_eq!(found, ["TES-111", "S07", "S128", "D-01"]);
     }
 }

@@ -1,10 +1,11 @@
-//! Tests the layout of the repository: which floors a crate may use, the names of crates, which crate links the extension, and that
-//! the head of each file is a statement.
+//! Tests the layout of the repository: which floors a crate may use, the names of crates and files, which crate links the extension,
+//! and that the head of each file is a short statement.
 
 use component_builder::workspace_root as root;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Returns the floors that a floor may use besides itself. The command line may use all floors.
 fn allowed(floor: &str) -> &'static [&'static str] {
@@ -165,17 +166,52 @@ fn a_manifest_is_read_by_sections_and_lines() {
     assert_eq!((floor("tests/end-to-end"), floor("xtask")), (None, None));
 }
 
+/// Returns the lines of the comment at the top of a file.
+fn head(text: &str) -> Vec<&str> {
+    text.lines().map_while(|line| line.strip_prefix("//!")).collect()
+}
+
+/// Returns the sources whose heads have a fault.
+fn faulty(is_faulty: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    find(&root(), &|path| path.extension().is_some_and(|extension| extension == "rs"), &mut files);
+    assert!(files.len() > 1_000, "{} files", files.len());
+    files.retain(|file| is_faulty(&fs::read_to_string(file).expect("a file that can be read")));
+    files
+}
+
 #[test]
 fn the_head_of_each_file_is_a_statement() {
     let asks = |text: &str| {
-        let head = text.lines().map_while(|line| line.strip_prefix("//!")).collect::<Vec<_>>().join("");
+        let head = head(text).join("");
         head.trim_end().ends_with('?') || head.contains("? ")
     };
     assert!(asks("//! How does it work? It reads\n//! a row.\n") && asks("//! Why?\nfn why() {}\n"));
     assert!(!asks("//! Reads `?all=true`.\n\n// Is this a head?\n"));
-    let mut files = Vec::new();
-    find(&root(), &|path| path.extension().is_some_and(|extension| extension == "rs"), &mut files);
-    assert!(files.len() > 1_000, "{} files", files.len());
-    files.retain(|file| asks(&fs::read_to_string(file).expect("a file that can be read")));
-    assert_eq!(files, Vec::<PathBuf>::new(), "expected what the file does, instead of a question");
+    assert_eq!(faulty(asks), Vec::<PathBuf>::new(), "expected what the file does, instead of a question");
+}
+
+/// Number of lines that a head has at most. Details belong to the item that they describe.
+const HEAD_LINES: usize = 5;
+
+#[test]
+fn the_head_of_each_file_has_at_most_five_lines() {
+    let is_long = |text: &str| head(text).len() > HEAD_LINES;
+    assert!(is_long(&"//! Reads a row.\n".repeat(6)) && !is_long(&"//! Reads a row.\n".repeat(5)));
+    assert_eq!(faulty(is_long), Vec::<PathBuf>::new(), "expected at most {HEAD_LINES} lines that begin with //!");
+}
+
+/// Length of the longest file name, with its ending: names stay readable in a list beside their folders.
+const LONGEST_NAME: usize = 40;
+
+#[test]
+fn no_file_name_is_longer_than_forty_characters() {
+    let output = Command::new("git").args(["ls-files", "-z"]).current_dir(root()).output().expect("git");
+    assert!(output.status.success(), "git ls-files: {}", String::from_utf8_lossy(&output.stderr));
+    let listed = String::from_utf8(output.stdout).expect("paths");
+    let paths: Vec<&str> = listed.split_terminator('\0').collect();
+    assert!(paths.len() > 3_000, "{} files", paths.len());
+    let name = |path: &str| path.rsplit('/').next().unwrap_or_default().chars().count();
+    let long: Vec<&str> = paths.into_iter().filter(|path| name(path) > LONGEST_NAME).collect();
+    assert_eq!(long, [""; 0]);
 }

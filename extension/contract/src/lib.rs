@@ -1,9 +1,7 @@
-//! The contract of `wit/products.wit` as plain Rust types, with a trait for each side.
-//!
-//! The extension implements [`Extension`] and reads through [`Imports`]. The host implements [`Imports`] on a
-//! transaction and calls [`Extension`], natively or through the component. No type depends on a binding generator, so
-//! the host, the extension and the tests share them. The WIT is the reference. The names
-//! here are the names of the WIT in the spelling of Rust: `received_at` for `received-at`.
+//! The contract of `wit/products.wit` as plain Rust types, with a trait for each side: the extension implements [`Extension`] and reads
+//! through [`Imports`]; the host implements [`Imports`] on a transaction and calls [`Extension`], natively or through the component. No
+//! type depends on a binding generator, so the host, the extension and the tests share them. The WIT is the reference. The names here
+//! are the names of the WIT in the spelling of Rust: `received_at` for `received-at`.
 
 mod crossing;
 pub mod effects;

@@ -1,27 +1,4 @@
-//! Deserializes JSON in one pass into structs that borrow from the text.
-//!
-//! The reader accepts the same texts as serde_json and returns the same values, with these differences:
-//!
-//! - It skips unused values with vector instructions.
-//! - An [`Error`] names the JSON Pointer of the value, and never the value or a Rust type.
-//! - A number with a fraction, with an exponent or beyond 64 bits is read only where any value is allowed, and never
-//!   into a number type: the extension has no such numbers.
-//! - A key of a map is read only as a string, and a struct only from an object.
-//!
-//! ```
-//! #[derive(serde::Deserialize)]
-//! struct Invoice<'a> {
-//!     id: &'a str,
-//!     total: i64,
-//! }
-//!
-//! let text = r#"{"id": "in_1", "lines": [1.5, {}], "total": 7900}"#;
-//! let invoice: Invoice<'_> = extension_reader::from_str(text).unwrap();
-//! assert_eq!((invoice.id, invoice.total), ("in_1", 7900));
-//!
-//! let error = extension_reader::from_str::<Invoice<'_>>(r#"{"id": "in_1", "total": "7900"}"#).err().unwrap();
-//! assert_eq!(error.to_string(), "/total: expected a whole number, found a text");
-//! ```
+//! Deserializes JSON in one pass into structs that borrow from the text: [`from_str`] says how this differs from serde_json.
 
 mod access;
 mod block;
@@ -42,6 +19,29 @@ pub use raw::Raw;
 pub use rest::Rest;
 
 /// Deserializes a JSON text.
+///
+/// It accepts the same texts as serde_json and returns the same values, with these differences:
+///
+/// - It skips unused values with vector instructions.
+/// - An [`Error`] names the JSON Pointer of the value, and never the value or a Rust type.
+/// - A number with a fraction, with an exponent or beyond 64 bits is read only where any value is allowed, and never
+///   into a number type: the extension has no such numbers.
+/// - A key of a map is read only as a string, and a struct only from an object.
+///
+/// ```
+/// #[derive(serde::Deserialize)]
+/// struct Invoice<'a> {
+///     id: &'a str,
+///     total: i64,
+/// }
+///
+/// let text = r#"{"id": "in_1", "lines": [1.5, {}], "total": 7900}"#;
+/// let invoice: Invoice<'_> = extension_reader::from_str(text).unwrap();
+/// assert_eq!((invoice.id, invoice.total), ("in_1", 7900));
+///
+/// let error = extension_reader::from_str::<Invoice<'_>>(r#"{"id": "in_1", "total": "7900"}"#).err().unwrap();
+/// assert_eq!(error.to_string(), "/total: expected a whole number, found a text");
+/// ```
 ///
 /// # Errors
 /// Fails if the text is not valid JSON or does not match the type.

@@ -1,4 +1,4 @@
-//! Policies of a business, each as one entry, with the defaults of requirements 7.2 and 8.
+//! Policies of a business, each as one entry, with its default.
 
 use super::buy::Buyer;
 use super::campaign::Campaigns;

@@ -1,9 +1,7 @@
-//! The rules that merge a snapshot of a Stripe object into its record, one file for each object.
-//!
-//! A merge accepts every snapshot, and uses only the record and the snapshot. The result does not depend on the order
-//! or number of deliveries. The newest snapshot determines the state, and the newest snapshot with an id determines
-//! this id. Of two one-way statuses the further one stays; sets are united; bounded lists keep their greatest entries.
-//! A property test checks every object (`merge/law.rs`).
+//! The rules that merge a snapshot of a Stripe object into its record, one file for each object. A merge accepts every snapshot, and
+//! uses only the record and the snapshot. The result does not depend on the order or number of deliveries. The newest snapshot
+//! determines the state, and the newest snapshot with an id determines this id. Of two one-way statuses the further one stays; sets are
+//! united; bounded lists keep their greatest entries. A property test checks every object (`merge/law.rs`).
 
 pub(crate) mod customer;
 pub(crate) mod dispute;

@@ -1,9 +1,7 @@
-//! Charges, payment intents and refunds: merges them into payments, with the invoice or purchase and the refunds of
-//! each.
+//! Charges, payment intents and refunds: merges them into payments, with the invoice or purchase and the refunds of each.
 //!
-//! Each refund is a fact (`refund:re_1`), booked when the refund's object is known. A charge contains only the refunded
-//! sum. The sum counts at once for the charge's purchase; if the known refunds do not add up to the sum, they are
-//! retrieved.
+//! Each refund is a fact (`refund:re_1`), booked when the refund's object is known. A charge contains only the refunded sum, which
+//! counts at once for the charge's purchase; if the known refunds do not add up to the sum, they are retrieved.
 
 use crate::actions::retrieve::retrieve;
 use crate::desk::Desk;

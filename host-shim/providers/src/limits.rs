@@ -1,10 +1,6 @@
-//! Limits the calls of a provider: the rate at which they begin, and a circuit breaker.
-//!
-//! The outbox asks for the room before it leases an effect ([`Provider::room`]), so a call beyond the rate waits in the store. How many
-//! calls run at the same time, and whose turn it is, is the outbox's affair. A call that comes without being asked for and must wait is
-//! parked: its outcome is `InProgress`, which uses no attempt, and it is made later. So is a call that fails while no other succeeds: then
-//! the provider is out, and not the request at fault. A request uses an attempt only if it fails although the last call of the provider
-//! went well. So an outage ends no effect, whether one customer waits or a thousand.
+//! Limits the calls of a provider: the rate at which they begin, and a circuit breaker. The outbox asks for the room before it leases an
+//! effect ([`Provider::room`]), so a call beyond the rate waits in the store. How many calls run at the same time, and whose turn it is,
+//! is the outbox's affair.
 
 use host_provider_api::{
     BackupExpiry, Call, CallOutcome, Held, NotExpired, Outage, Provider, Restriction, Room, Unlisted, Unreadable,
@@ -49,6 +45,11 @@ impl Default for ProviderLimits {
 type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
 
 /// A provider with limits.
+///
+/// A call that comes without being asked for and must wait is parked: its outcome is `InProgress`, which uses no attempt, and it is made
+/// later. So is a call that fails while no other succeeds: then the provider is out, and not the request at fault. A request uses an
+/// attempt only if it fails although the last call of the provider went well. So an outage ends no effect, whether one customer waits or
+/// a thousand.
 pub struct Limited {
     /// Name of the provider in the settings.
     name: &'static str,

@@ -1,4 +1,4 @@
-//! Each id of a requirement or of a Stripe scenario that the repository mentions has one entry in a public page.
+//! Each id of a requirement, contradiction, question or Stripe scenario that the repository mentions has one entry in a public page.
 
 use super::{Document, files, root};
 use std::collections::BTreeSet;

@@ -18,7 +18,7 @@ fn rows(text: &str) -> impl Iterator<Item = Vec<&str>> {
 
 #[test]
 fn answers_name_files_that_exist_and_words_that_stand_in_them() {
-    let document = Document::read("docs/decisions/2026-11-26-what-the-sources-leave-open.md");
+    let document = Document::read("docs/decisions/2026-11-26-gaps-of-the-sources.md");
     let mut wrong = Vec::new();
     let mut seen = 0;
     for row in rows(&document.text).filter(|row| row[0] != "id") {

@@ -1,9 +1,7 @@
-//! A subscription: the newest snapshot wins.
-//!
-//! Snapshots are ordered by these rules: (1) a final state comes last, at any time; (2) Stripe's time; (3) in one
-//! second: created, then updated or retrieved, then deleted; (4) `incomplete` comes first; (5) the chain of previous
-//! attributes or, for a retrieved snapshot, of the states known at its request. Snapshots that are equal by rules (1)
-//! to (4) form a set, whose order by rule (5) is clear or unclear.
+//! A subscription: the newest snapshot wins. Snapshots are ordered by these rules: (1) a final state comes last, at any time; (2)
+//! Stripe's time; (3) in one second: created, then updated or retrieved, then deleted; (4) `incomplete` comes first; (5) the chain of
+//! previous attributes or, for a retrieved snapshot, of the states known at its request. Snapshots that are equal by rules (1) to (4)
+//! form a set, whose order by rule (5) is clear or unclear.
 
 use super::News;
 use crate::model::ids::PriceId;

@@ -1,4 +1,4 @@
-//! Manual tasks: notifies a person, schedules reminders, and reports overdue tasks (requirements 4.4).
+//! Manual tasks: notifies a person, schedules reminders, and reports overdue tasks (ORC-35, ORC-36).
 
 use super::super::schedule::DesiredSchedule;
 use crate::catalog::schema::{ByHand, Doer, FieldType, Reminder};

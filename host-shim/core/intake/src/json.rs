@@ -1,9 +1,7 @@
-//! A strict, bounded JSON parser that keeps the positions of all values.
-//!
-//! One pass checks the whole text (UTF-8, grammar, surrogates, depth) without recursion and records the members of each
-//! object in order; the extension's reader reads the tokens. Numbers stay text, so nothing is rounded. A duplicate name in
-//! an object is recorded, since some parsers return the first of the two members and others the second. Values are
-//! converted only on request.
+//! A strict, bounded JSON parser that keeps the positions of all values. One pass checks the whole text (UTF-8, grammar, surrogates,
+//! depth) without recursion and records the members of each object in order; the extension's reader reads the tokens. Numbers stay
+//! text, so nothing is rounded. A duplicate name in an object is recorded, since some parsers return the first of the two members and
+//! others the second. Values are converted only on request.
 
 mod scan;
 

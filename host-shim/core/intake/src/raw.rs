@@ -1,9 +1,7 @@
-//! Reads unsigned events from a file: a Stripe event, a product event, a fact of the business, a command, measurements,
-//! or a message of another account.
-//!
-//! An object always becomes an event if it has a text in `object`, `event`, `type` or `command`, texts in `message` and
-//! `from`, or a list in `usage`. If other parts are missing, the event gets a refusal, so that a replay shows it. Other
-//! input is an error.
+//! Reads unsigned events from a file: a Stripe event, a product event, a fact of the business, a command, measurements, or a message of
+//! another account. An object always becomes an event if it has a text in `object`, `event`, `type` or `command`, texts in `message`
+//! and `from`, or a list in `usage`. If other parts are missing, the event gets a refusal, so that a replay shows it. Other input is an
+//! error.
 
 mod command;
 mod message;

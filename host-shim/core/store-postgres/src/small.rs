@@ -1,10 +1,7 @@
-//! Small tables that a server needs beside its store: API keys, users and sessions, secrets, outgoing webhooks.
-//!
-//! The tables are in a SQLite file of one host, or in a schema of PostgreSQL that all hosts share. Each crate writes its statements
-//! once, in the words that both understand: parameters are `?1`, numbers and truth values are `INTEGER`, and an insertion that
-//! replaces a row is `ON CONFLICT … DO UPDATE`. In both places one transaction writes at a time.
-//!
-//! This crate knows no table.
+//! Small tables that a server needs beside its store: API keys, users and sessions, secrets, outgoing webhooks. They are in a SQLite file
+//! of one host, or in a schema of PostgreSQL that all hosts share. Each crate writes its statements once, in the words that both
+//! understand: parameters are `?1`, numbers and truth values are `INTEGER`, and an insertion that replaces a row is
+//! `ON CONFLICT … DO UPDATE`. In both places one transaction writes at a time. This crate knows no table.
 
 mod copy;
 mod place;

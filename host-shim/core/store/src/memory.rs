@@ -1,9 +1,4 @@
 //! The store in memory, for replay and tests. It has the guarantees of the store on disk, except durability.
-//!
-//! A fork shares all data with its original. Before the first write to a shared part, for example to the map of an
-//! account's rows, the writing store copies this part, but not the rows themselves. Persistent maps would avoid the
-//! copy, but slow every replay: rpds takes two to three times as long for a look-up by hash, and eight times as long
-//! for a scan. `deny.toml` excludes the licence of imbl.
 
 mod account;
 mod claims;
@@ -33,6 +28,11 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 /// A store in memory, with the indexes for the queries of [`Read`].
+///
+/// A fork shares all data with its original. Before the first write to a shared part, for example to the map of an
+/// account's rows, the writing store copies this part, but not the rows themselves. Persistent maps would avoid the
+/// copy, but slow every replay: rpds takes two to three times as long for a look-up by hash, and eight times as long
+/// for a scan. `deny.toml` excludes the licence of imbl.
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     accounts: Arc<HashMap<Arc<Scope>, Arc<AccountRows>>>,

@@ -1,9 +1,7 @@
-//! Loads components and creates their runners.
-//!
-//! A [`LoadedComponent`] is compiled, linked and checked once; its [`WasmRunner`]s share the engine and the pool of
-//! instances. A component can call only the imports of its world. Fuel limits the time, since it is deterministic and
-//! recorded; without a fuel limit, an epoch deadline does. Memory, stack, host calls and the bytes passed to the host are limited
-//! too.
+//! Loads components and creates their runners. A [`LoadedComponent`] is compiled, linked and checked once; its [`WasmRunner`]s share the
+//! engine and the pool of instances. A component can call only the imports of its world. Fuel limits the time, since it is
+//! deterministic and recorded; without a fuel limit, an epoch deadline does. Memory, stack, host calls and the bytes passed to the host
+//! are limited too.
 
 mod bounds;
 mod exports;

@@ -1,11 +1,8 @@
-//! Plays variants of a scenario and reports which law broke.
+//! Plays variants of a scenario and reports which [law](law::Law) broke: a variant is a [`Plan`](plan::Plan), the same steps in another
+//! order, with repeats, losses, failures and kills. It starts at a marked point of the story as written, with which most laws compare it.
 //!
 //! Beside it: [`compare`] reports what two components decide differently, [`coverage`] which decisions scenarios reach, [`profile`] where
 //! fuel goes; [`record`] exports an account as a scenario, and [`wit_check`] says whether a component fits a contract.
-//!
-//! A variant is a [`Plan`](plan::Plan): the same steps in another order, with repeats, losses, failures and kills. The
-//! [laws](law::Law) mostly compare the variant with the story as written. A variant starts at a marked point of the
-//! written run; with a store in memory, a mark costs only a few pointers.
 
 pub mod compare;
 mod compose;

@@ -1,9 +1,7 @@
-//! Orders: delivers the Stripe events between two other acts in every order.
-//!
-//! All events arrive at the time of the last event. If effects are held back until the last event, all orders must end
-//! in the same state; if effects are carried out in between, all orders must end with the same standing. If two orders
-//! have delivered the same events and reached the same point, their continuation is played only once: 720 orders of six
-//! events take as few as 192 deliveries.
+//! Orders: delivers the Stripe events between two other acts in every order, all at the time of the last event. If effects are held back
+//! until the last event, all orders must end in the same state; if effects are carried out in between, all orders must end with the
+//! same standing. If two orders have delivered the same events and reached the same point, their continuation is played only once: 720
+//! orders of six events take as few as 192 deliveries.
 
 use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::{Breach, Laws, Reference};

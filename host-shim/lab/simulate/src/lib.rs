@@ -1,10 +1,7 @@
-//! Simulates a whole business over many days. Customers act at random on local Stripes. The host receives the events
-//! late, twice and out of order, while providers fail and the host crashes. An oracle checks, at the end of each day,
-//! the accounts with activity.
-//!
-//! [`catalog`] reads a business's catalog. [`traders`] plays the moves of [`trade`] for a [`customer`] of a
-//! [`sandbox`], and updates the [`oracle`]. [`judge`] compares a host with the oracle. [`simulate`] runs many
-//! customers. The crate shares no code with the extension.
+//! Simulates a whole business over many days. Customers act at random on local Stripes, and the host receives the events late, twice
+//! and out of order, while providers fail and the host crashes. At the end of each day, [`judge`] compares the accounts with activity
+//! with the [`oracle`], which the [`traders`] update with each move of [`trade`] that they play for a [`customer`] of a [`sandbox`].
+//! The crate shares no code with the extension.
 
 mod at_stripe;
 mod balance;

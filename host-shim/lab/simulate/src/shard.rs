@@ -1,9 +1,6 @@
-//! Simulates the customers of one host, day by day.
-//!
-//! Customers act three times a day; each time, the host receives the resulting events of their Stripes, in any order.
-//! At the end of the day, all due events are delivered, and every account with activity is checked. The other accounts
-//! are checked once a week. An account with delayed events or unfinished effects is checked on the first day without
-//! them.
+//! Simulates the customers of one host, day by day. They act three times a day; each time, the host receives the resulting events of
+//! their Stripes, in any order. At the end of the day, all due events are delivered, and every account with activity is checked. The
+//! other accounts are checked once a week, and one with delayed events or unfinished effects on the first day without them.
 
 use crate::balance;
 use crate::catalog::Catalog;

@@ -1,9 +1,6 @@
-//! AWS provider: functions on Lambda and ECS, buckets on S3 and Backblaze B2, distributions on CloudFront with records
-//! on Route 53 and certificates of ACM, databases on RDS.
-//!
-//! [`Aws`] owns the credentials and threads; each resource kind has a provider built on it. Every created resource
-//! carries ownership marks (`managed-by`, `scope`, `resource`, `resource-id`, `generation`, `state`) in tags, or on B2
-//! in an object. By its marks, a provider recognizes and lists its own resources; it refuses calls for resources of
+//! AWS provider: functions on Lambda and ECS, buckets on S3 and Backblaze B2, distributions on CloudFront with records on Route 53 and
+//! certificates of ACM, databases on RDS. [`Aws`] owns the credentials and threads; each resource kind has a provider built on it. By
+//! ownership marks in tags, or on B2 in an object, a provider recognizes and lists its own resources; it refuses calls for those of
 //! others. The SDK's own retries are off, since the outbox retries.
 
 mod aws;

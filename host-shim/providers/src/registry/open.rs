@@ -1,9 +1,4 @@
 //! The settings of a registry, and the opening of its provider beside a provider of buckets.
-//!
-//! Both sign (`object.sign`): one a credential for an image, the other an address of an object. The pattern of an effect cannot
-//! tell them apart, and the last provider of a pattern would take all calls. So one provider with the longer pattern `object.sign`
-//! passes each call on by its payload: with `image` to the registry's provider, and otherwise to that of buckets. The order of
-//! `--providers` does not matter.
 
 use crate::builder::{OpenError, ProviderBuilder, Signers};
 use crate::registry::{Config, IMAGE, Images, KIND};
@@ -26,7 +21,9 @@ pub struct RegistrySettings {
     pub certificate: PathBuf,
 }
 
-/// Passes `object.sign` on by the payload. It lists no resources: both providers do so themselves.
+/// Passes `object.sign` on by the payload: with `image` to the registry's provider, which signs a credential, and otherwise to that of
+/// buckets, which signs an address. The pattern of an effect cannot tell them apart, and the last provider of a pattern would take all
+/// calls, so this one has the longer pattern `object.sign`. The order of `--providers` does not matter. It lists no resources: both providers do so themselves.
 struct ByPayload {
     images: Arc<dyn Provider>,
     objects: Option<Arc<dyn Provider>>,

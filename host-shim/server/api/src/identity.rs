@@ -1,8 +1,5 @@
 //! `/api/auth/…`: users register, log in and log out. The token of the answer is the user's key for all other paths.
 //!
-//! [`issuers`] has logins at other servers, [`mails`] what needs a mail, [`organizations`] the organizations, [`own_data`] the export and
-//! the end of a user.
-//!
 //! A business learns of a new user by the fact `user.registered`, if it declares that fact, and by the command `account.register`, which
 //! makes the customer at Stripe. Neither holds the registration up: what failed is told again at the next login and start.
 

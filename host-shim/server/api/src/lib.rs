@@ -1,10 +1,6 @@
-//! The HTTP server of one or several sites.
-//!
-//! [`Front`] finds the site of a request. One router ([`api`]) answers it by a route that every server has, then by one of the business
-//! ([`routes`]), then by a page ([`pages`]). [`table`] lists the first; each stands beside its handler: webhooks ([`webhook`]), commands ([`command`]), events
-//! of the platform ([`event`]), streams of events ([`stream`]), queries ([`query`]), the platform's routes ([`products`]), the token
-//! endpoint of a registry for images ([`registry`]), users ([`identity`]), operators ([`operator`]), and whether the server works
-//! ([`health`]). [`away`] answers for instances that do not run. [`serve`] accepts connections within their limits. Every answer to an
+//! The HTTP server of one or several sites. [`Front`] finds the site of a request. One router ([`api`]) answers it by a route that every
+//! server has ([`table`] lists them, and each stands beside its handler), then by one of the business ([`routes`]), then by a page
+//! ([`pages`]). [`away`] answers for instances that do not run. [`serve`] accepts connections within their limits. Every answer to an
 //! accepted event is sent after its commit. Errors are problems as in RFC 9457.
 
 mod accept;

@@ -1,9 +1,6 @@
 //! `GET /api/registry/token`: the token endpoint of a registry for images, in the form that its clients expect
-//! (<https://distribution.github.io/distribution/spec/auth/token/>).
-//!
-//! A client sends a download token as the password of HTTP Basic. The endpoint redeems it by the command `token.redeem`, whose
-//! grant is a token that the provider of the registry has signed. Only a request for `pull` redeems a token: a client that logs in,
-//! or asks for something that nobody gets, has a token without access, as the protocol wants it, and keeps the download token.
+//! (<https://distribution.github.io/distribution/spec/auth/token/>). A client sends a download token as the password of HTTP Basic, and
+//! the endpoint redeems it by the command `token.redeem`, whose grant is a token that the provider of the registry has signed.
 
 use crate::access::{self, unauthorized};
 use crate::command;
@@ -77,7 +74,8 @@ pub(crate) fn routes() -> Vec<ServerRoute> {
     ]
 }
 
-/// Carries out `GET /api/registry/token`.
+/// Carries out `GET /api/registry/token`. Only a request for `pull` redeems a token: a client that logs in, or asks for something that
+/// nobody gets, has a token without access, as the protocol wants it, and keeps the download token.
 async fn token(State(app): State<AppState>, Hosted(hosted): Hosted, parts: Parts) -> Response {
     match answer(&app, &hosted, &parts).await {
         Ok(RegistryToken { token, expires_in, issued_at }) => {

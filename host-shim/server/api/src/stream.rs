@@ -1,16 +1,7 @@
-//! `GET /api/events`: the events of the accounts that a key reaches, as server-sent events.
-//!
-//! Each event comes once, in the order of acceptance, soon after its commit and with its state at that time. `id` is its number:
-//! a client that sends it as `Last-Event-ID`, or at first as `after`, gets what came after. Without it, the stream begins now. If no event
-//! has this number yet, the store is an older one, restored from a backup: the first message, `stream.reset`, says so, and the stream
-//! goes on from there. An open stream has the same message if another database takes over that lacks its last event. A commit wakes the
-//! streams of its accounts and those of whoever reaches every account.
-//!
-//! A stream ends with the right to it. The caller is found again before new events are sent, and at regular times: without the
-//! session, key, token or membership of its beginning, or with other rights, a client has to connect again, as browsers do by
-//! themselves.
-//!
-//! The pages of operators also show what is no new event, such as a failed attempt. Their stream has an empty message for it.
+//! `GET /api/events`: the events of the accounts that a key reaches, as server-sent events. Each comes once, in the order of acceptance,
+//! soon after its commit and with its state at that time. A commit wakes the streams of its accounts and those of whoever reaches
+//! every account. The pages of operators also show what is no new event, such as a failed attempt: their stream has an empty message
+//! for it.
 
 use crate::access::{self};
 use crate::ask::{asked, read};
@@ -41,7 +32,8 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-/// Header with the number of the last event that the client has.
+/// Header with the number of the last event that the client has, which is the `id` of a message. The client gets what came after it;
+/// without the header and without `after`, the stream begins now.
 const LAST_EVENT_ID: &str = "last-event-id";
 /// Time until a stream that could not read reads again.
 const AGAIN: Duration = Duration::from_millis(500);
@@ -60,6 +52,10 @@ struct StreamQuery {
 }
 
 /// The state of one stream.
+///
+/// A stream ends with the right to it. The caller is found again before new events are sent, and at regular times: without the
+/// session, key, token or membership of its beginning, or with other rights, a client has to connect again, as browsers do by
+/// themselves.
 struct Reading {
     hosted: Arc<HostedSite>,
     caller: Caller,
@@ -101,7 +97,8 @@ struct Cursor {
 enum Next {
     /// These events.
     Events(Vec<InboxRow>),
-    /// The store lacks the event of the cursor, and ends here: it is an older one.
+    /// The store lacks the event of the cursor, and ends here: it is an older one, restored from a backup, or another database has
+    /// taken over. The message `stream.reset` says so, and the stream goes on from there.
     Older(Cursor),
 }
 

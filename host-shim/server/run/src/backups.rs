@@ -1,9 +1,7 @@
-//! Makes the backups that a business wants at regular times, on a thread of its own (ORC-43, ORC-45, Q-38).
-//!
-//! The schedule is the setting `backups` of a database: `{"every_hours", "keep_days"}`. The provider makes a backup, reads it
-//! back, and deletes it after its time. A table that all hosts of a database share has what is made, so that each backup is asked for
-//! once. Each verified backup is reported as a measurement of the meter [`METER`], if the catalog
-//! has it: the rule `expects` then tells operators of a backup that is missing.
+//! Makes the backups that a business wants at regular times (`{"every_hours", "keep_days"}`), on a thread of its own (ORC-43, ORC-45,
+//! The provider makes a backup, reads it back, and deletes it after its time. A table that all hosts of a database share has what
+//! is made, so that each backup is asked for once. Each verified backup is reported as a measurement of the meter [`METER`], if the
+//! catalog has it: the rule `expects` then tells operators of a backup that is missing.
 
 mod board;
 mod ledger;

@@ -1,11 +1,5 @@
 //! The folder with everything that a server keeps. Only its owner may read it.
 //!
-//! `store.db` has the accounts, `lock` keeps a second server away, `keys.db` the hashes of the API keys, `users.db` users and
-//! sessions, `providers` local resources and the vault, `quarantine` deliveries that are not events, and `backups-test.db` and
-//! `backups-live.db` what backups are made. In local mode there are also `vault.key`, which encrypts the
-//! vault, `stripe.db` and `stripe.port`, the state and the port of the local Stripe, `clock`, the milliseconds by which the clock is
-//! ahead, and `operator.key`, an API key for the operator: a server outside of local mode removes the file and revokes the key. `host` has the name of this host in the leases of a store that several hosts share.
-//!
 //! With a database, the accounts, API keys, users, secrets and webhook endpoints are there, and all hosts share them. The file
 //! `database` notes this, so that no command uses files that nobody reads.
 
@@ -27,9 +21,9 @@ const HOST_ID_BYTES: usize = 8;
 const DATABASE: &str = "database";
 /// The file of the accounts.
 pub const STORE: &str = "store.db";
-/// The file of API keys.
+/// The file of API keys: their hashes.
 pub const KEYS: &str = "keys.db";
-/// The file of users.
+/// The file of users and sessions.
 pub const USERS: &str = "users.db";
 /// The folder of local resources and of the vault's file.
 pub const PROVIDERS: &str = "providers";
@@ -37,9 +31,10 @@ pub const PROVIDERS: &str = "providers";
 const STRIPE_PORT: &str = "stripe.port";
 /// Owner of the API keys in a database, which are those of all businesses.
 pub const SERVER: &str = "server";
-/// The file of the key of the vault in local mode.
+/// The file of the key that encrypts the vault in local mode.
 const VAULT_KEY: &str = "vault.key";
-/// The file of the operator's key in local mode, and the name of that key.
+/// The file of the operator's API key in local mode, and the name of that key. A server outside of local mode removes the file and
+/// revokes the key.
 const OPERATOR_KEY: &str = "operator.key";
 const OPERATOR: &str = "operator of local mode";
 
@@ -110,6 +105,10 @@ pub fn lock(folder: &Path) -> Result<File, DataError> {
 }
 
 /// The data folder, and the database that has a part of the data.
+///
+/// Besides the files of the constants above, the folder has `lock`, which keeps a second server away, `host`, the name of this host in
+/// the leases of a store that several hosts share, `quarantine` with deliveries that are not events, `backups-test.db` and
+/// `backups-live.db` with what backups are made, and in local mode `stripe.db` and `clock`.
 #[derive(Clone, Debug)]
 pub struct DataFolder {
     folder: PathBuf,

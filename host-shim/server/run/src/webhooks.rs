@@ -1,9 +1,7 @@
-//! Finds what has changed in the accounts of a business, for its webhook endpoints, and sends it.
-//!
-//! A commit, of this host or of another one, marks its account. The thread of this file reads what a marked account has now and compares
-//! it with what was told last. After a start it compares the revisions of all accounts, so that a commit just before a kill is told as
-//! well. Of several hosts one tells and sends; if its connection to the database ends or it is frozen, another one goes on as after a
-//! start.
+//! Finds what has changed in the accounts of a business, for its webhook endpoints, and sends it. A commit, of this host or of another
+//! one, marks its account, and the thread of this file compares what a marked account has now with what was told last. After a start it
+//! compares the revisions of all accounts, so that a commit just before a kill is told as well. Of several hosts one tells and sends; if
+//! its connection to the database ends or it is frozen, another one goes on as after a start.
 
 use crate::background::{Stop, Work};
 use extension_contract::{Account, Actor, ActorKind, Event, Payload, Question, Timestamp};

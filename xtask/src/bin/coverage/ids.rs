@@ -1,5 +1,5 @@
-//! The ids of requirements, decisions and scenarios. Those of requirements and Stripe scenarios are the entries of their pages;
-//! `fixtures/ids.txt` has all others, and what is special about an id.
+//! The ids of requirements, contradictions, questions and Stripe scenarios: the entries of their pages. `fixtures/ids.txt` has what is
+//! special about an id.
 
 use super::kinds::LETTERS;
 use anyhow::{Context, Result, bail};
@@ -28,7 +28,7 @@ pub struct Ids {
 const LEFT: [&str; 3] = ["http", "pages", "cloud"];
 
 impl Ids {
-    /// Reads the pages and `fixtures/ids.txt`. The file has lines `required ID…`, `known ID…`, `http ID…` (or `pages`, `cloud`) and
+    /// Reads the pages and `fixtures/ids.txt`. The file has lines `known ID…`, `http ID…` (or `pages`, `cloud`) and
     /// `part ID DESCRIPTION`, which describes the part of the id that can't be covered; `code LETTERS ID…` has the verification code of
     /// ids. `#` begins a comment. An id of a page is required unless the file lists it otherwise.
     ///
@@ -42,10 +42,10 @@ impl Ids {
         of_pages.with(&text).with_context(|| file.display().to_string())
     }
 
-    /// Parses the contents of such a file, without pages.
+    /// Parses the contents of such a file, for pages with these entries.
     #[cfg(test)]
-    pub fn parse(text: &str) -> Result<Ids> {
-        Ids::default().with(text)
+    pub fn parse(entries: &str, text: &str) -> Result<Ids> {
+        Ids { required: entries.split_whitespace().map(str::to_owned).collect(), ..Ids::default() }.with(text)
     }
 
     /// Adds the contents of such a file.
@@ -55,7 +55,6 @@ impl Ids {
             let mut words = line.split('#').next().unwrap_or_default().split_whitespace();
             match words.next() {
                 None => {}
-                Some("required") => ids.required.extend(words.map(str::to_owned)),
                 Some("known") => ids.known.extend(words.map(str::to_owned)),
                 Some("code") => {
                     let letters = words.next().unwrap_or_default();
@@ -76,10 +75,7 @@ impl Ids {
                 Some(word) => {
                     let Some(what) = LEFT.into_iter().find(|what| *what == word) else {
                         let expected = LEFT.join(", ");
-                        bail!(
-                            "line {} begins with `{word}`; expected required, known, part, code, {expected}, then ids",
-                            at + 1
-                        );
+                        bail!("line {} begins with `{word}`; expected known, part, code, {expected}, then ids", at + 1);
                     };
                     let left: Vec<String> = words.map(str::to_owned).collect();
                     ids.known.extend(left.iter().cloned());
@@ -106,41 +102,40 @@ mod tests {
 
     #[test]
     fn required_and_known_ids_are_told_apart_and_other_lines_refused() {
-        let ids = Ids::parse("# all\nrequired SOL-01 S17\nknown S18 # later S19\n").expect("ids");
+        let ids = Ids::parse("SOL-01 S17", "# all\nknown S18 # later S19\n").expect("ids");
         assert_eq!((ids.required.len(), ids.known.len()), (2, 1));
         assert!(ids.contains("S17") && ids.contains("S18") && !ids.contains("S19"));
-        let ids = Ids::parse("http TES-20 TES-21\npages TES-80\n").expect("ids");
+        let ids = Ids::parse("", "http TES-20 TES-21\npages TES-80\n").expect("ids");
         assert!(ids.contains("TES-20") && ids.left["http"].len() == 2 && ids.left["pages"].contains("TES-80"));
-        let error = Ids::parse("required S1\nSOL-02\n").expect_err("no word");
+        let error = Ids::parse("S1", "known S2\nSOL-02\n").expect_err("no word");
         assert!(error.to_string().contains("line 2"), "{error}");
     }
 
     #[test]
     fn an_id_of_a_page_is_required_unless_the_file_lists_it_otherwise() {
-        let of_pages = Ids { required: ["SOL-01".to_owned(), "SOL-61".to_owned()].into(), ..Ids::default() };
-        let ids = of_pages.with("required D-01\nknown SOL-61\ncode U SOL-01\n").expect("ids");
+        let ids = Ids::parse("D-01 SOL-01 SOL-61", "known SOL-61\ncode U SOL-01\n").expect("ids");
         assert_eq!(ids.required.iter().collect::<Vec<_>>(), ["D-01", "SOL-01"]);
         assert_eq!(ids.known.iter().collect::<Vec<_>>(), ["SOL-61"]);
     }
 
     #[test]
     fn the_verification_code_of_an_id_is_parsed() {
-        let ids = Ids::parse("required S1 S2\ncode UE S1 S2\n").expect("ids");
+        let ids = Ids::parse("S1 S2", "code UE S1 S2\n").expect("ids");
         assert_eq!((ids.codes["S1"].as_str(), ids.codes["S2"].as_str()), ("UE", "UE"));
         for (text, expected) in [("code X S1\n", "expected letters of UFAED"), ("code U S9\n", "unknown id `S9`")] {
-            let error = Ids::parse(text).expect_err("wrong");
+            let error = Ids::parse("", text).expect_err("wrong");
             assert!(error.to_string().contains(expected), "{error}");
         }
     }
 
     #[test]
     fn the_part_of_an_id_that_can_not_be_covered_is_parsed() {
-        let ids = Ids::parse("required S1\npart S1 a real   server # later\n").expect("ids");
+        let ids = Ids::parse("S1", "part S1 a real   server # later\n").expect("ids");
         assert_eq!(ids.parts["S1"], "a real server");
         for (text, expected) in
             [("part S1\n", "line 1"), ("part\n", "line 1"), ("part S2 a server\n", "unknown id `S2`")]
         {
-            let error = Ids::parse(text).expect_err("wrong");
+            let error = Ids::parse("", text).expect_err("wrong");
             assert!(error.to_string().contains(expected), "{error}");
         }
     }

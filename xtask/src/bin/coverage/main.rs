@@ -1,14 +1,8 @@
-//! `coverage`: lists which cases cover which requirement, decision or scenario of Stripe.
+//! `coverage`: lists which cases cover which requirement, question or scenario of Stripe.
 //!
-//! A scenario covers the ids that it names if it asserts the outcome of each event and at least one fact, and holds in
-//! every API version. A Rust test covers the ids that it names (`// covers: ID`) if it asserts something, was compiled,
-//! ran and passed. A test of a provider also counts if its target did not run: it has a group of its own, which fails by itself.
-//!
-//! An id with a verification code (`code` in `fixtures/ids.txt`) is covered if each letter of the code has a case of that kind, see
-//! [`kinds`].
-//!
-//! An id that no case covers needs a row in a document of `docs/decisions` ([`answers`]). `docs/requirements.tsv` has a line for each id
-//! ([`requirements`]).
+//! A scenario covers the ids that it names if it asserts the outcome of each event and at least one fact, and holds in every API version;
+//! a Rust test with `// covers: ID`, if it asserts something, ran and passed. A test of a provider also counts if its target did not run:
+//! it has a group of its own, which fails by itself. Other ids need an [answer](answers), and some need cases of certain [`kinds`].
 
 mod answers;
 mod assertions;
@@ -34,7 +28,7 @@ use xtask::test::{Passed, kept};
 
 /// List which id is covered by which test and scenario of the last `cargo xtask test`.
 ///
-/// The ids are the entries of `docs/requirements` and `docs/stripe-events.md`, and those of `fixtures/ids.txt`.
+/// The ids are the entries of `docs/requirements` and `docs/stripe-events.md`. `fixtures/ids.txt` has what is special about an id.
 ///
 /// It fails on an unknown id, on a case that names ids and does not cover them, if nothing covers a required id, if a covered id
 /// has no case for a letter of its code, if an id has neither a case nor an answer in
@@ -348,7 +342,7 @@ mod tests {
     use super::*;
 
     fn ids() -> Ids {
-        Ids::parse("required SOL-01 S17\nhttp S18\n").expect("ids")
+        Ids::parse("SOL-01 S17", "http S18\n").expect("ids")
     }
 
     fn showing(ids: &[&str], standing: Standing) -> Showing {
@@ -367,9 +361,9 @@ mod tests {
 
     #[test]
     fn an_id_needs_a_case_or_a_whole_row_of_a_decision() {
-        let ids = Ids::parse("known Q-11 Q-12 Q-13\n").expect("ids");
+        let ids = Ids::parse("", "known Q-11 Q-12 Q-13\n").expect("ids");
         let folder = tempfile::tempdir().expect("a folder");
-        fs::write(folder.path().join("a.md"), "| Q-12 | a | b | c |\n| Q-13 | a | b | |\n| Q-99 | a | b | c |\n")
+        fs::write(folder.path().join("a.md"), "| Q-12 | a | b | c |\n| Q-13 | a | b | |\n| Q-20 | a | b | c |\n")
             .expect("written");
         let answers = answers::read(folder.path(), ".").expect("answers");
         let found = combine(&ids, &answers, &[]);
@@ -378,7 +372,7 @@ mod tests {
             found.problems,
             [
                 "./a.md:2: the row of Q-13 has 2 cells that say something; expected 3: question, decision, where it is held",
-                "./a.md:3: unknown id `Q-99`",
+                "./a.md:3: unknown id `Q-20`",
                 "nothing shows Q-11; expected a case, or a row in a document of docs/decisions",
             ]
         );
@@ -396,7 +390,7 @@ mod tests {
 
     #[test]
     fn each_letter_of_a_code_needs_a_case_of_its_kind() {
-        let ids = Ids::parse("http S17 S18 S19\ncode UE S17 S18 S19\npart S18 the pages\n").expect("ids");
+        let ids = Ids::parse("", "http S17 S18 S19\ncode UE S17 S18 S19\npart S18 the pages\n").expect("ids");
         let at = |file: &str, ids: &[&str]| Showing { file: file.into(), ..showing(ids, Standing::Shows) };
         let replayed = at("fixtures/a.yml", &["S17", "S18"]);
         let expected = ["S17 has no case of the kind E; expected one, or a line `part S17 …` with what is missing"];
@@ -407,7 +401,7 @@ mod tests {
 
     #[test]
     fn ids_that_no_scenario_can_cover_are_listed_until_a_test_covers_them() {
-        let ids = Ids::parse("http TES-20 TES-21\npages TES-80\n").expect("ids");
+        let ids = Ids::parse("", "http TES-20 TES-21\npages TES-80\n").expect("ids");
         let found = combine(&ids, &no_answers(), &[showing(&["TES-21"], Standing::Shows)]);
         assert_eq!(found.left, ["left for http (1): TES-20", "left for pages (1): TES-80"]);
         assert!(found.render().contains("left for pages (1): TES-80\n"));
@@ -415,7 +409,7 @@ mod tests {
 
     #[test]
     fn the_part_of_an_id_that_can_not_be_covered_is_listed_if_the_id_is_covered() {
-        let ids = Ids::parse("http S17 S18\npart S17 the pages\npart S18 the mails\n").expect("ids");
+        let ids = Ids::parse("", "http S17 S18\npart S17 the pages\npart S18 the mails\n").expect("ids");
         let found = combine(&ids, &no_answers(), &[showing(&["S17"], Standing::Shows)]);
         assert_eq!(found.parts, ["S17 is shown but for this: the pages"]);
         let text =

@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn each_id_has_a_line_with_its_state() {
-        let ids = Ids::parse("required SOL-02 SOL-10 S1\nknown D-50 Q-11 TES-01\nhttp TES-29\npart SOL-10 the pages\n");
+        let ids = Ids::parse("SOL-02 SOL-10 S1", "known D-50 Q-11 TES-01\nhttp TES-29\npart SOL-10 the pages\n");
         let ids = ids.expect("ids");
         let set = |cases: &[&str]| cases.iter().map(|case| (*case).to_owned()).collect::<BTreeSet<String>>();
         let cases: Cases = [

@@ -1,11 +1,7 @@
 //! The views in PostgreSQL 15 or newer, in a schema of their own for each business and mode, and the row-level security of the store's
-//! tables.
-//!
-//! Views run with the rights of their reader (`security_invoker`), so the policies of the tables decide which rows a reader sees: a
-//! user those of the own accounts, an administrator and a service all rows of the business, and everybody what the catalog sells.
-//! Policies show only rows of the kinds that the views have, and the grants name columns. What comes from rows of all kinds, or from
-//! the payloads of events and effects, which no grant has, is read through views with the rights of their owner: `host_accounts`,
-//! `host_measurements` and `host_effects`. They ask the function `host_sees` for each row.
+//! tables. Views run with the rights of their reader (`security_invoker`), so the policies of the tables decide which rows a reader
+//! sees. What comes from rows of all kinds, or from the payloads of events and effects, which no grant has, is read through views with
+//! the rights of their owner: `host_accounts`, `host_measurements` and `host_effects`. They ask the function `host_sees` for each row.
 
 use crate::tables::kind::Kind;
 use crate::tables::space;
@@ -15,7 +11,9 @@ use host_store::Partition;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
-/// The names of the roles in a database. Nothing is granted to a role that does not exist.
+/// The names of the roles in a database. A user sees the rows of the own accounts, an administrator and a service all rows of the
+/// business, and everybody what the catalog sells; of these, policies show the kinds that the views have, and grants name columns.
+/// Nothing is granted to a role that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roles {
     /// Callers without an account.

@@ -1,11 +1,8 @@
 //! Replaces personal data by made-up values; equal values get equal stand-ins.
 //!
-//! A value is personal by the name of its member (`names`), or by its shape: a mail address, a telephone number with a
-//! country code, an IP address. A text of several words in a customer's command or fact is personal, too. A personal
-//! value is replaced wherever it occurs. An id stays unchanged unless it contains a personal value.
-//!
-//! A stand-in derives from the value and the salt of the export, has the value's length and kind of characters, and
-//! belongs to nobody: domains end in `.example`, telephone numbers begin with a country code that does not exist.
+//! A value is personal by the name of its member (`names`), or by its shape (`shape`). A text of several words in a customer's
+//! command or fact is personal, too. A personal value is replaced wherever it occurs, by one that belongs to nobody (`stand_in`). An id
+//! stays unchanged unless it contains a personal value.
 
 mod names;
 mod shape;

@@ -1,15 +1,7 @@
 //! Transfers to connected accounts. What was sent before counts, so that no share is sent twice.
 //!
 //! The books request the transfers of an account in a currency one after the other, by number. Books that were restored from a backup
-//! request numbers again that Stripe has, and often with other amounts, since other shares are due by then. So a request first uses up
-//! what these books cannot know: the transfers with its number or a later one, and the rest of those that an earlier request has used in
-//! part. Only what is still missing is sent.
-//!
-//! No share is sent twice, for three reasons. A transfer is made only for what no earlier transfer covers. An amount at Stripe covers one
-//! request: the transfer with the number of the request belongs to it as a whole unless its metadata says otherwise, and of any other
-//! transfer the metadata says for which numbers how much of it counts. And a repeated attempt finds the transfer of the one before, in
-//! the list or by the idempotency key, which contains the amounts. So Stripe has sent what the books say, or what it had sent before the
-//! restore as long as that is more.
+//! request numbers again that Stripe has, and often with other amounts, since other shares are due by then.
 
 use super::{currency, only_id};
 use crate::stripe::api::Api;
@@ -26,6 +18,15 @@ use stripe_connect::transfer::{CreateTransfer, UpdateTransfer};
 /// Beginning of the metadata names that say how much of a transfer counts for a number.
 const COUNTS_FOR: &str = "provisioner_for_";
 
+/// Sends what is still missing of an amount, after the transfers that these books cannot know: those with the number of the request or
+/// a later one, and the rest of those that an earlier request has used in part.
+///
+/// No share is sent twice, for three reasons. A transfer is made only for what no earlier transfer covers. An amount at Stripe covers one
+/// request: the transfer with the number of the request belongs to it as a whole unless its metadata says otherwise, and of any other
+/// transfer the metadata says for which numbers how much of it counts. And a repeated attempt finds the transfer of the one before, in
+/// the list or by the idempotency key, which contains the amounts. So Stripe has sent what the books say, or what it had sent before the
+/// restore as long as that is more.
+///
 /// `stripe.transfer.create`: takes `destination`, `amount_minor`, `currency`, `transfer_group`; returns `id`, that of an earlier transfer
 /// if nothing is missing.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {

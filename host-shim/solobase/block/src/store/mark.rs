@@ -1,12 +1,10 @@
-//! The mark of texts that look like JSON.
-//!
-//! A platform's database returns a text that begins with a brace or a bracket and parses as JSON as the parsed value: the bytes that
-//! were written are lost. Most bodies of rows are such texts. The tables therefore have one more space before each text that begins
-//! with a brace or a bracket, after any number of spaces. A marked text is still JSON that SQL can read, and every text is read as
-//! it was written. Ids of rows need no mark: each begins with a letter or a digit.
+//! The mark of texts that look like JSON: a platform's database returns a text that begins with a brace or a bracket and parses as JSON
+//! as the parsed value, and the bytes that were written are lost. Most bodies of rows are such texts.
 
 use std::borrow::Cow;
 
+/// The tables have one more space before each text that begins with a brace or a bracket, after any spaces. A marked text is still JSON
+/// that SQL can read, and every text is read as it was written. Ids of rows need no mark: each begins with a letter or a digit.
 const MARK: char = ' ';
 
 fn looks_like_json(text: &str) -> bool {

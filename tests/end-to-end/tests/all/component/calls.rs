@@ -18,8 +18,7 @@ use host_store::{Changes, Declared, MemoryStore, Partition, RowWrite, SqliteStor
 use host_wasm_runner::wasm::Mode;
 use std::sync::Arc;
 
-/// Maximum host calls of an applied `customer.subscription.updated` on the simplest account (design.md, "Numbers to
-/// reach").
+/// Maximum host calls of an applied `customer.subscription.updated` on the simplest account.
 const CALLS_SIMPLEST: usize = 3;
 /// Maximum host calls of the same event on an account with a running instance from a checkout.
 const CALLS_WITH_INSTANCE: usize = 4;

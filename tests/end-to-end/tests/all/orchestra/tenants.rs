@@ -1,5 +1,5 @@
 //! Tests that each effect on data concerns exactly one orchestra: its key, ordering key and payload name no other
-//! orchestra (requirements 4.3).
+//! orchestra (ORC-48).
 
 use end_to_end::world::{fixtures, orchestra, root};
 use extension_contract::Account;

@@ -1,5 +1,5 @@
-//! Tests that the catalog of 2Bot has the figures of requirements 2.1 to 2.3, and that the figures follow the rules of
-//! those requirements.
+//! Tests that the catalog of 2Bot has the figures of BOT-02, BOT-03 and BOT-06, and that the figures follow the rules of
+//! BOT-04 and BOT-05.
 
 use end_to_end::world::twobot;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use serde_json::Value;
 /// Tier, memory in MB, thousandths of a core, storage in MB, cents a month.
 type Tier = (&'static str, i64, i64, i64, i64);
 
-/// The add-ons of requirements 2.1.
+/// The add-ons of BOT-02.
 const ADD_ONS: [Tier; 5] = [
     ("MICRO", 1_024, 500, 10_240, 500),
     ("SMALL", 2_048, 1_000, 20_480, 900),
@@ -15,7 +15,7 @@ const ADD_ONS: [Tier; 5] = [
     ("LARGE", 8_192, 4_000, 81_920, 2_900),
     ("XLARGE", 16_384, 8_000, 153_600, 4_900),
 ];
-/// The boosters of requirements 2.2.
+/// The boosters of BOT-03.
 const BOOSTERS: [Tier; 5] = [
     ("ORG_MICRO", 2_048, 1_000, 30_720, 1_000),
     ("ORG_SMALL", 4_096, 2_000, 61_440, 1_800),
@@ -23,8 +23,7 @@ const BOOSTERS: [Tier; 5] = [
     ("ORG_LARGE", 16_384, 8_000, 245_760, 5_800),
     ("ORG_XLARGE", 32_768, 16_000, 460_800, 9_800),
 ];
-/// The plans of requirements 2.3: plan, tier of the pool, GB of memory, cores, GB of storage, executions a month, cents
-/// a month.
+/// The plans of BOT-06: plan, tier of the pool, GB of memory, cores, GB of storage, executions a month, cents a month.
 const PLANS: [(&str, &str, i64, i64, i64, i64, i64); 5] = [
     ("ORG_FREE", "NONE", 0, 0, 0, 1_000, 0),
     ("ORG_STARTER", "TEAM", 4, 2, 20, -1, 4_900),

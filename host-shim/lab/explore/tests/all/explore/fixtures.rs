@@ -72,7 +72,7 @@ const PAID: [&str; 8] = [
     "seats/scenarios/paid-seats-after-an-unpaid-increase.yml",
     "twobot/scenarios/regressions/unpaid-tier-of-an-add-on.yml",
     "families-and-add-ons/scenarios/regressions/unpaid-item-beside-a-plan.yml",
-    "saas-plugins/scenarios/regressions/rest-of-a-year-whose-payment-is-told-late.yml",
+    "saas-plugins/scenarios/regressions/year-whose-payment-is-told-late.yml",
     "tesslate/scenarios/regressions/transfer-after-the-balance-was-empty.yml",
 ];
 
