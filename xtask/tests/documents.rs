@@ -1,4 +1,4 @@
-//! Tests the documents: links, commands and ids lead to something, the pages of the businesses are whole, and answers name files
+//! Tests the documents: links, commands and ids lead to something, the lists of the businesses are current, and answers name files
 //! that exist.
 
 #[path = "documents/commands.rs"]
@@ -9,8 +9,6 @@ mod ids;
 mod links;
 #[path = "documents/metrics.rs"]
 mod metrics;
-#[path = "documents/names.rs"]
-mod names;
 #[path = "documents/of_businesses.rs"]
 mod of_businesses;
 #[path = "documents/permissions.rs"]

@@ -171,8 +171,39 @@ pub(crate) fn check_template(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::reaction::EventDecl;
     use crate::model::halt::Halt;
     use extension_contract::Refusal;
+
+    fn first_mistake(mistakes: Mistakes) -> Option<String> {
+        match mistakes.finish() {
+            Ok(()) => None,
+            Err(Halt::Refused(Refusal::Invalid(errors))) => Some(errors[0].message()),
+            Err(_) => panic!("another refusal"),
+        }
+    }
+
+    // covers: PLG-09
+    #[test]
+    fn a_fact_is_named_by_a_subject_and_a_participle() {
+        let (templates, own) = (Templates::new(), OwnResources::new());
+        let known = Known { templates: &templates, own: &own, commands: &["token.issue"] };
+        let mistake = |name: &str| {
+            let events: Events = [(name.to_owned(), EventDecl { fields: Vec::new() })].into();
+            let mut mistakes = Mistakes::default();
+            check_reactions(&events, &[], &known, &mut mistakes);
+            first_mistake(mistakes)
+        };
+        assert_eq!(mistake("user.registered"), None);
+        for name in ["registered", "user registered", "User.registered", "user.", ".registered", "user.was.registered"]
+        {
+            let message = mistake(name).expect("a mistake");
+            assert!(message.ends_with("expected SUBJECT.PAST_PARTICIPLE, as in user.registered"), "{name}: {message}");
+        }
+        for name in BUILT_IN_FACTS.iter().map(|fact| fact.name).chain(["token.issue"]) {
+            assert!(mistake(name).is_some_and(|message| message.contains("is already in use")), "{name}");
+        }
+    }
 
     #[test]
     fn a_placeholder_without_a_value_is_refused_with_its_name() {
@@ -182,11 +213,7 @@ mod tests {
         let check = |name: &str, places: &[&str]| {
             let mut mistakes = Mistakes::default();
             check_template(name, &templates(places), Some(&["email", "user"]), "/x", &mut mistakes);
-            match mistakes.finish() {
-                Ok(()) => None,
-                Err(Halt::Refused(Refusal::Invalid(errors))) => Some(errors[0].message()),
-                Err(_) => panic!("another refusal"),
-            }
+            first_mistake(mistakes)
         };
         assert_eq!(check("welcome", &["email"]), None);
         for place in ["emial", "user.name"] {

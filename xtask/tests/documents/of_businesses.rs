@@ -1,24 +1,13 @@
-//! The page of each business in `docs/businesses`: its chapters, and its lists of routes and pages, which this test makes from the folder.
+//! The page of each business in `docs/businesses`: its lists of routes and pages, which this test makes from the folder of the business.
 //! `UPDATE_GOLDEN=1` rewrites the lists.
 
 use super::{Document, files, root};
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 /// The businesses with a page.
 const BUSINESSES: [&str; 5] = ["solobase", "twobot", "saas-plugins", "orchestra", "tesslate"];
-/// The chapters that each page has.
-const CHAPTERS: [&str; 9] = [
-    "What is sold",
-    "Routes",
-    "Pages",
-    "Set up at Stripe",
-    "Go live",
-    "Alerts",
-    "Refunds and disputes",
-    "Backups",
-    "What is not there",
-];
 
 fn page(business: &str) -> Document {
     Document::read(format!("docs/businesses/{business}.md"))
@@ -94,16 +83,10 @@ fn current(business: &str) -> String {
     replaced(&replaced(&page(business).text, "routes", &routes), "pages", &pages)
 }
 
-// covers: BOT-47, TES-106, TES-107, TES-102, TES-109, SOL-54
 #[test]
-fn each_business_has_a_page_with_its_chapters_and_the_routes_and_pages_of_its_folder() {
+fn the_page_of_each_business_lists_the_routes_and_pages_of_its_folder() {
     for business in BUSINESSES {
         let document = page(business);
-        let missing: Vec<&str> = CHAPTERS
-            .into_iter()
-            .filter(|name| document.chapter(name).is_none_or(|text| text.trim().len() < 20))
-            .collect();
-        assert_eq!(missing, [""; 0], "{business}");
         let current = current(business);
         if std::env::var_os("UPDATE_GOLDEN").is_some() {
             fs::write(root().join(&document.path), &current).expect("written");
@@ -115,15 +98,6 @@ fn each_business_has_a_page_with_its_chapters_and_the_routes_and_pages_of_its_fo
             );
         }
     }
-    assert!(page("tesslate").text.contains("POST /api/billing/subscribe` | user"), "routes are listed");
-    assert!(page("saas-plugins").text.contains("`POST /api/docker/download-token`"), "also those of features");
-    let tesslate = page("tesslate");
-    for chapter in ["Architecture summary", "Frontend integration", "Payment operations", "Acceptance"] {
-        assert!(tesslate.chapter(chapter).is_some(), "{chapter}");
-    }
-    let statements =
-        tesslate.chapter("Acceptance").expect("a chapter").lines().filter(|line| line.contains("](")).count();
-    assert!(statements >= 11, "{statements} statements");
 }
 
 // covers: SOL-54
@@ -152,16 +126,13 @@ fn the_code_names_no_business() {
 // covers: PLG-04
 #[test]
 fn the_page_of_the_plugin_shop_lists_its_features() {
-    let text = page("saas-plugins").text;
-    let mut features: Vec<String> = fs::read_dir(root().join("fixtures/businesses/saas-plugins/features"))
-        .expect("features")
-        .map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned())
-        .collect();
-    features.sort();
-    assert_eq!(features, ["analytics", "campaigns", "docker", "files", "identity"]);
-    for feature in features {
-        assert!(text.contains(&format!("\n| `{feature}` |")), "{feature}");
-    }
+    let folders = fs::read_dir(root().join("fixtures/businesses/saas-plugins/features")).expect("features");
+    let features: BTreeSet<String> =
+        folders.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect();
+    let page = page("saas-plugins");
+    let rows = page.chapter("Features").expect("a chapter").lines().filter_map(|line| line.strip_prefix("| `"));
+    let listed: BTreeSet<String> = rows.filter_map(|row| row.split('`').next()).map(str::to_owned).collect();
+    assert_eq!(listed, features);
 }
 
 #[test]
