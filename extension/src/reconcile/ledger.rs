@@ -73,8 +73,8 @@ fn invoice(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
         book(&mut desk.account, FactKey::Paid(id), id, &currency, &sides)?;
         if paid > 0 {
             let values = json!({
-                "invoice": id, "number": invoice.number, "amount_paid_minor": paid, "currency": currency,
-                "hosted_invoice_url": invoice.hosted_invoice_url,
+                "invoice": id, "number": invoice.number, "amount_paid_minor": paid, "tax_minor": tax,
+                "currency": currency, "hosted_invoice_url": invoice.hosted_invoice_url,
             });
             send_once(&mut desk.account, &mail_kinds::RECEIPT, id, &values)?;
             publish(desk, &built_in_facts::INVOICE_PAID, id, &[id])?;
