@@ -6,6 +6,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 fn docs() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/start")
@@ -77,6 +78,25 @@ fn each_scenario_of_the_guide_is_a_file_that_holds() {
     assert!(cases.iter().all(|case| case["status"] == "held"), "none is known to fail");
     let held: BTreeSet<&str> = cases.iter().filter_map(|case| case["file"].as_str()).collect();
     assert_eq!(held, played.iter().map(String::as_str).collect());
+}
+
+#[test]
+fn the_business_of_the_guide_has_no_mistake() {
+    let guide = guide();
+    let (_, setup) = part(&guide, "Setup").split_once("```sh\n").expect("commands");
+    let (commands, _) = setup.split_once("```").expect("an end");
+    let folder = tempfile::tempdir().expect("a folder");
+    let business = folder.path().join("my-studio").display().to_string();
+    for line in commands.replace("my-studio", &business).lines() {
+        if let Some(arguments) = line.strip_prefix("provisioner ") {
+            let ran = run(&arguments.split(' ').chain(["--native"]).collect::<Vec<_>>(), b"");
+            assert_eq!(ran.code, 0, "{line}: {}{}", ran.stdout, ran.stderr);
+            continue;
+        }
+        let done = Command::new("sh").args(["-c", line]).current_dir(docs().join("../..")).status();
+        assert!(done.expect("a shell").success(), "{line}");
+    }
+    assert!(fs::exists(format!("{business}/business.yml")).expect("a folder"), "{commands}");
 }
 
 #[test]
