@@ -559,7 +559,7 @@ mod tests {
 
     #[test]
     fn a_mistake_in_a_file_is_reported_with_its_line() {
-        let problem = |catalog, config| {
+        let problem = |catalog: &str, config: Option<&str>| {
             let config = config.map(|text| (CONFIG_FILE, text));
             let files: Vec<_> = [(CATALOG_FILE, catalog)].into_iter().chain(config).collect();
             let Mistakes(told) = TestFolder::of(&files).load().expect_err("refused");
