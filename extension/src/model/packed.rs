@@ -97,16 +97,33 @@ mod tests {
         );
     }
 
+    /// Returns the first number of a text by arithmetic without a limit: the characters up to the first one of the lower half are
+    /// digits to the base 32, the lowest first. A number has 64 bits, in at most 13 characters.
+    fn first(text: &str) -> Option<u64> {
+        let all = std::str::from_utf8(DIGITS).expect("ASCII");
+        let digits: Vec<usize> = text.chars().map_while(|char| all.find(char)).collect();
+        let end = digits.iter().position(|digit| *digit < 32).filter(|end| *end < 13)?;
+        let number = digits[..=end].iter().rev().fold(0u128, |number, digit| number * 32 + *digit as u128 % 32);
+        u64::try_from(number).ok()
+    }
+
     #[test]
     fn a_text_that_is_not_packed_has_no_number() {
-        for bad in ["", "!", "_", "é", "_____________", "____________f", "____________0"] {
-            let mut numbers = Numbers::of(bad);
-            let last = std::iter::from_fn(|| numbers.next()).last();
-            assert!(last.is_none() || bad == "____________0" || bad == "____________f", "{bad}: {last:?}");
+        let beyond = ["_____________", "____________g", "____________v", "_____________0"];
+        for bad in ["", "!", "_", "é", "_!0"].into_iter().chain(beyond) {
+            assert_eq!((Numbers::of(bad).next(), first(bad)), (None, None), "{bad}");
+        }
+        for (good, number) in [("____________f", u64::MAX), ("____________0", (1 << 60) - 1), ("0!", 0)] {
+            assert_eq!((Numbers::of(good).next(), first(good)), (Some(number), Some(number)), "{good}");
         }
     }
 
     proptest! {
+        #[test]
+        fn a_text_has_the_number_of_its_digits(text in "[w-z_A-Z-]{0,14}[0-9a-v!é]{0,2}") {
+            prop_assert_eq!(Numbers::of(&text).next(), first(&text));
+        }
+
         #[test]
         fn numbers_survive_a_round_trip(all in proptest::collection::vec(any::<i64>(), 0..20)) {
             let mut text = String::new();

@@ -3,11 +3,14 @@
 use crate::kept::Storage;
 use crate::world::Setup;
 use component_builder::PROVISIONER;
+use host_engine::Host;
+use host_engine::processor::Report;
 use host_replay::runners::Runners;
 use host_wasm_runner::cache::ComponentCache;
 use host_wasm_runner::wasm::{CallLimits, LoadedComponent, Mode};
 use proptest::strategy::Strategy;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
+use serde_json::Value;
 use std::sync::OnceLock;
 
 /// The current component, built once.
@@ -28,6 +31,19 @@ pub fn component() -> &'static LoadedComponent {
 pub fn compiled(bytes: &[u8]) -> LoadedComponent {
     let cache = ComponentCache::of_user();
     LoadedComponent::load_quickly(bytes, CallLimits::default(), cache.as_ref()).expect("a loaded component")
+}
+
+/// Accepts a webhook's body or a command, and carries out everything that is due.
+///
+/// # Panics
+///
+/// If the event cannot be read, or the store fails.
+pub fn carry_out(host: &mut Host, business: &str, body: &Value) -> Vec<Report> {
+    let (bytes, now) = (body.to_string().into_bytes(), host.clock_mut().now());
+    let decoded = host_intake::raw::read(bytes.clone(), business, now).expect("a readable event");
+    let reports = host.accept(decoded, bytes).expect("the store has no fault");
+    host.outbox_mut().advance_to(now).expect("carried out");
+    reports
 }
 
 /// The current component, reused for each event.

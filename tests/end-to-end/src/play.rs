@@ -1,8 +1,22 @@
-//! Ways to play a story.
+//! Ways to play a story, and the events of a scenario.
 
 use crate::story::{Delivery, Part};
-use crate::world::World;
+use crate::world::{World, fixtures};
+use host_scenario::model::Scenario;
+use host_scenario::prepare::prepare;
 use host_store::StoreError;
+use std::path::Path;
+
+/// Returns the bodies of a scenario's events in its first API version.
+///
+/// # Panics
+///
+/// If the text is no scenario.
+pub fn bodies(scenario: &str) -> Vec<Vec<u8>> {
+    let scenario = Scenario::parse(Path::new("events.yml"), scenario).expect("a scenario");
+    let cases = prepare(&scenario, &fixtures().shapes).expect("bodies");
+    cases[0].deliveries.iter().flatten().map(|delivery| delivery.bytes.clone()).collect()
+}
 
 /// Plays a part: advances the clock, delivers Stripe events, runs their effects, then runs each command with its
 /// effects.

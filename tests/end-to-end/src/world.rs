@@ -11,7 +11,7 @@ use host_replay::runners::Runners;
 use host_scenario::business::{BusinessFolder, Fixtures};
 use host_store::testing::Faults;
 use host_store::{Store, StoreError};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -207,6 +207,28 @@ impl World {
         self.accept(event)
     }
 
+    /// Delivers an event or a command, and returns its outcome, or the reason if it is rejected.
+    ///
+    /// # Panics
+    ///
+    /// If the store fails.
+    pub fn outcome_of(&mut self, event: &Value) -> String {
+        let reports = self.deliver(event.to_string().as_bytes()).expect("the store has no fault");
+        let result = &reports.first().expect("a report").result;
+        if result.name() == "rejected" { result.reason().unwrap_or_default() } else { result.name().to_owned() }
+    }
+
+    /// Does the same as [`World::outcome_of`], and carries out all due effects.
+    ///
+    /// # Panics
+    ///
+    /// If the store fails.
+    pub fn carry_out(&mut self, event: &Value) -> String {
+        let outcome = self.outcome_of(event);
+        self.settle().expect("the store has no fault");
+        outcome
+    }
+
     /// Runs all due effects.
     ///
     /// # Errors
@@ -310,6 +332,12 @@ impl World {
     fn outbox_mut(&mut self) -> &mut Outbox {
         self.outbox.as_mut().expect("a running host")
     }
+}
+
+/// A command of an actor, `(kind, id)`, in an account, as a raw event.
+pub fn command(id: &str, kind: &str, by: (&str, &str), account: &str, payload: Value) -> Value {
+    let actor = json!({"kind": by.0, "id": by.1});
+    json!({"id": id, "command": kind, "account": account, "actor": actor, "payload": payload})
 }
 
 /// The command that loads the catalog.

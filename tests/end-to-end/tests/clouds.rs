@@ -21,7 +21,13 @@ mod notes;
 mod orchestra;
 #[path = "clouds/saga.rs"]
 mod saga;
-// Its other users are the tests of the server.
+// The tests of the server use more of these three.
+#[allow(dead_code)]
+#[path = "all/over_http/document.rs"]
+mod document;
+#[allow(dead_code)]
+#[path = "all/over_http/raw.rs"]
+mod raw;
 #[allow(dead_code)]
 #[path = "all/over_http/server.rs"]
 mod server;

@@ -360,37 +360,26 @@ fn config_values(document: &Node, own: &BusinessDeclarations) -> Result<BTreeMap
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn folder(catalog: &str, config: Option<&str>) -> (tempfile::TempDir, Result<BusinessFolder, Mistakes>) {
-        let dir = tempfile::tempdir().expect("a folder");
-        std::fs::write(dir.path().join(CATALOG_FILE), catalog).expect("written");
-        if let Some(config) = config {
-            std::fs::write(dir.path().join(CONFIG_FILE), config).expect("written");
-        }
-        let loaded = BusinessFolder::load(dir.path());
-        (dir, loaded)
-    }
+    use crate::test_folder::TestFolder;
 
     fn loaded(catalog: &str, config: &str) -> BusinessFolder {
-        folder(catalog, Some(config)).1.expect("a business")
+        TestFolder::of(&[(CATALOG_FILE, catalog), (CONFIG_FILE, config)]).load().expect("a business")
     }
 
     #[test]
     fn permissions_are_read_from_business_yml_only() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
-        write(CATALOG_FILE, "a: 1\n");
-        write(BUSINESS_FILE, "may: {purchase.create: [owner]}\n");
-        let business = BusinessFolder::load(dir.path()).expect("a business");
+        let folder = TestFolder::of(&[(CATALOG_FILE, "a: 1\n")]);
+        folder.write(BUSINESS_FILE, "may: {purchase.create: [owner]}\n");
+        let business = folder.load().expect("a business");
         assert_eq!(business.catalog, json!({"a": 1, "may": {"purchase.create": ["owner"]}}));
-        write(BUSINESS_FILE, "# roles\nmya: {}\n");
-        let mistake = BusinessFolder::load(dir.path()).expect_err("an unknown clause").to_string();
+        folder.write(BUSINESS_FILE, "# roles\nmya: {}\n");
+        let mistake = folder.load().expect_err("an unknown clause").to_string();
         assert!(
             mistake.contains("business.yml:2") && mistake.contains("`mya`") && mistake.contains("may"),
             "{mistake}"
         );
-        write(CATALOG_FILE, "a: 1\nmay: {}\n");
-        let mistake = BusinessFolder::load(dir.path()).expect_err("roles in the catalog").to_string();
+        folder.write(CATALOG_FILE, "a: 1\nmay: {}\n");
+        let mistake = folder.load().expect_err("roles in the catalog").to_string();
         assert!(mistake.contains("catalog.yml:2") && mistake.contains("business.yml"), "{mistake}");
     }
 
@@ -407,21 +396,19 @@ mod tests {
 
     #[test]
     fn a_folder_without_a_configuration_file_has_an_empty_configuration() {
-        let (dir, business) = folder("a: 1\n", None);
-        let business = business.expect("a business");
+        let folder = TestFolder::of(&[(CATALOG_FILE, "a: 1\n")]);
+        let business = folder.load().expect("a business");
         assert_eq!(business.config, BTreeMap::new());
-        assert_eq!(Some(business.name.as_str()), dir.path().file_name().and_then(|name| name.to_str()));
+        assert_eq!(Some(business.name.as_str()), folder.path().file_name().and_then(|name| name.to_str()));
     }
 
     #[test]
     fn further_paths_of_webhooks_are_for_the_host_only() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
+        let folder = TestFolder::of(&[(CATALOG_FILE, "a: 1\n")]);
         let load = |paths: &str| {
-            write(BUSINESS_FILE, &format!("webhook_paths: {paths}\n"));
-            BusinessFolder::load(dir.path())
+            folder.write(BUSINESS_FILE, &format!("webhook_paths: {paths}\n"));
+            folder.load()
         };
-        write(CATALOG_FILE, "a: 1\n");
         let business = load("{/api/billing/webhook: stripe}").expect("a business");
         assert_eq!(business.catalog, json!({"a": 1}), "the extension does not see them");
         let [path] = &*business.own.webhook_paths else { panic!("one path") };
@@ -439,13 +426,11 @@ mod tests {
 
     #[test]
     fn the_words_for_deliveries_are_for_the_host_only() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
+        let folder = TestFolder::of(&[(CATALOG_FILE, "a: 1\n")]);
         let load = |answers: &str| {
-            write(BUSINESS_FILE, &format!("webhook_answers: {answers}\n"));
-            BusinessFolder::load(dir.path())
+            folder.write(BUSINESS_FILE, &format!("webhook_answers: {answers}\n"));
+            folder.load()
         };
-        write(CATALOG_FILE, "a: 1\n");
         let business = load("{stripe: {success: Success, failure: Webhook Error}}").expect("a business");
         assert_eq!(business.catalog, json!({"a": 1}), "the extension does not see them");
         let [answer] = &*business.own.webhook_answers else { panic!("one webhook") };
@@ -466,16 +451,15 @@ mod tests {
 
     #[test]
     fn values_of_the_configuration_stand_in_the_catalog_with_their_types() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
+        let folder = TestFolder::of(&[(CATALOG_FILE, "a: 1\n")]);
         let keys = "config:\n  price: {type: integer, default: 500, env: PRICE}\n  site: {default: \"https://a.example\"}\n  \
                     share: {type: integer, decimals: 4, default: \"0.90\"}\n  sold: {type: boolean, default: true}\n  \
                     key: {type: secret}\n  zone: {}\n";
-        write(BUSINESS_FILE, keys);
+        folder.write(BUSINESS_FILE, keys);
         let catalog = "a: \"${config.price}\"\nb: [\"${config.site}/x?p=${config.price}\", \"${config.sold}\"]\nc: ${config.share}\n\
                        d: \"{config.price}\"\n";
-        write(CATALOG_FILE, catalog);
-        let business = BusinessFolder::load(dir.path()).expect("a business");
+        folder.write(CATALOG_FILE, catalog);
+        let business = folder.load().expect("a business");
         let clause = |business: &BusinessFolder, name: &str| business.catalog[name].clone();
         assert_eq!(clause(&business, "a"), json!(500));
         assert_eq!(clause(&business, "b"), json!(["https://a.example/x?p=500", true]));
@@ -491,15 +475,15 @@ mod tests {
         for (wrong, expected) in
             [("prcie", "did you mean `price`?"), ("key", "not a secret"), ("zone", "`zone` has no value")]
         {
-            write(CATALOG_FILE, &format!("x: 1\na: [\"${{config.{wrong}}}\"]\n"));
-            let mistake = BusinessFolder::load(dir.path()).expect_err(wrong).to_string();
+            folder.write(CATALOG_FILE, &format!("x: 1\na: [\"${{config.{wrong}}}\"]\n"));
+            let mistake = folder.load().expect_err(wrong).to_string();
             assert!(mistake.contains("catalog.yml:2") && mistake.contains(expected), "{mistake}");
         }
-        write(CATALOG_FILE, "a: \"${config.zone}\"\n");
-        write(CONFIG_FILE, "zone: z1\n");
-        assert_eq!(BusinessFolder::load(dir.path()).expect("a business").catalog["a"], "z1");
-        write(CONFIG_FILE, "zone: z1\nshare: \"0.123456\"\n");
-        let mistake = BusinessFolder::load(dir.path()).expect_err("too many decimals").to_string();
+        folder.write(CATALOG_FILE, "a: \"${config.zone}\"\n");
+        folder.write(CONFIG_FILE, "zone: z1\n");
+        assert_eq!(folder.load().expect("a business").catalog["a"], "z1");
+        folder.write(CONFIG_FILE, "zone: z1\nshare: \"0.123456\"\n");
+        let mistake = folder.load().expect_err("too many decimals").to_string();
         assert!(mistake.contains("config.yml:2") && mistake.contains("at most 4 decimals"), "{mistake}");
     }
 
@@ -509,11 +493,8 @@ mod tests {
             ("a: 1\n", ""),
             ("b: \"${config.x}\"\n", "policies: {success_url: \"https://a.example/${config.x}\", grace: 3d}\n"),
         ] {
-            let dir = tempfile::tempdir().expect("a folder");
-            std::fs::write(dir.path().join(CATALOG_FILE), catalog).expect("written");
             let own = format!("{policies}config: {{x: {{default: x}}}}\n");
-            std::fs::write(dir.path().join(BUSINESS_FILE), own).expect("written");
-            let loaded = BusinessFolder::load(dir.path()).expect("a business");
+            let loaded = TestFolder::of(&[(CATALOG_FILE, catalog), (BUSINESS_FILE, &own)]).load().expect("a business");
             let url = &loaded.catalog["policies"]["success_url"];
             assert!(policies.is_empty() || url == "https://a.example/x", "a policy has placeholders: {url}");
             let business = loaded.with_policy("success_url", "https://b.example");
@@ -527,12 +508,10 @@ mod tests {
 
     #[test]
     fn an_effect_is_recorded_if_the_business_declares_it_and_it_makes_nothing() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
-        write(CATALOG_FILE, "a: 1\n");
+        let folder = TestFolder::of(&[(CATALOG_FILE, "a: 1\n")]);
         let of = |recorded: &str| {
-            write(BUSINESS_FILE, &format!("resources: {{log: [track, ensure]}}\nrecorded: {recorded}\n"));
-            BusinessFolder::load(dir.path())
+            folder.write(BUSINESS_FILE, &format!("resources: {{log: [track, ensure]}}\nrecorded: {recorded}\n"));
+            folder.load()
         };
         let declarations = extension_contract::Declarations::default();
         let mistakes = |recorded: &str| {
@@ -556,16 +535,14 @@ mod tests {
 
     #[test]
     fn a_business_says_why_a_variable_is_not_used() {
-        let dir = tempfile::tempdir().expect("a folder");
-        let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).expect("written");
-        write(CATALOG_FILE, "a: 1\n");
-        write(BUSINESS_FILE, "unused_variables: {REDIS_URL: the application's cache}\n");
-        let business = BusinessFolder::load(dir.path()).expect("a business");
+        let folder = TestFolder::of(&[(CATALOG_FILE, "a: 1\n")]);
+        folder.write(BUSINESS_FILE, "unused_variables: {REDIS_URL: the application's cache}\n");
+        let business = folder.load().expect("a business");
         assert_eq!(business.own.unused_variables["REDIS_URL"], "the application's cache");
         assert_eq!(business.catalog, json!({"a": 1}), "the extension does not see them");
         for wrong in ["{REDIS-URL: x}", "{REDIS_URL: }", "{REDIS_URL: [x]}", "{1A: x}", "[A]"] {
-            write(BUSINESS_FILE, &format!("unused_variables: {wrong}\n"));
-            let mistake = BusinessFolder::load(dir.path()).expect_err(wrong).to_string();
+            folder.write(BUSINESS_FILE, &format!("unused_variables: {wrong}\n"));
+            let mistake = folder.load().expect_err(wrong).to_string();
             assert!(mistake.contains("business.yml:1"), "{mistake}");
         }
         for wrong in [
@@ -574,16 +551,18 @@ mod tests {
             "{type: integer, decimals: 10}",
             "{type: integer, decimals: 2, default: \"0.901\"}",
         ] {
-            write(BUSINESS_FILE, &format!("config:\n  a: {wrong}\n"));
-            let mistake = BusinessFolder::load(dir.path()).expect_err(wrong).to_string();
+            folder.write(BUSINESS_FILE, &format!("config:\n  a: {wrong}\n"));
+            let mistake = folder.load().expect_err(wrong).to_string();
             assert!(mistake.contains("business.yml:2"), "{mistake}");
         }
     }
 
     #[test]
     fn a_mistake_in_a_file_is_reported_with_its_line() {
-        let problem = |catalog, config| {
-            let Mistakes(told) = folder(catalog, config).1.expect_err("refused");
+        let problem = |catalog: &str, config: Option<&str>| {
+            let config = config.map(|text| (CONFIG_FILE, text));
+            let files: Vec<_> = [(CATALOG_FILE, catalog)].into_iter().chain(config).collect();
+            let Mistakes(told) = TestFolder::of(&files).load().expect_err("refused");
             let [bad] = told.as_slice() else { panic!("{told:?}") };
             let file = bad.place.file.file_name().map(|name| name.to_string_lossy().into_owned());
             (file.unwrap_or_default(), bad.place.line, bad.problem.clone(), bad.expected.clone())

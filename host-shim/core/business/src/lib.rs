@@ -11,6 +11,8 @@ pub mod routes;
 mod start;
 pub mod tables;
 pub mod template;
+#[cfg(test)]
+mod test_folder;
 pub mod yaml;
 
 pub use start::{Setup, StartError};

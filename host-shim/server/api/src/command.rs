@@ -132,7 +132,8 @@ pub(crate) fn routes() -> Vec<ServerRoute> {
             .command(),
         ServerRoute::get("/api/commands/{name}", "getReply", get)
             .about("The reply to a command that was answered with 202, by its id.")
-            .answers(Answer::Json),
+            .answers(Answer::Json)
+            .may_pend(),
     ]
 }
 

@@ -148,10 +148,14 @@ pub(crate) struct Description {
     pub(crate) body: Given,
     /// Status of success.
     pub(crate) status: &'static str,
+    /// Another status with an answer of the same form, if there is one.
+    pub(crate) also: Option<&'static str>,
     /// Answer of success.
     pub(crate) answer: Answer,
     /// True for a command: it takes an `Idempotency-Key`, and its reply may come later.
     pub(crate) is_command: bool,
+    /// True for another route whose reply may come later.
+    pub(crate) may_pend: bool,
     /// False for a route that the document and the client leave out.
     pub(crate) is_listed: bool,
 }

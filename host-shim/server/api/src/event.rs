@@ -26,7 +26,8 @@ pub(crate) fn routes() -> Vec<ServerRoute> {
             .about("Reports a product event, a fact of the business, or measurements, as raw events.")
             .by(Access::Services)
             .given(Given::Object)
-            .answers(Answer::Json),
+            .answers(Answer::Json)
+            .may_pend(),
     ]
 }
 

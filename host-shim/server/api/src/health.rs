@@ -25,7 +25,8 @@ pub(crate) fn routes() -> Vec<ServerRoute> {
             .about("200, or 503 with the failing part: a store, only its writes, or a catalog that does not answer.")
             .detail("503 while the server stops. Operators also see `outages`.")
             .by(Access::All)
-            .answers(Answer::Json),
+            .answers(Answer::Json)
+            .also("503"),
     ]
 }
 

@@ -44,8 +44,10 @@ impl ServerRoute {
             query: &[],
             body: Given::Nothing,
             status: "200",
+            also: None,
             answer: Answer::Of(&NOTHING),
             is_command: false,
+            may_pend: false,
             is_listed: true,
         };
         ServerRoute { description, handler, answers: Methods::Usual }
@@ -151,9 +153,19 @@ impl ServerRoute {
         self.described(|of| of.status = status)
     }
 
+    /// Names another status with an answer of the same form.
+    pub(crate) fn also(self, status: &'static str) -> Self {
+        self.described(|of| of.also = Some(status))
+    }
+
     /// Marks a command.
     pub(crate) fn command(self) -> Self {
         self.described(|of| of.is_command = true)
+    }
+
+    /// Says that the reply may come later.
+    pub(crate) fn may_pend(self) -> Self {
+        self.described(|of| of.may_pend = true)
     }
 
     /// Leaves the route out of the document and the client.

@@ -9,7 +9,7 @@ use end_to_end::moves::{Kind, Move, moves};
 use end_to_end::people::story;
 use end_to_end::play;
 use end_to_end::story::{Part, VERSIONS};
-use end_to_end::world::{Setup, World};
+use end_to_end::world::{Setup, World, command};
 use host_replay::runners::Runners;
 use host_replay::shuffle::Random;
 use host_store::testing::{Moment, Then};
@@ -110,11 +110,6 @@ fn subscription(kind: &str, id: &str, status: &str, created_s: i64) -> Value {
     })
 }
 
-fn command(kind: &str, id: &str, account: &str, by: &str, payload: Value) -> Value {
-    json!({"id": id, "command": kind, "account": account, "timestamp": 1_767_225_600,
-        "actor": {"kind": by, "id": "A"}, "payload": payload})
-}
-
 #[test]
 fn an_account_with_many_instances_can_be_cancelled() {
     // The library creates the instances, because the component is slow. After `reopen` the component runs.
@@ -125,26 +120,21 @@ fn an_account_with_many_instances_can_be_cancelled() {
         false => host_replay::native::runners().make(),
     });
     let mut world = World::start(Setup { runners, ..Setup::default() });
-    let send = |world: &mut World, event: &Value| {
-        let reports = world.deliver(event.to_string().as_bytes()).expect("the store has no fault");
-        world.settle().expect("the store has no fault");
-        reports[0].result.name()
-    };
     let large = json!({"id": "prod_large", "product_type": "subscription_plan", "name": "Large",
         "prices": {"month": {"amount": 90_000, "id": "price_large"}}, "metadata": {"plan_tier": "large",
         "max_instances": 1000, "storage_gb": 2, "database_gb": 1, "api_requests_monthly": 1_000_000,
         "compute_tier": "lambda", "database_tier": "shared"}});
     let catalog = json!({"partial": true, "products": [large]});
-    assert_eq!(send(&mut world, &command("catalog.load", "load", "platform", "admin", catalog)), "applied");
-    assert_eq!(send(&mut world, &subscription("created", "evt_1", "active", 1_767_225_600)), "applied");
+    assert_eq!(world.carry_out(&command("load", "catalog.load", ("admin", "A"), "platform", catalog)), "applied");
+    assert_eq!(world.carry_out(&subscription("created", "evt_1", "active", 1_767_225_600)), "applied");
     for number in 0..INSTANCES {
         let name = format!("app-{number}");
         let body = json!({"product_type": "instance", "name": name, "metadata": {"subdomain": name}});
-        assert_eq!(send(&mut world, &command("product.create", &name, "user:A", "user", body)), "applied");
+        assert_eq!(world.carry_out(&command(&name, "product.create", ("user", "A"), "user:A", body)), "applied");
     }
     made.store(true, Ordering::Relaxed);
     world.reopen().expect("the store has no fault");
-    let ended = send(&mut world, &subscription("deleted", "evt_2", "canceled", 1_767_312_000));
+    let ended = world.carry_out(&subscription("deleted", "evt_2", "canceled", 1_767_312_000));
     assert_eq!(ended, "applied", "the subscription can be cancelled");
     let scope = world.processor().scope("user:A".parse().expect("an account"));
     let products = host_engine::read::products(world.store(), &scope).expect("readable rows");

@@ -3,11 +3,12 @@
 //! the library.
 
 mod alerts;
-mod api;
+
 mod away;
 mod beside_providers;
 mod clock_jumps;
 mod commands;
+mod document;
 mod endpoints;
 mod identity;
 mod issuers;
@@ -16,6 +17,7 @@ mod limits;
 mod links;
 mod matrix;
 mod measured;
+mod operations;
 mod operator;
 mod orchestra;
 mod pages;

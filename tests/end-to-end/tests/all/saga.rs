@@ -8,7 +8,7 @@ use end_to_end::moves::{Kind, Move};
 use end_to_end::people::story;
 use end_to_end::play;
 use end_to_end::story::{Part, VERSIONS};
-use end_to_end::world::{Setup, World};
+use end_to_end::world::{Setup, World, command};
 use extension_contract::Event;
 use host_engine::read;
 use host_provider_api::scripted::{Scripted, ScriptedAnswer};
@@ -58,26 +58,23 @@ fn buyer(kind: HostKind, scripted: &Scripted) -> Buyer {
     Buyer { world, rest }
 }
 
-fn command(world: &mut World, kind: &str, id: &str, payload: Value) -> Result<(), StoreError> {
-    let body = json!({
-        "id": id, "command": kind, "account": "user:A", "timestamp": 1_767_225_600,
-        "actor": {"kind": "user", "id": "A"}, "payload": payload,
-    });
-    world.deliver(body.to_string().as_bytes())?;
+/// Gives a command of the customer. The store may fail.
+fn try_command(world: &mut World, kind: &str, id: &str, payload: Value) -> Result<(), StoreError> {
+    world.deliver(command(id, kind, ("user", "A"), "user:A", payload).to_string().as_bytes())?;
     world.settle()
 }
 
 fn create(world: &mut World) -> Result<(), StoreError> {
     let payload = json!({"product_type": "instance", "name": "Acme", "metadata": {"subdomain": "acme"}});
-    command(world, "product.create", "create", payload)
+    try_command(world, "product.create", "create", payload)
 }
 
 fn delete(world: &mut World) -> Result<(), StoreError> {
-    command(world, "instance.delete", "delete", json!({"id": INSTANCE, "confirm": "acme"}))
+    try_command(world, "instance.delete", "delete", json!({"id": INSTANCE, "confirm": "acme"}))
 }
 
 fn retry(world: &mut World, id: &str) {
-    command(world, "instance.retry", id, json!({"id": INSTANCE})).expect("the store has no fault");
+    try_command(world, "instance.retry", id, json!({"id": INSTANCE})).expect("the store has no fault");
 }
 
 fn wait(world: &mut World, ms: i64) {

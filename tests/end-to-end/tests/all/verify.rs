@@ -148,7 +148,7 @@ fn an_event_that_was_refused_is_named_with_its_reason() {
     let price = shop.make("/v1/prices", &price);
     let customer = customer["customer"].as_str().expect("an id").to_owned();
     let id = shop.make("/v1/subscriptions", &[("customer", &customer), ("items[0][price]", &price)]);
-    shop.deliver();
+    shop.deliver_all();
     let verified = shop.verify();
     let one = only(&verified, Kind::Subscription);
     assert_eq!(one.found.id, id);

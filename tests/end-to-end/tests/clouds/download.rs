@@ -1,19 +1,12 @@
 //! A customer fetches a file: a token is shown once, redeemed once, and gives an address at which S3 has the file.
 
-use crate::server::{Server, ServerOptions, ServerSetup};
+use crate::raw::Answer;
+use crate::server::{NOTHING, TestServer};
 use counterparts::Moto;
-use end_to_end::world::saas_plugins;
-use extension_contract::{Account, Actor, ActorKind};
-use host_api::FrontLimits;
-use host_business::Setup;
 use host_engine::clock::Clock;
-use host_identity::access::{Keys, NewKey, Reach};
 use host_provider_api::ProviderName;
-use host_provider_api::scripted::Scripted;
 use host_providers::{Options, Settings, open};
-use host_store::{MemoryStore, Partition};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use ureq::Agent;
 
@@ -24,7 +17,7 @@ const CONTENT: &str = "%PDF of the sample";
 const TTL: Duration = Duration::from_secs(900);
 
 struct Shop {
-    server: Server,
+    server: TestServer,
     client: Agent,
     ada: String,
 }
@@ -45,28 +38,13 @@ impl Shop {
         let settings = Settings::read(&file).expect("settings");
         let opened =
             open(&Options { names: vec![ProviderName::Aws], settings, ..Options::default() }).expect("the provider");
-        let business = saas_plugins();
-        let setup = ServerSetup {
-            business: business.clone(),
-            setup: Setup::new(business.clone(), false, &[], None),
-            livemode: false,
-            scripted: Scripted::new(),
-        };
-        let keys = Arc::new(Keys::in_memory().expect("keys"));
-        let own = Account::User("ada".to_owned());
-        let actor = Actor { kind: ActorKind::User, subject: "ada".to_owned(), roles: Vec::new() };
-        let partition = Partition { business: business.name.clone(), livemode: false };
-        let key = NewKey { name: String::new(), partition, actor, reach: Reach::Accounts(vec![own]) };
-        let ada = keys.make(&key, 1).expect("a key").expose();
-        let defaults = ServerOptions::default();
-        let options = ServerOptions {
-            front: FrontLimits { reply: Duration::from_secs(20), ..defaults.front },
-            authenticator: Some(keys),
-            vault: Some(opened.vault.clone()),
-            providers: opened.registry.clone(),
-            ..defaults
-        };
-        let server = Server::start_with(&setup, Box::new(MemoryStore::new()), Clock::manual(now_ms()), options);
+        let server = TestServer::of("saas-plugins").vault(&opened.vault).with(|it| {
+            it.limits.reply = Duration::from_secs(20);
+            it.providers = opened.registry.clone();
+            it.clock = Clock::manual(now_ms());
+        });
+        let server = server.start();
+        let ada = server.user("ada");
         let client = Agent::config_builder().http_status_as_error(false).build().into();
         Shop { server, client, ada }
     }
@@ -86,31 +64,27 @@ impl Shop {
             "id": "evt_1", "object": "event", "type": "customer.subscription.created", "created": now_s, "livemode": false,
             "api_version": "2025-03-31.basil", "data": {"object": object},
         });
-        let (status, answer) = self.server.stripe(event.to_string().as_bytes());
-        assert_eq!(status, 200, "{answer}");
+        let answer = self.server.deliver(event.to_string().as_bytes());
+        assert_eq!(answer.status, 200, "{answer:?}");
         self.server.settle();
     }
 
     /// Asks for a token for the manual.
     fn ask(&self, idempotency_key: &str) -> (u16, Value) {
-        let authorization = format!("Bearer {}", self.ada);
-        let headers = [("authorization", authorization.as_str()), ("idempotency-key", idempotency_key)];
-        let body = json!({"product_id": "prod_sample_manual"}).to_string();
-        let (status, answer) = self.server.send("/api/files/token", &headers, body.as_bytes());
-        (status, serde_json::from_str(&answer).expect("JSON"))
+        let headers = [("idempotency-key", idempotency_key)];
+        let body = json!({"product_id": "prod_sample_manual"});
+        let Answer { status, json, .. } = self.server.send_with("POST /api/files/token", &self.ada, &headers, &body);
+        (status, json)
     }
 
     /// Redeems a token.
     fn redeem(&self, token: &str) -> (u16, Value) {
-        let url = format!("http://{}/api/files/get/prod_sample_manual", self.server.address());
-        let mut answer =
-            self.client.get(url).header("authorization", format!("Bearer {token}")).call().expect("an answer");
-        let body = answer.body_mut().read_to_string().expect("a text");
-        (answer.status().as_u16(), serde_json::from_str(&body).expect("JSON"))
+        let Answer { status, json, .. } = self.server.send("GET /api/files/get/prod_sample_manual", token, &NOTHING);
+        (status, json)
     }
 
     /// Sends a request without credentials.
-    fn get(&self, url: &str) -> (u16, String) {
+    fn visit(&self, url: &str) -> (u16, String) {
         let mut answer = self.client.get(url).call().expect("an answer");
         (answer.status().as_u16(), answer.body_mut().read_to_string().expect("a text"))
     }
@@ -147,7 +121,7 @@ fn a_token_is_shown_once_and_redeemed_once_for_an_address_that_has_the_file() {
     assert_eq!(status, 200, "{granted}");
     let url = granted["url"].as_str().expect("an address");
     assert!(url.starts_with(&moto.url()) && url.contains(&format!("X-Amz-Expires={}", TTL.as_secs())), "{url}");
-    assert_eq!(shop.get(url), (200, CONTENT.to_owned()));
+    assert_eq!(shop.visit(url), (200, CONTENT.to_owned()));
 
     let (status, again) = shop.redeem(token);
     assert_eq!((status, &again["code"]), (401, &json!("token_redeemed")), "it is redeemed once");

@@ -76,13 +76,13 @@ impl Visitor {
         Visitor { agent, url: lambda.url(function) }
     }
 
-    fn get(&self, path: &str) -> (u16, Vec<u8>) {
+    fn bytes(&self, path: &str) -> (u16, Vec<u8>) {
         let mut response = self.agent.get(format!("{}{path}", self.url)).call().expect("a response");
         (response.status().as_u16(), response.body_mut().read_to_vec().expect("a body"))
     }
 
     fn text(&self, path: &str) -> (u16, String) {
-        let (status, body) = self.get(path);
+        let (status, body) = self.bytes(path);
         (status, String::from_utf8(body).expect("UTF-8"))
     }
 
@@ -164,11 +164,11 @@ fn the_program_of_an_instance_serves_its_tenant_from_the_functions_environment_a
     let (status, page) = own.text("/");
     assert!(status == 200 && page.contains("milk &amp; \u{fc}") && page.contains("picture.png"), "{status} {page}");
     assert_eq!(own.text("/notes/shopping"), (200, "milk & \u{fc}".to_owned()));
-    assert_eq!(own.get("/notes/shopping/file"), (200, FILE.to_vec()));
+    assert_eq!(own.bytes("/notes/shopping/file"), (200, FILE.to_vec()));
     // A file of text that is not UTF-8 comes back byte by byte.
     let text_file = "file; filename=\"table.csv\"\r\nContent-Type: text/csv; charset=latin1";
     assert_eq!(own.form_of("table", "", text_file, TEXT).0, 303, "{}", lambda.logs());
-    assert_eq!(own.get("/notes/table/file"), (200, TEXT.to_vec()));
+    assert_eq!(own.bytes("/notes/table/file"), (200, TEXT.to_vec()));
     assert_eq!(own.delete("/notes/table"), 200);
     let (status, page) = own.form("shopping", "again", FILE);
     assert!(status == 422 && page.contains("expected a name that no other note has"), "{status} {page}");
@@ -183,8 +183,8 @@ fn the_program_of_an_instance_serves_its_tenant_from_the_functions_environment_a
     assert_eq!(object(&first, "shopping"), (200, FILE.to_vec()));
 
     // The other tenant sees nothing of it, and can use the same name.
-    assert_eq!(other.get("/notes/shopping").0, 404);
-    assert_eq!(other.get("/notes/shopping/file").0, 404);
+    assert_eq!(other.bytes("/notes/shopping").0, 404);
+    assert_eq!(other.bytes("/notes/shopping/file").0, 404);
     assert_eq!(object(&second, "shopping").0, 404);
     assert_eq!(other.put("/notes/shopping", "of the second"), 200);
     assert_eq!(own.text("/notes/shopping").1, "milk & \u{fc}");
@@ -199,7 +199,7 @@ fn the_program_of_an_instance_serves_its_tenant_from_the_functions_environment_a
     assert_eq!(own.put("/notes/more", "x"), 507, "{}", lambda.logs());
     let (status, page) = own.form("more", "typed", FILE);
     assert!(status == 507 && page.contains("typed"), "{status} {page}");
-    assert_eq!(own.get("/notes/shopping/file"), (200, FILE.to_vec()));
+    assert_eq!(own.bytes("/notes/shopping/file"), (200, FILE.to_vec()));
     // A new connection has the settings of a role whose writes are refused.
     let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'notes'";
     assert_eq!(site.administer(end).lines().collect::<Vec<_>>(), ["t", "t"], "both programs kept a connection");
@@ -213,7 +213,7 @@ fn the_program_of_an_instance_serves_its_tenant_from_the_functions_environment_a
     }
     assert_eq!(own.text("/notes/shopping").0, 200, "the connection is made again: {}", lambda.logs());
     assert_eq!(own.delete("/notes/shopping"), 200, "{}", lambda.logs());
-    assert_eq!((own.get("/notes/shopping").0, object(&first, "shopping").0), (404, 404));
+    assert_eq!((own.bytes("/notes/shopping").0, object(&first, "shopping").0), (404, 404));
     change_writes(&opened, 99, "allowed");
     assert_eq!(own.put("/notes/more", "x"), 200, "{}", lambda.logs());
 

@@ -134,6 +134,7 @@ fn items<'c>(catalog: &'c Value, pointer: &str) -> Vec<(String, &'c Value)> {
 mod tests {
     use super::*;
     use crate::folder::{BUSINESS_FILE, CATALOG_FILE};
+    use crate::test_folder::TestFolder;
     use extension_contract::{EffectDecl, RetryPolicy};
     use host_provider_api::scripted::Scripted;
     use std::sync::Arc;
@@ -157,12 +158,8 @@ product_types:
 ";
     const BUSINESS: &str = "may: {usage: [owner]}\nconfig: {zone: {type: string}}\nresources: {shelf: [stamp, note]}\nrecorded: {shelf.note: Kept}\n";
 
-    fn business() -> (tempfile::TempDir, BusinessFolder) {
-        let dir = tempfile::tempdir().expect("a folder");
-        std::fs::write(dir.path().join(CATALOG_FILE), CATALOG).expect("written");
-        std::fs::write(dir.path().join(BUSINESS_FILE), BUSINESS).expect("written");
-        let loaded = BusinessFolder::load(dir.path()).expect("a business");
-        (dir, loaded)
+    fn business() -> BusinessFolder {
+        TestFolder::of(&[(CATALOG_FILE, CATALOG), (BUSINESS_FILE, BUSINESS)]).load().expect("a business")
     }
 
     fn declarations() -> Declarations {
@@ -178,7 +175,7 @@ product_types:
 
     #[test]
     fn only_clauses_that_request_effects_need_a_provider() {
-        let (_dir, business) = business();
+        let business = business();
         let mut registry = Registry::new();
         let config = BTreeMap::new();
         assert_eq!(
@@ -202,7 +199,7 @@ product_types:
 
     #[test]
     fn the_configuration_decides_about_optional_entries() {
-        let (_dir, business) = business();
+        let business = business();
         let config = BTreeMap::from([("zone".to_owned(), "z1".to_owned())]);
         let mut registry = Registry::new();
         registry.register(&["database", "object", "shelf"], Arc::new(Scripted::new()));

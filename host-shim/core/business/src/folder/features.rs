@@ -232,16 +232,12 @@ fn check_names(check: &Checker, lines: &Node) -> Checked<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_folder::TestFolder;
     use serde_json::json;
 
     fn read_of(files: &[(&str, &str)]) -> Result<MergedFiles, String> {
-        let dir = tempfile::tempdir().expect("a folder");
-        for (name, text) in files {
-            let file = dir.path().join(name);
-            std::fs::create_dir_all(file.parent().expect("a folder")).expect("made");
-            std::fs::write(file, text).expect("written");
-        }
-        read(dir.path()).map_err(|bad| bad.to_string().replace(&dir.path().display().to_string(), ""))
+        let folder = TestFolder::of(files);
+        read(folder.path()).map_err(|bad| folder.shorten(&bad))
     }
 
     const BASE: (&str, &str) =

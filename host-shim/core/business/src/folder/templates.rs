@@ -74,14 +74,12 @@ fn mistake(file: &Path, error: TemplateError) -> BadInput {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_folder::TestFolder;
 
     fn read_of(files: &[(&str, &str)]) -> Result<BTreeMap<String, Value>, BadInput> {
-        let dir = tempfile::tempdir().expect("a folder");
-        std::fs::create_dir(dir.path().join(FOLDER)).expect("made");
-        for (name, text) in files {
-            std::fs::write(dir.path().join(FOLDER).join(name), text).expect("written");
-        }
-        read(dir.path())
+        let folder = TestFolder::of(&[]);
+        files.iter().for_each(|(name, text)| folder.write(&format!("{FOLDER}/{name}"), text));
+        read(folder.path())
     }
 
     #[test]

@@ -510,17 +510,13 @@ fn colour<'t>(theme: &'t str, variable: &str) -> Option<&'t str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_folder::TestFolder;
     use serde_json::json;
 
     fn read(files: &[(&str, &str)]) -> Result<PageSet, String> {
-        let folder = tempfile::tempdir().expect("a folder");
-        for (name, text) in files {
-            let path = folder.path().join(FOLDER).join(name);
-            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
-            std::fs::write(path, text).expect("written");
-        }
-        let read = PageSet::read("my-shop", &[folder.path().join(FOLDER)], &[]);
-        read.map_err(|error| error.to_string().replace(&folder.path().display().to_string(), ""))
+        let folder = TestFolder::of(&[]);
+        files.iter().for_each(|(name, text)| folder.write(&format!("{FOLDER}/{name}"), text));
+        PageSet::read("my-shop", &[folder.path().join(FOLDER)], &[]).map_err(|error| folder.shorten(&error))
     }
 
     fn shown(set: &PageSet, name: &str, values: Value) -> String {

@@ -188,10 +188,13 @@ fn responses(of: &Operation) -> Value {
     let problem = content(PROBLEM, json!({"$ref": "#/components/schemas/Problem"}));
     let mut responses =
         json!({of.status.as_str(): success, "default": {"description": "Another error", "content": problem}});
-    if of.is_command {
+    if let Some(status) = of.also {
+        responses[status] = responses[of.status.as_str()].clone();
+        responses[status]["description"] = json!("An answer of the same form");
+    }
+    if of.may_pend {
         let pending = content("application/json", json!({"$ref": "#/components/schemas/Pending"}));
-        responses["202"] =
-            json!({"description": "The command is stored, and its reply comes later", "content": pending});
+        responses["202"] = json!({"description": "It is stored, and its reply comes later", "content": pending});
     }
     responses
 }

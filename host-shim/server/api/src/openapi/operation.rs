@@ -40,8 +40,12 @@ pub(crate) struct Operation {
     pub(crate) query: Vec<Field>,
     pub(crate) body: Input,
     pub(crate) status: String,
+    /// Another status with an answer of the same form.
+    pub(crate) also: Option<&'static str>,
     pub(crate) answer: Output,
     pub(crate) is_command: bool,
+    /// True if the reply may come later.
+    pub(crate) may_pend: bool,
     pub(crate) is_public: bool,
 }
 
@@ -61,8 +65,10 @@ impl From<&Route> for Operation {
                 false => Input::Members(route.body.clone()),
             },
             status: route.status.to_string(),
+            also: None,
             answer: Output::Value(route.answer.clone()),
             is_command: route.command.is_some(),
+            may_pend: route.command.is_some(),
             is_public: route.who == host_business::routes::Who::Public,
         }
     }
@@ -85,6 +91,7 @@ impl From<&Description> for Operation {
                 Given::Object | Given::Signed => Input::Object,
             },
             status: of.status.to_owned(),
+            also: of.also,
             answer: match of.answer {
                 Answer::Json => Output::Value(Type::Json),
                 Answer::Of(shape) => Output::Value(Type::Named(shape.name.to_owned())),
@@ -92,6 +99,7 @@ impl From<&Description> for Operation {
                 Answer::Text(media) => Output::Text(media),
             },
             is_command: of.is_command,
+            may_pend: of.is_command || of.may_pend,
             is_public: of.access.is_public(),
         }
     }

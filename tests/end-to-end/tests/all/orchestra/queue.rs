@@ -1,6 +1,6 @@
 //! Tasks that wait for operators are listed with their steps and due times, until they are done.
 
-use end_to_end::world::{START_MS, Setup, World, orchestra};
+use end_to_end::world::{START_MS, Setup, World, command, orchestra};
 use extension_contract::{Account, Actor, ActorKind, Page, Question};
 use host_engine::processor::Questions;
 use serde_json::{Value, json};
@@ -22,19 +22,11 @@ fn subscribe(world: &mut World) {
         "id": "evt_1", "object": "event", "type": "customer.subscription.created", "created": start, "livemode": false,
         "api_version": "2025-03-31.basil", "data": {"object": subscription},
     });
-    deliver(world, &event, "applied");
+    assert_eq!(world.carry_out(&event), "applied");
 }
 
-fn deliver(world: &mut World, event: &Value, expected: &str) {
-    let reports = world.deliver(event.to_string().as_bytes()).expect("the store has no fault");
-    assert_eq!(reports[0].result.name(), expected, "{:?}", reports[0].result.reason());
-    world.settle().expect("the store has no fault");
-}
-
-fn command(world: &mut World, id: &str, kind: &str, by: &str, payload: &Value) {
-    let actor = json!({"kind": by, "id": if by == "user" { "A" } else { "dora" }});
-    let event = json!({"id": id, "command": kind, "account": "user:A", "actor": actor, "payload": payload});
-    deliver(world, &event, "applied");
+fn gives(world: &mut World, id: &str, kind: &str, by: (&str, &str), payload: Value) {
+    assert_eq!(world.carry_out(&command(id, kind, by, "user:A", payload)), "applied");
 }
 
 /// The open tasks of the account with the status `filter`, or with any status.
@@ -52,7 +44,7 @@ fn operators_see_waiting_tasks_until_they_are_done() {
     let mut world = World::start(Setup { business: orchestra(), ..Setup::default() });
     subscribe(&mut world);
     let product = json!({"name": "City", "metadata": {"subdomain": "philharmonic", "contact_email": "a@b.example"}});
-    command(&mut world, "cmd_1", "instance.create", "user", &product);
+    gives(&mut world, "cmd_1", "instance.create", ("user", "A"), product);
     let open = tasks(&mut world, None);
     assert_eq!(open.len(), 1, "{open:?}");
     assert_eq!((&open[0]["id"], &open[0]["status"]), (&json!(ORCHESTRA), &json!("waiting")));
@@ -62,13 +54,19 @@ fn operators_see_waiting_tasks_until_they_are_done() {
         (&json!("database"), &json!("not-configured"), Some(START_MS + DAY_MS))
     );
 
-    command(&mut world, "cmd_2", "step.assign", "admin", &json!({"id": ORCHESTRA, "step": "database", "to": "eve"}));
+    gives(
+        &mut world,
+        "cmd_2",
+        "step.assign",
+        ("admin", "dora"),
+        json!({"id": ORCHESTRA, "step": "database", "to": "eve"}),
+    );
     assert_eq!(tasks(&mut world, Some("waiting"))[0]["steps"][0]["assigned_to"], "eve");
     world.advance_to(START_MS + DAY_MS).expect("the store has no fault");
     assert_eq!((tasks(&mut world, Some("waiting")).len(), tasks(&mut world, Some("overdue")).len()), (0, 1));
 
     let outputs = json!({"endpoint": "db.philharmonic.example", "secret_ref": "secret:philharmonic"});
     let completion = json!({"id": ORCHESTRA, "step": "database", "outputs": outputs});
-    command(&mut world, "cmd_3", "step.complete", "admin", &completion);
+    gives(&mut world, "cmd_3", "step.complete", ("admin", "dora"), completion);
     assert_eq!(tasks(&mut world, None), [json!(null); 0]);
 }

@@ -1,11 +1,10 @@
 //! Each alert of `docs/alerts.yml` fires when its cause is there, and not before: the cause is made, the metrics are read before and
 //! after it, and the rule is evaluated.
 
-use super::server::{Server, ServerOptions};
-use super::webhooks::{event, solobase};
+use super::server::{NOTHING, TestServer};
+use super::webhooks::event;
 use end_to_end::world::{START_MS, root};
-use host_engine::clock::Clock;
-use host_provider_api::{Call, CallOutcome, Outage, Provider, Registry, Room};
+use host_provider_api::{Call, CallOutcome, Outage, Provider, Room};
 use host_store::fault::{Faults, Moment, Then};
 use host_store::testing::samples;
 use host_store::{Changes, InboxState, MemoryStore};
@@ -195,7 +194,7 @@ pub fn fires(alert: &str, before: &str, after: &str) -> bool {
 }
 
 /// Reads the metrics, makes the cause of an alert, and checks that it fires now and did not before.
-fn causes(server: &Server, alert: &str, cause: impl FnOnce()) {
+fn causes(server: &TestServer, alert: &str, cause: impl FnOnce()) {
     assert!(CAUSED.contains(&alert), "{alert}");
     let before = server.metrics();
     assert!(!fires(alert, &before, &before), "{alert} fires without a cause: {before}");
@@ -213,7 +212,7 @@ fn each_alert_has_a_test_that_makes_its_cause() {
 
 #[test]
 fn a_server_that_does_not_answer_is_down() {
-    let server = Server::start(&solobase(), Box::new(MemoryStore::new()), Clock::manual(START_MS));
+    let server = TestServer::start("solobase");
     // Prometheus sets this metric itself: 1 for a target that answers.
     let up = |is_up: bool| format!("up{{job=\"provisioner\"}} {}", u8::from(is_up));
     assert!(server.metrics().contains("# EOF"), "it answers");
@@ -227,18 +226,17 @@ fn a_server_that_does_not_answer_is_down() {
 #[test]
 fn a_store_that_fails_makes_requests_fail() {
     let faults = Faults::new(Box::new(MemoryStore::new()));
-    let server = Server::start(&solobase(), faults.open(), Clock::manual(START_MS));
-    server.settle();
+    let server = TestServer::of("solobase").with(|it| it.store = faults.open()).start();
     causes(&server, "RequestsFail", || {
         faults.fail_reads(true);
         for _ in 0..3 {
-            assert_eq!(server.get_status("/api/operator/events"), 503);
+            assert_eq!(server.send("GET /api/operator/events", &server.operator(), &NOTHING).status, 503);
         }
         faults.fail_reads(false);
     });
     causes(&server, "StoreFails", || {
         faults.fail_at(1, Moment::Before, Then::Alive);
-        assert_eq!(server.stripe(&event("evt_1")).0, 503);
+        assert_eq!(server.deliver(&event("evt_1")).status, 503);
         faults.clear();
     });
 }
@@ -269,17 +267,13 @@ impl Provider for Out {
 #[test]
 fn an_outage_of_a_provider_is_shown_until_it_works_again() {
     let out = Arc::new(Out(AtomicBool::new(false)));
-    let mut providers = Registry::new();
-    providers.register(&["bucket"], out.clone());
-    let options = ServerOptions { providers, ..ServerOptions::default() };
-    let server = Server::start_with(&solobase(), Box::new(MemoryStore::new()), Clock::manual(START_MS), options);
-    server.settle();
+    let server = TestServer::of("solobase").provider("bucket", out.clone()).start();
     causes(&server, "ProviderOut", || out.0.store(true, Ordering::Relaxed));
-    let health: serde_json::Value = serde_json::from_str(&server.read("/health")).expect("JSON");
+    let health = server.get("/health", &server.operator());
     let outage = json!({"provider": "storage", "lasts_seconds": 130, "failures": 7, "code": "unreachable",
         "message": "nobody listens"});
     assert_eq!(health["outages"], json!([outage]), "operators see it");
-    let open = super::raw::Connection::open(server.address()).request("GET /health", &[], b"");
+    let open = server.send("GET /health", "", &NOTHING);
     assert!(open.status == 200 && !open.body.contains("storage"), "others do not: {}", open.body);
     out.0.store(false, Ordering::Relaxed);
     let metrics = server.metrics();
@@ -288,11 +282,8 @@ fn an_outage_of_a_provider_is_shown_until_it_works_again() {
 
 #[test]
 fn an_effect_that_nobody_begins_is_told_by_its_provider() {
-    let mut providers = Registry::new();
-    providers.register(&["bucket"], Arc::new(Out(AtomicBool::new(false))));
-    let options = ServerOptions { providers, ..ServerOptions::default() };
-    let server = Server::start_with(&solobase(), Box::new(MemoryStore::new()), Clock::manual(START_MS), options);
-    server.settle();
+    let out = Arc::new(Out(AtomicBool::new(false)));
+    let server = TestServer::of("solobase").provider("bucket", out).start();
     causes(&server, "EffectsWait", || {
         server.with_host(|host| {
             let scope = host.processor().scope("user:ada".parse().expect("an account"));
@@ -307,12 +298,11 @@ fn an_effect_that_nobody_begins_is_told_by_its_provider() {
 
 #[test]
 fn refused_missed_and_parked_events_are_told() {
-    let server = Server::start(&solobase(), Box::new(MemoryStore::new()), Clock::manual(START_MS));
-    server.settle();
+    let server = TestServer::start("solobase");
     causes(&server, "DeliveriesRefused", || {
         for _ in 0..11 {
             let wrong = [("stripe-signature", "t=1,v1=00")];
-            assert_eq!(server.send("/api/webhooks/stripe", &wrong, &event("evt_1")).0, 400);
+            assert_eq!(server.request("POST /api/webhooks/stripe", &wrong, &event("evt_1")).status, 400);
         }
     });
     causes(&server, "PaymentsParked", || {
@@ -320,7 +310,7 @@ fn refused_missed_and_parked_events_are_told() {
         let paid = String::from_utf8(event("evt_2")).expect("a text").replace("customer.updated", "invoice.paid");
         let paid =
             paid.replace(r#""id":"cus_1","object":"customer""#, r#""id":"in_1","object":"invoice","customer":"cus_x""#);
-        assert_eq!(server.stripe(paid.as_bytes()).0, 200);
+        assert_eq!(server.deliver(paid.as_bytes()).status, 200);
         let now = server.metrics();
         assert!(!fires("PaymentsParked", &now, &now), "its account may be on its way");
         server.advance_to(START_MS + 11 * 60_000);
@@ -338,7 +328,7 @@ fn refused_missed_and_parked_events_are_told() {
 
 #[test]
 fn what_the_background_finds_is_told() {
-    let server = Server::start(&solobase(), Box::new(MemoryStore::new()), Clock::manual(START_MS));
+    let server = TestServer::start("solobase");
     let (partition, metrics) = (server.partition(), server.counters());
     causes(&server, "SweepsFail", || (0..3).for_each(|_| metrics.sweep_failed(&partition)));
     causes(&server, "DeliveriesMissed", || metrics.sweeping(&partition, 0, 0, 1));

@@ -1,58 +1,57 @@
 //! Requests to the addresses of instances that do not run.
 
-use super::api::Api;
-use super::raw::{Answer, Connection};
-use end_to_end::world::{orchestra, solobase};
+use super::raw::Answer;
+use super::server::TestServer;
 use host_provider_api::scripted::ScriptedAnswer;
 use serde_json::{Value, json};
 
 const DAY_MS: i64 = 86_400_000;
 
 /// A visit at a host name, by a person's browser.
-fn visit(api: &Api, host: &str) -> Answer {
+fn visit(api: &TestServer, host: &str) -> Answer {
     request(api, host, "text/html,*/*")
 }
 
-fn request(api: &Api, host: &str, accept: &str) -> Answer {
-    Connection::open(api.server.address()).request("GET /", &[("Host", host), ("Accept", accept)], b"")
+fn request(api: &TestServer, host: &str, accept: &str) -> Answer {
+    api.request("GET /", &[("Host", host), ("Accept", accept)], b"")
 }
 
-fn status_of(api: &Api, account: &str, id: &str) -> Value {
+fn status_of(api: &TestServer, account: &str, id: &str) -> Value {
     let listed = api.get(&format!("/api/queries/list?kind=instances&account={account}"), &api.operator());
     let found = listed["entries"].as_array().into_iter().flatten().find(|entry| entry["id"] == id);
     found.unwrap_or_else(|| panic!("{listed}"))["value"]["status"].clone()
 }
 
 /// Makes a paid instance.
-fn made(api: &Api, user: &str, price: &str, body: &Value) {
+fn made(api: &TestServer, user: &str, price: &str, body: &Value) {
     api.stripe(&format!(
         "{{stripe: customer.subscription.created, id: evt_{user}, set: {{id: sub_{user}, customer: cus_{user}, \
          metadata: {{user_id: {user}}}, price: {price}, period: {{start: 1767225600, end: 1798761600}}}}}}"
     ));
     let line = format!("POST /api/commands/instance.create?account=user:{user}");
-    api.plain(&line, &api.operator(), body);
-    api.server.settle();
+    api.ok(&line, &api.operator(), body);
+    api.settle();
 }
 
-fn later(api: &Api, days: i64) {
-    api.server.advance_to(api.server.now().saturating_add(days * DAY_MS));
-    api.server.settle();
+fn later(api: &TestServer, days: i64) {
+    api.advance_to(api.now().saturating_add(days * DAY_MS));
+    api.settle();
 }
 
 #[test]
 fn a_name_that_was_given_back_leads_to_its_new_instance() {
-    let api = Api::configured(orchestra(), &[], &[("supabase_token", "secret:supabase")]);
+    let api = TestServer::of("orchestra").config(&[("supabase_token", "secret:supabase")]).start();
     let body =
         json!({"name": "City", "metadata": {"subdomain": "philharmonic", "contact_email": "office@city.example"}});
     made(&api, "o1", "price_orchestra_pro", &body);
     let delete = "POST /api/commands/instance.delete?account=user:o1";
-    api.plain(delete, &api.operator(), &json!({"id": "orch_philharmonic", "confirm": "City"}));
-    api.server.settle();
+    api.ok(delete, &api.operator(), &json!({"id": "orch_philharmonic", "confirm": "City"}));
+    api.settle();
     // A deleted orchestra keeps its name for thirty days.
     later(&api, 31);
     let create = "POST /api/commands/instance.create?account=user:o1";
-    let new = api.plain(create, &api.operator(), &body);
-    api.server.settle();
+    let new = api.ok(create, &api.operator(), &body);
+    api.settle();
     assert_ne!(new["id"], "orch_philharmonic", "{new}");
     assert_eq!(status_of(&api, "user:o1", "orch_philharmonic"), "terminated");
     let visited = visit(&api, "philharmonic.stagesub.com");
@@ -64,7 +63,7 @@ fn a_name_that_was_given_back_leads_to_its_new_instance() {
 // covers: ORC-42, Q-55
 #[test]
 fn the_first_visit_restores_an_instance_that_was_archived_because_nobody_used_it() {
-    let api = Api::configured(orchestra(), &[], &[("supabase_token", "secret:supabase")]);
+    let api = TestServer::of("orchestra").config(&[("supabase_token", "secret:supabase")]).start();
     let body =
         json!({"name": "City", "metadata": {"subdomain": "philharmonic", "contact_email": "office@city.example"}});
     made(&api, "o1", "price_orchestra_pro", &body);
@@ -73,8 +72,8 @@ fn the_first_visit_restores_an_instance_that_was_archived_because_nobody_used_it
     assert_eq!((running.status, running.body.contains("Not at this server")), (421, true), "{running:?}");
     later(&api, 31);
     assert_eq!(status_of(&api, "user:o1", id), "archived");
-    let restores = |api: &Api| {
-        api.server.with_host(move |host| {
+    let restores = |api: &TestServer| {
+        api.with_host(move |host| {
             let store = host.processor().store();
             (1..500)
                 .filter_map(|seq| store.effect_at(seq).expect("read"))
@@ -94,8 +93,8 @@ fn the_first_visit_restores_an_instance_that_was_archived_because_nobody_used_it
     let body = first.body.replace("&#x2f;", "/");
     assert!(body.contains("href=\"http://127.0.0.1/assets/app.css\""), "{body}");
     assert_eq!(visit(&api, host).status, 503);
-    api.server.advance_to(api.server.now() + 1_000);
-    api.server.settle();
+    api.advance_to(api.now() + 1_000);
+    api.settle();
     assert_eq!((status_of(&api, "user:o1", id), restores(&api)), (json!("running"), 1), "two visits restore it once");
     assert_eq!(visit(&api, host).status, 421);
     let unknown = visit(&api, "nobody.stagesub.com");
@@ -104,7 +103,9 @@ fn the_first_visit_restores_an_instance_that_was_archived_because_nobody_used_it
 
 #[test]
 fn a_visitor_learns_that_an_instance_is_suspended_or_archived_and_nothing_of_the_account() {
-    let api = Api::configured(solobase(), &["solobase.cloud", "www.solobase.cloud"], &[]);
+    let api = TestServer::of("solobase")
+        .with(|it| it.names = ["solobase.cloud", "www.solobase.cloud"].map(str::to_owned).to_vec())
+        .start();
     let body = json!({"name": "App", "metadata": {"subdomain": "ada"}});
     made(&api, "u7", "price_professional_monthly", &body);
     let host = "ada.solobase.cloud:8443";
@@ -112,7 +113,7 @@ fn a_visitor_learns_that_an_instance_is_suspended_or_archived_and_nothing_of_the
         "{stripe: customer.subscription.deleted, id: evt_end, set: {id: sub_u7, customer: cus_u7, metadata: {user_id: u7}, \
          status: canceled, price: price_professional_monthly}}",
     );
-    api.server.settle();
+    api.settle();
     let suspended = visit(&api, host);
     assert_eq!((suspended.status, suspended.header("retry-after")), (503, None), "{suspended:?}");
     assert!(suspended.body.contains("<h1>Suspended</h1>") && suspended.body.contains("/instances/inst_ada"));
@@ -122,7 +123,7 @@ fn a_visitor_learns_that_an_instance_is_suspended_or_archived_and_nothing_of_the
         assert!(archived.status == 503 && archived.body.contains("<h1>Archived</h1>"), "{archived:?}");
         assert!(!archived.body.contains("u7") && !archived.body.contains("cus_"), "{}", archived.body);
     }
-    api.server.settle();
+    api.settle();
     assert_eq!(status_of(&api, "user:u7", "inst_ada"), "archived", "a visit restores nothing that is not paid");
     assert_eq!(request(&api, host, "*/*").code(), "archived", "a program gets a problem");
     later(&api, 400);

@@ -1,9 +1,7 @@
 //! What an operator sees of the providers: Stripe's objects of an account beside the records, and differences of resources.
 
-use super::commands::Served;
-use super::raw::Answer;
+use super::server::{NOTHING, TestServer};
 use end_to_end::world::START_MS;
-use extension_contract::ActorKind;
 use host_api::{Differences, DriftCheck, DriftEntry, Tools};
 use host_provider_api::{ObjectList, ObjectListError, ObjectPage, ObjectQuery, Registry, Secret};
 use host_providers::stripe::{Config, Stripe};
@@ -21,15 +19,15 @@ use tokio::runtime::Runtime;
 const HOBBY: &str = "price_xyz789";
 
 /// A local Stripe with one customer, whose objects are listed over HTTP.
-struct Account {
+pub struct Account {
     server: Server,
-    customer: String,
+    pub customer: String,
     price: String,
     _runtime: Runtime,
 }
 
 impl Account {
-    fn start() -> Account {
+    pub fn start() -> Account {
         let settings = Settings { start_s: START_MS / 1_000, ..Settings::default() };
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("threads");
@@ -67,7 +65,7 @@ impl Account {
         newest_first.rev().map(|event| event.to_string().replace(&self.price, HOBBY)).collect()
     }
 
-    fn access(&self) -> StripeAccess {
+    pub fn access(&self) -> StripeAccess {
         let key = Some(Secret::new("sk_test_of_the_operator"));
         let stripe = Arc::new(Stripe::new(Config { test_key: key, url: self.server.url(), ..Config::default() }));
         let objects = Arc::new(Listed { stripe: stripe.clone(), price: self.price.clone() });
@@ -89,11 +87,6 @@ impl ObjectList for Listed {
     }
 }
 
-fn json(answer: &Answer) -> Value {
-    assert_eq!(answer.status, 200, "{answer:?}");
-    serde_json::from_str(&answer.body).expect("JSON")
-}
-
 fn changed(answer: &Value) -> Vec<(&str, &str)> {
     let changes = answer["changes"].as_array().expect("a list").iter();
     changes.map(|it| (it["kind"].as_str().expect("a kind"), it["what"].as_str().expect("a word"))).collect()
@@ -102,14 +95,14 @@ fn changed(answer: &Value) -> Vec<(&str, &str)> {
 #[test]
 fn an_operator_sees_what_stripe_has_for_an_account_and_what_a_synchronization_would_change() {
     let stripe = Account::start();
-    let served = Served::with_tools(Tools::new(Some(stripe.access()), None));
-    let admin = served.key(ActorKind::Admin, "root", "solobase");
+    let served = TestServer::of("solobase").with(|it| it.tools = Tools::new(Some(stripe.access()), None)).start();
+    let admin = served.operator();
     served.answer("*", json!({"id": stripe.customer}));
     let register = json!({"email": "ada@example.com"});
-    assert_eq!(served.send("POST /api/commands/account.register?account=user:ada", &admin, &[], &register).status, 200);
-    served.server.settle();
+    assert_eq!(served.send("POST /api/commands/account.register?account=user:ada", &admin, &register).status, 200);
+    served.settle();
     let line = "GET /api/operator/accounts/user:ada/stripe";
-    let beside = || json(&served.send(line, &admin, &[], &Value::Null));
+    let beside = || served.ok(line, &admin, &NOTHING);
     let nothing = beside();
     assert_eq!((&nothing["customers"], changed(&nothing)), (&json!([stripe.customer]), vec![]), "{nothing}");
 
@@ -128,10 +121,9 @@ fn an_operator_sees_what_stripe_has_for_an_account_and_what_a_synchronization_wo
     assert!(missed["changes"].as_array().expect("a list").iter().all(resend), "{missed}");
 
     for event in stripe.events() {
-        let (status, answer) = served.server.stripe(event.as_bytes());
-        assert_eq!(status, 200, "{answer}");
+        assert_eq!(served.deliver(event.as_bytes()).status, 200, "{event}");
     }
-    served.server.settle();
+    served.settle();
     let same = beside();
     assert_eq!(changed(&same), [], "after the events: {same}");
     let row = &same["objects"]["subscription"][0];
@@ -143,15 +135,14 @@ fn an_operator_sees_what_stripe_has_for_an_account_and_what_a_synchronization_wo
     let fields = json!([{"field": "status", "from": "active", "to": "canceled"}]);
     assert_eq!(ended["changes"][0]["fields"], fields, "{ended}");
 
-    let unknown = served.send("GET /api/operator/accounts/user:nobody/stripe", &admin, &[], &Value::Null);
-    assert_eq!((unknown.status, unknown.code().as_str()), (404, "not-found"));
-    assert_eq!(served.send("GET /api/operator/accounts/nonsense/stripe", &admin, &[], &Value::Null).code(), "account");
-    assert_eq!(served.send("POST /api/operator/accounts/user:ada/stripe", &admin, &[], &Value::Null).status, 405);
-    for (kind, subject) in [(ActorKind::User, "ada"), (ActorKind::Service, "backend")] {
-        let key = served.key(kind, subject, "solobase");
-        assert_eq!(served.send(line, &key, &[], &Value::Null).code(), "forbidden");
+    let unknown = served.send("GET /api/operator/accounts/user:nobody/stripe", &admin, &NOTHING);
+    assert_eq!((unknown.status, unknown.code()), (404, "not-found"));
+    assert_eq!(served.send("GET /api/operator/accounts/nonsense/stripe", &admin, &NOTHING).code(), "account");
+    assert_eq!(served.send("POST /api/operator/accounts/user:ada/stripe", &admin, &NOTHING).status, 405);
+    for key in [served.user("ada"), served.service()] {
+        assert_eq!(served.send(line, &key, &NOTHING).code(), "forbidden");
     }
-    assert_eq!(served.send(line, "key_0", &[], &Value::Null).status, 401);
+    assert_eq!(served.send(line, "key_0", &NOTHING).status, 401);
 }
 
 /// A Stripe that does not answer.
@@ -166,28 +157,23 @@ impl ObjectList for Silent {
 #[test]
 fn a_stripe_that_does_not_answer_is_a_problem_of_its_own() {
     let access = StripeAccess { objects: Arc::new(Silent), ..Account::start().access() };
-    let served = Served::with_tools(Tools::new(Some(access), None));
-    let admin = served.key(ActorKind::Admin, "root", "solobase");
-    served.send(
-        "POST /api/commands/account.register?account=user:ada",
-        &admin,
-        &[],
-        &json!({"email": "a@example.com"}),
-    );
-    served.server.settle();
-    let answer = served.send("GET /api/operator/accounts/user:ada/stripe", &admin, &[], &Value::Null);
-    assert_eq!((answer.status, answer.code().as_str()), (502, "provider"), "{answer:?}");
+    let served = TestServer::of("solobase").with(|it| it.tools = Tools::new(Some(access), None)).start();
+    let admin = served.operator();
+    served.send("POST /api/commands/account.register?account=user:ada", &admin, &json!({"email": "a@example.com"}));
+    served.settle();
+    let answer = served.send("GET /api/operator/accounts/user:ada/stripe", &admin, &NOTHING);
+    assert_eq!((answer.status, answer.code()), (502, "provider"), "{answer:?}");
     assert!(answer.body.contains("no answer"), "{}", answer.body);
-    let none = Served::start();
-    let admin = none.key(ActorKind::Admin, "root", "solobase");
+    let none = TestServer::start("solobase");
+    let admin = none.operator();
     for path in ["/api/operator/accounts/user:ada/stripe", "/api/operator/drift"] {
-        assert_eq!(none.send(&format!("GET {path}"), &admin, &[], &Value::Null).status, 404, "{path}: no providers");
+        assert_eq!(none.send(&format!("GET {path}"), &admin, &NOTHING).status, 404, "{path}: no providers");
     }
 }
 
 /// Resources that differ from their records, and the number of comparisons.
 #[derive(Default)]
-struct Differing {
+pub struct Differing {
     entries: Mutex<Vec<DriftEntry>>,
     asked: AtomicUsize,
     fails: bool,
@@ -230,9 +216,9 @@ fn an_operator_sees_differences_of_resources_by_page_and_searches_them() {
         entry("orphan", "bob", "inst_c/bucket"),
         DriftEntry { kind: "broken".to_owned(), name: Some("odd".to_owned()), ..DriftEntry::default() },
     ];
-    let served = Served::with_tools(Tools::new(None, Some(differing.clone())));
-    let admin = served.key(ActorKind::Admin, "root", "solobase");
-    let get = |query: &str| json(&served.send(&format!("GET /api/operator/drift{query}"), &admin, &[], &Value::Null));
+    let served = TestServer::of("solobase").with(|it| it.tools = Tools::new(None, Some(differing.clone()))).start();
+    let admin = served.operator();
+    let get = |query: &str| served.get(&format!("/api/operator/drift{query}"), &admin);
     let all = get("");
     assert_eq!((&all["total_count"], &all["next"]), (&json!(4), &Value::Null), "{all}");
     assert_eq!(all["not_compared"], json!({"disk": 2}), "{all}");
@@ -253,23 +239,23 @@ fn an_operator_sees_differences_of_resources_by_page_and_searches_them() {
     assert_eq!(ids("?search=odd"), ["none"]);
     assert_eq!(differing.asked.load(Ordering::Relaxed), 1, "requests within seconds share a comparison");
     for (path, status) in [("?limit=0", 400), ("?colour=red", 400), ("?account=nonsense", 400)] {
-        let answer = served.send(&format!("GET /api/operator/drift{path}"), &admin, &[], &Value::Null);
+        let answer = served.send(&format!("GET /api/operator/drift{path}"), &admin, &NOTHING);
         assert_eq!(answer.status, status, "{path}");
     }
-    assert_eq!(served.send("DELETE /api/operator/drift", &admin, &[], &Value::Null).status, 405);
-    let user = served.key(ActorKind::User, "ada", "solobase");
-    assert_eq!(served.send("GET /api/operator/drift", &user, &[], &Value::Null).code(), "forbidden");
-    assert_eq!(served.send("GET /api/operator/drift", "key_0", &[], &Value::Null).status, 401);
+    assert_eq!(served.send("DELETE /api/operator/drift", &admin, &NOTHING).status, 405);
+    let user = served.user("ada");
+    assert_eq!(served.send("GET /api/operator/drift", &user, &NOTHING).code(), "forbidden");
+    assert_eq!(served.send("GET /api/operator/drift", "key_0", &NOTHING).status, 401);
 }
 
 #[test]
 fn a_comparison_that_fails_says_why_and_is_made_again() {
     let differing = Arc::new(Differing { fails: true, ..Differing::default() });
-    let served = Served::with_tools(Tools::new(None, Some(differing.clone())));
-    let admin = served.key(ActorKind::Admin, "root", "solobase");
+    let served = TestServer::of("solobase").with(|it| it.tools = Tools::new(None, Some(differing.clone()))).start();
+    let admin = served.operator();
     for asked in 1..=2 {
-        let answer = served.send("GET /api/operator/drift", &admin, &[], &Value::Null);
-        assert_eq!((answer.status, answer.code().as_str()), (502, "provider"));
+        let answer = served.send("GET /api/operator/drift", &admin, &NOTHING);
+        assert_eq!((answer.status, answer.code()), (502, "provider"));
         assert!(answer.body.contains("the region does not answer"), "{}", answer.body);
         assert_eq!(differing.asked.load(Ordering::Relaxed), asked);
     }
@@ -277,10 +263,11 @@ fn a_comparison_that_fails_says_why_and_is_made_again() {
 
 #[test]
 fn the_metrics_have_the_number_of_resources() {
-    let served = Served::with_tools(Tools::new(None, Some(Arc::new(Differing::default()))));
-    let admin = served.key(ActorKind::Admin, "root", "solobase");
+    let served =
+        TestServer::of("solobase").with(|it| it.tools = Tools::new(None, Some(Arc::new(Differing::default())))).start();
+    let admin = served.operator();
     let line = r#"provisioner_resources{business="solobase",mode="test",resource="database"} 3"#;
     // They are counted beside the requests.
-    let is_there = (0..1_000).any(|_| served.send("GET /metrics", &admin, &[], &Value::Null).body.contains(line));
+    let is_there = (0..1_000).any(|_| served.send("GET /metrics", &admin, &NOTHING).body.contains(line));
     assert!(is_there, "{line}");
 }

@@ -1,12 +1,10 @@
 //! The system clock of a server jumps while deliveries and effects are under way.
 
-use super::server::{SECRET, Server, ServerOptions};
-use super::webhooks::solobase;
+use super::server::{SECRET, TestServer};
 use extension_contract::Actor;
 use host_engine::clock::{Clock, Jumps};
 use host_intake::testing::sign;
 use host_provider_api::scripted::Entry;
-use host_store::MemoryStore;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
@@ -47,12 +45,23 @@ pub fn subscribed(number: usize, start_s: i64) -> Vec<u8> {
     event.to_string().into_bytes()
 }
 
+/// Starts a server of Solobase with a clock that jumps.
+fn jumping(jumps: &Jumps) -> TestServer {
+    let clock = Clock::system_with(jumps);
+    TestServer::of("solobase").impatient().with(|it| (it.clock, it.calls) = (clock, 4)).start_unsettled()
+}
+
+/// Delivers a body that is signed at a time. Returns the status of the answer.
+fn signed_at(server: &TestServer, time_s: i64, body: &[u8]) -> u16 {
+    let signature = sign(SECRET, time_s, body);
+    server.request("POST /api/webhooks/stripe", &[("stripe-signature", &signature)], body).status
+}
+
 /// Delivers the event of a customer until it is acknowledged, as Stripe does. A delivery that was signed before a jump is refused.
-fn deliver(server: &Server, number: usize, start_s: i64) {
+fn insist(server: &TestServer, number: usize, start_s: i64) {
     let body = subscribed(number, start_s);
     loop {
-        let signature = sign(SECRET, server.signing_s(), &body);
-        match server.send("/api/webhooks/stripe", &[("stripe-signature", &signature)], &body).0 {
+        match signed_at(server, server.signing_s(), &body) {
             200 => return,
             status => assert_eq!(status, 400),
         }
@@ -61,9 +70,8 @@ fn deliver(server: &Server, number: usize, start_s: i64) {
 
 #[test]
 fn nothing_is_lost_and_no_effect_has_two_keys_when_the_system_clock_jumps() {
-    let (jumps, with) = (Jumps::default(), solobase());
-    let options = ServerOptions { calls: 4, ..ServerOptions::default() };
-    let server = Server::start_with(&with, Box::new(MemoryStore::new()), Clock::system_with(&jumps), options);
+    let jumps = Jumps::default();
+    let server = jumping(&jumps);
     let start_s = server.signing_s();
     let (next, is_over) = (AtomicUsize::new(0), AtomicBool::new(false));
     let ordered = Mutex::new(BTreeSet::new());
@@ -72,7 +80,7 @@ fn nothing_is_lost_and_no_effect_has_two_keys_when_the_system_clock_jumps() {
             scope.spawn(|| {
                 while !is_over.load(Ordering::Relaxed) {
                     let number = next.fetch_add(1, Ordering::Relaxed);
-                    deliver(&server, number, start_s);
+                    insist(&server, number, start_s);
                     ordered.lock().expect("no panic").insert(number);
                 }
             });
@@ -88,8 +96,8 @@ fn nothing_is_lost_and_no_effect_has_two_keys_when_the_system_clock_jumps() {
             let order = json!({"name": "App", "metadata": {"subdomain": format!("app{number}")}}).to_string();
             let account = ordered.lock().expect("no panic").last().copied().expect("a customer");
             let path = format!("/api/commands/instance.create?account=user:u{account}");
-            let (status, answer) = server.post(&path, Actor::system(), &format!("c{number}"), order.as_bytes());
-            assert!(status == 200 || status == 202, "{status} {answer}");
+            let answer = server.post_as(&path, Actor::system(), &format!("c{number}"), order.as_bytes());
+            assert!([200, 202].contains(&answer.status), "{answer:?}");
             jumps.by(step);
         }
         is_over.store(true, Ordering::Relaxed);
@@ -104,7 +112,7 @@ fn nothing_is_lost_and_no_effect_has_two_keys_when_the_system_clock_jumps() {
         thread::sleep(Duration::from_millis(10));
     }
     let acknowledged = ordered.into_inner().expect("no panic");
-    let host = server.stop();
+    let (scripted, host) = (server.scripted.clone(), server.stop());
     let partition = host.processor().partition().clone();
     for number in &acknowledged {
         let known = host.processor().store().event(&partition, "stripe", &format!("evt_{number}")).expect("read");
@@ -112,7 +120,7 @@ fn nothing_is_lost_and_no_effect_has_two_keys_when_the_system_clock_jumps() {
     }
     // Each resource of an instance is made under one key, however often its call was repeated.
     let mut keys: BTreeMap<(String, String), BTreeSet<String>> = BTreeMap::new();
-    for Entry { call, .. } in with.scripted.journal() {
+    for Entry { call, .. } in scripted.journal() {
         if let Some(name) = call.payload["name"].as_str().filter(|_| call.verb() == "ensure") {
             keys.entry((call.kind.clone(), name.to_owned())).or_default().insert(call.key.clone());
         }
@@ -135,13 +143,9 @@ fn due(host: &mut host_engine::Host) -> Vec<String> {
 #[test]
 fn signatures_are_judged_by_the_system_clock_after_each_jump() {
     let jumps = Jumps::default();
-    let clock = Clock::system_with(&jumps);
-    let server = Server::start_with(&solobase(), Box::new(MemoryStore::new()), clock, ServerOptions::default());
+    let server = jumping(&jumps);
     let (start_s, body) = (server.signing_s(), subscribed(1, server.signing_s()));
-    let status = |time_s: i64| {
-        let signature = sign(SECRET, time_s, &body);
-        server.send("/api/webhooks/stripe", &[("stripe-signature", &signature)], &body).0
-    };
+    let status = |time_s: i64| signed_at(&server, time_s, &body);
     assert_eq!(status(start_s), 200);
     jumps.by(40 * DAY);
     assert_eq!(status(start_s), 400, "signed 40 days ago");

@@ -1,8 +1,8 @@
 //! Tokens of issuers are keys, browsers log in at issuers, and cookies count only on requests of the server's own pages. The issuer is a
 //! small one of these tests; `cli serve::issuers` has a real one.
 
-use super::api::{Api, NOTHING};
-use super::raw::{Answer, Connection};
+use super::raw::Answer;
+use super::server::{NOTHING, TestServer};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use host_identity::issuers::{IssuerSettings, LoginSettings, RoleSettings};
@@ -168,20 +168,26 @@ fn form(text: &str) -> BTreeMap<String, String> {
         .collect()
 }
 
-fn request(api: &Api, line: &str, headers: &[(&str, &str)]) -> Answer {
-    Connection::open(api.server.address()).request(line, headers, b"")
+/// Starts a server that trusts an issuer, and that browsers reach at an address.
+fn server(issuer: &Issuer) -> TestServer {
+    let (issuers, url) = (vec![issuer.settings()], URL.to_owned());
+    TestServer::of("saas-plugins").with(|it| (it.issuers, it.url) = (issuers, url)).start()
+}
+
+fn request(api: &TestServer, line: &str, headers: &[(&str, &str)]) -> Answer {
+    api.request(line, headers, b"")
 }
 
 // covers: PLG-70, D-44
 #[test]
 fn a_token_of_an_issuer_is_a_key_until_it_is_changed_has_expired_or_is_of_somebody_else() {
     let issuer = Issuer::start();
-    let api = Api::with_issuers("saas-plugins", vec![issuer.settings()], URL);
-    let subscriptions = |token: &str| api.ask("GET /api/subscriptions/me", token, &NOTHING);
+    let api = server(&issuer);
+    let subscriptions = |token: &str| api.send("GET /api/subscriptions/me", token, &NOTHING);
     let good = signed(1, &issuer.claims("u1"));
     assert_eq!(subscriptions(&good).status, 200, "the account is `user:u1`");
-    let other = api.ask("GET /api/entitlements?account=user:u2", &good, &NOTHING);
-    assert_eq!((other.status, other.code().as_str()), (403, "forbidden"));
+    let other = api.send("GET /api/entitlements?account=user:u2", &good, &NOTHING);
+    assert_eq!((other.status, other.code()), (403, "forbidden"));
     let with = |name: &str, value: Value| {
         let mut claims = issuer.claims("u1");
         claims[name] = value;
@@ -197,7 +203,7 @@ fn a_token_of_an_issuer_is_a_key_until_it_is_changed_has_expired_or_is_of_somebo
         (signed(1, &with("iss", json!("http://127.0.0.1:1"))), "of an unknown issuer"),
     ] {
         let refused = subscriptions(&token);
-        assert_eq!((refused.status, refused.code().as_str()), (401, "unauthorized"), "{why}");
+        assert_eq!((refused.status, refused.code()), (401, "unauthorized"), "{why}");
     }
     let campaigns = |token: &str| api.send("GET /api/campaigns", token, &NOTHING).status;
     assert_eq!(campaigns(&good), 403);
@@ -205,27 +211,27 @@ fn a_token_of_an_issuer_is_a_key_until_it_is_changed_has_expired_or_is_of_somebo
     assert_eq!(campaigns(&signed(1, &with("roles", json!(["admin"])))), 403, "the role is in another claim");
     let report = json!({"id": "f1", "event": "user.registered", "account": "user:u1", "data": {"user_id": "u1", "email": "u1@example.com"}});
     let service = signed(1, &with("app", json!({"roles": ["backend"]})));
-    assert_eq!(api.ask("POST /api/events", &service, &report).status, 200, "a service");
-    assert_eq!(api.ask("POST /api/events", &good, &report).status, 403);
+    assert_eq!(api.send("POST /api/events", &service, &report).status, 200, "a service");
+    assert_eq!(api.send("POST /api/events", &good, &report).status, 403);
     assert_eq!(issuer.asked("/keys").len(), 1, "unknown keys do not make the server ask all the time");
 }
 
 #[test]
 fn keys_that_the_issuer_has_replaced_count_no_longer() {
     let issuer = Issuer::start();
-    let api = Api::with_issuers("saas-plugins", vec![issuer.settings()], URL);
-    let status = |seed: u8| api.ask("GET /api/subscriptions/me", &signed(seed, &issuer.claims("u1")), &NOTHING).status;
+    let api = server(&issuer);
+    let status = |seed: u8| api.send("GET /api/subscriptions/me", &signed(seed, &issuer.claims("u1")), &NOTHING).status;
     issuer.set(|told| told.is_down = true);
     assert_eq!(status(1), 401, "nobody knows the keys");
-    let api = Api::with_issuers("saas-plugins", vec![issuer.settings()], URL);
-    let status = |seed: u8| api.ask("GET /api/subscriptions/me", &signed(seed, &issuer.claims("u1")), &NOTHING).status;
+    let api = server(&issuer);
+    let status = |seed: u8| api.send("GET /api/subscriptions/me", &signed(seed, &issuer.claims("u1")), &NOTHING).status;
     issuer.set(|told| told.is_down = false);
     issuer.set(|told| told.keys = vec![2, 3]);
     assert_eq!((status(3), status(2), status(1)), (200, 200, 401));
 }
 
 /// Begins a login. Returns the parameters for the issuer and the cookie.
-fn begin(api: &Api, issuer: &Issuer, return_to: &str) -> (BTreeMap<String, String>, String) {
+fn begin(api: &TestServer, issuer: &Issuer, return_to: &str) -> (BTreeMap<String, String>, String) {
     let began = request(api, &format!("GET /api/auth/oidc/example?return_to={return_to}"), &[]);
     assert_eq!(began.status, 303, "{began:?}");
     let location = began.header("location").expect("an address");
@@ -238,7 +244,7 @@ fn begin(api: &Api, issuer: &Issuer, return_to: &str) -> (BTreeMap<String, Strin
     (form(query), cookie.split(';').next().expect("a pair").to_owned())
 }
 
-fn back(api: &Api, query: &str, cookie: &str) -> Answer {
+fn back(api: &TestServer, query: &str, cookie: &str) -> Answer {
     request(api, &format!("GET /api/auth/oidc/example/callback?{query}"), &[("Cookie", cookie)])
 }
 
@@ -254,10 +260,10 @@ fn session(answer: &Answer) -> String {
 #[test]
 fn a_browser_logs_in_at_an_issuer_and_returns_with_a_session() {
     let issuer = Issuer::start();
-    let api = Api::with_issuers("saas-plugins", vec![issuer.settings()], URL);
-    let logins = api.ask("GET /api/auth/oidc", "", &NOTHING);
+    let api = server(&issuer);
+    let logins = api.send("GET /api/auth/oidc", "", &NOTHING);
     let expected = json!({"logins": [{"name": "example", "url": format!("{URL}/api/auth/oidc/example")}]});
-    assert_eq!(serde_json::from_str::<Value>(&logins.body).expect("JSON"), expected);
+    assert_eq!(logins.json, expected);
     let (sent, cookie) = begin(&api, &issuer, "/dashboard%3Fa=b");
     let callback = format!("{URL}/api/auth/oidc/example/callback");
     let text = |name: &str| sent.get(name).map(String::as_str);
@@ -277,7 +283,7 @@ fn a_browser_logs_in_at_an_issuer_and_returns_with_a_session() {
     assert_eq!((&*exchanged["client_secret"], &*exchanged["redirect_uri"]), ("s3cret", &*callback));
     let ada = session(&returned);
     let me = request(&api, "GET /api/auth/me", &[("Cookie", &ada)]);
-    let me: Value = serde_json::from_str(&me.body).expect("JSON");
+    let me: Value = me.json;
     assert_eq!(
         (&me["email"], &me["name"], &me["is_confirmed"]),
         (&json!("ada@example.com"), &json!("Ada"), &json!(true))
@@ -292,11 +298,11 @@ fn a_browser_logs_in_at_an_issuer_and_returns_with_a_session() {
     });
     let again = session(&back(&api, &format!("code=c2&state={}", sent["state"]), &cookie));
     let again = request(&api, "GET /api/auth/me", &[("Cookie", &again)]);
-    assert_eq!(serde_json::from_str::<Value>(&again.body).expect("JSON")["id"], me["id"]);
+    assert_eq!(again.json["id"], me["id"]);
 }
 
 /// Somebody logs in at the issuer, which proves an address. Returns the session's cookie.
-fn log_in(api: &Api, issuer: &Issuer, email: &str) -> String {
+fn log_in(api: &TestServer, issuer: &Issuer, email: &str) -> String {
     let (sent, cookie) = begin(api, issuer, "/");
     let nonce = &sent["nonce"];
     issuer.set(|told| {
@@ -310,19 +316,19 @@ fn log_in(api: &Api, issuer: &Issuer, email: &str) -> String {
 #[test]
 fn the_address_of_a_user_is_the_one_that_the_issuer_proves_today() {
     let issuer = Issuer::start();
-    let api = Api::with_issuers("saas-plugins", vec![issuer.settings()], URL);
+    let api = server(&issuer);
     let me = |cookie: &str| -> Value {
         let me = request(&api, "GET /api/auth/me", &[("Cookie", cookie)]);
-        serde_json::from_str(&me.body).expect("JSON")
+        me.json
     };
     api.answer("account-customer:*", json!({"id": "cus_1"}));
     let before = me(&log_in(&api, &issuer, "old@example.com"));
-    api.server.settle();
+    api.settle();
     let after = me(&log_in(&api, &issuer, "New@example.com"));
     assert_eq!((&after["id"], &after["email"]), (&before["id"], &json!("new@example.com")));
     let holder = |email: &str| {
         let claim = format!("{}{}", extension_contract::ADDRESS_CLAIMS, extension_contract::address_hash(email));
-        api.server.with_host(move |host| {
+        api.with_host(move |host| {
             let held = host_engine::read::holder(host.processor().store(), host.processor().partition(), &claim)
                 .expect("read");
             held.map(|account| account.to_string())
@@ -332,8 +338,8 @@ fn the_address_of_a_user_is_the_one_that_the_issuer_proves_today() {
     assert_eq!(holder("new@example.com"), Some(own), "a checkout with the new address finds the account");
     assert_eq!(holder("old@example.com"), None, "and one with the old address does not");
     let reset = json!({"email": "old@example.com"});
-    assert_eq!(api.ask("POST /api/auth/reset", "", &reset).status, 202);
-    api.server.settle();
+    assert_eq!(api.send("POST /api/auth/reset", "", &reset).status, 202);
+    api.settle();
     let calls = api.journal();
     let mails = calls.iter().filter(|entry| entry.call.payload["template"] == "password_reset").count();
     assert_eq!(mails, 0, "nobody has the old address");
@@ -345,16 +351,16 @@ fn the_address_of_a_user_is_the_one_that_the_issuer_proves_today() {
 #[test]
 fn who_logs_in_at_an_issuer_deletes_the_account_after_a_new_login() {
     let issuer = Issuer::start();
-    let api = Api::with_issuers("saas-plugins", vec![issuer.settings()], URL);
+    let api = server(&issuer);
     let cookie = log_in(&api, &issuer, "ada@example.com");
     let erase =
         |cookie: &str| request(&api, "POST /api/auth/erase", &[("Cookie", cookie), ("Sec-Fetch-Site", "same-origin")]);
-    api.server.advance_to(api.server.now() + 10 * 60_000 + 1);
+    api.advance_to(api.now() + 10 * 60_000 + 1);
     let refused = erase(&cookie);
-    assert_eq!((refused.status, refused.code().as_str()), (403, "login-again"), "the login was too long ago");
+    assert_eq!((refused.status, refused.code()), (403, "login-again"), "the login was too long ago");
     let again = log_in(&api, &issuer, "ada@example.com");
     let refused = erase(&cookie);
-    assert_eq!((refused.status, refused.code().as_str()), (403, "login-again"), "that was another session");
+    assert_eq!((refused.status, refused.code()), (403, "login-again"), "that was another session");
     assert_eq!(erase(&again).status, 200);
     assert_eq!(request(&api, "GET /api/auth/me", &[("Cookie", &again)]).status, 401);
 }
@@ -362,14 +368,14 @@ fn who_logs_in_at_an_issuer_deletes_the_account_after_a_new_login() {
 #[test]
 fn a_login_that_this_browser_has_not_begun_or_that_the_issuer_has_not_signed_for_it_is_refused() {
     let issuer = Issuer::start();
-    let api = Api::with_issuers("saas-plugins", vec![issuer.settings()], URL);
+    let api = server(&issuer);
     let (sent, cookie) = begin(&api, &issuer, "/");
     let (other, _) = begin(&api, &issuer, "/");
     let state = &sent["state"];
     let refused = |query: &str, cookie: &str| {
         let answer = back(&api, query, cookie);
         assert!(answer.header("set-cookie").is_none(), "{query}");
-        (answer.status, answer.code())
+        (answer.status, answer.code().to_owned())
     };
     let no = (403, "login-refused".to_owned());
     assert_eq!(refused(&format!("code=c&state={state}"), "a=b"), no, "another browser");
@@ -417,17 +423,16 @@ fn a_login_that_this_browser_has_not_begun_or_that_the_issuer_has_not_signed_for
     assert_eq!(request(&api, "GET /api/auth/oidc/another", &[]).status, 404);
     issuer.set(|told| told.is_down = true);
     let down = request(&api, "GET /api/auth/oidc/example", &[]);
-    assert_eq!((down.status, down.code().as_str()), (502, "provider"));
+    assert_eq!((down.status, down.code()), (502, "provider"));
     assert_eq!(request(&api, "POST /api/auth/oidc/example", &[]).status, 405);
 }
 
 #[test]
 fn a_cookie_counts_on_requests_of_the_servers_own_pages_only() {
     let issuer = Issuer::start();
-    let api = Api::with_issuers("saas-plugins", vec![issuer.settings()], URL);
+    let api = server(&issuer);
     let registered = json!({"email": "ada@example.com", "password": "correct horse battery"});
-    let registered: Value =
-        serde_json::from_str(&api.ask("POST /api/auth/register", "", &registered).body).expect("JSON");
+    let registered = api.ok("POST /api/auth/register", "", &registered);
     let token = registered["token"].as_str().expect("a token");
     let cookie = format!("theme=dark; __Host-session-saas-plugins={token}");
     let create = |more: &[(&str, &str)]| {
@@ -441,7 +446,7 @@ fn a_cookie_counts_on_requests_of_the_servers_own_pages_only() {
         vec![("Sec-Fetch-Site", "same-site"), ("Origin", "https://localhost")],
     ] {
         let refused = create(&from_elsewhere);
-        assert_eq!((refused.status, refused.code().as_str()), (403, "cross-origin"), "{from_elsewhere:?}");
+        assert_eq!((refused.status, refused.code()), (403, "cross-origin"), "{from_elsewhere:?}");
     }
     for own in [vec![("Sec-Fetch-Site", "same-origin")], vec![("Origin", "https://localhost")]] {
         assert_eq!(create(&own).status, 202, "{own:?}");

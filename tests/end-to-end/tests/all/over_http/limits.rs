@@ -1,11 +1,7 @@
 //! What a request costs is bounded by its size: fields, errors, lists, logins, stored bytes and unread answers.
 
-use super::api::{Api, NOTHING};
-use super::commands::Served;
 use super::raw::{Answer, Connection};
-use super::server::{ServerOptions, UNLIMITED};
-use super::webhooks::server;
-use extension_contract::ActorKind;
+use super::server::{NOTHING, TestServer};
 use host_api::{ConnectionLimits, Rate};
 use serde_json::{Value, json};
 use std::io::{ErrorKind, Write};
@@ -17,10 +13,6 @@ const FORM: [(&str, &str); 2] =
     [("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/x-www-form-urlencoded")];
 /// Errors that an answer lists.
 const ERRORS_MAX: usize = 20;
-
-fn with(served: &Served, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-    Connection::open(served.server.address()).request(line, headers, body)
-}
 
 /// Returns a form or a query with so many fields.
 fn fields(count: usize) -> String {
@@ -34,8 +26,8 @@ fn members(count: usize) -> Value {
 
 #[test]
 fn a_form_with_too_many_fields_is_refused_before_anything_else() {
-    let api = Api::start("solobase");
-    let send = |form: &str| Connection::open(api.server.address()).request("POST /do/log_in", &FORM, form.as_bytes());
+    let api = TestServer::start("solobase");
+    let send = |form: &str| api.request("POST /do/log_in", &FORM, form.as_bytes());
     let most = send(&fields(200));
     assert_eq!(most.status, 422, "{most:?}");
     for form in [fields(201), fields(5_000), "&a".repeat(30_000)] {
@@ -45,7 +37,7 @@ fn a_form_with_too_many_fields_is_refused_before_anything_else() {
     }
     let query = |count: usize| {
         let line = format!("GET /pricing?{}", fields(count));
-        Connection::open(api.server.address()).request(&line, &[], b"").status
+        api.request(&line, &[], b"").status
     };
     assert_eq!((query(100), query(101), query(2_000)), (200, 414, 414));
 }
@@ -56,9 +48,9 @@ type Body<'b> = &'b dyn Fn(usize) -> Value;
 /// Whatever is wrong with a request, its answer is not much longer: twice as many mistakes have the same answer but for their number.
 #[test]
 fn an_answer_lists_the_first_mistakes_of_a_request() {
-    let api = Api::start("saas-plugins");
+    let api = TestServer::start("saas-plugins");
     let (ada, root) = (api.user("ada"), api.operator());
-    let endpoint = api.plain_of(201, "POST /api/endpoints", &ada, &json!({"url": "https://hooks.example/in"}));
+    let endpoint = api.ok("POST /api/endpoints", &ada, &json!({"url": "https://hooks.example/in"}));
     let endpoint = format!("PATCH /api/endpoints/{}", endpoint["id"].as_str().expect("an id"));
     let types = |count: usize| json!({"types": vec!["no.such.type"; count]});
     let product = |count: usize| json!({"name": "Mine", "metadata": members(count)});
@@ -76,9 +68,9 @@ fn an_answer_lists_the_first_mistakes_of_a_request() {
             let (body, authorization) = (body(count).to_string(), format!("Bearer {key}"));
             let headers: Vec<_> =
                 [("Authorization", authorization.as_str())].into_iter().filter(|_| !key.is_empty()).collect();
-            let answer = Connection::open(api.server.address()).request(line, &headers, body.as_bytes());
+            let answer = api.request(line, &headers, body.as_bytes());
             assert!((400..500).contains(&answer.status), "{line}: {answer:?}");
-            let listed: Value = serde_json::from_str(&answer.body).expect("JSON");
+            let listed: Value = answer.json;
             let listed = listed["errors"].as_array().map_or(0, Vec::len);
             assert!(listed <= ERRORS_MAX, "{line}: {listed} errors");
             answer.body.len()
@@ -86,16 +78,16 @@ fn an_answer_lists_the_first_mistakes_of_a_request() {
         assert!(twice <= once + 64, "{line}: {once} and {twice} bytes");
         assert!(twice <= 16 * 1024, "{line}: {twice} bytes");
     }
-    let told = api.ask("POST /api/auth/login", "", &members(300));
+    let told = api.send("POST /api/auth/login", "", &members(300));
     assert!(told.body.contains(", and 282 more"), "300 unknown members, and two that are missing: {}", told.body);
 }
 
 #[test]
 fn bodies_have_the_limit_of_their_kind() {
-    let api = Api::start("solobase");
+    let api = TestServer::start("solobase");
     let ada = api.user("ada");
     let status = |line: &str, announced: usize, sent: usize| {
-        let mut connection = Connection::open(api.server.address());
+        let mut connection = Connection::open(api.address());
         let head = format!("Host: x\r\nAuthorization: Bearer {ada}\r\nContent-Length: {announced}");
         connection.write(format!("{line} HTTP/1.1\r\n{head}\r\n\r\n").as_bytes());
         connection.write(&vec![b' '; sent]);
@@ -116,8 +108,8 @@ fn bodies_have_the_limit_of_their_kind() {
 #[test]
 fn whatever_needs_no_key_counts_for_the_address_of_its_sender() {
     let slow = Rate { per_second: 1, burst: 3 };
-    let served = Served::limited(UNLIMITED, slow);
-    let ada = format!("Bearer {}", served.key(ActorKind::User, "ada", "solobase"));
+    let served = TestServer::of("solobase").limits(|limits| limits.stranger = slow).start();
+    let ada = format!("Bearer {}", served.user("ada"));
     let paths = [
         ("GET /", vec![]),
         ("GET /pricing", vec![("Cookie", "session-solobase=a.b.c")]),
@@ -135,7 +127,7 @@ fn whatever_needs_no_key_counts_for_the_address_of_its_sender() {
         let address = format!("192.0.2.{number}");
         let ask = |more: &[(&str, &str)]| {
             let headers = [&[("X-Forwarded-For", address.as_str())], headers.as_slice(), more].concat();
-            with(&served, line, &headers, b"")
+            served.request(line, &headers, b"")
         };
         let answers: Vec<u16> = (0..3).map(|_| ask(&[]).status).collect();
         assert!(!answers.contains(&429), "{line}: {answers:?}");
@@ -149,16 +141,16 @@ fn whatever_needs_no_key_counts_for_the_address_of_its_sender() {
 
 #[test]
 fn nobody_who_guesses_a_password_locks_a_person_out() {
-    let api = Api::with_logins("solobase", 10);
+    let api = TestServer::of("solobase").limits(|limits| limits.logins = 10).start();
     let address = |number: usize| format!("192.0.2.{number}");
     let log_in_as = |email: &str, password: &str, from: &str, cookie: &str| {
         let form = format!("_page=/login&email={email}&password={}", password.replace(' ', "+"));
         let headers = [FORM.as_slice(), &[("X-Forwarded-For", from), ("Cookie", cookie)]].concat();
-        Connection::open(api.server.address()).request("POST /do/log_in", &headers, form.as_bytes())
+        api.request("POST /do/log_in", &headers, form.as_bytes())
     };
     let log_in = |password: &str, from: &str, cookie: &str| log_in_as("ada@example.com", password, from, cookie);
     let [known, of_bob] = ["ada@example.com", "bob@example.com"].map(|email| {
-        let registered = api.ask("POST /api/auth/register", "", &json!({"email": email, "password": PASSWORD}));
+        let registered = api.send("POST /api/auth/register", "", &json!({"email": email, "password": PASSWORD}));
         assert_eq!(registered.status, 201);
         let first = log_in_as(email, PASSWORD, &address(1), "");
         let cookies = first.head.lines().filter_map(|line| line.strip_prefix("set-cookie: "));
@@ -187,21 +179,21 @@ fn nobody_who_guesses_a_password_locks_a_person_out() {
     assert_eq!(other.status, 401, "what cannot be an address is nobody's");
 }
 
-fn with_forwarded(api: &Api, line: &str, from: &str, body: &Value) -> Answer {
+fn with_forwarded(api: &TestServer, line: &str, from: &str, body: &Value) -> Answer {
     let headers = [("X-Forwarded-For", from)];
-    Connection::open(api.server.address()).request(line, &headers, body.to_string().as_bytes())
+    api.request(line, &headers, body.to_string().as_bytes())
 }
 
 #[test]
 fn refused_commands_of_a_user_leave_little_behind() {
-    let api = Api::start("solobase");
+    let api = TestServer::start("solobase");
     let (ada, bob, root) = (api.user("ada"), api.user("bob"), api.operator());
     let send = |key: &str, kind: &str, body: &Value| {
         let account = if key == root { "?account=user:ada" } else { "" };
-        api.ask(&format!("POST /api/commands/{kind}{account}"), key, body).status
+        api.send(&format!("POST /api/commands/{kind}{account}"), key, body).status
     };
     let count = |kind: &'static str| {
-        api.server.with_host(move |host| {
+        api.with_host(move |host| {
             let rows = host.processor().inbox_after(0, 1_000).expect("read");
             rows.iter().filter(|row| row.event.kind == kind).count()
         })
@@ -225,26 +217,26 @@ fn refused_commands_of_a_user_leave_little_behind() {
 
 #[test]
 fn messages_that_a_person_sends_to_endpoints_have_a_limit() {
-    let api = Api::start("solobase");
+    let api = TestServer::start("solobase");
     let (ada, bob) = (api.user("ada"), api.user("bob"));
     let make = |key: &str| {
-        let made = api.plain_of(201, "POST /api/endpoints", key, &json!({"url": "https://hooks.example/in"}));
+        let made = api.ok("POST /api/endpoints", key, &json!({"url": "https://hooks.example/in"}));
         made["id"].as_str().expect("an id").to_owned()
     };
     let [first, second, other] = [make(&ada), make(&ada), make(&bob)];
-    let test = |id: &str, key: &str| api.ask(&format!("POST /api/endpoints/{id}/test"), key, &json!({})).status;
+    let test = |id: &str, key: &str| api.send(&format!("POST /api/endpoints/{id}/test"), key, &json!({})).status;
     let sent = (0..300).filter(|at| test(if at % 2 == 0 { &first } else { &second }, &ada) == 202).count();
     assert!((200..=201).contains(&sent), "{sent} messages of one account");
     assert_eq!(test(&first, &ada), 429);
-    assert_eq!(api.ask(&format!("POST /api/endpoints/{first}/resend"), &ada, &json!({})).status, 429);
+    assert_eq!(api.send(&format!("POST /api/endpoints/{first}/resend"), &ada, &json!({})).status, 429);
     assert_eq!(test(&other, &bob), 202);
 }
 
 #[test]
 fn a_request_names_one_host_and_no_answer_is_guessed_or_kept() {
-    let served = Served::limited(UNLIMITED, UNLIMITED);
+    let served = TestServer::start("solobase");
     let status = |head: &str| {
-        let mut connection = Connection::open(served.server.address());
+        let mut connection = Connection::open(served.address());
         connection.write(format!("{head}\r\n\r\n").as_bytes());
         connection.answer().expect("an answer").status
     };
@@ -258,14 +250,14 @@ fn a_request_names_one_host_and_no_answer_is_guessed_or_kept() {
         assert_eq!(status(head), expected, "{head}");
     }
     for line in ["GET /health", "GET /api/entitlements", "GET /nowhere", "GET /openapi.json", "GET /pricing"] {
-        let answer = with(&served, line, &[], b"");
+        let answer = served.request(line, &[], b"");
         assert_eq!(
             (answer.header("x-content-type-options"), answer.header("cache-control")),
             (Some("nosniff"), Some("no-store")),
             "{line}"
         );
     }
-    let asset = with(&served, "GET /assets/app.css", &[], b"");
+    let asset = served.request("GET /assets/app.css", &[], b"");
     assert_eq!((asset.status, asset.header("cache-control")), (200, Some("public, max-age=300")));
 }
 
@@ -273,7 +265,7 @@ fn a_request_names_one_host_and_no_answer_is_guessed_or_kept() {
 #[test]
 fn a_connection_whose_client_reads_nothing_ends() {
     let connections = ConnectionLimits { write: Duration::from_millis(200), ..ConnectionLimits::default() };
-    let server = server(ServerOptions { connections, ..ServerOptions::default() });
+    let server = TestServer::of("solobase").with(|it| it.connections = connections).start();
     let mut stream = TcpStream::connect(server.address()).expect("a connection");
     stream.set_write_timeout(Some(Duration::from_secs(60))).expect("set");
     let requests = "GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
@@ -293,12 +285,11 @@ fn a_connection_whose_client_reads_nothing_ends() {
 #[test]
 fn a_long_list_has_pages_to_its_end() {
     const ROWS: usize = 10_200;
-    let api = Api::start("tesslate");
-    let registered = api.ask("POST /api/auth/register", "", &json!({"email": "ada@example.com", "password": PASSWORD}));
-    let registered: Value = serde_json::from_str(&registered.body).expect("JSON");
+    let api = TestServer::start("tesslate");
+    let registered = api.ok("POST /api/auth/register", "", &json!({"email": "ada@example.com", "password": PASSWORD}));
     let (ada, service) = (registered["token"].as_str().expect("a token"), api.service());
     let account = format!("user:{}", registered["user"]["id"].as_str().expect("an id"));
-    let now = api.server.now();
+    let now = api.now();
     let before = |ms: usize| host_engine::time::text(now - ms as i64);
     for batch in 0..ROWS / 200 {
         let row = |number: usize| {
@@ -307,7 +298,7 @@ fn a_long_list_has_pages_to_its_end() {
         };
         let rows: Vec<Value> = (batch * 200..(batch + 1) * 200).map(row).collect();
         let body = json!({"id": format!("m{batch}"), "account": account, "usage": rows});
-        let reported = api.ask("POST /api/events", &service, &body);
+        let reported = api.send("POST /api/events", &service, &body);
         assert_eq!(reported.status, 200, "{reported:?}");
     }
     let (yesterday, today) = (before(86_400_000), before(0));
@@ -323,8 +314,7 @@ fn a_long_list_has_pages_to_its_end() {
     assert_eq!(first, newest[..100]);
     assert_eq!(page(&format!("&after={next}")).0, newest[100..200]);
     assert_eq!(api.send(&format!("GET {path}&after=nothing"), ada, &NOTHING).status, 400);
-    let export = api.ask("GET /api/auth/export", ada, &NOTHING);
-    let export: Value = serde_json::from_str(&export.body).expect("JSON");
+    let export = api.get("/api/auth/export", ada);
     let rows = export["accounts"][&account]["usage_requests"].as_array().map(Vec::len);
     assert_eq!(rows, Some(ROWS));
 }

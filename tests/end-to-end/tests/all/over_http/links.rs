@@ -1,59 +1,26 @@
 //! Links by mail, organizations, and the export and end of a user, over HTTP.
 
-use super::api::{Api, NOTHING};
-use super::raw::{Answer, Connection};
-use end_to_end::world::business_named;
+use super::raw::Answer;
+use super::server::{NOTHING, TestServer, vault};
+use host_api::FrontLimits;
 use host_provider_api::Secrets;
-use host_vault::Vault;
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 pub const PASSWORD: &str = "correct horse battery";
 const OTHER: &str = "another horse battery";
 
-/// A server whose mails and secrets the test reads.
-pub struct Mailed {
-    pub api: Api,
-    vault: Arc<Vault>,
+/// Starts a server with the usual limits of mails.
+fn limited(business: &str) -> TestServer {
+    let usual = FrontLimits::default().mails;
+    TestServer::of(business).vault(&vault()).limits(|limits| limits.mails = usual).start()
 }
 
-impl Mailed {
-    pub fn start(business: &str) -> Mailed {
-        let vault = Arc::new(Vault::in_memory().expect("a vault"));
-        Mailed::of(Api::with(business_named(business), Some(vault.clone())), vault)
-    }
-
-    /// Starts a server with the usual limits of mails.
-    fn limited(business: &str) -> Mailed {
-        let vault = Arc::new(Vault::in_memory().expect("a vault"));
-        Mailed::of(Api::with_usual_mails(business, vault.clone()), vault)
-    }
-
+/// What people do with the links in their mails.
+impl TestServer {
     /// Sends a request from an address, without a session.
     fn post_from(&self, path: &str, from: &str, body: &Value) -> Answer {
-        let mut connection = Connection::open(self.api.server.address());
-        connection.request(&format!("POST {path}"), &[("X-Forwarded-For", from)], body.to_string().as_bytes())
-    }
-
-    pub fn of(api: Api, vault: Arc<Vault>) -> Mailed {
-        Mailed { api, vault }
-    }
-
-    pub fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
-        self.api.ask(&format!("POST {path}"), key, body)
-    }
-
-    pub fn ok(&self, line: &str, key: &str, body: &Value) -> Value {
-        let answer = self.api.ask(line, key, body);
-        assert!((200..300).contains(&answer.status), "{line}: {answer:?}");
-        serde_json::from_str(&answer.body).expect("JSON")
-    }
-
-    /// Returns status and code of a refused request.
-    pub fn refused(&self, line: &str, key: &str, body: &Value) -> (u16, String) {
-        let answer = self.api.ask(line, key, body);
-        (answer.status, answer.code())
+        self.request(&format!("POST {path}"), &[("X-Forwarded-For", from)], body.to_string().as_bytes())
     }
 
     /// Registers a user, who has not proved the address yet. Returns the session and the user's id.
@@ -80,8 +47,8 @@ impl Mailed {
 
     /// Returns the payloads of the mails of a template to an address, in the order in which they were sent.
     pub fn mails(&self, template: &str, to: &str) -> Vec<(String, Value)> {
-        self.api.server.settle();
-        let sent = self.api.journal().into_iter().filter(|entry| {
+        self.settle();
+        let sent = self.journal().into_iter().filter(|entry| {
             let payload = &entry.call.payload;
             entry.call.kind == "mail.send" && payload["template"] == template && payload["to"] == to
         });
@@ -109,7 +76,7 @@ impl Mailed {
 
 #[test]
 fn a_password_is_reset_by_a_link_that_works_once() {
-    let server = Mailed::start("saas-plugins");
+    let server = TestServer::keeping_secrets("saas-plugins");
     let (session, _) = server.register("ada@example.com");
     let unknown = server.post("/api/auth/reset", "", &json!({"email": "nobody@example.com"}));
     let known = server.post("/api/auth/reset", "", &json!({"email": "Ada@example.com"}));
@@ -119,34 +86,33 @@ fn a_password_is_reset_by_a_link_that_works_once() {
     assert_eq!(server.mails("password_reset", "nobody@example.com"), []);
     let set = |token: &str, password: &str| {
         let answer = server.post("/api/auth/password", "", &json!({"token": token, "password": password}));
-        (answer.status, if answer.status == 200 { String::new() } else { answer.code() })
+        (answer.status, if answer.status == 200 { String::new() } else { answer.code().to_owned() })
     };
     assert_eq!(set(&token, "short"), (422, "invalid".to_owned()));
     assert_eq!(set(&token, OTHER), (200, String::new()));
     assert_eq!(set(&token, OTHER), (410, "link-ended".to_owned()), "it was used");
     assert_eq!(set("made-up", OTHER), (410, "link-ended".to_owned()));
-    assert_eq!(server.api.ask("GET /api/auth/me", &session, &NOTHING).status, 401, "the old session has ended");
+    assert_eq!(server.send("GET /api/auth/me", &session, &NOTHING).status, 401, "the old session has ended");
     let log_in =
         |password: &str| server.post("/api/auth/login", "", &json!({"email": "ada@example.com", "password": password}));
     assert_eq!((log_in(PASSWORD).status, log_in(OTHER).status), (401, 200));
     server.post("/api/auth/reset", "", &json!({"email": "ada@example.com"}));
     let late = server.token("password_reset", "ada@example.com", 2);
-    server.api.server.advance_to(server.api.server.now() + 3_600_000);
+    server.advance_to(server.now() + 3_600_000);
     assert_eq!(set(&late, PASSWORD), (410, "link-ended".to_owned()), "it has expired");
 }
 
 #[test]
 fn a_new_user_proves_the_address_and_then_gets_the_checkouts_that_it_paid_for() {
-    let server = Mailed::start("orchestra");
+    let server = TestServer::keeping_secrets("orchestra");
     let paid = "{stripe: checkout.session.completed, id: evt_paid, set: {id: cs_1, mode: payment, subscription: null, \
                 customer: cus_A, payment_intent: pi_1, metadata: {orchestraName: City, subdomain: city, plan: pro}, \
                 customer_email: ada@example.com}}";
-    server.api.stripe(paid);
+    server.stripe(paid);
     let (session, _) = server.register("ada@example.com");
     let products = |account: &str| {
-        let answer =
-            server.api.ask(&format!("GET /api/queries/list?kind=products&account={account}"), &session, &NOTHING);
-        let body: Value = serde_json::from_str(&answer.body).expect("JSON");
+        let answer = server.send(&format!("GET /api/queries/list?kind=products&account={account}"), &session, &NOTHING);
+        let body: Value = answer.json;
         (answer.status, body["entries"][0]["id"].clone())
     };
     // The account of the checkout: its id comes from the address.
@@ -163,7 +129,7 @@ fn a_new_user_proves_the_address_and_then_gets_the_checkouts_that_it_paid_for() 
     assert_eq!(server.post("/api/auth/confirm", &session, &confirm).status, 410);
     assert_eq!(products(made), (200, json!("orch_city")));
     // A later checkout goes to the same account.
-    server.api.stripe(
+    server.stripe(
         &paid
             .replace("evt_paid", "evt_later")
             .replace("cs_1", "cs_2")
@@ -180,17 +146,14 @@ fn a_new_user_proves_the_address_and_then_gets_the_checkouts_that_it_paid_for() 
 
 #[test]
 fn members_of_an_organization_do_what_their_roles_allow() {
-    let server = Mailed::start("twobot");
+    let server = TestServer::keeping_secrets("twobot");
     let (ada, ada_id) = server.proved("ada@example.com");
     let (bob, bob_id) = server.register("bob@example.com");
     let (eve, _) = server.register("eve@example.com");
     let made = server.ok("POST /api/auth/organizations", &ada, &json!({"name": "Choir"}));
     let (id, account) = (made["id"].as_str().expect("an id"), made["account"].as_str().expect("an account"));
     assert_eq!(made["roles"], json!(["owner"]));
-    let code = |line: &str, key: &str, body: &Value| {
-        let answer = server.api.ask(line, key, body);
-        (answer.status, answer.code())
-    };
+    let code = |line: &str, key: &str, body: &Value| server.refused(line, key, body);
     let (invite, unknown) =
         (format!("POST /api/auth/organizations/{id}/invitations"), "POST /api/auth/organizations/org_0/invitations");
     let to_bob = json!({"email": "Bob@example.com", "role": "billing"});
@@ -210,18 +173,18 @@ fn members_of_an_organization_do_what_their_roles_allow() {
         assert_eq!(code(line, &eve, body), (403, "forbidden".into()), "it went to another address");
     }
     let seen = format!("GET /api/entitlements?account={account}");
-    assert_eq!(server.api.ask(&seen, &bob, &NOTHING).status, 403);
-    server.api.server.advance_to(server.api.server.now() + 1);
+    assert_eq!(server.send(&seen, &bob, &NOTHING).status, 403);
+    server.advance_to(server.now() + 1);
     let joined = server.ok("POST /api/auth/join", &bob, &join);
     assert_eq!((&joined["roles"], &joined["user"]["is_confirmed"]), (&json!(["billing"]), &json!(true)));
     for (line, body) in [("POST /api/auth/join", &join), (invitation.as_str(), &NOTHING)] {
         assert_eq!(code(line, &bob, body), (410, "link-ended".into()));
     }
-    assert_eq!(server.api.ask(&seen, &bob, &NOTHING).status, 200);
+    assert_eq!(server.send(&seen, &bob, &NOTHING).status, 200);
     // `billing` may open the portal, and makes no workspaces.
     let create = format!("POST /api/commands/product.create?account={account}");
     assert_eq!(code(&create, &bob, &json!({"name": "w"})), (403, "forbidden".into()));
-    let portal = server.api.ask(&format!("POST /api/commands/account.portal?account={account}"), &bob, &json!({}));
+    let portal = server.send(&format!("POST /api/commands/account.portal?account={account}"), &bob, &json!({}));
     assert_ne!(portal.status, 403, "{portal:?}");
     assert_eq!(code(&invite, &bob, &to_bob), (403, "forbidden".into()), "only owners invite");
     let members = server.ok(&format!("GET /api/auth/organizations/{id}/members"), &bob, &NOTHING);
@@ -232,14 +195,14 @@ fn members_of_an_organization_do_what_their_roles_allow() {
     assert_eq!(code(&remove(&ada_id), &ada, &NOTHING), (409, "last-owner".into()));
     assert_eq!(code(&remove(&ada_id), &bob, &NOTHING), (403, "forbidden".into()));
     server.ok(&remove(&bob_id), &bob, &NOTHING);
-    assert_eq!(server.api.ask(&seen, &bob, &NOTHING).status, 403, "who has left reaches nothing");
+    assert_eq!(server.send(&seen, &bob, &NOTHING).status, 403, "who has left reaches nothing");
     server.ok(&format!("DELETE /api/auth/organizations/{id}"), &ada, &NOTHING);
     assert_eq!(server.ok("GET /api/auth/organizations", &ada, &NOTHING), json!({"organizations": []}));
 }
 
 #[test]
 fn a_user_leaves_and_the_business_closes_the_account() {
-    let server = Mailed::start("twobot");
+    let server = TestServer::keeping_secrets("twobot");
     let (ada, id) = server.proved("ada@example.com");
     let made = server.ok("POST /api/auth/organizations", &ada, &json!({"name": "Choir"}));
     let organization = made["id"].as_str().expect("an id");
@@ -253,22 +216,19 @@ fn a_user_leaves_and_the_business_closes_the_account() {
     assert_eq!((status, body.contains(organization)), (409, true), "an organization would lose its owner");
     server.ok(&format!("DELETE /api/auth/organizations/{organization}"), &ada, &NOTHING);
     assert_eq!(erase(PASSWORD), (200, "{}".to_owned()));
-    assert_eq!(server.api.ask("GET /api/auth/me", &ada, &NOTHING).status, 401);
+    assert_eq!(server.send("GET /api/auth/me", &ada, &NOTHING).status, 401);
     let log_in = server.post("/api/auth/login", "", &json!({"email": "ada@example.com", "password": PASSWORD}));
     assert_eq!(log_in.status, 401, "the user is gone");
-    let closed = server.api.ask(
-        &format!("POST /api/commands/account.register?account=user:{id}"),
-        &server.api.operator(),
-        &json!({}),
-    );
-    assert_eq!((closed.status, closed.code().as_str()), (402, "requirement-unmet"), "{closed:?}");
+    let closed =
+        server.send(&format!("POST /api/commands/account.register?account=user:{id}"), &server.operator(), &json!({}));
+    assert_eq!((closed.status, closed.code()), (402, "requirement-unmet"), "{closed:?}");
     // The address is free again, for a new account.
     assert_ne!(server.register("ada@example.com").1, id);
 }
 
 #[test]
 fn strangers_who_ask_for_resets_leave_the_owner_a_link_that_works() {
-    let server = Mailed::limited("twobot");
+    let server = limited("twobot");
     server.register("ada@example.com");
     let reset = |from: &str| server.post_from("/api/auth/reset", from, &json!({"email": "ada@example.com"})).status;
     for attempt in 0..20 {
@@ -291,13 +251,13 @@ fn strangers_who_ask_for_resets_leave_the_owner_a_link_that_works() {
 
 #[test]
 fn nobody_fills_a_mailbox_with_registrations_confirmations_and_invitations() {
-    let server = Mailed::limited("twobot");
+    let server = limited("twobot");
     let account = json!({"email": "victim@example.com", "password": PASSWORD});
     let mut session = String::new();
     for round in 0..6 {
         let registered = server.post_from("/api/auth/register", "192.0.2.1", &account);
         assert_eq!(registered.status, 201, "round {round}: a registration does not wait for its mail");
-        let body: Value = serde_json::from_str(&registered.body).expect("JSON");
+        let body: Value = registered.json;
         session = body["token"].as_str().expect("a token").to_owned();
         if round < 5 {
             server.ok("POST /api/auth/erase", &session, &json!({"password": PASSWORD}));

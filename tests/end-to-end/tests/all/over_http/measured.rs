@@ -2,7 +2,7 @@
 
 use super::alerts::fires;
 use super::player::play_and_look;
-use super::server::Server;
+use super::server::TestServer;
 use end_to_end::world::root;
 use host_replay::library::{Sources, stories};
 use serde_json::{Value, json};
@@ -16,11 +16,13 @@ impl Metrics {
         let sources = Sources { business: None, fixtures: Some(root().join("fixtures")) };
         let stories = stories(&[file], sources, &host_replay::native::runners()).expect("a scenario");
         let story = &stories[0];
-        let look = |server: &Server| (server.metrics(), server.metrics(), server.read("/api/operator/onboarding"));
+        let look = |server: &TestServer| {
+            (server.metrics(), server.metrics(), server.get("/api/operator/onboarding", &server.operator()))
+        };
         let (first, text, onboarding) = play_and_look(story, &story.cases[0], look).0;
         let own = |text: &str| text.lines().filter(|line| is_own(line)).map(str::to_owned).collect::<Vec<_>>();
         assert_eq!(own(&first), own(&text), "a second reading counts nothing twice");
-        Metrics(text, serde_json::from_str(&onboarding).expect("JSON"))
+        Metrics(text, onboarding)
     }
 
     /// Returns the value of a metric of the business; 0 without one.

@@ -1,10 +1,10 @@
 //! The pages over HTTP: who sees them, what a form may do, and where it leads. `cli serve::pages` uses them in a browser.
 
-use super::api::Api;
 use super::orchestra::{waiting, waiting_at};
-use super::raw::{Answer, Connection};
+use super::raw::Answer;
 use super::saas_plugins::copy;
-use end_to_end::world::{START_MS, orchestra, root, saas_plugins, tesslate};
+use super::server::TestServer;
+use end_to_end::world::{START_MS, orchestra, root, saas_plugins};
 use host_business::folder::BusinessFolder;
 use host_provider_api::scripted::ScriptedAnswer;
 use serde_json::{Value, json};
@@ -17,12 +17,12 @@ const PASSWORD: &str = "correct+horse+battery";
 const OWN: [(&str, &str); 2] =
     [("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/x-www-form-urlencoded")];
 
-fn get(api: &Api, path: &str, headers: &[(&str, &str)]) -> Answer {
-    Connection::open(api.server.address()).request(&format!("GET {path}"), headers, b"")
+fn visit(api: &TestServer, path: &str, headers: &[(&str, &str)]) -> Answer {
+    api.request(&format!("GET {path}"), headers, b"")
 }
 
-fn send(api: &Api, name: &str, headers: &[(&str, &str)], form: &str) -> Answer {
-    Connection::open(api.server.address()).request(&format!("POST /do/{name}"), headers, form.as_bytes())
+fn submit(api: &TestServer, name: &str, headers: &[(&str, &str)], form: &str) -> Answer {
+    api.request(&format!("POST /do/{name}"), headers, form.as_bytes())
 }
 
 fn own(cookie: &str) -> Vec<(&str, &str)> {
@@ -30,9 +30,9 @@ fn own(cookie: &str) -> Vec<(&str, &str)> {
 }
 
 /// Registers a user by the form. Returns the cookie of the session.
-fn register(api: &Api, email: &str) -> String {
+fn register(api: &TestServer, email: &str) -> String {
     let form = format!("_page=/register&email={email}&password={PASSWORD}&return_to=/dashboard");
-    let answer = send(api, "register", &OWN, &form);
+    let answer = submit(api, "register", &OWN, &form);
     assert_eq!((answer.status, answer.header("location")), (303, Some("/dashboard")), "{answer:?}");
     let cookie = answer.header("set-cookie").expect("a session");
     assert!(cookie.contains("; HttpOnly; SameSite=Lax"), "{cookie}");
@@ -41,46 +41,46 @@ fn register(api: &Api, email: &str) -> String {
 
 #[test]
 fn pages_have_their_readers_and_come_back_after_the_login() {
-    let api = Api::start("solobase");
+    let api = TestServer::start("solobase");
     for path in ["/", "/pricing", "/login", "/register", "/forgot"] {
-        let answer = get(&api, path, &[]);
+        let answer = visit(&api, path, &[]);
         assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/html; charset=utf-8")), "{path}");
         let policy = answer.header("content-security-policy").expect("a policy");
         assert!(policy.starts_with("default-src 'none'") && !policy.contains("unsafe"), "{policy}");
     }
-    let asked = get(&api, "/billing?a=b", &[]);
+    let asked = visit(&api, "/billing?a=b", &[]);
     assert_eq!((asked.status, asked.header("location")), (303, Some("/login?return_to=%2Fbilling%3Fa%3Db")));
     let ada = register(&api, "ada@example.com");
     let cookie = [("Cookie", ada.as_str())];
-    assert_eq!(get(&api, "/billing", &cookie).status, 200);
+    assert_eq!(visit(&api, "/billing", &cookie).status, 200);
     for path in ["/admin", "/admin/events", "/admin/accounts"] {
-        let refused = get(&api, path, &cookie);
+        let refused = visit(&api, path, &cookie);
         assert_eq!((refused.status, refused.body.contains("for the operators")), (403, true), "{path}");
     }
     let operator = format!("Bearer {}", api.operator());
     let operator = [("Authorization", operator.as_str())];
-    assert_eq!(get(&api, "/admin", &operator).status, 200);
-    assert_eq!(get(&api, "/dashboard", &operator).header("location"), Some("/admin"), "an operator has no account");
-    let ended = get(&api, "/billing", &[("Cookie", &format!("{ada}x"))]);
+    assert_eq!(visit(&api, "/admin", &operator).status, 200);
+    assert_eq!(visit(&api, "/dashboard", &operator).header("location"), Some("/admin"), "an operator has no account");
+    let ended = visit(&api, "/billing", &[("Cookie", &format!("{ada}x"))]);
     assert!(
         ended.status == 303 && ended.header("set-cookie").is_some_and(|set| set.contains("Max-Age=0")),
         "{ended:?}"
     );
-    let missing = get(&api, "/nothing", &[("Accept", "text/html")]);
+    let missing = visit(&api, "/nothing", &[("Accept", "text/html")]);
     assert_eq!((missing.status, missing.body.contains("There is no such page.")), (404, true));
-    assert_eq!(get(&api, "/nothing", &[]).code(), "not-found", "a program gets its answer");
-    assert_eq!(get(&api, "/api/nothing", &[("Accept", "text/html")]).code(), "not-found");
+    assert_eq!(visit(&api, "/nothing", &[]).code(), "not-found", "a program gets its answer");
+    assert_eq!(visit(&api, "/api/nothing", &[("Accept", "text/html")]).code(), "not-found");
 }
 
 #[test]
 fn a_form_counts_from_a_page_of_the_server_only_and_leads_to_no_other_server() {
-    let api = Api::start("solobase");
+    let api = TestServer::start("solobase");
     let ada = register(&api, "ada@example.com");
     let form = format!("_page=/login&email=ada@example.com&password={PASSWORD}");
     for from_elsewhere in [vec![], vec![("Origin", "https://evil.example")], vec![("Sec-Fetch-Site", "cross-site")]] {
         let headers = [from_elsewhere.as_slice(), &[("Cookie", ada.as_str())]].concat();
         for name in ["log_in", "log_out", "subscribe"] {
-            let refused = send(&api, name, &headers, &form);
+            let refused = submit(&api, name, &headers, &form);
             assert_eq!((refused.status, refused.header("set-cookie")), (403, None), "{name} {from_elsewhere:?}");
         }
     }
@@ -91,33 +91,34 @@ fn a_form_counts_from_a_page_of_the_server_only_and_leads_to_no_other_server() {
         ("/%5Cevil.example", "/"),
         ("javascript:alert(1)", "/"),
     ] {
-        let answer = send(&api, "log_in", &OWN, &format!("{form}&return_to={target}"));
+        let answer = submit(&api, "log_in", &OWN, &format!("{form}&return_to={target}"));
         assert_eq!((answer.status, answer.header("location")), (303, Some(expected)), "{target}");
     }
-    let elsewhere = send(&api, "log_in", &OWN, "_page=https://evil.example/&email=x&password=y");
+    let elsewhere = submit(&api, "log_in", &OWN, "_page=https://evil.example/&email=x&password=y");
     assert!(elsewhere.status == 401 && elsewhere.header("location").is_none(), "{elsewhere:?}");
-    assert_eq!(send(&api, "unknown", &OWN, "").status, 404);
+    assert_eq!(submit(&api, "unknown", &OWN, "").status, 404);
     let json = [("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/json")];
-    assert_eq!(send(&api, "log_in", &json, "{}").status, 415);
+    assert_eq!(submit(&api, "log_in", &json, "{}").status, 415);
     // The checkout is at another server, and the API says so.
     api.answer("account-customer:*", json!({"id": "cus_ada"}));
     api.sells();
-    let bought = send(&api, "subscribe", &own(&ada), "_page=/pricing&plan=prod_starter");
+    let bought = submit(&api, "subscribe", &own(&ada), "_page=/pricing&plan=prod_starter");
     assert_eq!((bought.status, bought.header("location")), (303, Some("https://checkout.example/open")), "{bought:?}");
-    let left = send(&api, "log_out", &own(&ada), "");
+    let left = submit(&api, "log_out", &own(&ada), "");
     assert!(left.header("set-cookie").is_some_and(|set| set.contains("Max-Age=0")), "{left:?}");
-    assert_eq!(get(&api, "/billing", &[("Cookie", &ada)]).status, 303);
+    assert_eq!(visit(&api, "/billing", &[("Cookie", &ada)]).status, 303);
 }
 
 #[test]
 fn what_was_typed_stays_beside_what_is_wrong_but_for_secrets() {
-    let api = Api::start("solobase");
-    let weak = send(&api, "register", &OWN, "_page=/register&email=%22%3E%3Cscript%3E&password=short&name=Ada+%26+Bob");
+    let api = TestServer::start("solobase");
+    let weak =
+        submit(&api, "register", &OWN, "_page=/register&email=%22%3E%3Cscript%3E&password=short&name=Ada+%26+Bob");
     assert_eq!(weak.status, 422, "{weak:?}");
     assert!(weak.body.contains("value=\"Ada &amp; Bob\"") && weak.body.contains("id=\"e-email\""), "{}", weak.body);
     assert!(!weak.body.contains("<script>") && !weak.body.contains("short"), "{}", weak.body);
     assert!(weak.body.contains("<title>Sign up"), "the page of the form");
-    let wrong = send(
+    let wrong = submit(
         &api,
         "log_in",
         &OWN,
@@ -131,14 +132,14 @@ fn what_was_typed_stays_beside_what_is_wrong_but_for_secrets() {
         wrong.body
     );
     // Without a session, a form leads to the login, and from there back to its page.
-    let anonymous = send(&api, "subscribe", &OWN, "_page=/pricing&plan=prod_starter");
+    let anonymous = submit(&api, "subscribe", &OWN, "_page=/pricing&plan=prod_starter");
     assert_eq!((anonymous.status, anonymous.header("location")), (303, Some("/login?return_to=%2Fpricing")));
 }
 
 // covers: ORC-31
 #[test]
 fn a_step_other_than_the_database_is_reported_by_a_form() {
-    let api = Api::configured(orchestra(), &[], &[("supabase_token", "secret:supabase")]);
+    let api = TestServer::of("orchestra").config(&[("supabase_token", "secret:supabase")]).start();
     let fails = ScriptedAnswer::Final { code: "broken".to_owned(), message: "a table is there".to_owned() };
     api.script("*migrate*", vec![fails]);
     api.stripe(
@@ -146,44 +147,44 @@ fn a_step_other_than_the_database_is_reported_by_a_form() {
          price: price_orchestra_pro, period: {start: 1767225600, end: 1798761600}}}",
     );
     let body = json!({"name": "City", "metadata": {"subdomain": "city", "contact_email": "office@city.example"}});
-    api.plain("POST /api/commands/instance.create?account=user:o1", &api.operator(), &body);
-    api.server.settle();
+    api.ok("POST /api/commands/instance.create?account=user:o1", &api.operator(), &body);
+    api.settle();
     let authorization = format!("Bearer {}", api.operator());
     let operator = [OWN.as_slice(), &[("Authorization", &authorization)]].concat();
-    let page = get(&api, "/admin/provisions/city", &operator);
-    assert!(page.body.contains("Migrate") && page.body.contains("/do/finish_step"), "{}", page.body);
+    let shown = visit(&api, "/admin/provisions/city", &operator);
+    assert!(shown.body.contains("Migrate") && shown.body.contains("/do/finish_step"), "{}", shown.body);
     let form = "_page=/admin/provisions/city&account=user:o1&id=orch_city&step=migrate";
-    let sent = send(&api, "finish_step", &operator, form);
+    let sent = submit(&api, "finish_step", &operator, form);
     assert_eq!((sent.status, sent.header("location")), (303, Some("/admin/provisions/city?said=finish_step")));
-    api.server.settle();
-    let page = get(&api, "/admin/provisions/city", &operator);
-    assert!(page.body.contains("No step waits for a person") && page.body.contains("Ready"), "{}", page.body);
+    api.settle();
+    let shown = visit(&api, "/admin/provisions/city", &operator);
+    assert!(shown.body.contains("No step waits for a person") && shown.body.contains("Ready"), "{}", shown.body);
 }
 
 // covers: TES-82, TES-104
 #[test]
 fn the_usage_page_synchronises_and_lists_each_request() {
-    let api = Api::configured(tesslate(), &[], &[("usage_proxy", "http://proxy.example")]);
+    let api = TestServer::of("tesslate").config(&[("usage_proxy", "http://proxy.example")]).impatient().start();
     let request = json!({
         "id": "r1", "at": "2026-01-01T00:10:00Z", "quantities": {"input": 12_345, "output": 678}, "attributes": {"model": "large"},
     });
     api.answer("usage-pull:*", json!({"requests": [request], "more": false}));
     let ada = register(&api, "ada@example.com");
-    let page = |path: &str| get(&api, path, &[("Cookie", &ada)]).body;
-    api.server.advance_to(START_MS + 30 * 60_000);
-    let before = page("/billing/usage");
+    let at = |path: &str| visit(&api, path, &[("Cookie", &ada)]).body;
+    api.advance_to(START_MS + 30 * 60_000);
+    let before = at("/billing/usage");
     assert!(before.contains("Synchronise now") && before.contains("Not synchronised yet."), "{before}");
     assert!(!before.contains("12,345"), "{before}");
-    let sent = send(&api, "sync_usage", &own(&ada), "_page=/billing/usage");
+    let sent = submit(&api, "sync_usage", &own(&ada), "_page=/billing/usage");
     assert_eq!((sent.status, sent.header("location")), (303, Some("/billing/usage?said=sync_usage")), "{sent:?}");
-    let after = page("/billing/usage?said=sync_usage");
+    let after = at("/billing/usage?said=sync_usage");
     for text in ["The usage is up to date.", "Last synchronised", "00:30 UTC", "12,345", "678", "13,023", "00:10"] {
         assert!(after.contains(text), "{text}: {after}");
     }
     // The second form while the log is still being read.
     api.script("usage-pull:2/1", vec![ScriptedAnswer::Never]);
-    send(&api, "sync_usage", &own(&ada), "_page=/billing/usage");
-    let refused = send(&api, "sync_usage", &own(&ada), "_page=/billing/usage");
+    submit(&api, "sync_usage", &own(&ada), "_page=/billing/usage");
+    let refused = submit(&api, "sync_usage", &own(&ada), "_page=/billing/usage");
     assert_eq!(refused.status, 409, "{refused:?}");
     assert!(refused.body.contains("Usage is being read since 2026-01-01T00:30:00Z."), "{}", refused.body);
 }
@@ -205,13 +206,13 @@ struct Bought {
 
 /// Ada, who buys by commands.
 struct Shopper {
-    api: Api,
+    api: TestServer,
     authorization: String,
 }
 
 impl Shopper {
     fn start(business: &str) -> Shopper {
-        let api = Api::start(business);
+        let api = TestServer::start(business);
         api.answer("account-customer:*", json!({"id": "cus_ada"}));
         let authorization = format!("Bearer {}", api.user("ada"));
         Shopper { api, authorization }
@@ -222,7 +223,7 @@ impl Shopper {
         self.api.sells();
         let command = "POST /api/commands/purchase.create?account=user:ada";
         let wanted = json!({"product_type": product_type, "item": item});
-        let reply = self.api.plain(command, &self.api.user("ada"), &wanted);
+        let reply = self.api.ok(command, &self.api.user("ada"), &wanted);
         let text = |name: &str| reply[name].as_str().unwrap_or_else(|| panic!("no {name}: {reply}")).to_owned();
         Bought { purchase: text("purchase_id"), session: text("session_id"), price }
     }
@@ -238,7 +239,7 @@ impl Shopper {
     }
 
     fn at(&self, path: &str) -> String {
-        get(&self.api, path, &[("Authorization", self.authorization.as_str())]).body
+        visit(&self.api, path, &[("Authorization", self.authorization.as_str())]).body
     }
 
     /// Returns the page to which a checkout returns.
@@ -306,7 +307,7 @@ fn the_dashboard_after_a_checkout_names_what_was_paid_and_what_is_not() {
     ada.is_told("checkout.session.expired", "unpaid", &abandoned);
     assert!(!dashboard().contains("Not paid yet"), "{}", dashboard());
     // Somebody who comes back to the address later is not thanked for an old payment.
-    ada.api.server.advance_to(ada.api.server.now() + 3_600_000);
+    ada.api.advance_to(ada.api.now() + 3_600_000);
     assert!(!dashboard().contains("Thank you") && !dashboard().contains("on its way"), "{}", dashboard());
     let left = ada.at("/dashboard?canceled=true");
     assert!(left.contains("Nothing was paid") && left.contains("Back to the plans"), "{left}");
@@ -324,7 +325,7 @@ fn whoever_changes_the_plan_reads_when_the_change_counts() {
         let ada = Shopper::start("solobase");
         ada.api.stripe(&subscribed(price));
         let headers = [OWN.as_slice(), &[("Authorization", ada.authorization.as_str())]].concat();
-        let sent = send(&ada.api, "subscribe", &headers, &format!("_page=/pricing&plan={plan}"));
+        let sent = submit(&ada.api, "subscribe", &headers, &format!("_page=/pricing&plan={plan}"));
         assert_eq!((sent.status, sent.header("location")), (303, Some(&*format!("/billing?changed={at}"))), "{sent:?}");
         let billing = ada.at(&format!("/billing?changed={at}"));
         assert!(billing.contains(told), "{billing}");
@@ -336,12 +337,12 @@ fn an_instance_tells_its_owner_why_it_is_suspended() {
     let ada = Shopper::start("solobase");
     ada.api.stripe(&subscribed("price_professional_monthly"));
     let body = json!({"name": "App", "metadata": {"subdomain": "choir"}});
-    let made = ada.api.plain("POST /api/commands/instance.create?account=user:ada", &ada.api.operator(), &body);
-    ada.api.server.settle();
+    let made = ada.api.ok("POST /api/commands/instance.create?account=user:ada", &ada.api.operator(), &body);
+    ada.api.settle();
     let id = made["id"].as_str().unwrap_or_else(|| panic!("{made}"));
     let suspend = "POST /api/commands/instance.suspend?account=user:ada";
-    ada.api.plain(suspend, &ada.api.operator(), &json!({"id": id}));
-    ada.api.server.settle();
+    ada.api.ok(suspend, &ada.api.operator(), &json!({"id": id}));
+    ada.api.settle();
     let page = ada.at(&format!("/instances/{id}"));
     assert!(page.contains("Solobase has suspended it.") && !page.contains("Look at the billing"), "{page}");
 }
@@ -353,48 +354,48 @@ fn a_step_is_returned_to_its_provider_and_reported_at_the_overview() {
     let business = folder.path().join("orchestra");
     super::saas_plugins::copy(&orchestra().folder, &business);
     fs::remove_file(business.join("pages/blocks/admin_tasks.html")).expect("removed");
-    let (api, _) = waiting_at(&BusinessFolder::load(&business).expect("a business"));
+    let api = waiting_at(&BusinessFolder::load(&business).expect("a business"));
     let authorization = format!("Bearer {}", api.operator());
     let operator = [OWN.as_slice(), &[("Authorization", &authorization)]].concat();
     let step = "_page=/admin&account=user:o2&id=orch_chamber&step=database&outputs.secret_ref=secret:chamber&outputs.endpoint=";
-    let refused = send(&api, "complete_step", &operator, &format!("{step}postgres%3A%2F%2Fu%3Apw%40h%2Fdb"));
+    let refused = submit(&api, "complete_step", &operator, &format!("{step}postgres%3A%2F%2Fu%3Apw%40h%2Fdb"));
     assert_eq!(refused.status, 422, "{refused:?}");
     let marked = |id: &str| refused.body.contains(&format!("<p class=\"error\" id=\"e-{id}\">"));
     assert!(marked("orch_chamber-endpoint") && !marked("orch_philharmonic-endpoint"), "{}", refused.body);
     assert_eq!(refused.body.matches("u:pw@h").count(), 1, "only the form that was sent keeps its text");
 
-    let returned = send(&api, "return_step", &operator, "_page=/admin&account=user:o1&id=orch_philharmonic");
+    let returned = submit(&api, "return_step", &operator, "_page=/admin&account=user:o1&id=orch_philharmonic");
     assert_eq!((returned.status, returned.header("location")), (303, Some("/admin?said=return_step")), "{returned:?}");
-    let reported = send(&api, "complete_step", &operator, &format!("{step}chamber.example"));
+    let reported = submit(&api, "complete_step", &operator, &format!("{step}chamber.example"));
     assert_eq!(
         (reported.status, reported.header("location")),
         (303, Some("/admin?said=complete_step")),
         "{reported:?}"
     );
-    api.server.settle();
-    let overview = get(&api, "/admin", &[("Authorization", &authorization)]).body;
+    api.settle();
+    let overview = visit(&api, "/admin", &[("Authorization", &authorization)]).body;
     assert!(!overview.contains("Database of orch_chamber"), "{overview}");
 }
 
 #[test]
 fn the_overview_of_orchestra_leads_to_the_one_form_of_a_step() {
-    let (api, _) = waiting();
+    let api = waiting();
     let authorization = format!("Bearer {}", api.operator());
-    let overview = get(&api, "/admin", &[("Authorization", &authorization)]).body;
+    let overview = visit(&api, "/admin", &[("Authorization", &authorization)]).body;
     assert!(overview.contains("Database of chamber") && overview.contains("href=\"/admin/provisions/chamber\""));
     assert!(!overview.contains("complete_step"), "{overview}");
 }
 
 #[test]
 fn an_operator_finds_a_customer_by_name_and_address() {
-    let api = Api::start("solobase");
+    let api = TestServer::start("solobase");
     let form =
         format!("_page=/register&email=Ada%40Example.com&name=Ada+Lovelace&password={PASSWORD}&return_to=/dashboard");
-    assert_eq!(send(&api, "register", &OWN, &form).status, 303);
+    assert_eq!(submit(&api, "register", &OWN, &form).status, 303);
     register(&api, "bob@example.com");
-    api.server.settle();
+    api.settle();
     let authorization = format!("Bearer {}", api.operator());
-    let at = |path: &str| get(&api, path, &[("Authorization", &authorization)]).body;
+    let at = |path: &str| visit(&api, path, &[("Authorization", &authorization)]).body;
     for search in ["lovelace", "ADA%40EXAMPLE", "LoveLace"] {
         let found = at(&format!("/admin/accounts?search={search}"));
         assert!(found.contains("Ada Lovelace") && found.contains("ada@example.com"), "{search}: {found}");
@@ -402,14 +403,14 @@ fn an_operator_finds_a_customer_by_name_and_address() {
     }
     let nobody = at("/admin/accounts?search=lovelace%25");
     assert!(nobody.contains("Nobody has this in the name"), "{nobody}");
-    let found: Value = serde_json::from_str(&at("/api/operator/accounts?search=lovelace")).expect("JSON");
+    let found = api.get("/api/operator/accounts?search=lovelace", &api.operator());
     let account = found["accounts"][0]["account"].as_str().unwrap_or_else(|| panic!("{found}")).to_owned();
     let user = account.trim_start_matches("user:");
     api.stripe(&format!(
         "{{stripe: customer.subscription.created, id: evt_{user}, set: {{id: sub_1, customer: cus_1, metadata: {{user_id: {user}}}, \
          price: price_professional_monthly}}}}"
     ));
-    api.server.settle();
+    api.settle();
     let shown = at(&format!("/admin/accounts/{account}"));
     assert!(shown.contains("<h1>Ada Lovelace</h1>"), "{shown}");
     assert!(shown.contains(&format!("ada@example.com · Professional · <code>{account}</code>")), "{shown}");
@@ -425,14 +426,14 @@ fn a_feature_brings_pages_and_takes_them_with_it() {
     fs::create_dir_all(&pages).expect("made");
     let page = "---\npath: /my-feature\ntitle: Mine\nwho: public\nread: {offers: catalog}\n---\n{% for offer in offers %}[{{ offer.id }}]{% endfor %}";
     fs::write(pages.join("mine.html"), page).expect("written");
-    let api = Api::with(&BusinessFolder::load(&business).expect("a business"), None);
-    assert!(get(&api, "/my-feature", &[]).body.contains("[prod_sample_editor]"));
+    let api = TestServer::of_folder(&BusinessFolder::load(&business).expect("a business")).start();
+    assert!(visit(&api, "/my-feature", &[]).body.contains("[prod_sample_editor]"));
     fs::write(pages.join("mine.html"), page.replace("offers: catalog", "offers: plans")).expect("written");
     let mistake = BusinessFolder::load(&business).expect_err("a mistake").to_string();
     assert!(mistake.contains("mine.html:5: `plans` is not a query"), "{mistake}");
     fs::remove_dir_all(business.join("features/my-feature")).expect("removed");
-    let without = Api::with(&BusinessFolder::load(&business).expect("a business"), None);
-    assert_eq!(get(&without, "/my-feature", &[]).status, 404);
+    let without = TestServer::of_folder(&BusinessFolder::load(&business).expect("a business")).start();
+    assert_eq!(visit(&without, "/my-feature", &[]).status, 404);
 }
 
 #[test]
@@ -444,14 +445,14 @@ fn a_route_that_sends_a_command_is_not_carried_out_because_another_page_leads_to
                 <a href=\"{{ portal.portal_url }}\">Go</a>\n";
     fs::create_dir_all(business.join("pages")).expect("a folder");
     fs::write(business.join("pages/to_stripe.html"), page).expect("written");
-    let api = Api::with(&BusinessFolder::load(&business).expect("no mistake"), None);
+    let api = TestServer::of_folder(&BusinessFolder::load(&business).expect("no mistake")).start();
     api.answer("account-customer:*", json!({"id": "cus_ada"}));
     api.answer("portal:*", json!({"url": "https://billing.example/p"}));
     let ada = register(&api, "ada@example.com");
     let opened = || api.journal().iter().filter(|entry| entry.call.key.starts_with("portal:")).count();
     let from = |site: &str, line: &str| {
         let headers = [("Cookie", ada.as_str()), ("Sec-Fetch-Site", site)];
-        Connection::open(api.server.address()).request(line, &headers, b"").status
+        api.request(line, &headers, b"").status
     };
     for site in ["cross-site", "same-site"] {
         for path in ["/api/stripe/portal", "/to-stripe"] {
@@ -459,15 +460,15 @@ fn a_route_that_sends_a_command_is_not_carried_out_because_another_page_leads_to
         }
         assert_eq!(from(site, "GET /api/subscriptions/me"), 200, "whoever leads there, nothing is changed");
     }
-    let without = Connection::open(api.server.address()).request("GET /api/stripe/portal", &[("Cookie", &ada)], b"");
-    assert_eq!((without.status, without.code().as_str()), (403, "cross-origin"));
+    let without = api.request("GET /api/stripe/portal", &[("Cookie", &ada)], b"");
+    assert_eq!((without.status, without.code()), (403, "cross-origin"));
     assert_eq!(opened(), 0);
     for path in ["/api/stripe/portal", "/to-stripe"] {
         assert_eq!(from("same-origin", &format!("GET {path}")), 200, "{path}");
     }
     let before = opened();
     assert!(before > 0);
-    let mut head = TcpStream::connect(api.server.address()).expect("a connection");
+    let mut head = TcpStream::connect(api.address()).expect("a connection");
     let asked = format!(
         "HEAD /api/stripe/portal HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nConnection: close\r\n\r\n",
         api.user("bob")
@@ -481,17 +482,17 @@ fn a_route_that_sends_a_command_is_not_carried_out_because_another_page_leads_to
 
 #[test]
 fn a_user_logs_out_on_all_devices_by_a_form() {
-    let api = Api::start("solobase");
+    let api = TestServer::start("solobase");
     let ada = register(&api, "ada@example.com");
     let form = format!("_page=/login&email=ada@example.com&password={PASSWORD}&return_to=/dashboard");
-    let other = send(&api, "log_in", &OWN, &form);
+    let other = submit(&api, "log_in", &OWN, &form);
     let other = other.header("set-cookie").and_then(|set| set.split(';').next()).expect("a session").to_owned();
-    let page = get(&api, "/account", &[("Cookie", &ada)]);
-    assert!(page.status == 200 && page.body.contains("/do/log_out_everywhere"), "{page:?}");
-    let sent = send(&api, "log_out_everywhere", &own(&ada), "_page=/account");
+    let shown = visit(&api, "/account", &[("Cookie", &ada)]);
+    assert!(shown.status == 200 && shown.body.contains("/do/log_out_everywhere"), "{shown:?}");
+    let sent = submit(&api, "log_out_everywhere", &own(&ada), "_page=/account");
     assert_eq!((sent.status, sent.header("location")), (303, Some("/login")), "{sent:?}");
     assert!(sent.header("set-cookie").is_some_and(|set| set.contains("Max-Age=0")), "{sent:?}");
     for cookie in [&ada, &other] {
-        assert_eq!(get(&api, "/account", &[("Cookie", cookie)]).status, 303);
+        assert_eq!(visit(&api, "/account", &[("Cookie", cookie)]).status, 303);
     }
 }

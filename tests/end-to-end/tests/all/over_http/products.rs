@@ -1,54 +1,47 @@
 //! The products routes of every business, and the platform's own spellings of a business that asks for them.
 
-use super::api::Api;
-use super::commands::Served;
-use super::raw::{Answer, Connection};
-use crate::writer::support::bodies;
-use extension_contract::ActorKind;
+use super::raw::Answer;
+use super::server::{NOTHING, TestServer};
+use end_to_end::play::bodies;
 use serde_json::{Value, json};
-
-fn json_of(answer: &Answer) -> Value {
-    assert!((200..300).contains(&answer.status), "{answer:?}");
-    serde_json::from_str(&answer.body).expect("JSON")
-}
+use std::ops::Deref;
 
 /// A server with keys of two users, a service and an operator.
 struct Shop {
-    served: Served,
+    server: TestServer,
     ada: String,
     bob: String,
     service: String,
     operator: String,
 }
 
+impl Deref for Shop {
+    type Target = TestServer;
+
+    fn deref(&self) -> &TestServer {
+        &self.server
+    }
+}
+
 impl Shop {
     fn start() -> Shop {
-        let served = Served::start();
-        let key = |kind, subject| served.key(kind, subject, "solobase");
-        let (ada, bob) = (key(ActorKind::User, "ada"), key(ActorKind::User, "bob"));
-        let (service, operator) = (key(ActorKind::Service, "provisioner"), key(ActorKind::Admin, "root"));
-        Shop { served, ada, bob, service, operator }
-    }
-
-    fn send(&self, line: &str, key: &str, body: &Value) -> Answer {
-        self.served.send(line, key, &[], body)
-    }
-
-    fn get(&self, path: &str, key: &str) -> Value {
-        json_of(&self.send(&format!("GET {path}"), key, &Value::Null))
+        let server = TestServer::start("solobase");
+        let (ada, bob, service, operator) =
+            (server.user("ada"), server.user("bob"), server.service(), server.operator());
+        Shop { server, ada, bob, service, operator }
     }
 
     /// Returns the reply of an answer, which may have come later.
-    fn reply(&self, answer: &Answer, key: &str) -> Value {
+    fn reply(&self, answer: Answer, key: &str) -> Value {
         match answer.header("location").filter(|_| answer.status == 202) {
             Some(location) => self.get(location, key),
-            None => json_of(answer),
+            None => answer.ok(),
         }
     }
 
     /// Sends a request without a key.
     fn anonymous(&self, line: &str) -> Answer {
-        Connection::open(self.served.server.address()).request(line, &[], b"")
+        self.request(line, &[], b"")
     }
 
     fn pays(&self, user: &str, status: &str) {
@@ -56,15 +49,15 @@ impl Shop {
             "name: x\nevents:\n  - {{stripe: customer.subscription.created, id: evt_{user}, set: {{id: sub_{user}, \
              customer: cus_{user}, status: {status}, metadata: {{user_id: {user}}}, price: price_xyz789}}}}\n"
         );
-        assert_eq!(self.served.server.stripe(&bodies(&story)[0]).0, 200);
+        assert_eq!(self.deliver(&bodies(&story)[0]).status, 200);
     }
 
     fn creates(&self, key: &str, subdomain: &str) -> Value {
         let body = json!({"type": "instance", "name": "App", "metadata": {"subdomain": subdomain}});
         let made = self.send("POST /api/products", key, &body);
         assert_eq!(made.status, 201, "{made:?}");
-        self.served.server.settle();
-        serde_json::from_str(&made.body).expect("JSON")
+        self.settle();
+        made.json
     }
 }
 
@@ -76,7 +69,7 @@ fn ids(list: &Value) -> Vec<&str> {
 #[test]
 fn everybody_reads_the_plans_and_pages_of_them() {
     let shop = Shop::start();
-    let plans = json_of(&shop.anonymous("GET /api/products?type=subscription_plan"));
+    let plans = shop.anonymous("GET /api/products?type=subscription_plan").ok();
     let expected = ["prod_hobby", "prod_starter", "prod_professional", "prod_business"];
     assert_eq!(ids(&plans["products"]), expected, "{plans}");
     let hobby = &plans["products"][0];
@@ -86,18 +79,18 @@ fn everybody_reads_the_plans_and_pages_of_them() {
         (&json!("prod_abc123"), &json!("price_xyz789"))
     );
     assert_eq!((&hobby["metadata"]["max_instances"], &hobby["billing_interval"]), (&json!(1), &json!("month")));
-    assert_eq!(json_of(&shop.anonymous("GET /api/products"))["total_count"], 4, "the products on sale");
-    let first = json_of(&shop.anonymous("GET /api/products?type=subscription_plan&after=&page_size=3"));
+    assert_eq!(shop.anonymous("GET /api/products").ok()["total_count"], 4, "the products on sale");
+    let first = shop.anonymous("GET /api/products?type=subscription_plan&after=&page_size=3").ok();
     let next = format!("GET /api/products?type=subscription_plan&after={}", first["next"].as_str().expect("more"));
-    let rest = json_of(&shop.anonymous(&next));
+    let rest = shop.anonymous(&next).ok();
     assert_eq!([ids(&first["products"]), ids(&rest["products"])].map(|ids| ids.len()), [3, expected.len() - 3]);
-    let second = json_of(&shop.anonymous("GET /b/products/catalog?page=2&page_size=3"));
+    let second = shop.anonymous("GET /b/products/catalog?page=2&page_size=3").ok();
     assert_eq!((&second["total_count"], &second["page"], &second["page_size"]), (&json!(4), &json!(2), &json!(3)));
     assert_eq!(second["records"][0]["id"], "prod_business");
     assert_eq!(second["records"][0]["data"]["name"], "Business");
-    assert_eq!(json_of(&shop.anonymous("GET /b/products/catalog/prod_hobby"))["data"]["price"], 500);
-    assert_eq!(json_of(&shop.anonymous("GET /b/products/api/catalog/prod_hobby"))["id"], "prod_hobby");
-    assert_eq!(json_of(&shop.anonymous("GET /api/products/prod_hobby"))["id"], "prod_hobby");
+    assert_eq!(shop.anonymous("GET /b/products/catalog/prod_hobby").ok()["data"]["price"], 500);
+    assert_eq!(shop.anonymous("GET /b/products/api/catalog/prod_hobby").ok()["id"], "prod_hobby");
+    assert_eq!(shop.anonymous("GET /api/products/prod_hobby").ok()["id"], "prod_hobby");
     for (path, status, code) in [
         ("/api/products?page_size=101", 400, "query"),
         ("/api/products?page=0", 400, "query"),
@@ -108,7 +101,7 @@ fn everybody_reads_the_plans_and_pages_of_them() {
         ("/api/products?type=instance", 401, "unauthorized"),
     ] {
         let answer = shop.anonymous(&format!("GET {path}"));
-        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{path}");
+        assert_eq!((answer.status, answer.code()), (status, code), "{path}");
     }
 }
 
@@ -119,12 +112,12 @@ fn each_refusal_of_an_instance_has_the_name_of_the_business() {
     let create = |key: &str, subdomain: &str| {
         let body = json!({"type": "instance", "name": "App", "metadata": {"subdomain": subdomain}});
         let refused = shop.send("POST /api/products", key, &body);
-        (refused.status, refused.code())
+        (refused.status, refused.code().to_owned())
     };
     let told = |status: u16, code: &str| (status, code.to_owned());
     assert_eq!(create(&shop.ada, "mine"), told(402, "subscription_required"));
     let plan = shop.send("POST /api/products/prod_business/purchase", &shop.ada, &json!({}));
-    assert_eq!((plan.status, plan.code()), told(409, "plan_unavailable"));
+    assert_eq!((plan.status, plan.code().to_owned()), told(409, "plan_unavailable"));
     shop.pays("bob", "active");
     shop.creates(&shop.bob, "taken");
     shop.pays("ada", "active");
@@ -136,12 +129,12 @@ fn each_refusal_of_an_instance_has_the_name_of_the_business() {
         &shop.ada,
         &json!({"type": "instance", "name": "App", "metadata": {"subdomain": "second"}}),
     );
-    assert_eq!((full.status, full.code()), told(409, "instance_limit"));
+    assert_eq!((full.status, full.code().to_owned()), told(409, "instance_limit"));
     assert!(full.body.contains("\"upgrade\":\"prod_starter\""), "it says what to buy: {}", full.body);
     // Commands have the same names of errors.
     let command = json!({"name": "App", "metadata": {"subdomain": "third"}});
     let refused = shop.send("POST /api/commands/instance.create", &shop.ada, &command);
-    assert_eq!((refused.status, refused.code()), told(409, "instance_limit"));
+    assert_eq!((refused.status, refused.code().to_owned()), told(409, "instance_limit"));
     let consume = |amount: u32| {
         let body = json!({"key": "api_requests_monthly", "amount": amount});
         shop.send("POST /api/commands/usage.consume", &shop.ada, &body)
@@ -149,7 +142,7 @@ fn each_refusal_of_an_instance_has_the_name_of_the_business() {
     let whole = consume(1_000_000);
     assert_eq!(whole.status, 200, "{}", whole.body);
     let beyond = consume(1);
-    assert_eq!((beyond.status, beyond.code()), told(429, "request_limit"));
+    assert_eq!((beyond.status, beyond.code().to_owned()), told(429, "request_limit"));
 }
 
 // covers: SOL-13
@@ -162,7 +155,7 @@ fn users_see_and_create_their_own_instances_and_nobody_elses() {
         &shop.ada,
         &json!({"type": "instance", "name": "A", "metadata": {"subdomain": "early"}}),
     );
-    assert_eq!((early.status, early.code().as_str()), (402, "subscription_required"), "no plan is active");
+    assert_eq!((early.status, early.code()), (402, "subscription_required"), "no plan is active");
     ["ada", "bob"].into_iter().for_each(|user| shop.pays(user, "active"));
     let made = shop.creates(&shop.ada, "adasapp");
     assert_eq!((&made["id"], &made["status"]), (&json!("inst_adasapp"), &json!("provisioning")), "{made}");
@@ -186,8 +179,8 @@ fn users_see_and_create_their_own_instances_and_nobody_elses() {
     let health = shop.get("/api/products/inst_adasapp/health", &shop.ada);
     assert_eq!((&health["status"], &health["health_status"]), (&json!("running"), &json!("unknown")), "{health}");
     let [others, unknown] = ["bob", "nobody"]
-        .map(|user| shop.send(&format!("GET /api/products?type=instance&user_id={user}"), &shop.ada, &Value::Null));
-    assert_eq!((others.status, others.code().as_str()), (403, "forbidden"));
+        .map(|user| shop.send(&format!("GET /api/products?type=instance&user_id={user}"), &shop.ada, &NOTHING));
+    assert_eq!((others.status, others.code()), (403, "forbidden"));
     assert_eq!(others.body, unknown.body, "nobody learns which accounts exist");
     for line in [
         "GET /api/products/ID",
@@ -200,7 +193,7 @@ fn users_see_and_create_their_own_instances_and_nobody_elses() {
     ] {
         let of = |id: &str| {
             let answer = shop.send(&line.replace("ID", id), &shop.ada, &json!({}));
-            assert_eq!((answer.status, answer.code().as_str()), (404, "not-found"), "{line} {id}");
+            assert_eq!((answer.status, answer.code()), (404, "not-found"), "{line} {id}");
             answer.body.replace(id, "ID")
         };
         assert_eq!(of("inst_bobsapp"), of("inst_nothing"), "{line}: another's id and an unknown id are answered alike");
@@ -218,22 +211,22 @@ fn the_owner_comes_from_the_caller_and_only_a_service_reports_a_status() {
         json!({"type": "instance", "name": "A", "metadata": {"subdomain": "stolen", "user_id": "bob"}}),
     ] {
         let answer = shop.send("POST /api/products", &shop.ada, &body);
-        assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden"), "{body}");
+        assert_eq!((answer.status, answer.code()), (403, "forbidden"), "{body}");
     }
-    shop.served.script(false);
+    shop.fail("*");
     let platform =
         json!({"type": "instance", "name": "A", "metadata": {"subdomain": "mine", "status": "provisioning"}});
     assert_eq!(shop.send("POST /api/products", &shop.ada, &platform).status, 201, "as the platform's clients send it");
     let running = json!({"metadata": {"status": "running", "resources": {"url": "https://mine.solobase.cloud"}}});
     let by_user = shop.send("PUT /api/products/inst_mine", &shop.ada, &running);
-    assert_eq!((by_user.status, by_user.code().as_str()), (403, "forbidden"));
+    assert_eq!((by_user.status, by_user.code()), (403, "forbidden"));
     let line = "PUT /api/products/inst_mine?user_id=ada";
     let other = json!({"id": "inst_other", "metadata": {"status": "running"}});
     assert_eq!(shop.send(line, &shop.service, &other).code(), "invalid", "the id in the path counts");
-    let by_service = json_of(&shop.send(line, &shop.service, &running));
+    let by_service = shop.ok(line, &shop.service, &running);
     assert_eq!((&by_service["id"], &by_service["status"]), (&json!("inst_mine"), &json!("running")), "{by_service}");
     let back = shop.send(line, &shop.service, &json!({"metadata": {"status": "provisioning"}}));
-    assert_eq!((back.status, back.code().as_str()), (409, "bad-transition"));
+    assert_eq!((back.status, back.code()), (409, "bad-transition"));
 }
 
 // covers: SOL-10
@@ -250,25 +243,25 @@ fn an_operator_creates_and_withdraws_a_plan_and_nobody_else_does() {
         &shop.ada,
         &json!({"type": "subscription_plan", "name": "Tiny", "metadata": metadata}),
     );
-    assert_eq!((by_user.status, by_user.code().as_str()), (403, "forbidden"));
+    assert_eq!((by_user.status, by_user.code()), (403, "forbidden"));
     let asked = shop.send("POST /api/products", &shop.operator, &plan);
     assert!([201, 202].contains(&asked.status), "its price is made at Stripe: {asked:?}");
-    shop.served.server.settle();
-    let made = shop.reply(&asked, &shop.operator);
+    shop.settle();
+    let made = shop.reply(asked, &shop.operator);
     assert_eq!((&made["id"], &made["type"]), (&json!("prod_tiny"), &json!("subscription_plan")), "{made}");
     assert!(made["stripe_product_id"].is_string() && made["stripe_price_id"].is_string(), "{made}");
-    assert_eq!(json_of(&shop.anonymous("GET /api/products/prod_tiny"))["price"], 300);
+    assert_eq!(shop.anonymous("GET /api/products/prod_tiny").ok()["price"], 300);
     for line in ["DELETE /api/products/prod_tiny", "PUT /ext/products/products/prod_tiny"] {
         assert_eq!(shop.send(line, &shop.ada, &json!({})).status, 404, "{line}: not of the user's account");
     }
-    let deleted = json_of(&shop.send("DELETE /b/products/api/admin/products/prod_tiny", &shop.operator, &Value::Null));
+    let deleted = shop.ok("DELETE /b/products/api/admin/products/prod_tiny", &shop.operator, &NOTHING);
     assert_eq!((&deleted["deleted"], &deleted["id"]), (&json!(true), &json!("prod_tiny")), "{deleted}");
     assert_eq!(shop.anonymous("GET /b/products/catalog/prod_tiny").status, 404, "it is not on sale any more");
     let kept = shop.get("/admin/b/products/products/prod_tiny", &shop.operator);
     assert_eq!(kept["data"]["active"], false, "its row stays: purchases refer to it");
     let all = shop.get("/b/products/admin/products?page_size=100", &shop.operator);
     assert_eq!(all["total_count"], 5, "{all}");
-    let settings = shop.send("GET /b/products/admin/products/business", &shop.operator, &Value::Null);
+    let settings = shop.send("GET /b/products/admin/products/business", &shop.operator, &NOTHING);
     assert_eq!(settings.status, 404, "the settings of the catalog are not a product");
 }
 
@@ -279,8 +272,8 @@ fn a_plan_is_bought_at_each_of_the_platforms_routes() {
     let shop = Shop::start();
     let buy = |line: &str, body: &Value| {
         let answer = shop.send(line, &shop.ada, body);
-        shop.served.server.settle();
-        shop.reply(&answer, &shop.ada)
+        shop.settle();
+        shop.reply(answer, &shop.ada)
     };
     let first = buy("POST /api/products/prod_hobby/purchase", &Value::Null);
     assert!(first["checkout_url"].as_str().is_some_and(|url| url.starts_with("https://")), "{first}");
@@ -302,7 +295,7 @@ fn a_plan_is_bought_at_each_of_the_platforms_routes() {
     let camel = json!({"items": [{"productId": "prod_hobby", "quantity": 1}]});
     let of_extension = shop.send("POST /ext/products/purchase", &shop.ada, &camel);
     assert_eq!(of_extension.status, 201);
-    assert_eq!(json_of(&of_extension)["purchase"]["id"], id);
+    assert_eq!(of_extension.ok()["purchase"]["id"], id);
     let list = shop.get("/ext/products/purchases?limit=5&offset=0", &shop.ada);
     assert_eq!((&list["total"], &list["limit"], &list["offset"]), (&json!(1), &json!(5), &json!(0)), "{list}");
     assert_eq!(shop.get("/b/products/purchases?status=paid", &shop.ada)["total_count"], 0);
@@ -311,7 +304,7 @@ fn a_plan_is_bought_at_each_of_the_platforms_routes() {
     let path = format!("/ext/products/admin/purchases/{id}");
     assert_eq!(shop.get(&path, &shop.operator)["purchase"]["account"], "user:ada", "found by its id");
     let [others, unknown] = [id, "pur_nothing"].map(|id| {
-        let answer = shop.send(&format!("GET /b/products/purchases/{id}"), &shop.bob, &Value::Null);
+        let answer = shop.send(&format!("GET /b/products/purchases/{id}"), &shop.bob, &NOTHING);
         assert_eq!(answer.code(), "not-found");
         answer.body.replace(id, "ID")
     });
@@ -323,11 +316,11 @@ fn a_plan_is_bought_at_each_of_the_platforms_routes() {
         json!({"items": [{"product_id": "prod_hobby"}], "requiresApproval": false}),
     ] {
         let answer = shop.send("POST /b/products/purchases", &shop.bob, &wrong);
-        assert_eq!((answer.status, answer.code().as_str()), (422, "invalid"), "{wrong}");
+        assert_eq!((answer.status, answer.code()), (422, "invalid"), "{wrong}");
     }
     let refund = format!("POST /ext/products/admin/purchases/{id}/refund");
     let unpaid = shop.send(&refund, &shop.operator, &json!({"amount": 0, "reason": "a test"}));
-    assert_eq!((unpaid.status, unpaid.code().as_str()), (409, "bad-transition"), "it is not paid");
+    assert_eq!((unpaid.status, unpaid.code()), (409, "bad-transition"), "it is not paid");
     assert_eq!(shop.send(&refund, &shop.ada, &json!({})).code(), "forbidden");
 }
 
@@ -351,11 +344,11 @@ fn an_instance_is_deleted_only_with_its_name() {
     let shop = Shop::start();
     shop.pays("ada", "active");
     shop.creates(&shop.ada, "gone");
-    let unconfirmed = shop.send("DELETE /api/products/inst_gone", &shop.ada, &Value::Null);
+    let unconfirmed = shop.send("DELETE /api/products/inst_gone", &shop.ada, &NOTHING);
     assert!((400..500).contains(&unconfirmed.status), "{unconfirmed:?}");
-    let deleted = json_of(&shop.send("DELETE /b/products/products/inst_gone", &shop.ada, &json!({"confirm": "App"})));
+    let deleted = shop.ok("DELETE /b/products/products/inst_gone", &shop.ada, &json!({"confirm": "App"}));
     assert_eq!((&deleted["deleted"], &deleted["id"]), (&json!(true), &json!("inst_gone")), "{deleted}");
-    shop.served.server.settle();
+    shop.settle();
     let left = shop.get("/api/products?type=instance&status=running", &shop.ada);
     assert_eq!(left["total_count"], 0, "{left}");
     shop.creates(&shop.ada, "next");
@@ -374,15 +367,15 @@ fn an_instance_is_deleted_only_with_its_name() {
 fn a_customer_whose_effects_wait_asks_for_no_further_one() {
     let shop = Shop::start();
     shop.pays("ada", "active");
-    shop.served.server.settle();
-    let most = |open: usize| shop.served.server.with_host(move |host| host.processor_mut().set_open_effects_max(open));
+    shop.settle();
+    let most = |open: usize| shop.with_host(move |host| host.processor_mut().set_open_effects_max(open));
     let create = || {
         let body = json!({"type": "instance", "name": "App", "metadata": {"subdomain": "mine"}});
-        shop.served.send("POST /api/products", &shop.ada, &[("Idempotency-Key", "k1")], &body)
+        shop.send_with("POST /api/products", &shop.ada, &[("Idempotency-Key", "k1")], &body)
     };
     most(0);
     let refused = create();
-    assert_eq!((refused.status, refused.code().as_str()), (429, "too-many-requests"), "{refused:?}");
+    assert_eq!((refused.status, refused.code()), (429, "too-many-requests"), "{refused:?}");
     assert!(refused.header("retry-after").is_some() && refused.body.contains("still being carried out"), "{refused:?}");
     assert_eq!(shop.get("/api/products?type=instance", &shop.ada)["total_count"], 0);
     most(1);
@@ -398,8 +391,8 @@ fn the_instances_of_one_account_are_on_several_pages_for_operators() {
     for name in ["first", "second", "third"] {
         shop.creates(&shop.ada, name);
         let line = format!("DELETE /api/products/inst_{name}?confirm=App");
-        json_of(&shop.send(&line, &shop.ada, &Value::Null));
-        shop.served.server.settle();
+        shop.ok(&line, &shop.ada, &NOTHING);
+        shop.settle();
     }
     shop.creates(&shop.ada, "fourth");
     shop.creates(&shop.bob, "fifth");
@@ -433,7 +426,7 @@ fn routes_without_a_feature_say_so_and_wrong_methods_and_keys_are_refused() {
         "POST /ext/products/purchases/pur_1/cancel",
     ] {
         let answer = shop.send(line, &shop.ada, &json!({}));
-        assert_eq!((answer.status, answer.code().as_str()), (501, "not-served"), "{line}");
+        assert_eq!((answer.status, answer.code()), (501, "not-served"), "{line}");
         assert!(answer.body.len() > 100, "it says why: {}", answer.body);
     }
     for (line, allow) in [
@@ -468,7 +461,7 @@ fn routes_without_a_feature_say_so_and_wrong_methods_and_keys_are_refused() {
         }
     }
     assert_eq!(shop.anonymous("GET /api/products?type=subscription_plan").status, 200);
-    let wrong_key = shop.send("GET /api/products?type=subscription_plan", "key_0", &Value::Null);
+    let wrong_key = shop.send("GET /api/products?type=subscription_plan", "key_0", &NOTHING);
     assert_eq!(wrong_key.status, 401, "a wrong key is not taken for none");
 }
 
@@ -484,11 +477,11 @@ fn a_business_with_the_platforms_paths_takes_webhooks_at_them() {
              customer: cus_{number}, metadata: {{user_id: u{number}}}, price: price_xyz789}}}}\n"
         );
         let body = bodies(&story).remove(0);
-        let signature = shop.served.server.signature(&body);
-        let unsigned = shop.served.server.send(path, &[], &body);
-        assert_eq!(unsigned.0, 400, "{path}: {}", unsigned.1);
-        let (status, answer) = shop.served.server.send(path, &[("stripe-signature", &signature)], &body);
-        assert_eq!((status, answer.as_str()), (200, "{\"received\":true}"), "{path}");
+        let signature = shop.signature(&body);
+        let line = format!("POST {path}");
+        assert_eq!(shop.request(&line, &[], &body).status, 400, "{path}");
+        let answer = shop.request(&line, &[("stripe-signature", &signature)], &body);
+        assert_eq!((answer.status, answer.body.as_str()), (200, "{\"received\":true}"), "{path}");
         let found = shop.get(&format!("/b/products/subscription?user_id=u{number}"), &shop.operator);
         assert_eq!(found["subscription"]["status"], "active", "{path}: {found}");
     }
@@ -496,8 +489,8 @@ fn a_business_with_the_platforms_paths_takes_webhooks_at_them() {
 
 #[test]
 fn a_business_that_does_not_ask_for_the_platforms_paths_has_only_its_own() {
-    let api = Api::start("seats");
-    let ask = |line: &str| Connection::open(api.server.address()).request(line, &[], b"").status;
+    let api = TestServer::start("seats");
+    let ask = |line: &str| api.request(line, &[], b"").status;
     assert_eq!(ask("GET /api/products"), 200);
     for line in [
         "GET /b/products/catalog",
@@ -510,7 +503,7 @@ fn a_business_that_does_not_ask_for_the_platforms_paths_has_only_its_own() {
     ] {
         assert_eq!(ask(line), 404, "{line}");
     }
-    let paths = api.document["paths"].as_object().expect("paths");
+    let paths = api.document()["paths"].as_object().expect("paths");
     assert!(
         paths.contains_key("/api/products") && !paths.keys().any(|path| path.contains("/b/") || path.contains("/ext/"))
     );

@@ -1,8 +1,6 @@
 //! What a user may do before the address is proved, and what is left of an earlier user of the address after the proof.
 
-use super::api::NOTHING;
-use super::links::Mailed;
-use super::raw::Connection;
+use super::server::{NOTHING, TestServer};
 use serde_json::{Value, json};
 
 const OTHER: &str = "another horse battery";
@@ -64,12 +62,12 @@ fn operations(endpoint: &str, organization: &str) -> Vec<(May, String, Value)> {
 
 #[test]
 fn an_unproved_user_uses_the_own_account_and_reaches_nobody_else() {
-    let server = Mailed::start("tesslate");
+    let server = TestServer::keeping_secrets("tesslate");
     for pattern in ["account-customer:*", "connect:*"] {
-        server.api.answer(pattern, json!({"id": "made_1"}));
+        server.answer(pattern, json!({"id": "made_1"}));
     }
     for pattern in ["portal:*", "connect-link:*"] {
-        server.api.answer(pattern, json!({"url": "https://stripe.example/p"}));
+        server.answer(pattern, json!({"url": "https://stripe.example/p"}));
     }
     for is_proved in [false, true] {
         let name = if is_proved { "proved" } else { "unproved" };
@@ -79,7 +77,7 @@ fn an_unproved_user_uses_the_own_account_and_reaches_nobody_else() {
         };
         // The business itself may add an endpoint to any account.
         let line = format!("POST /api/endpoints?account=user:{id}");
-        let endpoint = server.ok(&line, &server.api.operator(), &json!({"url": HOOK}));
+        let endpoint = server.ok(&line, &server.operator(), &json!({"url": HOOK}));
         let endpoint = endpoint["id"].as_str().expect("an id");
         let organization = match is_proved {
             true => server.ok("POST /api/auth/organizations", &session, &json!({"name": "Choir"}))["id"].clone(),
@@ -91,22 +89,19 @@ fn an_unproved_user_uses_the_own_account_and_reaches_nobody_else() {
                 assert_eq!(server.refused(&line, &session, &body), (404, "not-found".into()));
                 continue;
             }
-            server.api.sells();
+            server.sells();
             let body: Value = serde_json::from_str(&body.to_string().replace("USER", name)).expect("JSON");
-            let (authorization, text) = (format!("Bearer {session}"), body.to_string());
-            let text = if body.is_null() { "" } else { &text };
-            let headers = [("Authorization", authorization.as_str())];
             // Whether a command is answered at once or later does not matter here.
-            let answer = Connection::open(server.api.server.address()).request(&line, &headers, text.as_bytes());
+            let answer = server.send(&line, &session, &body);
             match may {
                 May::No if !is_proved => {
-                    assert_eq!((answer.status, &*answer.code()), (403, "address-not-proved"), "{line}");
+                    assert_eq!((answer.status, answer.code()), (403, "address-not-proved"), "{line}");
                     assert!(
                         answer.body.contains("by the link that was mailed to it"),
                         "it says what to do: {answer:?}"
                     );
                 }
-                May::Never => assert_eq!((answer.status, &*answer.code()), (403, "forbidden"), "{line} of {name}"),
+                May::Never => assert_eq!((answer.status, answer.code()), (403, "forbidden"), "{line} of {name}"),
                 May::Yes | May::No => assert!((200..300).contains(&answer.status), "{line} of {name}: {answer:?}"),
             }
         }
@@ -121,9 +116,9 @@ fn an_unproved_user_uses_the_own_account_and_reaches_nobody_else() {
 #[test]
 fn who_registered_with_anothers_address_has_nothing_of_the_account_after_the_owner_has_come() {
     for takes_back in ["address_confirmation", "password_reset"] {
-        let server = Mailed::start("orchestra");
+        let server = TestServer::keeping_secrets("orchestra");
         let (stranger, id) = server.register("ada@example.com");
-        server.api.stripe(PAID);
+        server.stripe(PAID);
         if takes_back == "password_reset" {
             server.post("/api/auth/reset", "", &json!({"email": "ada@example.com"}));
         }
@@ -132,14 +127,14 @@ fn who_registered_with_anothers_address_has_nothing_of_the_account_after_the_own
         let confirmed = server.post("/api/auth/confirm", "", &json!({"token": token}));
         assert_eq!(confirmed.status, 401, "{confirmed:?}");
         let reads =
-            |key: &str| server.api.ask(&format!("GET /api/queries/list?kind=products&account={MADE}"), key, &NOTHING);
+            |key: &str| server.send(&format!("GET /api/queries/list?kind=products&account={MADE}"), key, &NOTHING);
         assert_eq!(reads(&stranger).status, 403, "{takes_back}");
         let owner = server.ok("POST /api/auth/password", "", &json!({"token": token, "password": OTHER}));
         assert_eq!((&owner["user"]["id"], &owner["user"]["is_confirmed"]), (&json!(id), &json!(true)));
         let session = owner["token"].as_str().expect("a token");
         assert_eq!(reads(session).status, 200, "the purchase of the address is the owner's");
         for path in ["/api/auth/me", "/api/auth/export", "/api/queries/list?kind=products"] {
-            assert_eq!(server.api.ask(&format!("GET {path}"), &stranger, &NOTHING).status, 401, "{path}");
+            assert_eq!(server.send(&format!("GET {path}"), &stranger, &NOTHING).status, 401, "{path}");
         }
         let again = json!({"email": "ada@example.com", "password": "correct horse battery"});
         assert_eq!(server.post("/api/auth/login", "", &again).status, 401, "the stranger's password");
@@ -148,9 +143,9 @@ fn who_registered_with_anothers_address_has_nothing_of_the_account_after_the_own
 
 #[test]
 fn the_tokens_that_a_stranger_has_made_in_the_account_end_with_the_proof() {
-    let server = Mailed::start("saas-plugins");
+    let server = TestServer::keeping_secrets("saas-plugins");
     let (stranger, id) = server.register("ada@example.com");
-    server.api.stripe(&format!(
+    server.stripe(&format!(
         "{{stripe: customer.subscription.created, id: evt_1, set: {{id: sub_1, customer: cus_1, metadata: {{user_id: {id}}}, \
          price: price_editor_m}}}}"
     ));
@@ -181,9 +176,9 @@ fn the_tokens_that_a_stranger_has_made_in_the_account_end_with_the_proof() {
 
 #[test]
 fn a_purchase_with_an_address_reaches_its_user_only_once_the_address_is_proved() {
-    let server = Mailed::start("orchestra");
+    let server = TestServer::keeping_secrets("orchestra");
     let (session, id) = server.register("ada@example.com");
-    server.api.stripe(PAID);
+    server.stripe(PAID);
     let accounts = || {
         let export = server.ok("GET /api/auth/export", &session, &NOTHING);
         export["accounts"].as_object().expect("accounts").keys().cloned().collect::<Vec<_>>()
@@ -204,7 +199,7 @@ fn a_purchase_with_an_address_reaches_its_user_only_once_the_address_is_proved()
 
 #[test]
 fn owners_see_and_withdraw_invitations_and_a_removal_ends_them() {
-    let server = Mailed::start("twobot");
+    let server = TestServer::keeping_secrets("twobot");
     let [(ada, _), (bob, bob_id), (eve, _)] =
         ["ada", "bob", "eve"].map(|name| server.proved(&format!("{name}@example.com")));
     let choir = server.ok("POST /api/auth/organizations", &ada, &json!({"name": "Choir"}));
@@ -240,19 +235,19 @@ fn owners_see_and_withdraw_invitations_and_a_removal_ends_them() {
 
 #[test]
 fn the_name_in_an_invitation_has_no_address_and_no_link() {
-    let server = Mailed::start("twobot");
+    let server = TestServer::keeping_secrets("twobot");
     let (ada, _) = server.proved("ada@example.com");
     for name in ["URGENT: pay at https://evil.example/pay", "evil.example", "write to eve@evil.example", "a\nb", ""] {
         let answer = server.post("/api/auth/organizations", &ada, &json!({"name": name}));
-        assert_eq!((answer.status, &*answer.code()), (422, "invalid"), "{name}");
+        assert_eq!((answer.status, answer.code()), (422, "invalid"), "{name}");
         assert!(answer.body.contains("\"pointer\":\"/name\""), "{answer:?}");
     }
 }
 
 #[test]
 fn the_endpoints_of_an_account_end_with_it() {
-    let server = Mailed::start("twobot");
-    let operator = server.api.operator();
+    let server = TestServer::keeping_secrets("twobot");
+    let operator = server.operator();
     let endpoints = |account: &str| {
         let all = server.ok(&format!("GET /api/endpoints?account={account}"), &operator, &NOTHING);
         all["endpoints"].as_array().expect("endpoints").len()

@@ -1,5 +1,6 @@
 //! A connection on which a test writes the bytes of a request itself.
 
+use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -13,6 +14,8 @@ pub struct Answer {
     pub status: u16,
     pub head: String,
     pub body: String,
+    /// The body as JSON; null if it is something else.
+    pub json: Value,
 }
 
 impl Answer {
@@ -25,11 +28,24 @@ impl Answer {
     }
 
     /// Returns the stable code of a problem.
-    pub fn code(&self) -> String {
+    pub fn code(&self) -> &str {
         assert_eq!(self.header("content-type"), Some("application/problem+json"), "{self:?}");
-        let problem: serde_json::Value = serde_json::from_str(&self.body).expect("JSON");
-        assert_eq!(problem["status"], self.status, "{self:?}");
-        problem["code"].as_str().expect("a code").to_owned()
+        assert_eq!(self.json["status"], self.status, "{self:?}");
+        self.json["code"].as_str().expect("a code")
+    }
+
+    /// Returns the JSON of a successful answer.
+    pub fn ok(self) -> Value {
+        assert!((200..300).contains(&self.status) && !self.json.is_null(), "{self:?}");
+        self.json
+    }
+
+    /// Returns the codes of the wrong values of a request by their pointers.
+    pub fn wrong(&self) -> Vec<(String, String)> {
+        assert_eq!((self.status, self.code()), (422, "invalid"), "{self:?}");
+        let errors = self.json["errors"].as_array().expect("errors");
+        let text = |error: &Value, name: &str| error[name].as_str().expect("a text").to_owned();
+        errors.iter().map(|error| (text(error, "pointer"), text(error, "code"))).collect()
     }
 }
 
@@ -68,7 +84,7 @@ impl Connection {
         }
         let head = String::from_utf8(bytes).expect("a head");
         let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-        Some(Answer { status, head, body: String::new() })
+        Some(Answer { status, head, body: String::new(), json: Value::Null })
     }
 
     /// Reads the body of an answer.
@@ -81,6 +97,9 @@ impl Connection {
             }
         };
         answer.body = String::from_utf8(body).expect("a text");
+        if answer.header("content-type").is_some_and(|media| media.ends_with("json")) {
+            answer.json = serde_json::from_str(&answer.body).expect("JSON");
+        }
         Some(answer)
     }
 

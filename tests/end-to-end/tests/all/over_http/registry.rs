@@ -1,14 +1,12 @@
 //! The token endpoint of a registry for images. Real programs use it in the tests of the command line (`serve/pull.rs`); here it is
 //! asked in ways in which they do not ask.
 
-use super::api::Api;
-use super::raw::{Answer, Connection};
+use super::raw::Answer;
+use super::server::{TestServer, vault};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use end_to_end::world::saas_plugins;
 use host_provider_api::{RegistryToken, RegistryTokens};
-use host_vault::Vault;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::Arc;
 
 const SERVICE: &str = "service=registry.example";
@@ -32,9 +30,8 @@ impl RegistryTokens for Signs {
 }
 
 /// Starts the shop. Ada pays for the editor.
-fn shop() -> Api {
-    let vault = Arc::new(Vault::in_memory().expect("a vault"));
-    let api = Api::with_registry(saas_plugins(), vault, Some(Arc::new(Signs)));
+pub fn shop() -> TestServer {
+    let api = TestServer::of("saas-plugins").vault(&vault()).with(|it| it.registry = Some(Arc::new(Signs))).start();
     api.answer("account-customer:*", json!({"id": "cus_ada"}));
     let grant = json!({
         "token": GRANT, "service": "registry.example", "repository": "sample-editor", "expires_in": 900,
@@ -49,22 +46,22 @@ fn shop() -> Api {
 }
 
 /// Returns a new token of Ada for one pull.
-fn token(api: &Api) -> String {
+fn token(api: &TestServer) -> String {
     let body = json!({"product_id": "prod_sample_editor"});
     let issued = api.send("POST /api/docker/pull-token", &api.user("ada"), &body).ok();
     issued["token"].as_str().expect("a token").to_owned()
 }
 
-fn request(api: &Api, line: &str, authorization: Option<&str>) -> Answer {
+fn request(api: &TestServer, line: &str, authorization: Option<&str>) -> Answer {
     let headers: Vec<(&str, &str)> = authorization.map(|value| ("Authorization", value)).into_iter().collect();
-    Connection::open(api.server.address()).request(line, &headers, b"")
+    api.request(line, &headers, b"")
 }
 
 /// Asks with a token as the password. Returns the status, and the token of the registry or the code of the problem.
-fn ask(api: &Api, query: &str, token: &str) -> (u16, String) {
+fn ask(api: &TestServer, query: &str, token: &str) -> (u16, String) {
     let basic = format!("Basic {}", STANDARD.encode(format!("any:{token}")));
     let answer = request(api, &format!("GET /api/registry/token?{query}"), Some(&basic));
-    let body: Value = serde_json::from_str(&answer.body).expect("JSON");
+    let body = &answer.json;
     let text = |name: &str| body[name].as_str().map(str::to_owned);
     if answer.status == 401 {
         let challenge = answer.header("www-authenticate").expect("a challenge");
@@ -75,6 +72,11 @@ fn ask(api: &Api, query: &str, token: &str) -> (u16, String) {
         assert!(body["expires_in"].is_i64() && body["issued_at"].is_string(), "{body}");
     }
     (answer.status, text("token").or(text("code")).expect("a text"))
+}
+
+/// Pulls the editor with a new token.
+pub fn pulls(api: &TestServer) {
+    assert_eq!(ask(api, PULL, &token(api)), is(200, GRANT));
 }
 
 fn is(status: u16, text: &str) -> (u16, String) {
@@ -128,8 +130,7 @@ fn what_pulls_nothing_does_not_use_a_token_up() {
 
 #[test]
 fn a_server_without_a_registry_has_no_endpoint() {
-    let vault = Arc::new(Vault::in_memory().expect("a vault"));
-    let api = Api::with_registry(saas_plugins(), vault, None);
+    let api = TestServer::keeping_secrets("saas-plugins");
     assert_eq!(ask(&api, PULL, "tok_0.0"), is(404, "not-found"));
 }
 
@@ -137,14 +138,14 @@ fn a_server_without_a_registry_has_no_endpoint() {
 fn tokens_end_with_their_time_and_with_what_was_paid() {
     let api = shop();
     let (first, second) = (token(&api), token(&api));
-    api.plain(
+    api.ok(
         "POST /api/commands/token.revoke",
         &api.user("ada"),
         &json!({"id": first.split_once('.').expect("an id").0}),
     );
     assert_eq!(ask(&api, PULL, &first), is(401, "token_revoked"));
     assert_eq!(ask(&api, SERVICE, &first), is(401, "unauthorized"));
-    api.server.advance_to(api.server.now() + 3_600_000);
+    api.advance_to(api.now() + 3_600_000);
     assert_eq!(ask(&api, PULL, &second), is(401, "token_expired"), "an hour later");
     assert_eq!(ask(&api, SERVICE, &second), is(401, "unauthorized"));
 }

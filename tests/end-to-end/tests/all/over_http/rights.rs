@@ -1,18 +1,16 @@
 //! Rights end at once: whoever has lost a session, a key, a token or a membership reads nothing, changes nothing and hears nothing.
 
-use super::api::{Api, NOTHING};
 use super::issuers::{Issuer, now_s, signed};
-use super::links::{Mailed, PASSWORD};
+use super::links::PASSWORD;
 use super::saas_plugins::copy;
+use super::server::{NOTHING, TestServer, vault};
 use super::stream::Stream;
 use end_to_end::world::root;
 use extension_contract::{Account, ActorKind};
 use host_business::folder::BusinessFolder;
 use host_identity::access::Reach;
-use host_vault::Vault;
 use serde_json::{Value, json};
 use std::fs;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// The header of a connection that ends with its answer.
@@ -31,7 +29,7 @@ routes:
 ";
 
 struct Stage {
-    mailed: Mailed,
+    server: TestServer,
     issuer: Issuer,
 }
 
@@ -45,37 +43,36 @@ struct Right {
 impl Stage {
     fn start(recheck: Duration) -> Stage {
         let issuer = Issuer::start();
-        let vault = Arc::new(Vault::in_memory().expect("a vault"));
-        let api = Api::rechecking("saas-plugins", vault.clone(), vec![issuer.settings()], recheck);
-        Stage { mailed: Mailed::of(api, vault), issuer }
-    }
-
-    fn api(&self) -> &Api {
-        &self.mailed.api
+        let server = TestServer::of("saas-plugins")
+            .vault(&vault())
+            .with(|it| it.issuers = vec![issuer.settings()])
+            .limits(|limits| limits.recheck = recheck)
+            .start();
+        Stage { server, issuer }
     }
 
     fn status(&self, line: &str, key: &str) -> u16 {
         let body = if line.starts_with("POST") { json!({}) } else { NOTHING };
-        self.api().ask(line, key, &body).status
+        self.server.send(line, key, &body).status
     }
 
     /// Returns a right to an account that ends with the revocation of its key.
     fn key(&self, kind: ActorKind, reach: Reach) -> Right {
-        let key = self.api().key(kind, "ada", &[], reach);
+        let key = self.server.key(kind, "ada", &[], reach);
         let revoked = key.clone();
-        Right { key, account: "user:ada".to_owned(), end: Box::new(move |stage| stage.api().revoke(&revoked)) }
+        Right { key, account: "user:ada".to_owned(), end: Box::new(move |stage| stage.server.revoke(&revoked)) }
     }
 
     /// Returns a right of a new user.
     fn user(&self, end: impl Fn(&Stage, &str) + 'static) -> Right {
-        let (key, id) = self.mailed.register("ada@example.com");
+        let (key, id) = self.server.register("ada@example.com");
         let own = key.clone();
         Right { key, account: format!("user:{id}"), end: Box::new(move |stage| end(stage, &own)) }
     }
 
     /// Returns the right of a member of an organization, whom the owner removes.
     fn member(&self) -> Right {
-        let server = &self.mailed;
+        let server = &self.server;
         let [(owner, _), (key, id)] = ["olga@example.com", "ada@example.com"].map(|email| {
             let user = server.register(email);
             let token = server.token("address_confirmation", email, 1);
@@ -89,7 +86,7 @@ impl Stage {
         let token = server.token("organization_invitation", "ada@example.com", 1);
         server.ok("POST /api/auth/join", &key, &json!({"token": token}));
         let remove = format!("DELETE /api/auth/organizations/{of}/members/{id}");
-        let end = move |stage: &Stage| drop(stage.mailed.ok(&remove, &owner, &NOTHING));
+        let end = move |stage: &Stage| drop(stage.server.ok(&remove, &owner, &NOTHING));
         Right { key, account: format!("organization:{of}"), end: Box::new(end) }
     }
 }
@@ -104,7 +101,7 @@ const RIGHTS: [(&str, Begin); 10] = [
     ("a session that is ended from another device", |stage| {
         stage.user(|stage, _| {
             let body = json!({"email": "ada@example.com", "password": PASSWORD});
-            let other = stage.mailed.ok("POST /api/auth/login", "", &body);
+            let other = stage.server.ok("POST /api/auth/login", "", &body);
             let other = other["token"].as_str().expect("a token");
             assert_eq!(stage.status("POST /api/auth/logout/everywhere", other), 200);
             assert_eq!(stage.status("GET /api/auth/me", other), 401, "this one has ended, too");
@@ -112,16 +109,16 @@ const RIGHTS: [(&str, Begin); 10] = [
     }),
     ("a session before a new password", |stage| {
         stage.user(|stage, _| {
-            stage.mailed.ok("POST /api/auth/reset", "", &json!({"email": "ada@example.com"}));
-            let token = stage.mailed.token("password_reset", "ada@example.com", 1);
-            stage.mailed.ok("POST /api/auth/password", "", &json!({"token": token, "password": OTHER}));
+            stage.server.ok("POST /api/auth/reset", "", &json!({"email": "ada@example.com"}));
+            let token = stage.server.token("password_reset", "ada@example.com", 1);
+            stage.server.ok("POST /api/auth/password", "", &json!({"token": token, "password": OTHER}));
         })
     }),
     ("a user who is deleted", |stage| {
-        stage.user(|stage, key| drop(stage.mailed.ok("POST /api/auth/erase", key, &json!({"password": PASSWORD}))))
+        stage.user(|stage, key| drop(stage.server.ok("POST /api/auth/erase", key, &json!({"password": PASSWORD}))))
     }),
     ("a session that expires", |stage| {
-        stage.user(|stage, _| stage.api().server.advance_to(stage.api().server.now() + 14 * DAY_MS))
+        stage.user(|stage, _| stage.server.advance_to(stage.server.now() + 14 * DAY_MS))
     }),
     ("a member who is removed", Stage::member),
     ("a user's key", |stage| stage.key(ActorKind::User, Reach::Accounts(vec![Account::User("ada".to_owned())]))),
@@ -137,7 +134,7 @@ fn ended(stage: &Stage, name: &str, begin: Begin) -> (Stream, Right) {
     let right = begin(stage);
     let (read, write) = lines(&right);
     assert_eq!([stage.status(&read, &right.key), stage.status(&write, &right.key)], [200, 200], "{name}");
-    let stream = Stream::open_at(stage.api().server.address(), "/api/events", &right.key, CLOSES);
+    let stream = Stream::open_at(stage.server.address(), "/api/events", &right.key, CLOSES);
     (right.end)(stage);
     (stream, right)
 }
@@ -170,8 +167,8 @@ fn a_stream_whose_right_has_ended_brings_no_further_event() {
         let stage = Stage::start(NEVER);
         let (mut stream, right) = ended(&stage, name, begin);
         let line = format!("POST /api/commands/mail.subscribe?account={}", right.account);
-        stage.api().ask(&line, &stage.api().operator(), &json!({}));
-        let newest = stage.api().server.with_host(|host| host.processor().store().inbox_newest().expect("read"));
+        stage.server.send(&line, &stage.server.operator(), &json!({}));
+        let newest = stage.server.with_host(|host| host.processor().store().inbox_newest().expect("read"));
         assert!(!stream.until(&format!("id: {newest}\n")), "{name}: {}", stream.read);
     }
 }
@@ -183,7 +180,7 @@ fn a_stream_ends_with_the_token_of_an_issuer() {
     // A minute of difference between the clocks is allowed; of that, some seconds are left.
     claims["exp"] = json!(now_s() - 55);
     let token = signed(1, &claims);
-    let mut stream = Stream::open_at(stage.api().server.address(), "/api/events", &token, CLOSES);
+    let mut stream = Stream::open_at(stage.server.address(), "/api/events", &token, CLOSES);
     assert!(!stream.until("never"), "the stream ends");
     for line in ["GET /api/entitlements", "POST /api/commands/mail.unsubscribe"] {
         assert_eq!(stage.status(line, &token), 401, "{line}");
@@ -193,17 +190,17 @@ fn a_stream_ends_with_the_token_of_an_issuer() {
 #[test]
 fn a_user_has_some_streams_and_operators_have_others() {
     let stage = Stage::start(NEVER);
-    let open = |key: &str| Stream::open_at(stage.api().server.address(), "/api/events", key, "");
-    let eve = stage.api().user("eve");
+    let open = |key: &str| Stream::open_at(stage.server.address(), "/api/events", key, "");
+    let eve = stage.server.user("eve");
     let streams: Vec<Stream> = (0..10).map(|_| open(&eve)).collect();
-    assert_eq!(stage.api().refused("GET /api/events", &eve, &NOTHING), (429, "too-many-requests".to_owned()));
-    drop((open(&stage.api().user("ada")), open(&stage.api().operator())));
+    assert_eq!(stage.server.refused("GET /api/events", &eve, &NOTHING), (429, "too-many-requests".to_owned()));
+    drop((open(&stage.server.user("ada")), open(&stage.server.operator())));
     drop(streams);
 }
 
 /// A shop with routes for the bearers of tokens. Ada has paid for the editor.
 struct Shop {
-    api: Api,
+    api: TestServer,
     ada: String,
     _folder: tempfile::TempDir,
 }
@@ -216,7 +213,7 @@ impl Shop {
         fs::create_dir(business.join("features/of-token")).expect("made");
         fs::write(business.join("features/of-token/routes.yml"), OF_TOKEN).expect("written");
         let business = BusinessFolder::load(&business).expect("no mistake");
-        let api = Api::with(&business, Some(Arc::new(Vault::in_memory().expect("a vault"))));
+        let api = TestServer::of_folder(&business).vault(&vault()).start();
         api.answer("account-customer:*", json!({"id": "cus_ada"}));
         api.answer("redeem:*", json!({"url": "https://registry.example/signed"}));
         api.stripe(
@@ -238,13 +235,13 @@ impl Shop {
     fn ask(&self, token: &str) -> [(u16, Value); 2] {
         [("GET /api/of-token", NOTHING), ("POST /api/of-token/quiet", json!({}))].map(|(line, body)| {
             let answer = self.api.send(line, token, &body);
-            (answer.status, answer.body)
+            (answer.status, answer.json)
         })
     }
 
     /// Returns the number of commands in the log.
     fn commands(&self) -> usize {
-        self.api.server.with_host(|host| {
+        self.api.with_host(|host| {
             let events = host.processor().inbox_after(0, 1_000).expect("read");
             events.iter().filter(|row| row.event.source == "api").count()
         })
@@ -274,7 +271,7 @@ fn the_id_of_a_token_opens_nothing_without_its_secret() {
         assert_eq!(shop.ask(wrong), expected, "{wrong}");
         for product in ["prod_sample_editor", "prod_sample_monitor"] {
             let pull = shop.api.send(&format!("GET /api/docker/pull/{product}"), wrong, &NOTHING);
-            assert_eq!((pull.status, &pull.body), (401, &expected[0].1), "{product} with {wrong}");
+            assert_eq!((pull.status, &pull.json), (401, &expected[0].1), "{product} with {wrong}");
         }
     }
     assert_eq!(shop.commands(), before, "a stranger's tries are not stored");
@@ -288,7 +285,7 @@ fn a_token_that_has_ended_opens_nothing() {
         assert_eq!(shop.ask(token).map(|(status, _)| status), [200, 200]);
     }
     let id = revoked.split_once('.').expect("an id").0;
-    shop.api.plain("POST /api/commands/token.revoke", &shop.ada, &json!({"id": id}));
+    shop.api.ok("POST /api/commands/token.revoke", &shop.ada, &json!({"id": id}));
     shop.api.send("GET /api/docker/pull/prod_sample_editor", &redeemed, &NOTHING).ok();
     let expected = shop.ask("tok_0.0");
     for token in [&revoked, &redeemed] {
@@ -296,17 +293,17 @@ fn a_token_that_has_ended_opens_nothing() {
     }
     let again = shop.api.send("GET /api/docker/pull/prod_sample_editor", &redeemed, &NOTHING);
     assert_eq!((again.status, again.code()), (401, "token_redeemed"), "its bearer learns why");
-    shop.api.server.advance_to(shop.api.server.now() + DAY_MS);
+    shop.api.advance_to(shop.api.now() + DAY_MS);
     assert_eq!(shop.ask(&expired), expected, "a day later");
 }
 
 #[test]
 fn the_reply_to_a_command_is_for_who_has_sent_it() {
-    let api = Api::start("solobase");
+    let api = TestServer::start("solobase");
     let [olga, ada] = [("olga", "owner"), ("ada", "viewer")].map(|(name, role)| api.member(name, "choir", &[role]));
     let sent = api.send("POST /api/commands/mail.subscribe?account=organization:choir", &olga, &NOTHING);
     assert_eq!(sent.status, 200);
-    let id = api.server.with_host(|host| {
+    let id = api.with_host(|host| {
         let store = host.processor().store();
         let newest = store.inbox_newest().expect("read");
         store.inbox_after(None, newest - 1, 1).expect("read").remove(0).event.id

@@ -1,16 +1,14 @@
 //! The API of the shop for docker images over HTTP, with the routes that its features bring.
 
-use super::api::{Api, NOTHING, wrong};
-use end_to_end::world::{root, saas_plugins};
+use super::server::{NOTHING, TestServer};
+use end_to_end::world::root;
 use host_business::folder::BusinessFolder;
-use host_vault::Vault;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
-fn shop() -> Api {
-    let api = Api::with(saas_plugins(), Some(Arc::new(Vault::in_memory().expect("a vault"))));
+fn shop() -> TestServer {
+    let api = TestServer::keeping_secrets("saas-plugins");
     api.answer("account-customer:*", json!({"id": "cus_ada"}));
     api.answer("checkout:*", json!({"session_id": "cs_1", "url": "https://checkout.example/cs_1"}));
     api.answer("portal:*", json!({"url": "https://billing.example/p"}));
@@ -19,7 +17,7 @@ fn shop() -> Api {
 }
 
 /// Makes Ada a customer of the editor.
-fn subscribes(api: &Api) {
+fn subscribes(api: &TestServer) {
     api.stripe(
         "{stripe: customer.subscription.created, id: evt_s, set: {id: sub_1, customer: cus_ada, metadata: {user_id: ada}, \
          price: price_editor_m}}",
@@ -34,18 +32,18 @@ fn a_user_buys_and_sees_what_is_paid() {
     assert_eq!(api.get("/api/subscriptions/me", &ada), json!({"subscriptions": []}));
     let body = json!({"product_id": "prod_sample_editor", "interval": "year"});
     assert_eq!(
-        api.send("POST /api/stripe/checkout", &ada, &body).ok(),
+        api.ok("POST /api/stripe/checkout", &ada, &body),
         json!({"checkout_url": "https://checkout.example/cs_1"})
     );
     let refused = api.send("POST /api/stripe/checkout", &ada, &json!({"product_id": 7, "interval": "day", "price": 1}));
     let expected = [("/interval", "not-allowed"), ("/price", "unknown-field"), ("/product_id", "wrong-type")];
-    assert_eq!(wrong(&refused), expected.map(|(pointer, code)| (pointer.to_owned(), code.to_owned())));
+    assert_eq!(refused.wrong(), expected.map(|(pointer, code)| (pointer.to_owned(), code.to_owned())));
     assert_eq!(api.get("/api/stripe/portal", &ada)["portal_url"], "https://billing.example/p");
     subscribes(&api);
     let own = api.get("/api/subscriptions/me", &ada);
     assert_eq!(own["subscriptions"][0]["product_id"], "prod_sample_editor", "{own}");
     assert_eq!(api.get("/api/subscriptions/me", &api.user("bob")), json!({"subscriptions": []}));
-    assert_eq!(api.plain("GET /api/products", &ada, &NOTHING)["total_count"], 4);
+    assert_eq!(api.ok("GET /api/products", &ada, &NOTHING)["total_count"], 4);
 }
 
 // covers: PLG-23, PLG-40, PLG-42, PLG-44
@@ -71,7 +69,7 @@ fn a_download_token_is_shown_once_and_redeemed() {
     let reused = api.send_with(line, &ada, &headers, &json!({"product_id": "prod_sample_tool"}));
     assert_eq!((reused.status, reused.code()), (409, "reused-key"));
     let kept = secret.to_owned();
-    let stored = api.server.with_host(|host| format!("{:?}", host.processor().inbox_after(0, 1000).expect("read")));
+    let stored = api.with_host(|host| format!("{:?}", host.processor().inbox_after(0, 1000).expect("read")));
     assert!(!stored.contains(&kept), "the secret is in no event");
 
     let pull = |token: &str, product: &str| api.send(&format!("GET /api/docker/pull/{product}"), token, &NOTHING);
@@ -103,7 +101,7 @@ fn a_download_token_is_shown_once_and_redeemed() {
     assert_eq!(actions.iter().filter(|action| **action == "pulled").count(), 2, "{actions:?}");
     assert!(actions.contains(&"token_issued") && actions.contains(&"token_refused"), "{actions:?}");
     assert_eq!(log["downloads"][0]["ip"], "127.0.0.1");
-    api.server.advance_to(api.server.now() + 86_400_000);
+    api.advance_to(api.now() + 86_400_000);
     let late = pull(&token, "prod_sample_editor");
     assert_eq!((late.status, late.code()), (401, "token_expired"), "a day later");
 }
@@ -114,13 +112,13 @@ fn operators_write_change_and_send_campaigns() {
     let api = shop();
     let (operator, ada) = (api.operator(), api.user("ada"));
     let registered = json!({"id": "f1", "event": "user.registered", "account": "user:ada", "data": {"user_id": "ada", "email": "ada@example.com"}});
-    api.plain("POST /api/events", &api.service(), &registered);
+    api.ok("POST /api/events", &api.service(), &registered);
     // The account tells the platform of its registration in a message of its own.
-    api.server.settle();
+    api.settle();
     let body = json!({"name": "News", "template": "news"});
     let created = api.send("POST /api/campaigns", &operator, &body);
-    assert_eq!((created.status, &created.body["recipients"]), (201, &json!(1)));
-    let id = created.body["id"].as_str().expect("an id");
+    assert_eq!((created.status, &created.json["recipients"]), (201, &json!(1)));
+    let id = created.json["id"].as_str().expect("an id");
     let narrow = json!({"name": "Better news", "template": "news", "audience": {"product": "prod_sample_editor"}});
     assert_eq!(api.send(&format!("PUT /api/campaigns/{id}"), &operator, &narrow).ok()["recipients"], 0);
     assert_eq!(api.send(&format!("PUT /api/campaigns/{id}"), &operator, &body).ok()["recipients"], 1);
@@ -131,8 +129,8 @@ fn operators_write_change_and_send_campaigns() {
     let all = api.get("/api/campaigns", &operator);
     assert_eq!((&all["campaigns"][0]["name"], &all["campaigns"][0]["status"]), (&json!("News"), &json!("sent")));
     let bob = json!({"email": "bob@example.com", "password": "correct horse battery", "name": "Bob"});
-    let bob: Value = serde_json::from_str(&api.ask("POST /api/auth/register", "", &bob).body).expect("JSON");
-    api.server.settle();
+    let bob = api.ok("POST /api/auth/register", "", &bob);
+    api.settle();
     let bob = format!("user:{}", bob["user"]["id"].as_str().expect("an id"));
     assert_eq!(
         api.get("/api/admin/customers", &operator)["customers"],
@@ -178,13 +176,13 @@ fn a_feature_that_is_dropped_in_answers_below_its_own_path() {
     fs::create_dir(&feature).expect("made");
     let routes = "types: {Hello: {hello: string}}\nroutes:\n  GET /: {name: hello, about: Says hello., who: public, answer: Hello, give: {hello: world}}\n";
     fs::write(feature.join("routes.yml"), routes).expect("written");
-    let api = Api::with(&BusinessFolder::load(&business).expect("a business"), None);
+    let api = TestServer::of_folder(&BusinessFolder::load(&business).expect("a business")).start();
     for path in ["/api/my-feature/", "/api/my-feature"] {
         assert_eq!(api.get(path, ""), json!({"hello": "world"}));
     }
-    assert_eq!(api.document["paths"]["/api/my-feature"]["get"]["tags"], json!(["My Feature"]));
+    assert_eq!(api.document()["paths"]["/api/my-feature"]["get"]["tags"], json!(["My Feature"]));
     fs::remove_dir_all(&feature).expect("removed");
-    let without = Api::with(&BusinessFolder::load(&business).expect("a business"), None);
-    assert_eq!(without.document["paths"]["/api/my-feature"], Value::Null);
+    let without = TestServer::of_folder(&BusinessFolder::load(&business).expect("a business")).start();
+    assert_eq!(without.document()["paths"]["/api/my-feature"], Value::Null);
     assert_eq!(without.refused("GET /api/my-feature/", "", &NOTHING), (404, "not-found".to_owned()));
 }

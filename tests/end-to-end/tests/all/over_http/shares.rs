@@ -1,11 +1,10 @@
 //! What one caller does costs others nothing: requests in progress, connections and stored bytes have limits for each caller and address.
 
-use super::api::Api;
 use super::raw::{Answer, Connection};
-use super::server::ServerOptions;
-use super::webhooks::{event, server};
+use super::server::TestServer;
+use super::webhooks::event;
 use extension_contract::Payload;
-use host_api::{ConnectionLimits, FrontLimits};
+use host_api::ConnectionLimits;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
@@ -15,8 +14,8 @@ const LOG_IN: &str = "POST /api/auth/login";
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Begins a request. The server asks for the body as soon as it has begun to answer.
-fn begin(api: &Api, line: &str, headers: &[(&str, &str)]) -> (Connection, Answer) {
-    let mut connection = Connection::open(api.server.address());
+fn begin(api: &TestServer, line: &str, headers: &[(&str, &str)]) -> (Connection, Answer) {
+    let mut connection = Connection::open(api.address());
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let head = format!("Host: x\r\nExpect: 100-continue\r\nContent-Length: 2\r\n{headers}");
     connection.write(format!("{line} HTTP/1.1\r\n{head}\r\n").as_bytes());
@@ -26,7 +25,8 @@ fn begin(api: &Api, line: &str, headers: &[(&str, &str)]) -> (Connection, Answer
 
 #[test]
 fn a_caller_whose_requests_are_in_progress_waits_and_nobody_else_does() {
-    let api = Api::with_limits("solobase", |limits| FrontLimits { user_at_once: 3, program_at_once: 2, ..limits });
+    let api =
+        TestServer::of("solobase").limits(|limits| (limits.user_at_once, limits.program_at_once) = (3, 2)).start();
     let [ada, another, bob, root] =
         [api.user("ada"), api.user("ada"), api.user("bob"), api.operator()].map(|key| format!("Bearer {key}"));
     let command = |key: &str| begin(&api, "POST /api/commands/mail.subscribe", &[("Authorization", key)]);
@@ -34,12 +34,11 @@ fn a_caller_whose_requests_are_in_progress_waits_and_nobody_else_does() {
     assert!(open.iter().all(|(_, answer)| answer.status == 100), "{open:?}");
     for key in [&ada, &another] {
         let (_, refused) = command(key);
-        assert_eq!((refused.status, refused.code().as_str()), (429, "too-many-at-once"), "the keys of an account");
+        assert_eq!((refused.status, refused.code()), (429, "too-many-at-once"), "the keys of an account");
         assert_eq!(refused.header("retry-after"), Some("1"));
     }
     let read = |key: &str, account: &str| {
-        let mut connection = Connection::open(api.server.address());
-        connection.request(&format!("GET /api/entitlements{account}"), &[("Authorization", key)], b"").status
+        api.request(&format!("GET /api/entitlements{account}"), &[("Authorization", key)], b"").status
     };
     assert_eq!((read(&ada, ""), read(&bob, ""), read(&root, "?account=user:ada")), (429, 200, 200));
     api.stripe("{stripe: customer.created, id: evt_1, set: {id: cus_1}}");
@@ -51,19 +50,19 @@ fn a_caller_whose_requests_are_in_progress_waits_and_nobody_else_does() {
 
 #[test]
 fn an_address_has_a_number_of_requests_in_progress_before_anybody_is_known() {
-    let api = Api::with_limits("solobase", |limits| FrontLimits { address_at_once: 2, ..limits });
+    let api = TestServer::of("solobase").limits(|limits| limits.address_at_once = 2).start();
     let log_in = |address: &str| begin(&api, LOG_IN, &[("X-Forwarded-For", address)]);
     let open = [log_in("192.0.2.1"), log_in("192.0.2.1")];
     assert!(open.iter().all(|(_, answer)| answer.status == 100), "{open:?}");
     let (_, refused) = log_in("192.0.2.1");
-    assert_eq!((refused.status, refused.code().as_str()), (429, "too-many-at-once"));
+    assert_eq!((refused.status, refused.code()), (429, "too-many-at-once"));
     assert_eq!(log_in("192.0.2.2").1.status, 100);
 }
 
 #[test]
 fn a_further_connection_of_an_address_is_closed() {
     let connections = ConnectionLimits { of_address: 2, ..ConnectionLimits::default() };
-    let server = server(ServerOptions { connections, has_no_proxy: true, ..ServerOptions::default() });
+    let server = TestServer::of("solobase").with(|it| (it.connections, it.has_no_proxy) = (connections, true)).start();
     let health = |connection: &mut Connection| {
         connection.write(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n");
         connection.answer().map(|answer| answer.status)
@@ -82,7 +81,7 @@ fn a_further_connection_of_an_address_is_closed() {
 #[test]
 fn the_connections_of_a_proxy_count_for_nobody() {
     let connections = ConnectionLimits { of_address: 1, ..ConnectionLimits::default() };
-    let server = server(ServerOptions { connections, ..ServerOptions::default() });
+    let server = TestServer::of("solobase").with(|it| it.connections = connections).start();
     let body = event("evt_1");
     let mut open = [(); 4].map(|()| Connection::open(server.address()));
     let status = |connection: &mut Connection| connection.request("GET /health", &[], &body).status;
@@ -90,23 +89,22 @@ fn the_connections_of_a_proxy_count_for_nobody() {
 }
 
 /// Registers a user at an address; returns the token.
-fn register(api: &Api, name: &str, address: &str) -> (u16, String) {
+fn register(api: &TestServer, name: &str, address: &str) -> (u16, String) {
     let body = json!({"email": format!("{name}@example.com"), "password": PASSWORD}).to_string();
     let headers = [("X-Forwarded-For", address)];
-    let answer = Connection::open(api.server.address()).request("POST /api/auth/register", &headers, body.as_bytes());
-    let answered: Value = serde_json::from_str(&answer.body).expect("JSON");
+    let answer = api.request("POST /api/auth/register", &headers, body.as_bytes());
+    let answered: Value = answer.json;
     (answer.status, answered["token"].as_str().unwrap_or_default().to_owned())
 }
 
 #[test]
 fn users_without_a_proof_do_not_multiply_what_one_address_may_store() {
-    let api = Api::start("solobase");
+    let api = TestServer::start("solobase");
     let payload = json!({"name": "App", "metadata": {"x": "x".repeat(250 * 1024)}}).to_string();
     let send = |token: &str, address: &str| {
         let authorization = format!("Bearer {token}");
         let headers = [("X-Forwarded-For", address), ("Authorization", authorization.as_str())];
-        let mut connection = Connection::open(api.server.address());
-        connection.request("POST /api/commands/instance.create", &headers, payload.as_bytes()).status
+        api.request("POST /api/commands/instance.create", &headers, payload.as_bytes()).status
     };
     let stored = |name: &str, address: &str| {
         let (status, token) = register(&api, name, address);
@@ -123,7 +121,7 @@ fn users_without_a_proof_do_not_multiply_what_one_address_may_store() {
 
 #[test]
 fn an_address_registers_some_users_a_day() {
-    let api = Api::with_limits("solobase", |limits| FrontLimits { registrations: 2, ..limits });
+    let api = TestServer::of("solobase").limits(|limits| limits.registrations = 2).start();
     assert_eq!(register(&api, "ada", "192.0.2.1").0, 201);
     assert_eq!(register(&api, "ada", "192.0.2.1").0, 409, "the address of a user: nobody is registered");
     assert_eq!(register(&api, "bob", "192.0.2.1").0, 201);
@@ -133,19 +131,18 @@ fn an_address_registers_some_users_a_day() {
 
 #[test]
 fn a_payload_is_stored_without_blanks_between_its_tokens() {
-    let api = Api::start("solobase");
+    let api = TestServer::start("solobase");
     let ada = format!("Bearer {}", api.user("ada"));
     let send = |payload: &str| {
         let headers = [("Authorization", ada.as_str()), ("Idempotency-Key", "same")];
-        let mut connection = Connection::open(api.server.address());
-        connection.request("POST /api/commands/instance.create", &headers, payload.as_bytes())
+        api.request("POST /api/commands/instance.create", &headers, payload.as_bytes())
     };
     let blanks = " ".repeat(100 * 1024);
     let first = send(&format!("{{{blanks}\"name\" :\n \"My  App\"{blanks}}}"));
     assert_ne!(first.status, 413, "{first:?}");
     let again = send(r#"{"name":"My  App"}"#);
     assert_eq!((first.status, &first.body), (again.status, &again.body), "it is the same command");
-    let payloads = api.server.with_host(|host| {
+    let payloads = api.with_host(|host| {
         let rows = host.processor().inbox_after(0, 1_000).expect("read").into_iter();
         let texts = rows.filter(|row| row.event.kind == "instance.create").map(|row| match &row.event.payload {
             Payload::Command(text) => text.clone(),

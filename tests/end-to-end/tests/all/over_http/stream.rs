@@ -1,10 +1,8 @@
 //! Events as they happen: server-sent events, resumed where the client left off.
 
-use super::api::Api;
-use super::commands::Served;
-use extension_contract::ActorKind;
+use super::server::{NOTHING, TestServer};
 use host_provider_api::scripted::ScriptedAnswer;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -16,8 +14,8 @@ pub struct Stream {
 }
 
 impl Stream {
-    fn open(served: &Served, key: &str, headers: &str) -> Stream {
-        Stream::open_at(served.server.address(), "/api/events", key, headers)
+    fn open(served: &TestServer, key: &str, headers: &str) -> Stream {
+        Stream::open_at(served.address(), "/api/events", key, headers)
     }
 
     pub fn open_at(address: &str, path: &str, key: &str, headers: &str) -> Stream {
@@ -48,17 +46,17 @@ impl Stream {
 }
 
 /// Subscribes an account to campaigns; returns the number of the event.
-fn subscribe(served: &Served, admin: &str, user: &str) -> u64 {
+fn subscribe(served: &TestServer, admin: &str, user: &str) -> u64 {
     let line = format!("POST /api/commands/mail.subscribe?account=user:{user}");
-    assert_eq!(served.send(&line, admin, &[], &Value::Null).status, 200);
-    served.server.with_host(|host| host.processor().store().inbox_newest().expect("read"))
+    assert_eq!(served.send(&line, admin, &NOTHING).status, 200);
+    served.with_host(|host| host.processor().store().inbox_newest().expect("read"))
 }
 
 #[test]
 fn a_stream_has_the_events_of_the_keys_accounts_and_no_others() {
-    let served = Served::start();
-    let admin = served.key(ActorKind::Admin, "root", "solobase");
-    let ada = served.key(ActorKind::User, "ada", "solobase");
+    let served = TestServer::start("solobase");
+    let admin = served.operator();
+    let ada = served.user("ada");
     let before = subscribe(&served, &admin, "ada");
     let mut stream = Stream::open(&served, &ada, "");
     let others = subscribe(&served, &admin, "bob");
@@ -76,22 +74,22 @@ fn a_stream_has_the_events_of_the_keys_accounts_and_no_others() {
 
 #[test]
 fn a_stream_is_resumed_after_the_last_event_that_the_client_has() {
-    let served = Served::start();
-    let admin = served.key(ActorKind::Admin, "root", "solobase");
-    let ada = served.key(ActorKind::User, "ada", "solobase");
+    let served = TestServer::start("solobase");
+    let admin = served.operator();
+    let ada = served.user("ada");
     let [first, second, third] = [(); 3].map(|()| subscribe(&served, &admin, "ada"));
     let mut stream = Stream::open(&served, &ada, &format!("Last-Event-ID: {first}\r\n"));
     assert!(stream.until(&format!("id: {third}\n")), "{}", stream.read);
     assert!(stream.read.contains(&format!("id: {second}\n")) && !stream.read.contains(&format!("id: {first}\n")));
-    let wrong = served.send("GET /api/events", &ada, &[("Last-Event-ID", "x")], &Value::Null);
-    assert_eq!((wrong.status, wrong.code().as_str()), (400, "last-event-id"));
-    assert_eq!(served.send("GET /api/events", "key_0", &[], &json!(null)).status, 401);
+    let wrong = served.send_with("GET /api/events", &ada, &[("Last-Event-ID", "x")], &NOTHING);
+    assert_eq!((wrong.status, wrong.code()), (400, "last-event-id"));
+    assert_eq!(served.send("GET /api/events", "key_0", &NOTHING).status, 401);
 }
 
 #[test]
 fn a_stream_whose_last_event_is_not_in_the_store_says_so_and_goes_on() {
-    let served = Served::start();
-    let admin = served.key(ActorKind::Admin, "root", "solobase");
+    let served = TestServer::start("solobase");
+    let admin = served.operator();
     let newest = subscribe(&served, &admin, "ada");
     let mut stream = Stream::open(&served, &admin, &format!("Last-Event-ID: {}\r\n", newest + 1000));
     assert!(stream.until("event: stream.reset\n"), "{}", stream.read);
@@ -102,31 +100,27 @@ fn a_stream_whose_last_event_is_not_in_the_store_says_so_and_goes_on() {
 
 #[test]
 fn the_pages_of_operators_are_told_of_a_failed_attempt_and_those_of_users_are_not() {
-    let api = Api::start("solobase");
+    let api = TestServer::start("solobase");
     let busy = || ScriptedAnswer::Retryable { code: "busy".to_owned(), message: "later".to_owned() };
     api.script("account-customer:*", vec![busy(), busy()]);
-    api.plain(
-        "POST /api/commands/account.register?account=user:ada",
-        &api.operator(),
-        &json!({"email": "ada@x.example"}),
-    );
-    api.server.settle();
+    api.ok("POST /api/commands/account.register?account=user:ada", &api.operator(), &json!({"email": "ada@x.example"}));
+    api.settle();
     let path = "/api/events?unnamed=true";
-    let mut of_operator = Stream::open_at(api.server.address(), path, &api.operator(), "");
-    let mut of_ada = Stream::open_at(api.server.address(), path, &api.user("ada"), "");
-    api.server.advance_to(api.server.now() + 600_000);
-    api.server.settle();
+    let mut of_operator = Stream::open_at(api.address(), path, &api.operator(), "");
+    let mut of_ada = Stream::open_at(api.address(), path, &api.user("ada"), "");
+    api.advance_to(api.now() + 600_000);
+    api.settle();
     assert!(of_operator.until("data: {}\n"), "{}", of_operator.read);
-    api.plain("POST /api/commands/mail.subscribe?account=user:ada", &api.operator(), &json!({}));
+    api.ok("POST /api/commands/mail.subscribe?account=user:ada", &api.operator(), &json!({}));
     assert!(of_ada.until("mail.subscribe") && !of_ada.read.contains("data: {}\n"), "{}", of_ada.read);
 }
 
 #[test]
 fn a_stopping_server_ends_its_streams() {
-    let mut served = Served::start();
-    let admin = served.key(ActorKind::Admin, "root", "solobase");
+    let mut served = TestServer::start("solobase");
+    let admin = served.operator();
     let mut stream = Stream::open(&served, &admin, "");
-    served.server.ask_to_stop();
+    served.ask_to_stop();
     assert!(!stream.until("never"), "the stream ends");
-    drop(served.server.stop());
+    drop(served.stop());
 }

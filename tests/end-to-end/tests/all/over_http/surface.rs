@@ -1,9 +1,9 @@
 //! What each path of a server answers to each method: status, code and `Allow`, for nobody, a user and an operator. `surface.txt` has the
 //! expected answers; `UPDATE_GOLDEN=1` rewrites it, and whoever changes it reviews the difference.
 
-use super::api::Api;
 use super::raw::Connection;
-use serde_json::{Value, json};
+use super::server::TestServer;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::{env, fs};
@@ -15,10 +15,10 @@ const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OP
 const ENDING: [&str; 3] = ["/api/auth/erase", "/api/auth/logout", "/api/auth/logout/everywhere"];
 
 /// Returns status, code and `Allow` of an answer to a request without a body.
-fn answer(api: &Api, line: &str, key: &str) -> String {
+fn answer(api: &TestServer, line: &str, key: &str) -> String {
     let authorization = format!("Bearer {key}");
     let own = [("Authorization", authorization.as_str())].into_iter().filter(|_| !key.is_empty());
-    let mut connection = Connection::open(api.server.address());
+    let mut connection = Connection::open(api.address());
     connection.send(line, &own.collect::<Vec<_>>(), b"");
     // A stream has no end, and an answer to HEAD no body.
     let answer = connection.head().expect("an answer");
@@ -26,7 +26,9 @@ fn answer(api: &Api, line: &str, key: &str) -> String {
     let mut text = answer.status.to_string();
     match media.as_deref() {
         Some("application/problem+json") if !line.starts_with("HEAD ") => {
-            _ = write!(text, " {}", connection.with_body(answer).expect("a body").code());
+            let answer = connection.with_body(answer).expect("a body");
+            api.check(line, &answer);
+            _ = write!(text, " {}", answer.code());
         }
         Some(media) => _ = write!(text, " {media}"),
         None => {}
@@ -36,14 +38,14 @@ fn answer(api: &Api, line: &str, key: &str) -> String {
 }
 
 /// Registers a user; returns the token of the session.
-fn session(api: &Api, name: &str) -> String {
+fn session(api: &TestServer, name: &str) -> String {
     let given = json!({"email": format!("{name}@example.com"), "password": "correct horse battery"});
-    let registered: Value = api.plain_of(201, "POST /api/auth/register", "", &given);
+    let registered = api.ok("POST /api/auth/register", "", &given);
     registered["token"].as_str().expect("a token").to_owned()
 }
 
 /// Returns the answers of a path, a line for each method.
-fn answers(api: &Api, path: &str, user: &str, operator: &str) -> String {
+fn answers(api: &TestServer, path: &str, user: &str, operator: &str) -> String {
     let address: Vec<&str> = path
         .split('/')
         .map(|part| match part {
@@ -66,9 +68,9 @@ fn answers(api: &Api, path: &str, user: &str, operator: &str) -> String {
 // Nothing of a request may change unseen when routes move: neither who may use a path, nor the methods of a path.
 #[test]
 fn every_path_answers_every_method_as_before() {
-    let api = Api::start("solobase");
+    let api = TestServer::start("solobase");
     let known = fs::read_to_string(GOLDEN).expect("surface.txt");
-    let of_server = api.document["paths"].as_object().expect("paths").iter();
+    let of_server = api.document()["paths"].as_object().expect("paths").iter();
     let of_server = of_server
         .filter(|(_, methods)| methods.as_object().expect("methods").values().any(|of| of["x-server"] == true));
     let paths: BTreeSet<&str> =
@@ -106,8 +108,8 @@ fn statuses() -> BTreeMap<(String, String), [u16; 3]> {
 
 #[test]
 fn the_document_names_who_may_use_a_path() {
-    let (api, statuses) = (Api::start("solobase"), statuses());
-    for (path, methods) in api.document["paths"].as_object().expect("paths") {
+    let (api, statuses) = (TestServer::start("solobase"), statuses());
+    for (path, methods) in api.document()["paths"].as_object().expect("paths") {
         for (method, operation) in methods.as_object().expect("methods") {
             let Some(access) = operation["x-access"].as_str() else { continue };
             let [nobody, user, operator] = statuses[&(method.to_ascii_uppercase(), path.clone())];
@@ -124,5 +126,43 @@ fn the_document_names_who_may_use_a_path() {
             };
             assert!(fits, "{method} {path} is for {access}: {nobody} {user} {operator}");
         }
+    }
+}
+
+#[test]
+fn a_business_without_routes_has_the_paths_of_every_server_and_a_page() {
+    let api = TestServer::start("seats");
+    let paths = api.document()["paths"]
+        .as_object()
+        .expect("paths")
+        .values()
+        .flat_map(|path| path.as_object().expect("methods"));
+    assert!(paths.into_iter().all(|(_, operation)| operation["x-server"] == true), "only those of every server");
+    assert_eq!(api.document()["openapi"], json!("3.1.0"));
+    assert_eq!(
+        api.get("/openapi.json", "")["paths"],
+        api.document()["paths"],
+        "what these tests check answers against"
+    );
+    let page = api.request("GET /docs/api", &[], b"");
+    assert_eq!((page.status, page.header("content-type")), (200, Some("text/html; charset=utf-8")));
+    for expected in [
+        // Styled and with the navigation of the other pages.
+        "<h1>API of Seats</h1>",
+        "/assets/app.css",
+        "aria-label=\"Main\"",
+        // A path of every server, with a type that is linked, and a message to endpoints.
+        "<code>&#x2f;api&#x2f;auth&#x2f;register</code>",
+        "<a href=\"#ServerSession\">ServerSession</a>",
+        "id=\"ServerSession\"",
+        "<code>invoice.created</code>",
+    ] {
+        assert!(page.body.contains(expected), "{expected}: {}", page.body);
+    }
+    let own = TestServer::start("tesslate").request("GET /docs/api", &[], b"");
+    for expected in
+        ["id=\"deployProject\"", "For: user.", "too-many-requests", "<code>small</code> or <code>medium</code>"]
+    {
+        assert!(own.body.contains(expected), "{expected}: {}", own.body);
     }
 }

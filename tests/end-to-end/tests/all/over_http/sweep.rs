@@ -1,16 +1,13 @@
 //! Events whose webhook deliveries were lost are found in the provider's list.
 
-use super::server::{Server, ServerOptions, ServerSetup};
-use super::webhooks::{event, is_stored, server, solobase};
-use end_to_end::world::{START_MS, root};
+use super::server::TestServer;
+use super::webhooks::{event, is_stored};
+use end_to_end::world::START_MS;
 use extension_contract::{Account, Actor, ActorKind};
 use host_api::site::sweep::{SweepError, Sweeper, Swept};
-use host_business::Setup;
-use host_business::folder::BusinessFolder;
 use host_engine::clock::Clock;
-use host_provider_api::scripted::Scripted;
 use host_provider_api::{EventList, EventQuery, ListedEvents};
-use host_store::{MemoryStore, fork};
+use host_store::fork;
 use serde_json::{Value, json};
 use std::sync::Mutex;
 
@@ -60,11 +57,8 @@ impl EventList for Kept {
 // covers: S25
 #[test]
 fn a_sweep_stores_the_events_that_no_webhook_brought_and_no_other() {
-    let server = server(ServerOptions::default());
-    server.settle();
-    let body = event("evt_2");
-    let signature = server.signature(&body);
-    assert_eq!(server.send("/api/webhooks/stripe", &[("Stripe-Signature", &signature)], &body).0, 200);
+    let server = TestServer::start("solobase");
+    assert_eq!(server.deliver(&event("evt_2")).status, 200);
     let kept = Kept { ids: Mutex::new(vec!["evt_1", "evt_2", "evt_3"]), age_s: LOST_AFTER_S, ..Kept::default() };
     let sweeper = server.sweeper();
     let swept = sweep(&sweeper, &kept, None, 7).expect("swept");
@@ -80,24 +74,18 @@ fn a_sweep_stores_the_events_that_no_webhook_brought_and_no_other() {
     });
     assert_eq!(order, ["evt_2", "evt_1", "evt_3"], "missed events come in their own order");
     assert_eq!(sweep(&sweeper, &kept, None, 7).expect("swept").missed, 0, "nothing is stored twice");
-    let late = server.send(
-        "/api/webhooks/stripe",
-        &[("Stripe-Signature", &server.signature(&event("evt_1")))],
-        &event("evt_1"),
-    );
-    assert_eq!(late.0, 200, "a late delivery is a duplicate: {}", late.1);
+    let late = server.deliver(&event("evt_1"));
+    assert_eq!(late.status, 200, "a late delivery is a duplicate: {late:?}");
 }
 
 #[test]
 fn an_event_whose_delivery_may_be_on_its_way_is_stored_and_does_not_count_as_missed() {
-    let server = server(ServerOptions::default());
+    let server = TestServer::start("solobase");
     let kept = Kept { ids: Mutex::new(vec!["evt_1"]), age_s: LOST_AFTER_S - 1, ..Kept::default() };
     let swept = sweep(&server.sweeper(), &kept, None, 0).expect("swept");
     assert_eq!((swept.missed, swept.early), (0, 1));
     assert!(is_stored(&server, "evt_1"));
-    let body = event("evt_1");
-    let signature = server.signature(&body);
-    assert_eq!(server.send("/api/webhooks/stripe", &[("Stripe-Signature", &signature)], &body).0, 200, "a duplicate");
+    assert_eq!(server.deliver(&event("evt_1")).status, 200, "a duplicate");
     // The only event of the list is not young because it is the newest.
     let kept = Kept { ids: Mutex::new(vec!["evt_2"]), age_s: LOST_AFTER_S, ..Kept::default() };
     assert_eq!(sweep(&server.sweeper(), &kept, None, 0).expect("swept").missed, 1);
@@ -110,7 +98,7 @@ fn an_event_whose_delivery_may_be_on_its_way_is_stored_and_does_not_count_as_mis
 
 #[test]
 fn a_list_that_cannot_be_read_fails_the_sweep() {
-    let server = server(ServerOptions::default());
+    let server = TestServer::start("solobase");
     let kept = Kept { fails: true, ..Kept::default() };
     let error = sweep(&server.sweeper(), &kept, None, 0).expect_err("no list");
     assert!(matches!(&error, SweepError::List(text) if text == "no answer"), "{error}");
@@ -132,15 +120,11 @@ impl EventList for OfConnected {
 
 #[test]
 fn a_connect_webhook_that_was_missed_is_found_in_the_list_of_its_connected_account() {
-    let business = BusinessFolder::load(&root().join("fixtures/businesses/tesslate")).expect("a business");
-    let setup = Setup::new(business.clone(), false, &[], None);
-    let with = ServerSetup { business, setup, livemode: false, scripted: Scripted::new() };
-    let server = Server::start(&with, Box::new(MemoryStore::new()), Clock::manual(START_MS));
-    server.settle();
+    let server = TestServer::start("tesslate");
     let sweeper = server.sweeper();
     assert_eq!(sweeper.connected_accounts(None, 9).expect("read"), [""; 0]);
     let path = "/api/commands/account.connect?account=user:zoe";
-    assert_eq!(server.post(path, Actor::system(), "cmd_1", b"{}").0 / 100, 2);
+    assert_eq!(server.post_as(path, Actor::system(), "cmd_1", b"{}").status / 100, 2);
     server.settle();
     let accounts = sweeper.connected_accounts(None, 9).expect("read");
     let [account] = accounts.as_slice() else { panic!("{accounts:?}") };
@@ -221,7 +205,7 @@ impl EventList for Many {
 }
 
 /// Returns the ids of Stripe's events in the order in which they were stored.
-fn stored(server: &Server) -> Vec<String> {
+fn stored(server: &TestServer) -> Vec<String> {
     server.with_host(|host| {
         let rows = host.processor().inbox_after(0, 1000).expect("read");
         rows.into_iter().filter(|row| row.event.source == "stripe").map(|row| row.event.id).collect()
@@ -234,7 +218,7 @@ fn ids(many: &Many) -> Vec<String> {
 
 #[test]
 fn more_events_than_a_list_has_are_read_in_parts_and_the_oldest_are_stored_first() {
-    let server = server(ServerOptions::default());
+    let server = TestServer::start("solobase");
     let (many, sweeper) = (Many::of(10, 7_200), server.sweeper());
     let mut marks = Vec::new();
     let swept = sweeper.sweep(&many, None, 0, &mut |swept| {
@@ -253,7 +237,7 @@ fn more_events_than_a_list_has_are_read_in_parts_and_the_oldest_are_stored_first
 
 #[test]
 fn a_sweep_that_is_cut_off_goes_on_after_the_last_part_that_was_stored() {
-    let server = server(ServerOptions::default());
+    let server = TestServer::start("solobase");
     let (many, sweeper) = (Many::of(10, 7_200), server.sweeper());
     // The second part that is stored is the last that can be read.
     *many.lists_left.lock().expect("no panic") = Some(5);
@@ -277,7 +261,7 @@ fn a_sweep_that_is_cut_off_goes_on_after_the_last_part_that_was_stored() {
 
 #[test]
 fn events_that_come_during_a_sweep_leave_no_gap() {
-    let server = server(ServerOptions::default());
+    let server = TestServer::start("solobase");
     // All within the overlap of two sweeps, as in an hour with many renewals.
     let many = Many { grows_to: 40, ..Many::of(17, 1) };
     assert_eq!(sweep(&server.sweeper(), &many, None, 0).expect("swept").parts_left, 0);
@@ -292,7 +276,7 @@ fn a_list_without_an_end_is_an_error() {
             Ok(ListedEvents { events: vec![json!({"id": "evt_1", "created": 5})], is_complete: false })
         }
     }
-    let server = server(ServerOptions::default());
+    let server = TestServer::start("solobase");
     let error = sweep(&server.sweeper(), &Endless, None, 0).expect_err("no end");
     assert!(matches!(&error, SweepError::List(text) if text == "the list has no end"), "{error}");
     assert_eq!(server.sweeper().mark(None).expect("read"), Some(0));
@@ -300,10 +284,7 @@ fn a_list_without_an_end_is_an_error() {
 
 #[test]
 fn a_store_that_is_restored_alone_gets_the_events_after_it_again() {
-    let business = BusinessFolder::load(&root().join("fixtures/businesses/solobase")).expect("a business");
-    let setup = Setup::new(business.clone(), false, &[], None);
-    let with = ServerSetup { business, setup, livemode: false, scripted: Scripted::new() };
-    let server = Server::start(&with, Box::new(MemoryStore::new()), Clock::manual(START_MS));
+    let server = TestServer::start("solobase");
     let many = Many::of(2, 7_200);
     sweep(&server.sweeper(), &many, None, 0).expect("swept");
     sweep(&server.sweeper(), &many, Some("acct_1"), 5).expect("swept");
@@ -314,7 +295,7 @@ fn a_store_that_is_restored_alone_gets_the_events_after_it_again() {
     sweep(&server.sweeper(), &many, None, 0).expect("swept");
     assert_eq!(stored(&server).len(), 7);
     // Another machine, without any file of the first one, which begins as a new server does: now.
-    let restored = Server::start(&with, Box::new(backup), Clock::manual(START_MS));
+    let restored = TestServer::of("solobase").with(|it| it.store = Box::new(backup)).start();
     assert_eq!(stored(&restored).len(), 2);
     let swept = sweep(&restored.sweeper(), &many, None, START_MS / 1000).expect("swept");
     assert_eq!((swept.missed, swept.parts_left), (5, 0));
@@ -333,7 +314,7 @@ fn an_entry_that_cannot_be_read_keeps_no_other_away() {
             Ok(listed)
         }
     }
-    let server = server(ServerOptions::default());
+    let server = TestServer::start("solobase");
     let odd = Odd(Many::of(2, 7_200));
     let swept = sweep(&server.sweeper(), &odd, None, 0).expect("swept");
     assert_eq!((swept.missed, swept.refused), (2, 1));
@@ -371,18 +352,17 @@ impl EventList for Subscribed {
 
 #[test]
 fn what_a_stopped_server_has_missed_comes_before_what_its_timers_do() {
-    let with = solobase();
     let clock = |days: i64| START_MS + days * 86_400_000;
-    let server = Server::start(&with, Box::new(MemoryStore::new()), Clock::manual(clock(2)));
+    let server = TestServer::of("solobase").with(|it| it.clock = Clock::manual(clock(2))).start();
     let of = |happened| Subscribed { happened, paid_again_ms: clock(5) };
     sweep(&server.sweeper(), &of(1), None, 0).expect("swept");
     let user = Actor { kind: ActorKind::User, subject: "u1".to_owned(), ..Actor::system() };
     let body = br#"{"name": "My app", "metadata": {"subdomain": "myapp"}}"#;
-    let made = server.post("/api/commands/instance.create?account=user:u1", user, "cmd_1", body);
-    assert_eq!(made.0 / 100, 2, "{}", made.1);
+    let made = server.post_as("/api/commands/instance.create?account=user:u1", user, "cmd_1", body);
+    assert_eq!(made.status / 100, 2, "{made:?}");
     sweep(&server.sweeper(), &of(2), None, 0).expect("swept");
     server.settle();
-    let status = |server: &Server| {
+    let status = |server: &TestServer| {
         server.with_host(|host| {
             let rows =
                 host_engine::view::rows(host.processor(), &Account::User("u1".to_owned()), "products").expect("read");
@@ -393,8 +373,11 @@ fn what_a_stopped_server_has_missed_comes_before_what_its_timers_do() {
     let stopped = server.with_host(|host| fork(host.processor().store()).expect("a copy"));
     drop(server);
     // The times to archive and to delete have passed while nobody was there.
-    let server = Server::start(&with, Box::new(stopped), Clock::manual(clock(150)));
-    server.settle();
+    let server = TestServer::of("solobase").with(|it| {
+        it.store = Box::new(stopped);
+        it.clock = Clock::manual(clock(150));
+    });
+    let server = server.start();
     assert_eq!(status(&server), "archived", "nothing is deleted before it is known what happened meanwhile");
     sweep(&server.sweeper(), &of(3), None, 0).expect("swept");
     server.settle();

@@ -1,10 +1,10 @@
 //! The checkouts of 2Bot over HTTP.
 
-use super::api::{Api, NOTHING, wrong};
+use super::server::{NOTHING, TestServer};
 use serde_json::json;
 
-fn shop() -> Api {
-    let api = Api::start("twobot");
+fn shop() -> TestServer {
+    let api = TestServer::start("twobot");
     api.answer("account-customer:*", json!({"id": "cus_1"}));
     api.answer("checkout:*", json!({"session_id": "cs_1", "url": "https://checkout.example/cs_1"}));
     api
@@ -25,7 +25,7 @@ fn a_user_buys_an_add_on_for_the_own_account_only() {
         (json!({"interval": "month"}), ("/tier", "missing")),
         (json!({"tier": "MICRO", "user": "bob"}), ("/user", "unknown-field")),
     ] {
-        assert_eq!(wrong(&api.send(line, &ada, &body)), [(expected.0.to_owned(), expected.1.to_owned())], "{body}");
+        assert_eq!(api.send(line, &ada, &body).wrong(), [(expected.0.to_owned(), expected.1.to_owned())], "{body}");
     }
     api.stripe(
         "{stripe: customer.subscription.created, id: evt_1, set: {id: sub_1, customer: cus_1, metadata: {user_id: ada}, \
@@ -45,7 +45,7 @@ fn the_owner_of_a_paying_organization_buys_a_booster() {
     let body = json!({"organization": "acme", "booster_id": "ORG_SMALL"});
     let owner = api.member("olga", "acme", &["owner"]);
     let free = api.send(line, &owner, &body);
-    assert_eq!((free.status, free.code(), &free.body["upgrade"]), (403, "upgrade_required", &json!("org_starter")));
+    assert_eq!((free.status, free.code(), &free.json["upgrade"]), (403, "upgrade_required", &json!("org_starter")));
     api.stripe(
         "{stripe: customer.subscription.created, id: evt_1, set: {id: sub_1, customer: cus_1, metadata: {organization_id: acme}, \
          price: price_org_starter_m}}",
@@ -68,7 +68,7 @@ fn the_owner_of_a_paying_organization_buys_a_booster() {
         "another's organization and an unknown one"
     );
     assert_eq!(
-        wrong(&api.send(line, &owner, &json!({"organization": "acme", "booster_id": "SMALL"})))[0].0,
+        api.send(line, &owner, &json!({"organization": "acme", "booster_id": "SMALL"})).wrong()[0].0,
         "/booster_id"
     );
     assert_eq!(api.send(line, &owner, &NOTHING).status, 422);
@@ -79,9 +79,10 @@ fn the_owner_of_a_paying_organization_buys_a_booster() {
 fn stripe_delivers_to_the_path_of_the_application() {
     let api = shop();
     let event = super::webhooks::event("evt_path");
-    let refused = api.server.send("/api/billing/webhook", &[("stripe-signature", "t=1,v1=00")], &event);
-    assert_eq!(refused.0, 400);
-    let signature = api.server.signature(&event);
-    assert_eq!(api.server.send("/api/billing/webhook", &[("stripe-signature", &signature)], &event).0, 200);
-    assert!(super::webhooks::is_stored(&api.server, "evt_path"));
+    let refused = api.request("POST /api/billing/webhook", &[("stripe-signature", "t=1,v1=00")], &event);
+    assert_eq!(refused.status, 400);
+    let signature = api.signature(&event);
+    let signed = [("stripe-signature", signature.as_str())];
+    assert_eq!(api.request("POST /api/billing/webhook", &signed, &event).status, 200);
+    assert!(super::webhooks::is_stored(&api, "evt_path"));
 }

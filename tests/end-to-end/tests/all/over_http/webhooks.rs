@@ -1,15 +1,11 @@
 //! The webhook endpoint as senders and attackers see it.
 
-use super::raw::{Answer, Connection};
-use super::server::{Server, ServerOptions, ServerSetup};
-use end_to_end::world::{START_MS, root};
-use host_api::{ConnectionLimits, FrontLimits};
-use host_business::Setup;
-use host_business::folder::BusinessFolder;
-use host_engine::clock::Clock;
+use super::raw::Connection;
+use super::server::TestServer;
+use end_to_end::world::START_MS;
+use host_api::ConnectionLimits;
 use host_engine::writer::{JobError, WriterLimits};
 use host_intake::body::BODY_BYTES_MAX;
-use host_provider_api::scripted::Scripted;
 use host_store::fault::{Faults, Moment, Then};
 use host_store::{MemoryStore, Store};
 use std::sync::mpsc::{Sender, channel};
@@ -17,16 +13,6 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 const LINE: &str = "POST /api/webhooks/stripe";
-
-pub fn solobase() -> ServerSetup {
-    let business = BusinessFolder::load(&root().join("fixtures/businesses/solobase")).expect("a business");
-    let setup = Setup::new(business.clone(), false, &[], None);
-    ServerSetup { business, setup, livemode: false, scripted: Scripted::new() }
-}
-
-pub fn server(options: ServerOptions) -> Server {
-    Server::start_with(&solobase(), Box::new(MemoryStore::new()), Clock::manual(START_MS), options)
-}
 
 pub fn event(id: &str) -> Vec<u8> {
     let created = START_MS / 1000;
@@ -36,19 +22,15 @@ pub fn event(id: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-pub fn is_stored(server: &Server, id: &'static str) -> bool {
+pub fn is_stored(server: &TestServer, id: &'static str) -> bool {
     server.with_host(move |host| {
         let processor = host.processor();
         processor.store().event(processor.partition(), "stripe", id).expect("read").is_some()
     })
 }
 
-fn deliver(server: &Server, line: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
-    Connection::open(server.address()).request(line, headers, body)
-}
-
 /// Returns a connection on which a signed delivery was sent, and not answered yet.
-fn sent(server: &Server, body: &[u8]) -> Connection {
+fn sent(server: &TestServer, body: &[u8]) -> Connection {
     let mut connection = Connection::open(server.address());
     let (signature, length) = (server.signature(body), body.len());
     let head =
@@ -61,7 +43,7 @@ fn sent(server: &Server, body: &[u8]) -> Connection {
 // covers: PLG-22
 #[test]
 fn a_signed_delivery_is_stored_before_it_is_acknowledged() {
-    let server = server(ServerOptions::default());
+    let server = TestServer::start("solobase");
     let (body, mut connection) = (event("evt_1"), Connection::open(server.address()));
     let signature = server.signature(&body);
     let answer = connection.request(LINE, &[("Stripe-Signature", &signature)], &body);
@@ -73,21 +55,21 @@ fn a_signed_delivery_is_stored_before_it_is_acknowledged() {
 
 #[test]
 fn a_delivery_may_come_to_a_path_that_the_business_names() {
-    let server = server(ServerOptions::default());
+    let server = TestServer::start("solobase");
     let body = event("evt_1");
     for path in ["/b/products/webhooks/stripe", "/b/products/webhooks/stripe/"] {
-        let answer =
-            deliver(&server, &format!("POST {path}"), &[("Stripe-Signature", &server.signature(&body))], &body);
+        let signed = [("Stripe-Signature", &*server.signature(&body))];
+        let answer = server.request(&format!("POST {path}"), &signed, &body);
         assert_eq!(answer.status, 200, "{path}");
     }
     assert!(is_stored(&server, "evt_1"));
-    let other = deliver(&server, "POST /api/billing/webhook", &[("Stripe-Signature", &server.signature(&body))], &body);
+    let other = server.request("POST /api/billing/webhook", &[("Stripe-Signature", &server.signature(&body))], &body);
     assert_eq!(other.status, 404, "a path that another business names");
 }
 
 #[test]
 fn deliveries_that_are_not_authentic_or_not_events_are_refused_and_not_stored() {
-    let server = server(ServerOptions::default());
+    let server = TestServer::start("solobase");
     let (good, other) = (event("evt_1"), event("evt_2"));
     let signature = server.signature(&good);
     /// Line, headers and body of a request; status and code of its answer.
@@ -102,8 +84,8 @@ fn deliveries_that_are_not_authentic_or_not_events_are_refused_and_not_stored() 
         ("POST /api/webhooks/paypal", vec![("Stripe-Signature", &signature)], &good, 404, "not-found"),
     ];
     for (line, headers, body, status, code) in cases {
-        let answer = deliver(&server, line, &headers, body);
-        assert_eq!((answer.status, answer.code().as_str()), (status, code), "{line} {headers:?}");
+        let answer = server.request(line, &headers, body);
+        assert_eq!((answer.status, answer.code()), (status, code), "{line} {headers:?}");
         assert_eq!(answer.header("location"), None, "no redirect");
         if status == 405 {
             assert_eq!(answer.header("allow"), Some("POST"));
@@ -111,26 +93,23 @@ fn deliveries_that_are_not_authentic_or_not_events_are_refused_and_not_stored() 
     }
     assert!(!is_stored(&server, "evt_1") && !is_stored(&server, "evt_2"));
     let list = b"[1]";
-    let answer = deliver(&server, LINE, &[("Stripe-Signature", &server.signature(list))], list);
-    assert_eq!((answer.status, answer.code().as_str()), (400, "not-an-event"), "authentic, but not an object");
+    let answer = server.deliver(list);
+    assert_eq!((answer.status, answer.code()), (400, "not-an-event"), "authentic, but not an object");
 }
 
 #[test]
 fn large_slow_and_ambiguous_requests_get_their_4xx() {
-    let body = Duration::from_millis(300);
-    let options = ServerOptions {
-        front: FrontLimits { body, ..FrontLimits::default() },
-        connections: ConnectionLimits { head: Duration::from_millis(600), ..ConnectionLimits::default() },
-        ..ServerOptions::default()
-    };
-    let server = server(options);
+    let server = TestServer::of("solobase")
+        .limits(|limits| limits.body = Duration::from_millis(300))
+        .with(|it| it.connections.head = Duration::from_millis(600))
+        .start();
     let begin = |rest: &str| {
         let mut connection = Connection::open(server.address());
         connection.write(format!("{LINE} HTTP/1.1\r\nHost: localhost\r\n{rest}").as_bytes());
         connection
     };
     let announced = begin(&format!("Content-Length: {}\r\n\r\n", BODY_BYTES_MAX + 1)).answer().expect("an answer");
-    assert_eq!((announced.status, announced.code().as_str()), (413, "too-large"), "before a byte of the body is sent");
+    assert_eq!((announced.status, announced.code()), (413, "too-large"), "before a byte of the body is sent");
     // A body is read if its signature may be right.
     let signed = format!("Stripe-Signature: {}\r\n", server.signature(b"{}"));
     let mut chunked = begin(&format!("{signed}Transfer-Encoding: chunked\r\n\r\n"));
@@ -138,7 +117,7 @@ fn large_slow_and_ambiguous_requests_get_their_4xx() {
     (0..=16).for_each(|_| chunked.write(&chunk));
     assert_eq!(chunked.answer().expect("an answer").status, 413, "a chunked body, while it is read");
     let slow = begin(&format!("{signed}Content-Length: 100\r\n\r\n{{")).answer().expect("an answer");
-    assert_eq!((slow.status, slow.code().as_str()), (408, "timeout"), "a body that does not arrive");
+    assert_eq!((slow.status, slow.code()), (408, "timeout"), "a body that does not arrive");
     assert!(begin("X-Slow: ").answer().is_none_or(|answer| answer.status == 408), "a head that does not arrive");
     for both in ["Content-Length: 4\r\nTransfer-Encoding: chunked", "Transfer-Encoding: chunked\r\nContent-Length: 4"] {
         let mut connection = begin(&format!("{both}\r\n\r\n0\r\n\r\nGET /health HTTP/1.1\r\nHost: x\r\n\r\n"));
@@ -154,17 +133,17 @@ fn large_slow_and_ambiguous_requests_get_their_4xx() {
     let many: String = (0..200).map(|number| format!("X-{number}: 1\r\n")).collect();
     assert!(begin(&format!("{many}\r\n")).answer().is_some_and(|answer| answer.status == 431), "too many headers");
     let fine = event("evt_fine");
-    let answer = deliver(&server, LINE, &[("Stripe-Signature", &server.signature(&fine))], &fine);
+    let answer = server.deliver(&fine);
     assert_eq!(answer.status, 200, "the server goes on");
 }
 
 #[test]
 fn each_answer_has_an_id_of_its_own_which_no_client_chooses() {
-    let server = server(ServerOptions::default());
+    let server = TestServer::start("solobase");
     let ids = ["evt_1", "evt_2"].map(|id| {
         let body = event(id);
         let headers = [("Stripe-Signature", &*server.signature(&body)), ("X-Request-Id", "mine")];
-        deliver(&server, LINE, &headers, &body).header("x-request-id").expect("an id").to_owned()
+        server.request(LINE, &headers, &body).header("x-request-id").expect("an id").to_owned()
     });
     assert!(ids[0] != ids[1] && !ids.contains(&"mine".to_owned()), "{ids:?}");
 }
@@ -173,24 +152,22 @@ fn each_answer_has_an_id_of_its_own_which_no_client_chooses() {
 #[test]
 fn a_delivery_is_told_to_come_again_if_nothing_could_be_stored() {
     let faults = Faults::new(Box::new(MemoryStore::new()));
-    let server = Server::start_with(&solobase(), faults.open(), Clock::manual(START_MS), ServerOptions::default());
-    server.settle();
+    let server = TestServer::of("solobase").with(|it| it.store = faults.open()).start();
     let body = event("evt_1");
     let headers = [("Stripe-Signature", &*server.signature(&body))];
     faults.fail_at(1, Moment::Before, Then::Alive);
-    let answer = deliver(&server, LINE, &headers, &body);
-    assert_eq!((answer.status, answer.code().as_str()), (503, "unavailable"));
+    let answer = server.request(LINE, &headers, &body);
+    assert_eq!((answer.status, answer.code()), (503, "unavailable"));
     assert!(answer.header("retry-after").is_some());
-    assert_eq!(deliver(&server, LINE, &headers, &body).status, 200, "the next attempt");
+    assert_eq!(server.request(LINE, &headers, &body).status, 200, "the next attempt");
 }
 
 // covers: PLG-24
 #[test]
 fn the_health_names_the_part_that_fails() {
     let faults = Faults::new(Box::new(MemoryStore::new()));
-    let server = Server::start_with(&solobase(), faults.open(), Clock::manual(START_MS), ServerOptions::default());
-    server.settle();
-    let health = || Connection::open(server.address()).request("GET /health", &[], b"");
+    let server = TestServer::of("solobase").with(|it| it.store = faults.open()).start();
+    let health = || server.request("GET /health", &[], b"");
     assert_eq!(health().status, 200);
     faults.fail_reads(true);
     let failing = health();
@@ -202,9 +179,8 @@ fn the_health_names_the_part_that_fails() {
 #[test]
 fn the_health_tells_that_nothing_can_be_stored_and_many_requests_cost_one_write() {
     let faults = Faults::new(Box::new(MemoryStore::new()));
-    let server = Server::start_with(&solobase(), faults.open(), Clock::manual(START_MS), ServerOptions::default());
-    server.settle();
-    let health = || Connection::open(server.address()).request("GET /health", &[], b"");
+    let server = TestServer::of("solobase").with(|it| it.store = faults.open()).start();
+    let health = || server.request("GET /health", &[], b"");
     faults.fail_writes(true);
     let failing = health();
     assert_eq!((failing.status, &*failing.body), (503, r#"{"failing":["solobase/test: writes"],"status":"failing"}"#));
@@ -222,10 +198,9 @@ fn the_health_tells_that_nothing_can_be_stored_and_many_requests_cost_one_write(
 
 #[test]
 fn the_health_and_the_metrics_answer_while_the_store_does_not() {
-    let server = server(ServerOptions::default());
-    server.settle();
+    let server = TestServer::start("solobase");
     let blocked = BlockedWriter::of(&server);
-    let health = || Connection::open(server.address()).request("GET /health", &[], b"");
+    let health = || server.request("GET /health", &[], b"");
     let failing = health();
     assert_eq!((failing.status, &*failing.body), (503, r#"{"failing":["solobase/test: writes"],"status":"failing"}"#));
     assert!(server.metrics().contains("# EOF"));
@@ -244,7 +219,7 @@ struct BlockedWriter {
 }
 
 impl BlockedWriter {
-    fn of(server: &Server) -> BlockedWriter {
+    fn of(server: &TestServer) -> BlockedWriter {
         let (entered, is_blocked) = channel();
         let (release, released) = channel::<()>();
         let jobs = server.jobs().clone();
@@ -270,8 +245,7 @@ fn a_full_queue_answers_503_and_stores_nothing() {
     const SENT: usize = 24;
     for deciders in [0, 1] {
         let writer = WriterLimits { waiting: 1, ..WriterLimits::default() };
-        let server = server(ServerOptions { writer, deciders, ..ServerOptions::default() });
-        server.settle();
+        let server = TestServer::of("solobase").with(|it| (it.writer, it.deciders) = (writer, deciders)).start();
         let blocked = BlockedWriter::of(&server);
         let mut waiting: Vec<Connection> = (0..SENT).map(|n| sent(&server, &event(&format!("evt_{n}")))).collect();
         // A refusal comes at once, an acceptance only when the writer goes on.
@@ -279,7 +253,7 @@ fn a_full_queue_answers_503_and_stores_nothing() {
         while answers.is_empty() {
             waiting.retain_mut(|connection| match connection.answer_within(Duration::from_millis(20)) {
                 Some(answer) => {
-                    answers.push((answer.status, answer.code()));
+                    answers.push((answer.status, answer.code().to_owned()));
                     false
                 }
                 None => true,
@@ -288,8 +262,8 @@ fn a_full_queue_answers_503_and_stores_nothing() {
         blocked.release();
         for connection in &mut waiting {
             let answer = connection.answer().expect("an answer");
-            let code = if answer.status == 200 { String::new() } else { answer.code() };
-            answers.push((answer.status, code));
+            let code = if answer.status == 200 { "" } else { answer.code() };
+            answers.push((answer.status, code.to_owned()));
         }
         let refused = answers.iter().filter(|it| **it == (503, "unavailable".to_owned())).count();
         let accepted = answers.iter().filter(|(status, _)| *status == 200).count();
@@ -301,8 +275,7 @@ fn a_full_queue_answers_503_and_stores_nothing() {
 
 #[test]
 fn what_has_arrived_is_committed_and_answered_when_the_server_stops() {
-    let mut server = server(ServerOptions::default());
-    server.settle();
+    let mut server = TestServer::start("solobase");
     let blocked = BlockedWriter::of(&server);
     let mut connection = sent(&server, &event("evt_1"));
     thread::sleep(Duration::from_millis(100));
@@ -318,15 +291,14 @@ fn what_has_arrived_is_committed_and_answered_when_the_server_stops() {
 
 #[test]
 fn while_the_last_requests_are_answered_new_connections_are_answered_too_and_told_to_go_elsewhere() {
-    let mut server = server(ServerOptions::default());
-    server.settle();
+    let mut server = TestServer::start("solobase");
     let blocked = BlockedWriter::of(&server);
     let mut before = sent(&server, &event("evt_1"));
     thread::sleep(Duration::from_millis(100));
     server.ask_to_stop();
     let stopping = (0..200).find_map(|_| {
         thread::sleep(Duration::from_millis(10));
-        let health = Connection::open(server.address()).request("GET /health", &[], b"");
+        let health = server.request("GET /health", &[], b"");
         health.body.contains("stopping").then_some(health)
     });
     let stopping = stopping.expect("the health says that the server stops");
@@ -345,8 +317,7 @@ fn while_the_last_requests_are_answered_new_connections_are_answered_too_and_tol
 fn connections_that_the_system_has_taken_are_answered_before_the_port_is_closed() {
     // With one open connection at most, the others wait in the system.
     let connections = ConnectionLimits { open: 1, ..ConnectionLimits::default() };
-    let mut server = server(ServerOptions { connections, ..ServerOptions::default() });
-    server.settle();
+    let mut server = TestServer::of("solobase").with(|it| it.connections = connections).start();
     let blocked = BlockedWriter::of(&server);
     let mut first = sent(&server, &event("evt_1"));
     thread::sleep(Duration::from_millis(100));
@@ -363,7 +334,7 @@ fn connections_that_the_system_has_taken_are_answered_before_the_port_is_closed(
 
 #[test]
 fn a_delivery_that_nobody_has_signed_is_refused_before_its_body_is_sent() {
-    let server = server(ServerOptions::default());
+    let server = TestServer::start("solobase");
     for (path, status) in [("/api/webhooks/stripe", 400), ("/api/webhooks/unknown", 404)] {
         let mut connection = Connection::open(server.address());
         connection.write(format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n").as_bytes());

@@ -1,6 +1,6 @@
 //! Tests that the erasure removes all personal data, page by page, and no other data.
 
-use super::tokens::{command, subscribed};
+use super::tokens::{gives, subscribed};
 use end_to_end::world::{START_MS, World};
 use serde_json::{Value, json};
 
@@ -28,12 +28,12 @@ fn the_audit_trail_keeps_actor_and_action_and_loses_ip_addresses() {
     for number in 0..ASKED {
         let id = format!("issue_{number}");
         let payload = json!({"product": "prod_sample_monitor", "ip": "192.0.2.7"});
-        let outcome = command(&mut world, &id, "token.issue", "A", "user:A", payload);
+        let outcome = gives(&mut world, &id, "token.issue", "A", "user:A", payload);
         assert_eq!(outcome, "requirement-unmet(product_not_included)");
     }
     assert_eq!(lines(&world), (ASKED, ASKED));
     let before = records(&world, "access_log");
-    assert_eq!(command(&mut world, "close", "account.close", "host", "user:A", json!({})), "applied");
+    assert_eq!(gives(&mut world, "close", "account.close", "host", "user:A", json!({})), "applied");
     world.advance_to(START_MS + 30 * DAY_MS - 1).expect("the store has no fault");
     assert_eq!(lines(&world), (ASKED, ASKED), "not before the deadline");
     world.advance_to(START_MS + 30 * DAY_MS).expect("the store has no fault");

@@ -1,7 +1,7 @@
 //! Compares random sequences of commands about tokens with a small model that shares no code with the extension. The
 //! model contains the paid subscription, and the time of issue and the revocation of each token.
 
-use super::tokens::{EDITOR, command, subscribed, subscription, tokens};
+use super::tokens::{EDITOR, gives, subscribed, subscription, tokens};
 use end_to_end::world::{START_MS, World};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -101,17 +101,17 @@ fn play(world: &mut World, model: &mut Model, number: usize, step: &Step) -> Opt
             world.advance_to(world.clock() + ms).expect("the store has no fault");
             Some("applied".to_owned())
         }
-        Step::Issue => Some(command(world, &id, "token.issue", "A", "user:A", json!({"product": EDITOR}))),
+        Step::Issue => Some(gives(world, &id, "token.issue", "A", "user:A", json!({"product": EDITOR}))),
         Step::Redeem(number) => {
             let token = token(number, model)?;
             let rows = tokens(world);
             let (_, row) = rows.iter().find(|(id, _)| *id == token).expect("a token stays");
             let payload = json!({"id": token, "sha256": row["sha256"]});
-            Some(command(world, &id, "token.redeem", "host", "user:A", payload))
+            Some(gives(world, &id, "token.redeem", "host", "user:A", payload))
         }
         Step::Revoke(number) => {
             let token = token(number, model)?;
-            Some(command(world, &id, "token.revoke", "A", "user:A", json!({"id": token})))
+            Some(gives(world, &id, "token.revoke", "A", "user:A", json!({"id": token})))
         }
         Step::End => {
             let paid = model.paid.take()?;

@@ -1,7 +1,7 @@
 //! Tests that a token is valid only for its owner, its product and one day, and that similar ids and hashes are
 //! refused.
 
-use end_to_end::world::{START_MS, Setup, World, saas_plugins};
+use end_to_end::world::{START_MS, Setup, World, command, saas_plugins};
 use serde_json::{Value, json};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -32,29 +32,17 @@ pub(super) fn subscription(world: &mut World, id: &str, subscription: &str, verb
         "id": id, "object": "event", "type": format!("customer.subscription.{verb}"), "created": now, "livemode": false,
         "api_version": "2025-03-31.basil", "data": {"object": object},
     });
-    assert_eq!(deliver(world, &event), "applied");
+    assert_eq!(world.carry_out(&event), "applied");
 }
 
-/// Delivers an event. Returns its outcome, or the reason if it is rejected.
-fn deliver(world: &mut World, event: &Value) -> String {
-    let reports = world.deliver(event.to_string().as_bytes()).expect("the store has no fault");
-    let report = reports.first().expect("a report");
-    let (name, reason) = (report.result.name().to_owned(), report.result.reason());
-    world.settle().expect("the store has no fault");
-    match name.as_str() {
-        "rejected" => reason.unwrap_or_default(),
-        _ => name,
-    }
-}
-
-/// Sends a command of an actor in an account.
-pub(super) fn command(world: &mut World, id: &str, kind: &str, who: &str, account: &str, payload: Value) -> String {
-    let actor = if who == "host" { json!({"kind": "service", "id": who}) } else { json!({"kind": "user", "id": who}) };
-    deliver(world, &json!({"id": id, "command": kind, "account": account, "actor": actor, "payload": payload}))
+/// Gives a command of a user, or of the service `host`, in an account. Returns its outcome.
+pub(super) fn gives(world: &mut World, id: &str, kind: &str, who: &str, account: &str, payload: Value) -> String {
+    let by = (if who == "host" { "service" } else { "user" }, who);
+    world.carry_out(&command(id, kind, by, account, payload))
 }
 
 fn issue(world: &mut World, product: &str) -> String {
-    command(world, "issue", "token.issue", "A", "user:A", json!({"product": product}))
+    gives(world, "issue", "token.issue", "A", "user:A", json!({"product": product}))
 }
 
 /// The tokens of A, with their ids.
@@ -74,7 +62,7 @@ fn token(world: &World) -> (String, String) {
 
 fn redeem(world: &mut World, id: &str, account: &str, sha256: &str) -> String {
     let (token, _) = token(world);
-    command(world, id, "token.redeem", "host", account, json!({"id": token, "sha256": sha256}))
+    gives(world, id, "token.redeem", "host", account, json!({"id": token, "sha256": sha256}))
 }
 
 // covers: PLG-41
@@ -117,7 +105,7 @@ fn only_an_entitled_owner_gets_a_token_for_a_product() {
         ("business", "A", "user:A", "invalid(/product"),
     ] {
         let mut world = subscribed();
-        let result = command(&mut world, "issue", "token.issue", who, account, json!({"product": product}));
+        let result = gives(&mut world, "issue", "token.issue", who, account, json!({"product": product}));
         assert!(result.starts_with(expected), "{product} by {who} in {account}: {result}");
     }
 }
@@ -147,7 +135,7 @@ fn a_wrong_hash_does_not_redeem_a_token() {
     .enumerate()
     {
         let payload = json!({"id": token, "sha256": given});
-        let result = command(&mut world, &format!("r{case}"), "token.redeem", "host", "user:A", payload);
+        let result = gives(&mut world, &format!("r{case}"), "token.redeem", "host", "user:A", payload);
         assert!(result.starts_with(expected), "{token} with {given}: {result}");
     }
     assert!(redeem(&mut world, "other", "user:B", &hash).starts_with("not-found("), "the token belongs to A");
@@ -166,7 +154,7 @@ fn repeated_commands_apply_once_and_a_revoked_token_stays_revoked() {
     subscription(&mut world, "evt_2", "sub_1", "deleted", "canceled");
     assert_eq!(redeem(&mut world, "third", "user:A", &hash), "requirement-unmet(token_revoked)");
     let revoke = |world: &mut World, command_id: &str| {
-        command(world, command_id, "token.revoke", "A", "user:A", json!({"id": id}))
+        gives(world, command_id, "token.revoke", "A", "user:A", json!({"id": id}))
     };
     assert_eq!(revoke(&mut world, "late"), "bad-transition(token revoked)");
     let (_, row) = &tokens(&world)[0];

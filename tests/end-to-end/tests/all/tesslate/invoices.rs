@@ -2,7 +2,7 @@
 //! (`UPDATE_GOLDEN=1` rewrites it), for any order of arrival and for any number of host restarts. The tests also
 //! compute the invoices and the usage summaries from the measurements alone.
 
-use end_to_end::world::{START_MS, Setup, World, tesslate};
+use end_to_end::world::{START_MS, Setup, World, command, tesslate};
 use extension_contract::{Account, Actor, Event, Payload, Question, Timestamp, Usage, UsageTotal};
 use host_engine::processor::Questions;
 use host_store::{Partition, Scope};
@@ -93,13 +93,13 @@ fn measure(world: &mut World, who: &str, id: String, batch: Vec<Usage>) {
     assert!(["applied", "duplicate"].contains(&name), "{name}: {:?}", reports[0].result.reason());
 }
 
-fn deliver(world: &mut World, kind: &str, object: &Value) {
+/// Delivers the event of an object that was made.
+fn tells(world: &mut World, kind: &str, object: &Value) {
     let event = json!({
         "id": format!("evt_{kind}_{}", object["id"].as_str().expect("an id")), "object": "event", "type": kind,
         "created": START_MS / 1_000, "livemode": false, "api_version": "2020-08-27", "data": {"object": object},
     });
-    let reports = world.deliver(event.to_string().as_bytes()).expect("the store has no fault");
-    assert_eq!(reports[0].result.name(), "applied", "{kind}: {:?}", reports[0].result.reason());
+    assert_eq!(world.outcome_of(&event), "applied", "{kind}");
 }
 
 /// Starts a host with customers; a paid session grants the credits.
@@ -107,15 +107,12 @@ fn beginning() -> World {
     let mut world = World::start(Setup { business: tesslate(), ..Setup::default() });
     for (who, _) in PEOPLE {
         let customer = json!({"id": format!("cus_{who}"), "object": "customer", "metadata": {"user_id": who}});
-        deliver(&mut world, "customer.created", &customer);
+        tells(&mut world, "customer.created", &customer);
     }
     let (who, cents) = CREDITS;
-    let command = json!({
-        "id": "cmd_pack", "command": "purchase.create", "account": format!("user:{who}"), "actor": {"kind": "user", "id": who},
-        "payload": {"product_id": "pack_large"},
-    });
-    let reports = world.deliver(command.to_string().as_bytes()).expect("the store has no fault");
-    assert_eq!(reports[0].result.name(), "applied", "{:?}", reports[0].result.reason());
+    let pack = json!({"product_id": "pack_large"});
+    let buy = command("cmd_pack", "purchase.create", ("user", who), &format!("user:{who}"), pack);
+    assert_eq!(world.outcome_of(&buy), "applied");
     let rows = super::support::rows(&world.document(), &format!("user:{who}"), "purchases");
     let purchase = rows.into_keys().next().expect("a purchase");
     let session = json!({
@@ -123,7 +120,7 @@ fn beginning() -> World {
         "currency": "usd", "amount_subtotal": cents, "amount_total": cents, "payment_intent": "pi_1",
         "customer": format!("cus_{who}"), "metadata": {"user_id": who, "purchase_id": purchase},
     });
-    deliver(&mut world, "checkout.session.completed", &session);
+    tells(&mut world, "checkout.session.completed", &session);
     world
 }
 

@@ -1,6 +1,7 @@
 //! The products and prices of 2Bot at a Stripe server: made by the host through the provider of Stripe, and compared with the
 //! catalog.
 
+use end_to_end::hosts::carry_out;
 use end_to_end::world::{START_MS, root, twobot};
 use host_business::Setup;
 use host_business::folder::BusinessFolder;
@@ -142,13 +143,9 @@ fn the_ten_products_and_their_twenty_prices_are_made_at_stripe_and_equal_the_cat
 }
 
 /// Delivers a webhook's body or a command, and carries out its effects.
-fn deliver(host: &mut Host, body: &Value) {
-    let (business, now) = (twobot().name.as_str(), host.clock_mut().now());
-    let bytes = body.to_string().into_bytes();
-    let decoded = host_intake::raw::read(bytes.clone(), business, now).expect("a readable event");
-    let reports = host.accept(decoded, bytes).expect("the store has no fault");
+fn applies(host: &mut Host, body: &Value) {
+    let reports = carry_out(host, &twobot().name, body);
     assert_eq!(reports[0].result.name(), "applied", "{body}: {reports:?}");
-    host.outbox_mut().run_until_quiet(now).expect("carried out");
 }
 
 // covers: BOT-23
@@ -173,11 +170,11 @@ fn a_booster_is_paid_by_the_organizations_customer_in_a_session_that_names_both(
     stripe.make("/v1/subscriptions", &form);
     let events = stripe.list("events");
     let created = events.iter().find(|event| event["type"] == "customer.subscription.created").expect("an event");
-    deliver(&mut host, created);
+    applies(&mut host, created);
     let buy = json!({"id": "buy_1", "command": "purchase.create", "account": "organization:O",
         "timestamp": START_MS / 1_000, "actor": {"kind": "user", "id": "M", "roles": ["owner"]},
         "payload": {"product_type": "org_pool_booster", "item": "ORG_MEDIUM", "interval": "month"}});
-    deliver(&mut host, &buy);
+    applies(&mut host, &buy);
 
     let sessions = stripe.list("checkout/sessions");
     let [session] = sessions.as_slice() else { panic!("{} sessions", sessions.len()) };

@@ -76,7 +76,7 @@ fn is_allowed(actor: &Actor, account: &Account, roles: &[&str]) -> bool {
     }
 }
 
-fn command(kind: &str, actor: &Actor, account: &Account, number: usize) -> Event {
+fn event_of(kind: &str, actor: &Actor, account: &Account, number: usize) -> Event {
     Event {
         id: format!("cmd_{number}"),
         source: "api".to_owned(),
@@ -106,7 +106,7 @@ fn a_command_is_permitted_by_actor_role_and_account() {
         for actor in actors() {
             for account in accounts() {
                 cells += 1;
-                let reports = world.accept(command(kind, &actor, &account, cells)).expect("the store has no fault");
+                let reports = world.accept(event_of(kind, &actor, &account, cells)).expect("the store has no fault");
                 let report = reports.first().expect("each command is decided");
                 // A permitted command is refused for its payload or its account.
                 let is_catalogs = kind == "catalog.load" || kind.starts_with("campaign.");

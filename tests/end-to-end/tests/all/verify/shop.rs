@@ -1,6 +1,7 @@
 //! A shop on a local Stripe. The test says which of Stripe's events are delivered.
 
-use end_to_end::world::START_MS;
+use end_to_end::hosts::carry_out;
+use end_to_end::world::{START_MS, command};
 use extension_contract::{Account, Actor, Timestamp};
 use host_business::Setup;
 use host_business::folder::BusinessFolder;
@@ -131,7 +132,7 @@ impl Shop {
         let mut shop =
             Shop { host, provider, registry, loses, folder, partition, commands: 0, server, _runtime: runtime };
         shop.settle();
-        shop.deliver();
+        shop.deliver_all();
         shop
     }
 
@@ -144,25 +145,25 @@ impl Shop {
     /// Ada buys a plan and a poem, and gets a part of the poem's price back; its poet is paid.
     pub fn play(&mut self) {
         for product in ["prod_basic", "prod_ode"] {
-            self.command("purchase.create", "ada", &json!({"product_id": product}));
+            self.gives("purchase.create", "ada", &json!({"product_id": product}));
             self.pay();
-            self.deliver();
+            self.deliver_all();
         }
         let purchase = self.purchase_of_the_poem();
-        self.command("purchase.refund", "ada", &json!({"id": purchase, "amount": 100}));
-        self.deliver();
-        self.command("account.connect", "zoe", &json!({}));
+        self.gives("purchase.refund", "ada", &json!({"id": purchase, "amount": 100}));
+        self.deliver_all();
+        self.gives("account.connect", "zoe", &json!({}));
         let account = self.newest("account");
         self.stripe("POST", &format!("/_sandbox/accounts/{account}/onboard"), &[]);
-        self.deliver();
+        self.deliver_all();
         self.advance_host(8 * DAY_MS);
         self.advance_stripe(8 * DAY_MS);
-        self.deliver();
+        self.deliver_all();
     }
 
     /// Closes the poet's account, and erases it after a month.
     pub fn erase_the_poet(&mut self) {
-        self.command("account.close", "zoe", &json!({}));
+        self.gives("account.close", "zoe", &json!({}));
         self.advance_host(31 * DAY_MS);
     }
 
@@ -203,19 +204,14 @@ impl Shop {
         payments.into_iter().find(|(_, row)| row["purchase"].is_string()).expect("a payment").0
     }
 
-    fn command(&mut self, kind: &str, account: &str, payload: &Value) {
+    fn gives(&mut self, kind: &str, account: &str, payload: &Value) {
         self.commands += 1;
-        let actor = json!({"kind": "admin", "id": "root"});
-        let body = json!({"id": format!("cmd_{}", self.commands), "command": kind, "account": format!("user:{account}"),
-            "actor": actor, "payload": payload});
-        self.accept(&body);
+        let (id, account) = (format!("cmd_{}", self.commands), format!("user:{account}"));
+        self.accept(&command(&id, kind, ("admin", "root"), &account, payload.clone()));
     }
 
     fn accept(&mut self, body: &Value) {
-        let now = self.host.clock_mut().now();
-        let decoded = host_intake::raw::read(body.to_string().into_bytes(), &self.partition.business, now);
-        self.host.accept(decoded.expect("an event"), Vec::new()).expect("stored");
-        self.settle();
+        carry_out(&mut self.host, &self.partition.business, body);
     }
 
     /// Carries out everything that is due.
@@ -257,7 +253,7 @@ impl Shop {
     }
 
     /// Delivers all events, also those that they cause.
-    pub fn deliver(&mut self) {
+    pub fn deliver_all(&mut self) {
         loop {
             let mut events = self.missing(None);
             if let Some(connected) = self.records("zoe")["account"]["payouts"]["connected"].as_str() {

@@ -1,7 +1,8 @@
 //! Tests that a changed catalog reaches accounts without an event of theirs.
 
-use super::support::{Serving, bodies};
-use end_to_end::world::{START_MS, solobase};
+use super::support::Serving;
+use end_to_end::play::bodies;
+use end_to_end::world::{START_MS, command, solobase};
 use extension_contract::{Account, Payload};
 use host_business::folder::BusinessFolder;
 use host_provider_api::scripted::Scripted;
@@ -33,7 +34,7 @@ fn buy_and_create(serving: &Serving, account: usize) {
          customer: cus_{account}, metadata: {{user_id: u{account}}}, price: price_xyz789}}}}\n"
     );
     assert_eq!(serving.stripe(&bodies(&paid)[0]).status, 200);
-    command(
+    gives(
         serving,
         &format!("user:u{account}"),
         "instance.create",
@@ -43,9 +44,9 @@ fn buy_and_create(serving: &Serving, account: usize) {
     );
 }
 
-fn command(serving: &Serving, account: &str, kind: &str, payload: &Value) {
-    let admin = json!({"kind": if account == "platform" { "admin" } else { "user" }, "id": account.trim_start_matches("user:")});
-    let body = json!({"id": format!("{kind}:{account}"), "command": kind, "account": account, "actor": admin, "payload": payload});
+fn gives(serving: &Serving, account: &str, kind: &str, payload: &Value) {
+    let by = (if account == "platform" { "admin" } else { "user" }, account.trim_start_matches("user:"));
+    let body = command(&format!("{kind}:{account}"), kind, by, account, payload.clone());
     let event = host_intake::raw::read(body.to_string().into_bytes(), &serving.endpoints.business, START_MS);
     let done = serving.jobs().accept(event.expect("a command"), Vec::new()).and_then(|ticket| ticket.wait());
     assert_eq!(done.expect("stored")[0].result.name(), "applied", "{kind} of {account}");
@@ -79,7 +80,7 @@ fn a_raised_allowance_reaches_all_instances_after_a_start_and_is_stored_only_whe
     let serving = Serving::start(&with_storage(2), store(folder.path()), &scripted);
     (0..ACCOUNTS).for_each(|account| buy_and_create(&serving, account));
     // An account that has nothing.
-    command(&serving, "user:empty", "mail.unsubscribe", &json!({}));
+    gives(&serving, "user:empty", "mail.unsubscribe", &json!({}));
     serving.settle();
     let before = serving.stop();
     let newest = before.processor().store().inbox_newest().expect("read");
@@ -98,7 +99,7 @@ fn a_raised_allowance_reaches_all_instances_after_a_start_and_is_stored_only_whe
 
     // The next start finds everything done.
     let serving = Serving::start(&with_storage(20), store(folder.path()), &scripted);
-    command(&serving, "user:empty", "mail.subscribe", &json!({}));
+    gives(&serving, "user:empty", "mail.subscribe", &json!({}));
     serving.settle();
     let rows = serving.stop().processor().inbox_after(newest, 10_000).expect("read");
     let kinds: Vec<&str> = rows.iter().map(|row| row.event.kind.as_str()).collect();
@@ -111,7 +112,7 @@ fn a_catalog_that_a_command_loads_reaches_the_instances_too() {
     let serving = Serving::start(&with_storage(2), store(folder.path()), &Scripted::new());
     (0..ACCOUNTS).for_each(|account| buy_and_create(&serving, account));
     serving.settle();
-    command(&serving, "platform", "catalog.load", &with_storage(20).catalog);
+    gives(&serving, "platform", "catalog.load", &with_storage(20).catalog);
     assert_reached(&serving, 20);
     serving.stop();
 }

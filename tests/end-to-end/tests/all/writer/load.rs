@@ -1,6 +1,7 @@
 //! Tests a hundred accounts that create an instance at the same time.
 
-use super::support::{Serving, bodies};
+use super::support::Serving;
+use end_to_end::play::bodies;
 use end_to_end::world::{START_MS, solobase};
 use extension_contract::Account;
 use host_provider_api::scripted::Scripted;

@@ -1,6 +1,6 @@
 //! A host with its writer, providers on a separate thread, and Stripe's webhook endpoint.
 
-use end_to_end::world::{START_MS, fixtures};
+use end_to_end::world::START_MS;
 use host_business::Setup;
 use host_business::folder::BusinessFolder;
 use host_engine::Host;
@@ -16,10 +16,7 @@ use host_intake::testing::sign;
 use host_intake::{EndpointSecrets, Mode, SecretConfig};
 use host_provider_api::scripted::Scripted;
 use host_provider_api::{Call, Registry};
-use host_scenario::model::Scenario;
-use host_scenario::prepare::prepare;
 use host_store::{DueQuery, Store};
-use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
@@ -164,11 +161,4 @@ impl Serving {
     pub fn stop(self) -> Host {
         self.writer.stop().expect("a writer that did not panic")
     }
-}
-
-/// Returns the bodies of a scenario's events in its first API version.
-pub fn bodies(scenario: &str) -> Vec<Vec<u8>> {
-    let scenario = Scenario::parse(Path::new("events.yml"), scenario).expect("a scenario");
-    let cases = prepare(&scenario, &fixtures().shapes).expect("bodies");
-    cases[0].deliveries.iter().flatten().map(|delivery| delivery.bytes.clone()).collect()
 }

@@ -1,6 +1,7 @@
 //! Tests webhooks while the store fails, and eight concurrent deliveries of one event.
 
-use super::support::{Delivered, Serving, bodies};
+use super::support::{Delivered, Serving};
+use end_to_end::play::bodies;
 use end_to_end::world::{START_MS, saas_plugins};
 use extension_contract::Payload;
 use host_intake::signature::TOLERANCE_S_DEFAULT;

@@ -1,5 +1,4 @@
 //! Helpers to create events and to print their reports.
-#![allow(dead_code)]
 
 use super::toy::{COLLECTION, Story};
 use extension_contract::*;

@@ -2,7 +2,6 @@
 //!
 //! It has rows (`things`, products and prices), claims, facts and effects, and shares only the contract with the
 //! extension of this repository.
-#![allow(dead_code)]
 
 use extension_contract::*;
 use host_wasm_runner::native::NativeRunner;
