@@ -5,7 +5,7 @@
 use extension_contract::{Account, CatalogQuery, Reference, Row};
 use host_store::testing::samples;
 use host_store::{
-    Changes, DueQuery, InboxProgress, InboxState, NewInbox, NotState, Partition, Read, Scope, SqliteStore, Store,
+    Changes, DueQuery, InboxProgress, InboxState, NewInbox, NotState, Partition, Read, Scope, SqliteStore, Store, Wait,
     state_document,
 };
 use std::collections::BTreeMap;
@@ -105,13 +105,13 @@ fn use_all(path: &Path) {
         let _ = store.effects_of(&scope, 0, PAGE);
         let _ = store.claims_held(&scope, "");
         let _ = store.collections(&scope);
-        let _ = store.newest_data_version(&scope);
+        let _ = store.account(&scope);
     }
     let _ = store.effects_due(&DueQuery::of(&partition, i64::MAX, PAGE));
     let _ = store.effects_running(&partition);
-    let _ = store.effects_open(&partition, None);
+    let _ = store.effects_open_after(&partition, 0, usize::MAX);
     let _ = store.next_due(&partition, 0);
-    let _ = store.claims_each(None, &mut |_, _| {});
+    let _ = store.claims_after("", None, PAGE);
     let _ = store.catalog_find(&partition, &CatalogQuery::All, None, PAGE);
     // After a failed group of changes, the store must remain usable.
     let _ = store.begin();
@@ -133,8 +133,8 @@ fn read_inbox(store: &SqliteStore, partition: &Partition) {
     let _ = store.inbox_due(partition, i64::MAX, PAGE);
     let _ = store.inbox_next_due(partition, 0);
     let _ = store.woken_by(&["claim:k".to_owned()]);
-    let _ = store.parked_before(partition, i64::MAX, PAGE);
-    let _ = store.deferred_before(partition, i64::MAX, PAGE);
+    let _ = store.waiting_before(partition, Wait::Parked, i64::MAX, PAGE);
+    let _ = store.waiting_before(partition, Wait::Deferred, i64::MAX, PAGE);
     let _ = store.parked_count(partition);
     let _ = store.failed(partition, 0, PAGE);
     let _ = store.dead(partition, 0, PAGE);

@@ -70,6 +70,31 @@ fn all_data_moves_between_stores_with_the_same_state() {
 }
 
 #[test]
+fn a_migration_between_any_two_stores_keeps_the_state() {
+    let (folder, postgres) = (tempfile::tempdir().expect("a folder"), Postgres::start());
+    let file = |name: &str| format!("sqlite:{}", folder.path().join(name).display());
+    let events = lines(&[subscription("evt_1"), invoice("evt_2")]);
+    let ran =
+        replay(&["--business", "solobase", "--store", &folder.path().join("a.db").display().to_string(), "-"], &events);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let databases = ["one", "other"].map(|name| postgres.database(name));
+    let variables = [("ONE_URL", databases[0].as_str()), ("OTHER_URL", databases[1].as_str())];
+    let export = |store: &str| {
+        let ran = run_with(&["export", "--all", "--store", store], b"", &variables);
+        assert_eq!(ran.code, 0, "{store}: {ran:?}");
+        let (_, state) = ran.stderr.trim().split_once(", state ").expect("the state");
+        (state.to_owned(), ran.stdout)
+    };
+    let stores = [file("a.db"), file("b.db"), "env:ONE_URL".to_owned(), "env:OTHER_URL".to_owned(), file("c.db")];
+    let first = export(&stores[0]);
+    for (from, to) in stores.iter().zip(&stores[1..]) {
+        let ran = run_with(&["migrate", "--from", from, "--to", to], b"", &variables);
+        assert!(ran.code == 0 && ran.stdout.contains(&first.0), "{from} {to}: {ran:?}");
+        assert_eq!(export(to), first, "{from} {to}");
+    }
+}
+
+#[test]
 fn what_a_command_for_a_block_misses_is_told() {
     let url = "https://example.com/b/provisioner";
     let key = [("SOLOBASE_SERVICE_KEY", "key-of-the-service")];

@@ -5,7 +5,6 @@
 
 mod answers;
 mod costs;
-mod decimal;
 mod effects;
 mod features;
 mod measured;

@@ -4,13 +4,11 @@
 //! is made of blocks, which have heads of their own. [`PageSet::read`] checks all of them. Nothing here does HTTP or knows an account.
 
 mod built_in;
-mod error;
 mod filters;
 mod set;
 mod site;
 mod source;
 
 pub use crate::template::Locale;
-pub use error::PageError;
-pub use set::{AWAY_PAGE, Asset, ERROR_PAGE, FOLDER, NavEntry, Page, PageSet, files_below};
+pub use set::{AWAY_PAGE, Asset, ERROR_PAGE, FOLDER, NavEntry, Page, PageError, PageSet, files_below};
 pub use site::SiteWords;

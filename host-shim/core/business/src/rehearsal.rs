@@ -226,12 +226,9 @@ fn copy_platform(store: &dyn Read, copy: &mut MemoryStore, partition: &Partition
             copy.apply(&changes).map(|_| ())
         })?;
     }
-    let mut claims = BTreeMap::new();
-    store.claims_each(Some(partition), &mut |key, row| {
-        if row.holder == Some(Account::Platform) {
-            claims.insert(key.to_owned(), Some(row.clone()));
-        }
-    })?;
+    let held = store.claims_held(&scope, "")?;
+    let rows = store.claims(&held)?;
+    let claims = held.into_iter().zip(rows).collect();
     let changes =
         Changes { scope: Some(scope), event_id: "rehearsal".to_owned(), at: now, claims, ..Changes::default() };
     copy.apply(&changes).map(|_| ())

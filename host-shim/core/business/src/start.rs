@@ -182,7 +182,7 @@ pub(crate) fn load_if_changed(
 
 /// Fails if a newer version of the extension has written the catalog.
 pub(crate) fn check_not_newer(store: &dyn Read, partition: &Partition, known: u32) -> Result<(), StartError> {
-    match store.newest_data_version(&partition.scope(Account::Platform))? {
+    match store.account(&partition.scope(Account::Platform))?.data_version {
         Some(found) if found > known => Err(StartError::Newer { business: partition.business.clone(), found, known }),
         _ => Ok(()),
     }

@@ -2,7 +2,6 @@
 //! minijinja: `{{ placeholder }}`, `{% if placeholder %}`, `{{ placeholder | upper }}`. The host parses the templates
 //! when it loads the business; the mail provider fills them in.
 
-mod bounded;
 mod built_in;
 mod error;
 mod filters;
@@ -12,11 +11,9 @@ mod locale;
 mod mail;
 mod marked;
 mod site;
-mod statement;
 mod text;
 mod words;
 
-pub use bounded::Bounded;
 pub use built_in::{built_in, built_in_mails, without_template};
 pub use error::{Form, TemplateError};
 pub use layout::{LAYOUT, check_layout};
@@ -24,6 +21,5 @@ pub use locale::Locale;
 pub(crate) use locale::digits;
 pub use mail::{FILE_BYTES_MAX, MailTemplate, MailText, TEXT_BYTES_MAX, is_language, is_name, is_switched_off};
 pub use site::{MailContext, MailSite};
-pub use statement::{Statement, of_files};
-pub use text::Template;
+pub use text::{Bounded, Statement, Template, of_files};
 pub use words::words;

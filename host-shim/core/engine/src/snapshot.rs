@@ -11,7 +11,7 @@ use extension_contract::{
     RowKey, RowVersion, Selection, StoredRow, Timestamp,
 };
 use host_store::{
-    ClaimRow, Declared, EffectRow, EffectState, LogEntry, OpenedRows, Partition, PlaceQuery, Read, Reader, Scope, Store,
+    ClaimRow, Declared, EffectRow, EffectState, OpenedRows, Partition, PlaceQuery, Read, Reader, Scope, Store,
 };
 use host_wasm_runner::runner::SharedImports;
 use std::collections::{BTreeMap, HashMap};
@@ -68,6 +68,17 @@ pub enum PlacementResult {
     Ignored(IgnoreReason),
     /// The event has no account and cannot get one.
     Refused(Refusal),
+}
+
+/// A log entry of the extension, for operators.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogEntry {
+    /// Severity.
+    pub level: LogLevel,
+    /// Message.
+    pub message: String,
+    /// Names and values of the fields.
+    pub fields: Vec<(String, String)>,
 }
 
 /// The log of a snapshot's replies, without the rows.
@@ -309,7 +320,7 @@ impl<H: Handle> Snapshot<H> {
     fn read_catalog_revision(&mut self) -> Imported<()> {
         if self.catalog_revision.is_none() {
             let catalog = self.context.partition.scope(Account::Platform);
-            self.catalog_revision = Some(self.queries().revision(&catalog)?);
+            self.catalog_revision = Some(self.queries().account(&catalog)?.revision);
         }
         Ok(())
     }

@@ -123,6 +123,29 @@ impl Writer {
 /// The reports of one job, or the reason why it was denied; a denied job is not stored.
 type JobReports = Stored<Vec<Report>>;
 
+/// Answers the callers of a group that is committed or has failed, in the order of its jobs. Calls `committed` before it answers.
+fn answer_all(
+    decided: Result<Vec<JobReports>, OutboxError>,
+    answers: Vec<OnAnswer>,
+    listener: &mut dyn Listener,
+    committed: impl FnOnce(&[JobReports]),
+) {
+    match decided {
+        Ok(results) => {
+            debug_assert_eq!(results.len(), answers.len(), "each job has a result");
+            results.iter().flatten().for_each(|reports| listener.committed(reports));
+            committed(&results);
+            for (answer, reports) in answers.into_iter().zip(results) {
+                answer(reports.map_err(|denied| OutboxError::from(denied).into()));
+            }
+        }
+        Err(error) => {
+            listener.failed(&error);
+            answers.into_iter().for_each(|answer| answer(Err(error.clone().into())));
+        }
+    }
+}
+
 /// A step of a group, in the order of the jobs.
 enum GroupStep {
     Accept(Vec<Arrived>),
@@ -265,23 +288,9 @@ impl WriterLoop {
             return;
         }
         let mut answers = Vec::with_capacity(group.len());
-        match self.decide(group, &mut answers) {
-            Ok(results) => {
-                debug_assert_eq!(results.len(), answers.len(), "each job has a result");
-                results.iter().flatten().for_each(|reports| {
-                    self.revisits.note(reports);
-                    self.listener.committed(reports);
-                });
-                answers
-                    .into_iter()
-                    .zip(results)
-                    .for_each(|(answer, reports)| answer(reports.map_err(|denied| OutboxError::from(denied).into())));
-            }
-            Err(error) => {
-                self.listener.failed(&error);
-                answers.into_iter().for_each(|answer| answer(Err(error.clone().into())));
-            }
-        }
+        let decided = self.decide(group, &mut answers);
+        let revisits = &self.revisits;
+        answer_all(decided, answers, &mut *self.listener, |done| revisits.note(done.iter().flatten().flatten()));
     }
 
     /// Decides and commits a group; returns the reports or the denial of each job. Fills `answers` also if it fails.

@@ -17,7 +17,7 @@ use extension_contract::{
 };
 use scheme::SignedData;
 use serde::{Deserialize, Serialize};
-use template::quoted;
+use serde_json::json;
 
 /// The configuration of a webhook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,7 +104,7 @@ impl Webhook {
         for (name, template) in &fact.fields {
             if let Ok(json) = template.json(root).map_err(&mut note) {
                 let comma = if payload.len() > 1 { "," } else { "" };
-                payload.push_str(&format!("{comma}{}:{json}", quoted(name)));
+                payload.push_str(&format!("{comma}{}:{json}", json!(name)));
             }
         }
         payload.push('}');

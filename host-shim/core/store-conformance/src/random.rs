@@ -7,7 +7,7 @@ use host_store::testing::samples;
 use host_store::{
     Changes, ClaimRow, DueQuery, EffectChange, EffectState, Expected, ExpectedEffect, ExpectedGenerations, InboxChange,
     InboxProgress, InboxState, Lease, LeaseRequest, NewInbox, NotState, Partition, PlaceQuery, Provenance, RowWrite,
-    Run, Scope, Store, StoreError, TIMER, state_hash,
+    Run, Scope, Store, StoreError, TIMER, Wait, state_hash,
 };
 use proptest::collection::vec;
 use proptest::option;
@@ -294,7 +294,7 @@ pub fn query_results(store: &dyn Store) -> Vec<String> {
                 add(&store.effect(&scope, &format!("k_{n}")));
                 let thing = RecordKey { collection: format!("things_{n}"), id: format!("rec_{n}") };
                 let keys = [RowKey::Product(format!("prod_{n}")), RowKey::Record(thing)];
-                add(&(store.load(&scope, &keys), store.fact(&scope, &format!("fact_{n}"))));
+                add(&store.load(&scope, &keys));
             }
             add(&(store.known(&scope, &facts), store.reply(&scope, "caller")));
             add(&(store.effects_of(&scope, 1, 3), store.inbox_of(&scope, 1, 2)));
@@ -306,8 +306,8 @@ pub fn query_results(store: &dyn Store) -> Vec<String> {
                 add(&store.more(&scope, &Selection::Listed(listing), 2));
                 add(&store.more(&scope, &Selection::Outdated(kind, "print_1".into()), 2));
             }
-            add(&(store.revision(&scope), store.newest_data_version(&scope), store.collections(&scope)));
-            add(&store.effects_open(&partition, Some(&scope.account)));
+            add(&(store.account(&scope), store.collections(&scope)));
+            add(&store.effects_open(&scope));
         }
         for query in [CatalogQuery::All, CatalogQuery::ProductType("plan".into()), CatalogQuery::Name("name_1".into())]
         {
@@ -328,21 +328,21 @@ pub fn query_results(store: &dyn Store) -> Vec<String> {
             add(&store.effects_due(&DueQuery { busy: &busy, ..due }));
             add(&store.effects_due(&DueQuery { turns: Some(2), ..due }));
             add(&(store.next_due(&partition, now), store.inbox_due(&partition, now, 2)));
-            add(&(store.parked_before(&partition, now, 9), store.deferred_before(&partition, now, 9)));
+            for wait in [Wait::Parked, Wait::Deferred] {
+                add(&store.waiting_before(&partition, wait, now, 9));
+            }
             add(&store.inbox_next_due(&partition, now));
             add(&store.runs(now.unsigned_abs()));
         }
-        add(&(store.effects_running(&partition), store.effects_open(&partition, None)));
+        add(&(store.effects_running(&partition), store.effects_open_after(&partition, 0, usize::MAX)));
         add(&(store.effects_awaited(&partition), store.effects_open_after(&partition, 1, 2)));
         add(&(store.parked_count(&partition), store.dead(&partition, 0, 9), store.failed(&partition, 0, 3)));
         add(&(store.event(&partition, "stripe", "evt_1"), store.inbox_after(Some(&partition), 1, 2)));
         add(&store.scopes(Some(&partition)));
-        let mut claims = Vec::new();
-        let each = store.claims_each(Some(&partition), &mut |key, row| claims.push((key.to_owned(), row.clone())));
-        add(&(each, claims));
     }
     add(&(store.inbox_after(None, 0, 100), store.scopes(None), store.woken_by(&WAITS.map(str::to_owned))));
-    add(&(store.claims(&claim_keys), store.claim_keys("shop/test//claim", Some("shop/test//claim_0"), 2)));
+    add(&(store.claims(&claim_keys), store.claims_after("", None, usize::MAX)));
+    add(&store.claims_after("shop/test//claim", Some("shop/test//claim_0"), 2));
     add(&(store.inbox_newest(), store.effect_results_after(0, 9)));
     for seq in 1..5 {
         add(&(store.inbox(seq), store.effect_at(seq)));

@@ -9,7 +9,6 @@ mod postgres;
 mod sqlite;
 mod store;
 mod value;
-mod words;
 
 pub use crate::values;
 pub use copy::copy;

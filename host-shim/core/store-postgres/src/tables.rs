@@ -6,14 +6,14 @@ use crate::store::PostgresStore;
 use crate::wire::Params;
 use extension_contract::{Reference, Reply, RowKind, StoredRow, Timestamp};
 use host_store::copy::{Source, WholeRow};
-use host_store::implementation::backend::{AccountRow, Answer, Cell, Flow, Query, Range, Tables, View};
+use host_store::implementation::backend::{Answer, Cell, Flow, Query, Range, Tables, View};
 use host_store::implementation::json::RunJson;
 use host_store::implementation::schema::{CLAIMS, Column, REFS, Table};
 use host_store::implementation::sql::select_from;
 use host_store::implementation::{Kept, Lend, kind_prefix, prefix_end};
 use host_store::{
-    ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, Partition, PlaceQuery, Placed, Read, Run, Scope, Stored,
-    TURNS_SEARCHED_MAX,
+    AccountRow, ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, Partition, PlaceQuery, Placed, Read, Run, Scope,
+    Stored, TURNS_SEARCHED_MAX,
 };
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -2,13 +2,11 @@
 
 use crate::changes::{Applied, Changes};
 use crate::error::{StoreError, Stored};
-use crate::fork::fork;
-use crate::lend::Lend;
 use crate::memory::MemoryStore;
-use crate::news::{News, NewsPlace};
 use crate::rows::{EffectRow, LeaseRequest};
 use crate::scope::Partition;
-use crate::store::{Read, Reader, Store};
+use crate::store::{Lend, News, NewsPlace, Read, Reader, Store};
+use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Whether a fault strikes before or after the write.
@@ -179,12 +177,15 @@ impl State {
 }
 
 /// The store that [`Faults::open`] returns.
-pub(crate) struct FaultStore(Faults);
+struct FaultStore(Faults);
 
-impl FaultStore {
-    /// Returns a copy of the wrapped store, if it is in memory.
-    pub(crate) fn fork(&self) -> Option<MemoryStore> {
-        fork(&*self.0.state().store)
+/// Returns an independent store with the same rows, also for a store in memory that can be made to fail. Returns none for
+/// a store on disk. The copy includes the changes of an open group, but has no open group itself.
+pub fn fork(store: &dyn Store) -> Option<MemoryStore> {
+    let any: &dyn Any = store;
+    match any.downcast_ref::<FaultStore>() {
+        Some(FaultStore(faults)) => fork(&*faults.state().store),
+        None => any.downcast_ref::<MemoryStore>().map(MemoryStore::fork),
     }
 }
 

@@ -2,14 +2,14 @@
 //! keys, forms in JSON, unique values, and readers that lend a store.
 
 pub use crate::kept::Kept;
-pub use crate::lend::Lend;
 pub use crate::prefix::{kind_prefix, prefix_end};
 pub use crate::refusal::UniqueField;
+pub use crate::store::Lend;
 
 /// The part that each kind of store implements itself, and the queries, rows and values that it receives.
 pub mod backend {
     pub use crate::cell::{Answer, Cell, Patch, Record, View};
-    pub use crate::kept::{AccountRow, Backend, Range, Tables};
+    pub use crate::kept::{Backend, Range, Tables};
     pub use crate::query::{Flow, Op, Query};
 }
 

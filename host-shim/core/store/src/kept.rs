@@ -20,7 +20,7 @@ use crate::scope::Scope;
 use crate::store::{Reader, Store};
 pub use backend::Backend;
 use cache::Cache;
-pub use tables::{AccountRow, Range, Tables};
+pub use tables::{Range, Tables};
 
 /// A store over a backend.
 #[derive(Debug)]

@@ -11,14 +11,10 @@ mod declared;
 mod erase;
 mod error;
 pub mod fault;
-mod fork;
 pub mod implementation;
 mod json;
 mod kept;
-mod lend;
-mod log;
 mod memory;
-mod news;
 mod not_state;
 mod parse;
 mod permitted;
@@ -46,22 +42,20 @@ pub use changes::{
 };
 pub use declared::{ConfigError, Declared, parse_config};
 pub use error::{StoreError, Stored};
-pub use fork::fork;
-pub use log::LogEntry;
+pub use fault::fork;
 pub use memory::MemoryStore;
-pub use news::{News, NewsPlace};
 pub use not_state::{Excluded, NotState};
 pub use permitted::{Permission, Permitted};
 pub use rows::{
-    ClaimRow, DueQuery, EFFECT_RESULTS, ERASE, EffectRow, EffectState, InboxRow, InboxState, Lease, LeaseRequest,
-    MESSAGE, OF_HOST, OpenedRows, PAYMENT_EVENT, PlaceQuery, Placed, Provenance, Run, TIMER, TURNS_SEARCHED_MAX,
-    TimerRow,
+    AccountRow, ClaimRow, DueQuery, EFFECT_RESULTS, ERASE, EffectRow, EffectState, InboxRow, InboxState, Lease,
+    LeaseRequest, MESSAGE, OF_HOST, OpenedRows, PAYMENT_EVENT, PlaceQuery, Placed, Provenance, Run, TIMER,
+    TURNS_SEARCHED_MAX, TimerRow, Wait,
 };
 pub use scope::{Partition, Scope, mode};
 #[cfg(feature = "sqlite")]
 pub use sqlite::{OpenError, SqliteStore, Synchronous, VIEW_MARK};
 pub use state::{state_document, state_hash};
-pub use store::{Read, Reader, Store};
+pub use store::{News, NewsPlace, Read, Reader, Store};
 
 #[cfg(test)]
 mod tests;

@@ -4,16 +4,18 @@ mod account;
 mod claims;
 mod inbox;
 mod outbox;
-mod reader;
 mod same;
 
 use crate::changes::{Applied, Changes, Conflict, Expected, ExpectedEffect, ExpectedGenerations, InboxChange};
 use crate::error::{StoreError, Stored};
 use crate::reach::{catalog_keys, reach};
 use crate::refusal::{Lookup, UniqueField, check};
-use crate::rows::{ClaimRow, DueQuery, EFFECT_RESULTS, EffectRow, InboxRow, LeaseRequest, OpenedRows, Run};
+use crate::rows::{
+    AccountRow, ClaimRow, DueQuery, EFFECT_RESULTS, EffectRow, InboxRow, LeaseRequest, OpenedRows, PlaceQuery, Placed,
+    Run, Wait,
+};
 use crate::scope::{Partition, Scope};
-use crate::store::{Read, Reader, Store};
+use crate::store::{Lend, Read, Reader, Store, place_by_steps};
 use account::{AccountRows, AccountUndo};
 use claims::Claims;
 use extension_contract::{
@@ -22,7 +24,6 @@ use extension_contract::{
 };
 use inbox::{Inbox, InboxUndo};
 use outbox::{Outbox, OutboxUndo};
-use reader::MemoryReader;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -92,16 +93,16 @@ impl MemoryStore {
         }
     }
 
-    fn account(&self, scope: &Scope) -> Option<&AccountRows> {
+    fn rows_of(&self, scope: &Scope) -> Option<&AccountRows> {
         self.accounts.get(scope).map(|account| &**account)
     }
 
     fn catalog(&self, partition: &Partition) -> Option<&AccountRows> {
-        self.account(&partition.scope(Account::Platform))
+        self.rows_of(&partition.scope(Account::Platform))
     }
 
     fn revision_of(&self, scope: &Scope) -> u64 {
-        self.account(scope).map_or(0, |account| account.revision)
+        self.rows_of(scope).map_or(0, |account| account.revision)
     }
 
     /// Returns the first condition of a change that does not hold, if any.
@@ -262,14 +263,14 @@ impl Store for MemoryStore {
         if self.in_group {
             return Err(StoreError::Misuse("a reader is opened outside of a group".into()));
         }
-        Ok(Box::new(MemoryReader::new(self.published())))
+        Ok(Box::new(MemoryReader { published: self.published(), snapshot: None }))
     }
 }
 
 impl Read for MemoryStore {
     fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
         let new = AccountRows::default();
-        let account = self.account(scope).unwrap_or(&new);
+        let account = self.rows_of(scope).unwrap_or(&new);
         let rows = reach(account, account.live(), named)?;
         let catalog = self.catalog(&scope.partition());
         let references = rows.values().flat_map(|entry| &entry.references);
@@ -281,17 +282,21 @@ impl Read for MemoryStore {
                 keys.into_iter().filter_map(|key| catalog_row(catalog, key)).collect()
             }),
             rows: rows.into_values().map(|entry| entry.stored.clone()).collect(),
-            facts: facts.iter().map(|fact| account.facts.contains_key(fact.as_str())).collect(),
+            facts: facts.iter().map(|fact| account.facts.contains(fact.as_str())).collect(),
         })
     }
 
+    fn place(&self, query: &PlaceQuery<'_>) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
+        place_by_steps(self, query)
+    }
+
     fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>> {
-        let account = self.account(scope);
+        let account = self.rows_of(scope);
         Ok(keys.iter().map(|key| account.and_then(|account| account.load(key))).collect())
     }
 
     fn more(&self, scope: &Scope, selection: &Selection, limit: usize) -> Stored<Vec<StoredRow>> {
-        let Some(account) = self.account(scope) else { return Ok(Vec::new()) };
+        let Some(account) = self.rows_of(scope) else { return Ok(Vec::new()) };
         Ok(match selection {
             Selection::Listed(listing) => account.listed(listing, limit),
             Selection::Outdated(kind, fingerprint) => account.outdated(kind, fingerprint, limit),
@@ -299,33 +304,26 @@ impl Read for MemoryStore {
     }
 
     fn rows_all(&self, scope: &Scope, kind: &RowKind, after: Option<&str>, limit: usize) -> Stored<Vec<StoredRow>> {
-        Ok(self.account(scope).map_or_else(Vec::new, |account| account.all(kind, after, limit)))
+        Ok(self.rows_of(scope).map_or_else(Vec::new, |account| account.all(kind, after, limit)))
     }
 
     fn collections(&self, scope: &Scope) -> Stored<Vec<String>> {
-        Ok(self.account(scope).map_or_else(Vec::new, AccountRows::collections))
+        Ok(self.rows_of(scope).map_or_else(Vec::new, AccountRows::collections))
     }
 
     fn known(&self, scope: &Scope, facts: &[String]) -> Stored<Vec<bool>> {
-        let account = self.account(scope);
-        let known = |fact: &String| account.is_some_and(|account| account.facts.contains_key(fact.as_str()));
+        let account = self.rows_of(scope);
+        let known = |fact: &String| account.is_some_and(|account| account.facts.contains(fact.as_str()));
         Ok(facts.iter().map(known).collect())
     }
 
-    fn fact(&self, scope: &Scope, fact: &str) -> Stored<Option<String>> {
-        Ok(self.account(scope).and_then(|account| account.facts.get(fact)).map(ToString::to_string))
-    }
-
-    fn revision(&self, scope: &Scope) -> Stored<u64> {
-        Ok(self.revision_of(scope))
+    fn account(&self, scope: &Scope) -> Stored<AccountRow> {
+        let row = |rows: &AccountRows| AccountRow { revision: rows.revision, data_version: rows.data_version };
+        Ok(self.rows_of(scope).map(row).unwrap_or_default())
     }
 
     fn reply(&self, scope: &Scope, caller: &str) -> Stored<Option<Reply>> {
-        Ok(self.account(scope).and_then(|account| account.replies.get(caller)).cloned())
-    }
-
-    fn newest_data_version(&self, scope: &Scope) -> Stored<Option<u32>> {
-        Ok(self.account(scope).and_then(|account| account.data_version))
+        Ok(self.rows_of(scope).and_then(|account| account.replies.get(caller)).cloned())
     }
 
     fn claims(&self, full_keys: &[String]) -> Stored<Vec<Option<ClaimRow>>> {
@@ -336,13 +334,8 @@ impl Read for MemoryStore {
         Ok(self.claims.held(scope, prefix))
     }
 
-    fn claim_keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Stored<Vec<String>> {
-        Ok(self.claims.keys(prefix, after, limit))
-    }
-
-    fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
-        self.claims.each(partition, visit);
-        Ok(())
+    fn claims_after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Stored<Vec<(String, ClaimRow)>> {
+        Ok(self.claims.after(prefix, after, limit))
     }
 
     fn catalog_find(
@@ -385,8 +378,8 @@ impl Read for MemoryStore {
         Ok(self.outbox.awaited(partition))
     }
 
-    fn effects_open(&self, partition: &Partition, account: Option<&Account>) -> Stored<Vec<EffectRow>> {
-        Ok(self.outbox.open(partition, account))
+    fn effects_open(&self, scope: &Scope) -> Stored<Vec<EffectRow>> {
+        Ok(self.outbox.open(scope))
     }
 
     fn effects_open_after(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<EffectRow>> {
@@ -441,12 +434,8 @@ impl Read for MemoryStore {
         Ok(self.inbox.woken_by(keys))
     }
 
-    fn parked_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
-        Ok(self.inbox.parked_before(partition, before, limit))
-    }
-
-    fn deferred_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
-        Ok(self.inbox.deferred_before(partition, before, limit))
+    fn waiting_before(&self, partition: &Partition, wait: Wait, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        Ok(self.inbox.waiting_before(partition, wait, before, limit))
     }
 
     fn parked_count(&self, partition: &Partition) -> Stored<u64> {
@@ -470,6 +459,32 @@ impl Read for MemoryStore {
     }
 }
 
+/// A reader, with the state of the last commit and a copy of it during a snapshot.
+struct MemoryReader {
+    published: Arc<Mutex<MemoryStore>>,
+    snapshot: Option<MemoryStore>,
+}
+
+impl Lend for MemoryReader {
+    fn lend<T>(&self, body: impl FnOnce(&dyn Read) -> Stored<T>) -> Stored<T> {
+        body(self.snapshot.as_ref().ok_or_else(|| StoreError::Misuse("no snapshot is open".into()))?)
+    }
+}
+
+impl Reader for MemoryReader {
+    fn begin(&mut self) -> Stored<()> {
+        if self.snapshot.is_some() {
+            return Err(StoreError::Misuse("a snapshot is already open".into()));
+        }
+        self.snapshot = Some(self.published.lock().unwrap_or_else(PoisonError::into_inner).fork());
+        Ok(())
+    }
+
+    fn end(&mut self) -> Stored<()> {
+        self.snapshot.take().map(drop).ok_or_else(|| StoreError::Misuse("no snapshot is open".into()))
+    }
+}
+
 /// Look-ups in the scope of a change, if it has one.
 struct ScopeLookup<'a> {
     store: &'a MemoryStore,
@@ -477,18 +492,18 @@ struct ScopeLookup<'a> {
 }
 
 impl ScopeLookup<'_> {
-    fn account(&self) -> Option<&AccountRows> {
-        self.scope.and_then(|scope| self.store.account(scope))
+    fn rows(&self) -> Option<&AccountRows> {
+        self.scope.and_then(|scope| self.store.rows_of(scope))
     }
 }
 
 impl Lookup for ScopeLookup<'_> {
     fn purchase(&self, unique: UniqueField, value: &str) -> Stored<Option<RowKey>> {
-        Ok(self.account().and_then(|account| account.purchase(unique, value)))
+        Ok(self.rows().and_then(|account| account.purchase(unique, value)))
     }
 
     fn fact(&self, fact: &str) -> Stored<bool> {
-        Ok(self.account().is_some_and(|account| account.facts.contains_key(fact)))
+        Ok(self.rows().is_some_and(|account| account.facts.contains(fact)))
     }
 
     fn effect(&self, key: &str, generation: u32) -> Stored<bool> {

@@ -85,10 +85,6 @@ column! {
     /// The time at which an effect becomes due.
     DueTime(Timestamp) = effects.DUE_AT by a_number
 }
-column! {
-    /// The event that recorded a fact.
-    FactEvent(String) = facts.EVENT_ID by a_text to_owned
-}
 
 /// The text of a reference, and of the key of a row that has it.
 pub struct Referring(pub String, pub String);

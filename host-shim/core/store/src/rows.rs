@@ -59,6 +59,24 @@ pub const EFFECT_RESULTS: &str = "effects";
 /// Effect kinds that the host carries out itself: no extension declares them, and no provider is called.
 pub const OF_HOST: [&str; 4] = [TIMER, MESSAGE, PAYMENT_EVENT, ERASE];
 
+/// The row of an account.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AccountRow {
+    /// Revision, which rises with each change of rows, facts or claims; 0 for a new account.
+    pub revision: u64,
+    /// The newest data version with which one of its rows was ever written.
+    pub data_version: Option<u32>,
+}
+
+/// What an event waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Wait {
+    /// Its account: the event is parked.
+    Parked,
+    /// A claim, a fact or an effect: the event is deferred.
+    Deferred,
+}
+
 /// The state of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum InboxState {

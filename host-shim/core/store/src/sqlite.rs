@@ -4,7 +4,6 @@
 //! twice. A change takes one statement for each row and no savepoint: with one, SQLite copies each page that an event changes.
 
 mod checkpoints;
-mod reader;
 mod rows;
 mod schema;
 mod scopes;
@@ -12,14 +11,14 @@ mod texts;
 
 use crate::cell::{Cell, Patch, Record, View};
 use crate::error::{StoreError, Stored};
-use crate::kept::{AccountRow, Backend, Kept, Tables};
+use crate::kept::{Backend, Kept, Tables};
 use crate::query::{Flow, Query};
+use crate::rows::AccountRow;
 use crate::schema::Table;
 use crate::scope::{Partition, Scope};
 use crate::sql::{Dialect, Texts};
-use crate::store::Reader;
+use crate::store::{Lend, Read, Reader};
 use checkpoints::Checkpoints;
-use reader::SqliteReader;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 pub use schema::VIEW_MARK;
@@ -410,5 +409,36 @@ impl Backend for Sqlite {
 
     fn note_erasure(&mut self) {
         self.erased = true;
+    }
+}
+
+/// A reader with a connection of its own.
+struct SqliteReader(SqliteStore);
+
+impl Lend for SqliteReader {
+    fn lend<T>(&self, body: impl FnOnce(&dyn Read) -> Stored<T>) -> Stored<T> {
+        match self.0.in_group {
+            true => body(&self.0),
+            false => Err(StoreError::Misuse("no snapshot is open".into())),
+        }
+    }
+}
+
+impl Reader for SqliteReader {
+    fn begin(&mut self) -> Stored<()> {
+        match self.0.in_group {
+            true => Err(StoreError::Misuse("a snapshot is already open".into())),
+            // The snapshot begins with the first query, which `begin_group` makes.
+            false => self.0.begin_by(|file| file.begin_group("BEGIN DEFERRED")),
+        }
+    }
+
+    fn end(&mut self) -> Stored<()> {
+        if !std::mem::take(&mut self.0.in_group) {
+            return Err(StoreError::Misuse("no snapshot is open".into()));
+        }
+        // The caches stay: the next transaction checks them.
+        self.0.backend.in_group = false;
+        self.0.backend.run("COMMIT")
     }
 }

@@ -159,7 +159,7 @@ pub(crate) fn row_value(row: &Row, not_state: &NotState) -> Stored<Option<Value>
 
 /// Returns the pending timers of an account in order of their keys.
 pub(crate) fn open_timers(store: &dyn Read, scope: &Scope) -> Stored<Vec<TimerRow>> {
-    let open = store.effects_open(&scope.partition(), Some(&scope.account))?;
+    let open = store.effects_open(scope)?;
     let mut timers: Vec<TimerRow> = open
         .into_iter()
         .filter(|row| row.effect.kind == TIMER)
@@ -177,10 +177,10 @@ fn timer(row: TimerRow) -> Value {
 fn claims(stores: &[&dyn Read]) -> Stored<Vec<Value>> {
     let mut claims = Vec::new();
     for store in stores {
-        store.claims_each(None, &mut |key, row| claims.push((key.to_owned(), claim(key, row))))?;
+        claims.extend(store.claims_after("", None, usize::MAX)?);
     }
     claims.sort_by(|a, b| a.0.cmp(&b.0));
-    Ok(claims.into_iter().map(|(_, value)| value).collect())
+    Ok(claims.iter().map(|(key, row)| claim(key, row)).collect())
 }
 
 fn claim(key: &str, row: &ClaimRow) -> Value {

@@ -2,8 +2,9 @@
 
 use crate::changes::{Applied, Changes};
 use crate::error::{StoreError, Stored};
-use crate::news::{News, NewsPlace};
-use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, LeaseRequest, OpenedRows, PlaceQuery, Placed, Run};
+use crate::rows::{
+    AccountRow, ClaimRow, DueQuery, EffectRow, InboxRow, LeaseRequest, OpenedRows, PlaceQuery, Placed, Run, Wait,
+};
 use crate::scope::{Partition, Scope};
 use extension_contract::{
     Account, CatalogKey, CatalogQuery, CatalogRow, Product, Reference, Reply, RowKey, RowKind, Selection, StoredRow,
@@ -11,6 +12,34 @@ use extension_contract::{
 };
 use std::any::Any;
 
+/// Answers each query of [`Read`] from another store.
+pub trait Lend {
+    /// Calls `body` with the other store.
+    ///
+    /// # Errors
+    /// Fails if no store can be lent now.
+    fn lend<T>(&self, body: impl FnOnce(&dyn Read) -> Stored<T>) -> Stored<T>;
+}
+
+/// Declares the trait as it is written, and implements it for every [`Lend`].
+macro_rules! lendable {
+    ($(#[$about:meta])* pub trait $trait:ident {
+        $($(#[$of:meta])* fn $query:ident(&self $(, $name:ident: $given:ty)* $(,)?) -> $answer:ty;)*
+    }) => {
+        $(#[$about])*
+        pub trait $trait {
+            $($(#[$of])* fn $query(&self $(, $name: $given)*) -> $answer;)*
+        }
+
+        impl<L: Lend> $trait for L {
+            $(fn $query(&self $(, $name: $given)*) -> $answer {
+                self.lend(|store| store.$query($($name),*))
+            })*
+        }
+    };
+}
+
+lendable! {
 /// The queries of a store.
 ///
 /// A method that takes a list of keys returns a list of the same length and order.
@@ -32,9 +61,7 @@ pub trait Read {
     /// The account is the holder of the claims that are held at `query.now`, or `query.otherwise` if nobody holds them.
     /// Returns the claims. Returns no account if the claims have several holders, or if they have none and `otherwise`
     /// is absent.
-    fn place(&self, query: &PlaceQuery<'_>) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
-        place_by_steps(self, query)
-    }
+    fn place(&self, query: &PlaceQuery<'_>) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)>;
     /// Returns rows of the scope by key, including soft-deleted products.
     fn load(&self, scope: &Scope, keys: &[RowKey]) -> Stored<Vec<Option<StoredRow>>>;
     /// Returns rows of the scope: a listing in byte order of the ids, or the outdated rows, least recently written
@@ -46,23 +73,17 @@ pub trait Read {
     fn collections(&self, scope: &Scope) -> Stored<Vec<String>>;
     /// Returns for each fact whether the scope has it.
     fn known(&self, scope: &Scope, facts: &[String]) -> Stored<Vec<bool>>;
-    /// Returns the id of the event that recorded a fact of the scope.
-    fn fact(&self, scope: &Scope, fact: &str) -> Stored<Option<String>>;
-    /// Returns the revision of the scope; 0 for a new scope.
-    fn revision(&self, scope: &Scope) -> Stored<u64>;
+    /// Returns the row of the scope; the default for a new scope.
+    fn account(&self, scope: &Scope) -> Stored<AccountRow>;
     /// Returns the last reply to a caller of the scope; none after an erasure of the account.
     fn reply(&self, scope: &Scope, caller: &str) -> Stored<Option<Reply>>;
-    /// Returns the newest data version with which a row of the scope was ever written; none for a new scope.
-    fn newest_data_version(&self, scope: &Scope) -> Stored<Option<u32>>;
 
     /// Returns claims by full key.
     fn claims(&self, full_keys: &[String]) -> Stored<Vec<Option<ClaimRow>>>;
     /// Returns the full keys with this prefix that the scope's account holds, in order.
     fn claims_held(&self, scope: &Scope, prefix: &str) -> Stored<Vec<String>>;
-    /// Returns the full keys of claims and blocks that begin with `prefix`, after the key `after`, in order.
-    fn claim_keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Stored<Vec<String>>;
-    /// Visits every claim and block of a partition, or of all partitions, in order of the full keys.
-    fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()>;
+    /// Returns the claims and blocks whose full keys begin with `prefix`, after the key `after`, in order of the full keys.
+    fn claims_after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Stored<Vec<(String, ClaimRow)>>;
 
     /// Returns the products of the catalog that match the query, after the id `after`, in byte order of their ids.
     /// Omits deleted products.
@@ -92,9 +113,9 @@ pub trait Read {
     /// Returns the finished effects whose lease has a token, in order of `seq`: their providers still worked on them at the
     /// deadline. A starting host asks these providers for a late success.
     fn effects_awaited(&self, partition: &Partition) -> Stored<Vec<EffectRow>>;
-    /// Returns all effects of an account, or of all accounts, that have not ended, in order of `seq`.
-    fn effects_open(&self, partition: &Partition, account: Option<&Account>) -> Stored<Vec<EffectRow>>;
-    /// Returns a page of the effects of all accounts that have not ended, after the `seq` `after`, in order of `seq`.
+    /// Returns the effects of the scope that have not ended, in order of `seq`.
+    fn effects_open(&self, scope: &Scope) -> Stored<Vec<EffectRow>>;
+    /// Returns the effects of all accounts that have not ended, after the `seq` `after`, in order of `seq`.
     fn effects_open_after(&self, partition: &Partition, after: u64, limit: usize) -> Stored<Vec<EffectRow>>;
     /// Returns an effect of any partition by its `seq`, in any state.
     fn effect_at(&self, seq: u64) -> Stored<Option<EffectRow>>;
@@ -126,10 +147,8 @@ pub trait Read {
     /// A full key is `claim:` and a full claim key, or `fact:` / `effect:`, the name of a scope and the key of the fact
     /// or effect.
     fn woken_by(&self, keys: &[String]) -> Stored<Vec<u64>>;
-    /// Returns the numbers of the rows that were parked before a time, longest wait first.
-    fn parked_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>>;
-    /// Returns the numbers of the rows that were deferred before a time, longest wait first.
-    fn deferred_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>>;
+    /// Returns the numbers of the rows that were parked, or deferred, before a time, longest wait first.
+    fn waiting_before(&self, partition: &Partition, wait: Wait, before: Timestamp, limit: usize) -> Stored<Vec<u64>>;
     /// Returns the number of parked rows.
     fn parked_count(&self, partition: &Partition) -> Stored<u64>;
     /// Returns the dead letters after the number `after`, in order of acceptance.
@@ -140,6 +159,7 @@ pub trait Read {
     /// Returns the scopes of a partition, or of all partitions, that ever had rows, in order of business, mode (test
     /// first) and account text.
     fn scopes(&self, partition: Option<&Partition>) -> Stored<Vec<Scope>>;
+}
 }
 
 /// Like [`Read::place`], with one query for the event's claims and a second one for its account.
@@ -158,6 +178,26 @@ pub(crate) fn place_by_steps(
     let Some(account) = first.or(otherwise).cloned() else { return Ok((rows, None)) };
     let opened = read.open(&partition.scope(account.clone()), named, facts)?;
     Ok((rows, Some(Placed { account, rows: opened })))
+}
+
+/// A place in the log of a store: the reader knows everything before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NewsPlace {
+    /// Number of the last new event.
+    pub accepted: u64,
+    /// First transaction whose changes of older events are not known.
+    pub changed: u64,
+}
+
+/// An event that a host has stored, or decided later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct News {
+    /// Its number.
+    pub seq: u64,
+    /// Its account, if it was placed.
+    pub account: Option<Account>,
+    /// True for a new event. For the older events of an account, only the last change is reported.
+    pub is_new: bool,
 }
 
 /// A handle that only reads, beside the handle that writes. Any number of readers may be open, each on its own thread.

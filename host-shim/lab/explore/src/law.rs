@@ -583,7 +583,7 @@ fn running(host: &Rig) -> Result<Value, ReplayError> {
 /// Returns a resource that is left at a provider although its instance has ended, or ends, and that no open effect will remove. A
 /// deletion that waits for an operator is not a breach.
 pub(crate) fn leftover(host: &Rig) -> Result<Option<Breach>, ReplayError> {
-    let open = host.store().effects_open(host.processor().partition(), None)?;
+    let open = host.store().effects_open_after(host.processor().partition(), 0, usize::MAX)?;
     let silent = host.silent()?;
     let there = host.scripted().inventory();
     for account in accounts(host)? {
@@ -685,7 +685,7 @@ fn balances(host: &mut Rig) -> Result<BTreeMap<String, i64>, ReplayError> {
 /// Differences between the recorded inventory and the provider's inventory: the recorded and the actual state, by
 /// description. Leaves out the resources of open effects and of effects that timed out without an answer.
 fn stray(host: &Rig) -> Result<BTreeMap<String, (Value, Value)>, ReplayError> {
-    let open = host.store().effects_open(host.processor().partition(), None)?;
+    let open = host.store().effects_open_after(host.processor().partition(), 0, usize::MAX)?;
     let silent = host.silent()?;
     let is_open = |resource: &Resource| {
         let of = |scope: &str, key: &str| {

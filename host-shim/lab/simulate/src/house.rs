@@ -153,7 +153,7 @@ impl CrashingHost {
     /// for a later time, such as timers, do not count.
     pub(crate) fn at_work(&self, account: &Account) -> Result<Option<String>, SimulateError> {
         let processor = self.processor();
-        let open = processor.store().effects_open(processor.partition(), Some(account)).map_err(ReplayError::from)?;
+        let open = processor.store().effects_open(&processor.scope(account.clone())).map_err(ReplayError::from)?;
         let is_at_work = |row: &&EffectRow| {
             let has_begun = row.state == EffectState::Running || row.attempts > 0 || row.due_at <= self.clock;
             let kind = row.effect.kind.as_str();

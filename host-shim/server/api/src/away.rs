@@ -101,8 +101,8 @@ async fn find(
         Ok(ControlFlow::Continue(()))
     });
     let Some(instance) = found.await? else { return Ok(None) };
-    let revision = read(&site.site, move |store| store.revision(&scope)).await?;
-    Ok(Some((Away::of(&instance), revision)))
+    let account = read(&site.site, move |store| store.account(&scope)).await?;
+    Ok(Some((Away::of(&instance), account.revision)))
 }
 
 /// Restores an instance. Requests that find the same state of the account are one command.

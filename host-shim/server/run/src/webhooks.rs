@@ -184,7 +184,7 @@ impl WebhookWork {
             answerer.read(|store| {
                 let mut changed = Vec::new();
                 for account in accounts {
-                    let revision = store.revision(&partition.scope(account.clone()))?;
+                    let revision = store.account(&partition.scope(account.clone()))?.revision;
                     if told.get(&account.to_string()) != Some(&revision) {
                         changed.push(account);
                     }
@@ -225,7 +225,7 @@ impl WebhookWork {
         // The revision is read first: what is committed in between is looked at again.
         let seen = self.ask(move |answerer| -> Result<Seen, NotTold> {
             let (revision, first) =
-                answerer.read(|store| Ok((store.revision(&scope)?, store.inbox_of(&scope, 0, 1)?)))?;
+                answerer.read(|store| Ok((store.account(&scope)?.revision, store.inbox_of(&scope, 0, 1)?)))?;
             let is_erased = first.first().is_some_and(|event| event.erased);
             let mut seen = Seen { revision, is_erased, ..Seen::default() };
             for list in Seen::lists() {

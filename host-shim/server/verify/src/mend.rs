@@ -7,7 +7,7 @@ use crate::facts::{Kind, text};
 use crate::ours::each_transfer;
 use extension_contract::{Outcome, Payload, Timestamp};
 use host_engine::processor::Answerer;
-use host_store::{InboxRow, InboxState, Partition, Read, Stored};
+use host_store::{InboxRow, InboxState, Partition, Read, Stored, Wait};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 
@@ -195,11 +195,8 @@ fn waiting(
         after = last.seq;
         page.iter().for_each(&mut look);
     }
-    for seqs in [
-        store.parked_before(partition, Timestamp::MAX, WAITING_MAX)?,
-        store.deferred_before(partition, Timestamp::MAX, WAITING_MAX)?,
-    ] {
-        for seq in seqs {
+    for wait in [Wait::Parked, Wait::Deferred] {
+        for seq in store.waiting_before(partition, wait, Timestamp::MAX, WAITING_MAX)? {
             store.inbox(seq)?.iter().for_each(&mut look);
         }
     }

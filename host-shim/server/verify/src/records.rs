@@ -26,7 +26,7 @@ impl AccountRecords {
     /// # Errors
     /// Fails if the store or the extension does not answer.
     pub fn read(answerer: &mut Answerer, scope: &Scope, now: Timestamp) -> Result<Option<AccountRecords>, VerifyError> {
-        let held = answerer.read(|store| match store.revision(scope)? {
+        let held = answerer.read(|store| match store.account(scope)?.revision {
             0 => Ok(None),
             _ => {
                 let customers = held(store, scope, &format!("{CUSTOMER}:"))?;

@@ -2,7 +2,7 @@
 
 use crate::block::{Block, BlockError, TRIES_MAX};
 use host_providers::http::Method;
-use host_store::copy::{Cursor, Source, Target, line_of, page, part_of};
+use host_store::copy::{Cursor, Source, Target, is_empty, line_of, page, part_of};
 use host_store::{NotState, SqliteStore, Store, StoreError, state_hash};
 use serde_json::json;
 use std::io::{self, BufRead, Write};
@@ -125,7 +125,7 @@ fn lines(
 /// # Errors
 /// Fails if the file or the store fails, or if the store is not empty.
 pub fn import_store(file: &mut dyn BufRead, store: &mut impl Target) -> Result<(u64, String), MovingError> {
-    if store.inbox_newest()? > 0 || !store.scopes(None)?.is_empty() {
+    if !is_empty(store)? {
         return Err(StoreError::Misuse("the store to import into is not empty".to_owned()).into());
     }
     store.begin()?;

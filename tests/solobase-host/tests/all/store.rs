@@ -196,7 +196,7 @@ fn what_a_writer_has_left_is_applied_before_the_next_commit() {
         let known = known.expect("read");
         assert!(known[1]);
         assert!(written.is_err() || known[0], "a commit that succeeded is there");
-        let revision = next.revision(&samples::scope("user:A")).expect("read");
+        let revision = next.account(&samples::scope("user:A")).expect("read").revision;
         assert_eq!(revision, if known[0] { 2 } else { 1 }, "after {calls} calls");
         if written.is_ok() {
             return;

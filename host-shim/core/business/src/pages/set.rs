@@ -1,7 +1,6 @@
 //! All pages of a business: the built-in ones and its own.
 
 use crate::pages::built_in::{LIVE, STYLE, TEMPLATES};
-use crate::pages::error::PageError;
 use crate::pages::filters;
 use crate::pages::site::SiteWords;
 use crate::pages::source::Source;
@@ -34,6 +33,18 @@ const LOGO_BYTES_MAX: u64 = 256 * 1024;
 const COMMON: [&str; 13] = [
     "away", "caller", "catalog", "errors", "form", "nav", "now", "page", "problem", "refresh", "reply", "said", "site",
 ];
+
+/// A page cannot be shown. It has no value of the page, since values are personal data.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: {problem}")]
+pub struct PageError {
+    /// File of the template.
+    pub file: String,
+    /// Line in the file.
+    pub line: usize,
+    /// Description of the mistake.
+    pub problem: String,
+}
 
 /// A page.
 #[derive(Clone, Debug, PartialEq)]

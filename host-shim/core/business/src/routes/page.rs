@@ -12,7 +12,7 @@ use crate::routes::route::Who;
 use crate::routes::types::{Field, Type, Types, is_member_name};
 use crate::yaml::{Checked, Checker, Entry, Fields, Node};
 use extension_contract::{ConfigDecl, ConfigType};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use host_provider_api::url;
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
@@ -22,8 +22,6 @@ const READERS: [&str; 3] = ["public", "user", "admin"];
 pub const PAGE: &str = "page";
 /// The site, with its address, in expressions.
 pub const SITE: &str = "site";
-/// The characters that are encoded in a part of a path or a query. Dots are among them, since they could lead to another path.
-const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'~');
 /// Maximum length of an address that a page calls, in bytes.
 const ADDRESS_BYTES_MAX: usize = 2_000;
 
@@ -363,9 +361,9 @@ pub fn address(path: &Form, query: &[(String, Form)], scope: &Scope) -> Result<S
     }
 }
 
-/// Encodes a text as one part of a path or a query.
+/// Encodes a text as one part of a path or a query. Encodes its dots as well, since they could lead to another path.
 fn encoded(text: &str) -> String {
-    utf8_percent_encode(text, ENCODED).to_string()
+    url::encoded(text, b"").replace('.', "%2E")
 }
 
 /// Reads the fields of a form, which are texts: `NAME.MEMBER` is a member of a field of the type `json`, and `NAME:integer` a number.

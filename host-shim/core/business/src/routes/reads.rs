@@ -3,7 +3,6 @@
 use crate::routes::errors::{self, ErrorAnswer};
 use crate::routes::expression::Expression;
 use crate::routes::form::{Form, read_expression};
-use crate::routes::names::{LISTS, QUERIES};
 use crate::routes::types::is_member_name;
 use crate::yaml::bad_input::BadInput;
 use crate::yaml::{Checked, Checker, Entry, Node};
@@ -19,6 +18,33 @@ pub const REQUESTS: &str = "usage_requests";
 pub const PAGE_ROWS_MAX: i64 = 100;
 /// Rows of a page without `limit`.
 pub(crate) const PAGE_ROWS_USUAL: i64 = 20;
+
+/// The extension's queries of an account or the catalog, and the accounts themselves.
+pub const QUERIES: [&str; 5] = ["accounts", "balances", "catalog", "entitlements", "usage"];
+
+/// Kinds of the extension's query `list`.
+pub const LISTS: [&str; 20] = [
+    "access_log",
+    "campaigns",
+    "contacts",
+    "earned",
+    "earnings",
+    "instances",
+    "invoices",
+    "ledger",
+    "listings",
+    "payments",
+    "payouts",
+    "products",
+    "purchases",
+    "sales",
+    "subscriptions",
+    "tasks",
+    "tokens",
+    "usage_days",
+    "usage_requests",
+    "usage_sync",
+];
 
 /// The source of a query.
 #[derive(Clone, Debug, PartialEq)]

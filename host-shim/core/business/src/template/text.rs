@@ -1,11 +1,9 @@
 //! One text with placeholders.
 
-use crate::template::bounded::Bounded;
 use crate::template::error::{Form, TemplateError};
 use crate::template::filters;
 use crate::template::guard::guarded;
 use crate::template::site::NAMES;
-use crate::template::statement::{Statement, of_files};
 use host_provider_api::html::escaped;
 use minijinja::value::ValueKind;
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, Output, State, UndefinedBehavior, context};
@@ -13,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::io;
 
 /// Maximum instructions of one text.
 const STEPS_MAX: u64 = 1_000_000;
@@ -24,6 +23,8 @@ const SHOWN_MAX: usize = 80;
 const SAMPLE: &str = "1";
 /// Name of the only template of an environment.
 const NAME: &str = "template";
+/// Words of the statements that use another template.
+const OF_FILES: [&str; 4] = ["extends", "from", "import", "include"];
 /// The way in which the values of a text with marks are written.
 const MARKED: &str = "marked";
 
@@ -205,6 +206,61 @@ fn write_value(out: &mut Output<'_>, state: &State<'_, '_>, value: &minijinja::V
         _ => out.write_str(&text)?,
     }
     Ok(())
+}
+
+/// A text that refuses what exceeds its maximum.
+#[derive(Debug)]
+pub struct Bounded {
+    bytes: Vec<u8>,
+    bytes_max: usize,
+}
+
+impl Bounded {
+    /// Makes an empty text of at most `bytes_max` bytes.
+    pub fn new(bytes_max: usize) -> Bounded {
+        Bounded { bytes: Vec::new(), bytes_max }
+    }
+
+    /// Returns the text; none if it is not UTF-8.
+    pub fn into_text(self) -> Option<String> {
+        String::from_utf8(self.bytes).ok()
+    }
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self.bytes.len() + bytes.len() > self.bytes_max {
+            true => Err(io::ErrorKind::FileTooLarge.into()),
+            false => self.bytes.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A statement of a template: `{% include "a.html" %}`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Statement<'t> {
+    /// Line in the template, from 1.
+    pub line: usize,
+    /// First word.
+    pub word: &'t str,
+    /// The text between `{%` and `%}`.
+    pub text: &'t str,
+}
+
+/// Returns the statements that use another template, in the order of the text.
+pub fn of_files(template: &str) -> impl Iterator<Item = Statement<'_>> {
+    template.match_indices("{%").filter_map(|(at, _)| {
+        let rest = &template[at + 2..];
+        let text = rest.find("%}").map_or(rest, |end| &rest[..end]);
+        let begin = text.trim_start_matches(|c: char| c.is_whitespace() || c == '-' || c == '+');
+        let word = &begin[..begin.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(begin.len())];
+        let line = template[..at].matches('\n').count() + 1;
+        OF_FILES.contains(&word).then_some(Statement { line, word, text })
+    })
 }
 
 #[cfg(test)]

@@ -7,11 +7,11 @@ use super::lendable::Lendable;
 use super::waiting::{WakeKeys, connected_account};
 use super::{Processor, wrong_mode};
 use crate::decision::{self, DecisionError, PreparedDecision};
-use crate::snapshot::{Access, Context, FinishedSnapshot, Handle, PlacementResult, Snapshot};
+use crate::snapshot::{Access, Context, FinishedSnapshot, Handle, LogEntry, PlacementResult, Snapshot};
 use extension_contract::{
     Account, Decision, DeferReason, Event, Failure, IgnoreReason, Outcome, Payload, Reply, Timestamp,
 };
-use host_store::{Declared, InboxState, LogEntry, Partition, Reader, StoreError};
+use host_store::{AccountRow, Declared, InboxState, Partition, Reader, StoreError};
 use host_wasm_runner::runner::{Ran, RunError, Runner, Used};
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -112,10 +112,10 @@ impl Decider {
         let reader = self.reader.get_mut();
         let has_begun = reader.begin().is_ok();
         let catalog = self.deciding.partition.scope(Account::Platform);
-        let revision = if has_begun { reader.revision(&catalog).ok() } else { None };
+        let catalog = if has_begun { reader.account(&catalog).ok() } else { None };
         let mut decided = Vec::new();
         for event in events {
-            let Some(catalog_revision) = revision else {
+            let Some(AccountRow { revision: catalog_revision, .. }) = catalog else {
                 decided.push(None);
                 continue;
             };

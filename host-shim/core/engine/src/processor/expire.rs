@@ -6,7 +6,7 @@ use super::run::{Attempt, Committed, wait_timed_out};
 use super::waiting::WakeKeys;
 use super::{Processor, WAIT_MAX_MS};
 use extension_contract::{IgnoreReason, Outcome, Refusal, Timestamp};
-use host_store::{InboxRow, Stored};
+use host_store::{InboxRow, Stored, Wait};
 
 /// Rows per query.
 const PAGE: usize = 500;
@@ -23,37 +23,31 @@ impl Processor {
     pub fn expire(&mut self, now: Timestamp) -> Stored<Vec<Report>> {
         let before = now.saturating_sub(WAIT_MAX_MS);
         let mut reports = Vec::new();
-        loop {
-            let parked = self.store().parked_before(&self.deciding.partition, before, PAGE)?;
-            if parked.is_empty() {
-                break;
-            }
-            reports.extend(self.grouped(|processor| {
-                let mut reports = Vec::new();
-                for seq in &parked {
-                    let seqs = std::slice::from_ref(seq);
-                    reports.extend(processor.step(|processor| processor.give_up_parked(seqs, now))?);
+        for wait in [Wait::Parked, Wait::Deferred] {
+            loop {
+                let waiting = self.store().waiting_before(&self.deciding.partition, wait, before, PAGE)?;
+                if waiting.is_empty() {
+                    break;
                 }
-                Ok(reports)
-            })?);
-        }
-        loop {
-            let deferred = self.store().deferred_before(&self.deciding.partition, before, PAGE)?;
-            if deferred.is_empty() {
-                return Ok(reports);
+                reports.extend(self.grouped(|processor| {
+                    let mut reports = Vec::new();
+                    for seq in &waiting {
+                        reports.extend(processor.step(|processor| match wait {
+                            Wait::Parked => processor.give_up_parked(std::slice::from_ref(seq), now),
+                            Wait::Deferred => Ok(processor.give_up_deferred(*seq, now)?.into_iter().collect()),
+                        })?);
+                    }
+                    Ok(reports)
+                })?);
             }
-            reports.extend(self.grouped(|processor| {
-                let mut reports = Vec::new();
-                for seq in &deferred {
-                    reports.extend(processor.step(|processor| {
-                        let Some(row) = processor.store().inbox(*seq)? else { return Ok(None) };
-                        let outcome = wait_timed_out(row.outcome.as_ref());
-                        processor.give_up(row, outcome, now)
-                    })?);
-                }
-                Ok(reports)
-            })?);
         }
+        Ok(reports)
+    }
+
+    fn give_up_deferred(&mut self, seq: u64, now: Timestamp) -> Stored<Option<Report>> {
+        let Some(row) = self.store().inbox(seq)? else { return Ok(None) };
+        let outcome = wait_timed_out(row.outcome.as_ref());
+        self.give_up(row, outcome, now)
     }
 
     /// If an event was just parked, evicts the oldest parked events beyond the limit, events without this host's mark

@@ -160,8 +160,8 @@ impl Processor {
     /// may depend on its prices, which the commit does not check. The commit checks everything else.
     fn in_force(&self, ahead: Option<Box<DecidedAhead>>) -> Stored<Option<Decided>> {
         let Some(ahead) = ahead else { return Ok(None) };
-        let catalog = || self.store().revision(&self.scope(Account::Platform));
-        let is_outdated = ahead.decided.account.is_none() && catalog()? != ahead.catalog_revision;
+        let catalog = || self.store().account(&self.scope(Account::Platform));
+        let is_outdated = ahead.decided.account.is_none() && catalog()?.revision != ahead.catalog_revision;
         Ok((!is_outdated).then_some(ahead.decided))
     }
 

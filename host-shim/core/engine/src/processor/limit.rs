@@ -47,7 +47,7 @@ impl Processor {
 
     /// Counts the open effects of an account that commands of customers have asked for, from the same source as this command.
     fn asked_for_by_customers(&self, command: &Event, account: &Account) -> Stored<usize> {
-        let mut open = self.store().effects_open(self.partition(), Some(account))?;
+        let mut open = self.store().effects_open(&self.scope(account.clone()))?;
         open.retain(|row| !OF_HOST.contains(&row.effect.kind.as_str()));
         if open.len() < self.open_effects_max {
             return Ok(open.len());

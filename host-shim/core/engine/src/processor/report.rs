@@ -1,8 +1,9 @@
 //! The processor's report on one run of one event.
 
 use crate::decision::EffectRef;
+use crate::snapshot::LogEntry;
 use extension_contract::{Account, Outcome, Reply};
-use host_store::{InboxRow, LogEntry};
+use host_store::InboxRow;
 use host_wasm_runner::runner::RunError;
 
 /// The result of a run.

@@ -282,7 +282,7 @@ impl Processor {
         };
         let scope = self.partition().scope(account.clone());
         for scope in [&scope, &scope.catalog()] {
-            if store.newest_data_version(scope)?.is_some_and(|newest| newest > own) {
+            if store.account(scope)?.data_version.is_some_and(|newest| newest > own) {
                 return Ok(true);
             }
         }

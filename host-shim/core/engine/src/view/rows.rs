@@ -142,7 +142,7 @@ fn claims(store: &dyn Read, scope: &Scope) -> Stored<BTreeMap<String, Value>> {
 
 /// Returns the timers of a scope that have not fired, each with its time.
 fn timers(store: &dyn Read, scope: &Scope) -> Stored<BTreeMap<String, Value>> {
-    let open = store.effects_open(&scope.partition(), Some(&scope.account))?;
+    let open = store.effects_open(scope)?;
     let timers = open.iter().filter(|row| row.effect.kind == TIMER && row.state == EffectState::Queued);
     Ok(timers.map(|row| (row.effect.key.clone(), json!(time::text(row.due_at)))).collect())
 }

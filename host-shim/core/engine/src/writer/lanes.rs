@@ -5,14 +5,14 @@
 //! is decided again. Callers take turns in each lane.
 
 use super::jobs::{JobError, Jobs, OnAnswer};
-use super::{Listener, WriterLimits};
+use super::{JobReports, Listener, WriterLimits, answer_all};
 use crate::clock::ClockSource;
 use crate::outbox::OutboxError;
 use crate::processor::{Arrived, Disposition, Processor, Report};
 use crate::turns::{Sender, Taker, Turn, queue};
 use extension_contract::Outcome;
 use host_intake::Decoded;
-use host_store::{StoreError, Stored};
+use host_store::Stored;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::thread::{self, JoinHandle};
@@ -118,31 +118,18 @@ impl RunningLane {
     /// Decides events, commits them together, then answers.
     fn commit(&mut self, group: Vec<Waiting>) {
         let mut answers = Vec::with_capacity(group.len());
-        match self.decide(group, &mut answers) {
-            Ok(results) => {
-                results.iter().flatten().for_each(|reports| self.lane.listener.committed(reports));
-                let is_loaded = self.jobs.loaded().note(results.iter().flatten().flatten());
-                if is_loaded || results.iter().flatten().flatten().any(leaves_work) {
-                    self.jobs.wake();
-                }
-                for (answer, reports) in answers.into_iter().zip(results) {
-                    answer(reports.map_err(|denied| OutboxError::from(denied).into()));
-                }
+        let decided = self.decide(group, &mut answers).map_err(OutboxError::from);
+        let jobs = &self.jobs;
+        answer_all(decided, answers, &mut *self.lane.listener, |done| {
+            let reports = || done.iter().flatten().flatten();
+            if jobs.loaded().note(reports()) || reports().any(leaves_work) {
+                jobs.wake();
             }
-            Err(error) => {
-                let error = OutboxError::from(error);
-                self.lane.listener.failed(&error);
-                answers.into_iter().for_each(|answer| answer(Err(error.clone().into())));
-            }
-        }
+        });
     }
 
     /// Decides and commits a group. Returns the reports or the denial of each event; fills `answers` also if it fails.
-    fn decide(
-        &mut self,
-        group: Vec<Waiting>,
-        answers: &mut Vec<OnAnswer>,
-    ) -> Result<Vec<Stored<Vec<Report>>>, StoreError> {
+    fn decide(&mut self, group: Vec<Waiting>, answers: &mut Vec<OnAnswer>) -> Stored<Vec<JobReports>> {
         let mut arrived = Vec::with_capacity(group.len());
         for Waiting { arrived: mut one, answer } in group {
             answers.push(answer);

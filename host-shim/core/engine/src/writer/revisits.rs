@@ -52,8 +52,8 @@ impl Revisits {
     }
 
     /// Notes reports of events.
-    pub fn note(&self, reports: &[Report]) {
-        self.loaded.note(reports.iter());
+    pub fn note<'r>(&self, reports: impl Iterator<Item = &'r Report>) {
+        self.loaded.note(reports);
     }
 
     /// Returns the time of the next batch; none if no account is left.

@@ -152,13 +152,11 @@ struct StoredData {
 
 fn stored_data(store: &dyn Read) -> StoredData {
     let partition = Partition { business: "acme".to_owned(), livemode: false };
-    let mut claims = Vec::new();
-    store.claims_each(None, &mut |key, row| claims.push((key.to_owned(), row.clone()))).unwrap();
     StoredData {
         state: state_document(&[store], &NotState::default()).unwrap(),
-        effects: store.effects_open(&partition, None).unwrap(),
-        claims,
-        revisions: store.scopes(None).unwrap().iter().map(|scope| store.revision(scope).unwrap()).collect(),
+        effects: store.effects_open_after(&partition, 0, usize::MAX).unwrap(),
+        claims: store.claims_after("", None, usize::MAX).unwrap(),
+        revisions: store.scopes(None).unwrap().iter().map(|scope| store.account(scope).unwrap().revision).collect(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::json::{JsonKind, Value, push_token};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::fmt;
 
 /// Maximum length of a template in bytes.
@@ -113,28 +114,13 @@ fn find(value: Value<'_>, parts: &[String]) -> Option<FoundValue> {
                 Some(entries) => find(entries.get(at)?.root(), rest),
                 None if rest.is_empty() => {
                     let text = value.as_strings()?.into_iter().nth(at).filter(|text| !text.is_empty())?;
-                    Some(FoundValue { json: quoted(&text), text: Some(text) })
+                    Some(FoundValue { json: json!(text).to_string(), text: Some(text) })
                 }
                 None => None,
             }
         }
         _ => None,
     }
-}
-
-/// Returns a text as a JSON string.
-pub(super) fn quoted(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            c if c < ' ' => out.push_str(&format!("\\u{:04x}", u32::from(c))),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
 }
 
 /// Splits a text at its first pair of braces. Returns the text before, between and after the braces, or none if the
@@ -205,7 +191,7 @@ impl Template {
     pub(super) fn json(&self, root: Value<'_>) -> Result<String, String> {
         match self.0.as_slice() {
             [Part::Path(path)] => path.find(root).map(|found| found.json).ok_or_else(|| path.pointer()),
-            _ => self.text(root).map(|text| quoted(&text)),
+            _ => self.text(root).map(|text| json!(text).to_string()),
         }
     }
 }
@@ -252,7 +238,7 @@ mod tests {
             ("{a.who.0.mail}", r#""m""#),
             ("user:{a.id}", r#""user:u_1""#),
             ("{a.n}-{a.on}", r#""7-false""#),
-            ("{a.say}!", r#""\"hi\"\u000a!""#),
+            ("{a.say}!", r#""\"hi\"\n!""#),
             ("plain \"text\"", r#""plain \"text\"""#),
             ("", r#""""#),
         ] {

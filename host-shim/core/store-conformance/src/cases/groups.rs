@@ -4,8 +4,8 @@ use super::Open;
 use extension_contract::{Reference, Row, RowKey, RowKind, Selection};
 use host_store::testing::samples;
 use host_store::{
-    Applied, Changes, ClaimRow, Conflict, DueQuery, EffectChange, EffectState, Expected, InboxState, Lease, NotState,
-    OpenedRows, StoreError, state_hash,
+    AccountRow, Applied, Changes, ClaimRow, Conflict, DueQuery, EffectChange, EffectState, Expected, InboxState, Lease,
+    NotState, OpenedRows, StoreError, Wait, state_hash,
 };
 
 const DONE: Result<Applied, StoreError> = Ok(Applied::Done { seq: None });
@@ -51,7 +51,7 @@ pub fn a_group_is_visible_at_once_and_gone_after_a_rollback(open: Open<'_>) {
     assert_eq!(store.apply(&changes), DONE);
     assert!(store.load(&scope, std::slice::from_ref(&product)).expect("read")[0].is_some());
     assert_eq!(store.open(&scope, &[], &[]).expect("read").rows.len(), 4);
-    assert_eq!(store.revision(&scope), Ok(1));
+    assert_eq!(store.account(&scope).map(|it| it.revision), Ok(1));
     assert_eq!(store.inbox(1).expect("read").expect("there").state, InboxState::Done);
     store.rollback().expect("a group is open");
 
@@ -59,11 +59,11 @@ pub fn a_group_is_visible_at_once_and_gone_after_a_rollback(open: Open<'_>) {
     assert_eq!(store.event(&partition, "stripe", "evt_1"), Ok(None));
     assert_eq!(store.load(&scope, &[product]), Ok(vec![None]));
     assert_eq!(store.open(&scope, &[], &[]), Ok(OpenedRows::default()));
-    assert_eq!(store.fact(&scope, "paid:in_1"), Ok(None));
+    assert_eq!(store.known(&scope, &["paid:in_1".into()]), Ok(vec![false]));
     assert_eq!(store.claims(&[claim(1)]), Ok(vec![None]));
     assert_eq!(store.effects_due(&DueQuery::of(&partition, 9999, 10)), Ok(Vec::new()));
-    assert_eq!(store.newest_data_version(&scope), Ok(None));
-    assert_eq!(store.revision(&scope), Ok(0));
+    assert_eq!(store.account(&scope).map(|it| it.data_version), Ok(None));
+    assert_eq!(store.account(&scope).map(|it| it.revision), Ok(0));
     assert_eq!(store.scopes(None), Ok(Vec::new()));
 
     store.begin().expect("no group is open");
@@ -87,9 +87,9 @@ pub fn a_refused_change_leaves_the_rest_of_its_group(open: Open<'_>) {
     refused.rows.push(samples::write(Row::Purchase(samples::purchase("pur_3", Some("cs_1")))));
     assert_eq!(store.apply(&refused), Err(StoreError::Taken("purchase.session".into())));
     assert_eq!(state_hash(&[&*store], &NotState::default()).expect("hashed"), before);
-    assert_eq!(store.fact(&scope, "paid:in_2"), Ok(None));
+    assert_eq!(store.known(&scope, &["paid:in_2".into()]), Ok(vec![false]));
     assert_eq!(store.effect(&scope, "mail_2"), Ok(Vec::new()));
-    assert_eq!((store.newest_data_version(&scope), store.revision(&scope)), (Ok(Some(1)), Ok(1)));
+    assert_eq!(store.account(&scope), Ok(AccountRow { revision: 1, data_version: Some(1) }));
     assert_eq!(
         store.inbox(1).expect("read").expect("there").state,
         InboxState::Pending { not_before: 1000, waits_since: None }
@@ -102,8 +102,8 @@ pub fn a_refused_change_leaves_the_rest_of_its_group(open: Open<'_>) {
 
     assert_eq!(store.apply(&one_of_each(4)), DONE);
     store.commit().expect("a group is open");
-    assert_eq!(store.fact(&scope, "paid:in_4"), Ok(Some("evt_4".into())));
-    assert_eq!(store.fact(&scope, "paid:in_1"), Ok(Some("evt_1".into())));
+    assert_eq!(store.known(&scope, &["paid:in_4".into()]), Ok(vec![true]));
+    assert_eq!(store.known(&scope, &["paid:in_1".into()]), Ok(vec![true]));
 }
 
 /// Only one group may be open, and only an open group may end.
@@ -117,7 +117,7 @@ pub fn groups_do_not_nest(open: Open<'_>) {
     store.commit().expect("a group is open");
     assert!(matches!(store.commit(), Err(StoreError::Misuse(_))));
     assert!(matches!(store.rollback(), Err(StoreError::Misuse(_))));
-    assert_eq!(store.fact(&samples::scope("user:A"), "paid:in_1"), Ok(Some("evt_1".into())));
+    assert_eq!(store.known(&samples::scope("user:A"), &["paid:in_1".into()]), Ok(vec![true]));
 }
 
 /// A rollback restores updated rows in every index.
@@ -142,7 +142,7 @@ pub fn a_rollback_restores_every_index(open: Open<'_>) {
             store.claims(&[claim(1)]).expect("read"),
             store.effects_due(&DueQuery::of(&partition, 1000, 10)).expect("read"),
             store.woken_by(&["claim:k".into()]).expect("read"),
-            store.parked_before(&partition, 2000, 10).expect("read"),
+            store.waiting_before(&partition, Wait::Parked, 2000, 10).expect("read"),
         )
     };
     let before = answers(&*store);
@@ -175,7 +175,7 @@ pub fn a_rollback_restores_every_index(open: Open<'_>) {
     assert_ne!(answers(&*store), before);
     assert_eq!(store.woken_by(&["claim:k".into()]), Ok(Vec::new()));
     assert_eq!(store.parked_count(&partition), Ok(0));
-    assert_eq!(store.newest_data_version(&scope), Ok(Some(9)));
+    assert_eq!(store.account(&scope).map(|it| it.data_version), Ok(Some(9)));
     store.rollback().expect("a group is open");
 
     assert_eq!(answers(&*store), before);
@@ -184,7 +184,7 @@ pub fn a_rollback_restores_every_index(open: Open<'_>) {
     assert_eq!(store.apply(&taken), Err(StoreError::Taken("purchase.session".into())));
     assert_eq!(store.effects_running(&partition), Ok(Vec::new()));
     assert_eq!(store.parked_count(&partition), Ok(1));
-    assert_eq!((store.newest_data_version(&scope), store.revision(&scope)), (Ok(Some(1)), Ok(1)));
+    assert_eq!(store.account(&scope), Ok(AccountRow { revision: 1, data_version: Some(1) }));
 }
 
 /// Changes of rows and expected revisions without a scope are refused.
@@ -239,7 +239,7 @@ pub fn a_revision_rises_with_rows_facts_and_claims(open: Open<'_>) {
     let all = one_of_each(1);
     for (changes, revision) in [(rows, 1), (facts, 2), (claims, 3), (effects, 3), (update, 3)] {
         assert_eq!(store.apply(&changes), DONE);
-        assert_eq!(store.revision(&scope), Ok(revision), "{changes:?}");
+        assert_eq!(store.account(&scope).map(|it| it.revision), Ok(revision), "{changes:?}");
     }
     let mut all = all;
     all.facts.clear();
@@ -247,7 +247,7 @@ pub fn a_revision_rises_with_rows_facts_and_claims(open: Open<'_>) {
     store.apply(&samples::accepted(samples::new_event("evt_1"))).expect("applied");
     let opened = store.open(&scope, &[], &[]).expect("read");
     assert_eq!((opened.account_revision, opened.catalog_revision), (4, 0));
-    assert_eq!(store.revision(&samples::scope("user:B")), Ok(0));
+    assert_eq!(store.account(&samples::scope("user:B")).map(|it| it.revision), Ok(0));
 }
 
 /// A wrong account revision, catalog revision or claim, or a known event, is a conflict and changes nothing.
@@ -284,7 +284,7 @@ pub fn a_conflict_changes_nothing(open: Open<'_>) {
             store.begin().expect("no group is open");
         }
         let before =
-            (state_hash(&[&*store], &NotState::default()), store.revision(&scope), store.inbox_after(None, 0, 10));
+            (state_hash(&[&*store], &NotState::default()), store.account(&scope), store.inbox_after(None, 0, 10));
         for expected in &stale {
             let mut changes = one_of_each(2);
             changes.inbox = samples::accepted(samples::new_event("evt_2")).inbox;
@@ -296,10 +296,10 @@ pub fn a_conflict_changes_nothing(open: Open<'_>) {
         changes.expected = fresh.clone();
         assert_eq!(store.apply(&changes), Ok(Applied::Conflict(Conflict::Event)), "the event is known");
         assert_eq!(
-            (state_hash(&[&*store], &NotState::default()), store.revision(&scope), store.inbox_after(None, 0, 10)),
+            (state_hash(&[&*store], &NotState::default()), store.account(&scope), store.inbox_after(None, 0, 10)),
             before
         );
-        assert_eq!(store.fact(&scope, "paid:in_2"), Ok(None));
+        assert_eq!(store.known(&scope, &["paid:in_2".into()]), Ok(vec![false]));
         if grouped {
             store.commit().expect("a group is open");
         }

@@ -8,7 +8,7 @@ use extension_contract::{
 use host_store::testing::samples;
 use host_store::{
     Applied, Changes, Conflict, EFFECT_RESULTS, InboxProgress, InboxRow, InboxState, NewInbox, Partition, Provenance,
-    Run, Store, StoreError, Stored,
+    Run, Store, StoreError, Stored, Wait,
 };
 use std::sync::Arc;
 
@@ -152,7 +152,7 @@ pub fn an_event_may_be_inserted_in_its_final_state(open: Open<'_>) {
     assert_eq!((row.outcome, row.provenance), (Some(Outcome::Applied), Some(provenance())));
     assert_eq!(store.runs(1), Ok(vec![run]));
     assert_eq!(store.inbox_due(&samples::partition(), i64::MAX, 10), Ok(Vec::new()));
-    assert_eq!(store.fact(&scope, "paid:in_1"), Ok(Some("evt_1".into())));
+    assert_eq!(store.known(&scope, &["paid:in_1".into()]), Ok(vec![true]));
 
     let mut parked_at_once = samples::new_event("evt_2");
     parked_at_once.progress = waiting(parked(1000), &["claim:k"]);
@@ -273,21 +273,24 @@ pub fn waiting_rows_are_counted_and_selected_by_age(open: Open<'_>) {
     }
     set_progress(&mut *store, 4, waiting(deferred(4200), &["fact:k"]));
     assert_eq!(store.parked_count(&p), Ok(3));
-    assert_eq!(store.parked_before(&p, 5000, 10), Ok(vec![1, 3]));
-    assert_eq!(store.parked_before(&p, 9000, 2), Ok(vec![1, 3]));
-    assert_eq!(store.parked_before(&p, 4000, 10), Ok(Vec::new()), "received long before");
-    assert_eq!(store.deferred_before(&p, 4200, 10), Ok(Vec::new()));
-    assert_eq!(store.deferred_before(&p, 4201, 10), Ok(vec![4]));
-    assert_eq!(store.deferred_before(&p, 4201, 0), Ok(Vec::new()));
+    assert_eq!(store.waiting_before(&p, Wait::Parked, 5000, 10), Ok(vec![1, 3]));
+    assert_eq!(store.waiting_before(&p, Wait::Parked, 9000, 2), Ok(vec![1, 3]));
+    assert_eq!(store.waiting_before(&p, Wait::Parked, 4000, 10), Ok(Vec::new()), "received long before");
+    assert_eq!(store.waiting_before(&p, Wait::Deferred, 4200, 10), Ok(Vec::new()));
+    assert_eq!(store.waiting_before(&p, Wait::Deferred, 4201, 10), Ok(vec![4]));
+    assert_eq!(store.waiting_before(&p, Wait::Deferred, 4201, 0), Ok(Vec::new()));
     // If a row is parked again, its wait starts again.
     set_progress(&mut *store, 1, waiting(parked(8000), &["claim:k"]));
-    assert_eq!(store.parked_before(&p, 8000, 10), Ok(vec![3, 2]));
+    assert_eq!(store.waiting_before(&p, Wait::Parked, 8000, 10), Ok(vec![3, 2]));
     set_progress(&mut *store, 3, samples::progress(InboxState::Done));
     set_progress(&mut *store, 4, samples::progress(parked(1)));
-    assert_eq!((store.parked_count(&p), store.deferred_before(&p, i64::MAX, 10)), (Ok(3), Ok(Vec::new())));
+    assert_eq!(
+        (store.parked_count(&p), store.waiting_before(&p, Wait::Deferred, i64::MAX, 10)),
+        (Ok(3), Ok(Vec::new()))
+    );
     set_progress(&mut *store, 2, samples::progress(InboxState::Pending { not_before: 0, waits_since: None }));
     assert_eq!(store.parked_count(&p), Ok(2));
-    assert_eq!(store.parked_before(&p, 9000, 10), Ok(vec![4, 1]));
+    assert_eq!(store.waiting_before(&p, Wait::Parked, 9000, 10), Ok(vec![4, 1]));
 }
 
 /// Dead letters, alone or with pending rows, are listed by pages.
@@ -342,8 +345,8 @@ pub fn inbox_queues_are_of_one_partition(open: Open<'_>) {
     for (partition, first) in [(&p, 1), (&live(), 6), (&bakery, 11)] {
         assert_eq!(store.inbox_due(partition, 50, 10), Ok(vec![first]));
         assert_eq!(store.inbox_next_due(partition, 50), Ok(Some(90)));
-        assert_eq!(store.parked_before(partition, 50, 10), Ok(vec![first + 2]));
-        assert_eq!(store.deferred_before(partition, 50, 10), Ok(vec![first + 3]));
+        assert_eq!(store.waiting_before(partition, Wait::Parked, 50, 10), Ok(vec![first + 2]));
+        assert_eq!(store.waiting_before(partition, Wait::Deferred, 50, 10), Ok(vec![first + 3]));
         assert_eq!(store.parked_count(partition), Ok(1));
         assert_eq!(seqs(store.dead(partition, 0, 10)), [first + 4]);
         assert_eq!(seqs(store.failed(partition, 0, 10)), [first, first + 1, first + 4]);
@@ -449,7 +452,7 @@ pub fn an_event_in_another_state_is_a_conflict(open: Open<'_>) {
             let conflict = change(seq, pending(2000), other);
             assert_eq!(store.apply(&conflict), Ok(Applied::Conflict(Conflict::Event)), "{before:?}");
         }
-        assert_eq!(store.revision(&scope), Ok(id as u64));
+        assert_eq!(store.account(&scope).map(|it| it.revision), Ok(id as u64));
         let taken = change(seq, pending(3000), before.clone());
         assert_eq!(store.apply(&taken), Ok(Applied::Done { seq: None }), "{before:?}");
         let again = change(seq, pending(4000), before);
@@ -469,7 +472,7 @@ pub fn an_unknown_inbox_row_is_an_error(open: Open<'_>) {
         changes.facts.insert("paid:in_1".into());
         changes.inbox = Some(samples::moved(seq, samples::progress(InboxState::Done)));
         assert!(matches!(store.apply(&changes), Err(StoreError::Misuse(_))));
-        assert_eq!(store.fact(&samples::scope("user:A"), "paid:in_1"), Ok(None));
+        assert_eq!(store.known(&samples::scope("user:A"), &["paid:in_1".into()]), Ok(vec![false]));
         assert_eq!(store.inbox(seq), Ok(None));
     }
 }

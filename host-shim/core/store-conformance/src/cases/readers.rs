@@ -17,7 +17,7 @@ fn seen(read: &dyn Read) -> (u64, Vec<String>, Vec<bool>) {
     let scope = samples::scope("user:A");
     let events = read.inbox_after(None, 0, 9).expect("read").into_iter().map(|row| row.event.id).collect();
     let facts = read.known(&scope, &["fact_1".into(), "fact_2".into()]).expect("read");
-    (read.revision(&scope).expect("read"), events, facts)
+    (read.account(&scope).expect("read").revision, events, facts)
 }
 
 fn begun(store: &dyn Store) -> Box<dyn Reader> {
@@ -84,7 +84,7 @@ pub fn readers_see_whole_commits_while_a_writer_writes(store: &mut dyn Store) {
             scope.spawn(move || {
                 loop {
                     reader.begin().expect("no snapshot is open");
-                    let revision = reader.revision(&samples::scope("user:A")).expect("read");
+                    let revision = reader.account(&samples::scope("user:A")).expect("read").revision;
                     let pending = reader.inbox_after(None, 0, 1000).expect("read").len() as u64;
                     reader.end().expect("a snapshot is open");
                     let is_whole = if lags { pending <= 2 * revision } else { pending == 2 * revision };

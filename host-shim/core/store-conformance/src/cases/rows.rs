@@ -160,7 +160,6 @@ pub fn scopes_do_not_see_each_other(open: Open<'_>) {
         let Row::Product(product) = &opened.rows[0].row else { panic!("{opened:?}") };
         assert_eq!((product.version, &product.owner), (at as u64 + 1, &scope.account));
         assert_eq!((opened.rows.len(), opened.facts), (2, vec![true, false]));
-        assert_eq!(store.fact(scope, "same"), Ok(Some(format!("evt_{at}"))));
         assert_eq!(ids(store.more(scope, &listed(RowKind::Product, "", false, None), 10)), ["same"]);
     }
     let nobody = of("bakery", true, "user:A");
@@ -405,8 +404,8 @@ pub fn facts_are_noted_once(open: Open<'_>) {
     changes.event_id = "evt_2".into();
     changes.facts.insert("refund:re_1".into());
     assert_eq!(store.apply(&changes), Err(StoreError::Taken("fact".into())));
-    assert_eq!(store.fact(&scope, "paid:in_1"), Ok(Some("evt_1".into())));
-    assert_eq!(store.fact(&scope, "refund:re_1"), Ok(None));
+    assert_eq!(store.known(&scope, &["paid:in_1".into()]), Ok(vec![true]));
+    assert_eq!(store.known(&scope, &["refund:re_1".into()]), Ok(vec![false]));
     let facts = ["refund:re_1", "paid:in_1", "paid:in_1"].map(str::to_owned);
     assert_eq!(store.known(&scope, &facts), Ok(vec![false, true, true]));
     assert_eq!(store.known(&scope, &[]), Ok(Vec::new()));
@@ -439,42 +438,39 @@ pub fn claims_are_held_until_they_are_released(open: Open<'_>) {
     store.apply(&changes).expect("applied");
     let keys = [key("subdomain:b"), key("stripe-customer:c")];
     assert_eq!(store.claims(&keys), Ok(vec![None, Some(block)]));
-    let each = |partition: Option<&Partition>| {
-        let mut all = Vec::new();
-        store.claims_each(partition, &mut |key, row| all.push((key.to_owned(), row.holder.clone()))).expect("read");
-        all
+    let after = |prefix: &str, after: Option<&str>, limit| {
+        let found = store.claims_after(prefix, after, limit).expect("read");
+        found.into_iter().map(|(key, row)| (key, row.holder)).collect::<Vec<_>>()
     };
     let in_live = ("shop/live//subdomain:a".to_owned(), Some(scope.account.clone()));
     let in_test = [(key("stripe-customer:c"), None), (key("subdomain:a"), Some(other.account.clone()))];
-    assert_eq!(each(Some(&live.partition())), std::slice::from_ref(&in_live));
-    assert_eq!(each(Some(&scope.partition())), in_test);
-    assert_eq!(each(Some(&Partition { business: "sho".into(), livemode: true })), []);
-    let keys = |prefix: &str, after: Option<&str>, limit| store.claim_keys(prefix, after, limit).expect("read");
-    assert_eq!(keys("shop/test//s", None, 9), [in_test[0].0.as_str(), &in_test[1].0], "in order");
-    assert_eq!(keys("shop/test//subdomain:", None, 9), [in_test[1].0.as_str()]);
-    assert_eq!(keys("shop/test//s", None, 1), [in_test[0].0.as_str()]);
-    assert_eq!(keys("shop/test//s", Some(&in_test[0].0), 9), [in_test[1].0.as_str()]);
-    assert_eq!(keys("shop/test//s", Some("shop/test//t"), 9), [""; 0], "after the last key");
-    assert_eq!(keys("", None, 9).len(), 3, "of all partitions");
-    assert_eq!(each(None), [in_live, in_test[0].clone(), in_test[1].clone()]);
+    assert_eq!(after("shop/live/", None, 9), std::slice::from_ref(&in_live));
+    assert_eq!(after("shop/test//s", None, 9), in_test, "in order");
+    assert_eq!(after("sho/", None, 9), [], "of another business");
+    assert_eq!(after("shop/test//subdomain:", None, 9), in_test[1..]);
+    assert_eq!(after("shop/test//s", None, 1), in_test[..1]);
+    assert_eq!(after("shop/test//s", Some(&in_test[0].0), 9), in_test[1..]);
+    assert_eq!(after("shop/test//s", Some("shop/test//t"), 9), [], "after the last key");
+    assert_eq!(after("", None, 0), []);
+    assert_eq!(after("", None, usize::MAX), [in_live, in_test[0].clone(), in_test[1].clone()]);
 }
 
 /// An account has the newest data version of all its writes; a new account has none.
 pub fn an_account_remembers_its_newest_data_version(open: Open<'_>) {
     let mut store = open();
     let scope = samples::scope("user:A");
-    assert_eq!(store.newest_data_version(&scope), Ok(None));
+    assert_eq!(store.account(&scope).map(|it| it.data_version), Ok(None));
     let mut changes = samples::changes(&scope, "evt_1");
     changes.facts.insert("f".into());
     store.apply(&changes).expect("applied");
-    assert_eq!(store.newest_data_version(&scope), Ok(None));
+    assert_eq!(store.account(&scope).map(|it| it.data_version), Ok(None));
     let row = |id: &str, data_version| RowWrite {
         data_version,
         ..samples::write(Row::Product(samples::product(&scope.account, id, "instance")))
     };
     for (rows, newest) in [(vec![row("a", 1)], 1), (vec![row("b", 3), row("c", 2)], 3), (vec![row("b", 1)], 3)] {
         write(&mut *store, &scope, rows);
-        assert_eq!(store.newest_data_version(&scope), Ok(Some(newest)));
+        assert_eq!(store.account(&scope).map(|it| it.data_version), Ok(Some(newest)));
     }
-    assert_eq!(store.newest_data_version(&samples::scope("user:B")), Ok(None));
+    assert_eq!(store.account(&samples::scope("user:B")).map(|it| it.data_version), Ok(None));
 }

@@ -73,7 +73,7 @@ fn a_group_whose_connection_breaks_is_gone_and_the_next_group_works() {
     assert_eq!(ids(&store), ["evt_1"]);
     // Outside of a group, the next call connects again.
     crate::support::end_connections(&settings);
-    assert_eq!(store.revision(&samples::scope("user:A")), Ok(1));
+    assert_eq!(store.account(&samples::scope("user:A")).map(|it| it.revision), Ok(1));
     store.apply(&change("evt_4")).expect("applied");
     let mut reader = store.reader().expect("a reader");
     reader.begin().expect("a snapshot");

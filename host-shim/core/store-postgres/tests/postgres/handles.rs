@@ -126,7 +126,7 @@ fn a_revision_is_raised_by_one_of_two_handles() {
         let scope = samples::scope("user:A");
         let mut raised = 0;
         for round in 0..ROUNDS {
-            let revision = store.revision(&scope).expect("read");
+            let revision = store.account(&scope).expect("read").revision;
             let mut changes = of("user:A", &format!("evt_{number}_{round}"));
             changes.expected.account_revision = Some(revision);
             barrier.wait();
@@ -137,7 +137,7 @@ fn a_revision_is_raised_by_one_of_two_handles() {
     });
     let store = opened(&settings);
     assert_eq!(results[0] + results[1], ROUNDS as u64, "one of two in each round");
-    assert_eq!(store.revision(&samples::scope("user:A")), Ok(ROUNDS as u64));
+    assert_eq!(store.account(&samples::scope("user:A")).map(|it| it.revision), Ok(ROUNDS as u64));
 }
 
 #[test]
@@ -160,7 +160,10 @@ fn a_group_does_not_wait_for_another_while_it_holds_locks() {
     assert_eq!(second.apply(&of("user:B", "evt_5")), Ok(DONE), "the group goes on after the way back");
     second.commit().expect("committed");
     let scope = samples::scope("user:B");
-    assert_eq!((second.revision(&scope), first.revision(&samples::scope("user:A"))), (Ok(2), Ok(1)));
+    assert_eq!(
+        (second.account(&scope).map(|it| it.revision), first.account(&samples::scope("user:A")).map(|it| it.revision)),
+        (Ok(2), Ok(1))
+    );
 
     // In a group of its own it waits for the other, and then sees what that has done.
     let (sender, receiver) = mpsc::channel();
@@ -193,7 +196,7 @@ fn the_way_back_to_a_mark_undoes_what_came_after_it_also_after_an_error() {
     // PostgreSQL refuses the character, and with it the rest of the transaction.
     let refused = store.apply(&of("user:A", "evt_\0"));
     assert!(matches!(refused, Err(StoreError::Misuse(_))), "{refused:?}");
-    assert!(matches!(store.revision(&samples::scope("user:A")), Err(StoreError::Unavailable(_))));
+    assert!(matches!(store.account(&samples::scope("user:A")).map(|it| it.revision), Err(StoreError::Unavailable(_))));
     store.undo().expect("marked");
     store.apply(&of("user:A", "evt_3")).expect("applied");
     store.commit().expect("committed");

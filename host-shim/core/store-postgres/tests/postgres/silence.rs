@@ -32,7 +32,7 @@ fn no_call_waits_for_a_frozen_database_without_limit_and_the_store_goes_on_after
     store.apply(&change("evt_1")).expect("applied");
     let mut reader = store.reader().expect("a reader");
     proxy.freeze();
-    is_unavailable(store.revision(&samples::scope("user:A")));
+    is_unavailable(store.account(&samples::scope("user:A")).map(|it| it.revision));
     is_unavailable(store.apply(&change("evt_2")));
     is_unavailable(store.try_write());
     is_unavailable(reader.begin());

@@ -2,6 +2,7 @@
 
 use super::{Part, Source};
 use crate::error::{StoreError, Stored};
+use crate::rows::AccountRow;
 use crate::scope::Scope;
 use serde::{Deserialize, Serialize};
 
@@ -63,7 +64,7 @@ pub(super) fn page_of(
             Cursor::Scope(at) if at >= scopes.len() => Cursor::Claims(None),
             Cursor::Scope(at) => {
                 let scope = scope(at)?;
-                let (revision, data_version) = (from.revision(scope)?, from.newest_data_version(scope)?);
+                let AccountRow { revision, data_version } = from.account(scope)?;
                 parts.push(Part::Scope { scope: scope.clone(), revision, data_version });
                 Cursor::Rows(at, String::new())
             }
@@ -97,10 +98,9 @@ pub(super) fn page_of(
                 next.map_or(Cursor::Scope(at + 1), |next| Cursor::Effects(at, next))
             }
             Cursor::Claims(after) => {
-                let keys = from.claim_keys("", after.as_deref(), room)?;
-                let rows = from.claims(&keys)?;
-                let next = keys.last().cloned();
-                parts.extend(keys.into_iter().zip(rows).filter_map(|(key, row)| Some(Part::Claim(key, row?))));
+                let claims = from.claims_after("", after.as_deref(), room)?;
+                let next = claims.last().map(|(key, _)| key.clone());
+                parts.extend(claims.into_iter().map(|(key, row)| Part::Claim(key, row)));
                 next.map_or(Cursor::Events(0), |next| Cursor::Claims(Some(next)))
             }
             Cursor::Events(after) => {

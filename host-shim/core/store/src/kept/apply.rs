@@ -1,18 +1,18 @@
 //! Applies a change. All conflicts and refusals are found before the first write, so that they have nothing to undo.
 
 use super::tables::effects_at;
-use super::{AccountRow, Backend, Kept};
+use super::{Backend, Kept};
 use crate::cell::Cell;
 use crate::changes::{Applied, Changes, Conflict, EffectChange, ExpectedGenerations, InboxChange, InboxMove, RowWrite};
 use crate::error::{StoreError, Stored};
 use crate::json::{RowParts, targets};
 use crate::query::Query;
 use crate::records::{
-    AwaitedKey, EarlierRun, EffectProgress, EffectStand, EventNumber, EventProgress, EventState, FactEvent, NewClaim,
+    AwaitedKey, EarlierRun, EffectProgress, EffectStand, EventNumber, EventProgress, EventState, Fact, NewClaim,
     NewEffect, NewEvent, NewFact, NewReply, NewRow, Referrer, ReleasedPurchase, RowText, Wait, WrittenRow, key_of,
 };
 use crate::refusal::{Lookup, UniqueField, check};
-use crate::rows::{ClaimRow, EffectRow, EffectState, InboxState, Lease, LeaseRequest};
+use crate::rows::{AccountRow, ClaimRow, EffectRow, EffectState, InboxState, Lease, LeaseRequest};
 use crate::schema::{claims, effects, events, refs, rows, waits};
 use crate::scope::{Partition, Scope};
 use crate::store::Read;
@@ -38,7 +38,7 @@ impl<B: Backend> Lookup for ScopeLookup<'_, B> {
 
     fn fact(&self, fact: &str) -> Stored<bool> {
         let Some(scope) = self.scope else { return Ok(false) };
-        Ok(self.kept.one::<FactEvent>(&[scope.into(), fact.into()])?.is_some())
+        Ok(self.kept.one::<Fact>(&[scope.into(), fact.into()])?.is_some())
     }
 
     fn effect(&self, key: &str, generation: u32) -> Stored<bool> {
@@ -108,7 +108,7 @@ impl<B: Backend> Kept<B> {
         }
         if let Some(scope) = &changes.scope {
             let is_at = |revision: Option<u64>, scope: &Scope| -> Stored<bool> {
-                revision.map_or(Ok(true), |revision| Ok(self.revision(scope)? == revision))
+                revision.map_or(Ok(true), |revision| Ok(self.account(scope)?.revision == revision))
             };
             if !is_at(expected.account_revision, scope)? || !is_at(expected.catalog_revision, &scope.catalog())? {
                 return Ok(Some(Conflict::Read));

@@ -1,10 +1,10 @@
 //! How a database is written. Everything else of [`Store`](crate::Store) is [`Kept`].
 
-use super::{AccountRow, Kept, Tables};
+use super::{Kept, Tables};
 use crate::cell::{Cell, Patch, Record};
 use crate::changes::{Applied, Changes};
 use crate::error::Stored;
-use crate::rows::{EffectRow, LeaseRequest};
+use crate::rows::{AccountRow, EffectRow, LeaseRequest};
 use crate::schema::Table;
 use crate::scope::Scope;
 use crate::store::Reader;

@@ -1,6 +1,6 @@
 //! Copies a store into another one, and another one into a store.
 
-use super::{AccountRow, Backend, Kept, Tables};
+use super::{Backend, Kept, Tables};
 use crate::cell::View;
 use crate::changes::NewInbox;
 use crate::copy::{Part, Source, Target, WholeRow};
@@ -9,7 +9,7 @@ use crate::query::Query;
 use crate::records::{
     AwaitedKey, CallerReply, EarlierRun, EventProgress, Fact, NewEffect, NewEvent, NewFact, NewReply,
 };
-use crate::rows::{InboxRow, Run};
+use crate::rows::{AccountRow, InboxRow, Run};
 use crate::schema::waits;
 use crate::scope::Scope;
 use extension_contract::Reply;

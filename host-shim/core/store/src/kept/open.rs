@@ -86,7 +86,7 @@ impl<B: Tables> Kept<B> {
             let account = self.backend.account(scope)?;
             let mut opened = OpenedRows {
                 account_revision: account.map_or(0, |account| account.revision),
-                catalog_revision: self.revision(&catalog)?,
+                catalog_revision: self.account(&catalog)?.revision,
                 ..OpenedRows::default()
             };
             // A new account has no rows and no facts.

@@ -7,8 +7,8 @@ use crate::error::Stored;
 use crate::json::{DEAD, DEFERRED, PARKED, PENDING};
 use crate::prefix::{kind_prefix, text_range};
 use crate::query::{Op, Query};
-use crate::records::{CallerReply, Claim, ClaimKey, EventNumber, EventTime, FactEvent};
-use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, PlaceQuery, Placed, Run};
+use crate::records::{CallerReply, Claim, ClaimKey, EventNumber, EventTime, Fact};
+use crate::rows::{AccountRow, ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, PlaceQuery, Placed, Run, Wait};
 use crate::schema::{claims, effects, events, rows};
 use crate::scope::{Partition, Scope};
 use crate::store::Read;
@@ -18,9 +18,6 @@ use extension_contract::{
 };
 use std::ops::Bound;
 
-/// Number of claims that are read at once.
-const CLAIMS: usize = 1_000;
-
 fn product(stored: StoredRow) -> Option<Product> {
     match stored.row {
         Row::Product(product) => Some(product),
@@ -29,14 +26,6 @@ fn product(stored: StoredRow) -> Option<Product> {
 }
 
 impl<B: Tables> Kept<B> {
-    /// Returns the events of a partition that entered a waiting state before a time, longest wait first.
-    fn waiting(&self, partition: &Partition, state: i16, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
-        let equal = [partition.into(), state.into()];
-        let to = Bound::Excluded(before.into());
-        let waiting = self.all(&Query { equal: &equal, to, limit, ..Query::of(&events::WAITING) })?;
-        Ok(waiting.into_iter().map(|EventNumber(seq)| seq).collect())
-    }
-
     fn listed(&self, scope: &Scope, listing: &Listing, limit: usize) -> Stored<Vec<StoredRow>> {
         let kind = kind_prefix(&listing.kind);
         let after = listing.after.as_ref().map(|after| format!("{kind}{after}"));
@@ -86,23 +75,15 @@ impl<B: Tables> Read for Kept<B> {
             return Ok(Vec::new());
         }
         let keys: Vec<_> = facts.iter().map(|fact| vec![scope.into(), fact.into()]).collect();
-        Ok(self.backend.get::<FactEvent>(&keys)?.iter().map(Option::is_some).collect())
+        Ok(self.backend.get::<Fact>(&keys)?.iter().map(Option::is_some).collect())
     }
 
-    fn fact(&self, scope: &Scope, fact: &str) -> Stored<Option<String>> {
-        Ok(self.one(&[scope.into(), fact.into()])?.map(|FactEvent(id)| id))
-    }
-
-    fn revision(&self, scope: &Scope) -> Stored<u64> {
-        Ok(self.backend.account(scope)?.map_or(0, |account| account.revision))
+    fn account(&self, scope: &Scope) -> Stored<AccountRow> {
+        Ok(self.backend.account(scope)?.unwrap_or_default())
     }
 
     fn reply(&self, scope: &Scope, caller: &str) -> Stored<Option<Reply>> {
         Ok(self.one(&[scope.into(), caller.into()])?.map(|CallerReply(_, reply)| reply))
-    }
-
-    fn newest_data_version(&self, scope: &Scope) -> Stored<Option<u32>> {
-        Ok(self.backend.account(scope)?.and_then(|account| account.data_version))
     }
 
     fn claims(&self, full_keys: &[String]) -> Stored<Vec<Option<ClaimRow>>> {
@@ -132,25 +113,10 @@ impl<B: Tables> Read for Kept<B> {
         Ok(found.into_iter().map(|ClaimKey(key)| key).filter(|key| key.starts_with(&space)).collect())
     }
 
-    fn claim_keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Stored<Vec<String>> {
+    fn claims_after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Stored<Vec<(String, ClaimRow)>> {
         let (from, to) = cells(text_range(prefix, false, after.map(str::to_owned)));
         let found = self.all(&Query { from, to, limit, ..Query::default() })?;
-        Ok(found.into_iter().map(|ClaimKey(key)| key).collect())
-    }
-
-    fn claims_each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) -> Stored<()> {
-        let prefix = partition.map_or_else(String::new, |partition| partition.name() + "/");
-        let (mut from, to) = cells(text_range(&prefix, false, None));
-        self.backend.together(|| {
-            loop {
-                let page: Vec<Claim> = self.all(&Query { from, to: to.clone(), limit: CLAIMS, ..Query::default() })?;
-                page.iter().for_each(|Claim(key, claim)| visit(key, claim));
-                match page.into_iter().nth(CLAIMS - 1) {
-                    Some(Claim(last, _)) => from = Bound::Excluded(last.into()),
-                    None => return Ok(()),
-                }
-            }
-        })
+        Ok(found.into_iter().map(|Claim(key, claim)| (key, claim)).collect())
     }
 
     fn catalog_find(
@@ -230,11 +196,8 @@ impl<B: Tables> Read for Kept<B> {
         self.all(&Query { equal: &[partition.into()], ..Query::of(&effects::AWAITED) })
     }
 
-    fn effects_open(&self, partition: &Partition, account: Option<&Account>) -> Stored<Vec<EffectRow>> {
-        let Some(account) = account else { return self.effects_open_after(partition, 0, usize::MAX) };
-        let scope = partition.scope(account.clone());
-        let mut open: Vec<EffectRow> =
-            self.all(&Query { equal: &[Cell::from(&scope)], ..Query::of(&effects::OPEN) })?;
+    fn effects_open(&self, scope: &Scope) -> Stored<Vec<EffectRow>> {
+        let mut open: Vec<EffectRow> = self.all(&Query { equal: &[scope.into()], ..Query::of(&effects::OPEN) })?;
         open.sort_unstable_by_key(|row| row.seq);
         Ok(open)
     }
@@ -303,12 +266,15 @@ impl<B: Tables> Read for Kept<B> {
         self.backend.woken_by(keys)
     }
 
-    fn parked_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
-        self.waiting(partition, PARKED, before, limit)
-    }
-
-    fn deferred_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
-        self.waiting(partition, DEFERRED, before, limit)
+    fn waiting_before(&self, partition: &Partition, wait: Wait, before: Timestamp, limit: usize) -> Stored<Vec<u64>> {
+        let state = match wait {
+            Wait::Parked => PARKED,
+            Wait::Deferred => DEFERRED,
+        };
+        let equal = [partition.into(), state.into()];
+        let to = Bound::Excluded(before.into());
+        let waiting = self.all(&Query { equal: &equal, to, limit, ..Query::of(&events::WAITING) })?;
+        Ok(waiting.into_iter().map(|EventNumber(seq)| seq).collect())
     }
 
     fn parked_count(&self, partition: &Partition) -> Stored<u64> {

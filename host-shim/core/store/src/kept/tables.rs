@@ -11,7 +11,9 @@ use crate::records::{
     DueEffect, DueTime, EarlierRun, EffectNumber, EventNumber, EventProgress, Fingerprint, OutdatedRow, ReferrerText,
     RowText, WaitingEvent,
 };
-use crate::rows::{ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, PlaceQuery, Placed, Run, TURNS_SEARCHED_MAX};
+use crate::rows::{
+    AccountRow, ClaimRow, DueQuery, EffectRow, InboxRow, OpenedRows, PlaceQuery, Placed, Run, TURNS_SEARCHED_MAX,
+};
 use crate::schema::{Index, Table, effects, events, rows};
 use crate::scope::{Partition, Scope};
 use crate::store::place_by_steps;
@@ -21,15 +23,6 @@ use std::ops::Bound;
 
 /// The beginning of the keys of all records.
 const RECORDS: &str = "record:";
-
-/// The row of an account.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AccountRow {
-    /// Revision, which rises with each change of rows, facts or claims.
-    pub revision: u64,
-    /// The newest data version with which one of its rows was written.
-    pub data_version: Option<u32>,
-}
 
 /// A range of texts as bounds of a query.
 pub type Range = (Bound<Cell<'static>>, Bound<Cell<'static>>);

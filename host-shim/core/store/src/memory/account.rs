@@ -6,7 +6,7 @@ use crate::prefix::scan_bounds;
 use crate::reach::{Graph, Rows};
 use crate::refusal::UniqueField;
 use extension_contract::{Listing, Product, RecordKey, Reference, Reply, Row, RowKey, RowKind, StoredRow};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::Arc;
 
@@ -33,7 +33,7 @@ pub(super) struct AccountRows {
     /// Rows with a fingerprint, in order of their last writes.
     fingerprints: BTreeMap<(RowKind, String), BTreeSet<WrittenRow>>,
     purchases: [HashMap<String, Arc<RowKey>>; 2],
-    pub(super) facts: HashMap<Arc<str>, Arc<str>>,
+    pub(super) facts: HashSet<Arc<str>>,
     /// The last reply to each caller.
     pub(super) replies: HashMap<String, Reply>,
     pub(super) revision: u64,
@@ -162,10 +162,9 @@ impl AccountRows {
             let entry = entry(write, self.revision).map(Arc::new);
             undo.rows.push((key.clone(), self.set(&key, entry)));
         }
-        let event: Arc<str> = changes.event_id.as_str().into();
         for fact in &changes.facts {
             let fact: Arc<str> = fact.as_str().into();
-            self.facts.insert(fact.clone(), event.clone());
+            self.facts.insert(fact.clone());
             undo.facts.push(fact);
         }
         undo

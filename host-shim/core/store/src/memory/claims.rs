@@ -1,8 +1,8 @@
 //! The claims in memory, by key and by holder.
 
-use crate::prefix::{prefix_end, scan_bounds};
+use crate::prefix::scan_bounds;
 use crate::rows::ClaimRow;
-use crate::scope::{Partition, Scope};
+use crate::scope::Scope;
 use extension_contract::Account;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -36,8 +36,8 @@ impl Claims {
             .collect()
     }
 
-    /// Returns the keys with this prefix after the key `after`, in order.
-    pub(super) fn keys(&self, prefix: &str, after: Option<&str>, limit: usize) -> Vec<String> {
+    /// Returns the rows whose keys have this prefix, after the key `after`, in order.
+    pub(super) fn after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Vec<(String, ClaimRow)> {
         let (from, end) = scan_bounds(prefix, false, after);
         let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
         // A range that begins after its end would panic.
@@ -45,15 +45,7 @@ impl Claims {
             return Vec::new();
         }
         let rows = self.rows.range::<str, _>((Bound::Included(from.as_str()), to));
-        rows.take(limit).map(|(key, _)| key.to_string()).collect()
-    }
-
-    pub(super) fn each(&self, partition: Option<&Partition>, visit: &mut dyn FnMut(&str, &ClaimRow)) {
-        let prefix = partition.map_or_else(String::new, |partition| partition.name() + "/");
-        let end = prefix_end(&prefix);
-        let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        let rows = self.rows.range::<str, _>((Bound::Included(prefix.as_str()), to));
-        rows.for_each(|(key, row)| visit(key, row));
+        rows.take(limit).map(|(key, row)| (key.to_string(), row.clone())).collect()
     }
 
     /// Sets or removes a row; returns the old row.

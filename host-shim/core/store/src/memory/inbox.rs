@@ -2,7 +2,7 @@
 
 use crate::changes::{InboxMove, InboxProgress, NewInbox};
 use crate::erase;
-use crate::rows::{InboxRow, InboxState, Run};
+use crate::rows::{InboxRow, InboxState, Run, Wait};
 use crate::scope::{Partition, Scope};
 use extension_contract::{Account, Event, Outcome, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -246,14 +246,19 @@ impl Inbox {
         woken.into_iter().collect()
     }
 
-    pub(super) fn parked_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Vec<u64> {
+    pub(super) fn waiting_before(
+        &self,
+        partition: &Partition,
+        wait: Wait,
+        before: Timestamp,
+        limit: usize,
+    ) -> Vec<u64> {
         let Some(queues) = self.queues.get(partition) else { return Vec::new() };
-        queues.parked.range(..(before, 0)).take(limit).map(|(_, seq)| *seq).collect()
-    }
-
-    pub(super) fn deferred_before(&self, partition: &Partition, before: Timestamp, limit: usize) -> Vec<u64> {
-        let Some(queues) = self.queues.get(partition) else { return Vec::new() };
-        queues.deferred.range(..(before, 0)).take(limit).map(|(_, seq)| *seq).collect()
+        let waiting = match wait {
+            Wait::Parked => &queues.parked,
+            Wait::Deferred => &queues.deferred,
+        };
+        waiting.range(..(before, 0)).take(limit).map(|(_, seq)| *seq).collect()
     }
 
     pub(super) fn parked_count(&self, partition: &Partition) -> u64 {

@@ -4,7 +4,7 @@ use crate::changes::EffectChange;
 use crate::erase::NO_JSON;
 use crate::rows::{DueQuery, EffectRow, EffectState, Lease, LeaseRequest, TIMER};
 use crate::scope::{Partition, Scope};
-use extension_contract::{Account, Timestamp};
+use extension_contract::Timestamp;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound;
 use std::sync::Arc;
@@ -204,14 +204,8 @@ impl Outbox {
         self.queues.get(partition).map_or_else(Vec::new, |queues| self.rows_of(&queues.running))
     }
 
-    pub(super) fn open(&self, partition: &Partition, account: Option<&Account>) -> Vec<EffectRow> {
-        match account {
-            None => self.queues.get(partition).map_or_else(Vec::new, |queues| self.rows_of(&queues.open)),
-            Some(account) => {
-                let scoped = self.by_scope.get(&partition.scope(account.clone()));
-                scoped.map_or_else(Vec::new, |scoped| self.rows_of(&scoped.open))
-            }
-        }
+    pub(super) fn open(&self, scope: &Scope) -> Vec<EffectRow> {
+        self.by_scope.get(scope).map_or_else(Vec::new, |scoped| self.rows_of(&scoped.open))
     }
 
     pub(super) fn open_after(&self, partition: &Partition, after: u64, limit: usize) -> Vec<EffectRow> {

@@ -20,7 +20,7 @@ impl MemoryStore {
             return Ok(false);
         }
         for scope in self.scopes_of_both(other) {
-            if !same_rows(self.account(&scope), other.account(&scope), not_state)? {
+            if !same_rows(self.rows_of(&scope), other.rows_of(&scope), not_state)? {
                 return Ok(false);
             }
             let timers_may_differ = !Arc::ptr_eq(&self.outbox, &other.outbox);
@@ -45,10 +45,8 @@ impl MemoryStore {
         }
         let none = AccountRows::default();
         for scope in self.scopes_of_both(other) {
-            let [one, two] = [self, other].map(|store| store.account(&scope).unwrap_or(&none));
-            let same_facts =
-                || one.facts.len() == two.facts.len() && one.facts.keys().all(|f| two.facts.contains_key(f));
-            if !std::ptr::eq(one, two) && !same_facts() {
+            let [one, two] = [self, other].map(|store| store.rows_of(&scope).unwrap_or(&none));
+            if !std::ptr::eq(one, two) && one.facts != two.facts {
                 return Ok(false);
             }
         }

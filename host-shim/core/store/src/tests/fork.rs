@@ -39,10 +39,10 @@ fn query_results(store: &MemoryStore) -> String {
         state_hash(&[store], &NotState::default()),
         store.load(&scope, &[RowKey::Subscription("sub".into())]),
         store.known(&scope, &["fact_1".into(), "fact_2".into()]),
-        store.effects_open(&partition, None),
+        store.effects_open_after(&partition, 0, usize::MAX),
         store.inbox_after(None, 0, 10),
         store.parked_count(&partition),
-        store.revision(&scope),
+        store.account(&scope),
     )
 }
 

@@ -51,8 +51,8 @@ fn a_reopened_file_has_everything_that_was_committed() {
     let inbox = Some(samples::moved(1, parked));
     store.apply(&crate::Changes { inbox, ..crate::Changes::default() }).expect("applied");
     let everything = |store: &SqliteStore| {
-        let open = store.effects_open(&samples::partition(), None);
-        (state_hash(&[store], &NotState::default()), store.inbox_after(None, 0, 100), open, store.revision(&scope))
+        let open = store.effects_open_after(&samples::partition(), 0, usize::MAX);
+        (state_hash(&[store], &NotState::default()), store.inbox_after(None, 0, 100), open, store.account(&scope))
     };
     let before = everything(&store);
     store.begin().expect("begun");
@@ -79,7 +79,7 @@ fn a_second_process_sees_the_committed_changes_of_the_first() {
     // not exist, but only until the end of the group.
     for (store, scope) in [(&mut first, &b), (&mut second, &a)] {
         store.begin().expect("begun");
-        assert_eq!(store.revision(scope), Ok(0));
+        assert_eq!(store.account(scope).map(|it| it.revision), Ok(0));
         store.commit().expect("committed");
     }
     for (store, scope, id) in [(&mut first, &a, "a"), (&mut second, &b, "b")] {
@@ -91,7 +91,9 @@ fn a_second_process_sees_the_committed_changes_of_the_first() {
     }
     for store in [&mut first, &mut second] {
         store.begin().expect("begun");
-        assert_eq!((store.revision(&a), store.revision(&b)), (Ok(1), Ok(1)));
+        for scope in [&a, &b] {
+            assert_eq!(store.account(scope).map(|it| it.revision), Ok(1));
+        }
         store.commit().expect("committed");
     }
     assert_eq!(state_hash(&[&first], &NotState::default()), state_hash(&[&second], &NotState::default()));
@@ -397,7 +399,10 @@ fn acknowledged_groups_survive_a_killed_process() {
         let inbox = store.inbox_after(None, 0, usize::MAX).expect("read");
         assert_eq!(inbox.len() as u64, purchases);
         assert!(inbox.iter().all(|row| row.state == InboxState::Done));
-        assert_eq!(store.effects_open(&samples::partition(), None).expect("read").len() as u64, purchases);
+        assert_eq!(
+            store.effects_open_after(&samples::partition(), 0, usize::MAX).expect("read").len() as u64,
+            purchases
+        );
         write_group(&mut store, &scope, purchases + 1, purchases + 3);
     }
 }

@@ -296,7 +296,7 @@ fn signature(host: &Rig) -> Stored<(usize, u64, u64)> {
     let store = host.store();
     let mut revisions = 0;
     for scope in store.scopes(None)? {
-        revisions += store.revision(&scope)?;
+        revisions += store.account(&scope)?.revision;
     }
     let events = inbox(host)?.last().map_or(0, |row| row.seq);
     Ok((host.asked().count(), revisions, events))

@@ -62,7 +62,7 @@ fn deliver(host: &mut Rig, events: usize, together: bool) -> Result<(), ReplayEr
 
 fn end(host: &Rig) -> End {
     let resources = host.scripted().inventory();
-    let open = host.store().effects_open(host.processor().partition(), None).expect("read");
+    let open = host.store().effects_open_after(host.processor().partition(), 0, usize::MAX).expect("read");
     End {
         state: host.state().expect("a state"),
         resources: resources.into_iter().map(|it| (it.id.to_string(), it.state)).collect(),
@@ -162,7 +162,7 @@ fn effects_that_ran_at_a_kill_are_recovered_by_the_next_start() {
     host.accept(created, CLOCK_MS).expect("no fault");
     let partition = host.processor().partition().clone();
     let mut store = host.stop();
-    let mut begun = store.effects_open(&partition, None).expect("read");
+    let mut begun = store.effects_open_after(&partition, 0, usize::MAX).expect("read");
     begun.retain(|row| row.effect.kind.ends_with(".ensure") && row.state == EffectState::Queued);
     assert_eq!(begun.len(), 2, "database and bucket have begun");
     for row in begun {

@@ -6,7 +6,7 @@ use crate::ask::read;
 use crate::site::Site;
 use extension_contract::Timestamp;
 use host_provider_api::Outage;
-use host_store::{DueQuery, OF_HOST, Partition, Read, Stored};
+use host_store::{DueQuery, OF_HOST, Partition, Read, Stored, Wait};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -127,7 +127,7 @@ fn find(store: &dyn Read, partition: &Partition, now: Timestamp) -> Stored<Store
         passed.push(kind);
     }
     let mut paid = 0;
-    for seq in store.parked_before(partition, now.saturating_sub(PARKED_MS), PARKED_MAX)? {
+    for seq in store.waiting_before(partition, Wait::Parked, now.saturating_sub(PARKED_MS), PARKED_MAX)? {
         let is_paid = store.inbox(seq)?.is_some_and(|row| PAID.contains(&row.event.kind.as_str()));
         paid += usize::from(is_paid);
     }

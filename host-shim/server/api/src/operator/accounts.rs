@@ -155,7 +155,7 @@ async fn get(
     let of = account(&name)?;
     let mut answer = shown(&hosted, &of)?;
     let scope = partition.scope(of);
-    let found = read(&hosted.site, move |store| match store.revision(&scope)? {
+    let found = read(&hosted.site, move |store| match store.account(&scope)?.revision {
         0 => Ok(None),
         revision => Ok(Some((revision, page_of(store, &scope, section.as_deref(), after.as_deref(), limit)?))),
     })

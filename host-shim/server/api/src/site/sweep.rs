@@ -197,8 +197,8 @@ impl Sweeper {
         let prefix = format!("{}//{CONNECTED_ACCOUNT_CLAIMS}", self.partition.name());
         let after = after.map(|after| format!("{prefix}{after}"));
         let start = prefix.len();
-        let keys = self.read(move |store| store.claim_keys(&prefix, after.as_deref(), limit))?;
-        Ok(keys.into_iter().map(|mut key| key.split_off(start)).collect())
+        let held = self.read(move |store| store.claims_after(&prefix, after.as_deref(), limit))?;
+        Ok(held.into_iter().map(|(mut key, _)| key.split_off(start)).collect())
     }
 
     /// Returns the events that are not stored.

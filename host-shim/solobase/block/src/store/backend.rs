@@ -9,10 +9,10 @@ use crate::store::tables::{
 };
 use extension_contract::Reference;
 use host_store::implementation::Kept;
-use host_store::implementation::backend::{self, AccountRow, Backend, Cell, Flow, Op, Patch, Query, Tables, View};
+use host_store::implementation::backend::{self, Backend, Cell, Flow, Op, Patch, Query, Tables, View};
 use host_store::implementation::json::damaged;
 use host_store::implementation::schema::{Column, Kind, Only, ROWS, Table, WAITS};
-use host_store::{OpenedRows, Partition, Reader, Scope, StoreError, Stored};
+use host_store::{AccountRow, OpenedRows, Partition, Reader, Scope, StoreError, Stored};
 use std::collections::BTreeSet;
 use std::ops::Bound;
 

@@ -291,7 +291,7 @@ impl Shop {
     /// Carries out `POST /api/operator/effects/SEQ/adopt`.
     pub fn adopt(&mut self, seq: u64, outputs: &Value) {
         let now = self.host.clock_mut().now();
-        let open = self.host.processor().store().effects_open(&self.partition, None).expect("read");
+        let open = self.host.processor().store().effects_open_after(&self.partition, 0, usize::MAX).expect("read");
         let row = open.into_iter().find(|row| row.seq == seq).expect("an open effect");
         let effect = OpenEffect { scope: row.scope, key: row.effect.key, generation: row.effect.generation };
         let adopt = Intervention::Adopt(outputs.clone());

@@ -11,7 +11,7 @@ use host_store::{EffectRow, EffectState, MemoryStore};
 use serde_json::{Value, json};
 
 fn open(outbox: &Outbox) -> Vec<EffectRow> {
-    outbox.processor().store().effects_open(outbox.processor().partition(), None).unwrap()
+    outbox.processor().store().effects_open_after(outbox.processor().partition(), 0, usize::MAX).unwrap()
 }
 
 #[test]

@@ -177,7 +177,11 @@ fn an_event_that_another_host_stores_during_its_decision_is_a_duplicate() {
     let (mut processor, decisions) = disturbed(1, move |_| done_elsewhere(event()));
     let reports = processor.accept(command("c1", "a", T0, json!({"note": ["f"]})), Vec::new()).unwrap();
     assert_eq!((lines(&reports), decisions.load(Ordering::Relaxed)), (vec!["c1: duplicate(c1)".into()], 1));
-    assert_eq!(processor.store().fact(&scope(user("a")), "f").unwrap(), None, "this decision is discarded");
+    assert_eq!(
+        processor.store().known(&scope(user("a")), &["f".into()]).unwrap(),
+        [false],
+        "this decision is discarded"
+    );
     assert_eq!(processor.inbox_after(0, 9).unwrap().len(), 1);
 }
 
@@ -195,7 +199,7 @@ fn a_waiting_event_that_another_host_runs_during_its_decision_is_not_run_twice()
     processor.store_mut().apply(&samples::accepted(pending)).unwrap();
     let reports = processor.retry_due(T0).unwrap();
     assert_eq!((lines(&reports), decisions.load(Ordering::Relaxed)), (vec!["later c1: duplicate(c1)".into()], 1));
-    assert_eq!(processor.store().fact(&scope(user("a")), "f").unwrap(), None);
+    assert_eq!(processor.store().known(&scope(user("a")), &["f".into()]).unwrap(), [false]);
     assert_eq!(processor.store().inbox(1).unwrap().unwrap().state, InboxState::Done);
 }
 

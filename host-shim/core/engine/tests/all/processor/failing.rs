@@ -19,7 +19,7 @@ fn a_failure_stores_only_the_inbox_row_and_is_retried_with_backoff() {
     assert_eq!(lines(&reports), ["c1: failed(internal: told to fail)"]);
     assert_eq!((reports[0].effects.len(), reports[0].alert), (0, false));
     assert_eq!(things(processor.store(), "a", ""), [""; 0]);
-    assert!(processor.store().effects_open(processor.partition(), None).unwrap().is_empty());
+    assert!(processor.store().effects_open_after(processor.partition(), 0, usize::MAX).unwrap().is_empty());
     assert_eq!(processor.next_retry(T0).unwrap(), Some(T0 + RETRY_DELAYS_MS[0]));
 
     assert_eq!(retry(&mut processor, T0 + RETRY_DELAYS_MS[0] - 1), [""; 0], "not before its time");

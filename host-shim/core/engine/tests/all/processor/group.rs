@@ -6,7 +6,9 @@ use super::{business, over, processor};
 use extension_contract::{Account, Event};
 use host_engine::processor::{Arrived, Decider, Processor, Report};
 use host_store::testing::{Faults, samples};
-use host_store::{EffectChange, EffectRow, EffectState, InboxRow, Lease, MemoryStore, SqliteStore, StoreError};
+use host_store::{
+    ClaimRow, EffectChange, EffectRow, EffectState, InboxRow, Lease, MemoryStore, SqliteStore, StoreError,
+};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -78,13 +80,11 @@ fn inbox(processor: &Processor) -> Vec<InboxRow> {
 }
 
 fn effects(processor: &Processor) -> Vec<EffectRow> {
-    processor.store().effects_open(processor.partition(), None).unwrap()
+    processor.store().effects_open_after(processor.partition(), 0, usize::MAX).unwrap()
 }
 
-fn claims(processor: &Processor) -> Vec<String> {
-    let mut all = Vec::new();
-    processor.store().claims_each(None, &mut |key, row| all.push(format!("{key}: {row:?}"))).unwrap();
-    all
+fn claims(processor: &Processor) -> Vec<(String, ClaimRow)> {
+    processor.store().claims_after("", None, usize::MAX).unwrap()
 }
 
 #[test]

@@ -25,7 +25,7 @@ fn an_event_of_the_other_mode_is_recorded_and_ignored() {
     let mut at_test = processor();
     assert_eq!(accept(&mut at_test, vec![of("e1", Some(true), None, None)]), ["e1: ignored(wrong-mode)"]);
     assert_eq!(at_test.inbox_after(0, 10).unwrap().len(), 1);
-    assert_eq!(at_test.store().revision(&at_test.scope(Account::Platform)).unwrap(), 0);
+    assert_eq!(at_test.store().account(&at_test.scope(Account::Platform)).unwrap().revision, 0);
     assert_eq!(at_test.store().scopes(None).unwrap(), []);
 
     let live = Business { livemode: true, ..business() };

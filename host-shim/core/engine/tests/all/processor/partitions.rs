@@ -98,8 +98,8 @@ fn ids_claims_and_accounts_are_separate_per_partition() {
         let doing = || command("c1", "a", T0, json!({"take": ["name:x"], "ask": [{"kind": "mail.send", "key": "m"}]}));
         assert_eq!(accept(toys, doing()), ["c1: applied"]);
         assert_eq!(accept(others, of_others(doing())), ["c1: applied"]);
-        assert_eq!(toys.store().effects_open(toys.partition(), None).unwrap().len(), 1);
-        assert_eq!(others.store().effects_open(others.partition(), None).unwrap().len(), 1);
+        assert_eq!(toys.store().effects_open_after(toys.partition(), 0, usize::MAX).unwrap().len(), 1);
+        assert_eq!(others.store().effects_open_after(others.partition(), 0, usize::MAX).unwrap().len(), 1);
         assert_eq!(things(toys.store(), "a", "ran/"), ["c1"]);
     });
 }

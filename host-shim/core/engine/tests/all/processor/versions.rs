@@ -27,7 +27,7 @@ fn a_newer_component_raises_the_data_version_of_only_the_rows_that_it_writes() {
     assert_eq!(accept(&mut new, vec![command("c3", "a", T0, json!({}))]), ["c3: applied"]);
     assert_eq!(versions(&new, "a"), [("ran/c1".to_owned(), 1), ("ran/c3".to_owned(), 3)]);
     assert_eq!(versions(&new, "b"), [("ran/c2".to_owned(), 1)]);
-    let newest = |account| new.store().newest_data_version(&new.scope(user(account))).unwrap();
+    let newest = |account| new.store().account(&new.scope(user(account))).unwrap().data_version;
     assert_eq!((newest("a"), newest("b"), newest("c")), (Some(3), Some(1), None));
 }
 
@@ -37,9 +37,9 @@ fn a_failed_event_leaves_no_row_of_a_newer_data_version() {
     accept(&mut old, vec![command("c1", "a", T0, json!({}))]);
     let mut new = with_version(old.into_parts().0, 2);
     accept(&mut new, vec![command("c2", "a", T0, json!({"fail": 1}))]);
-    assert_eq!(new.store().newest_data_version(&new.scope(user("a"))).unwrap(), Some(1));
+    assert_eq!(new.store().account(&new.scope(user("a"))).unwrap().data_version, Some(1));
     assert_eq!(super::retry(&mut new, T0 + 1_000), ["later c2: applied"]);
-    assert_eq!(new.store().newest_data_version(&new.scope(user("a"))).unwrap(), Some(2));
+    assert_eq!(new.store().account(&new.scope(user("a"))).unwrap().data_version, Some(2));
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn the_clock_stops_at_each_due_time_and_waits_for_the_answer_of_each_call() {
     let later = advance(&jobs, T0);
     assert_eq!(later.recv().unwrap(), Ok(T0 + 30 * MINUTE), "an earlier time only waits");
     let (host, _) = (writer.stop().unwrap(), events);
-    let rows = host.processor().store().effects_open(host.processor().partition(), None).unwrap();
+    let rows = host.processor().store().effects_open_after(host.processor().partition(), 0, usize::MAX).unwrap();
     assert_eq!(rows.iter().map(|row| row.effect.key.as_str()).collect::<Vec<_>>(), ["m9"]);
 }
 

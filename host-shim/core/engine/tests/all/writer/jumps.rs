@@ -39,7 +39,8 @@ fn call(events: &Receiver<ListenerEvent>) -> Call {
 
 /// Returns the number of open effects.
 fn open(jobs: &Jobs) -> usize {
-    jobs.look(|processor| processor.store().effects_open(processor.partition(), None).unwrap().len()).unwrap()
+    jobs.look(|processor| processor.store().effects_open_after(processor.partition(), 0, usize::MAX).unwrap().len())
+        .unwrap()
 }
 
 fn done() -> Reply {
