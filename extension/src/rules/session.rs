@@ -305,9 +305,8 @@ fn check_amount(
             tax > 0 && parts.checked_sub(tax).and_then(|parts| subtotal.checked_add(parts)) == Some(total)
         });
     let expected = &agreed.values.amount;
-    // The agreed trial has no amount due now; its later amounts are checked on its invoices.
-    let trial = agreed.values.total.amount_minor == 0
-        && object.mode.as_deref() == Some("subscription")
+    // A trial has no amount due now; its later amounts are checked on its invoices.
+    let trial = object.mode.as_deref() == Some("subscription")
         && total == 0
         && object.payment_status.as_deref() == Some("no_payment_required");
     if trial || (reconciles && subtotal == expected.amount_minor && currency == expected.currency) {
