@@ -258,12 +258,12 @@ fn mistakes_name_the_line_what_was_expected_and_what_was_meant() {
         (
             "instances: {a: {resources: {app: function}, address: \"https://{label}.x.example\"}}",
             "catalog.yml:2: `{label}.x.example` in \
-            `address` is nothing of the instance; expected `{{ label }}`, or an output such as `{{ app.url }}`",
+            `address` is not a value of the instance; expected `{{ label }}`, or an output such as `{{ app.url }}`",
         ),
         (
             "instances: {a: {resources: {app: function}, address: \"https://{{ name }}.x.example\"}}",
             "catalog.yml:2: `{{ name }}` in \
-            `address` is nothing of the instance; expected `{{ label }}`, or an output such as `{{ app.url }}`",
+            `address` is not a value of the instance; expected `{{ label }}`, or an output such as `{{ app.url }}`",
         ),
         (
             "plans: {a: {price: {month: 0.00}}}",
