@@ -1,9 +1,7 @@
-//! The state as JSON and as a hash. Two correct runs of the same events have the same state.
-//!
-//! Included: products, prices, purchases, subscriptions, records, claims and blocks, open timers. Excluded: counters
-//! and times of the host (inbox, outcomes, row versions, attempts, finished effects), which of several equal events
-//! came first (`snapshot.event_id`), and the parts of rows that the extension's manifest excludes ([`NotState`]), among them the rows
-//! of the catalog: the state is about accounts.
+//! The state as JSON and as a hash, the same for two correct runs of the same events. Included: products, prices, purchases,
+//! subscriptions, records, claims and blocks, open timers. Excluded: counters and times of the host (inbox, outcomes, row versions,
+//! attempts, finished effects), which of several equal events came first (`snapshot.event_id`), and what the extension's manifest
+//! excludes ([`NotState`]): parts of rows, and the rows of the catalog, because the state is about accounts.
 
 use crate::error::{StoreError, Stored};
 use crate::not_state::NotState;
