@@ -168,7 +168,7 @@ fn a_catalog_in_json_is_the_same_business_as_in_yaml() {
 }
 
 /// Objects of the schema, each with its place in [`WHOLE`].
-const OBJECTS: [(&str, &str); 38] = [
+const OBJECTS: [(&str, &str); 39] = [
     ("", ""),
     ("/properties/policies", "/policies"),
     ("/$defs/meterDecl", "/meters/tokens"),
@@ -202,6 +202,7 @@ const OBJECTS: [(&str, &str); 38] = [
     ("/$defs/watch", "/product_types/2/watch"),
     ("/$defs/expected", "/product_types/2/expects/0"),
     ("/$defs/meter", "/product_types/2/meters/0"),
+    ("/$defs/trial/anyOf/1", "/products/0/trial"),
     ("/$defs/prices", "/products/0/prices"),
     ("/$defs/price", "/products/0/prices/month"),
     ("/$defs/price/properties/id/anyOf/1", "/products/0/prices/month/id"),

@@ -125,6 +125,7 @@ products:
     active: true
     default: false
     prices: {month: {amount: 500, id: {test: price_a, live: price_live_a}}}
+    trial: {for: 14d}
     metadata: {slug: a}
     stripe_metadata: {slug: a}
   - {id: prod_b, type: pack, name: B, prices: {once: {amount: 700, id: price_b}},

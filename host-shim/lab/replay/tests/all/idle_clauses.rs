@@ -453,6 +453,7 @@ const NEVER_IDLE: &[(&str, &[&str])] = &[
     ("/$defs/watch", &["url", "every", "fail_after", "recover_after"]),
     ("/$defs/meter", &["meter"]),
     ("/$defs/expected", &["meter", "within"]),
+    ("/$defs/trial/anyOf/1", &["card", "for"]),
     ("/$defs/prices", &["day", "week", "month", "year", "once"]),
     ("/$defs/price", &["amount", "id"]),
     ("/$defs/price/properties/id/anyOf/1", &["test", "live"]),
