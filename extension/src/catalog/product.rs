@@ -102,8 +102,8 @@ fn normalise_with(
             None => drop(metadata.remove(PRICES)),
         }
     }
-    if let Some(trial) = metadata.remove(sale::TRIAL) {
-        metadata.insert(sale::TRIAL.to_owned(), sale::stored_trial(trial));
+    if let Some(trial) = metadata.get_mut(sale::TRIAL) {
+        *trial = sale::stored_trial(trial.take());
     }
     let found = find_type(catalog, by, body, &metadata, current.map(|(_, values)| values));
     let decl = mistakes.note(found, "")?;

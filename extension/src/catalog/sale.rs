@@ -2,13 +2,13 @@
 //! over the clauses of its type.
 
 use super::buy::Quantity;
+use super::mistakes::refusal;
 use super::schema::{RefundTerms, TypeDecl};
 use super::span::Delay;
-use super::words::one_of;
-use crate::model::halt::{Ruled, wrong, wrong_field};
+use crate::model::halt::{Ruled, wrong_field};
 use crate::model::json::Object;
-use extension_contract::pointer::escaped;
-use extension_contract::{FieldError, FieldErrorCode};
+use extension_contract::FieldErrorCode;
+use extension_reader::ErrorKind;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -19,8 +19,6 @@ pub(crate) const QUANTITY: &str = "quantity";
 pub(crate) const TRIAL: &str = "trial";
 /// Member with the refund.
 pub(crate) const REFUND: &str = "refund";
-/// The members of a trial.
-const TRIAL_MEMBERS: [&str; 2] = ["card", "for"];
 /// The longest trial in days, at Stripe (`trial_period_days`).
 const TRIAL_DAYS_MAX: u32 = 730;
 
@@ -82,13 +80,6 @@ impl Sale {
             return Err(wrong_field(&format!("/metadata/{QUANTITY}"), FieldErrorCode::OutOfRange, "", expected));
         }
         let expected = "whole days, such as 14d, or {for, card}, such as {for: 14d, card: optional}";
-        let members = metadata.get(TRIAL).and_then(Value::as_object);
-        if let Some(unknown) = members.and_then(|trial| trial.keys().find(|key| !TRIAL_MEMBERS.contains(&key.as_str())))
-        {
-            let path = format!("/metadata/{TRIAL}/{}", escaped(unknown));
-            let error = FieldError::new(path, FieldErrorCode::UnknownField, format!("unknown field `{unknown}`"));
-            return Err(wrong(error.expecting(one_of(&TRIAL_MEMBERS)).suggesting(unknown)));
-        }
         let trial = member::<Trial>(metadata, TRIAL, expected)?;
         if trial.is_some_and(|trial| !(1..=TRIAL_DAYS_MAX).contains(&trial.days())) {
             let expected = format!("whole days from 1d to {TRIAL_DAYS_MAX}d, such as 14d");
@@ -107,9 +98,11 @@ impl Sale {
 /// Reads a member of the metadata.
 fn member<T: DeserializeOwned>(metadata: &Object, name: &str, expected: &str) -> Ruled<Option<T>> {
     let Some(written) = metadata.get(name).filter(|value| !value.is_null()) else { return Ok(None) };
+    let path = format!("/metadata/{name}");
     match extension_reader::from_str(&written.to_string()) {
         Ok(value) => Ok(Some(value)),
-        Err(_) => Err(wrong_field(&format!("/metadata/{name}"), FieldErrorCode::WrongType, "", expected)),
+        Err(error) if error.kind() == ErrorKind::UnknownName => Err(refusal(&path, &error)),
+        Err(_) => Err(wrong_field(&path, FieldErrorCode::WrongType, "", expected)),
     }
 }
 

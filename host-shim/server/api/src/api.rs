@@ -1,7 +1,6 @@
 //! The API of the sites: one router with the routes of every server, and those of the business where it has none. A page reads and acts
 //! through it as a browser would.
 
-use crate::problem::Problem;
 use crate::state::{AppState, HostedSite};
 use crate::{routes, server_route, table};
 use axum::body::Body;
@@ -71,13 +70,5 @@ async fn of_business(
     Extension(hosted): Extension<Arc<HostedSite>>,
     request: Request,
 ) -> Response {
-    match routes::answer(&app, &hosted, request).await {
-        Ok(response) => response,
-        Err((_, methods)) => methods.map_or_else(no_path, |methods| Problem::method(&methods)).into_response(),
-    }
-}
-
-/// Returns the problem of a path that nothing answers.
-pub(crate) fn no_path() -> Problem {
-    Problem::not_found("no such path")
+    routes::answer(&app, &hosted, request).await.unwrap_or_else(|(_, problem)| problem.into_response())
 }

@@ -3,7 +3,7 @@
 //! A server with one site needs neither a host name nor a prefix. With several sites, a site is found by the request's host
 //! name, or by its business as the first part of the path: `/solobase/api/…`.
 
-use crate::api::{self, Api, SiteRouter};
+use crate::api::{Api, SiteRouter};
 use crate::authenticator::Authenticator;
 use crate::away;
 use crate::away::hosts::InstanceHost;
@@ -242,7 +242,7 @@ impl Front {
 /// Answers what no route of the server does: by a route of the business, or else by a page. A person at a browser gets a page also for a
 /// path that does not exist.
 async fn of_business_or_pages(api: &Api, hosted: &Arc<HostedSite>, request: Request<Body>) -> Response {
-    let (request, methods) = match routes::answer(&api.app, hosted, request).await {
+    let (request, problem) = match routes::answer(&api.app, hosted, request).await {
         Ok(response) => return response,
         Err(other) => other,
     };
@@ -259,7 +259,7 @@ async fn of_business_or_pages(api: &Api, hosted: &Arc<HostedSite>, request: Requ
             Err(problem) => problem.into_response(),
         };
     }
-    methods.map_or_else(api::no_path, |methods| Problem::method(&methods)).into_response()
+    problem.into_response()
 }
 
 fn check_names(sites: &[HostedSite]) -> Result<(), FrontError> {

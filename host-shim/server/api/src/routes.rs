@@ -55,19 +55,19 @@ fn allow(methods: &[Method]) -> String {
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Answers a request by the route of the business that it names. If there is none, gives the request back, with the methods of routes with
-/// its path.
+/// Answers a request by the route of the business that it names. If there is none, gives the request back, with the problem to answer if
+/// nothing else does: 405 for a path that has routes of other methods, otherwise 404.
 pub(crate) async fn answer(
     app: &AppState,
     hosted: &Arc<HostedSite>,
     request: Request<Body>,
-) -> Result<Response, (Request<Body>, Option<String>)> {
+) -> Result<Response, (Request<Body>, Problem)> {
     let method =
         if request.method() == axum::http::Method::HEAD { Method::Get.name() } else { request.method().as_str() };
     match hosted.routes.find(method, request.uri().path()) {
         Matched::Route(route, parts) => Ok(answer_by(app, hosted, route, parts, request).await),
-        Matched::OtherMethods(methods) => Err((request, Some(allow(&methods)))),
-        Matched::Nothing => Err((request, None)),
+        Matched::OtherMethods(methods) => Err((request, Problem::method(&allow(&methods)))),
+        Matched::Nothing => Err((request, Problem::not_found("no such path"))),
     }
 }
 
