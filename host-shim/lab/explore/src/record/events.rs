@@ -160,7 +160,8 @@ pub(crate) fn is_same(bytes: &[u8], event: &Event, now: Timestamp, to_the_byte: 
     }
     for event in [&mut read, &mut known] {
         if let Some(facts) = &mut event.payment {
-            // A scenario's events are not signed.
+            // Rewrites the payload's JSON in a uniform format, and resets the version and the deletion mark of
+            // products.
             facts.matched_secret = None;
         }
         if !to_the_byte {

@@ -5,7 +5,7 @@ use crate::play::{CaseReport, Failure};
 /// A failure of a scenario, with the API versions in which it occurs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told {
-    /// Name of the scenario.
+    /// API versions, in the order in which they ran.
     pub name: String,
     /// API versions, in the order in which they were played.
     pub versions: Vec<String>,
