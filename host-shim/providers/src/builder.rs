@@ -131,7 +131,7 @@ pub(crate) struct ProviderBuilder<'o> {
     pub events: Option<Arc<dyn EventList>>,
     pub objects: Option<Arc<dyn ObjectList>>,
     pub registry_tokens: Option<Arc<dyn RegistryTokens>>,
-    /// The PostgreSQL provider, with its limits.
+    /// The providers that sign something.
     pub signers: Signers,
     /// The PostgreSQL provider within its limits.
     pub postgres: Option<Arc<dyn Provider>>,
@@ -154,7 +154,7 @@ impl ProviderBuilder<'_> {
         Arc::new(Limited::new(name.as_str(), provider, self.options.settings.limits_of(name.as_str())))
     }
 
-    /// Registers a provider that has no limits of its own.
+    /// Registers a provider without limits.
     pub(crate) fn unlimited(&mut self, patterns: &[&str], provider: Arc<dyn Provider>) {
         self.add(patterns, provider, None);
     }

@@ -12,8 +12,8 @@ use crate::params::Args;
 /// Replaces the legacy parameters of a request with `items` and `discounts`. In an update, `sub` is the subscription.
 ///
 /// # Errors
-/// A legacy parameter is given together with another one for the same purpose, or a `quantity` is given for a
-/// subscription with several items.
+/// A legacy parameter is given together with another parameter for the same purpose, or a `quantity` is given for a subscription with
+/// several items.
 pub fn spell_out(args: &Args, sub: Option<&Object>) -> Result<Args, ApiError> {
     let mut next = args.clone();
     if let Some(item) = item(args, sub)? {

@@ -171,7 +171,7 @@ fn read_fault(args: &Args) -> Result<ApiFault, ApiError> {
     Ok(ApiFault { kind, is_done, method: owned(method), path: owned(path), left: args.int("times").unwrap_or(1) })
 }
 
-/// Passes or fails 3-D Secure for a waiting payment intent, setup intent or checkout session.
+/// Reads the business's name and colour, if a request sets them. Setting either to an empty value restores its default.
 fn read_look(args: &Args) -> Result<(Option<String>, Option<Colour>), ApiError> {
     let unset = Settings::default();
     let name = args.text("business_name").map_or(unset.business_name, |name| name.trim().to_owned());

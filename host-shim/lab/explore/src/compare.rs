@@ -30,11 +30,10 @@ use std::path::PathBuf;
 pub struct Options {
     /// The current component.
     pub old: Runners,
+    /// The component that is to replace `old`.
+    pub new: Runners,
     /// The folder in which OLD looks up businesses by name, including its subfolders. None if OLD reads the same folders as NEW. Needed
     /// after a change of the catalog language, because OLD cannot read NEW's catalog.
-    pub new: Runners,
-    /// The folder in which OLD finds the businesses by their names, also in sub-folders; None if it reads the same folders as NEW.
-    /// A change of the catalog language needs it, since OLD cannot read the catalog of NEW.
     pub old_businesses: Option<PathBuf>,
     /// Differences that do not fail the comparison.
     pub allow: Vec<Allowed>,

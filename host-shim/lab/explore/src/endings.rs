@@ -166,7 +166,7 @@ impl Outcome {
         self.standing[account]["entitlements"][key]["allowed"].as_i64().unwrap_or(0)
     }
 
-    /// Returns the first amount that this run allows beyond the other one, as text.
+    /// Returns the first amount that this run allows beyond the other run, as text.
     fn first_beyond(&self, other: &Outcome) -> Option<String> {
         let is_more = |one: i64, two: i64| two != -1 && (one == -1 || one > two);
         self.allowed().find_map(|(account, key, allowed)| {

@@ -146,7 +146,7 @@ pub struct Reference {
     positive: BTreeSet<String>,
     stray: BTreeSet<String>,
     movements: Vec<Movement>,
-    /// The breach of a law that applies to every run by itself.
+    /// The breach of a law that applies to every run, not only in a comparison.
     breach: Option<Breach>,
     requested: BTreeSet<(String, u32)>,
     /// The requested movements of money, including those that the provider refused.
@@ -392,7 +392,7 @@ impl Reference {
     }
 }
 
-/// Returns the breach of a law that applies to every run by itself, including the written one.
+/// Returns the breach of a law that applies to every run without a comparison, including the written one.
 fn of_run(host: &Rig, movements: &[Movement], amounts: &[Movement]) -> Result<Option<Breach>, ReplayError> {
     let of = |law: Law, what: Option<String>| what.map(|what| Breach::new(law, what));
     if let Some(breach) = of(Law::PriceInForce, Charges::of(host)?.broken_by(host, movements)?) {

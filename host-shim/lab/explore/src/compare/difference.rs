@@ -104,8 +104,8 @@ fn effects(old: &EventRun, new: &EventRun) -> Option<Difference> {
     Some(Difference { field: Field::Effects, form, old, new, lasts: true })
 }
 
-/// The differences between two states of an account, also as one JSON value. If that value is unchanged after a later
-/// event, the event caused no new difference.
+/// The differences between two states of an account, and the same as one JSON value. If that value is unchanged after a
+/// later event, the event caused no new difference.
 pub(crate) fn of_states(old: &AccountState, new: &AccountState) -> (Vec<Difference>, Value) {
     let mut found = Vec::new();
     let money = changes(Some(&old.money), Some(&new.money));

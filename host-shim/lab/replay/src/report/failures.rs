@@ -5,9 +5,9 @@ use crate::play::{CaseReport, Failure};
 /// A failure of a scenario, with the API versions in which it occurs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told {
-    /// API versions, in the order in which they ran.
+    /// Name of the scenario.
     pub name: String,
-    /// API versions, in the order in which they were played.
+    /// API versions, in the order in which they ran.
     pub versions: Vec<String>,
     /// The failure.
     pub failure: Failure,

@@ -59,7 +59,7 @@ impl StandIns {
         self.by_original.get(original).map(String::as_str)
     }
 
-    /// Returns the stand-in of a value; makes one if the value is new.
+    /// Returns the stand-in of a value; creates one if the value is new.
     pub fn of(&mut self, kind: PersonalKind, original: &str) -> &str {
         if kind != PersonalKind::Text {
             self.shaped.insert(original.to_owned());
