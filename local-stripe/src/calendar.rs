@@ -59,7 +59,7 @@ impl Day {
     /// Returns the first such time after `after_s`, in Unix seconds.
     pub fn first_after(self, after_s: i64) -> Option<i64> {
         let (date, time) = self.split(after_s)?;
-        // Thirteen months from this one on include every month of the year and one further date.
+        // This month and the thirteen after it contain each month of the year and one further date.
         (0..=13).find_map(|months| {
             let month = date.first_of_month().checked_add(Span::new().months(months)).ok()?;
             let is_wanted = self.month.is_none_or(|wanted| wanted == i64::from(month.month()));

@@ -88,7 +88,7 @@ impl Place {
         Some(Place { country, state })
     }
 
-    /// Returns the place of a customer: that of the shipping address, or otherwise that of the billing address.
+    /// Returns the place of a customer: that of the shipping address, or otherwise that of the customer's own address.
     pub fn of_customer(customer: &Object) -> Option<Place> {
         Place::of(customer.at("shipping.address")).or_else(|| Place::of(customer.get("address")))
     }

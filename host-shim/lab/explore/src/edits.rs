@@ -24,7 +24,7 @@ const FLAG: &str = "explored";
 struct Sold {
     rows: Map<String, Value>,
     movements: Vec<String>,
-    /// What one-time purchases allow, and everything else: account and entitlements.
+    /// The accounts' standing: what one-time purchases and everything else allow, by account and entitlement.
     allowed: Value,
 }
 
@@ -109,7 +109,7 @@ fn sold_now(stage: &mut Stage<'_>) -> Result<Sold, ReplayError> {
         }
     }
     let mut allowed = crate::law::standing(host)?;
-    // The names of the catalog's own products change with the catalog, and products in use are not sold.
+    // Claims to names of the catalog's own products change with the catalog, and the quantity in use is not something sold.
     allowed.as_object_mut().into_iter().for_each(|of| drop(of.remove("claims")));
     for (_, of_account) in allowed.as_object_mut().into_iter().flatten() {
         for (_, row) in of_account["entitlements"].as_object_mut().into_iter().flatten() {

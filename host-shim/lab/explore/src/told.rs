@@ -109,8 +109,7 @@ impl Told {
         }
     }
 
-    /// Removes everything that does not refer to the known objects, together with the subscriptions of such invoices: their events are
-    /// waiting or were refused.
+    /// Keeps only the known objects. Also drops the subscriptions of unknown invoices, whose events are waiting or were refused.
     pub fn retain(&mut self, known: &BTreeSet<String>) {
         let unknown = self.invoices.iter().filter(|(id, _)| !known.contains(*id));
         let waiting: BTreeSet<String> = unknown.filter_map(|(_, invoice)| invoice.subscription.clone()).collect();
@@ -119,8 +118,8 @@ impl Told {
         self.connected.retain(|id| known.contains(id));
     }
 
-    /// Returns the subscriptions that are active, have a quantity of each item, and whose invoices are paid and cover these items. If no
-    /// invoice is known, the items must never have changed.
+    /// Returns the subscriptions that are active, have a positive quantity of each item, and whose invoices are paid and cover these items.
+    /// If no invoice is known, the items must never have changed.
     pub fn paid_subscriptions(&self) -> impl Iterator<Item = &Subscription> {
         self.subscriptions.values().filter(|subscription| {
             let of_it = |invoice: &&Invoice| invoice.subscription.as_ref() == Some(&subscription.id);

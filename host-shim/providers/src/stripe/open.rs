@@ -43,7 +43,7 @@ impl ProviderBuilder<'_> {
         };
         let site = self.options.settings.stripe.site.as_deref().map(|site| site.trim_end_matches('/').to_owned());
         let site = site.or_else(|| self.options.site.as_ref().map(|site| site.url.clone()));
-        // In a replay, Stripe's pages return nobody.
+        // In a replay, Stripe's pages never have to return a customer.
         let site = site.or_else(|| self.options.local_stripe.as_ref().map(|_| MailSite::default().url));
         let config = Config { site, ..config };
         let stripe = Arc::new(Stripe::new(config));

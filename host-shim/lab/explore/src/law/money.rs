@@ -276,7 +276,7 @@ impl Payments {
         }
         for (name, place) in &self.names {
             let told = &self.told[*place];
-            // Stripe is responsible for amounts that go back without our request.
+            // Amounts that go back without our request are Stripe's responsibility.
             let Some(asked) = asked.get(place) else { continue };
             let asked = asked - sum(told.failed.values().copied());
             let back = asked.max(told.back());

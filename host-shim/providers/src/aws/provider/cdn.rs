@@ -311,7 +311,7 @@ impl Distributions {
         Ok(CallOutcome::Done(json!({"exists": true, "state": state, "outputs": outputs})))
     }
 
-    /// Returns the state of a distribution. A distribution whose records are gone counts as missing, because its visitors cannot find it.
+    /// Returns the state of a distribution. A distribution whose records are gone counts as lost, because its visitors cannot find it.
     async fn state(
         &self,
         marks: &Marks,
