@@ -1,4 +1,4 @@
-//! API keys: reads the key of a request and decides what a publishable key may do.
+//! API keys: reads the key of a request and decides what a publishable key is allowed to do.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ pub enum Access {
     Secret,
     /// A publishable key: only the endpoints that a payment page calls from the browser.
     Publishable,
-    /// The key of an app, for one customer: only the endpoints about that customer's payment methods.
+    /// The key of an app, for one customer: only the endpoints for that customer's payment methods.
     Ephemeral,
 }
 
@@ -32,7 +32,7 @@ const EPHEMERAL: &[(&str, &str)] = &[
     ("POST", "/v1/payment_methods/{}/detach"),
 ];
 
-/// Makes an ephemeral key for a customer. The expired ones are removed.
+/// Creates an ephemeral key for a customer, and removes expired keys.
 ///
 /// # Errors
 /// The customer is unknown.
@@ -56,7 +56,7 @@ pub fn make_ephemeral(st: &mut State, customer: &str) -> Result<Value, ApiError>
         (own.secret, own.customer) = (secret.clone(), customer.id().to_owned());
     });
     let mut shown = st.put(key).value();
-    // Only the response to the creation shows the secret.
+    // Only the response that creates the key contains the secret.
     shown["secret"] = json!(secret);
     Ok(shown)
 }
@@ -64,7 +64,7 @@ pub fn make_ephemeral(st: &mut State, customer: &str) -> Result<Value, ApiError>
 /// Checks that an ephemeral key may make this request.
 ///
 /// # Errors
-/// The key is unknown or expired, or the request is not about the payment methods of its customer.
+/// The key is unknown or expired, or the request does not concern its customer's payment methods.
 pub fn check_ephemeral(st: &State, key: &str, route: &Route, ids: &[&str], form: &Form) -> Result<(), ApiError> {
     let is_it =
         |held: &std::sync::Arc<Object>| held.as_ephemeral_key().secret == key && held.int("expires") > st.clock_s();
@@ -89,7 +89,7 @@ pub fn check_ephemeral(st: &State, key: &str, route: &Route, ids: &[&str], form:
     Err(ApiError { status: 403, ..ApiError::coded("secret_key_required", message) })
 }
 
-/// Endpoints that a publishable key may call. If the object has a client secret, the request must carry it.
+/// Endpoints that a publishable key may call. If the object has a client secret, the request must include it.
 const PUBLISHABLE: &[(&str, &str)] = &[
     ("GET", "/v1/payment_intents/{}"),
     ("GET", "/v1/payment_pages/{}"),
@@ -112,7 +112,7 @@ pub fn take_key(form: &mut Form) -> Option<String> {
 /// Checks that a publishable key may make this request.
 ///
 /// # Errors
-/// The endpoint or a parameter needs a secret key, or the client secret is missing or wrong.
+/// The endpoint or a parameter requires a secret key, or the client secret is missing or wrong.
 pub fn check_publishable(st: &State, route: &Route, ids: &[&str], form: &Form) -> Result<(), ApiError> {
     if !PUBLISHABLE.contains(&(route.method, route.path)) {
         let message = "This API call cannot be made with a publishable API key. Please use a secret API key. You can find a list of your API keys at https://dashboard.stripe.com/account/apikeys.";
@@ -136,10 +136,10 @@ pub fn check_publishable(st: &State, route: &Route, ids: &[&str], form: &Form) -
     }
 }
 
-/// Checks the client secret of a request against its intent's. With a secret key, a request need not have one.
+/// Checks a request's client secret against that of the intent. With a secret key, the client secret is optional.
 ///
 /// # Errors
-/// The client secret is another one.
+/// The client secret does not match.
 pub fn check_client_secret(intent: &Object, given: Option<&str>) -> Result<(), ApiError> {
     if given.is_none_or(|given| given == intent.text("client_secret")) {
         return Ok(());
@@ -153,7 +153,7 @@ pub fn check_client_secret(intent: &Object, given: Option<&str>) -> Result<(), A
 /// form. Any test key is valid; a live key is refused.
 ///
 /// # Errors
-/// There is no key, the header has an unknown scheme, or the key is not a test key.
+/// The key is missing, the header has an unknown scheme, or the key is not a test key.
 pub fn of(authorization: Option<&str>, in_form: Option<&str>) -> Result<Access, ApiError> {
     let key = key_of(authorization, in_form)?;
     if key.starts_with("sk_test_") || key.starts_with("rk_test_") {
@@ -176,7 +176,7 @@ pub fn of(authorization: Option<&str>, in_form: Option<&str>) -> Result<Access, 
 /// Returns the key of a request.
 ///
 /// # Errors
-/// There is no key, or the header has an unknown scheme.
+/// The key is missing, or the header has an unknown scheme.
 pub fn key_of(authorization: Option<&str>, in_form: Option<&str>) -> Result<String, ApiError> {
     let missing = || {
         let message = "You did not provide an API key. You need to provide your API key in the Authorization header, using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY'). See https://stripe.com/docs/api#authentication for details, or we can help at https://support.stripe.com/.";

@@ -1,6 +1,7 @@
-//! The endpoints of the API: tables of endpoints with their parameters, and the lookup of a request.
+//! The endpoints of the API: tables of endpoints with their parameters, and the function that finds the endpoint of a
+//! request.
 //!
-//! Routing, the parameter checks and the tables of `README.md` are all based on them.
+//! Routing, parameter checks and the tables in `README.md` are all based on these tables.
 
 pub mod account_settings;
 pub mod balance;
@@ -55,7 +56,7 @@ use crate::form::Form;
 use crate::params::{Args, Field};
 use crate::state::State;
 
-/// The handler of an endpoint: takes the ids of the path and the typed parameters, and returns an object of the model.
+/// The handler of an endpoint: takes the ids in the path and the typed parameters, and returns an object of the model.
 pub type Handler = fn(&mut State, &[&str], &Args) -> Result<Value, ApiError>;
 
 /// An endpoint.
@@ -69,7 +70,7 @@ pub struct Route {
     pub fields: &'static [Field],
     /// The handler.
     pub run: Handler,
-    /// Whether the handler returns an object of several objects of the model, instead of one.
+    /// Whether the handler returns an object composed of several objects of the model, instead of a single one.
     pub is_page: bool,
 }
 
@@ -78,7 +79,7 @@ pub(crate) const fn route(method: &'static str, path: &'static str, fields: &'st
 }
 
 impl Route {
-    /// Marks that the handler returns an object of several objects of the model.
+    /// Marks that the handler returns an object composed of several objects of the model.
     pub(crate) const fn as_page(self) -> Route {
         Route { is_page: true, ..self }
     }
@@ -87,7 +88,7 @@ impl Route {
 /// Returns all endpoints, grouped by resource.
 pub fn routes() -> impl Iterator<Item = &'static Route> {
     let tables = [
-        // Before the tables with ids: `customers/search` must not match `customers/{}`.
+        // This table comes before those with ids: `customers/search` must not match `customers/{}`.
         search::ROUTES,
         customers::ROUTES,
         cash::ROUTES,

@@ -1,4 +1,5 @@
-//! Faults of the API on request, so that a client's retries can be tried: refusals, server errors, and lost answers.
+//! Injects faults into the API on request, so that a client's retries can be tested: refusals, server errors, and lost
+//! answers.
 
 use std::fmt;
 
@@ -6,16 +7,16 @@ use serde_json::{Value, json};
 
 use crate::error::ApiError;
 
-/// The fault of an answer.
+/// A fault of an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {
-    /// Status 429: the request is refused, and nothing is done or stored.
+    /// Status 429: the request is refused, and nothing is executed or stored.
     RateLimit,
     /// Status 500. It is stored under the request's idempotency key, as at Stripe.
     ServerError,
     /// The connection is closed without an answer.
     Cut,
-    /// No answer comes until the client closes the connection.
+    /// No answer is sent until the client closes the connection.
     Held,
 }
 
@@ -70,7 +71,7 @@ impl fmt::Display for LostAnswer {
 
 impl std::error::Error for LostAnswer {}
 
-/// A fault of the next matching requests.
+/// A fault for the next matching requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ApiFault {
     /// The fault.
@@ -115,7 +116,7 @@ fn fits_path(wanted: &str, path: &str) -> bool {
     }
 }
 
-/// The requested faults, oldest first. They end with the process.
+/// The requested faults, oldest first. They are not persisted.
 #[derive(Debug, Default)]
 pub struct ApiFaults(Vec<ApiFault>);
 
@@ -130,12 +131,12 @@ impl ApiFaults {
         self.0.clear();
     }
 
-    /// Returns the faults that are left.
+    /// Returns the remaining faults.
     pub fn all(&self) -> &[ApiFault] {
         &self.0
     }
 
-    /// Returns the fault of a request, and counts the request. The oldest fault that fits applies.
+    /// Returns the fault for a request, and counts the request. The oldest matching fault applies.
     pub fn take(&mut self, method: &str, path: &str) -> Option<ApiFault> {
         let position = self.0.iter().position(|fault| fault.fits(method, path))?;
         let taken = self.0[position].clone();
@@ -145,8 +146,8 @@ impl ApiFaults {
     }
 }
 
-/// The reason of [`FaultKind::RateLimit`]: all requests of the account together are too many, the first of the reasons
-/// in Stripe's documentation of rate limits.
+/// The reason for [`FaultKind::RateLimit`]: the account sends too many requests in total, the first of the reasons in
+/// Stripe's documentation of rate limits.
 pub const RATE_LIMIT_REASON: &str = "global-rate";
 
 /// Returns the answer of [`FaultKind::RateLimit`].

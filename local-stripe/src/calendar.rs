@@ -27,7 +27,7 @@ pub fn add(anchor_s: i64, interval: &str, count: i64) -> i64 {
         let span = Span::new().try_months(months).ok()?;
         Some(zoned.checked_add(span).ok()?.timestamp().as_second())
     });
-    // jiff ends with the year 9999; the largest integer is a time that never comes.
+    // jiff's calendar ends with the year 9999; the largest integer stands for a time that never comes.
     moved.unwrap_or(i64::MAX)
 }
 
@@ -44,7 +44,7 @@ pub fn after(start_s: i64, price: &Value, count: i64) -> i64 {
     add(start_s, interval, each * count)
 }
 
-/// A day of each month or year, in UTC. What is not given is taken from the time to which it is applied.
+/// A day of each month or year, in UTC. Parts that are not given are taken from the time to which it is applied.
 #[derive(Debug, Clone, Copy)]
 pub struct Day {
     /// The month, 1 to 12; none for every month.
@@ -59,7 +59,7 @@ impl Day {
     /// Returns the first such time after `after_s`, in Unix seconds.
     pub fn first_after(self, after_s: i64) -> Option<i64> {
         let (date, time) = self.split(after_s)?;
-        // From this month on, thirteen months have each month and one more date.
+        // This month and the thirteen after it contain each month of the year and one further date.
         (0..=13).find_map(|months| {
             let month = date.first_of_month().checked_add(Span::new().months(months)).ok()?;
             let is_wanted = self.month.is_none_or(|wanted| wanted == i64::from(month.month()));
@@ -79,7 +79,7 @@ impl Day {
         let moment = Timestamp::from_second(time_s).ok()?.to_zoned(TimeZone::UTC).datetime();
         let [hour, minute, second] = self.time.map(|part| part.and_then(|part| i8::try_from(part).ok()));
         let own = moment.time();
-        // Minutes and seconds of an hour that is given begin at zero.
+        // If an hour is given, its minutes and seconds default to zero.
         let rest = |part: Option<i8>, own: i8| part.unwrap_or(if hour.is_some() { 0 } else { own });
         let time =
             Time::new(hour.unwrap_or(own.hour()), rest(minute, own.minute()), rest(second, own.second()), 0).ok()?;
@@ -121,8 +121,8 @@ pub fn last_before(anchor_s: i64, interval: &str, interval_count: i64, before_s:
     }
 }
 
-/// Returns a number of intervals from the anchor to some time before `at_s`, but not much before it, so that a search for the right
-/// number is short. Times before the anchor have negative numbers.
+/// Returns a number of intervals that leads from the anchor to a time shortly before `at_s`, so that the search for the right number is
+/// short. The number is negative for times before the anchor.
 fn steps_before(anchor_s: i64, interval: &str, step: i64, at_s: i64) -> i64 {
     let unit_s = match interval {
         "day" => DAY_S,
@@ -131,7 +131,7 @@ fn steps_before(anchor_s: i64, interval: &str, step: i64, at_s: i64) -> i64 {
         _ => 31 * DAY_S,
     };
     let steps = (at_s - anchor_s) / (unit_s * step);
-    // Before the anchor, a shorter month makes more steps.
+    // Before the anchor, shorter months mean more steps.
     if steps < 0 { steps * 12 / 10 - 2 } else { steps - 1 }
 }
 

@@ -65,7 +65,7 @@ impl TestCard {
         }
     }
 
-    /// Whether 3-D Secure can be requested. Stripe has only the American Express card for the opposite.
+    /// Whether 3-D Secure can be requested. American Express is the only one of Stripe's test cards that does not support it.
     pub fn supports_3d_secure(&self) -> bool {
         self.brand != "amex"
     }
@@ -156,7 +156,7 @@ pub const TEST_CARDS: &[TestCard] = &[
     card("4000000000005126", "refundFail", "visa", Behaviour::RefundFails),
 ];
 
-/// The card whose payments are available at once and emit `balance.available`. With `--settlement at-once`, others emit no such
+/// The card whose payments are available immediately and emit `balance.available`. With `--settlement at-once`, other cards emit no such
 /// event.
 pub const AT_ONCE: &str = "4000000000000077";
 
@@ -169,7 +169,7 @@ pub fn by_number(number: &str) -> Option<&'static TestCard> {
 /// Returns the card of a token such as `tok_visa` or `pm_card_visa`.
 pub fn by_token(token: &str) -> Option<&'static TestCard> {
     let name = token.strip_prefix("pm_card_").or_else(|| token.strip_prefix("tok_"))?;
-    // Stripe has most names of declined cards with and without the brand.
+    // Stripe lists most names of declined cards both with and without the brand.
     let plain = name.strip_prefix("visa_").filter(|rest| rest.starts_with("chargeDeclined")).unwrap_or(name);
     let name = match plain {
         "amex_threeDSecureNotSupported" => "amex",
@@ -198,7 +198,7 @@ pub fn decline(code: &str, decline_code: &str) -> ApiError {
     }
 }
 
-/// Whether a card number has 12 to 19 digits and the right check digit. Spaces are ignored.
+/// Whether a card number has 12 to 19 digits and a correct check digit. Spaces are ignored.
 pub fn passes_luhn(number: &str) -> bool {
     let digits: Vec<u32> = number.chars().filter(|c| !c.is_whitespace()).map_while(|c| c.to_digit(10)).collect();
     if !(12..=19).contains(&digits.len()) || digits.len() != number.chars().filter(|c| !c.is_whitespace()).count() {

@@ -37,7 +37,7 @@ mod totals;
 /// The maximum number of lines of a session, Stripe's limit.
 const LINES_MAX: usize = 100;
 
-/// Opens the session of a request.
+/// Opens the requested session.
 ///
 /// # Errors
 /// A parameter is missing or invalid, or the customer, a price or a discount can't be used.
@@ -181,7 +181,7 @@ fn details_of(st: &State, customer: &Object) -> Value {
     })
 }
 
-/// Returns the currency of a session's prices: the request's, or else that of [`pricing::currency_for`].
+/// Returns the currency of a session's prices: the request's, or otherwise that of [`pricing::currency_for`].
 ///
 /// # Errors
 /// A price does not have the request's currency.
@@ -263,8 +263,8 @@ fn read_lines(
     Ok((lines, total, currency))
 }
 
-/// Returns the purchase that a session's discounts apply to: the whole order, including the lines that a trial makes
-/// free today.
+/// Returns the purchase that a session's discounts apply to: the whole order, including lines that are free today
+/// because of a trial.
 fn purpose_of(session: &Object) -> Purpose<'_> {
     let whole = |line: &Value| match pricing::is_metered(&line["price"]) {
         true => 0,
@@ -275,10 +275,10 @@ fn purpose_of(session: &Object) -> Purpose<'_> {
     Purpose { customer: session.text_at("customer"), amount, currency: session.text("currency") }
 }
 
-/// Applies the promotion code that the buyer typed; an empty code removes the current one.
+/// Applies the promotion code that the buyer entered; an empty code removes the current one.
 ///
 /// # Errors
-/// The session is unknown or takes no codes, or the code is unknown or can't be redeemed.
+/// The session is unknown or accepts no codes, or the code is unknown or can't be redeemed.
 pub fn use_code(st: &mut State, id: &str, code: &str) -> Result<Value, ApiError> {
     let session = st.load("checkout.session", id, "id")?;
     if session.text("status") != "open" || !session.is("allow_promotion_codes") {
@@ -309,7 +309,7 @@ pub enum Confirmation {
     NeedsAction(String),
 }
 
-/// The buyer, as typed on the page.
+/// The buyer, as entered on the page.
 #[derive(Debug, Clone, Default)]
 pub struct Buyer {
     /// The email address.
@@ -419,7 +419,7 @@ fn note_buyer(st: &mut State, session: &Object, method: &Object, buyer: &Buyer) 
     });
 }
 
-/// Updates the session's customer as `customer_update` says.
+/// Updates the session's customer according to `customer_update`.
 fn update_customer(st: &mut State, session: &Object, method: &Object) {
     let shipping = session.at("collected_information.shipping_details").clone();
     let address = match session.at("automatic_tax.enabled") == true {
@@ -437,8 +437,8 @@ fn update_customer(st: &mut State, session: &Object, method: &Object) {
     }
 }
 
-/// Returns the id of the session's customer. Without a customer, creates one if `customer_creation` or the parameter
-/// `always` says so.
+/// Returns the id of the session's customer. If there is none, creates one if `customer_creation` or the parameter
+/// `always` requires it.
 fn customer_of(st: &mut State, id: &str, always: bool) -> Option<String> {
     let Ok(session) = st.find(id) else { return None };
     if let Some(customer) = session.text_at("customer") {
@@ -546,7 +546,7 @@ fn confirm_subscription(
     keep::note(st, &session, method);
     let default = keep_method(st, &session, &st.copy_if_any(method.id()), &owner)?;
     let line = |l: &Value| {
-        // Automatic rates are found again.
+        // Automatic rates are determined again.
         let chosen = l["tax_rates"].as_array().into_iter().flatten().filter(|rate| rate["taxability_reason"].is_null());
         let rates: Value = chosen.map(|rate| rate["id"].clone()).collect();
         json!({ "price": l["price"]["id"], "quantity": l["quantity"], "tax_rates": rates })
@@ -556,7 +556,7 @@ fn confirm_subscription(
     request.put("customer", json!(customer));
     request.put("currency", session.get("currency").clone());
     if request.int("billing_cycle_anchor").is_some_and(|anchor| anchor <= st.now(&session)) {
-        // The anchor has passed while the session was open: a whole period begins.
+        // If the anchor has passed while the session was open, a full period begins.
         request.remove("billing_cycle_anchor");
     }
     request.put("items", recurring.into_iter().map(line).collect());
@@ -608,7 +608,7 @@ fn keep_method(st: &mut State, session: &Object, method: &Object, owner: &Object
 /// Continues a session in subscription mode after its 3-D Secure step.
 ///
 /// # Errors
-/// The session is unknown or waits for no authentication, or the buyer failed it.
+/// The session is unknown or does not wait for authentication, or the buyer failed it.
 pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<Confirmation, ApiError> {
     let session = find(st, id)?;
     let waiting = session.as_session().waiting_method.clone();

@@ -1,4 +1,4 @@
-//! The command `provisioner stripe …`: its arguments, and the start of the server.
+//! The command `provisioner stripe …`: reads its arguments and starts the server.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -171,7 +171,7 @@ fn read_settings(args: &StripeArgs) -> (Settings, ClockMode, Vec<Given>) {
         given.push(Given::Seed);
     }
     let clock = match args.clock {
-        // An existing account continues from its stored clock, so the start is not a given setting.
+        // An existing account continues from its stored clock, so the start time is not an explicit setting.
         ClockArg::Wall => {
             settings.start_s = crate::server::wall_s();
             ClockMode::Wall
@@ -194,7 +194,7 @@ fn read_settings(args: &StripeArgs) -> (Settings, ClockMode, Vec<Given>) {
         settings.faults = faults.clone();
         given.push(Given::Faults);
     }
-    // A new account is as at Stripe; the library's default is for those who only count what was paid.
+    // A new account behaves as at Stripe; the library's default is for tests that only count what was paid.
     settings.settlement = Settlement::Standard;
     if let Some(settlement) = args.settlement {
         settings.settlement = settlement;
@@ -203,7 +203,7 @@ fn read_settings(args: &StripeArgs) -> (Settings, ClockMode, Vec<Given>) {
     (settings, clock, given)
 }
 
-/// Sets the branding by a request, which also validates it. A state file does not store the branding.
+/// Sets the branding through a request, which also validates it. A state file does not contain the branding.
 fn set_branding(server: &Server, args: &StripeArgs) -> anyhow::Result<()> {
     let colour = args.brand_colour.map(|c| c.to_string());
     let wanted = [("business_name", args.business_name.as_deref()), ("brand_colour", colour.as_deref())];

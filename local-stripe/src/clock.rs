@@ -13,11 +13,11 @@ use crate::state::{DeferredAction, State};
 /// The maximum number of actions of one advance: enough for hundreds of subscriptions that renew daily for a year.
 pub const STEPS_MAX: usize = 1_000_000;
 
-/// Advances a test clock to a time in Unix seconds; an empty id means the sandbox's own clock. The emitted events name
-/// no request.
+/// Advances a test clock to a time in Unix seconds. An empty id is the sandbox's own clock. The emitted events have no
+/// request.
 ///
 /// # Errors
-/// The advance takes more than [`STEPS_MAX`] actions.
+/// The advance requires more than [`STEPS_MAX`] actions.
 pub fn advance(st: &mut State, clock: &str, to_s: i64) -> Result<(), ApiError> {
     let request = std::mem::take(&mut st.request);
     let outcome = run_until(st, clock, to_s);
@@ -31,7 +31,7 @@ fn run_until(st: &mut State, clock: &str, to_s: i64) -> Result<(), ApiError> {
             set(st, clock, to_s);
             return Ok(());
         };
-        // An overdue action runs at the clock's current time, as clocks never go back.
+        // An overdue action runs at the clock's current time, because clocks never go back.
         let time_s = time_s.max(st.time_on(clock));
         set(st, clock, time_s);
         st.acting_for(&owner, |st| {
@@ -65,9 +65,9 @@ pub fn finish(st: &mut State) {
     entitlements::follow(st);
 }
 
-/// The number of intervals of the shortest subscription by which a test clock may advance at once, Stripe's limit.
+/// The maximum advance of a test clock, in intervals of its shortest subscription, Stripe's limit.
 const INTERVALS_MAX: i64 = 2;
-/// The number of years by which a test clock without subscriptions may advance at once, Stripe's limit.
+/// The maximum advance of a test clock without subscriptions, in years, Stripe's limit.
 const YEARS_MAX: i64 = 2;
 
 /// Checks that a test clock advances by at most two intervals of its shortest subscription or schedule.
@@ -110,8 +110,8 @@ fn intervals(st: &State, clock: &str) -> Vec<(String, i64)> {
     all
 }
 
-/// Advances a test clock at once. The returned clock has the status `advancing`, as at Stripe, but the stored clock is
-/// already `ready`.
+/// Advances a test clock. The returned clock has the status `advancing`, as at Stripe, but the stored clock is already
+/// `ready`.
 ///
 /// # Errors
 /// The clock is unknown, or the time is in its past or more than two intervals of its shortest subscription ahead.

@@ -1,4 +1,4 @@
-//! A colour of a page, `#rrggbb`, and the colour of readable text on it.
+//! A page colour, `#rrggbb`, and a readable text colour for it.
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ impl Colour {
         Self([red, green, blue])
     }
 
-    /// Returns black or white, whichever has more contrast: always above 4.5 to 1.
+    /// Returns black or white, whichever has more contrast; it is always above 4.5 to 1.
     pub fn text(self) -> Self {
         let (white, black) = (Self([255; 3]), Self([0; 3]));
         if self.contrast(white) >= self.contrast(black) { white } else { black }

@@ -1,4 +1,4 @@
-//! Connected accounts for marketplaces: their onboarding, and the money that payments and transfers bring them.
+//! Connected accounts for marketplaces: their onboarding, and the money that they receive from payments and transfers.
 
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ const LINK_S: i64 = 300;
 /// The requirements of a new account in the sandbox.
 const REQUIRED: [&str; 3] = ["business_profile.url", "external_account", "tos_acceptance.date"];
 
-/// Creates a connected account that is not onboarded.
+/// Creates a connected account that has not completed onboarding.
 ///
 /// # Errors
 /// A parameter is invalid.
@@ -50,7 +50,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Object, ApiError> {
     if args.given("external_account").is_some() {
         external::add(st, account.id(), args, Place::Replaces)?;
     }
-    // Accepting the terms over the API completes the onboarding.
+    // Accepting the terms through the API completes the onboarding.
     if args.has("tos_acceptance") { onboard(st, account.id()) } else { Ok(st.copy(account.id())) }
 }
 
@@ -71,7 +71,7 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Object, ApiError>
     if args.has("tos_acceptance") { onboard(st, id) } else { Ok(st.copy(id)) }
 }
 
-/// Removes a requirement that is fulfilled.
+/// Removes a requirement that has been met.
 fn fulfil(account: &mut Object, requirement: &str) {
     for member in ["currently_due", "eventually_due"] {
         let path = format!("requirements.{member}");
@@ -135,7 +135,7 @@ fn is_rejected(account: &Object) -> bool {
     account.text_at("requirements.disabled_reason").is_some_and(|disabled| disabled.starts_with("rejected."))
 }
 
-/// Rejects an account: it can neither charge nor be paid out any more, and its capabilities become inactive.
+/// Rejects an account: it can no longer charge or be paid out, and its capabilities become inactive.
 ///
 /// # Errors
 /// The account is unknown or rejected.
@@ -164,7 +164,7 @@ pub fn reject(st: &mut State, id: &str, reason: &str) -> Result<Object, ApiError
     Ok(Object::clone(&rejected))
 }
 
-/// Takes the rejection of an account back.
+/// Reverses the rejection of an account.
 ///
 /// # Errors
 /// The account is unknown or not rejected.
@@ -181,8 +181,7 @@ pub fn unreject(st: &mut State, id: &str) -> Result<Object, ApiError> {
     Ok(Object::clone(&accepted))
 }
 
-/// Returns the error for a connected account that is unknown. It does not reveal whether other accounts exist, as at
-/// Stripe.
+/// Returns the error for an unknown connected account. As at Stripe, it does not reveal whether other accounts exist.
 pub fn no_access(account: &str) -> ApiError {
     let message = format!(
         "The provided key does not have access to account '{account}' (or that account does not exist). Application access may have been revoked."
@@ -195,13 +194,13 @@ pub fn current(st: &State) -> Object {
     st.connected_account(st.acting()).map_or_else(|| own(&st.settings), |account| Object::clone(&account))
 }
 
-/// Deletes a connected account with all its objects.
+/// Deletes a connected account and all its objects.
 pub fn delete(st: &mut State, id: &str) {
     st.remove_all_of(id);
     st.remove(id);
 }
 
-/// Creates a link to the page that stands for the Express dashboard.
+/// Creates a link to the page that replaces the Express dashboard.
 ///
 /// # Errors
 /// The account is unknown, has another dashboard, or has not completed the onboarding.
@@ -222,7 +221,7 @@ pub fn login_link(st: &State, id: &str) -> Result<Value, ApiError> {
 /// Creates a link to the onboarding page.
 ///
 /// # Errors
-/// The account is unknown, or the request says twice what the link collects.
+/// The account is unknown, or the request specifies twice what the link collects.
 pub fn link(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let account = st.load("account", args.text("account").unwrap_or_default(), "account")?;
     let token = st.new_characters(24);
@@ -256,7 +255,7 @@ pub fn check_receives(account: &Object) -> Result<(), ApiError> {
     Err(ApiError::coded("insufficient_capabilities_for_transfer", message))
 }
 
-/// Returns the id of the platform's application, which depends only on the seed, as the platform's own id.
+/// Returns the id of the platform's application, which, like the platform's own id, depends only on the seed.
 pub fn application(settings: &Settings) -> String {
     let seed = own_id(settings).bytes().fold(0, |sum, byte| ids::mix(sum ^ u64::from(byte)));
     format!("ca_{}", ids::characters(seed, 0, 32))

@@ -26,9 +26,9 @@ pub fn of_business(name: &str) -> String {
     text.to_owned()
 }
 
-/// Returns the descriptor of an intent's charge: the account's text with the intent's suffix, else the intent's own
-/// text, else the account's text alone. Only card payments have suffixes. If the text is too long, the account's part
-/// is cut.
+/// Returns the descriptor of an intent's charge: the account's text with the intent's suffix, or the intent's own text,
+/// or the account's text alone. Only card payments have suffixes. If the text is too long, the account's part is
+/// shortened.
 pub fn of_charge(account: &str, intent: &Object, method: &Object) -> String {
     let own = intent.text("statement_descriptor");
     match intent.text_at("statement_descriptor_suffix").filter(|_| method.text("type") == "card") {
@@ -42,7 +42,7 @@ pub fn of_charge(account: &str, intent: &Object, method: &Object) -> String {
     }
 }
 
-/// Returns the descriptor of an invoice's payment: the invoice's own descriptor, else the first descriptor among its
+/// Returns the descriptor of an invoice's payment: the invoice's own descriptor, or otherwise the first one among its
 /// products.
 pub fn of_invoice(own: &Value, products: impl Iterator<Item = Object>) -> Value {
     match own {

@@ -1,4 +1,4 @@
-//! Discounts: which coupon a request names, how much the coupon deducts, and how long the discount lasts.
+//! Discounts: finds the requested coupon, and computes how much it deducts and how long the discount lasts.
 
 pub mod amount;
 pub mod item;

@@ -1,4 +1,4 @@
-//! Keeps the active entitlements of customers: the features of the products that they are subscribed to.
+//! Maintains the active entitlements of customers: the features of the products that they are subscribed to.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::model;
 use crate::object::Object;
 use crate::state::State;
 
-/// The statuses of a subscription that gives its features; see
+/// The statuses in which a subscription grants its features; see
 /// <https://docs.stripe.com/billing/entitlements#subscription-status>.
 const GIVES: [&str; 3] = ["active", "past_due", "trialing"];
 
@@ -30,7 +30,7 @@ pub fn follow(st: &mut State) {
     }
 }
 
-/// Updates the entitlements of all customers with a subscription to a product, after its features changed.
+/// Updates the entitlements of all customers with a subscription to a product after its features changed.
 pub fn follow_product(st: &mut State, product: &str) {
     let has_it = |sub: &Arc<Object>| sub.list_at("items").iter().any(|item| item["price"]["product"] == product);
     let customers: BTreeSet<String> =
@@ -59,13 +59,13 @@ fn settle(st: &mut State, customer: &str) {
         st.put(model::entitlements::active_entitlement(id, &owner, &feature));
     }
     let active: Vec<Value> = of(st, customer).map(|entitlement| entitlement.value()).collect();
-    // A deleted customer has no summary any more.
+    // A deleted customer no longer has a summary.
     if owner.kind() == "customer" {
         st.emit("entitlements.active_entitlement_summary.updated", &model::entitlements::summary(&owner, active));
     }
 }
 
-/// Returns the ids of the features that a customer's subscriptions give.
+/// Returns the ids of the features that a customer's subscriptions grant.
 fn features_of(st: &State, customer: &str) -> BTreeSet<String> {
     let live = st.newest("subscription", Some(customer)).filter(|sub| GIVES.contains(&sub.text("status")));
     let products: BTreeSet<String> = live

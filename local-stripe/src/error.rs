@@ -27,7 +27,7 @@ impl ErrorType {
     }
 }
 
-/// An error response of the API, in Stripe's words.
+/// An error response of the API, with Stripe's wording.
 #[derive(Debug, Clone, PartialEq, Error)]
 #[error("{status}: {message}")]
 pub struct ApiError {
@@ -39,7 +39,7 @@ pub struct ApiError {
     pub code: Option<String>,
     /// The parameter the error is about.
     pub param: Option<String>,
-    /// The message for people.
+    /// The human-readable message.
     pub message: String,
     /// Other members of the error object: `decline_code`, `charge`, `payment_intent`.
     pub more: Map<String, Value>,
@@ -76,7 +76,7 @@ impl ApiError {
         Self::coded("parameter_unknown", format!("Received unknown parameter: {param}")).about(param)
     }
 
-    /// Creates the error for a parameter that only real Stripe has.
+    /// Creates the error for a parameter that only the real Stripe has.
     pub fn lacking_param(param: &str) -> Self {
         let message = format!(
             "Received unknown parameter: {param}. Stripe has it, the local Stripe does not: with `--lenient`, it is accepted without effect."

@@ -1,4 +1,4 @@
-//! Events: what changed, a copy of the object at that time, and the event's JSON in each API version.
+//! Events: the change, a copy of the object at that time, and the event's JSON in each API version.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ pub struct Event {
     pub object: Arc<Object>,
     /// A copy of the object before the change, for events that show `previous_attributes`.
     pub before: Option<Arc<Object>>,
-    /// The number of webhook endpoints that the event had to be delivered to when it was created.
+    /// The number of webhook endpoints to which the event was to be delivered when it was created.
     pub pending_webhooks: u64,
 }
 

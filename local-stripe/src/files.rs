@@ -1,4 +1,4 @@
-//! Uploaded files and the links to them. The bytes of a file are an object of their own, so that lists do not read them.
+//! Uploaded files and the links to them. The bytes of a file are stored as a separate object, so that lists do not read them.
 
 use serde_json::{Value, json};
 
@@ -9,7 +9,7 @@ use crate::object::Object;
 use crate::params::{Args, merge_metadata};
 use crate::state::State;
 
-/// The purposes of files that a client uploads.
+/// The purposes for which a client may upload files.
 pub const PURPOSES: &[&str] = &[
     "account_requirement",
     "additional_verification",
@@ -27,7 +27,7 @@ pub const PURPOSES: &[&str] = &[
     "terminal_wifi_certificate",
     "terminal_wifi_private_key",
 ];
-/// The purposes whose files may have links.
+/// The purposes for which a file may have links.
 const LINKED: &[&str] = &[
     "business_icon",
     "business_logo",
@@ -43,7 +43,7 @@ const LINKED: &[&str] = &[
 /// Stores the file of a request.
 ///
 /// # Errors
-/// There is no file, or it can't have the wanted link.
+/// The file is missing, or it can't have the requested link.
 pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let Some(upload) = st.upload.take() else {
         let message = "Missing required param: file. Send the request as multipart/form-data.";
@@ -65,7 +65,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     Ok(st.find(&id)?.value())
 }
 
-/// Returns the type of a file: by its first bytes, else by its name.
+/// Returns the type of a file, determined from its first bytes or otherwise from its name.
 fn kind(upload: &Upload) -> Value {
     let known: [(&[u8], &str); 4] = [(b"%PDF", "pdf"), (b"\x89PNG", "png"), (b"\xff\xd8\xff", "jpg"), (b"GIF8", "gif")];
     match known.iter().find(|(first, _)| upload.content.starts_with(first)) {
@@ -134,7 +134,7 @@ pub fn shown(st: &State, link: &Object) -> Value {
     link.value()
 }
 
-/// Puts a new or changed link into the list of its file.
+/// Inserts a new or changed link into the list of its file.
 fn show_at_file(st: &mut State, link: &Object) {
     let shown = shown(st, link);
     st.change(link.text("file"), |file| {

@@ -1,8 +1,7 @@
 //! Creates objects from a fixtures file of the Stripe CLI, the format of `stripe fixtures FILE`.
 //!
-//! A fixture is a request. Its path and its parameters may refer to the answer of an earlier fixture by
-//! `${name:path.of.member}`, with a default after `|`. In addition to the CLI's format, prices and customers may have an
-//! `id`, as products, coupons and plans may at Stripe.
+//! A fixture is a request. Its path and its parameters may refer to the response to an earlier fixture with `${name:path.of.member}` and a
+//! default after `|`. In addition to the CLI's format, prices and customers may have an `id`, as products, coupons and plans may at Stripe.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,9 +12,9 @@ use thiserror::Error;
 
 use crate::sandbox::{Sandbox, json_of, own_request};
 
-/// The version of the format that the Stripe CLI has, too.
+/// The version of the format, the same as in the Stripe CLI.
 const TEMPLATE_VERSION: u64 = 0;
-/// The paths whose objects can have an id only here, and the sandbox's own paths for them.
+/// The paths whose objects can only have an id here, and the sandbox's own paths for them.
 const NAMED: [(&str, &str); 2] = [("/v1/prices", "/_sandbox/prices"), ("/v1/customers", "/_sandbox/customers")];
 
 /// The reason why fixtures can't be created.
@@ -29,7 +28,7 @@ pub enum FixtureError {
         /// The system's error.
         error: std::io::Error,
     },
-    /// The file is no fixtures file.
+    /// The file is not a fixtures file.
     #[error("the fixtures {path} are invalid: {error}")]
     Json {
         /// The file.
@@ -40,7 +39,7 @@ pub enum FixtureError {
     /// The file has an unknown version of the format.
     #[error("the fixtures have the template_version {0}; expected {TEMPLATE_VERSION}")]
     Version(u64),
-    /// A reference names no member of an earlier answer.
+    /// A reference does not match any member of an earlier response.
     #[error("the fixture {fixture}: {reference} refers to no member of an earlier fixture's answer")]
     Reference {
         /// The name of the fixture with the reference.
@@ -48,7 +47,7 @@ pub enum FixtureError {
         /// The reference.
         reference: String,
     },
-    /// A request was answered unexpectedly.
+    /// A request got an unexpected response.
     #[error("the fixture {fixture}: {message}")]
     Refused {
         /// The name of the fixture.
@@ -82,7 +81,7 @@ struct Fixture {
     method: String,
     #[serde(default)]
     params: Map<String, Value>,
-    /// The type of the error that the request is meant to get.
+    /// The type of the error that the request is expected to get.
     #[serde(default)]
     expected_error_type: String,
 }
@@ -95,7 +94,7 @@ impl Fixtures {
     /// Reads a file.
     ///
     /// # Errors
-    /// The file can't be read, or it is no fixtures file.
+    /// The file can't be read, or it is not a fixtures file.
     pub fn read(path: &Path) -> Result<Self, FixtureError> {
         let io = |error| FixtureError::Io { path: path.to_owned(), error };
         let text = std::fs::read_to_string(path).map_err(io)?;
@@ -107,10 +106,10 @@ impl Fixtures {
         }
     }
 
-    /// Makes the requests.
+    /// Sends the requests.
     ///
     /// # Errors
-    /// A request is refused unexpectedly, or a reference leads nowhere.
+    /// A request is refused unexpectedly, or a reference has no target.
     pub fn create(&self, sandbox: &mut Sandbox) -> Result<(), FixtureError> {
         let mut answers = BTreeMap::new();
         for fixture in &self.0 {
@@ -146,7 +145,7 @@ impl Fixture {
         Err(FixtureError::Refused { fixture: self.name.clone(), message })
     }
 
-    /// Appends the parameters as a form, such as `items[0][price]`. Null values are left out, as by the CLI.
+    /// Appends the parameters as a form, such as `items[0][price]`. Null values are left out, as in the CLI.
     fn flatten(
         &self,
         value: &Value,
@@ -174,7 +173,7 @@ impl Fixture {
         Ok(())
     }
 
-    /// Replaces the references in a text by the members that they name.
+    /// Replaces the references in a text with the members that they refer to.
     fn filled(&self, text: &str, answers: &BTreeMap<&str, Value>) -> Result<String, FixtureError> {
         let mut out = String::new();
         let mut rest = text;

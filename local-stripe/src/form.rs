@@ -1,4 +1,5 @@
-//! Decodes forms: turns `a[b][]=c` into a tree. No input makes the decoder panic, and all sizes are limited.
+//! Decodes forms: turns `a[b][]=c` into a tree. The decoder never panics, whatever the input, and all sizes are
+//! limited.
 
 use std::collections::BTreeMap;
 
@@ -51,7 +52,7 @@ pub type Form = BTreeMap<String, Node>;
 /// If a plain name is repeated, the last value counts, as at Stripe.
 ///
 /// # Errors
-/// The form exceeds a limit, has an invalid encoding or brackets, or uses a name in two ways.
+/// The form exceeds a limit, has an invalid encoding or invalid brackets, or uses a name in two ways.
 pub fn decode(bytes: &[u8]) -> Result<Form, FormError> {
     let mut form = Form::new();
     for (count, pair) in bytes.split(|b| *b == b'&').filter(|p| !p.is_empty()).enumerate() {

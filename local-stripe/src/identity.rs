@@ -1,5 +1,5 @@
-//! Identity: sessions in which a person proves who they are, and the reports about it. A page or a call decides how a
-//! session ends.
+//! Identity: sessions in which a person proves who they are, and their reports. A page or a call decides how a session
+//! ends.
 
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ pub const OUTCOMES: &[&str] = &[
     "under_supported_age",
 ];
 
-/// Creates the session of a request.
+/// Creates the requested session.
 ///
 /// # Errors
 /// The type is missing, or the customer is unknown.
@@ -119,7 +119,7 @@ pub fn cancel(st: &mut State, id: &str) -> Result<Value, ApiError> {
     Ok(canceled.value())
 }
 
-/// Removes what a session and its reports know of the person.
+/// Removes all personal data from a session and its reports.
 ///
 /// # Errors
 /// The session is unknown, canceled or redacted.
@@ -153,8 +153,8 @@ pub fn redact(st: &mut State, id: &str) -> Result<Value, ApiError> {
     Ok(redacted.value())
 }
 
-/// Lets the person finish a session with an outcome, one of [`OUTCOMES`]. Makes a report, unless the person did not
-/// take part.
+/// Lets the person finish a session with one of the [`OUTCOMES`]. Creates a report, unless the person did not take
+/// part.
 ///
 /// # Errors
 /// The session is unknown or does not wait for input.
@@ -203,7 +203,7 @@ fn address() -> Value {
     json!({ "city": "Testville", "country": "US", "line1": "1 Test Street", "line2": null, "postal_code": "00000", "state": "CA" })
 }
 
-/// Builds the report about a session with an outcome. The checks before the failing one are verified.
+/// Builds the report for a session with an outcome. The checks before the failing one are verified.
 fn report(st: &mut State, session: &Object, outcome: &str) -> Object {
     let wanted = session.at("options.document");
     let failed = |check: &str| outcome.starts_with(check);

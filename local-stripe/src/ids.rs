@@ -16,7 +16,7 @@ pub fn characters(seed: u64, number: u64, length: usize) -> String {
     let mut out = String::with_capacity(length);
     let mut word = base;
     for index in 0..length {
-        // Each 64-bit word gives ten characters.
+        // Each 64-bit word yields ten characters.
         if index % 10 == 0 {
             word = mix(base.wrapping_add(index as u64));
         }

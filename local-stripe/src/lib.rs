@@ -1,4 +1,4 @@
-//! A local Stripe server that real Stripe clients accept.
+//! A local Stripe server that works with real Stripe clients.
 //!
 //! [`sandbox::Sandbox`] is one Stripe account. It is deterministic: the same requests give the same responses and
 //! events. [`server`] adds HTTP and webhook delivery, [`store`] the state file, [`cli`] the command, [`story`] the

@@ -1,4 +1,4 @@
-//! Amounts in minor units: the decimals of each currency, the limits of a charge, and the rounding rule of all amounts.
+//! Amounts in minor units: the decimals of each currency, the limits of a charge, and the rounding rule for all amounts.
 
 use crate::error::ApiError;
 
@@ -67,7 +67,7 @@ pub fn minimum_charge(currency: &str) -> i64 {
     }
 }
 
-/// Returns the largest amount that Stripe charges, in minor units: eight digits, or more in currencies of low value.
+/// Returns the largest amount that Stripe charges, in minor units: eight digits, or more in low-value currencies.
 pub fn maximum_charge(currency: &str) -> i64 {
     match currency {
         "idr" => 999_999_999_999,
@@ -77,10 +77,10 @@ pub fn maximum_charge(currency: &str) -> i64 {
     }
 }
 
-/// Checks that an amount is not above [`maximum_charge`].
+/// Checks that an amount does not exceed [`maximum_charge`].
 ///
 /// # Errors
-/// The amount is above the maximum.
+/// The amount exceeds the maximum.
 pub fn check_maximum(amount: i64, currency: &str, param: &str) -> Result<(), ApiError> {
     let most = maximum_charge(currency);
     if amount <= most {
@@ -117,7 +117,7 @@ pub fn parse_percentage(text: &str, step: i128) -> Option<i128> {
     parse_decimal(text).filter(|exact| *exact <= PERCENT_MAX && exact % step == 0)
 }
 
-/// Returns a percentage of an amount in minor units, rounded half away from zero; none if the value is no percentage. It is read from
+/// Returns a percentage of an amount in minor units, rounded half away from zero; none if the value is not a percentage. It is read from
 /// its decimal digits, so no binary fraction is rounded.
 pub fn part_of(amount: i64, percent: &serde_json::Value) -> Option<i64> {
     let exact = parse_decimal(&percent.to_string())?;
@@ -164,7 +164,7 @@ pub fn display(amount: i64, currency: &str) -> String {
     with_currency(sign, &number, currency)
 }
 
-/// Formats a decimal string of minor units: `0.5` cents are `$0.005`.
+/// Formats a decimal string of minor units: `0.5` cents is `$0.005`.
 pub fn display_decimal(minor: &str, currency: &str) -> String {
     let digits = exponent(currency).unwrap_or(2) as usize;
     let (whole, part) = minor.split_once('.').unwrap_or((minor, ""));

@@ -1,5 +1,5 @@
-//! API objects in the internal model: the members that clients see, in the shape of the newest version, and beside them
-//! the sandbox's [own state](own), which clients never see.
+//! API objects in the internal model: the members that clients see, in the shape of the newest version, plus the
+//! sandbox's [own state](own), which clients never see.
 
 use std::borrow::Cow;
 
@@ -13,8 +13,8 @@ pub mod own;
 /// The value of absent members.
 static NULL: Value = Value::Null;
 
-/// Returns the key under which an object is stored. Callers choose the ids of coupons and products, so the keys of
-/// these include the kind: a coupon and a product may have the same id. For all other kinds, the key is the id.
+/// Returns the key under which an object is stored. Callers choose the ids of coupons and products, so their keys
+/// include the kind: a coupon and a product may have the same id. For all other kinds, the key is the id.
 pub fn key<'i>(kind: &str, id: &'i str) -> Cow<'i, str> {
     match kind {
         "coupon" | "product" => Cow::Owned(format!("{kind}:{id}")),
@@ -28,7 +28,7 @@ pub fn key<'i>(kind: &str, id: &'i str) -> Cow<'i, str> {
 pub struct Object {
     /// The members that clients see.
     pub members: Map<String, Value>,
-    /// The number that the object got when it was created. It gives the order of lists.
+    /// The number that the object got when it was created. It determines the order of lists.
     #[serde(default, skip_serializing_if = "is_default")]
     pub seq: i64,
     /// The id of the connected account that owns the object; empty for the sandbox's own account.
@@ -37,7 +37,7 @@ pub struct Object {
     /// The id of the test clock of an object that does not show it; see [`Object::clock`].
     #[serde(default, skip_serializing_if = "is_default")]
     pub hidden_clock: String,
-    /// The state that the sandbox keeps of an object of this kind.
+    /// The state that the sandbox keeps for an object of this kind.
     #[serde(default, skip_serializing_if = "is_default")]
     pub own: Own,
 }
@@ -57,7 +57,7 @@ impl Object {
         self
     }
 
-    /// Puts the object on the clock of another one.
+    /// Puts the object on the clock of another object.
     pub fn on_clock_of(mut self, other: &Object) -> Self {
         other.clock().clone_into(&mut self.hidden_clock);
         self
@@ -69,7 +69,7 @@ impl Object {
         if shown.is_empty() { &self.hidden_clock } else { shown }
     }
 
-    /// Whether this stands for an object that does not exist.
+    /// Whether this represents an object that does not exist.
     pub fn is_absent(&self) -> bool {
         self.members.is_empty()
     }
@@ -160,7 +160,7 @@ impl Object {
         self.own = other.own;
     }
 
-    /// Returns the object as a JSON value, with the members that only older versions show.
+    /// Returns the object as a JSON value, including the members that only older versions show.
     pub fn value(&self) -> Value {
         let mut members = self.members.clone();
         members.extend(self.own.older_members().into_iter().map(|(name, value)| (name.to_owned(), value)));

@@ -50,7 +50,7 @@ pub enum ParamKind {
     List(&'static ParamKind),
     /// An id, or an object with these members.
     IdOr(&'static [Field]),
-    /// A value that switches off an unsupported feature. Any other value is refused, as the feature affects amounts.
+    /// A value that switches off an unsupported feature. Any other value is refused, because the feature affects amounts.
     Off,
     /// An email address.
     Email,
@@ -103,7 +103,7 @@ pub const ADDRESS: ParamKind = ParamKind::Map(&[
 /// The address to which a customer's goods are shipped.
 pub const SHIPPING_OF_CUSTOMER: ParamKind =
     ParamKind::Map(&[opt("address", ADDRESS), opt("name", ParamKind::Text), opt("phone", ParamKind::Text)]);
-/// The shipping of goods that are paid.
+/// The shipping details of goods that are paid for.
 pub const SHIPPING: ParamKind = ParamKind::Map(&[
     opt("address", ADDRESS),
     opt("carrier", ParamKind::Text),
@@ -112,7 +112,7 @@ pub const SHIPPING: ParamKind = ParamKind::Map(&[
     opt("tracking_number", ParamKind::Text),
 ]);
 
-/// The typed parameters of a request. An emptied parameter is present as null.
+/// The typed parameters of a request. A parameter that is set to the empty string is present as null.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Args(Map<String, Value>);
 
@@ -125,8 +125,7 @@ impl Args {
         Self::read_but(form, fields, &mut |name| Err(ApiError::unknown_param(name)))
     }
 
-    /// Does what [`Args::read`] does, and asks `lacking` for each parameter that the sandbox does not support: it is left out, or
-    /// refused.
+    /// Like [`Args::read`], but asks `lacking` whether to leave out or refuse each parameter that the sandbox does not support.
     ///
     /// # Errors
     /// A parameter is missing, invalid or refused.
@@ -147,7 +146,7 @@ impl Args {
         Value::Object(self.0)
     }
 
-    /// Returns the names of the given parameters, including emptied ones.
+    /// Returns the names of the given parameters, including empty ones.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)
     }
@@ -167,17 +166,17 @@ impl Args {
         self.0.remove(name);
     }
 
-    /// Whether the request has the parameter, even if it is emptied.
+    /// Whether the request contains the parameter, even if it is empty.
     pub fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
-    /// Returns the value; null if the parameter is absent or emptied.
+    /// Returns the value; null if the parameter is absent or empty.
     pub fn get(&self, name: &str) -> &Value {
         self.0.get(name).unwrap_or(&Value::Null)
     }
 
-    /// Returns the value, if the parameter is given and not emptied.
+    /// Returns the value, if the parameter is given and not empty.
     pub fn given(&self, name: &str) -> Option<&Value> {
         self.0.get(name).filter(|v| !v.is_null())
     }
@@ -207,7 +206,7 @@ impl Args {
         self.get(name).as_array().cloned().unwrap_or_default()
     }
 
-    /// Returns a copy of the value, to set a member of an object; null if the parameter is absent or emptied.
+    /// Returns a copy of the value, for setting a member of an object; null if the parameter is absent or empty.
     pub fn value(&self, name: &str) -> Value {
         self.get(name).clone()
     }
@@ -217,7 +216,7 @@ fn path(prefix: &str, name: &str) -> String {
     if prefix.is_empty() { name.into() } else { format!("{prefix}[{name}]") }
 }
 
-/// Decides on a parameter that the sandbox does not support, by its name, such as `items[0][tax_rates]`.
+/// Decides what to do with a parameter that the sandbox does not support, by its name, such as `items[0][tax_rates]`.
 pub type Lacking<'a> = &'a mut dyn FnMut(&str) -> Result<(), ApiError>;
 
 fn read_map(form: &Form, fields: &[Field], prefix: &str, lacking: Lacking) -> Result<Map<String, Value>, ApiError> {
@@ -433,8 +432,7 @@ fn metadata(node: &Node, here: &str) -> Result<Value, ApiError> {
     Ok(Value::Object(out))
 }
 
-/// Merges the parameter `metadata` into an object's metadata. An empty value removes its key; an emptied parameter
-/// removes all keys.
+/// Merges the parameter `metadata` into an object's metadata. An empty value removes its key; an empty parameter removes all keys.
 ///
 /// # Errors
 /// The result has more than [`METADATA_KEYS_MAX`] keys.

@@ -1,4 +1,4 @@
-//! Payment links. Each visit of a link opens a new checkout session.
+//! Payment links. Each visit to a link opens a new checkout session.
 
 use serde_json::{Value, json};
 
@@ -14,7 +14,7 @@ use crate::pricing;
 use crate::state::State;
 use crate::tax::automatic;
 
-/// Creates the payment link of a request.
+/// Creates the requested payment link.
 ///
 /// # Errors
 /// There are no line items, or a price or another parameter is invalid.
@@ -73,7 +73,7 @@ fn apply(st: &State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
     }
     for member in ["payment_intent_data", "subscription_data"] {
         match args.value(member) {
-            // An update has only some of the members.
+            // An update contains only some of the members.
             Value::Object(given) => {
                 given.into_iter().for_each(|(name, value)| link.set_at(&format!("{member}.{name}"), value));
             }
@@ -117,7 +117,7 @@ fn apply(st: &State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// What a link asks the buyers of its sessions.
+/// The information that a link asks the buyers in its sessions for.
 const ASKED: [&str; 6] = [
     "consent_collection",
     "custom_fields",
@@ -127,7 +127,7 @@ const ASKED: [&str; 6] = [
     "tax_id_collection",
 ];
 
-/// Sets what a link asks the buyers, and which settings it has for their invoices. These are checked as a session checks them.
+/// Sets what a link asks its buyers for, and the settings for their invoices. Both are checked in the same way as for a session.
 fn ask(st: &State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
     let mut session = Object::of(json!({
         "phone_number_collection": { "enabled": false }, "tax_id_collection": { "enabled": false, "required": "never" },
@@ -136,7 +136,7 @@ fn ask(st: &State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
     for member in ASKED.into_iter().filter(|member| args.has(member)) {
         let mut shown = session.get(member).clone();
         for field in shown.as_array_mut().into_iter().flatten() {
-            // A session's fields have answers, those of a link do not.
+            // The fields of a session have answers; those of a link do not.
             for kind in ["dropdown", "numeric", "text"] {
                 field[kind].as_object_mut().and_then(|own| own.remove("value"));
             }
@@ -148,7 +148,7 @@ fn ask(st: &State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
     invoice_settings::read(st, &mut Object::default(), "invoice", &settings, "subscription_data[invoice_settings]")
 }
 
-/// Sets the shipping options of a new link, which are checked as a session checks them.
+/// Sets the shipping options of a new link, which are checked in the same way as for a session.
 fn ship(st: &mut State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
     let mode = if recurs(link) { "subscription" } else { "payment" };
     let mut session = Object::of(json!({ "mode": mode, "currency": link.get("currency"), "shipping_options": [] }));
@@ -157,7 +157,7 @@ fn ship(st: &mut State, link: &mut Object, args: &Args) -> Result<(), ApiError> 
     Ok(())
 }
 
-/// Returns what an object shows as a request would say it: without the members that are null.
+/// Converts what an object shows to the form of a request: without the members that are null.
 fn as_request(shown: &Value) -> Value {
     match shown {
         Value::Object(members) => {
@@ -174,7 +174,7 @@ fn recurs(link: &Object) -> bool {
     link.as_payment_link().lines.iter().any(|line| line["price"]["type"] == "recurring")
 }
 
-/// Sets at a new link how its payments are divided among accounts.
+/// Sets in a new link how its payments are divided among accounts.
 fn divide(st: &State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
     let recurs = recurs(link);
     let refused = |name: &str, needs: &str| {
@@ -196,7 +196,7 @@ fn divide(st: &State, link: &mut Object, args: &Args) -> Result<(), ApiError> {
         link.set("transfer_data", json!({ "amount": amount, "destination": destination }));
     }
     if recurs {
-        // A session's subscription takes these settings as a request.
+        // A session's subscription accepts these settings in the form of a request.
         let mut settings = Object::of(json!({ "transfer_data": link.get("transfer_data") }));
         let mut percent = Args::default();
         if args.has("application_fee_percent") {
@@ -225,7 +225,7 @@ fn division_of(link: &Object) -> Vec<(&'static str, Value)> {
     given.into_iter().filter(|(_, value)| !value.is_null()).collect()
 }
 
-/// Opens a checkout session for a visit of a link.
+/// Opens a checkout session for a visit to a link.
 ///
 /// # Errors
 /// The link is unknown or inactive, or the session can't be opened.
@@ -241,7 +241,7 @@ pub fn open(st: &mut State, id: &str) -> Result<Value, ApiError> {
         let adjustable = as_request(&l["adjustable_quantity"]);
         json!({ "price": l["price"]["id"], "quantity": l["quantity"], "adjustable_quantity": adjustable })
     };
-    // If the link redirects to no page of the seller, the session's page shows the success message.
+    // If the link does not redirect to one of the seller's pages, the session's page shows the success message.
     let here = format!("{}/c/pay/{{CHECKOUT_SESSION_ID}}", st.settings.base_url);
     let mut args = Args::of(json!({
         "mode": if recurs { "subscription" } else { "payment" },

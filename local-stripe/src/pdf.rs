@@ -1,33 +1,33 @@
-//! An invoice or a quote as a PDF file, in the fonts that every reader has.
+//! Renders an invoice or a quote as a PDF file, in the fonts that every reader has.
 
 use pdf_writer::{Content, Finish, Name, Pdf, Rect, Ref, Str};
 
-/// What a document says. Each text is one line, and an amount stands at the right edge.
+/// The content of a document. Each text is one line, and amounts are aligned to the right edge.
 #[derive(Debug)]
 pub struct Sheet<'s> {
-    /// The name of the business.
+    /// The business name.
     pub business: &'s str,
     /// The heading.
     pub title: &'s str,
     /// Facts, each with a label.
     pub facts: Vec<(&'static str, String)>,
-    /// Lines: words, a smaller text that may be empty, and an amount.
+    /// Lines: a description, a smaller text that may be empty, and an amount.
     pub lines: Vec<(String, String, String)>,
-    /// Sums, each with a label.
+    /// Totals, each with a label.
     pub sums: Vec<(&'static str, String)>,
 }
 
-/// The width of the paper (A4) in points.
+/// The paper width (A4) in points.
 const WIDTH: f32 = 595.0;
-/// The height of the paper in points.
+/// The paper height in points.
 const HEIGHT: f32 = 842.0;
-/// The margin at each side in points.
+/// The margin on each side in points.
 const MARGIN: f32 = 56.0;
-/// The height of a row in points.
+/// The row height in points.
 const ROW: f32 = 18.0;
-/// The width of a character of the font for amounts, in parts of its size.
+/// The character width of the font for amounts, as a fraction of its size.
 const COURIER: f32 = 0.6;
-/// The most characters of a text that have room beside an amount.
+/// The maximum number of characters of a text that fit next to an amount.
 const CHARS_MAX: usize = 72;
 
 const WORDS: Name<'_> = Name(b"F1");
@@ -35,10 +35,10 @@ const BOLD: Name<'_> = Name(b"F2");
 const AMOUNTS: Name<'_> = Name(b"F3");
 const FONTS: [(Name<'_>, &[u8], i32); 3] =
     [(WORDS, b"Helvetica", 3), (BOLD, b"Helvetica-Bold", 4), (AMOUNTS, b"Courier", 5)];
-/// The number of the first page's object; each page has two.
+/// The number of the first page's object; each page has two objects.
 const FIRST_PAGE: i32 = 10;
 
-/// Encodes a text for the fonts (WinAnsi, which has the letters of western Europe). Other characters become `?`.
+/// Encodes a text for the fonts (WinAnsi, which covers western European letters). Other characters become `?`.
 fn encoded(text: &str) -> Vec<u8> {
     let one = |c: char| match c {
         '€' => 0x80,
@@ -51,7 +51,7 @@ fn encoded(text: &str) -> Vec<u8> {
     text.chars().take(CHARS_MAX).map(one).collect()
 }
 
-/// Writes rows from the top of a page to its end, and begins the next page.
+/// Writes rows from the top to the bottom of a page, and then begins the next page.
 struct Writer {
     pages: Vec<Content>,
     y: f32,

@@ -1,4 +1,4 @@
-//! Plans, the legacy form of recurring prices. Every change of a recurring price emits `price.*` and `plan.*`.
+//! Plans, the legacy form of recurring prices. Every change to a recurring price emits `price.*` and `plan.*`.
 
 use crate::model::price::plan_of;
 use crate::object::Object;

@@ -1,4 +1,4 @@
-//! The actions of a customer in the billing portal, as the session's configuration allows them.
+//! The actions that a customer can take in the billing portal, as far as the session's configuration allows them.
 
 use std::sync::Arc;
 
@@ -19,15 +19,15 @@ use crate::state::State;
 
 /// The lifetime of a session in seconds, on the sandbox's clock.
 pub const SESSION_S: i64 = HOUR_S;
-/// The maximum number of prices offered for a change of plan.
+/// The maximum number of prices offered for a plan change.
 pub const OFFERS_MAX: usize = 20;
 
-/// Returns the id of the default configuration. It is made from the number 0, which no other id uses.
+/// Returns the id of the default configuration. It is derived from the number 0, which no other id uses.
 pub fn default_id(st: &State) -> String {
     ids::id("bpc", st.settings.seed, 0)
 }
 
-/// Returns a configuration. The default configuration is built here until it is stored.
+/// Returns a configuration. The default configuration is built here until it has been stored.
 ///
 /// # Errors
 /// There is no such configuration.
@@ -118,7 +118,7 @@ pub fn offers(st: &State, configuration: &Object, sub: &Object) -> Vec<Arc<Objec
     found
 }
 
-/// Returns the subscription of a requested change of plan, and the change as the parameters of a subscription update.
+/// Returns the subscription of a requested plan change, and the change as the parameters of a subscription update.
 fn plan_change(st: &State, session: &str, args: &Args) -> Result<(Arc<Object>, Args), ApiError> {
     let (session, configuration) = live(st, session)?;
     check_allowed(&configuration, "subscription_update")?;
@@ -146,8 +146,8 @@ fn plan_change(st: &State, session: &str, args: &Args) -> Result<(Arc<Object>, A
     Ok((sub, update))
 }
 
-/// Changes the plan of a subscription. A failed payment changes nothing. If the payment requires 3-D Secure, the change
-/// stays pending, and the customer returns to the portal after 3-D Secure.
+/// Changes the plan of a subscription. If the payment fails, nothing changes. If it requires 3-D Secure, the change
+/// stays pending, and the customer returns to the portal afterwards.
 ///
 /// # Errors
 /// The session is unknown or expired, the change is not allowed, or its payment failed.
@@ -166,7 +166,7 @@ pub fn update(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiEr
     Ok(waiting)
 }
 
-/// Returns the cost of a change of plan. The change is applied without a payment, and the sandbox then rolls it back.
+/// Returns the cost of a plan change. The change is applied without a payment, and the sandbox then rolls it back.
 ///
 /// # Errors
 /// The session is unknown or expired, or the change is not allowed.
@@ -205,7 +205,7 @@ fn changed_amounts(st: &mut State, before: &Object) -> Result<Value, ApiError> {
     }))
 }
 
-/// Ends a subscription at its period's end, or at once if the configuration says so.
+/// Ends a subscription at the end of its period, or immediately if the configuration requires it.
 ///
 /// # Errors
 /// The session or the subscription is unknown, the session expired, or cancellation is not allowed.
@@ -242,7 +242,7 @@ pub fn resume(st: &mut State, session: &str, args: &Args) -> Result<Value, ApiEr
     change::update(st, sub.id(), &Args::of(json!({ "cancel_at_period_end": false })))
 }
 
-/// Makes a card the customer's default, and the default of each subscription that has a default card of its own.
+/// Makes a card the customer's default, and the default of each subscription that has its own default card.
 ///
 /// # Errors
 /// The session is unknown or expired, the feature is not allowed, or the card can't be attached.

@@ -1,4 +1,4 @@
-//! What a quantity of a price costs: per unit, per package or by tiers, and in which currency.
+//! Computes what a quantity of a price costs: per unit, per package or by tiers, and in which currency.
 
 use serde_json::{Value, json};
 
@@ -63,7 +63,7 @@ pub fn amount(price: &Value, quantity: i64) -> Result<i64, ApiError> {
     total.ok_or_else(|| ApiError::coded("amount_too_large", "Amount must be no more than 999999999999 minor units"))
 }
 
-/// Returns the number of packages that a quantity is billed as.
+/// Returns the number of packages for which a quantity is billed.
 fn packages(price: &Value, quantity: i64) -> i64 {
     let package = &price["transform_quantity"];
     let Some(size) = package["divide_by"].as_i64().filter(|size| *size > 0) else { return quantity };
@@ -71,8 +71,8 @@ fn packages(price: &Value, quantity: i64) -> i64 {
     whole + i64::from(package["round"] == "up" && quantity.rem_euclid(size) > 0)
 }
 
-/// Returns the sum over the tiers: of the units in each of them with `graduated`, or of all units in the last one with `volume`. The flat
-/// amount of the first tier is charged even for no units, as docs.stripe.com says of tiered pricing.
+/// Returns the sum over the tiers: of the units in each tier with `graduated`, or of all units in the last one with `volume`. The flat
+/// amount of the first tier is charged even for zero units, as docs.stripe.com says of tiered pricing.
 fn of_tiers(price: &Value, quantity: i64) -> Option<i64> {
     let tiers = price["tiers"].as_array()?;
     let cost = |tier: &Value, units: i64| {
@@ -97,7 +97,7 @@ fn of_tiers(price: &Value, quantity: i64) -> Option<i64> {
 /// Sets the scheme, the tiers, the packages and the other currencies of a new price.
 ///
 /// # Errors
-/// Tiers are missing, out of order or without an end, or given for a price per unit.
+/// Tiers are missing, out of order or lack an end, or they are given for a per-unit price.
 pub fn apply(price: &mut Object, args: &Args) -> Result<(), ApiError> {
     let is_tiered = args.text("billing_scheme") == Some("tiered");
     if is_tiered {
@@ -220,7 +220,7 @@ fn tiers(given: &[Value], param: &str) -> Result<Vec<Value>, ApiError> {
     Ok(made)
 }
 
-/// Returns `currency_options` of a price as its expansion shows it.
+/// Returns `currency_options` of a price in its expanded form.
 pub fn currency_options(price: &Object) -> Value {
     let mut options = price.get("currency_options").as_object().cloned().unwrap_or_default();
     let members = ["custom_unit_amount", "tax_behavior", "unit_amount", "unit_amount_decimal"];
@@ -234,7 +234,7 @@ pub fn has_currency(price: &Object, currency: &str) -> bool {
     price.text("currency") == currency || price.at("currency_options").get(currency).is_some()
 }
 
-/// Returns the currency of a sale for which the request names none: the customer's if all prices have it, or else that of the first price.
+/// Returns the currency of a sale whose request contains none: the customer's if all prices have it, or otherwise that of the first price.
 pub fn currency_for<'p>(prices: &[&'p Object], customer: Option<&'p Object>) -> &'p str {
     let customers = customer.map(|customer| customer.text("currency")).filter(|currency| !currency.is_empty());
     let all_have = |currency: &&str| prices.iter().all(|price| has_currency(price, currency));
@@ -246,7 +246,7 @@ pub fn currency_for<'p>(prices: &[&'p Object], customer: Option<&'p Object>) -> 
 /// [`shown`].
 ///
 /// # Errors
-/// The price has no such currency.
+/// The price does not have this currency.
 pub fn in_currency(price: &Object, currency: &str, param: &str) -> Result<Object, ApiError> {
     if price.text("currency") == currency {
         return Ok(price.clone());
@@ -267,12 +267,12 @@ pub fn in_currency(price: &Object, currency: &str, param: &str) -> Result<Object
     Ok(other)
 }
 
-/// Returns the price that clients see instead of one in another currency.
+/// Returns the price that clients see in place of one in another currency.
 pub fn shown(price: &Value) -> &Value {
     price.get("original").unwrap_or(price)
 }
 
-/// Returns what a line says of a price, such as `$20.00 / month` or `$5.00 per 10 / month`.
+/// Returns how a line shows a price, such as `$20.00 / month` or `$5.00 per 10 / month`.
 pub fn each(price: &Value) -> String {
     if price["billing_scheme"] == "tiered" {
         return "tiered pricing".to_owned();

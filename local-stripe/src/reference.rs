@@ -15,7 +15,7 @@ use crate::shapes::changes::{CHANGES, Edit};
 use crate::story::STORIES;
 use crate::version::{CHECKED, CLI, NEWEST, OLDEST};
 
-/// The differences from real Stripe, except missing endpoints.
+/// The differences from the real Stripe, except missing endpoints.
 pub const DIFFERENCES: &[&str] = &[
     "With `--clock TIME`, the clock stands still until a call moves it, so the same calls give the same bytes. Only a signature's `t` is always the machine's time.",
     "Events have a causal order that is always the same; real Stripe guarantees no order.",
@@ -84,8 +84,8 @@ fn endpoints(out: &mut String) {
     section(out, "Endpoints", &format!("{about}\n\n{rows}"));
 }
 
-/// Returns `all` or the first version with the endpoint, followed by the parameters that only some of these versions
-/// show.
+/// Returns `all` or the first version that has the endpoint, followed by the parameters that only some of these
+/// versions show.
 fn versions_of(route: &Route) -> String {
     let words = |span: VersionRange| match span {
         VersionRange { since: None, until: None } => "all".to_owned(),
@@ -96,7 +96,7 @@ fn versions_of(route: &Route) -> String {
     let whole = since::of_route(route);
     let is_narrower =
         |span: &VersionRange| (span.until.is_some() && span.until != whole.until) || span.since > whole.since;
-    // Parameters declared with `off` are not shown: they only accept that a feature is switched off.
+    // Parameters declared with `off` are not shown: they only accept values that switch a feature off.
     let shown = route.fields.iter().filter(|f| !matches!(f.kind, ParamKind::Off));
     let spans = shown.map(|f| (f.name, since::of_parameter(route, f.name))).filter(|(_, span)| is_narrower(span));
     let narrower: Vec<String> = spans.map(|(name, span)| format!("{name}: {}", words(span))).collect();

@@ -1,4 +1,4 @@
-//! Handles requests one after another. A response is returned only after the request's changes are committed.
+//! Handles requests one at a time. A response is returned only after the request's changes are committed.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -52,8 +52,7 @@ pub struct Request {
     pub account: Option<String>,
     /// The file of a `multipart/form-data` request, whose other fields are in the body.
     pub upload: Option<Upload>,
-    /// Whether a page of the sandbox or the process itself makes the request; see [`own_request`]. The faults of the API
-    /// do not apply to it.
+    /// Whether the request comes from a page of the sandbox or from the process itself; see [`own_request`]. API faults do not apply to it.
     pub is_own: bool,
 }
 
@@ -76,7 +75,7 @@ pub struct Response {
     pub idempotency_key: Option<String>,
     /// The header `Stripe-Rate-Limited-Reason` of a response with the status 429.
     pub rate_limited: Option<&'static str>,
-    /// How the answer is lost, if a fault of the API asks for it. The client must not get the response then.
+    /// How the answer is lost, if an API fault requires it. In that case the client must not get the response.
     pub lost: Option<LostAnswer>,
 }
 
@@ -84,7 +83,7 @@ pub struct Response {
 #[derive(Debug)]
 pub struct Sandbox {
     state: State,
-    /// Whether parameters that only real Stripe has are accepted without effect.
+    /// Whether parameters that only the real Stripe has are accepted without effect.
     is_lenient: bool,
     /// The endpoints and parameters that were accepted without effect.
     without_effect: BTreeSet<String>,
@@ -100,7 +99,7 @@ impl Sandbox {
     /// stored settings, except those in `given`: see [`Given`].
     ///
     /// # Errors
-    /// The file can't be used, or a given setting can't change.
+    /// The file can't be used, or a given setting can't be changed.
     pub fn open(path: &Path, settings: Settings, given: &[Given]) -> Result<Self, StoreError> {
         Ok(Self::of(State::open(path, settings, given)?))
     }
@@ -109,7 +108,7 @@ impl Sandbox {
         Self { state, is_lenient: false, without_effect: BTreeSet::new() }
     }
 
-    /// Accepts parameters that only real Stripe has without effect, and prints each of them once.
+    /// Accepts parameters that only the real Stripe has without effect, and prints each of them once.
     pub fn be_lenient(&mut self) {
         self.is_lenient = true;
     }
@@ -127,7 +126,7 @@ impl Sandbox {
         self.state.set_delivered(delivered)
     }
 
-    /// Marks a webhook endpoint, which a reset then keeps.
+    /// Marks a webhook endpoint so that a reset keeps it.
     ///
     /// # Errors
     /// The state can't be written.
@@ -180,7 +179,7 @@ impl Sandbox {
                 response.rate_limited = Some(api_faults::RATE_LIMIT_REASON);
                 return response;
             }
-            // Nothing is done, and the answer does not reach the client.
+            // Nothing is executed, and the answer does not reach the client.
             Some(ApiFault { is_done: false, .. }) if response.lost.is_some() => return response,
             _ => {}
         }
@@ -204,7 +203,7 @@ impl Sandbox {
         response: &mut Response,
         fault: Option<&ApiFault>,
     ) -> Result<(), ApiError> {
-        // The body of a request to an unknown endpoint, such as JSON for the API's version 2, need not be a form.
+        // The body of a request to an unknown endpoint need not be a form; for version 2 of the API, for example, it is JSON.
         let mut form =
             read_form(request).map_err(|error| api::find(&request.method, &request.path).err().unwrap_or(error))?;
         let in_form = access::take_key(&mut form);
@@ -304,7 +303,7 @@ impl Sandbox {
         expand::expand(&self.state, shown, expands, version).map(|v| pretty(&v))
     }
 
-    /// Renders a page of a list. Unlike an embedded list, a page is not cut at [`shapes::EMBEDDED_MAX`].
+    /// Renders one page of a list. Unlike an embedded list, a page is not cut off at [`shapes::EMBEDDED_MAX`].
     fn show_page(&self, value: Value, version: &Version) -> Value {
         let Value::Object(map) = value else { return value };
         let one = |value: Value| shapes::render(&self.state.shown(value).value(), version);
@@ -322,7 +321,7 @@ impl Sandbox {
         if answer.fingerprint == fingerprint(request) {
             return Ok(Some(answer));
         }
-        // Stripe names the endpoint of this request first, then that of the key's first use.
+        // Stripe's message contains the endpoint of this request first, then that of the key's first use.
         let misuse = match answer.endpoint == request.path {
             true => "with the same parameters they were first used with".to_owned(),
             false => {
@@ -352,12 +351,12 @@ impl Sandbox {
 }
 
 impl Response {
-    /// Replaces the status and the body by those of an error, in the shape of the response's version.
+    /// Replaces the status and the body with those of an error, in the shape of the response's version.
     fn refuse(&mut self, error: &ApiError) {
         self.status = error.status;
         let version: Version = self.version.parse().unwrap_or_else(|_| Settings::default().version);
         let mut body = error.body();
-        // Stripe logs only the requests of a known account.
+        // Stripe logs requests only for known accounts.
         if error.status != UNAUTHORIZED {
             body["error"]["request_log_url"] = json!(log_url(&self.request_id, self.at_s));
         }
@@ -368,7 +367,7 @@ impl Response {
 /// The status of a request without a valid key.
 const UNAUTHORIZED: u16 = 401;
 
-/// Returns the URL of a request's log at Stripe's dashboard, in the form that Stripe's errors have.
+/// Returns the URL of a request's log in Stripe's dashboard, in the form used in Stripe's errors.
 fn log_url(request_id: &str, at_s: i64) -> String {
     format!("https://dashboard.stripe.com/test/logs/{request_id}?t={at_s}")
 }
@@ -381,7 +380,7 @@ fn pretty(value: &Value) -> String {
 /// Returns a digest of the method, the path and the parameters. An idempotency key is valid only for this digest. The
 /// order of the parameters does not matter.
 fn fingerprint(request: &Request) -> [u8; 32] {
-    // The query and the body were decoded before, so they decode again.
+    // The query and the body were decoded before, so they can be decoded again.
     let decoded = |text: &str| form::decode(text.as_bytes()).map(|f| format!("{f:?}")).unwrap_or_default();
     let mut hash = Sha256::new();
     for part in [&request.method, &request.path, &decoded(&request.query), &decoded(&request.body)] {
@@ -409,7 +408,7 @@ fn read_form(request: &Request) -> Result<Form, ApiError> {
     Ok(form)
 }
 
-/// Creates a request with a test key, as the sandbox's own pages make it. The faults of the API do not apply to it.
+/// Creates a request with a test key, as used by the sandbox's own pages. API faults do not apply to it.
 pub fn own_request(method: &str, path: &str, form: &[(&str, &str)]) -> Request {
     let body: Vec<String> = form.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
     let (query, body) = if method == "GET" { (body.join("&"), String::new()) } else { (String::new(), body.join("&")) };

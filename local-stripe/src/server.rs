@@ -38,9 +38,9 @@ use dispatch::Dispatch;
 /// The mode of the sandbox's clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ClockMode {
-    /// The clock stands still until a call moves it: the same calls give the same bytes.
+    /// The clock stands still until a call moves it: the same calls produce the same bytes.
     Still,
-    /// The clock follows the machine's clock; after [`Server::advance_to`], ahead of it.
+    /// The clock follows the machine's clock, and runs ahead of it after [`Server::advance_to`].
     Wall,
 }
 
@@ -51,7 +51,7 @@ pub struct Options {
     pub port: u16,
     /// The state file, if any.
     pub state: Option<PathBuf>,
-    /// The folder to write events to, if any.
+    /// The folder to which events are written, if any.
     pub events: Option<PathBuf>,
     /// The delays in seconds before the first, second and further retries of a failed delivery.
     pub retry_s: Vec<u64>,
@@ -61,14 +61,14 @@ pub struct Options {
     pub patience: Duration,
     /// The mode of the clock.
     pub clock: ClockMode,
-    /// The account's settings. The server replaces the base URL by its own. An existing account keeps its stored
+    /// The account's settings. The server replaces the base URL with its own. An existing account keeps its stored
     /// settings.
     pub settings: Settings,
     /// The settings that the user gave explicitly; see [`Given`].
     pub given: Vec<Given>,
-    /// The objects of a new account, also after a reset. An existing account does not get them.
+    /// The objects of a new account, also created after a reset. An existing account does not get them.
     pub fixtures: Fixtures,
-    /// Whether parameters that only real Stripe has are accepted without effect.
+    /// Whether parameters that only the real Stripe has are accepted without effect.
     pub is_lenient: bool,
 }
 
@@ -142,7 +142,8 @@ pub(crate) struct Shared(Arc<Mutex<Account>>);
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Account> {
-        // A handler that panicked has committed nothing or everything: the next call rolls uncommitted changes back.
+        // A handler that panicked has committed either nothing or everything: the next call rolls back uncommitted
+        // changes.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -179,13 +180,13 @@ impl Shared {
         found
     }
 
-    /// Adds a listener. It receives the position of every new and every resent event from now on.
+    /// Adds a listener, which from now on receives the position of every new and every resent event.
     pub(crate) fn listen(&self) -> tokio::sync::mpsc::UnboundedReceiver<u64> {
         self.lock().dispatch.listen()
     }
 }
 
-/// Logs a read failure outside of a request, where no response can report it.
+/// Logs a read failure outside a request, where no response can report it.
 fn report(sandbox: &Sandbox) {
     if let Some(error) = sandbox.state().take_failure() {
         eprintln!("{error}");
@@ -255,7 +256,7 @@ impl Server {
         format!("http://{}", self.address)
     }
 
-    /// Marks a webhook endpoint, which a reset then keeps.
+    /// Marks a webhook endpoint so that a reset keeps it.
     ///
     /// # Errors
     /// The state can't be written.
@@ -273,7 +274,7 @@ impl Server {
         self.shared.read(|sandbox| sandbox.state().newest(kind, None).next().map(|object| object.id().to_owned()))
     }
 
-    /// Returns the time, in Unix seconds, at which the sandbox next acts on its own, if it is not after `until_s`.
+    /// Returns the time, in Unix seconds, at which the sandbox next acts on its own, unless that is after `until_s`.
     /// Ignores test clocks.
     pub fn next_due_s(&self, until_s: i64) -> Option<i64> {
         self.shared.read(|sandbox| sandbox.state().next_due("", until_s).map(|(due_s, _)| due_s))
@@ -285,8 +286,8 @@ impl Server {
         self.shared.tick(until_s);
     }
 
-    /// Returns the number of events from the oldest event whose delivery isn't complete. A delivered event may still
-    /// count for some milliseconds.
+    /// Returns the number of events, counted from the oldest one whose delivery isn't complete. A delivered event may
+    /// still be included for a few milliseconds.
     pub fn undelivered(&self) -> u64 {
         self.shared.read(|sandbox| sandbox.state().event_count().saturating_sub(sandbox.state().delivered()))
     }
@@ -304,7 +305,8 @@ impl Drop for Server {
     }
 }
 
-/// Moves the sandbox's clock with the machine's. A clock that was advanced goes on from there at the same pace.
+/// Keeps the sandbox's clock in step with the machine's. A clock that was advanced continues from there at the same
+/// pace.
 async fn run_clock(shared: Shared) {
     let mut every = tokio::time::interval(Duration::from_secs(1));
     let mut last_s = wall_s();
@@ -339,7 +341,7 @@ fn router(shared: Shared) -> Router {
 /// Reads a form body. Fails with status 413 if the body is longer than [`BODY_BYTES_MAX`].
 pub(crate) async fn read_body(body: Body) -> Result<String, ApiError> {
     let bytes = read_bytes(body).await?;
-    // The form decoder refuses the replacement `%FF` as invalid UTF-8.
+    // The form decoder rejects the replacement `%FF` as invalid UTF-8.
     Ok(String::from_utf8(bytes).unwrap_or_else(|_| "%FF".into()))
 }
 
@@ -359,7 +361,7 @@ async fn read_form(body: Body, content_type: &str) -> Result<(String, Option<Upl
     }
 }
 
-/// `GET /v1/files/{id}/contents`: the bytes of a file, with a secret key.
+/// `GET /v1/files/{id}/contents`: returns the bytes of a file; requires a secret key.
 async fn file_contents(State(shared): State<Shared>, Path(id): Path<String>, headers: HeaderMap) -> HttpResponse<Body> {
     let key = headers.get(header::AUTHORIZATION).and_then(|key| key.to_str().ok());
     match access::of(key, None) {
@@ -369,7 +371,7 @@ async fn file_contents(State(shared): State<Shared>, Path(id): Path<String>, hea
     }
 }
 
-/// `GET /_sandbox/files/{link}`: the bytes of a file, by a link that has not expired.
+/// `GET /_sandbox/files/{link}`: returns the bytes of a file through a link that has not expired.
 async fn linked_file(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     download(shared.read(|sandbox| {
         let link = sandbox.state().seek(&id).filter(|link| link.kind() == "file_link")?;
@@ -435,7 +437,7 @@ async fn api(State(shared): State<Shared>, request: axum::extract::Request) -> H
     }
     if let Some(reason) = response.rate_limited {
         add("stripe-rate-limited-reason", reason);
-        // As at Stripe, its libraries shall not retry a rate limit on their own, which would add to the load.
+        // As at Stripe, tell its libraries not to retry a rate limit on their own, which would add to the load.
         add("stripe-should-retry", "false");
     }
     if response.status == 401 {
@@ -443,13 +445,13 @@ async fn api(State(shared): State<Shared>, request: axum::extract::Request) -> H
     }
     let mut answer = reply(response.status, response.body, headers);
     if let Some(lost) = response.lost {
-        // The connection reads this mark and loses the answer.
+        // The connection reads this mark and drops the answer.
         answer.extensions_mut().insert(lost);
     }
     answer
 }
 
-/// Returns a time in Unix seconds as the header `Date` has it.
+/// Formats a time in Unix seconds for the header `Date`.
 fn http_date(at_s: i64) -> Option<String> {
     let at = jiff::Timestamp::from_second(at_s).ok()?;
     DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok()

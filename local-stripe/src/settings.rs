@@ -21,7 +21,7 @@ pub enum DunningEnd {
     PastDue,
 }
 
-/// The schedule of the retries of a failed renewal, and what happens after the last retry.
+/// The retry schedule of a failed renewal, and what happens after the last retry.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dunning {
     /// The number of days from each failed attempt to the next attempt.
@@ -47,10 +47,10 @@ pub enum SettingsError {
         "invalid dunning {0:?}: expected DAYS,DAYS,…:cancel|unpaid|past_due with at most {RETRIES_MAX} retries of 1 to 60 days"
     )]
     Dunning(String),
-    /// The text is no settlement.
+    /// The text is not a settlement.
     #[error("invalid settlement {0:?}: expected `standard` or `at-once`")]
     Settlement(String),
-    /// The text names an unknown fault or has an invalid number.
+    /// The text contains an unknown fault or an invalid number.
     #[error(
         "invalid faults {0:?}: expected duplicates, twins, shuffle=N, delay=MS, burst=N, lose=N, separated by commas"
     )]
@@ -78,8 +78,8 @@ impl std::str::FromStr for Dunning {
     }
 }
 
-/// Faults of webhook delivery, as they may occur at Stripe. In the setting `faults`, numbers are 2 to 1 000; the delay
-/// is at most 60 000 ms. The number 0 here means that the fault is off.
+/// Faults of webhook delivery, as they may occur at Stripe. In the setting `faults`, numbers are 2 to 1 000, and the
+/// delay is at most 60 000 ms. Here, 0 means that the fault is off.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Faults {
     /// Each event is delivered twice to an endpoint.
@@ -129,7 +129,7 @@ impl std::str::FromStr for Faults {
 pub enum Settlement {
     /// Stripe's fee is taken, and the rest is pending for two days.
     Standard,
-    /// Without a fee, and available at once.
+    /// No fee is taken, and the money is available immediately.
     #[default]
     AtOnce,
 }

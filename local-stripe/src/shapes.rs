@@ -30,11 +30,11 @@ fn render_map(map: &Map<String, Value>, version: &Version) -> Value {
         return render_list(map, version);
     }
     if kind == "event" {
-        // It was rendered when it was read.
+        // The value was rendered when it was read.
         return Value::Object(map.clone());
     }
     if let (Some(price), "price") = (map.get("original").and_then(Value::as_object), kind) {
-        // The amounts of a price in another currency are for the sandbox; see `pricing::in_currency`.
+        // A price's amounts in other currencies are for internal use; see `pricing::in_currency`.
         return render_map(price, version);
     }
     let whole = (kind == "subscription").then(|| with_plan(map));

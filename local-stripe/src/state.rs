@@ -1,7 +1,7 @@
 //! The state of a sandbox. It reads no real clock and draws no random numbers: the same calls give the same state. The
-//! changes of a request are stored together by its commit, or rolled back together.
+//! changes of a request are either committed together or rolled back together.
 //!
-//! The rows are in the [store](crate::store). Recently used rows are cached here, decoded. The code of the endpoints
+//! The rows are in the [store](crate::store). Recently used rows are cached here in decoded form. The endpoint code
 //! does not handle read failures: a failed read looks like an absent row, and the request then fails at its commit.
 
 use std::cell::RefCell;
@@ -44,7 +44,7 @@ pub enum DeferredAction {
     RefundFails(String),
     /// The pending refund with this id succeeds.
     RefundSucceeds(String),
-    /// Enough of the customer's cash balance was applied to the payment intent with this id.
+    /// The payment intent with this id is now fully funded from the customer's cash balance.
     PaidFromCash(String),
     /// The card's issuer warns that the charge with this id may be fraudulent.
     FraudWarning(String),
@@ -127,7 +127,7 @@ impl State {
         ids::id(prefix, self.settings.seed, self.counters.next_number)
     }
 
-    /// Returns new characters for a secret or a code.
+    /// Returns new random-looking characters for a secret or a code.
     pub fn new_characters(&mut self, length: usize) -> String {
         self.counters.next_number += 1;
         ids::characters(self.settings.seed, self.counters.next_number, length)
@@ -158,7 +158,7 @@ impl State {
     /// Returns the object with a [key], which must exist. For most kinds of object, the key is the id.
     ///
     /// # Errors
-    /// There is no such object: an internal error, with which the whole request fails, even if the caller drops it.
+    /// There is no such object. This is an internal error that fails the whole request, even if the caller ignores it.
     pub fn find(&self, id: &str) -> Result<Arc<Object>, ApiError> {
         self.seek(id).ok_or_else(|| {
             let missing = StoreError::missing("object", id);
@@ -198,8 +198,8 @@ impl State {
         self.find(id).map(|found| Object::clone(&found)).unwrap_or_default()
     }
 
-    /// Returns a copy of an object that another one names, or named before it was removed. If there is none, returns an
-    /// object without members.
+    /// Returns a copy of an object that another object refers to, or referred to before it was removed. If there is
+    /// none, returns an object without members.
     pub fn copy_if_any(&self, id: &str) -> Object {
         self.seek(id).map(|o| Object::clone(&o)).unwrap_or_default()
     }
@@ -299,7 +299,7 @@ impl State {
         self.emit_with(event, object, None);
     }
 
-    /// Emits an event about an object, with its previous state, if given.
+    /// Emits an event about an object, with its previous state if given.
     pub fn emit_with(&mut self, event: &str, object: &Object, before: Option<Object>) {
         let created_s = self.now(object);
         let object = Arc::new(self.freeze(object));
@@ -342,7 +342,7 @@ impl State {
         (0..self.event_count()).filter_map(|position| self.event(position)).collect()
     }
 
-    /// Returns the event at a position. The oldest event has the position 0, until a reset removes it.
+    /// Returns the event at a position. The oldest event is at position 0, until a reset removes it.
     pub fn event(&self, position: u64) -> Option<Arc<Event>> {
         if !(self.counters.first_event..self.event_count()).contains(&position) {
             return None;
@@ -392,7 +392,7 @@ impl State {
                 && o.as_webhook_endpoint().connect == of_connected
                 && o.list_at("enabled_events").iter().any(|e| e == "*" || e == event)
         };
-        // The endpoints are the sandbox's own, even if a request acts for a connected account.
+        // Endpoints always belong to the sandbox's own account, even if a request acts for a connected account.
         let endpoints = Newest { kind: "webhook_endpoint".to_owned(), ..self.newest("webhook_endpoint", None) };
         let mut found: Vec<_> = endpoints.filter(asked).collect();
         found.reverse();
@@ -417,7 +417,7 @@ impl State {
         frozen
     }
 
-    /// Returns the object that a value of the model shows.
+    /// Returns the object behind a value as the model shows it.
     pub fn shown(&self, value: Value) -> Object {
         let mut object = Object::of(value);
         if matches!(object.kind(), "payment_intent" | "charge") {
@@ -426,7 +426,7 @@ impl State {
         self.freeze(&object)
     }
 
-    /// Returns the time, in Unix seconds, and the row of the object that acts next on a clock, if this is not after
+    /// Returns the time, in Unix seconds, and the row of the object that acts next on a clock, unless that is after
     /// `until_s`; see [`State::next_due_of`].
     pub fn next_due(&self, clock: &str, until_s: i64) -> Option<(i64, String)> {
         self.store.next_due(clock, until_s).unwrap_or_else(|error| self.fail(error))
@@ -437,7 +437,7 @@ impl State {
         self.counters.requests
     }
 
-    /// Counts a request. The number of a read-only request is not stored, so it may be used again after a restart.
+    /// Counts a request. The number of a read-only request is not stored, so it may be reused after a restart.
     pub fn count_request(&mut self, only_reads: bool) {
         self.counters.requests += 1;
         self.only_reads = only_reads;
@@ -497,8 +497,8 @@ impl State {
     }
 
     /// Removes everything except the settings and the webhook endpoints that the process keeps; see
-    /// [`Sandbox::keep_endpoint`](crate::sandbox::Sandbox::keep_endpoint). The clock returns to its start. New ids and
-    /// the positions of events go on, so that none is used twice.
+    /// [`Sandbox::keep_endpoint`](crate::sandbox::Sandbox::keep_endpoint). The clock returns to its start. Ids and
+    /// event positions continue from where they were, so that none is used twice.
     pub fn reset(&mut self) {
         self.act_for("");
         let kept: Vec<Object> = self
@@ -520,7 +520,7 @@ impl State {
         }
     }
 
-    /// Whether nothing was ever created here.
+    /// Whether nothing has ever been created here.
     pub fn is_new(&self) -> bool {
         self.counters.next_number == 0
     }
@@ -546,7 +546,7 @@ impl State {
     /// Starts a call. If the previous call panicked, rolls back its changes, so that this call does not commit them.
     pub fn begin(&mut self) {
         self.take_failure();
-        // A panicked request may have left these set.
+        // A panicked request may have left these fields set.
         self.is_preview = false;
         self.upload = None;
         self.acting.clear();
@@ -562,7 +562,7 @@ impl State {
         self.failure.take()
     }
 
-    /// Records a failure, unless one is recorded already, and returns an empty value.
+    /// Records a failure, unless one is already recorded, and returns an empty value.
     fn fail<T: Default>(&self, error: StoreError) -> T {
         self.failure.borrow_mut().get_or_insert(error);
         T::default()

@@ -1,6 +1,6 @@
-//! Stores the account in rows of a SQLite database: in a file that survives kills, or in a temporary database, which
-//! ends with the process and uses the disk only if it outgrows its cache. Each request is one transaction, and each row
-//! has a checksum.
+//! Stores the account in rows of a SQLite database. The database is either a file that survives kills, or temporary: it
+//! then ends with the process and uses the disk only if it outgrows its cache. Each request is one transaction, and
+//! each row has a checksum.
 
 mod account;
 mod answers;
@@ -35,7 +35,8 @@ const CACHE_KIB: i64 = 8 * 1024;
 /// the cache at each commit.
 const TEMPORARY_CACHE_KIB: i64 = 1024;
 
-/// An open store. It holds objects by key, events by position, and replies by idempotency key, without the API's rules.
+/// An open store. It holds objects by key, events by position, and replies by idempotency key, and knows none of the
+/// API's rules.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
@@ -77,7 +78,7 @@ impl Store {
         Ok((store, settings, counters))
     }
 
-    /// Whether the store has a file, which outlives the process.
+    /// Whether the store has a file that outlives the process.
     pub fn is_kept(&self) -> bool {
         self.lock.is_some()
     }
@@ -134,7 +135,7 @@ impl Store {
 
 /// Opens a connection to a database and configures it.
 fn connect(path: &Path) -> Result<Connection, StoreError> {
-    // The flag for URIs is not set, as a file name may look like a URI.
+    // The flag for URIs is not set, because a file name may look like a URI.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     // This must be set before the first access to the database, so that SQLite needs no shared memory for its log.

@@ -11,7 +11,7 @@ use crate::sandbox::{Sandbox, json_of, own_request};
 use crate::settings::{Dunning, DunningEnd, START_S, Settings};
 use crate::version::Version;
 
-/// The reason why a story can't be played.
+/// The reason why a story can't be run.
 #[derive(Debug, Error)]
 pub enum StoryError {
     /// No story has this name.
@@ -91,7 +91,7 @@ pub fn play(name: &str, seed: u64, version: &Version) -> Result<Sandbox, StoryEr
 /// Writes a story's events as numbered JSON files to a folder, and returns the number of events.
 ///
 /// # Errors
-/// The story can't be played, or a file can't be written.
+/// The story can't be run, or a file can't be written.
 pub fn write(name: &str, version: &Version, seed: u64, out: &Path) -> Result<usize, StoryError> {
     let sandbox = play(name, seed, version)?;
     let failed = |path: &Path| {

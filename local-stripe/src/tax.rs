@@ -1,7 +1,7 @@
-//! Automatic tax: where a customer is, where the seller collects taxes, and which rates a sale therefore has.
+//! Automatic tax: where a customer is, where the seller collects taxes, and which rates therefore apply to a sale.
 //!
-//! The rates are the standard rates of [`rates`]; Stripe also knows reduced rates, cities and districts. A place without a rate can't be
-//! registered, so no tax is wrong for lack of a row.
+//! The rates are the standard rates in [`rates`]; the real Stripe also has reduced rates, cities and districts. A place without a rate
+//! can't be registered, so a missing row never leads to a wrong tax.
 
 pub mod automatic;
 pub mod calculation;
@@ -20,8 +20,8 @@ const SETTINGS: &str = "taxsettings";
 
 /// The code of products that are never taxed.
 pub const NOT_TAXABLE: &str = "txcd_00000000";
-/// The tax codes that the sandbox knows, with their names; from <https://docs.stripe.com/tax/tax-codes>. All but [`NOT_TAXABLE`] have the
-/// standard rate.
+/// The tax codes that the sandbox knows, with their names; from <https://docs.stripe.com/tax/tax-codes>. All except [`NOT_TAXABLE`] have
+/// the standard rate.
 pub const CODES: [(&str, &str); 8] = [
     (NOT_TAXABLE, "Nontaxable"),
     ("txcd_10000000", "General - Electronically Supplied Services"),
@@ -60,18 +60,18 @@ pub fn settings(st: &State) -> Object {
     })
 }
 
-/// A place, as taxes are told apart: a country, and in Canada and the United States a state or province.
+/// A place as far as taxes distinguish it: a country, and in Canada and the United States a state or province.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
     /// The ISO code of the country, in upper case.
     pub country: String,
-    /// The code of the state or province, in upper case; empty if it does not matter.
+    /// The code of the state or province, in upper case; empty if it is irrelevant.
     pub state: String,
 }
 
 impl Place {
-    /// Reads an address. Returns nothing if it does not say enough: it needs a country, in the United States a postal code or a state, in
-    /// Canada a province.
+    /// Reads an address. Returns nothing if the address is not specific enough: it needs a country, and also a postal code or state in the
+    /// United States and a province in Canada.
     pub fn of(address: &Value) -> Option<Place> {
         let member = |name: &str| address[name].as_str().unwrap_or_default().trim().to_uppercase();
         let country = member("country");
@@ -88,13 +88,13 @@ impl Place {
         Some(Place { country, state })
     }
 
-    /// Returns the place of a customer: that of the shipping address, or else of the address.
+    /// Returns the place of a customer: that of the shipping address, or otherwise that of the customer's own address.
     pub fn of_customer(customer: &Object) -> Option<Place> {
         Place::of(customer.at("shipping.address")).or_else(|| Place::of(customer.get("address")))
     }
 }
 
-/// Returns the error for a customer whose place is not known.
+/// Returns the error for a customer whose place is unknown.
 pub fn no_place(param: &str) -> ApiError {
     let message = "The customer's location isn't recognized. Set a valid customer address in order to automatically calculate tax.";
     ApiError::coded("customer_tax_location_invalid", message).about(param)

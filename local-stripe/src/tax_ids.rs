@@ -134,13 +134,13 @@ const EU_CODES: [&str; 28] = [
     "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "EL", "ES", "FI", "FR", "HR", "HU", "IE", "IT", "LT", "LU", "LV",
     "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK", "XI",
 ];
-/// The numbers of characters of a VAT number after its country code.
+/// The allowed lengths of a VAT number after its country code.
 const EU_VAT_CHARS: std::ops::RangeInclusive<usize> = 2..=13;
 
 /// Creates the tax id of a customer, or of the own account for `None`.
 ///
 /// # Errors
-/// The value is missing or no tax id of the type.
+/// The value is missing, or is not a tax id of this type.
 pub fn create(st: &mut State, customer: Option<&Object>, args: &Args, param: &str) -> Result<Object, ApiError> {
     let name = |member: &str| if param.is_empty() { member.to_owned() } else { format!("{param}[{member}]") };
     let kind = args.text("type").ok_or_else(|| ApiError::missing(&name("type")))?;
@@ -162,10 +162,10 @@ pub fn create(st: &mut State, customer: Option<&Object>, args: &Args, param: &st
     Ok(Object::clone(&made))
 }
 
-/// Checks the form of a tax id.
+/// Checks the format of a tax id.
 ///
 /// # Errors
-/// The value is no tax id of the type.
+/// The value is not a tax id of this type.
 pub fn check(kind: &str, value: &str, param: &str) -> Result<(), ApiError> {
     if is_valid(kind, &value.trim().to_uppercase()) {
         return Ok(());
@@ -183,7 +183,7 @@ fn is_valid(kind: &str, value: &str) -> bool {
     rest.is_some_and(|rest| is_plain(rest) && EU_VAT_CHARS.contains(&rest.len()))
 }
 
-/// Returns the country of a tax id: that of its type, or for the European Union that of its value.
+/// Returns the country of a tax id, given by its type, or for the European Union by its value.
 fn country_of(kind: &str, value: &str) -> Value {
     match kind {
         "eu_oss_vat" => Value::Null,
@@ -194,8 +194,8 @@ fn country_of(kind: &str, value: &str) -> Value {
     }
 }
 
-/// Returns the status of a verification, which follows the creation at once; `None` if it stays as it is. The values
-/// with an outcome of their own are those of Stripe's test environments.
+/// Returns the result of a verification, which follows the creation immediately; `None` if the status does not change.
+/// The values with a specific outcome are those of Stripe's test environments.
 fn outcome(kind: &str, value: &str) -> Option<&'static str> {
     match value {
         _ if !VERIFIED_TYPES.contains(&kind) => None,
@@ -205,12 +205,12 @@ fn outcome(kind: &str, value: &str) -> Option<&'static str> {
     }
 }
 
-/// Returns the first status of the verification of a type.
+/// Returns the initial verification status of a type.
 pub fn first_status(kind: &str) -> &'static str {
     if VERIFIED_TYPES.contains(&kind) { "pending" } else { "unavailable" }
 }
 
-/// Returns a customer's tax ids as invoices and sessions show them, oldest first.
+/// Returns a customer's tax ids in the form shown on invoices and sessions, oldest first.
 pub fn shown(st: &State, customer: &str) -> Vec<Value> {
     let mut all: Vec<Value> = st
         .newest("tax_id", Some(customer))

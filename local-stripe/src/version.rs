@@ -52,7 +52,7 @@ pub const RELEASED: &[&str] = &[
     "2026-09-30.endive",
     NEWEST,
 ];
-/// The name that replaces a release's name in its preview version, such as `2025-03-31.preview`.
+/// The suffix that replaces a release's name in its preview version, such as `2025-03-31.preview`.
 const PREVIEW: &str = "preview";
 
 /// An API version.
@@ -60,7 +60,7 @@ const PREVIEW: &str = "preview";
 #[serde(try_from = "String", into = "String")]
 pub struct Version(String);
 
-/// The error for a version that is not [`RELEASED`], is no preview of a named release, and is not [`CLI`].
+/// The error for a version that is not [`RELEASED`], is not a preview of a named release, and is not [`CLI`].
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("Invalid Stripe API version: {0}")]
 pub struct VersionError(String);

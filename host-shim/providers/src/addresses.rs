@@ -1,10 +1,10 @@
-//! Looks up the addresses of the mail recipients `account` and `admin`: in the settings, and then in the directory of the server.
+//! Looks up the addresses of the mail recipients `account` and `admin`, first in the settings and then in the server's directory.
 
 use crate::mail::{AddressBook, AddressUnavailable, MailSettings, Recipient};
 use std::fmt;
 use std::sync::Arc;
 
-/// Knows the users of a server.
+/// A directory of a server's users.
 #[derive(Clone)]
 pub struct Directory(pub Arc<dyn AddressBook>);
 
@@ -14,8 +14,8 @@ impl fmt::Debug for Directory {
     }
 }
 
-/// Address book with the addresses of the settings, which come before those of the directory. The local provider writes mails to
-/// files, so with it every account has an address, known or derived from its name.
+/// Address book with the addresses in the settings, which take precedence over those in the directory. With the local provider, which
+/// writes mails to files, every account has an address, either known or derived from its name.
 pub(crate) struct SettingsAddressBook {
     settings: MailSettings,
     directory: Option<Directory>,

@@ -1,4 +1,4 @@
-//! AWS and Backblaze B2: their settings, and with the feature `aws` the provider, which uses the SDKs.
+//! AWS and Backblaze B2: their settings and, with the feature `aws`, the provider, which uses the SDKs.
 
 #[cfg(feature = "aws")]
 mod compute;

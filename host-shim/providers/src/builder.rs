@@ -1,4 +1,4 @@
-//! What the providers are opened with, and the registry that they are added to.
+//! The options with which the providers are opened, and the registry to which they are added.
 
 use crate::addresses::Directory;
 use crate::journal::Journal;
@@ -17,36 +17,36 @@ use std::sync::Arc;
 /// Options of [`open`].
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Names of the providers. If several providers have the same resources, the last of them is used.
+    /// Names of the providers. If several providers have the same resources, the last one is used.
     pub names: Vec<ProviderName>,
     /// Folder of local resources and secrets. None for a temporary folder.
     pub folder: Option<PathBuf>,
     /// Port of the local provider's HTTP server. None for a free port.
     pub port: Option<u16>,
-    /// True to serve nothing, since another process serves the folder, or the folder of which this one is a copy.
+    /// True to serve nothing, because another process serves this folder or the folder of which it is a copy.
     pub is_beside: bool,
-    /// A local Stripe, which the provider `stripe` calls instead of Stripe.
+    /// A local Stripe that the provider `stripe` calls instead of Stripe.
     pub local_stripe: Option<LocalStripe>,
     /// Settings of the providers.
     pub settings: Settings,
-    /// Keys that encrypt the secrets. None for those in [`KEY_VARIABLE`].
+    /// Keys that encrypt the secrets. None to use those in [`KEY_VARIABLE`].
     pub keys: Option<Keys>,
-    /// Place of the secrets, beside the folder. None for a file in the folder.
+    /// Location of the secrets, if it is not the folder. None for a file in the folder.
     pub secrets: Option<Place>,
-    /// Key of Stripe's API, in place of those that the settings name.
+    /// Key of Stripe's API, used instead of those in the settings.
     pub stripe_key: Option<StripeKey>,
-    /// Folders of the business's own mail templates. The folder of the settings comes before them.
+    /// Folders of the business's own mail templates. The folder in the settings takes precedence.
     pub templates: Vec<PathBuf>,
-    /// The business as its mails show it; none without pages. Stripe's pages lead back to its address.
+    /// The business as its mails show it; none without pages. Stripe's pages return the customer to its address.
     pub site: Option<MailSite>,
-    /// Addresses of accounts that the settings do not list; none without users.
+    /// Addresses of accounts that are not in the settings; none without users.
     pub directory: Option<Directory>,
     /// Values of environment variables to which the settings refer. A variable of the process takes precedence.
     pub variables: BTreeMap<String, Secret>,
 }
 
 impl Options {
-    /// Returns the templates of mails: the settings' and the business's.
+    /// Returns the mail templates: those of the settings and those of the business.
     pub fn mail_templates(&self) -> MailTemplates {
         let folders = self.settings.mail.templates.iter().chain(&self.templates).cloned().collect();
         MailTemplates { folders, site: self.site.clone().unwrap_or_default() }
@@ -56,7 +56,7 @@ impl Options {
 /// A key of Stripe's API in one mode.
 #[derive(Clone, Debug)]
 pub struct StripeKey {
-    /// True for a key of live mode.
+    /// True for a live-mode key.
     pub livemode: bool,
     /// The key.
     pub key: Secret,
@@ -67,7 +67,7 @@ pub struct StripeKey {
 pub struct LocalStripe {
     /// Base URL, `http://127.0.0.1:PORT`.
     pub url: String,
-    /// A key of the local Stripe's test account. It is not valid at Stripe.
+    /// A key of the local Stripe's test account. It is not valid at the real Stripe.
     pub key: String,
 }
 
@@ -106,7 +106,7 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// Returns the error for settings of a provider that can't be used.
+    /// Returns the error for unusable settings of a provider.
     pub(crate) fn settings(name: ProviderName, problem: impl ToString) -> OpenError {
         OpenError::Settings { name, problem: problem.to_string() }
     }
@@ -119,7 +119,7 @@ pub(crate) fn machine_secrets(options: &Options) -> MachineSecrets {
     MachineSecrets::new(named, settings.secrets_folder.clone()).with(options.variables.clone())
 }
 
-/// Builds the registry. The features of this crate decide which providers it can add.
+/// Builds the registry. The features of this crate determine which providers it can add.
 pub(crate) struct ProviderBuilder<'o> {
     pub registry: Registry,
     pub journal: Journal,
@@ -144,17 +144,17 @@ pub(crate) struct ProviderBuilder<'o> {
 pub(crate) struct Signers {
     /// Signs credentials for images.
     pub images: Option<Arc<dyn Provider>>,
-    /// Signs addresses of objects: the last of the providers with buckets.
+    /// Signs addresses of objects: the last of the providers that have buckets.
     pub objects: Option<Arc<dyn Provider>>,
 }
 
 impl ProviderBuilder<'_> {
-    /// Returns a provider within its limits, for a provider that passes calls on.
+    /// Returns a provider with its limits, for a provider that passes calls on.
     pub(crate) fn within(&self, name: ProviderName, provider: Arc<dyn Provider>) -> Arc<dyn Provider> {
         Arc::new(Limited::new(name.as_str(), provider, self.options.settings.limits_of(name.as_str())))
     }
 
-    /// Registers a provider without limits of its own.
+    /// Registers a provider without limits.
     pub(crate) fn unlimited(&mut self, patterns: &[&str], provider: Arc<dyn Provider>) {
         self.add(patterns, provider, None);
     }
@@ -173,7 +173,7 @@ impl ProviderBuilder<'_> {
         within
     }
 
-    /// Registers a provider within its limits.
+    /// Registers a provider with its limits.
     pub(crate) fn limited(
         &mut self,
         name: ProviderName,

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 /// A difference between the records and the providers.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Drift {
-    /// The resource exists, is not recorded, and nothing refers to it. It costs money and serves nobody.
+    /// The resource exists but is not recorded, and nothing refers to it. It costs money and serves nobody.
     Orphan(Held),
-    /// The resource exists and an effect refers to it, but no result says that the resource was made.
+    /// The resource exists and an effect refers to it, but no result confirms that it was created.
     Unsettled {
         /// The resource as reported by its provider.
         held: Held,
@@ -22,7 +22,7 @@ pub enum Drift {
         /// Recorded state, `running` or `suspended`.
         state: String,
     },
-    /// The resource exists in another state than recorded.
+    /// The resource exists, but not in the recorded state.
     Otherwise {
         /// The resource as reported by its provider.
         held: Held,
@@ -74,7 +74,7 @@ impl Drift {
         }
     }
 
-    /// Returns the id of the resource; none for an unreadable record that belongs to no recorded resource.
+    /// Returns the id of the resource; none for an unreadable record that does not belong to a recorded resource.
     pub fn id(&self) -> Option<&ResourceId> {
         match self {
             Drift::Orphan(held)
@@ -87,17 +87,17 @@ impl Drift {
     }
 }
 
-/// What refers to a resource that is not recorded.
+/// The origin of a reference to a resource that is not recorded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Referrer {
-    /// An effect that has not ended, so the resource is being made, changed or destroyed.
+    /// An effect that has not ended, so the resource is being created, changed or destroyed.
     Open,
     /// An effect that has ended, described for operators.
     Ended(String),
 }
 
-/// Looks for what refers to each orphan. A resource with an open effect does not count as a difference; one with an
-/// ended effect is unsettled and not an orphan.
+/// Looks up what refers to each orphan. A resource with an open effect does not count as a difference; one with an ended effect is
+/// unsettled rather than an orphan.
 ///
 /// # Errors
 ///
@@ -121,7 +121,7 @@ pub fn settle<E>(
     Ok(kept)
 }
 
-/// Returns the number of recorded resources by kind of which no provider has a list, so that they are not compared.
+/// Returns the number of recorded resources, by kind, that no provider lists and that are therefore not compared.
 pub fn not_compared(recorded: &[(ResourceId, String)], lists: impl Fn(&str) -> bool) -> BTreeMap<String, usize> {
     let mut counts = BTreeMap::new();
     for (id, _) in recorded.iter().filter(|(id, _)| !lists(&id.resource)) {
@@ -159,7 +159,7 @@ pub fn drift(
         if seen.contains_key(id) {
             continue;
         }
-        // A derived name is the letters of the id, in some systems with a prefix.
+        // A derived name consists of the letters of the id, in some systems with a prefix.
         let letters = names::letters(id);
         if let Some(place) = broken.iter().position(|found| found.name.ends_with(&letters)) {
             found.push(Drift::Broken { id: Some(id.clone()), found: broken.swap_remove(place).clone() });
@@ -213,7 +213,7 @@ mod tests {
         assert_eq!(drift(&recorded[..1], &reported[..1], &[], |_| true), []);
     }
 
-    /// A provider that makes resources; only the first has a list of them.
+    /// A provider that creates resources; only the first one has a list of them.
     struct Maker(Option<Vec<Held>>);
     impl Provider for Maker {
         fn call(&self, _: &Call) -> CallOutcome {

@@ -20,16 +20,16 @@ use watch::{Streak, WatchSettings};
 
 /// The provider of `probe.watch` and `probe.answer`.
 ///
-/// Payload of `probe.answer`: `url`. The call is done when the address gives a good result, and refused with `no-answer` after
-/// about an hour.
+/// Payload of `probe.answer`: `url`. The call is done when the address returns a good result, and refused with `no-answer` after about an
+/// hour.
 ///
 /// Payload of `probe.watch`: `url` (`http` or `https`), `every_s` (seconds between requests, 1 to 86 400), `fail_after` and
 /// `recover_after` (the numbers of consecutive bad and good results that change the health, 1 to 1000), `health` (the
 /// health at the start of the watch: `healthy`, `unhealthy`, or anything else for unknown). Output, when the health has
 /// changed: `health` (`healthy` or `unhealthy`).
 ///
-/// A result is good if the response has a status below 400 and is complete within the timeout. Of a body, at most
-/// [`BODY_BYTES_MAX`] bytes are read. Redirects are not followed.
+/// A result is good if the response has a status below 400 and is complete within the timeout. At most [`BODY_BYTES_MAX`] bytes of a body
+/// are read. Redirects are not followed.
 pub struct Probe {
     http: HttpProbe,
 }
@@ -42,7 +42,7 @@ impl Probe {
 }
 
 impl Provider for Probe {
-    /// Returns false: a watch has no deadline, since it lasts until the health changes.
+    /// Returns false: a watch has no deadline, because it lasts until the health changes.
     fn ends(&self) -> bool {
         false
     }

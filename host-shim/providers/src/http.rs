@@ -1,5 +1,5 @@
-//! Sends the HTTPS requests of providers. Each request is sent once, with limits of time and response size. Errors
-//! convert to [`host_provider_api::CallOutcome`]. The client does not retry, since the outbox retries under the same
+//! Sends the HTTPS requests of providers. Each request is sent once, with limits on time and response size. Errors
+//! convert to [`host_provider_api::CallOutcome`]. The client does not retry, because the outbox retries under the same
 //! key.
 
 mod address;

@@ -8,12 +8,12 @@ use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Characters of the longest bar.
+/// Length of the longest bar in characters.
 const BAR: u128 = 40;
-/// Maximum effects in a chart. If there are more, the effects that took longest are shown.
+/// Maximum number of effects in a chart. If there are more, those that took longest are shown.
 const ROWS_MAX: usize = 60;
 
-/// Maximum effects in a journal, so that it stays small in a server. The journal does not have later effects.
+/// Maximum number of effects in a journal, so that it stays small in a server. Later effects are not recorded.
 const SPANS_MAX: usize = 10_000;
 
 /// The execution of one effect, from its first call to the end of its last call.

@@ -1,6 +1,6 @@
-//! Limits the calls of a provider: the rate at which they begin, and a circuit breaker. The outbox asks for the room before it leases an
-//! effect ([`Provider::room`]), so a call beyond the rate waits in the store. How many calls run at the same time, and whose turn it is,
-//! is the outbox's affair.
+//! Limits the calls of a provider: the rate at which they begin, and a circuit breaker. The outbox asks for free capacity before it leases
+//! an effect ([`Provider::room`]), so a call beyond the rate waits in the store. How many calls run at the same time, and whose turn it is,
+//! is up to the outbox.
 
 use host_provider_api::{
     BackupExpiry, Call, CallOutcome, Held, NotExpired, Outage, Provider, Restriction, Room, Unlisted, Unreadable,
@@ -14,22 +14,22 @@ use std::time::{Duration, Instant};
 const PARKED: &str = "parked";
 /// The time window of [`ProviderLimits::per_second`].
 const SECOND: Duration = Duration::from_secs(1);
-/// Time after which somebody asks again whether the trial call of an open circuit has ended, before jitter.
+/// Delay, before jitter, until the next check whether the trial call of an open circuit has ended.
 const TRIAL: Duration = Duration::from_millis(200);
 
 /// The limits of a provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProviderLimits {
-    /// Maximum calls that begin within a second.
+    /// Maximum number of calls that begin within a second.
     pub per_second: usize,
-    /// Maximum concurrent calls; the outbox counts them.
+    /// Maximum number of concurrent calls, which the outbox enforces.
     pub at_once: usize,
-    /// Maximum concurrent calls per account.
+    /// Maximum number of concurrent calls per account.
     pub per_account: usize,
-    /// Number of consecutive failures that opens the circuit, if they are of several accounts. A failure is a call whose outcome is
+    /// Number of consecutive failures that opens the circuit, if they belong to several accounts. A failure is a call whose outcome is
     /// `Retry`, or a panic.
     pub failures: usize,
-    /// Time for which the circuit stays open. Then one trial call is allowed.
+    /// Time for which the circuit stays open, after which one trial call is allowed.
     pub pause: Duration,
 }
 
@@ -41,15 +41,15 @@ impl Default for ProviderLimits {
     }
 }
 
-/// A function that returns the time now.
+/// A function that returns the current time.
 type Clock = Box<dyn Fn() -> Instant + Send + Sync>;
 
 /// A provider with limits.
 ///
-/// A call that comes without being asked for and must wait is parked: its outcome is `InProgress`, which uses no attempt, and it is made
-/// later. So is a call that fails while no other succeeds: then the provider is out, and not the request at fault. A request uses an
-/// attempt only if it fails although the last call of the provider went well. So an outage ends no effect, whether one customer waits or
-/// a thousand.
+/// A call that begins without asking for capacity and has to wait is parked: its outcome is `InProgress`, which uses no attempt, and it is
+/// made later. A call that fails while no other succeeds is also parked, because then the provider is down and the request is not at fault.
+/// A request uses an attempt only if it fails although the provider's last call succeeded. So an outage ends no effect, whether one
+/// customer waits or a thousand.
 pub struct Limited {
     /// Name of the provider in the settings.
     name: &'static str,
@@ -61,14 +61,14 @@ pub struct Limited {
 
 #[derive(Default)]
 struct State {
-    /// Start times of the calls of the last second, including reserved ones.
+    /// Start times of the calls within the last second, including reserved ones.
     begun: VecDeque<Instant>,
-    /// Number of reserved calls that have not been made yet.
+    /// Number of reserved calls that have not begun yet.
     reserved: usize,
     failures: usize,
     /// Two of the accounts whose calls have failed since the last success.
     failing: BTreeSet<String>,
-    /// The first of these failures, and the code and the message of the last one.
+    /// The first of these failures, and the code and message of the last one.
     outage: Option<(Instant, String, String)>,
     /// End of the circuit's pause, while the circuit is open.
     open_until: Option<Instant>,
@@ -90,7 +90,7 @@ impl Limited {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns how many calls may begin now, and if none may, the time that the next one must wait.
+    /// Returns how many calls may begin now or, if none may, how long the next one must wait.
     fn begins(&self, state: &mut State, now: Instant) -> (usize, Duration) {
         while state.begun.front().is_some_and(|begun| now.saturating_duration_since(*begun) >= SECOND) {
             state.begun.pop_front();
@@ -114,7 +114,7 @@ impl Limited {
         state.is_trying |= state.open_until.is_some();
     }
 
-    /// Admits a call, or returns the time that it must wait.
+    /// Admits a call, or returns how long it must wait.
     fn admit(&self) -> Result<(), Duration> {
         let (mut state, now) = (self.state(), (self.clock)());
         if state.reserved > 0 {
@@ -145,32 +145,32 @@ impl Limited {
         if state.failing.len() < 2 {
             state.failing.insert(scope.to_owned());
         }
-        // One account alone, whose requests may be at fault, holds up no other.
+        // A single account, whose requests may be at fault, does not hold up the others.
         if state.failures >= self.limits.failures && state.failing.len() > 1 {
             state.open_until = Some(now + self.limits.pause);
         }
         state.failures
     }
 
-    /// Returns the time until a failed call is made again although nothing else has succeeded: a second, twice as long after each
-    /// failure, at most the circuit's pause.
+    /// Returns the time until a failed call is repeated although nothing else has succeeded: one second, doubled after each failure, up to
+    /// the circuit's pause.
     fn pause_after(&self, failures: usize) -> Duration {
         let doublings = u32::try_from(failures.saturating_sub(2)).unwrap_or(u32::MAX).min(16);
         SECOND.saturating_mul(1 << doublings).min(self.limits.pause)
     }
 }
 
-/// Returns true if this machine cannot open a file now: then a failed call says nothing of the provider.
+/// Returns true if this machine cannot open a file now. In that case, a failed call says nothing about the provider.
 fn is_host_short() -> bool {
     cfg!(unix) && std::fs::File::open("/dev/null").is_err()
 }
 
-/// Ends an admitted call when dropped, also after a panic of the provider. A panic counts as a failure.
+/// Ends an admitted call on drop, even after a panic of the provider. A panic counts as a failure.
 struct Place<'l> {
     limited: &'l Limited,
     scope: &'l str,
     failure: Option<(String, String)>,
-    /// Number of consecutive failures, once the place is left.
+    /// Number of consecutive failures, once the call's slot is released.
     failures: Option<usize>,
 }
 
@@ -180,7 +180,7 @@ impl Place<'_> {
         *self.failures.insert(failures)
     }
 
-    /// Leaves the place after a call that says nothing of the provider.
+    /// Releases the slot of a call that says nothing about the provider.
     fn leave_as_before(&mut self) {
         let mut state = self.limited.state();
         state.is_trying = false;
@@ -283,8 +283,8 @@ fn own_token(token: Option<&str>) -> Option<&str> {
     }
 }
 
-/// Returns the wait in milliseconds, increased by up to a half. The increase is derived from the effect and its lease,
-/// so that waiting calls are polled at different times.
+/// Returns the waiting time in milliseconds, increased by up to a half. The increase is derived from the effect and its lease, so that
+/// waiting calls are polled at different times.
 fn with_jitter(wait: Duration, call: &Call) -> i64 {
     let mut hash = Sha256::new();
     hash.update(call.scope.as_bytes());
@@ -304,7 +304,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering};
     use std::thread;
 
-    /// Code of a failure of [`Busy`] that says nothing of the provider.
+    /// Code of a failure of [`Busy`] that says nothing about the provider.
     const OF_CALL: &str = "deferred";
 
     /// A provider that counts its calls and can hold them until the test lets them continue.
@@ -393,8 +393,8 @@ mod tests {
         matches!(answer, CallOutcome::InProgress { token, after_ms } if token.starts_with(PARKED) && *after_ms > 0)
     }
 
-    /// Makes the calls of a group at the same time, one group after another. Holds the calls until each of them runs or
-    /// is parked. Returns their outcomes.
+    /// Makes the calls of a group concurrently, one group after another. Holds the calls until each of them is running or parked. Returns
+    /// their outcomes.
     fn at_once(limited: &Limited, busy: &Busy, groups: &[Vec<Call>]) -> Vec<CallOutcome> {
         busy.change(|counts| (counts.holds, counts.parked) = (true, 0));
         let mut count = 0;
@@ -416,7 +416,7 @@ mod tests {
         })
     }
 
-    /// Returns one group with a call of each of `count` accounts.
+    /// Returns one group with one call from each of `count` accounts.
     fn of_accounts(count: usize) -> Vec<Vec<Call>> {
         vec![(0..count).map(|number| call(&format!("u{number}"), number)).collect()]
     }

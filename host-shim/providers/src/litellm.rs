@@ -1,7 +1,7 @@
-//! Reads the usage of models from a LiteLLM proxy: `usage.pull` is one page of its spend log.
+//! Reads model usage from a LiteLLM proxy: `usage.pull` reads one page of its spend log.
 //!
-//! The provider only reads, so a repeated call does nothing twice. It never trusts the proxy's filter: a row of another user
-//! refuses the page.
+//! The provider only reads, so repeating a call has no effect. It never trusts the proxy's filter: a page that contains a row of another
+//! user is refused.
 
 mod log;
 mod open;
@@ -17,14 +17,14 @@ use std::time::Duration;
 /// Prefixes of the proxy's keys. Words with these prefixes are removed from all outcomes.
 const KEY_PREFIXES: [&str; 1] = ["sk-"];
 
-/// The column of the spend log that has our users.
+/// The column of the spend log that contains our users.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Identify {
     /// `user`: the users of the proxy, whose keys make the requests.
     #[default]
     User,
-    /// `end_user`: the member `user` in the bodies of requests that one key makes for all.
+    /// `end_user`: the member `user` in the bodies of requests, all made with one key.
     EndUser,
 }
 
@@ -33,9 +33,9 @@ pub enum Identify {
 pub struct Config {
     /// Base URL of the proxy, without a trailing slash.
     pub url: String,
-    /// Key of an administrator of the proxy.
+    /// Key of a proxy administrator.
     pub key: Secret,
-    /// The column of the spend log that has our users.
+    /// The column of the spend log that contains our users.
     pub identify: Identify,
     /// Limits of one request.
     pub limits: ExchangeLimits,
@@ -52,15 +52,15 @@ impl Config {
 /// The provider of `usage.pull`.
 ///
 /// Payload: `user`, `from` and `to` (RFC 3339), `page` (from 1), `size` (1 to 100), `quantities` (of `input` and `output`) and
-/// `attributes`. `model` is the public name of the model; any other attribute `NAME` is the value of the request's tag
-/// `NAME:VALUE`. Output: `requests` with `id`, `at`, `quantities` and `attributes`, the oldest first, and `more`.
+/// `attributes`. `model` is the public name of the model; any other attribute `NAME` is the value of the request's tag `NAME:VALUE`.
+/// Output: `requests` (oldest first) with `id`, `at`, `quantities` and `attributes`, and `more`.
 pub struct LiteLlm {
     config: Config,
     client: Client,
 }
 
 impl LiteLlm {
-    /// Creates the provider. It connects with the first call.
+    /// Creates the provider. It connects on the first call.
     pub fn new(config: Config) -> LiteLlm {
         let client = Client::new(&config.url, config.limits);
         LiteLlm { config, client }

@@ -28,15 +28,15 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Beginning of references to secrets in the server's vault.
+/// Prefix of references to secrets in the server's vault.
 const OF_THE_VAULT: &str = "secret:vault/";
-/// Code of the failure of a mail that the server may take later: it says something of the mailbox, and nothing of the server.
+/// Code for a mail that the server may accept later: the failure concerns the mailbox, not the server.
 const DEFERRED: &str = "mail-deferred";
-/// Name of the operators as recipients.
+/// Recipient name that stands for the operators.
 const OPERATORS: &str = "admin";
 /// Maximum number of instances whose names are looked up for one mail.
 const INSTANCES_MAX: usize = 20;
-/// Maximum recipients of one mail.
+/// Maximum number of recipients of one mail.
 const RECIPIENTS_MAX: usize = 50;
 
 /// The provider of `mail.send`.
@@ -140,7 +140,7 @@ fn values(call: &Call) -> Result<Value, CallOutcome> {
             members.insert(name.clone(), json!(reference));
             continue;
         }
-        // A mail shows what the server has made for its account, never what the machine knows.
+        // A mail may show what the server has created for its account, but never secrets of the machine.
         if !reference.starts_with(OF_THE_VAULT) {
             return Err(CallOutcome::refused(
                 "bad-secret",
@@ -153,7 +153,7 @@ fn values(call: &Call) -> Result<Value, CallOutcome> {
     Ok(values)
 }
 
-/// Returns an address with its domain in ASCII, which every mail server takes.
+/// Returns an address with its domain in ASCII, which every mail server accepts.
 fn parsed(address: &str) -> Option<Address> {
     let address: Address = address.parse().ok()?;
     Address::new(address.user(), idna::domain_to_ascii(address.domain()).ok()?).ok()

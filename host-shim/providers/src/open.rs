@@ -24,13 +24,13 @@ pub struct Opened {
     pub vault: Arc<Vault>,
     /// Address of the local provider's HTTP server.
     pub serves: Option<SocketAddr>,
-    /// Place for the pages of instances that do not run; none without the provider `local`.
+    /// Slot for the pages of instances that are not running; none without the provider `local`.
     pub away: Option<AwaySlot>,
     /// Lists Stripe's events; none without the provider `stripe`.
     pub events: Option<Arc<dyn EventList>>,
     /// Lists Stripe's objects; none without the provider `stripe`.
     pub objects: Option<Arc<dyn ObjectList>>,
-    /// Signs tokens for a registry's clients; none without the provider `registry`.
+    /// Signs tokens for clients of a registry; none without the provider `registry`.
     pub registry_tokens: Option<Arc<dyn RegistryTokens>>,
     /// The temporary folder. It is removed on drop.
     _scratch: Option<tempfile::TempDir>,
@@ -46,8 +46,8 @@ impl fmt::Debug for Opened {
 ///
 /// # Errors
 ///
-/// Fails if no provider is named, if the program was built without a provider, if a provider's settings are invalid, or
-/// if the folder or the secrets can't be opened.
+/// Fails if no provider is requested, if the program was built without a provider, if a provider's settings are invalid, or if the folder
+/// or the secrets can't be opened.
 pub fn open(options: &Options) -> Result<Opened, OpenError> {
     if options.names.is_empty() {
         return Err(OpenError::Nothing);
@@ -102,8 +102,8 @@ pub fn open(options: &Options) -> Result<Opened, OpenError> {
     Ok(Opened { registry, journal, vault, serves, away, events, objects, registry_tokens, _scratch: scratch })
 }
 
-/// Opens the vault in a folder, or in another place beside the folder, with these keys or those in [`KEY_VARIABLE`]. Creates the folder
-/// and the vault if needed.
+/// Opens the vault in a folder, or in another location instead, with these keys or those in [`KEY_VARIABLE`]. Creates the folder and the
+/// vault if needed.
 ///
 /// # Errors
 ///
@@ -113,7 +113,7 @@ pub fn secrets_of(place: Option<&Place>, folder: &Path, keys: Option<Keys>) -> R
     Ok(Vault::open_at(&place, &file, keys)?)
 }
 
-/// Begins a new vault, in place of a lost one. Returns where the older one is kept, if there is one.
+/// Starts a new vault in place of a lost one. Returns where the older one is kept, if there is one.
 ///
 /// # Errors
 ///
@@ -123,7 +123,7 @@ pub fn begin_secrets(place: Option<&Place>, folder: &Path) -> Result<Option<Stri
     Ok(Vault::begin_at(&place, &file, keys)?.1)
 }
 
-/// Returns the place of a vault, its file in the folder, and its keys. Creates the folder if needed.
+/// Returns the location of a vault (its file in the folder) and its keys. Creates the folder if needed.
 fn secrets_at(place: Option<&Place>, folder: &Path, keys: Option<Keys>) -> Result<(Place, PathBuf, Keys), OpenError> {
     let keys = match keys {
         Some(keys) => keys,

@@ -1,8 +1,8 @@
-//! Databases on shared PostgreSQL servers. Each tenant has a database and a role of its own.
+//! Databases on shared PostgreSQL servers. Each tenant has its own database and role.
 //!
-//! The record of a database is stored on its server before the database is created, so that a repeated call finds the
-//! server. The calls `ensure`, `change`, `destroy` and `restore` of one database take a lock, so they run one after
-//! another, also in different processes. Backups, restores, migrations and seeds run in the background.
+//! The record of a database is stored on its server before the database is created, so that a repeated call finds the server. The calls
+//! `ensure`, `change`, `destroy` and `restore` for one database take a lock, so they run one after another, even in different processes.
+//! Backups, restores, migrations and seeds run in the background.
 
 mod backup;
 mod change;
@@ -80,7 +80,7 @@ impl Postgres {
         self.jobs.run(call, self.config.work_wait, move || work(&config, &of))
     }
 
-    /// Returns what `list` returns for each server, in one list.
+    /// Concatenates what `list` returns for each server.
     fn of_servers<T>(&self, list: impl AsyncFn(&Server<'_>) -> Result<Vec<T>, Failed>) -> Result<Vec<T>, Unlisted> {
         let listed = within(self.config.call_timeout, async {
             let mut all = Vec::new();
@@ -100,7 +100,7 @@ impl Postgres {
         })
     }
 
-    /// Resolves a reference of the settings, outside of a call.
+    /// Resolves a reference in the settings, outside of a call.
     fn resolve(&self, reference: &str) -> Result<Secret, SecretError> {
         match &self.config.secrets {
             Some(secrets) => secrets.resolve("", reference),
@@ -149,7 +149,7 @@ impl Provider for Postgres {
         expire::expire(&self.config, expiry)
     }
 
-    /// Lists the databases with our mark whose records are gone.
+    /// Lists the databases that carry our mark but whose records are gone.
     fn unreadable(&self) -> Result<Vec<Unreadable>, Unlisted> {
         self.of_servers(async |server| {
             let endpoint = server.settings.endpoint();

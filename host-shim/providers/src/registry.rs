@@ -1,7 +1,7 @@
-//! Registry provider: `object.sign` of an image gives the credential with which the image can be pulled.
+//! Registry provider: `object.sign` for an image returns the credential with which the image can be pulled.
 //!
-//! The credential is a token that a registry verifies by itself (<https://distribution.github.io/distribution/spec/auth/jwt/>), so
-//! the provider sends no request.
+//! The credential is a token that a registry verifies on its own (<https://distribution.github.io/distribution/spec/auth/jwt/>), so the
+//! provider sends no request.
 
 mod image;
 mod open;
@@ -17,11 +17,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The only effect of the provider.
 pub const KIND: &str = "object.sign";
-/// The member of the payload that names an image. A payload without it is about an object in a bucket.
+/// The payload member that contains an image. A payload without it is about an object in a bucket.
 pub const IMAGE: &str = "image";
-/// Allowed lifetime of a token in seconds. Clients of a registry take less than a minute for a minute.
+/// Allowed lifetime of a token in seconds. Registry clients treat less than a minute as a minute.
 const TTL_S: std::ops::RangeInclusive<i64> = 60..=86_400;
-/// Lifetime of a token without access in seconds.
+/// Lifetime of a token that grants no access, in seconds.
 const LOGIN_TTL_S: i64 = 300;
 
 /// The provider of credentials for images.
@@ -30,8 +30,8 @@ const LOGIN_TTL_S: i64 = 300;
 /// |---|---|---|
 /// | `object.sign` | `image`, `ttl_s` | `token`, `service`, `repository`, `expires_in`, `issued_at` |
 ///
-/// A token allows to pull every tag of the image's repository, and nothing else. It names the account as its subject. Its times
-/// are those of the machine, since the registry compares them with its own clock.
+/// A token allows pulling every tag of the image's repository, and nothing else. Its subject is the account. Its times are those of the
+/// machine, because the registry compares them with its own clock.
 pub struct Images {
     signer: Signer,
 }
@@ -40,7 +40,7 @@ impl Images {
     /// Creates the provider.
     ///
     /// # Errors
-    /// Fails if the key or the certificate cannot be used, or do not belong together.
+    /// Fails if the key or the certificate is unusable, or if they do not belong together.
     pub fn new(config: &Config) -> Result<Images, ConfigError> {
         Signer::new(config).map(|signer| Images { signer })
     }
@@ -85,7 +85,7 @@ impl RegistryTokens for Images {
     }
 }
 
-/// Returns the time in seconds since the epoch; none before it.
+/// Returns the time in seconds since the epoch; none for a time before the epoch.
 fn now_s() -> Option<i64> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     i64::try_from(since.as_secs()).ok()

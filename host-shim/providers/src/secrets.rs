@@ -1,4 +1,4 @@
-//! Checks that the vault has the secrets to which a store's records refer.
+//! Checks that the vault contains the secrets to which a store's records refer.
 
 use crate::drift::Drift;
 use host_provider_api::{ResourceId, Secrets};
@@ -35,8 +35,8 @@ pub fn unreadable_secrets(vault: &Vault, references: &[(ResourceId, String)]) ->
 ///
 /// # Errors
 ///
-/// Fails if there are references and the vault never had a secret, unless an operator began the vault in place of a lost
-/// one. A vault that was used may lack them: a killed process may have deleted a secret before the record of its resource.
+/// Fails if there are references but the vault never contained a secret, unless an operator started the vault in place of a lost one. A
+/// vault that has been used may lack them, because a killed process may have deleted a secret before the record of its resource.
 pub fn check_vault(vault: &Vault, references: &[(ResourceId, String)]) -> Result<(), ForeignVault> {
     let of_vault: Vec<_> = references.iter().filter(|(_, reference)| Vault::is_reference(reference)).collect();
     let Some((id, reference)) = of_vault.first() else { return Ok(()) };
@@ -67,7 +67,7 @@ mod tests {
         assert_eq!(check_vault(&vault, &both), Ok(()));
         let found = unreadable_secrets(&vault, &both);
         assert!(matches!(&found[..], [Drift::Secret { reference, .. }] if *reference == missing), "{found:?}");
-        // Another account's secret is none of this account's.
+        // Another account's secret does not belong to this account.
         let refused = check_vault(&vault, &[(id("u2"), made)]).expect_err("a foreign vault");
         assert!(refused.to_string().contains("secrets begin"), "{refused}");
         let folder = tempfile::tempdir().expect("a folder");

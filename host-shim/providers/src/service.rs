@@ -1,6 +1,6 @@
-//! Service provider: a service of the business carries out the business's own effects. Each call is one signed HTTP request.
+//! Service provider: one of the business's services carries out the business's own effects. Each call is one signed HTTP request.
 //!
-//! The signature is that of Standard Webhooks, so that libraries for many languages verify it.
+//! The signature follows Standard Webhooks, so libraries in many languages can verify it.
 
 mod answer;
 mod open;
@@ -14,33 +14,33 @@ use host_intake::webhook::{Key, KeyError, Scheme};
 use host_provider_api::{Call, CallOutcome, Provider, Secret};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Limits of a request: 20 s, and 64 KiB of answer.
+/// Limits of a request: 20 s, and an answer of 64 KiB.
 const LIMITS: ExchangeLimits = ExchangeLimits { timeout: Duration::from_secs(20), body_bytes_max: 64 * 1024 };
 
 /// Address and secret of a service.
 pub struct Config {
-    /// Where the calls are sent: `https`, or `http` on this machine.
+    /// The address to which calls are sent: `https`, or `http` on this machine.
     pub url: String,
     /// The secret of Standard Webhooks, `whsec_` and base64.
     pub secret: Secret,
 }
 
-/// A value of the configuration that cannot be used.
+/// An unusable value in the configuration.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
-    /// The address is none, or would send calls without encryption.
+    /// The address is invalid, or would send calls without encryption.
     #[error("url: `{0}`: expected https://HOST/PATH, or http://127.0.0.1:PORT/PATH on this machine")]
     Url(String),
-    /// The secret is none of Standard Webhooks.
+    /// The secret is not in the format of Standard Webhooks.
     #[error("secret: {0}")]
     Secret(KeyError),
 }
 
-/// The provider of the effects of one service.
+/// The provider of one service's effects.
 ///
 /// The request is a `POST` of a JSON object with `kind`, `scope`, `key`, `generation`, `attempt`, `payload`, and `token` if an earlier
-/// answer had one. Its header `webhook-id` is the same for every attempt of an effect, and another for each effect and generation,
-/// also if a store that was restored from a backup uses a key and a generation again.
+/// answer had one. Its header `webhook-id` is the same for every attempt of an effect, but differs between effects and generations, even if
+/// a store that was restored from a backup reuses a key and a generation.
 ///
 /// | status | meaning | members of the answer |
 /// |---|---|---|

@@ -1,4 +1,4 @@
-//! The settings file of the providers: a section for each, and their limits.
+//! The providers' settings file: a section for each provider, and their limits.
 
 use crate::aws::{AwsSettings, B2Settings};
 use crate::health::HttpSettings;
@@ -16,14 +16,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Maximum bytes of the settings file.
+/// Maximum size of the settings file in bytes.
 const BYTES_MAX: u64 = 256 * 1024;
 
 /// Settings of all providers. They contain references instead of secrets: `secret:env/NAME` or `secret:file/NAME`.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Folder of the files of `secret:file/NAME`.
+    /// Folder of the files for `secret:file/NAME`.
     pub secrets_folder: Option<PathBuf>,
     /// Sender and addresses of mails.
     pub mail: MailSettings,
@@ -47,7 +47,7 @@ pub struct Settings {
     pub litellm: Option<LitellmSettings>,
     /// Organization of the provider `supabase`.
     pub supabase: SupabaseSettings,
-    /// Limits by provider name. A missing limit has its value in [`ProviderLimits::default`].
+    /// Limits by provider name. A missing limit has its value from [`ProviderLimits::default`].
     pub limits: BTreeMap<String, LimitSettings>,
 }
 
@@ -70,11 +70,11 @@ impl Settings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitSettings {
-    /// Maximum calls that begin within a second.
+    /// Maximum number of calls that begin within a second.
     pub per_second: Option<usize>,
-    /// Maximum concurrent calls.
+    /// Maximum number of concurrent calls.
     pub at_once: Option<usize>,
-    /// Maximum concurrent calls per account.
+    /// Maximum number of concurrent calls per account.
     pub per_account: Option<usize>,
     /// Number of consecutive failures that opens the circuit.
     pub failures: Option<usize>,
@@ -83,7 +83,7 @@ pub struct LimitSettings {
 }
 
 impl LimitSettings {
-    /// Returns these limits, with the default for each missing limit. Numbers are at least 1, since 0 would block all
+    /// Returns these limits, with the default for each missing limit. Numbers are at least 1, because 0 would block all
     /// calls.
     pub fn limits(self) -> ProviderLimits {
         let given = |set: Option<usize>, else_: usize| set.unwrap_or(else_).max(1);
@@ -124,11 +124,12 @@ impl Settings {
         serde_saphyr::from_str(&text).map_err(|cause| error(cause.to_string()))
     }
 
-    /// Reads settings with variables: `filled` has their values, `written` their names.
+    /// Reads settings that contain variables: `filled` has their values, `written` their names.
     ///
     /// # Errors
     ///
-    /// Fails if there are invalid or unknown members. The error has none of the filled in values, which may be secrets.
+    /// Fails if there are invalid or unknown members. The error contains none of the filled-in values, which may be
+    /// secrets.
     pub fn of_json(path: &Path, written: Value, filled: Value) -> Result<Settings, SettingsError> {
         if filled.is_null() {
             return Ok(Settings::default());

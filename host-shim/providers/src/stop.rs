@@ -3,19 +3,19 @@
 use std::io;
 use tokio::runtime::{Builder, Runtime};
 
-/// The signals that stop the program: an interrupt (Ctrl-C) and SIGTERM. They count from [`StopSignal::listen`] on.
+/// The signals that stop the program: an interrupt (Ctrl-C) and SIGTERM. They are handled once [`StopSignal::listen`] has been called.
 #[derive(Debug)]
 pub struct StopSignal {
     runtime: Runtime,
     #[cfg(unix)]
     signals: [tokio::signal::unix::Signal; 2],
-    /// SIGHUP, which asks a server to read its secrets again.
+    /// SIGHUP, which makes a server reload its secrets.
     #[cfg(unix)]
     hangups: Option<tokio::signal::unix::Signal>,
 }
 
 impl StopSignal {
-    /// Begins to listen. A program that tells others that it runs must listen before.
+    /// Begins to listen. A program must call this before it announces that it is running.
     ///
     /// # Errors
     ///
@@ -35,7 +35,7 @@ impl StopSignal {
         Ok(StopSignal { runtime })
     }
 
-    /// Begins to listen to SIGHUP, too, which otherwise ends the program. [`wait_and_read`](Self::wait_and_read) tells of it.
+    /// Also begins to listen for SIGHUP, which would otherwise end the program. [`wait_and_read`](Self::wait_and_read) reports it.
     ///
     /// # Errors
     ///
@@ -50,7 +50,7 @@ impl StopSignal {
         Ok(self)
     }
 
-    /// Returns when a signal to stop has come, and calls `read` for each SIGHUP before.
+    /// Returns when a signal to stop has arrived, and calls `read` for each SIGHUP before that.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl StopSignal {
         }
     }
 
-    /// Returns when a signal has come. There is no SIGHUP.
+    /// Returns when a signal has arrived. There is no SIGHUP.
     ///
     /// # Errors
     ///
@@ -83,7 +83,7 @@ impl StopSignal {
         self.wait()
     }
 
-    /// Returns when a signal has come.
+    /// Returns when a signal has arrived.
     ///
     /// # Errors
     ///
@@ -93,7 +93,7 @@ impl StopSignal {
         self.wait_and_read(|| ())
     }
 
-    /// Returns when a signal has come.
+    /// Returns when a signal has arrived.
     ///
     /// # Errors
     ///

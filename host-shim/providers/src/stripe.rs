@@ -1,7 +1,7 @@
-//! Stripe provider: carries out the `stripe.*` effects. async-stripe builds the requests, and our own client sends each once: that of
-//! async-stripe hides `Retry-After` and `Date`, does not limit the size of responses and rejects objects of older API versions.
-//! Requests that create or change an object have an idempotency key. Created objects have ownership [`marks`], which identify them
-//! after Stripe has forgotten the key.
+//! Stripe provider: carries out the `stripe.*` effects. async-stripe builds the requests, and our own client sends each one once, because
+//! async-stripe's client hides `Retry-After` and `Date`, does not limit the size of responses, and rejects objects of older API versions.
+//! Requests that create or change an object have an idempotency key. Created objects have ownership [`marks`], which identify them after
+//! Stripe has forgotten the key.
 
 mod api;
 mod config;

@@ -1,4 +1,4 @@
-//! Databases at Supabase, managed by its API. Each database is a project of its own.
+//! Databases at Supabase, managed through its API. Each database is a separate project.
 //!
 //! A project has no metadata, so its name ([`Mark`]) stores a hash of the resource's id, the latest generation that
 //! changed the project, and whether the project is adopted. Work that takes minutes is reported as in progress and

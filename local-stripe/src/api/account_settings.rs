@@ -1,4 +1,4 @@
-//! The endpoints of settings of the account: its balance, the templates of its invoices, and what its country needs.
+//! The endpoints for account settings: the balance, invoice templates, and the requirements of a country.
 
 use serde_json::{Value, json};
 
@@ -18,7 +18,7 @@ const TEMPLATE: &str = "invoice_rendering_template";
 /// The id under which the changed balance settings are stored.
 const BALANCE_SETTINGS: &str = "sandbox.balance_settings";
 const STATUS: ParamKind = ParamKind::OneOf(&["active", "archived"]);
-/// The settings that have an effect: payouts are made by hand only.
+/// The settings that have an effect: payouts are always manual.
 const BALANCE: &[Field] = &[opt(
     "payments",
     ParamKind::Map(&[
@@ -32,7 +32,7 @@ const BALANCE: &[Field] = &[opt(
         ),
     ]),
 )];
-/// What the United States need, as Stripe's example object has it.
+/// The requirements of the United States, as in Stripe's example object.
 const UNITED_STATES: &str = include_str!("../model/country_spec_us.json");
 
 /// The endpoints.
@@ -59,7 +59,7 @@ pub const ROUTES: &[Route] = &[
     ),
     route("POST", "/v1/invoice_rendering_templates/{}/archive", &[], |st, ids, _| set_status(st, ids[0], "archived")),
     route("POST", "/v1/invoice_rendering_templates/{}/unarchive", &[], |st, ids, _| set_status(st, ids[0], "active")),
-    // At Stripe, templates are made in the dashboard.
+    // At Stripe, templates are created in the dashboard.
     route("POST", "/_sandbox/invoice_rendering_templates", &[opt("nickname", ParamKind::Text)], |st, _, args| {
         if st.count(TEMPLATE) >= TEMPLATES_MAX {
             return Err(ApiError::invalid(format!("There can be at most {TEMPLATES_MAX} templates.")));
@@ -86,7 +86,7 @@ pub const ROUTES: &[Route] = &[
     }),
 ];
 
-/// Returns what the country of the sandbox's own account needs.
+/// Returns the requirements of the country of the sandbox's own account.
 fn united_states() -> Object {
     let mut spec = Object::of(serde_json::from_str(UNITED_STATES).unwrap_or_default());
     let mut currencies = money::supported();
@@ -150,7 +150,7 @@ fn set_status(st: &mut State, id: &str, status: &str) -> Result<Value, ApiError>
     Ok(st.change(id, |template| template.set("status", status)).value())
 }
 
-/// Returns the id and the version of the active template that a request names; null without one.
+/// Returns the id and the version of the active template that a request refers to; null if it refers to none.
 ///
 /// # Errors
 /// The template is unknown or archived.

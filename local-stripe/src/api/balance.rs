@@ -1,4 +1,4 @@
-//! The endpoints of the account's balance, payouts and top-ups.
+//! The endpoints for the account's balance, payouts and top-ups.
 
 use serde_json::{Value, json};
 
@@ -97,7 +97,7 @@ pub const ROUTES: &[Route] = &[
         },
     ),
     route("GET", "/v1/topups/{}", &[], |st, ids, _| Ok(st.load("topup", ids[0], "id")?.value())),
-    // A top-up succeeds at once, so none is pending.
+    // A top-up succeeds immediately, so none is ever pending.
     route("POST", "/v1/topups/{}/cancel", &[], |st, ids, _| {
         let topup = st.load("topup", ids[0], "id")?;
         let message = format!("Only pending top-ups can be canceled. This top-up is {}.", topup.text("status"));
@@ -141,8 +141,8 @@ fn create_payout(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
     Ok(balance::pay_out(st, payout)?.value())
 }
 
-/// Returns the external account of a payout: the one that the request names, or the account's default for the currency. The sandbox's own
-/// account has no external accounts, so its payouts go to none.
+/// Returns the external account of a payout: the one in the request, or the account's default for the currency. The sandbox's own account
+/// has no external accounts, so its payouts have no destination.
 fn destination_of(st: &State, args: &Args, currency: &str) -> Result<Option<Value>, ApiError> {
     let owner = connect::current(st);
     let all = owner.list_at("external_accounts");

@@ -1,4 +1,4 @@
-//! The endpoints of subscriptions and subscription items.
+//! The endpoints for subscriptions and subscription items.
 
 use serde_json::{Value, json};
 
@@ -55,8 +55,8 @@ pub const BILLING_MODE: ParamKind = ParamKind::Map(&[
     req("type", ParamKind::OneOf(&["classic", "flexible"])),
     opt("flexible", ParamKind::Map(&[opt("proration_discounts", ParamKind::OneOf(&["included"]))])),
 ]);
-/// The parameter `clear_usage`. It "has no effect if the plan has a billing meter attached", as each metered price here has, and is only for
-/// metered prices.
+/// The parameter `clear_usage`. It applies only to metered prices and "has no effect if the plan has a billing meter attached", as every
+/// metered price here has.
 const CLEAR_USAGE: Field = opt("clear_usage", ParamKind::Bool);
 const NEW_ITEM: ParamKind = ParamKind::Map(&[
     opt("metadata", ParamKind::Metadata),
@@ -225,7 +225,7 @@ pub const ROUTES: &[Route] = &[
         "/v1/subscriptions/{}/resume",
         &[
             opt("billing_cycle_anchor", ParamKind::OneOf(&["now"])),
-            // A paused subscription has paid for no time that could be prorated.
+            // A paused subscription has not paid for any time that could be prorated.
             opt("proration_behavior", PRORATION_BEHAVIOR),
             off("proration_date"),
         ],

@@ -1,4 +1,4 @@
-//! The endpoints of billing credits and billing alerts.
+//! The endpoints for billing credits and billing alerts.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! The endpoints of customers' cash balances.
+//! The endpoints for customers' cash balances.
 
 use crate::api::customers::CASH_SETTINGS;
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};

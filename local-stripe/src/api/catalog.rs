@@ -1,4 +1,4 @@
-//! The endpoints of products and prices.
+//! The endpoints for products and prices.
 
 use serde_json::{Value, json};
 
@@ -49,7 +49,7 @@ const EVERY: ParamKind = ParamKind::Map(&[req("interval", INTERVAL), opt("interv
 const MEASURE: ParamKind = ParamKind::Decimal;
 const PACKAGE_DIMENSIONS: ParamKind =
     ParamKind::Map(&[req("height", MEASURE), req("length", MEASURE), req("weight", MEASURE), req("width", MEASURE)]);
-/// The parameter `price_data` of a sale: a new price, and perhaps a new product.
+/// The parameter `price_data` of a sale: a new price, optionally with a new product.
 pub const PRICE_DATA: ParamKind = ParamKind::Map(&[
     req("currency", ParamKind::Currency),
     opt("product", ParamKind::Text),
@@ -325,7 +325,7 @@ fn named_price(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError>
     make_price(st, id.to_owned(), args).map(|price| price.value())
 }
 
-/// Creates a price with this id, and a product if the parameters have `product_data` instead of `product`.
+/// Creates a price with this id, and also a product if the parameters contain `product_data` instead of `product`.
 ///
 /// # Errors
 /// The product is missing or unknown, the lookup key is taken, or another parameter is invalid.

@@ -1,4 +1,4 @@
-//! The endpoints of checkout sessions and payment pages.
+//! The endpoints for checkout sessions and payment pages.
 
 use serde_json::{Value, json};
 
@@ -114,7 +114,8 @@ const CONFIRM: &[Field] = &[
     opt("phone", ParamKind::Text),
     opt("shipping", SHIPPING),
     opt("tax_id", asked::TAX_ID),
-    // Stripe's script in the browser sends these about itself to its internal endpoint, for Stripe's own statistics; no member shows them.
+    // Stripe's browser script sends this information about itself to an internal endpoint, for Stripe's own statistics. It appears in no
+    // member.
     opt("eid", ParamKind::Text),
     opt("client_attribution_metadata", ParamKind::Metadata),
     opt("expected_payment_method_type", ParamKind::Text),
@@ -174,7 +175,7 @@ pub const ROUTES: &[Route] = &[
         let lines = session.as_session().lines.iter().cloned().map(Object::of);
         listing::page_of(args, &url, lines, |l| l.id(), Object::value)
     }),
-    // `eid` names a visit of the page in Stripe's statistics.
+    // `eid` identifies a visit to the page in Stripe's statistics.
     route("GET", "/v1/payment_pages/{}", &[opt("eid", ParamKind::Text)], |st, ids, _| {
         checkout::find(st, ids[0]).map(|s| page(st, &s))
     })

@@ -1,4 +1,4 @@
-//! The endpoints of confirmation tokens.
+//! The endpoints for confirmation tokens.
 
 use crate::api::customers::{BILLING_DETAILS, SEPA_DEBIT, US_BANK_ACCOUNT};
 use crate::api::payments::USAGE;

@@ -1,4 +1,4 @@
-//! The endpoints of the sandbox's own account, connected accounts, account links and transfers.
+//! The endpoints for the sandbox's own account, connected accounts, account links and transfers.
 
 use serde_json::{Value, json};
 
@@ -21,7 +21,7 @@ const CAPABILITIES: ParamKind = ParamKind::Map(&{
     }
     fields
 });
-/// The reasons to reject an account.
+/// The reasons for rejecting an account.
 const REJECTIONS: &[&str] = &[
     "credit",
     "fraud_no_intent_to_fulfill",

@@ -1,4 +1,4 @@
-//! The endpoints of credit notes.
+//! The endpoints for credit notes.
 
 use serde_json::Value;
 

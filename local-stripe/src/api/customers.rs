@@ -1,4 +1,4 @@
-//! The endpoints of customers, payment methods and the customer balance.
+//! The endpoints for customers, payment methods and the customer balance.
 
 use std::sync::Arc;
 
@@ -77,7 +77,7 @@ const UPDATE: &[Field] = customer_fields![opt("default_source", ParamKind::Text)
 /// The maximum number of customers of a test clock, Stripe's limit.
 const CLOCK_CUSTOMERS_MAX: usize = 3;
 
-/// The parameter `card` of a changed payment method.
+/// The parameter `card` in an update of a payment method.
 const CHANGED_CARD: ParamKind = ParamKind::Map(&[
     opt("exp_month", ParamKind::Int(1, 12)),
     opt("exp_year", ParamKind::Int(0, 9_999)),
@@ -94,7 +94,7 @@ pub const CARD: ParamKind = ParamKind::Map(&[
 ]);
 /// The supported types of payment methods.
 pub const METHOD_TYPE: ParamKind = ParamKind::OneOf(&["card", "sepa_debit", "us_bank_account"]);
-/// The types of payment methods that a payment intent accepts: in addition, the customer's cash balance.
+/// The types of payment methods that a payment intent accepts, which also include the customer's cash balance.
 pub const OWN_METHOD_TYPE: ParamKind = ParamKind::OneOf(&["card", "customer_balance", "sepa_debit", "us_bank_account"]);
 /// The parameter `sepa_debit`: a bank account for SEPA direct debit.
 pub const SEPA_DEBIT: ParamKind = ParamKind::Map(&[req("iban", ParamKind::Text)]);
@@ -198,7 +198,7 @@ pub const ROUTES: &[Route] = &[
             opt("us_bank_account", US_BANK_ACCOUNT),
             opt("metadata", ParamKind::Metadata),
             opt("allow_redisplay", REDISPLAY),
-            // Stripe's script in the browser names itself and its versions here; no member shows it.
+            // Stripe's browser script sends its name and versions here. They appear in no member.
             opt("payment_user_agent", ParamKind::Text),
         ],
         create_method,
@@ -209,7 +209,7 @@ pub const ROUTES: &[Route] = &[
         &[LIMIT, AFTER, BEFORE, opt("customer", ParamKind::Text), opt("type", ParamKind::Text)],
         |st, _, args| listing::list(st, "payment_method", "/v1/payment_methods", args, &["type"]),
     ),
-    // As at Stripe, a test name such as `pm_card_visa` gives a new payment method each time.
+    // As at Stripe, a test name such as `pm_card_visa` creates a new payment method each time.
     route("GET", "/v1/payment_methods/{}", &[], |st, ids, _| Ok(method::resolve(st, ids[0], "id")?.value())),
     route(
         "POST",
@@ -295,7 +295,7 @@ fn make(st: &mut State, id: String, args: &Args) -> Result<Value, ApiError> {
     Ok(st.find(&id)?.value())
 }
 
-/// Returns the card of a request, and the name of its parameter.
+/// Returns the card in a request, and the name of its parameter.
 fn given_source(args: &Args) -> Option<(Value, &'static str)> {
     ["source", "card"].into_iter().find_map(|param| args.given(param).map(|given| (given.clone(), param)))
 }
@@ -344,7 +344,7 @@ fn apply(customer: &mut Object, args: &Args) -> Result<(), ApiError> {
                 return Err(ApiError::coded("parameter_invalid_string", message).about(member));
             }
             Some(name) => customer.set(member, name),
-            // A customer without such a name does not show the member.
+            // A customer without such a name lacks the member.
             None if args.has(member) => {
                 customer.members.remove(member);
             }
@@ -407,7 +407,7 @@ fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     Ok(st.find(id)?.value())
 }
 
-/// Redeems a coupon or a promotion code as the customer's discount, which applies to all invoices. An emptied parameter
+/// Redeems a coupon or a promotion code as the customer's discount, which applies to all invoices. An empty parameter
 /// removes the discount.
 fn give_discount(st: &mut State, id: &str, args: &Args) -> Result<(), ApiError> {
     let customer = st.find(id)?;

@@ -1,4 +1,4 @@
-//! The endpoints of coupons and promotion codes.
+//! The endpoints for coupons and promotion codes.
 
 use serde_json::{Value, json};
 
@@ -118,10 +118,10 @@ pub const ROUTES: &[Route] = &[
     ),
 ];
 
-/// The smallest step of a percentage, Stripe's two decimal places.
+/// The smallest step of a percentage: Stripe accepts two decimal places.
 const PERCENT_STEP: i128 = 10_000_000_000;
 
-/// Whether a text is a percentage above 0 and at most 100, with two decimal places at most.
+/// Whether a text is a percentage above 0 and at most 100, with no more than two decimal places.
 fn is_percentage(text: &str) -> bool {
     money::parse_percentage(text, PERCENT_STEP).is_some_and(|percent| percent > 0)
 }

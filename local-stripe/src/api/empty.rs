@@ -1,5 +1,5 @@
-//! The endpoints of lists that are always empty: clients request these lists, but the sandbox has no such objects. Their filters are checked;
-//! on an empty list, each gives an empty list.
+//! The endpoints for lists that are always empty: clients request these lists, but the sandbox has no such objects. Filters are checked,
+//! but have no effect on an empty list.
 
 use serde_json::json;
 
@@ -7,8 +7,8 @@ use crate::api::listing::{AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
 use crate::params::{ParamKind, opt};
 
-/// Builds the rows of the endpoint table: a path, and the parameters of its list besides the cursors. The `url` of the list contains the ids
-/// of the path.
+/// Builds the rows of the endpoint table: a path, and the parameters of its list in addition to the cursors. The `url` of the list contains
+/// the ids in the path.
 macro_rules! empty {
     ($($path:literal: [$($field:expr),* $(,)?]),* $(,)?) => {
         &[$(route("GET", $path, &[LIMIT, AFTER, BEFORE, $($field),*], |_, ids, _| {

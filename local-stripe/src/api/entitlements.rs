@@ -1,4 +1,4 @@
-//! The endpoints of features, the features of products, and customers' active entitlements.
+//! The endpoints for features, product features, and customers' active entitlements.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ const CREATE: &[Field] =
     &[req("lookup_key", ParamKind::Text), req("name", ParamKind::Text), opt("metadata", ParamKind::Metadata)];
 const UPDATE: &[Field] =
     &[opt("active", ParamKind::Bool), opt("name", ParamKind::Text), opt("metadata", ParamKind::Metadata)];
-/// The limits of the lookup key and of the name, from the reference.
+/// The limits of the lookup key and of the name, according to the reference.
 const CHARS_MAX: usize = 80;
 
 /// The endpoints.

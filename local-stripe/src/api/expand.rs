@@ -1,4 +1,4 @@
-//! The parameter `expand[]`: replaces ids by the objects, and adds the members that are shown only on request.
+//! The parameter `expand[]`: replaces ids with the objects, and adds the members that are shown only on request.
 
 use std::sync::Arc;
 
@@ -14,20 +14,20 @@ use crate::shapes;
 use crate::state::State;
 use crate::version::Version;
 
-/// The maximum number of names in an expansion path, Stripe's limit. A list's `data` counts, too.
+/// The maximum number of names in an expansion path, Stripe's limit. The `data` of a list counts as one.
 const LEVELS_MAX: usize = 4;
 
-/// The member of a search result with the number of all matching objects.
+/// The member of a search result that contains the number of all matching objects.
 const TOTAL_COUNT: &str = "total_count";
 
 /// Expands the requested paths in a rendered value.
 ///
 /// # Errors
-/// A path is too deep or names a member that can't be expanded.
+/// A path is too deep, or contains a member that can't be expanded.
 pub fn expand(st: &State, mut value: Value, paths: &[String], version: &Version) -> Result<Value, ApiError> {
     let counted = value.get("object").is_some_and(|o| o == "search_result");
     if counted && !paths.iter().any(|p| p == TOTAL_COUNT) {
-        // A search result shows its `total_count` only on request.
+        // A search result contains its `total_count` only on request.
         value.as_object_mut().map(|found| found.remove(TOTAL_COUNT));
     }
     for path in paths.iter().filter(|p| !counted || *p != TOTAL_COUNT) {
@@ -81,8 +81,8 @@ fn descend(st: &State, value: &mut Value, names: &[&str], version: &Version, pat
     }
 }
 
-/// Returns the object that a member names, if it belongs to another account: the payment of a transfer or an application
-/// fee, and the fee of a payment.
+/// Returns the object that a member refers to, if it belongs to another account: the payment of a transfer or an application fee, and the
+/// fee of a payment.
 fn of_other_account(st: &State, value: &Value, name: &str) -> Option<Arc<Object>> {
     let id = value.get(name)?.as_str()?;
     let owner = match (value.get("object")?.as_str()?, name) {

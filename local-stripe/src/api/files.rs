@@ -1,4 +1,4 @@
-//! The endpoints of files and file links.
+//! The endpoints for files and file links.
 
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};
@@ -10,7 +10,7 @@ const LINK_DATA: ParamKind = ParamKind::Map(&[
     opt("expires_at", ParamKind::Time),
     opt("metadata", ParamKind::Metadata),
 ]);
-/// The parameters of `POST /v1/files`, beside the file itself.
+/// The parameters of `POST /v1/files`, except for the file itself.
 const CREATE: &[Field] = &[req("purpose", ParamKind::OneOf(PURPOSES)), opt("file_link_data", LINK_DATA)];
 
 /// The endpoints.

@@ -1,4 +1,4 @@
-//! The endpoints of Identity.
+//! The endpoints for Identity.
 
 use std::sync::Arc;
 

@@ -15,8 +15,8 @@ use crate::params::{AMOUNT, Args, Field, ParamKind, QUANTITY, SIGNED_AMOUNT, mer
 use crate::pricing::TAX_BEHAVIOR;
 use crate::state::State;
 
-/// The parameter `price_data` of a line. Unlike the one of a subscription item, it may describe a new product, and is
-/// not recurring.
+/// The parameter `price_data` of a line. Unlike that of a subscription item, it may describe a new product and is not
+/// recurring.
 const PRICE_DATA: ParamKind = ParamKind::Map(&[
     req("currency", ParamKind::Currency),
     opt("product", ParamKind::Text),
@@ -49,7 +49,7 @@ const CHANGED: &[Field] = line_fields![req("id", ParamKind::Text)];
 const CHANGED_ALONE: &[Field] = line_fields![];
 const REMOVED: &[Field] = &[req("behavior", ParamKind::OneOf(&["delete", "unassign"])), req("id", ParamKind::Text)];
 const INVOICE_METADATA: Field = opt("invoice_metadata", ParamKind::Metadata);
-/// The parameters that decide a line's amount. Only the line of an invoice item can be given another one.
+/// The parameters that determine a line's amount. They can be changed only for the line of an invoice item.
 const OF_AMOUNT: [&str; 4] = ["amount", "price_data", "pricing", "quantity"];
 
 /// The endpoints.
@@ -170,7 +170,7 @@ fn remove(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
     finish(st, draft, lines, args)
 }
 
-/// Returns the place of a line by its id.
+/// Returns the index of a line by its id.
 fn place(lines: &[Value], id: &str, param: &str) -> Result<usize, ApiError> {
     lines.iter().position(|line| line["id"] == id).ok_or_else(|| ApiError::no_such("invoice line item", id, param))
 }

@@ -1,4 +1,4 @@
-//! The endpoints of invoices, invoice items and invoice payments.
+//! The endpoints for invoices, invoice items and invoice payments.
 
 use std::sync::Arc;
 
@@ -340,10 +340,10 @@ fn create_item(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiErro
     Ok(item.value())
 }
 
-/// Creates the invoice item of a request, pending or of a draft invoice, and emits its event. Adds no line to the invoice.
+/// Creates an invoice item as requested, either pending or for a draft invoice, and emits its event. Adds no line to the invoice.
 ///
 /// # Errors
-/// A parameter is invalid, or the invoice is no draft or of another customer or currency.
+/// A parameter is invalid, or the invoice is not a draft or belongs to another customer or currency.
 pub(super) fn new_item(
     st: &mut State,
     args: &Args,
@@ -385,7 +385,7 @@ pub(super) fn new_item(
 /// Checks that an invoice item can be on an invoice.
 ///
 /// # Errors
-/// The invoice is no draft, or of another customer or currency.
+/// The invoice is not a draft, or belongs to another customer or currency.
 pub(super) fn check_fits(item: &Object, target: &Object, param: &str) -> Result<(), ApiError> {
     let is_alike = ["customer", "currency"].iter().all(|member| item.get(member) == target.get(member));
     if target.text("status") == "draft" && is_alike {
@@ -404,8 +404,8 @@ pub(super) fn pending_item(st: &State, id: &str, param: &str) -> Result<Arc<Obje
     Ok(item)
 }
 
-/// Returns the parameters of an update with the price of the item, if the update changes its amount. A new quantity
-/// keeps the item's price; a new price keeps its quantity.
+/// Returns the parameters of an update, with the item's price added if the update changes the amount. A new quantity keeps the item's
+/// price, and a new price keeps its quantity.
 fn priced_anew(item: &Object, args: &Args) -> Option<Args> {
     const PRICES: [&str; 6] = ["amount", "price", "price_data", "pricing", "unit_amount", "unit_amount_decimal"];
     let mut next = args.clone();
@@ -426,7 +426,7 @@ fn update_item(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiEr
     Ok(change_item(st, &item, args)?.value())
 }
 
-/// Changes an invoice item by the parameters of a request. Changes no line of an invoice.
+/// Changes an invoice item according to a request. Leaves the lines of invoices unchanged.
 ///
 /// # Errors
 /// A parameter is invalid.
@@ -526,7 +526,7 @@ pub(super) fn own_discounts(
     item::redeem_for(st, &args.list("discounts"), "discounts", customer, amount, currency).map(Some)
 }
 
-/// Reads the settings of a request as members of an invoice. `shared` says how the payment is divided so far.
+/// Reads the settings of a request as members of an invoice. `shared` is how the payment is divided so far.
 fn read_settings(
     st: &mut State,
     args: &Args,
@@ -608,7 +608,7 @@ fn rendering(st: &State, args: &Args) -> Result<Value, ApiError> {
     }))
 }
 
-/// Sets a setting of an invoice.
+/// Sets one setting of an invoice.
 fn set(invoice: &mut Object, name: &str, value: Value) {
     match name {
         "application_fee_amount" => invoice.as_invoice_mut().application_fee_amount = value.as_i64(),
@@ -618,7 +618,7 @@ fn set(invoice: &mut Object, name: &str, value: Value) {
     }
 }
 
-/// The settings of a draft that its taxes follow.
+/// The settings of a draft that determine its taxes.
 const TAXES: [&str; 2] = ["automatic_tax", "default_tax_rates"];
 
 fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
@@ -663,7 +663,7 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
         let lines = next.list_at("lines").to_vec();
         invoice::set_lines(st, &mut next, lines, &customer)?;
     }
-    // The taxes of `next` are computed.
+    // The taxes of `next` have been computed.
     settings.retain(|(name, _)| !TAXES.contains(name));
     let changed = st.change_and_emit(ids[0], "invoice.updated", |i| {
         *i = next;

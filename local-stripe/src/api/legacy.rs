@@ -1,7 +1,7 @@
 //! The legacy parameters of subscriptions: `plan` and `quantity` for a single item, and `coupon` or `promotion_code` for a
 //! single discount.
 //!
-//! Stripe's reference does not list them any more, but clients such as Laravel Cashier send them.
+//! Stripe's reference no longer lists them, but clients such as Laravel Cashier still send them.
 
 use serde_json::{Value, json};
 
@@ -9,11 +9,11 @@ use crate::error::ApiError;
 use crate::object::Object;
 use crate::params::Args;
 
-/// Replaces the legacy parameters of a request by `items` and `discounts`. `sub` is the subscription of an update.
+/// Replaces the legacy parameters of a request with `items` and `discounts`. In an update, `sub` is the subscription.
 ///
 /// # Errors
-/// A legacy parameter is given together with another one for the same purpose, or a `quantity` is given for a
-/// subscription with several items.
+/// A legacy parameter is given together with another parameter for the same purpose, or a `quantity` is given for a subscription with
+/// several items.
 pub fn spell_out(args: &Args, sub: Option<&Object>) -> Result<Args, ApiError> {
     let mut next = args.clone();
     if let Some(item) = item(args, sub)? {
@@ -54,7 +54,7 @@ fn item(args: &Args, sub: Option<&Object>) -> Result<Option<Value>, ApiError> {
     Ok(Some(item))
 }
 
-/// Returns the discount of `coupon` or `promotion_code` as `discounts`. An emptied parameter removes all discounts.
+/// Returns the discount of `coupon` or `promotion_code` as `discounts`. An empty parameter removes all discounts.
 fn discounts(args: &Args) -> Result<Option<Value>, ApiError> {
     let given: Vec<&str> = ["coupon", "promotion_code"].into_iter().filter(|member| args.has(member)).collect();
     let Some(first) = given.first() else { return Ok(None) };

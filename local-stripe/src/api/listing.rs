@@ -112,7 +112,7 @@ pub fn list(st: &State, kind: &str, url: &str, args: &Args, members: &[&str]) ->
     list_that(st, kind, url, args, members, |_| true)
 }
 
-/// Does what [`list`] does, for the objects that also fit.
+/// Like [`list`], but only for the objects that also pass `fits`.
 ///
 /// # Errors
 /// See [`page_of`].

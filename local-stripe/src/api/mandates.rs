@@ -1,4 +1,4 @@
-//! The endpoint of mandates, which confirmed debits and setups make.
+//! The endpoint for mandates, which are created by confirmed debits and setups.
 
 use crate::api::{Route, route};
 

@@ -1,4 +1,4 @@
-//! The endpoints of billing meters, meter events and their summaries.
+//! The endpoints for billing meters, meter events and their summaries.
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ const IDENTIFIER_CHARS_MAX: usize = 100;
 const PAST_DAYS: i64 = 35;
 /// The maximum number of windows in one request, since each window needs a lookup of its events.
 const WINDOWS_MAX: i64 = 1_000;
-/// The maximum time in seconds that a meter event may lie in the future, Stripe's limit.
+/// The maximum time in seconds by which a meter event may lie in the future, Stripe's limit.
 const FUTURE_S: i64 = 300;
 
 /// The endpoints.
@@ -180,7 +180,7 @@ fn count(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
 }
 
 fn row_id(name: &str, identifier: &str) -> String {
-    // With the length of the name, two pairs of name and identifier never have the same id.
+    // The length of the name ensures that two different pairs of name and identifier never have the same id.
     format!("sandbox.meter_event:{}:{name}:{identifier}", name.len())
 }
 
@@ -204,7 +204,7 @@ fn adjust(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiError> {
     }))
 }
 
-/// Returns the sum of each window with usage, newest first. Without `value_grouping_window`, the whole range is one
+/// Returns the sum of each window that has usage, newest first. Without `value_grouping_window`, the whole range is one
 /// window.
 fn summaries(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> {
     let meter = st.load("billing.meter", ids[0], "id")?;

@@ -50,7 +50,7 @@ pub const TRANSFER_TYPE: ParamKind = ParamKind::OneOf(&[
     "mx_bank_transfer",
     "us_bank_transfer",
 ]);
-/// How a bank account is verified. `automatic` and `instant` need no step of the customer here.
+/// How a bank account is verified. Here, `automatic` and `instant` require nothing from the customer.
 const VERIFICATION: ParamKind = ParamKind::OneOf(&["automatic", "instant", "microdeposits"]);
 /// The options of a setup intent.
 pub const OF_SETUP: ParamKind = ParamKind::Map(&[
@@ -72,11 +72,11 @@ pub const OF_SESSION: ParamKind = ParamKind::Map(&[
     opt("us_bank_account", OTHER_USAGE),
 ]);
 
-/// The options of the payments of a subscription or an invoice. Those of other types than cards concern the bank accounts' verification.
+/// The options for the payments of a subscription or an invoice. Those of types other than cards concern the verification of bank accounts.
 pub const OF_SUBSCRIPTION: ParamKind =
     ParamKind::Map(&[opt("card", ParamKind::Map(&[opt("request_three_d_secure", SECURE)]))]);
 
-/// Merges the options of a request into those of an intent or a session. An emptied option of a type is removed.
+/// Merges the options of a request into those of an intent or a session. Setting the options of a type to an empty value removes them.
 pub fn apply(owner: &mut Object, args: &Args) {
     for (kind, options) in args.map("payment_method_options").into_members() {
         for (name, value) in Args::of(options).into_members() {
@@ -86,7 +86,7 @@ pub fn apply(owner: &mut Object, args: &Args) {
     }
 }
 
-/// Copies the options of a session or an invoice to the intent that pays it.
+/// Copies the options of a session or an invoice to the intent that pays for it.
 pub fn hand_on(intent: &mut Object, options: &Value) {
     let all = options.as_object().cloned().unwrap_or_default();
     for (kind, options) in all {

@@ -1,4 +1,4 @@
-//! The endpoints of payment links.
+//! The endpoints for payment links.
 
 use crate::api::billing::TRIAL_SETTINGS;
 use crate::api::catalog::PRICE_DATA;

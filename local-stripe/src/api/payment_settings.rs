@@ -1,4 +1,4 @@
-//! The endpoints of the settings of payment pages: which payment methods they offer, and on which domains.
+//! The endpoints for the settings of payment pages: which payment methods they offer, and on which domains.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::state::State;
 /// The maximum number of configurations, and of domains of each kind.
 const CONFIGURATIONS_MAX: usize = 100;
 const DOMAINS_MAX: usize = 1_000;
-/// The maximum length of a domain's name.
+/// The maximum length of a domain name.
 const DOMAIN_CHARS_MAX: usize = 253;
 const CONFIGURATION: &str = "payment_method_configuration";
 const DOMAIN: &str = "payment_method_domain";
@@ -105,9 +105,9 @@ methods!(
     "zip",
 );
 
-/// The payment methods that the sandbox can take.
+/// The payment methods that the sandbox accepts.
 const AVAILABLE: [&str; 4] = ["card", "customer_balance", "sepa_debit", "us_bank_account"];
-/// The payment methods that a domain has a status of.
+/// The payment methods whose status a domain shows.
 const ON_DOMAINS: [&str; 6] = ["amazon_pay", "apple_pay", "google_pay", "klarna", "link", "paypal"];
 
 /// The endpoints.
@@ -183,7 +183,7 @@ fn default_id(st: &State) -> String {
     format!("pmc_1{}", ids::characters(seed, 1, 15))
 }
 
-/// Returns a configuration. The default one always exists.
+/// Returns a configuration. The default configuration always exists.
 fn load(st: &State, id: &str, param: &str) -> Result<Arc<Object>, ApiError> {
     if id == default_id(st) && st.seek(id).is_none() {
         return Ok(Arc::new(configuration(id.to_owned(), "Default", true)));
@@ -211,7 +211,8 @@ fn configuration(id: String, name: &str, is_default: bool) -> Object {
     made
 }
 
-/// Sets the preferences of a request. `none` takes the value of the parent, or else of the default configuration.
+/// Sets the preferences of a request. `none` uses the value of the parent, or otherwise that of the default
+/// configuration.
 fn apply(st: &State, made: &mut Object, args: &Args) -> Result<(), ApiError> {
     let above = match made.text_at("parent") {
         Some(parent) => load(st, parent, "parent")?,
@@ -261,7 +262,7 @@ fn update(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiError> 
     Ok(st.put(next).value())
 }
 
-/// Reads the name of a new domain, which must be no other domain's.
+/// Reads the name of a new domain, which must be unique.
 fn new_domain(st: &State, kind: &str, args: &Args) -> Result<String, ApiError> {
     let name = args.text("domain_name").unwrap_or_default().to_lowercase();
     let is_label = |label: &str| {
@@ -280,7 +281,7 @@ fn new_domain(st: &State, kind: &str, args: &Args) -> Result<String, ApiError> {
     Ok(name)
 }
 
-/// Sets the status of each payment method on a domain. The sandbox looks at no domain, so all are active.
+/// Sets the status of each payment method on a domain. The sandbox does not check domains, so all are active.
 fn set_statuses(domain: &mut Object) {
     for method in ON_DOMAINS {
         domain.set(method, json!({ "status": "active" }));

@@ -1,4 +1,4 @@
-//! The endpoints of single steps of payments and refunds: larger authorizations, micro-deposits, and refunds that wait
+//! The endpoints for single steps of payments and refunds: larger authorizations, micro-deposits, and refunds that wait
 //! for the customer.
 
 use crate::api::{Route, route};

@@ -1,4 +1,4 @@
-//! The endpoints of payment intents, charges, refunds, disputes and balance transactions.
+//! The endpoints for payment intents, charges, refunds, disputes and balance transactions.
 
 use serde_json::{Value, json};
 
@@ -289,8 +289,8 @@ fn create_charge(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
     charge::create(st, args)
 }
 
-/// Returns the id of the payment method that a request names, or that it describes and that is created now; `None` if
-/// it does neither.
+/// Returns the id of the payment method that a request refers to, or that is created now because the request describes
+/// it. `None` if the request does neither.
 ///
 /// # Errors
 /// The payment method is unknown, or its data is invalid.
@@ -441,7 +441,7 @@ fn confirm_with(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError
         let message = "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a payment method or ConfirmationToken.";
         return Err(ApiError::coded("payment_intent_unexpected_state", message));
     };
-    // An attached card may have been deleted since.
+    // An attached card may have been deleted in the meantime.
     let method = st.load("payment_method", &paid_with, "payment_method")?;
     method::check_owner(&method, found.text("customer"))?;
     check_own(&found, args)?;
@@ -470,7 +470,8 @@ fn check_own(intent: &Object, args: &Args) -> Result<(), ApiError> {
     }
 }
 
-/// Checks that an intent with automatic payment methods has a `return_url`, as these methods may redirect the buyer.
+/// Checks that an intent with automatic payment methods has a `return_url`, because these methods may redirect the
+/// buyer.
 ///
 /// # Errors
 /// The `return_url` is missing.

@@ -1,4 +1,4 @@
-//! The endpoints of plans, the legacy form of recurring prices.
+//! The endpoints for plans, the legacy form of recurring prices.
 
 use std::sync::Arc;
 
@@ -63,7 +63,7 @@ pub const ROUTES: &[Route] = &[
     route("DELETE", "/v1/plans/{}", &[], |st, ids, _| {
         let (price, _) = load(st, ids[0])?;
         plans::emit_event(st, "deleted", &price);
-        // Existing subscriptions hold a copy of their price, so they continue.
+        // Existing subscriptions hold a copy of their price, so they are not affected.
         st.remove(ids[0]);
         Ok(json!({ "id": ids[0], "object": "plan", "deleted": true }))
     }),

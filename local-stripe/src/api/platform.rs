@@ -1,4 +1,4 @@
-//! The endpoints of events, webhook endpoints and test clocks.
+//! The endpoints for events, webhook endpoints and test clocks.
 
 use serde_json::{Value, json};
 
@@ -43,7 +43,8 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/events/{}/retry",
-        // The Stripe CLI sends `for_stripecli=true` if it names no endpoint. Its listeners get every resend.
+        // The Stripe CLI sends `for_stripecli=true` if it does not specify an endpoint. Its listeners receive every
+        // resend.
         &[opt("webhook_endpoint", ParamKind::Text), opt("for_stripecli", ParamKind::OneOf(&["true"]))],
         |st, ids, args| {
             let shown = shown_event(st, ids[0])?;
@@ -99,7 +100,7 @@ fn shown_event(st: &State, id: &str) -> Result<Value, ApiError> {
     Ok(in_account_version(st, &event))
 }
 
-/// Whether the account for which the request acts sees an event. The platform sees the changes of its connected
+/// Whether the account for which the request acts can see an event. The platform sees changes to its connected
 /// accounts, but no events about their objects.
 fn is_visible(st: &State, event: &Event) -> bool {
     match (st.acting(), event.account.as_deref()) {
@@ -163,7 +164,7 @@ fn create_endpoint(st: &mut State, _: &[&str], args: &Args) -> Result<Value, Api
     endpoint.set("description", args.value("description"));
     endpoint.set("metadata", merge_metadata(&json!({}), args)?);
     let mut shown = st.put(endpoint).value();
-    // Only the response to the creation shows the secret.
+    // Only the response that creates the endpoint contains the secret.
     shown["secret"] = json!(secret);
     Ok(shown)
 }

@@ -1,4 +1,4 @@
-//! The endpoints of the billing portal: configurations, sessions, and the actions of its page.
+//! The endpoints for the billing portal: configurations, sessions, and the actions of its page.
 
 use std::sync::Arc;
 
@@ -209,7 +209,7 @@ fn apply(st: &State, configuration: &mut Object, args: &Args) -> Result<(), ApiE
     Ok(())
 }
 
-/// Sets the given members one by one, at any depth. An emptied array becomes `[]`, any other emptied value null.
+/// Sets the given members one by one, at any depth. An empty array parameter becomes `[]`, any other empty value null.
 fn set_members(configuration: &mut Object, path: &str, given: Value) {
     match given {
         Value::Object(members) => {
@@ -218,7 +218,7 @@ fn set_members(configuration: &mut Object, path: &str, given: Value) {
             }
         }
         Value::Null if configuration.at(path).is_array() => configuration.set_at(path, json!([])),
-        // An emptied map is accepted without effect, so that no member is lost.
+        // An empty map is accepted but has no effect, so that no member is lost.
         Value::Null if configuration.at(path).is_object() => {}
         value => configuration.set_at(path, value),
     }
@@ -292,7 +292,7 @@ fn read_flow(st: &State, session: &Object, given: &Args) -> Result<Value, ApiErr
     Ok(flow)
 }
 
-/// Checks that the items of a flow name one item and one price. The portal's page can confirm no other change.
+/// Checks that a flow contains exactly one item and one price. The portal's page can confirm no other change.
 fn check_items(st: &State, sub: &Object, items: &Value, param: &str) -> Result<(), ApiError> {
     let (Some([given]), [item]) = (items.as_array().map(Vec::as_slice), sub.list_at("items")) else {
         let message = "The portal changes subscriptions of exactly one item.";

@@ -48,8 +48,8 @@ pub fn nested(args: &Args) -> Args {
     details
 }
 
-/// Returns the invoice that a change would create at once. If the change creates no invoice, returns the invoice of the
-/// next renewal. With the customer alone, this is the next renewal among the customer's subscriptions.
+/// Returns the invoice that a change would create immediately. If the change creates no invoice, returns the invoice of
+/// the next renewal. If only the customer is given, that is the next renewal among the customer's subscriptions.
 ///
 /// # Errors
 /// The subscription or the schedule is unknown, there is no next invoice, or the change itself is refused.
@@ -124,7 +124,7 @@ fn preview_schedule(st: &mut State, id: &str, args: &Args, details: &Args) -> Re
     }
 }
 
-/// Returns the next invoice of a customer: that of the subscription that renews first, or else that of the pending
+/// Returns the next invoice of a customer: that of the subscription that renews first, or otherwise that of the pending
 /// invoice items.
 fn preview_customer(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let id = args.text("customer").ok_or_else(|| ApiError::missing("customer"))?;

@@ -1,4 +1,4 @@
-//! The endpoints of quotes.
+//! The endpoints for quotes.
 
 use serde_json::Value;
 
@@ -71,7 +71,7 @@ pub const ROUTES: &[Route] = &[
         let url = format!("/v1/quotes/{}/computed_upfront_line_items", ids[0]);
         listing::page_of(args, &url, lines, |l| l.id(), Object::value)
     }),
-    // The answer is the document itself, not JSON.
+    // The response is the document itself, not JSON.
     route("GET", "/v1/quotes/{}/pdf", &[], |st, ids, _| {
         let quote = st.load("quote", ids[0], "id")?;
         // Each character stands for a byte.

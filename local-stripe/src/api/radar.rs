@@ -1,4 +1,4 @@
-//! The endpoints of Radar: early fraud warnings, reviews, and value lists with their items.
+//! The endpoints for Radar: early fraud warnings, reviews, and value lists with their items.
 
 use std::sync::Arc;
 
@@ -13,10 +13,10 @@ use crate::payments::radar;
 use crate::shapes::EMBEDDED_MAX;
 use crate::state::State;
 
-/// The maximum number of value lists, and of the items of one, Stripe's limit for items.
+/// The maximum number of value lists, and of items in one list, which is Stripe's limit for items.
 const LISTS_MAX: usize = 1_000;
 const ITEMS_MAX: usize = 50_000;
-/// The maximum lengths of the alias and the name of a list and of a value, Stripe's limits.
+/// The maximum lengths of a list's alias and name, and of a value, Stripe's limits.
 const CHARS_MAX: [(&str, usize); 3] = [("alias", 100), ("name", 100), ("value", 800)];
 const ITEM_TYPES: &[&str] = &[
     "account",
@@ -85,7 +85,7 @@ pub const ROUTES: &[Route] = &[
             BEFORE,
             CREATED,
             req("value_list", ParamKind::Text),
-            // A value of the list, or a part of one.
+            // A value in the list, or a part of one.
             opt("value", ParamKind::Text),
         ],
         |st, _, args| {
@@ -126,7 +126,7 @@ fn with_items(st: &State, owner: &Object) -> Value {
     shown.value()
 }
 
-/// Checks the lengths of a request's texts, and that no other list has its alias.
+/// Checks the lengths of a request's strings, and that no other list has its alias.
 fn check(st: &State, args: &Args, own: &str) -> Result<(), ApiError> {
     for (name, most) in CHARS_MAX {
         if args.text(name).is_some_and(|text| text.chars().count() > most) {

@@ -1,5 +1,5 @@
-//! The sandbox's own endpoints below `/_sandbox`: the reset, the clock, the settings, faults of the API, 3-D Secure without a
-//! browser, promotion codes of sessions, and the rolling of webhook secrets.
+//! The sandbox's own endpoints below `/_sandbox`: reset, clock, settings, API faults, 3-D Secure without a browser, promotion codes for
+//! sessions, and the rotation of webhook secrets.
 
 use serde_json::{Value, json};
 
@@ -23,7 +23,7 @@ const SETTINGS: &[Field] = &[
     opt("faults", ParamKind::Text),
 ];
 const METHODS: &[&str] = &["DELETE", "GET", "POST"];
-/// The maximum number of requests of one fault: enough for the retries of any client.
+/// The maximum number of requests that one fault affects: enough for the retries of any client.
 const FAULT_TIMES_MAX: i64 = 1_000;
 const API_FAULT: &[Field] = &[
     req("answer", ParamKind::OneOf(FaultKind::NAMES)),
@@ -32,12 +32,12 @@ const API_FAULT: &[Field] = &[
     opt("path", ParamKind::Text),
     opt("times", ParamKind::Int(1, FAULT_TIMES_MAX)),
 ];
-/// The maximum length of a business's name, which is shown in one line.
+/// The maximum length of a business name, which is shown on one line.
 const NAME_CHARS_MAX: usize = 60;
 /// The maximum time in seconds that an old secret stays valid, Stripe's limit.
 const ROLL_S_MAX: i64 = crate::calendar::DAY_S;
 
-/// The path of the request that empties the sandbox.
+/// The path of the request that resets the sandbox.
 pub const RESET: &str = "/_sandbox/reset";
 
 /// The endpoints.
@@ -171,7 +171,7 @@ fn read_fault(args: &Args) -> Result<ApiFault, ApiError> {
     Ok(ApiFault { kind, is_done, method: owned(method), path: owned(path), left: args.int("times").unwrap_or(1) })
 }
 
-/// Reads the business's name and colour, if a request sets them. An emptied name or colour becomes the default.
+/// Reads the business's name and colour, if a request sets them. Setting either to an empty value restores its default.
 fn read_look(args: &Args) -> Result<(Option<String>, Option<Colour>), ApiError> {
     let unset = Settings::default();
     let name = args.text("business_name").map_or(unset.business_name, |name| name.trim().to_owned());

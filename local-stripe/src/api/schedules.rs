@@ -1,4 +1,4 @@
-//! The endpoints of subscription schedules.
+//! The endpoints for subscription schedules.
 
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
 use crate::api::{Route, route};

@@ -1,5 +1,5 @@
-//! The endpoints of what a server creates for its pages and apps: customer sessions, account sessions and ephemeral
-//! keys.
+//! The endpoints for objects that a server creates for its pages and apps: customer sessions, account sessions and
+//! ephemeral keys.
 
 use serde_json::{Map, Value, json};
 
@@ -55,7 +55,7 @@ const OF_CUSTOMER: &[Field] = &[
     opt("pricing_table", PLAIN),
 ];
 
-/// Declares the components of an account session: each with its features.
+/// Declares the components of an account session, each with its features.
 macro_rules! components {
     ($($name:literal: [$($feature:literal),*]),* $(,)?) => {
         /// The components of an account session as parameters.
@@ -123,7 +123,7 @@ components! {
     "terminal_hardware_shop": [],
 }
 
-/// The features that are on by default, as the comments of Stripe's libraries say.
+/// The features that are on by default, according to the comments in Stripe's libraries.
 const ON: [&str; 5] = [
     "capture_payments",
     "dispute_management",
@@ -200,7 +200,7 @@ fn customer_session(st: &mut State, _: &[&str], args: &Args) -> Result<Value, Ap
     }))
 }
 
-/// Returns the features of a component with those that the request sets.
+/// Returns the features of a component, with those that the request sets.
 fn with(mut features: Value, given: &Args) -> Value {
     for name in given.names() {
         features[name] = given.value(name);
@@ -220,7 +220,7 @@ fn account_session(st: &mut State, _: &[&str], args: &Args) -> Result<Value, Api
         let chosen = component.map("features");
         let mut shown: Map<String, Value> =
             features.iter().map(|feature| ((*feature).to_owned(), json!(ON.contains(feature)))).collect();
-        // Smart disputes follow the management of disputes, unless the request says otherwise.
+        // Smart disputes follow the setting for dispute management, unless the request overrides it.
         if let (Some(managed), true) =
             (chosen.flag("dispute_management"), features.contains(&"smart_disputes_management"))
         {

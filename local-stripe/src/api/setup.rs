@@ -1,4 +1,4 @@
-//! The endpoints of setup intents and setup attempts.
+//! The endpoints for setup intents and setup attempts.
 
 use serde_json::{Value, json};
 
@@ -160,7 +160,7 @@ fn confirm(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let mut next = Object::clone(&found);
     apply(&mut next, args)?;
     check_return_url(&next)?;
-    // An attached card may have been deleted since.
+    // An attached card may have been deleted in the meantime.
     let method = st.load("payment_method", &card, "payment_method")?;
     method::check_type(&method, &next)?;
     mandate::note(st, &mut next, args, &method)?;

@@ -1,4 +1,4 @@
-//! The endpoints of shipping rates.
+//! The endpoints for shipping rates.
 
 use std::sync::Arc;
 

@@ -1,8 +1,8 @@
 //! The API versions in which endpoints and parameters exist: the first version with them, and the first without them.
 //!
-//! Stripe treats new endpoints and new optional parameters as compatible: a request in an older version may use them
-//! and gets the response in the shape of its version. The sandbox does the same, so `since` is only documentation. An
-//! endpoint that Stripe removed is refused from that version on.
+//! Stripe treats new endpoints and new optional parameters as compatible: a request in an older version may use them and gets the response
+//! in the shape of its own version. The sandbox does the same, so `since` is only documentation. An endpoint that Stripe has removed is
+//! refused in that version and all later ones.
 
 use super::Route;
 use crate::error::ApiError;
@@ -25,7 +25,7 @@ const fn resource(path: &'static str, kind: &'static str, since: &'static str) -
     Resource { path, kind, since }
 }
 
-/// The resources of the endpoints. If several rows match a path, the row with the longest prefix counts.
+/// The resources of the endpoints. If several rows match a path, the row with the longest prefix applies.
 pub const RESOURCES: &[Resource] = &[
     resource("/v1/account", "account", OLDEST),
     resource("/v1/account_sessions", "account_session", ACACIA),
@@ -124,8 +124,8 @@ pub const REMOVED_ENDPOINTS: &[(&str, &str, &str, &str)] =
 /// The parameters that Stripe removed: method, path and name, the first version that refuses the parameter, and the
 /// parameter that replaces it.
 ///
-/// The source is <https://docs.stripe.com/changelog/basil/2025-03-31/deprecate-singular-coupon-promotion-code>. Customers
-/// lost the same parameters, but accept them here in every version, as no other parameter gives a customer a discount.
+/// The source is <https://docs.stripe.com/changelog/basil/2025-03-31/deprecate-singular-coupon-promotion-code>. Customers lost the same
+/// parameters, but here they still accept them in every version, because no other parameter gives a customer a discount.
 pub const REMOVED_PARAMETERS: &[(&str, &str, &str, &str, &str)] = &[
     ("POST", "/v1/subscriptions", "coupon", BASIL, "discounts"),
     ("POST", "/v1/subscriptions", "promotion_code", BASIL, "discounts"),

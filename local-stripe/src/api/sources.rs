@@ -1,4 +1,4 @@
-//! The endpoints of a customer's cards as sources, and of source objects.
+//! The endpoints for a customer's cards as sources, and for source objects.
 
 use crate::api::listing::{self, AFTER, BEFORE, LIMIT};
 use crate::api::{Route, route};
@@ -73,7 +73,7 @@ pub const ROUTES: &[Route] = &[
         Ok(source::card_of(&found).unwrap_or_default().value())
     }),
     route("POST", "/v1/sources/{}", UPDATE_SOURCE, |st, ids, args| source::update_source(st, ids[0], args)),
-    // Sources of cards receive no transfers.
+    // Card sources never receive transfers.
     route("GET", "/v1/sources/{}/source_transactions", &[LIMIT, AFTER, BEFORE], |st, ids, args| {
         method::load_source(st, ids[0])?;
         let url = format!("/v1/sources/{}/source_transactions", ids[0]);

@@ -1,4 +1,4 @@
-//! The endpoints of automatic tax: settings, registrations, codes, calculations and transactions.
+//! The endpoints for automatic tax: settings, registrations, codes, calculations and transactions.
 
 use serde_json::{Value, json};
 

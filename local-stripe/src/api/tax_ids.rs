@@ -1,4 +1,4 @@
-//! The endpoints of tax ids.
+//! The endpoints for tax ids.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ const TYPE: Field = req("type", ParamKind::OneOf(TYPES));
 const VALUE: Field = req("value", ParamKind::Text);
 /// The parameter `tax_id_data` of a new customer.
 pub const TAX_ID_DATA: ParamKind = ParamKind::List(&ParamKind::Map(&[TYPE, VALUE]));
-/// The parameter `owner`. The local Stripe has tax ids of customers and of the own account.
+/// The parameter `owner`. The local Stripe stores tax ids of customers and of its own account.
 const OWNER: ParamKind =
     ParamKind::Map(&[req("type", ParamKind::OneOf(&["customer", "self"])), opt("customer", ParamKind::Text)]);
 
@@ -53,7 +53,7 @@ pub const ROUTES: &[Route] = &[
     }),
 ];
 
-/// Returns the customer that the parameter `owner` names; `None` for the own account.
+/// Returns the customer in the parameter `owner`; `None` for the own account.
 fn customer_of(st: &State, args: &Args) -> Result<Option<Arc<Object>>, ApiError> {
     let owner = args.map("owner");
     match (owner.text("type"), owner.text("customer")) {

@@ -1,4 +1,4 @@
-//! The endpoints of tax rates. They apply to invoices: see `billing::tax`.
+//! The endpoints for tax rates. They apply to invoices: see `billing::tax`.
 
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ macro_rules! rate_fields {
     };
 }
 
-/// The smallest step of a percentage, Stripe's four decimal places.
+/// The smallest step of a percentage: Stripe accepts four decimal places.
 const PERCENT_STEP: i128 = 100_000_000;
 const CREATE: &[Field] = rate_fields![
     req("display_name", ParamKind::Text),

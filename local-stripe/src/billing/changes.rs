@@ -1,4 +1,4 @@
-//! Subscriptions, their schedules and quotes over time. They use [`invoicing`](super::invoicing) and
+//! Subscriptions, their schedules and quotes over time. Builds on [`invoicing`](super::invoicing) and
 //! [`settlement`](super::settlement).
 
 pub mod actions;

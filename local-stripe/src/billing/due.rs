@@ -53,7 +53,7 @@ fn next_of_subscription(sub: &Object) -> Option<i64> {
     times.into_iter().flatten().min()
 }
 
-/// Returns the time at which the end of the trial is announced, if it is to be announced.
+/// Returns the time at which the end of the trial is announced, if an announcement is due.
 pub fn trial_notice(sub: &Object) -> Option<i64> {
     let trial_end = sub
         .int_at("trial_end")
@@ -61,7 +61,7 @@ pub fn trial_notice(sub: &Object) -> Option<i64> {
     Some(trial_end - TRIAL_NOTICE_DAYS * DAY_S)
 }
 
-/// Returns the time at which the renewal is announced, if it is to be announced.
+/// Returns the time at which the renewal is announced, if an announcement is due.
 pub fn upcoming_notice(sub: &Object) -> Option<i64> {
     let (start, end) = period(sub)?;
     let notice = end - UPCOMING_DAYS * DAY_S;
@@ -86,7 +86,7 @@ pub fn next_of_schedule(schedule: &Object) -> Option<i64> {
     }
 }
 
-/// Returns the time at which `subscription_schedule.expiring` is sent, if it is to be sent.
+/// Returns the time at which `subscription_schedule.expiring` is sent, if it will be sent.
 pub fn expiry_notice(schedule: &Object) -> Option<i64> {
     let end = schedule.list_at("phases").last()?["end_date"].as_i64()?;
     let notice = end - EXPIRY_DAYS * DAY_S;

@@ -1,5 +1,5 @@
-//! Items of several intervals on one subscription, such as a monthly plan with a yearly add-on. Each item has its own period; all of them
-//! are counted from one anchor, so that the longer ones renew together with the shortest.
+//! Items with different intervals on one subscription, such as a monthly plan with a yearly add-on. Each item has its own period. All
+//! periods are counted from one anchor, so that the longer ones renew together with the shortest.
 
 use std::collections::BTreeSet;
 
@@ -11,9 +11,9 @@ use crate::object::Object;
 use crate::params::Args;
 use crate::pricing;
 
-/// What the sandbox can't set on a new subscription of several intervals.
+/// Parameters that the sandbox can't set on a new subscription with several intervals.
 pub const NOT_AT_FIRST: &[&str] = &["backdate_start_date", "cancel_at", "cancel_at_period_end"];
-/// What the sandbox can't change on a subscription of several intervals.
+/// Parameters that the sandbox can't change on a subscription with several intervals.
 pub const FIXED: &[&str] = &["billing_cycle_anchor", "cancel_at", "cancel_at_period_end", "trial_end"];
 
 /// The length of a price's interval: whether it is counted in months, and the number of months or days.
@@ -45,7 +45,7 @@ pub fn shortest<'p>(prices: impl Iterator<Item = &'p Object>) -> Option<&'p Obje
 /// Checks that each interval is a multiple of the shortest one, and that usage is billed in the shortest one.
 ///
 /// # Errors
-/// It is not so.
+/// An interval is not a multiple of the shortest one, or a metered price has a longer interval.
 pub fn check<'p>(prices: impl Iterator<Item = &'p Object> + Clone) -> Result<(), ApiError> {
     let Some(shortest) = shortest(prices.clone()).map(|price| length(&price.value())) else { return Ok(()) };
     for price in prices {
@@ -63,10 +63,10 @@ pub fn check<'p>(prices: impl Iterator<Item = &'p Object> + Clone) -> Result<(),
     Ok(())
 }
 
-/// Checks that a request sets none of these parameters, if the subscription's items have several intervals.
+/// Checks that a request sets none of these parameters if the subscription's items have several intervals.
 ///
 /// # Errors
-/// It sets one.
+/// The request sets one of the parameters.
 pub fn check_parameters(sub: &Object, args: &Args, refused: &[&str]) -> Result<(), ApiError> {
     let is_set = |name: &&&str| args.given(name).is_some_and(|given| *given != false && given != "unchanged");
     match refused.iter().find(is_set).filter(|_| is_mixed(sub.list_at("items"))) {
@@ -79,10 +79,10 @@ pub fn check_parameters(sub: &Object, args: &Args, refused: &[&str]) -> Result<(
     }
 }
 
-/// Checks that the items after a change have the intervals that they had before, if these are or become several.
+/// Checks that a change leaves the intervals of the items as they were, if there are several before or after it.
 ///
 /// # Errors
-/// They have others.
+/// The intervals differ.
 pub fn check_kept(before: &[Value], after: &[Value]) -> Result<(), ApiError> {
     if (is_mixed(before) || is_mixed(after)) && lengths(before) != lengths(after) {
         let message = "The local Stripe can't change the intervals of a subscription's items one by one.";
@@ -108,7 +108,7 @@ pub fn check_restart(items: &[Value]) -> Result<(), ApiError> {
 /// Checks that the prices of a schedule's phase have one interval.
 ///
 /// # Errors
-/// They have several.
+/// The prices have several intervals.
 pub fn check_single<'p>(mut prices: impl Iterator<Item = &'p Object>, param: &str) -> Result<(), ApiError> {
     let first = prices.next().map(|price| length(&price.value()));
     if prices.any(|price| Some(length(&price.value())) != first) {
@@ -118,7 +118,7 @@ pub fn check_single<'p>(mut prices: impl Iterator<Item = &'p Object>, param: &st
     Ok(())
 }
 
-/// Returns the current period of the item with the same interval as a price, in Unix seconds.
+/// Returns the current period of the item with the same interval as the price, in Unix seconds.
 pub fn period_like(items: &[Value], price: &Value) -> Option<(i64, i64)> {
     let alike = items.iter().find(|item| length(&item["price"]) == length(price))?;
     Some((alike["current_period_start"].as_i64()?, alike["current_period_end"].as_i64()?))

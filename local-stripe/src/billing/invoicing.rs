@@ -1,4 +1,4 @@
-//! Invoices: their lines, amounts and finalization. They use [`settlement`](super::settlement).
+//! Invoices: their lines, amounts and finalization. Builds on [`settlement`](super::settlement).
 
 pub mod alerts;
 pub mod billed;

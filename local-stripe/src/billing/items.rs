@@ -1,4 +1,4 @@
-//! Reads the price that a request names by id or by `price_data`, with a quantity.
+//! Reads the price of a request, given by id or by `price_data`, with a quantity.
 
 use serde_json::{Value, json};
 
@@ -65,14 +65,14 @@ pub fn read(st: &mut State, args: &Args, param: &str) -> Result<Priced, ApiError
 pub const THRESHOLDS: Field =
     opt("billing_thresholds", ParamKind::Map(&[req("usage_gte", ParamKind::Int(1, 1_000_000_000_000))]));
 
-/// Sets the threshold of an item, if a request has it.
+/// Sets the threshold of an item, if the request contains one.
 pub fn set_thresholds(item: &mut Value, given: &Args) {
     if given.has("billing_thresholds") {
         item["billing_thresholds"] = given.value("billing_thresholds");
     }
 }
 
-/// Returns the item with its price in a currency.
+/// Returns the item with its price in a different currency.
 ///
 /// # Errors
 /// The price has no such currency.

@@ -9,7 +9,7 @@ use crate::money;
 use crate::object::Object;
 use crate::pricing;
 
-/// A period that a subscription is billed for.
+/// A billing period of a subscription.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
     /// The start and the end, in Unix seconds.
@@ -32,7 +32,7 @@ impl Span {
         Span { period: (start, cancelled.unwrap_or(end)), whole_s }
     }
 
-    /// Reduces the lines to the period's part of the whole interval. Usage is billed in full. `is_free` makes the lines of a shorter
+    /// Reduces the lines to the period's share of the whole interval. Usage is billed in full. `is_free` makes the lines of a shorter
     /// period free.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The payments of invoices, and what follows from them.
+//! The payments of invoices, and their consequences.
 
 pub mod attached;
 pub mod balance;

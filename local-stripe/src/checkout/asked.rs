@@ -1,4 +1,4 @@
-//! What a session asks the buyer in addition to the payment: custom fields, phone, shipping address, tax id, consent.
+//! Additional information that a session asks the buyer for: custom fields, phone, shipping address, tax id, consent.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ const MESSAGE: ParamKind = ParamKind::Map(&[req("message", ParamKind::Text)]);
 const SWITCH: ParamKind = ParamKind::OneOf(&["auto", "never"]);
 /// The member `enabled` of a parameter.
 pub const ENABLED_FIELD: Field = req("enabled", ParamKind::Bool);
-/// A parameter with the only member `enabled`.
+/// A parameter whose only member is `enabled`.
 pub const ENABLED: ParamKind = ParamKind::Map(&[ENABLED_FIELD]);
 /// The parameter `consent_collection` of a session.
 pub const CONSENT_COLLECTION: ParamKind = ParamKind::Map(&[
@@ -77,10 +77,10 @@ const KEY_CHARS_MAX: usize = 200;
 /// The maximum length of the label of a custom field, Stripe's limit.
 const LABEL_CHARS_MAX: usize = 50;
 
-/// Sets what a new session asks.
+/// Sets what a new session asks for.
 ///
 /// # Errors
-/// A custom field is invalid, or a parameter needs another one.
+/// A custom field is invalid, or a parameter requires another one.
 pub fn set(session: &mut Object, args: &Args) -> Result<(), ApiError> {
     session.set("custom_fields", custom_fields(args)?);
     let texts = args.map("custom_text");
@@ -170,7 +170,7 @@ fn custom_fields(args: &Args) -> Result<Vec<Value>, ApiError> {
 /// Records the buyer's answers in an open session.
 ///
 /// # Errors
-/// An answer is missing or invalid, or answers nothing that the session asks.
+/// An answer is missing or invalid, or the session did not ask for it.
 pub fn answer(st: &mut State, session: &Object, args: &Args) -> Result<(), ApiError> {
     if session.text("status") != "open" {
         return Ok(());

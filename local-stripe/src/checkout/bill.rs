@@ -1,4 +1,4 @@
-//! The invoice that a paid session in payment mode gets with `invoice_creation`.
+//! The invoice that a paid session in payment mode creates with `invoice_creation`.
 
 use serde_json::{Value, json};
 
@@ -16,11 +16,11 @@ use crate::state::State;
 /// The parameter `invoice_creation` of a session or a payment link.
 pub const CREATION: ParamKind = ParamKind::Map(&[ENABLED_FIELD, opt("invoice_data", invoice_settings::OF_SESSION)]);
 
-/// Sets the member `invoice_creation` of a session or a link as a request says. `sells_once` is whether it takes payments once, so that no
-/// subscription makes its invoices.
+/// Sets the member `invoice_creation` of a session or a link as requested. `sells_once` is whether it accepts one-time payments, in which
+/// case no subscription creates its invoices.
 ///
 /// # Errors
-/// A subscription makes the invoices, the payment would only be authorized, or a custom field, a tax id or metadata is invalid.
+/// A subscription creates the invoices, the payment would only be authorized, or a custom field, a tax id or metadata is invalid.
 pub fn set(st: &State, owner: &mut Object, args: &Args, sells_once: bool) -> Result<(), ApiError> {
     let given = args.map("invoice_creation");
     let Some(enabled) = given.flag("enabled") else { return Ok(()) };
@@ -47,12 +47,12 @@ pub fn set(st: &State, owner: &mut Object, args: &Args, sells_once: bool) -> Res
     Ok(())
 }
 
-/// Whether a session makes an invoice when it is paid. The invoice needs a customer.
+/// Whether a session creates an invoice when it is paid. The invoice needs a customer.
 pub fn is_wanted(session: &Object) -> bool {
     session.at("invoice_creation.enabled") == true
 }
 
-/// Makes the paid invoice of a session whose payment succeeded.
+/// Creates the paid invoice of a session whose payment succeeded.
 pub fn make(st: &mut State, id: &str) {
     let Ok(session) = st.find(id) else { return };
     if !is_wanted(&session) {
@@ -106,7 +106,7 @@ fn line_of(line: &Value, session: &Object, now: i64) -> NewLine {
     }
 }
 
-/// Finalizes the invoice of a payment that was made: neither the customer's balance nor the minimum charge change its amount.
+/// Finalizes the invoice of a completed payment: neither the customer's balance nor the minimum charge changes its amount.
 fn open(st: &mut State, id: &str, session: &Object) {
     let shipping = session.get("shipping_cost").clone();
     let cost = session.int_at("shipping_cost.amount_total").unwrap_or_default();

@@ -14,8 +14,8 @@ pub fn set_up(st: &mut State, id: &str) {
     complete(st, id, "no_payment_required");
 }
 
-/// Completes a session after its payment succeeded. If a debit completed the session before, emits the success of the
-/// debit.
+/// Completes a session after its payment succeeded. If a debit has already completed the session, emits the success of
+/// the debit.
 pub fn paid(st: &mut State, id: &str) {
     let Ok(session) = st.find(id) else { return };
     if session.text("status") == "complete" {
@@ -28,7 +28,7 @@ pub fn paid(st: &mut State, id: &str) {
     complete(st, id, "paid");
 }
 
-/// Completes a session, and makes its invoice if it is paid.
+/// Completes a session, and creates its invoice if it is paid.
 pub fn complete(st: &mut State, id: &str, payment_status: &str) {
     let Ok(session) = st.find(id) else { return };
     if let Some(customer) = session.text_at("customer") {
@@ -50,7 +50,7 @@ pub fn complete(st: &mut State, id: &str, payment_status: &str) {
     limit::count(st, &done);
 }
 
-/// Stores the tax id that the buyer gave with the customer.
+/// Stores the buyer's tax id with the customer.
 fn keep_tax_id(st: &mut State, session: &Object, customer: &str) -> Result<(), ApiError> {
     let given = Args::of(session.as_session().tax_id.clone());
     if given == Args::default() {

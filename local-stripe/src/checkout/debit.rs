@@ -1,4 +1,4 @@
-//! What a complete session does after the bank's decision on its debit.
+//! Updates a complete session after the bank's decision on its debit.
 
 use crate::state::State;
 

@@ -36,8 +36,8 @@ pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
     session.set("discounts", shown.into_iter().collect::<Vec<_>>());
 }
 
-/// Counts the redemption of a session's discount in payment mode. In subscription mode, the creation of the
-/// subscription counts it.
+/// Counts the redemption of a session's discount in payment mode. In subscription mode, it is counted when the
+/// subscription is created.
 pub fn count(st: &mut State, id: &str) {
     let Ok(session) = st.find(id) else { return };
     for discount in session.list_at("discounts") {

@@ -1,4 +1,4 @@
-//! Which cards Checkout saves for a customer, and whether later sessions may show them again.
+//! Decides which cards Checkout saves for a customer, and whether later sessions may show them again.
 
 use serde_json::json;
 
@@ -41,8 +41,8 @@ pub fn is_wanted(session: &Object, method: &Object) -> bool {
     asks(session) && method.text("allow_redisplay") == "always"
 }
 
-/// Sets `allow_redisplay` of a payment method. The session's setting comes first, then the method's own setting.
-/// Otherwise a card saved in setup mode gets `always`, and a card saved with a payment gets `limited`.
+/// Sets `allow_redisplay` of a payment method. The session's setting takes precedence over the method's own. Without
+/// either, a card saved in setup mode gets `always`, and a card saved with a payment gets `limited`.
 pub fn note(st: &mut State, session: &Object, method: &Object) {
     let says_itself = !matches!(method.text("allow_redisplay"), "" | "unspecified");
     let redisplay = match (&session.as_session().redisplay, session.text("mode")) {

@@ -1,4 +1,4 @@
-//! How many sessions of a payment link may be completed.
+//! Limits how many sessions of a payment link can be completed.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ pub fn is_used_up(link: &Object) -> bool {
     limit.is_some_and(|limit| link.int_at("restrictions.completed_sessions.count").unwrap_or_default() >= limit)
 }
 
-/// Counts a completed session of a link. With the last one that the link allows, the link becomes inactive, and its
+/// Counts a completed session of a link. After the last one that the link allows, the link becomes inactive, and its
 /// other open sessions expire.
 pub fn count(st: &mut State, session: &Object) {
     let Some(id) = session.text_at("payment_link") else { return };

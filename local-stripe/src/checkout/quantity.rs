@@ -16,7 +16,7 @@ pub const ADJUSTABLE: ParamKind = ParamKind::Map(&[
     opt("maximum", ParamKind::Int(1, 999_999)),
     opt("minimum", ParamKind::Int(0, 999_999)),
 ]);
-/// The bounds of an adjustable quantity by default, Stripe's.
+/// Stripe's default bounds of an adjustable quantity.
 const BOUNDS: (i64, i64) = (0, 99);
 
 /// Returns the member `adjustable_quantity` of a line with this quantity; null if the request has no such parameter.
@@ -83,7 +83,7 @@ pub fn choose(st: &mut State, id: &str, line: &str, quantity: i64) -> Result<Val
     Ok(st.put(next).value())
 }
 
-/// Whether a line costs nothing today, as it recurs and the session's subscription begins with a trial.
+/// Whether a line is free today because it recurs and the session's subscription begins with a trial.
 fn is_in_trial(session: &Object, line: &Value) -> bool {
     let data = &session.as_session().subscription_data;
     let has_trial = data["trial_period_days"].as_i64().is_some_and(|days| days > 0) || data["trial_end"].is_i64();

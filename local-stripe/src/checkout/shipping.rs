@@ -1,4 +1,4 @@
-//! Shipping rates, and the shipping options of a session. The first option is chosen until the buyer chooses another.
+//! Shipping rates, and the shipping options of a session. The first option is selected until the buyer selects another.
 
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ pub const OPTION: ParamKind =
 /// The maximum number of shipping options, Stripe's limit.
 const OPTIONS_MAX: usize = 5;
 
-/// Creates the shipping rate of a request.
+/// Creates the requested shipping rate.
 ///
 /// # Errors
 /// The amount is missing, or the metadata is invalid.
@@ -110,7 +110,7 @@ fn cost(option: &Value) -> Value {
     })
 }
 
-/// Chooses another shipping option of an open session.
+/// Selects another shipping option for an open session.
 ///
 /// # Errors
 /// The session is unknown or not open, or has no such option.

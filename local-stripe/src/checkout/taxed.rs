@@ -1,4 +1,4 @@
-//! The automatic taxes of a session: they follow the customer's address, or the address that the buyer gives on the page.
+//! The automatic taxes of a session, which follow the customer's address or the address that the buyer gives on the page.
 
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ use crate::tax_ids;
 /// Reads the parameter `automatic_tax` of a new session.
 ///
 /// # Errors
-/// The customer has no valid address, and the buyer's address would not be kept; or the lines can't be taxed.
+/// The customer has no valid address and the buyer's address would not be stored, or the lines can't be taxed.
 pub fn open(st: &mut State, session: &mut Object, args: &Args, customer: Option<&Object>) -> Result<(), ApiError> {
     automatic::apply(st, session, args)?;
     if session.at("automatic_tax.enabled") != true {
@@ -30,7 +30,7 @@ pub fn open(st: &mut State, session: &mut Object, args: &Args, customer: Option<
     locate(st, session, place)
 }
 
-/// Taxes the lines of a session for a buyer in a place.
+/// Taxes the lines of a session for a buyer at a location.
 fn locate(st: &mut State, session: &mut Object, place: Option<Place>) -> Result<(), ApiError> {
     let ids = match session.text_at("customer") {
         Some(customer) => tax_ids::shown(st, customer),
@@ -46,10 +46,10 @@ fn locate(st: &mut State, session: &mut Object, place: Option<Place>) -> Result<
     Ok(())
 }
 
-/// Sets the address that the buyer gives before paying, and shows its taxes.
+/// Sets the address that the buyer gives before paying, and shows the taxes for it.
 ///
 /// # Errors
-/// The session is unknown or not open, has no automatic taxes, or the address does not say enough.
+/// The session is unknown or not open, has no automatic taxes, or the address is not specific enough.
 pub fn address(st: &mut State, id: &str, address: &Value) -> Result<Value, ApiError> {
     let mut session = Object::clone(&*st.load("checkout.session", id, "id")?);
     if session.text("status") != "open" || session.at("automatic_tax.enabled") != true {
@@ -66,11 +66,11 @@ pub fn address(st: &mut State, id: &str, address: &Value) -> Result<Value, ApiEr
     Ok(st.put(session).value())
 }
 
-/// Taxes a session that is being confirmed: by the buyer's shipping address, the address of the payment, the address on the page, or the
-/// customer's.
+/// Taxes a session that is being confirmed, by the first of these addresses: the buyer's shipping address, that of the payment, that on the
+/// page, or the customer's.
 ///
 /// # Errors
-/// No address says enough, or the lines can't be taxed.
+/// No address is specific enough, or the lines can't be taxed.
 pub fn settle(st: &mut State, id: &str) -> Result<(), ApiError> {
     let mut session = Object::clone(&*st.find(id)?);
     if session.at("automatic_tax.enabled") != true {

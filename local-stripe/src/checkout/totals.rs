@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::billing::tax;
 use crate::object::Object;
 
-/// Computes the taxes of a session's lines, and its totals. The discounts of the lines are set before.
+/// Computes the taxes of a session's lines, and its totals. The discounts of the lines must already be set.
 pub fn set(session: &mut Object) {
     let default = session.as_session().default_tax_rates.clone();
     let exempt = session.as_session().tax_exempt.clone();

@@ -12,7 +12,7 @@ use crate::state::State;
 pub const NAMES: &[&str] =
     &["card_payments", "legacy_payments", "sepa_debit_payments", "transfers", "us_bank_account_ach_payments"];
 
-/// Requests a capability of an account, or gives it up.
+/// Requests or gives up a capability of an account.
 pub fn request(account: &mut Object, name: &str, is_requested: bool, now_s: i64) {
     let is_ready = account.is("details_submitted");
     let status = match (is_requested, is_ready) {

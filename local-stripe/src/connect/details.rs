@@ -1,4 +1,4 @@
-//! What a request says about a connected account besides its profile: the company, the individual, the settings, and who controls it.
+//! Details of a connected account in a request besides its profile: the company, the individual, the settings, and who controls it.
 
 use serde_json::{Value, json};
 
@@ -76,7 +76,7 @@ pub const COMPANY: ParamKind = ParamKind::Map(&[
     opt("vat_id", ParamKind::Text),
     opt("verification", ParamKind::Map(&[opt("document", DOCUMENT)])),
 ]);
-/// The members of a company that a request sets and that are never shown: only that they were given.
+/// The members of a company that a request sets but that are never shown, except for the fact that they were given.
 const SECRETS: [&str; 2] = ["tax_id", "vat_id"];
 
 /// The parameter `settings`. Payouts are manual, so the payout schedule can't be changed.
@@ -133,13 +133,13 @@ pub const CONTROLLER: ParamKind = ParamKind::Map(&[
     opt("requirement_collection", ParamKind::OneOf(&["application", "stripe"])),
     opt("stripe_dashboard", ParamKind::Map(&[opt("type", ParamKind::OneOf(&["express", "full", "none"]))])),
 ]);
-/// The parameters of an account link that choose the requirements that it collects.
+/// The parameters of an account link that select the requirements it collects.
 pub const COLLECTION: ParamKind = ParamKind::Map(&[
     opt("fields", DUE),
-    // No account of the sandbox has future requirements.
+    // No account in the sandbox has future requirements.
     opt("future_requirements", ParamKind::OneOf(&["include", "omit"])),
 ]);
-/// Which requirements an account link collects.
+/// The requirements that an account link collects.
 pub const DUE: ParamKind = ParamKind::OneOf(&["currently_due", "eventually_due"]);
 
 /// Applies `company` and `settings` of a request to an account.
@@ -179,7 +179,7 @@ pub fn apply(st: &State, account: &mut Object, args: &Args) -> Result<(), ApiErr
     Ok(())
 }
 
-/// Sets the files of a document for verification.
+/// Sets the files of a verification document.
 fn identify(st: &State, owner: &mut Object, path: &str, document: &Value, param: &str) -> Result<(), ApiError> {
     for side in ["back", "front"] {
         if let Some(file) = document[side].as_str() {
@@ -233,7 +233,7 @@ fn new_company() -> Value {
     })
 }
 
-/// Creates or changes the person that is the individual behind an account, who is shown as its `individual`.
+/// Creates or changes the person behind an account, who is shown as its `individual`.
 ///
 /// # Errors
 /// The account is a company, or a parameter is invalid.
@@ -257,7 +257,7 @@ pub fn set_individual(st: &mut State, account: &mut Object, args: &Args) -> Resu
 /// Returns the members `type` and `controller` of a new account. Without a type, `controller` describes the account.
 ///
 /// # Errors
-/// The request has both.
+/// The request contains both.
 pub fn controlled(args: &Args) -> Result<(Value, Value), ApiError> {
     let given = args.map("controller");
     if args.given("controller").is_some() && args.given("type").is_some() {
@@ -285,7 +285,7 @@ pub fn controlled(args: &Args) -> Result<(Value, Value), ApiError> {
 /// Returns the name of the requirements that an account link collects.
 ///
 /// # Errors
-/// The request says it twice.
+/// The request specifies it twice.
 pub fn collected(args: &Args) -> Result<String, ApiError> {
     let options = args.map("collection_options");
     if args.given("collect").is_some() && args.given("collection_options").is_some() {

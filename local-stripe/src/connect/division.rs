@@ -1,4 +1,4 @@
-//! How the money of a payment is divided: the transfer of a destination charge, and the platform's application fee.
+//! Divides the money of a payment: the transfer of a destination charge, and the platform's application fee.
 
 use serde_json::{Map, Value, json};
 
@@ -14,9 +14,9 @@ use crate::params::{AMOUNT, Args, Field, ParamKind, opt, req};
 use crate::payments::ledger::{self, Fee};
 use crate::state::State;
 
-/// The parameter `transfer_data`: the account that gets the money, and how much of it.
+/// The parameter `transfer_data`: the account that receives the money, and how much of it.
 pub const TRANSFER_DATA: ParamKind = ParamKind::Map(&[opt("amount", AMOUNT), req("destination", ParamKind::Text)]);
-/// The parameter `transfer_data` of a later change: the destination stays.
+/// The parameter `transfer_data` in an update: the destination stays the same.
 pub const TRANSFER_AMOUNT: ParamKind = ParamKind::Map(&[opt("amount", AMOUNT)]);
 /// The parameter `transfer_data` of a subscription.
 pub const TRANSFER_PERCENT: ParamKind =
@@ -28,11 +28,11 @@ pub const FEE_PERCENT: Field = opt("application_fee_percent", ParamKind::Decimal
 /// The parameter `on_behalf_of`.
 pub const ON_BEHALF_OF: Field = opt("on_behalf_of", ParamKind::Text);
 
-/// The smallest step of a percentage, Stripe's two decimal places.
+/// The smallest step of a percentage: Stripe accepts two decimal places.
 const PERCENT_STEP: i128 = 10_000_000_000;
 
-/// Checks and sets the members `application_fee_amount`, `on_behalf_of` and `transfer_data` of a payment intent, an
-/// invoice's settings or the like. `prefix` names the parameter with them; `amount` is the payment's, if it is known.
+/// Checks and sets the members `application_fee_amount`, `on_behalf_of` and `transfer_data` of a payment intent, an invoice's settings or
+/// the like. `prefix` is the parameter that contains them; `amount` is the payment's amount, if known.
 ///
 /// # Errors
 /// An account is unknown or can't receive the money, or the parameters exclude each other.
@@ -91,7 +91,7 @@ fn check_has_payee(st: &State, has_destination: bool) -> Result<(), ApiError> {
     if has_destination || !st.acting().is_empty() {
         return Ok(());
     }
-    // The words and the code of real Stripe.
+    // The same message and code as the real Stripe.
     let message = "Can only apply an application_fee_amount when the PaymentIntent is attempting a direct payment (using an OAuth key or Stripe-Account header) or destination payment (using `transfer_data[destination]`).";
     Err(ApiError::coded("parameter_missing", message).about("transfer_data[destination]"))
 }
@@ -149,16 +149,16 @@ fn percent(args: &Args, name: &str, param: &str) -> Result<Value, ApiError> {
     }
 }
 
-/// Notes at a new invoice of a subscription how its payment will be divided.
+/// Records in a new invoice of a subscription how its payment will be divided.
 pub fn inherit(invoice: &mut Object, sub: &Object) {
     invoice.set("on_behalf_of", sub.get("on_behalf_of").clone());
     invoice.as_invoice_mut().application_fee_percent = sub.get("application_fee_percent").clone();
     invoice.as_invoice_mut().transfer_data = sub.get("transfer_data").clone();
 }
 
-/// Returns the application fee of an invoice in minor units, or null. The invoice has the members of all versions. A
-/// percentage is that of the amount due: Stripe takes it "of the final invoice amount, including any bundled invoice
-/// items, discounts, or account balance adjustments".
+/// Returns the application fee of an invoice in minor units, or null. `invoice` has the members of all versions. A percentage applies to
+/// the amount due: Stripe takes it "of the final invoice amount, including any bundled invoice items, discounts, or account balance
+/// adjustments".
 pub fn fee_of_invoice(invoice: &Object) -> Value {
     match invoice.int_at("application_fee_amount") {
         Some(amount) => json!(amount),
@@ -166,8 +166,8 @@ pub fn fee_of_invoice(invoice: &Object) -> Value {
     }
 }
 
-/// Returns an invoice's member `transfer_data`, as the versions before 2025-03-31.basil show it. The invoice has the
-/// members of all versions.
+/// Returns an invoice's member `transfer_data` in the form of the versions before 2025-03-31.basil. The invoice has the members of all
+/// versions.
 pub fn transfer_of_invoice(invoice: &Object) -> Value {
     let data = invoice.get("transfer_data");
     let Some(destination) = data["destination"].as_str() else { return Value::Null };
@@ -178,7 +178,7 @@ pub fn transfer_of_invoice(invoice: &Object) -> Value {
     json!({ "amount": amount, "destination": destination })
 }
 
-/// Sets at the payment intent of an invoice how its payment is divided.
+/// Sets in the payment intent of an invoice how its payment is divided.
 pub fn hand_on(intent: &mut Object, invoice: &Object) {
     intent.set("on_behalf_of", invoice.get("on_behalf_of").clone());
     let invoice = &Object::of(invoice.value());
@@ -192,7 +192,7 @@ pub fn hand_on(intent: &mut Object, invoice: &Object) {
     }
 }
 
-/// Notes at a charge how its intent divides the money.
+/// Records in a charge how its intent divides the money.
 pub fn note(charge: &mut Object, intent: &Object) {
     for member in ["application_fee_amount", "on_behalf_of"] {
         charge.set(member, intent.get(member).clone());
@@ -203,7 +203,7 @@ pub fn note(charge: &mut Object, intent: &Object) {
     }
 }
 
-/// Returns the business name on the card statement: that of the account on whose behalf the intent is paid.
+/// Returns the business name on the card statement, which is that of the account on whose behalf the intent is paid.
 pub fn business_name(st: &State, intent: &Object) -> String {
     let behalf = st.connected_account(intent.text("on_behalf_of"));
     let name = behalf.and_then(|account| account.text_at("business_profile.name").map(str::to_owned));
@@ -217,20 +217,20 @@ pub fn statement(st: &State, intent: &Object) -> String {
     own.unwrap_or_else(|| descriptor::of_business(&business_name(st, intent)))
 }
 
-/// The division of a captured charge, with the ids of the objects that will be made.
+/// The division of a captured charge, with the ids of the objects that will be created.
 #[derive(Debug, Default)]
 pub struct Division {
-    /// The ids of the transfer and of the payment by which it arrives, and the amount.
+    /// The ids of the transfer and of the payment that it creates, and the amount.
     transfer: Option<(String, String, i64)>,
     fee: Option<Taken>,
 }
 
-/// Books the money of a charge, and notes at the charge how it is divided. The caller stores the charge, emits its
-/// event, and then carries out the division.
+/// Books the money of a charge, and records in the charge how it is divided. The caller stores the charge, emits its event, and then
+/// carries out the division.
 pub fn receive(st: &mut State, charge: &mut Object, amount: i64) -> Division {
     let is_direct = !st.acting().is_empty();
     let transfer = charge.text_at("transfer_data.destination").map(|_| {
-        // Both amounts are capped at what was captured.
+        // Both amounts are capped at the captured amount.
         let part = charge.int_at("transfer_data.amount").unwrap_or(amount).min(amount);
         (st.new_id("tr"), st.new_id("py"), part)
     });
@@ -245,7 +245,7 @@ pub fn receive(st: &mut State, charge: &mut Object, amount: i64) -> Division {
     let mut detail: Option<Fee> = None;
     if let Some(fee) = &fee {
         charge.set("application_fee", fee.id.clone());
-        // Only a direct charge pays the fee itself. Otherwise the connected account's payment does.
+        // Only a direct charge pays the fee itself. Otherwise, the connected account's payment does.
         if is_direct {
             charge.set("application", application(&st.settings));
             detail = Some(fee::detail(st, fee.amount));
@@ -257,7 +257,7 @@ pub fn receive(st: &mut State, charge: &mut Object, amount: i64) -> Division {
 }
 
 impl Division {
-    /// Makes the transfer and the application fee of a stored charge, and emits their events.
+    /// Creates the transfer and the application fee of a stored charge, and emits their events.
     pub fn carry_out(self, st: &mut State, charge: &Object) {
         let (at_s, currency) = (st.now(charge), charge.text("currency"));
         let (account, payment, original) = match &self.transfer {
@@ -278,7 +278,7 @@ impl Division {
     }
 }
 
-/// What a refund also takes back.
+/// The amounts that a refund takes back in addition.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct TakesBack {
     /// Whether the transfer is reversed.
@@ -287,19 +287,19 @@ pub struct TakesBack {
     pub fee: bool,
 }
 
-/// The shares of a refund in the transfer and in the application fee of its charge.
+/// The shares of a refund in the transfer and the application fee of its charge.
 #[derive(Debug, Default)]
 pub struct RefundShares {
-    /// The id of the reversal that will be made, and its amount in minor units.
+    /// The id of the reversal that will be created, and its amount in minor units.
     reversal: Option<(String, i64)>,
     fee: i64,
 }
 
-/// Computes the shares of a refund of an amount in minor units: they are proportional to it. All refunds of a charge
-/// together take the whole back.
+/// Computes the shares of a refund, which are proportional to its amount in minor units. All refunds of a charge together take back the
+/// whole.
 ///
 /// # Errors
-/// The charge has no transfer or no application fee to take back.
+/// The charge has no transfer or application fee to take back.
 pub fn shares_of_refund(
     st: &mut State,
     charge: &Object,
@@ -333,8 +333,7 @@ pub fn shares_of_refund(
     Ok(shares)
 }
 
-/// Returns the share of `whole` that belongs to a part of `of`, after the parts before it. The shares of all parts add
-/// up to `whole`.
+/// Returns the share of `whole` that belongs to one part of `of`, after the parts before it. The shares of all parts add up to `whole`.
 fn cumulative(whole: i64, before: i64, part: i64, of: i64) -> i64 {
     let until =
         |end: i64| money::divide_half_away(i128::from(whole) * i128::from(end), i128::from(of)).unwrap_or_default();
@@ -342,12 +341,12 @@ fn cumulative(whole: i64, before: i64, part: i64, of: i64) -> i64 {
 }
 
 impl RefundShares {
-    /// Returns the application fee that the refund's own transaction gives back, if the charge paid the fee itself.
+    /// Returns the application fee that the refund's own transaction returns, if the charge paid the fee itself.
     pub fn own_fee(&self, st: &State, charge: &Object) -> Option<Fee> {
         (self.fee > 0 && charge.text_at("transfer").is_none()).then(|| fee::detail(st, -self.fee))
     }
 
-    /// Notes at a new refund which reversal it causes.
+    /// Records in a new refund which reversal it causes.
     pub fn note(&self, refund: &mut Object) {
         if let Some((id, _)) = &self.reversal {
             refund.set("transfer_reversal", id.clone());

@@ -37,7 +37,7 @@ const FIELDS: &[Field] = &[
 ];
 /// The parameter `external_account`: the id of a token, or the details of a bank account or card.
 pub const EXTERNAL: ParamKind = ParamKind::IdOr(FIELDS);
-/// The parameters of a change.
+/// The parameters of an update.
 pub const UPDATE: &[Field] = &[
     opt("account_holder_name", ParamKind::Text),
     opt("account_holder_type", HOLDER),
@@ -59,19 +59,19 @@ const BANK: &str = "STRIPE TEST BANK";
 /// The length of a routing number in the United States.
 const ROUTING_DIGITS: usize = 9;
 
-/// How a new external account relates to those before it.
+/// How a new external account relates to the existing ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
     /// It replaces the default of its currency.
     Replaces,
-    /// It is added, as the default of its currency if this is true or if it is the first.
+    /// It is added, as the default of its currency if this is true or if it is the first one.
     Added(bool),
 }
 
 /// Returns an account with its external accounts. A connected account sees only itself.
 ///
 /// # Errors
-/// The account is unknown to the caller.
+/// The caller does not know the account.
 pub fn account(st: &State, id: &str) -> Result<Object, ApiError> {
     let is_visible = st.acting().is_empty() || st.acting() == id;
     let found = st.connected_account(id).filter(|_| is_visible);
@@ -109,7 +109,7 @@ pub fn add(st: &mut State, id: &str, args: &Args, place: Place) -> Result<Value,
     Ok(made.value())
 }
 
-/// Stores the external accounts of an account. The first one fulfils the account's requirement.
+/// Stores the external accounts of an account. The first one meets the account's requirement.
 fn store(st: &mut State, id: &str, all: Vec<Value>) {
     st.acting_for("", |st| {
         st.change(id, |account| {
@@ -147,7 +147,7 @@ fn read(st: &mut State, owner: &Object, args: &Args) -> Result<Object, ApiError>
 }
 
 fn of_token(st: &mut State, owner: &Object, name: &str) -> Result<Object, ApiError> {
-    // Stripe's names of test bank accounts, such as `btok_us_verified`.
+    // Stripe's names for test bank accounts, such as `btok_us_verified`.
     if let Some(rest) = name.strip_prefix("btok_").filter(|rest| rest.starts_with("us")) {
         let number = match rest {
             "us_noAccount" => "000111111116",
@@ -170,7 +170,7 @@ fn of_token(st: &mut State, owner: &Object, name: &str) -> Result<Object, ApiErr
     card_from(st, &card, &Args::default())
 }
 
-/// Builds the card of an external account from a payment method made for this purpose, which is removed.
+/// Builds the card of an external account from a payment method that is created for this purpose and then removed.
 fn card_from(st: &mut State, made: &Object, details: &Args) -> Result<Object, ApiError> {
     st.remove(made.id());
     let mut as_source = made.clone();
@@ -236,7 +236,7 @@ pub fn load(st: &State, account_id: &str, id: &str) -> Result<Object, ApiError> 
 /// Changes an external account and emits `account.external_account.updated`.
 ///
 /// # Errors
-/// The account or the external account is unknown, or the only default of a currency would not be one any more.
+/// The account or the external account is unknown, or the change would leave a currency without a default.
 pub fn update(st: &mut State, account_id: &str, id: &str, args: &Args) -> Result<Value, ApiError> {
     let before = load(st, account_id, id)?;
     let mut next = before.clone();

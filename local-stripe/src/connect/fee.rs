@@ -10,7 +10,7 @@ use crate::object::Object;
 use crate::payments::ledger::{Entry, Fee, enter};
 use crate::state::State;
 
-/// An application fee that a payment brings.
+/// An application fee that comes from a payment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Taken {
     /// The id of the fee (`fee_…`).
@@ -19,14 +19,14 @@ pub struct Taken {
     pub amount: i64,
 }
 
-/// Returns the fee as a transaction of the connected account shows it; a negative amount is given back.
+/// Returns the fee as shown in a transaction of the connected account; a negative amount is a refund.
 pub fn detail(st: &State, amount: i64) -> Fee {
     let description = format!("{} application fee", st.settings.business_name);
     Fee { amount, description, application: json!(application(&st.settings)), kind: "application_fee" }
 }
 
-/// Credits the platform with a fee, and emits `application_fee.created`. `paid` is the connected account's payment;
-/// `original` is the platform's charge, if the payment came by a transfer.
+/// Credits the platform with a fee, and emits `application_fee.created`. `paid` is the connected account's payment; `original` is the
+/// platform's charge, if the payment came from a transfer.
 pub fn collect(st: &mut State, taken: Taken, account: &str, paid: (&str, &str), at_s: i64, original: Value) {
     let (charge, currency) = paid;
     let application = application(&st.settings);
@@ -42,8 +42,8 @@ pub fn collect(st: &mut State, taken: Taken, account: &str, paid: (&str, &str), 
     });
 }
 
-/// Returns the amount of a fee that goes back with a part of its payment, in minor units: the part's share, or the whole
-/// rest with the last part.
+/// Returns the amount of a fee that is refunded with a part of its payment, in minor units: the part's share, or all of the rest with the
+/// last part.
 pub fn share(fee: &Object, part: i64, whole: i64, is_rest: bool) -> i64 {
     let left = fee.int("amount") - fee.int("amount_refunded");
     match money::divide_half_away(i128::from(fee.int("amount")) * i128::from(part), i128::from(whole)) {
@@ -78,7 +78,7 @@ pub fn refund(st: &mut State, fee: &str, amount: i64, metadata: Value) -> Object
     })
 }
 
-/// Credits the connected account with an amount of a refunded fee, as a transaction of its own.
+/// Credits the connected account with an amount of a refunded fee, in a separate transaction.
 pub fn give_back(st: &mut State, fee: &Object, amount: i64, source: &str) {
     let (account, at_s) = (fee.text("account"), st.clock_s());
     if st.connected_account(account).is_none() {
@@ -90,10 +90,10 @@ pub fn give_back(st: &mut State, fee: &Object, amount: i64, source: &str) {
     });
 }
 
-/// Refunds an amount of a fee at a request; `None` refunds the rest.
+/// Refunds an amount of a fee on request; `None` refunds the rest.
 ///
 /// # Errors
-/// The fee is unknown or refunded, or the amount exceeds its rest.
+/// The fee is unknown or already refunded, or the amount exceeds the rest.
 pub fn refund_at_request(st: &mut State, id: &str, amount: Option<i64>, metadata: Value) -> Result<Object, ApiError> {
     let fee = st.load("application_fee", id, "id")?;
     let left = fee.int("amount") - fee.int("amount_refunded");

@@ -58,7 +58,7 @@ pub const INDIVIDUAL: ParamKind = ParamKind::Map(person_fields![opt(
     ]),
 )]);
 
-/// Applies the parameters of a request to a person. Numbers of identity documents are not stored.
+/// Applies the parameters of a request to a person. The numbers of identity documents are not stored.
 fn apply(person: &mut Object, args: &Args) -> Result<(), ApiError> {
     for name in args.names().filter(|name| !matches!(*name, "address" | "dob" | "metadata" | "relationship")) {
         match name {
@@ -128,7 +128,7 @@ pub fn update(st: &mut State, id: &str, person: &str, args: &Args) -> Result<Obj
     Ok(changed)
 }
 
-/// Shows a changed person as the `individual` of its account, if it is this person.
+/// Updates `individual` of the account, if it is the changed person.
 fn show(st: &mut State, id: &str, person: &str, shown: Value) {
     st.acting_for("", |st| {
         if st.copy(id).text_at("individual.id") == Some(person) {

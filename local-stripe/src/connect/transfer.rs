@@ -18,7 +18,7 @@ use crate::state::State;
 /// Transfers money from the balance to a connected account.
 ///
 /// # Errors
-/// The account is unknown or can't receive transfers, the charge does not fit, or the balance is too low.
+/// The account is unknown or can't receive transfers, the charge is unsuitable, or the balance is too low.
 pub fn create(st: &mut State, args: &Args) -> Result<Object, ApiError> {
     let destination = st.load("account", args.text("destination").unwrap_or_default(), "destination")?;
     check_receives(&destination)?;
@@ -40,7 +40,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Object, ApiError> {
     let group = match &source {
         Some(charge) if args.given("transfer_group").is_none() => {
             let group = group_of(charge);
-            // Stripe names the group at the charge and at its intent, too.
+            // Stripe also sets the group in the charge and in its intent.
             for id in [charge.id(), charge.text("payment_intent")] {
                 if st.seek(id).is_some() {
                     st.change(id, |owner| owner.set("transfer_group", group.clone()));
@@ -68,8 +68,8 @@ pub fn group_of(charge: &Object) -> String {
     charge.text_at("transfer_group").map_or_else(|| format!("group_{intent}"), str::to_owned)
 }
 
-/// Books a transfer, stores it, emits its event, and makes the payment of the connected account. `taken` is the
-/// application fee that the platform takes from this payment.
+/// Books a transfer, stores it, emits its event, and creates the payment of the connected account. `taken` is the application fee that the
+/// platform takes from this payment.
 pub fn send(st: &mut State, mut transfer: Object, taken: Option<&Taken>) -> Object {
     let (at_s, amount, currency) = (transfer.int("created"), transfer.int("amount"), transfer.text("currency"));
     let (kind, source) = ("transfer", transfer.id());
@@ -83,15 +83,15 @@ pub fn send(st: &mut State, mut transfer: Object, taken: Option<&Taken>) -> Obje
     Object::clone(&transfer)
 }
 
-/// Returns when the money of a transfer is available: with that of the charge from which it comes, or at once. The time is in Unix seconds
-/// of the test clock with the id; an empty id is the sandbox's own clock.
+/// Returns when the money of a transfer becomes available: together with that of its source charge, or immediately. The time is in Unix
+/// seconds of the test clock with this id; an empty id is the sandbox's own clock.
 fn available_with(st: &State, transfer: &Object) -> (String, i64) {
     let charge = st.copy_if_any(transfer.text("source_transaction"));
     let movement = st.copy_if_any(charge.text("balance_transaction"));
     (movement.clock().to_owned(), movement.int("available_on").max(transfer.int("created")))
 }
 
-/// Makes the payment by which a transfer arrives at the connected account.
+/// Creates the payment by which a transfer arrives at the connected account.
 fn arrive(st: &mut State, transfer: &Object, taken: Option<&Taken>) {
     let mut payment = model::transfer::payment(transfer, &own_id(&st.settings));
     let fee = taken.map(|taken| {
@@ -112,7 +112,7 @@ fn arrive(st: &mut State, transfer: &Object, taken: Option<&Taken>) {
     });
 }
 
-/// Returns the amount of a charge that can still be transferred, in minor units.
+/// Returns how much of a charge can still be transferred, in minor units.
 fn left_of(st: &State, charge: &Object) -> i64 {
     if charge.text("status") != "succeeded" || !charge.is("captured") {
         return 0;
@@ -123,7 +123,7 @@ fn left_of(st: &State, charge: &Object) -> i64 {
     charge.int("amount") - charge.int("amount_refunded") - transferred
 }
 
-/// Reverses a transfer at a request: an amount in minor units, or the rest.
+/// Reverses a transfer on request: an amount in minor units, or the rest.
 ///
 /// # Errors
 /// The transfer is unknown, the amount exceeds its rest or the connected account's balance, or there is no application
@@ -169,7 +169,7 @@ pub fn reverse(st: &mut State, id: &str, args: &Args) -> Result<Object, ApiError
     Ok(made)
 }
 
-/// A reversal of a transfer to be made.
+/// A reversal to be created for a transfer.
 #[derive(Debug)]
 pub struct Reversal {
     /// Its id (`trr_…`).
@@ -180,12 +180,11 @@ pub struct Reversal {
     pub metadata: Value,
     /// The id of the refund that causes it, or null.
     pub refund: Value,
-    /// The amount of the application fee that is given back with it.
+    /// The amount of the application fee that is refunded with it.
     pub fee_back: i64,
 }
 
-/// Takes an amount of a transfer back: books it, stores the reversal and its refund at the connected account, and emits
-/// the event.
+/// Takes back an amount of a transfer: books it, stores the reversal and its refund at the connected account, and emits the event.
 pub fn take_back(st: &mut State, transfer: &Object, new: Reversal) -> Object {
     let at_s = st.clock_s();
     let payment = payment_of(st, transfer);

@@ -70,8 +70,8 @@ pub fn take(discounts: &[Value], lines: &[Line<'_>], currency: &str) -> Vec<Dedu
     out
 }
 
-/// Computes the deductions of each line's own discounts, and then those of the shared discounts from what is left.
-/// Returns the two lists of deductions.
+/// Computes the deductions of each line's own discounts, and then those of the shared discounts from the rest. Returns
+/// both lists of deductions.
 pub fn take_in_order(
     own: &[Vec<Value>],
     shared: &[Value],

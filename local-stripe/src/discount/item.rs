@@ -1,4 +1,4 @@
-//! Discounts of single items: of a subscription's item, an invoice item, or a one-time price of a subscription.
+//! Discounts of single items: a subscription's item, an invoice item, or a one-time price of a subscription.
 
 use serde_json::{Value, json};
 
@@ -22,8 +22,8 @@ pub fn in_force(st: &State, customer: &str, item: &Value) -> Vec<Value> {
     all
 }
 
-/// Sets the discounts of a subscription's item to those of a request: redeems the new discounts, and ends the discounts
-/// that the request does not name. Emits the events of the discounts, but not the event of the subscription.
+/// Sets the discounts of a subscription's item to those of a request: redeems the new discounts, and ends those that
+/// are not in the request. Emits the events of the discounts, but not the event of the subscription.
 ///
 /// # Errors
 /// A discount is unknown or can't be redeemed, or an amount is invalid.
@@ -52,8 +52,8 @@ pub fn set(st: &mut State, sub: &Object, item: &mut Value, given: &[Value], para
     Ok(())
 }
 
-/// Redeems the discounts of a request for an invoice or for a line of an invoice, and returns them as objects. A named
-/// discount must be the customer's.
+/// Redeems the requested discounts for an invoice or an invoice line, and returns them as objects. An existing discount
+/// must belong to the customer.
 ///
 /// # Errors
 /// A discount is unknown or can't be redeemed.

@@ -1,4 +1,4 @@
-//! Finds the coupon that a request names, by its id or by a promotion code, and checks that it may be redeemed.
+//! Finds the coupon of a request, by its id or by a promotion code, and checks that it can be redeemed.
 
 use serde_json::{Value, json};
 
@@ -19,7 +19,7 @@ pub const DISCOUNTS: ParamKind = ParamKind::List(&ParamKind::Map(&[
     opt("promotion_code", ParamKind::Text),
 ]));
 
-/// A coupon that can be redeemed, with the promotion code that the request named, if any.
+/// A coupon that can be redeemed, with its promotion code if the request contains one.
 #[derive(Debug, Clone)]
 pub struct Redeemed {
     /// The coupon.
@@ -45,12 +45,12 @@ pub fn is_valid(coupon: &Object, now_s: i64) -> bool {
     in_time && coupon.int_at("max_redemptions").is_none_or(|most| coupon.int("times_redeemed") < most)
 }
 
-/// Returns the coupons that the entries of the parameter `discounts` name. Entries that name an existing discount are
+/// Returns the coupons in the entries of the parameter `discounts`. Entries that refer to an existing discount are
 /// skipped; the caller handles them.
 ///
 /// # Errors
-/// There are too many entries, an entry does not name exactly one coupon, code or discount, a coupon is named twice, or
-/// a coupon or code can't be redeemed.
+/// There are too many entries, an entry does not contain exactly one coupon, code or discount, a coupon occurs twice,
+/// or a coupon or code can't be redeemed.
 pub fn read(st: &State, entries: &[Value], param: &str, purpose: Purpose<'_>) -> Result<Vec<Redeemed>, ApiError> {
     if entries.len() > DISCOUNTS_MAX {
         let message = format!("At most {DISCOUNTS_MAX} discounts can be given.");
@@ -91,7 +91,7 @@ pub fn by_coupon(st: &State, id: &str, param: &str, purpose: Purpose<'_>) -> Res
 /// Returns the coupon of the promotion code with an id.
 ///
 /// # Errors
-/// The code is unknown, inactive or not for this purchase, or its coupon can't be redeemed.
+/// The code is unknown, inactive or not valid for this purchase, or its coupon can't be redeemed.
 pub fn by_code(st: &State, id: &str, param: &str, purpose: Purpose<'_>) -> Result<Redeemed, ApiError> {
     let code = st.load("promotion_code", id, param)?;
     let refused = |message: &str| Err(ApiError::coded("promotion_code_invalid", message).about(param));

@@ -11,8 +11,8 @@ pub fn counts_once(discount: &Value) -> bool {
     discount["coupon"]["duration"] == "once"
 }
 
-/// Returns the discounts for a new invoice: the discounts of the subscription, else the discount of the customer. A
-/// one-time discount that already reduces a draft is excluded.
+/// Returns the discounts for a new invoice: those of the subscription, or otherwise that of the customer. A one-time
+/// discount that already reduces a draft is excluded.
 pub fn in_force(st: &State, customer: &Object, sub: Option<&Object>) -> Vec<Value> {
     let own = sub.map(|sub| sub.list_at("discounts")).unwrap_or_default();
     let found: Vec<Value> =
@@ -107,7 +107,7 @@ fn show(st: &State, sub: &mut Object, all: Vec<String>) {
     note_ends(st, sub);
 }
 
-/// Notes when the first discount of a subscription or of its items ends.
+/// Records when the first discount of a subscription or of its items ends.
 pub fn note_ends(st: &State, sub: &mut Object) {
     let ends = all_ids(sub).iter().filter_map(|id| st.seek(id)?.int_at("end")).min();
     sub.as_subscription_mut().discount_ends = ends;

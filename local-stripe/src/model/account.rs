@@ -7,7 +7,7 @@ use crate::ids;
 use crate::object::{Object, list};
 use crate::settings::Settings;
 
-/// Keeps the account's id different from the ids made with the counter.
+/// Keeps the account's id distinct from the ids that are generated with the counter.
 const OWN_ID_SALT: u64 = 0x6163_636f_756e_7400;
 /// The number of characters of an account's id after `acct_1`.
 const OWN_ID_CHARS: usize = 15;
@@ -58,7 +58,7 @@ pub fn own(settings: &Settings) -> Object {
     }))
 }
 
-/// Builds a connected account that is not onboarded.
+/// Builds a connected account that has not completed onboarding.
 pub fn connected(id: String, created_s: i64, settings: &Settings) -> Object {
     let mut account = own(settings);
     let url = format!("/v1/accounts/{id}/external_accounts");

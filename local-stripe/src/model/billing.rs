@@ -250,7 +250,7 @@ pub fn line(id: String, invoice: &str, new: NewLine) -> Value {
     })
 }
 
-/// Builds the parent of an invoice item's line. `credited` names the line for which a credit gives money back.
+/// Builds the parent of an invoice item's line. `credited` is the line for which a credit returns money.
 pub fn item_parent(item: &str, proration: bool, credited: &Value, subscription: &Value) -> Value {
     json!({
         "invoice_item_details": {

@@ -9,7 +9,7 @@ pub fn amount(value: i64, currency: &str) -> Value {
     json!({ "monetary": { "currency": currency, "value": value }, "type": "monetary" })
 }
 
-/// Builds a grant for a customer, effective at once and without an end.
+/// Builds a grant for a customer, effective immediately and without an end.
 pub fn grant(id: String, created_s: i64, customer: &Object, value: i64, currency: &str) -> Object {
     Object::of(json!({
         "id": id,
@@ -33,14 +33,14 @@ pub fn grant(id: String, created_s: i64, customer: &Object, value: i64, currency
     .with(|grant| grant.as_grant_mut().left = value)
 }
 
-/// What a transaction records.
+/// The reason for a transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Movement<'m> {
-    /// The grant.
+    /// The credits were granted.
     Granted,
     /// Credits were applied to the line with the second id, of the invoice with the first id.
     Applied(&'m str, &'m str),
-    /// The invoice was voided, so its credits came back.
+    /// The invoice was voided, so its credits were returned.
     Reinstated(&'m str, &'m str),
     /// The rest expired.
     Expired,
@@ -63,7 +63,7 @@ pub fn transaction(id: String, created_s: i64, grant: &Object, value: i64, movem
         Movement::Expired => (Value::Null, debit("credits_expired", Value::Null)),
         Movement::Voided => (Value::Null, debit("credits_voided", Value::Null)),
     };
-    // A grant may become effective later than it is made.
+    // A grant may become effective after it was created.
     let effective_at = if movement == Movement::Granted { grant.int("effective_at") } else { created_s };
     Object::of(json!({
         "id": id,
@@ -97,10 +97,10 @@ pub fn summary(customer: &str, sums: impl Iterator<Item = (String, i64)>) -> Val
     })
 }
 
-/// The `type` of a line's entry for credits, beside that for discounts.
+/// The `type` of a line's entry for credits, as opposed to that for discounts.
 pub const OF_CREDITS: &str = "credit_balance_transaction";
 
-/// Iterates over the entries for credits of a line's `pretax_credit_amounts`.
+/// Iterates over the credit entries of a line's `pretax_credit_amounts`.
 pub fn of_line(line: &Value) -> impl Iterator<Item = &Value> {
     let entries = line["pretax_credit_amounts"].as_array().map(Vec::as_slice).unwrap_or_default();
     entries.iter().filter(|entry| entry["type"] == OF_CREDITS)

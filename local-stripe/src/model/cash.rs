@@ -18,7 +18,7 @@ pub struct Transfer {
     pub country: &'static str,
     /// The type of the account's address.
     pub address: &'static str,
-    /// The networks over which it can be reached.
+    /// The networks through which it can be reached.
     pub networks: &'static [&'static str],
 }
 
@@ -43,7 +43,7 @@ pub const TRANSFERS: [Transfer; 5] = [
     Transfer { kind: "mx_bank_transfer", currency: "mxn", country: "MX", address: "spei", networks: &["spei"] },
 ];
 
-/// Builds an empty cash balance. It is stored under the id `sandbox.cash:` with the customer's id.
+/// Builds an empty cash balance. It is stored under the id `sandbox.cash:` followed by the customer's id.
 pub fn balance(customer: &Object) -> Object {
     Object::of(json!({
         "id": stored_as(customer.id()),
@@ -77,8 +77,8 @@ pub fn shown(balance: &Object) -> Object {
     .on_clock_of(balance)
 }
 
-/// Builds a transaction of a cash balance: what changed it, by how much, and the result, in minor units. The details
-/// are a member with the name of the type.
+/// Builds a transaction of a cash balance: the reason, the amount and the resulting balance in minor units. The details
+/// are a member named after the type.
 pub fn transaction(
     id: String,
     created_s: i64,
@@ -122,7 +122,8 @@ pub fn funded(transfer: &Transfer, reference: Value) -> Value {
     json!({ "bank_transfer": details })
 }
 
-/// Builds the member `bank_transfer` of funding instructions: where a customer sends money. The account is made up.
+/// Builds the member `bank_transfer` of funding instructions: the account to which a customer sends money. The account
+/// is made up.
 pub fn bank_transfer(transfer: &Transfer, customer: &str, country: Option<&str>) -> Value {
     let nowhere = json!({ "city": null, "country": transfer.country, "line1": null, "line2": null, "postal_code": null, "state": null });
     // The digits of the account number depend only on the customer.

@@ -74,7 +74,7 @@ pub fn session(id: String, created_s: i64, mode: &str, url: String) -> Object {
     }))
 }
 
-/// Builds the member `invoice_creation` of a session that makes no invoice.
+/// Builds the member `invoice_creation` of a session that creates no invoice.
 pub fn invoice_creation() -> Value {
     json!({
         "enabled": false,

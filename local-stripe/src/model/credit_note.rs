@@ -31,7 +31,7 @@ pub fn line(id: String, amount: i64, quantity: i64, description: Value, invoice_
     line
 }
 
-/// Builds an issued credit note over an amount of an invoice.
+/// Builds an issued credit note for an amount of an invoice.
 pub fn credit_note(
     id: String,
     created_s: i64,

@@ -36,7 +36,7 @@ pub fn customer(id: String, created_s: i64, invoice_prefix: String) -> Object {
     }))
 }
 
-/// Returns an address with every member.
+/// Returns an address with all members present.
 pub fn whole_address(given: &Value) -> Value {
     let members = ["city", "country", "line1", "line2", "postal_code", "state"];
     members.into_iter().map(|member| (member.to_owned(), given[member].clone())).collect::<Map<_, _>>().into()
@@ -123,7 +123,7 @@ pub fn bank_account(id: String, created_s: i64, account: &TestAccount, fingerpri
     method
 }
 
-/// Builds a payment method that is paid from the customer's cash balance.
+/// Builds a payment method that pays from the customer's cash balance.
 pub fn customer_balance(id: String, created_s: i64) -> Object {
     Object::of(json!({
         "id": id,

@@ -1,4 +1,4 @@
-//! Builders of files and the links to them, and a file as a request brings it.
+//! Builders of files and file links, and the file in a request.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::object::{Object, list};
 /// A file in a request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Upload {
-    /// The name that the client gives it.
+    /// The name given by the client.
     pub filename: String,
     /// Its bytes.
     pub content: Vec<u8>,

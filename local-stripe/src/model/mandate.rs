@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::object::Object;
 
 /// Builds a mandate for a payment method. `single_use` is the amount in minor units and the currency of the only payment that it allows;
-/// without it, the mandate is for any number of payments. `reference` names it at the bank.
+/// without it, the mandate covers any number of payments. `reference` identifies it at the bank.
 pub fn mandate(
     id: String,
     method: &Object,
@@ -27,7 +27,7 @@ pub fn mandate(
         "livemode": false,
         "payment_method": method.id(),
         "payment_method_details": details,
-        // A mandate for one payment is used by the payment that makes it.
+        // A mandate for one payment is used by the payment that creates it.
         "status": if single_use.is_some() { "inactive" } else { "active" },
         "type": if single_use.is_some() { "single_use" } else { "multi_use" },
     }));

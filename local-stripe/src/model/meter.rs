@@ -28,7 +28,7 @@ pub fn meter(id: String, created_s: i64, args: &Args) -> Object {
     }))
 }
 
-/// Builds a meter event. `id` is the storage key, which clients do not get.
+/// Builds a meter event. `id` is the storage key, which clients do not see.
 pub fn event(id: String, created_s: i64, name: &str, identifier: &str, timestamp_s: i64, payload: Value) -> Object {
     Object::of(json!({
         "id": id,

@@ -52,8 +52,8 @@ pub fn payment_intent(id: String, created_s: i64, amount: i64, currency: &str, s
     }))
 }
 
-/// Builds the `next_action` of an intent that waits for 3-D Secure at a URL. With `use_stripe_sdk`, it is for Stripe's scripts, which the
-/// shape is from: `SdkData` of <https://github.com/stripe/stripe-android>.
+/// Builds the `next_action` of an intent that waits for 3-D Secure at a URL. With `use_stripe_sdk`, it is for Stripe's scripts; its shape
+/// comes from `SdkData` in <https://github.com/stripe/stripe-android>.
 pub fn authentication(intent: &Object, url: &str) -> Value {
     if intent.as_intent().use_stripe_sdk {
         return json!({
@@ -113,7 +113,7 @@ fn paid_with(method: &Object, amount: i64) -> Value {
     })
 }
 
-/// Builds the charge of a payment intent, succeeded and captured. The caller changes another outcome.
+/// Builds the charge of a payment intent, succeeded and captured. For any other outcome, the caller changes it.
 pub fn charge(id: String, created_s: i64, intent: &Object, method: &Object, receipt_url: String) -> Object {
     let amount = intent.int("amount");
     let details = paid_with(method, amount);
@@ -243,10 +243,10 @@ pub fn refund(id: String, created_s: i64, charge: &Object, amount: i64, reason: 
     .on_clock_of(charge)
 }
 
-/// The time in days in which a dispute must be answered.
+/// The time in days within which a dispute must be answered.
 const EVIDENCE_DAYS: i64 = 7;
 
-/// Builds a dispute of the whole charge.
+/// Builds a dispute over the whole charge.
 pub fn dispute(id: String, created_s: i64, charge: &Object, reason: &str, inquiry: bool) -> Object {
     let brand = charge.at("payment_method_details.card.brand");
     let evidence = EVIDENCE.iter().map(|name| ((*name).to_owned(), Value::Null));

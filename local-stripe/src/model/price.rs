@@ -1,4 +1,4 @@
-//! The builders of prices, and of the legacy plan that Stripe shows with a recurring price.
+//! Builders of prices, and of the legacy plan that Stripe shows with a recurring price.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! The state that the sandbox keeps of objects for itself: one struct for each kind of object. It is stored beside the
+//! The state that the sandbox keeps for its own use: one struct for each kind of object. It is stored next to the
 //! members that clients see, and never shown. [`State::put`](crate::state::State::put) refuses an object with the state
 //! of another kind.
 
@@ -15,7 +15,7 @@ pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-/// Declares the structs, and how an object gives access to them.
+/// Declares the structs and the accessors of an object.
 macro_rules! own {
     ($(
         $kind:ident($member:ident, $read:ident, $write:ident) of $($name:literal)|+ {
@@ -35,7 +35,7 @@ macro_rules! own {
             }
         )*
 
-        /// The own state of an object: at most that of its kind.
+        /// The own state of an object, of which only the part for its kind may be set.
         #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
         #[serde(default, deny_unknown_fields)]
         pub struct Own {
@@ -46,7 +46,7 @@ macro_rules! own {
         }
 
         impl Own {
-            /// Whether this is the state of an object of a kind.
+            /// Whether this state belongs to an object of this kind.
             pub fn fits(&self, kind: &str) -> bool {
                 $((self.$member.is_none() || matches!(kind, $($name)|+)) &&)* true
             }
@@ -73,7 +73,7 @@ own! {
     Account(account, as_account, as_account_mut) of "account" {
         /// The times at which its capabilities were requested, by their names.
         requested_at: BTreeMap<String, i64>,
-        /// The values before a rejection of the members that it changed.
+        /// The original values of the members that a rejection changed.
         before_rejection: Vec<Value>,
     }
 
@@ -120,7 +120,7 @@ own! {
     }
 
     Grant(grant, as_grant, as_grant_mut) of "billing.credit_grant" {
-        /// What is left of its amount, in minor units.
+        /// The rest of its amount, in minor units.
         left: i64,
     }
 
@@ -139,13 +139,13 @@ own! {
         return_url: Option<String>,
         /// Whether the next action is for Stripe's scripts.
         use_stripe_sdk: bool,
-        /// The customer's acceptance of a mandate, as the request gave it.
+        /// The customer's acceptance of a mandate, as given in the request.
         mandate_data: Value,
-        /// The id of the mandate that the request named.
+        /// The id of the mandate in the request.
         mandate: String,
-        /// Whether the payment method is saved, whatever `setup_future_usage` says.
+        /// Whether the payment method is saved regardless of `setup_future_usage`.
         keeps_method: bool,
-        /// When the bank decides about the debit, in Unix seconds.
+        /// When the bank decides on the debit, in Unix seconds.
         settles_at: Option<i64>,
         /// The amount paid from the customer's cash balance, in minor units.
         funded: i64,
@@ -179,7 +179,7 @@ own! {
     InvoiceItem(invoice_item, as_invoice_item, as_invoice_item_mut) of "invoiceitem" {
         /// Whether it bills the rest of a period after a change.
         debit: bool,
-        /// The lines for which it gives money back.
+        /// The lines for which it returns money.
         credited: Value,
     }
 
@@ -197,7 +197,7 @@ own! {
     PaymentLink(payment_link, as_payment_link, as_payment_link_mut) of "payment_link" {
         /// The lines.
         lines: Vec<Value>,
-        /// The application fee in percent, as the request gave it.
+        /// The application fee in percent, as given in the request.
         application_fee_percent: Value,
     }
 
@@ -206,7 +206,7 @@ own! {
         number: String,
         /// Whether its 3-D Secure was passed once.
         authenticated: bool,
-        /// Whether it was detached, and can't be used again.
+        /// Whether it was detached and can't be used again.
         detached: bool,
         /// Whether the bank account is verified.
         verified: bool,
@@ -233,7 +233,7 @@ own! {
     }
 
     Schedule(schedule, as_schedule, as_schedule_mut) of "subscription_schedule" {
-        /// Whether the event about its end was emitted.
+        /// Whether the event about its end has been emitted.
         expiry_told: bool,
     }
 
@@ -248,7 +248,7 @@ own! {
         customer_update: Value,
         /// `payment_method_data[allow_redisplay]` of the request.
         redisplay: Option<String>,
-        /// The tax rates of lines without tax rates of their own.
+        /// The tax rates of lines without their own tax rates.
         default_tax_rates: Vec<Value>,
         /// `tax_exempt` of the customer.
         tax_exempt: String,
@@ -277,7 +277,7 @@ own! {
         upcoming_sent_for: Option<i64>,
         /// When it expires without a first payment, in Unix seconds.
         expires_at: Option<i64>,
-        /// Whether its creation is in progress, so that no event was emitted yet.
+        /// Whether it is still being created, so that no event has been emitted yet.
         being_made: bool,
         /// The changed subscription, if the change waits for its payment.
         pending_change: Option<Box<Object>>,
@@ -312,9 +312,9 @@ own! {
         old_secret: String,
         /// When the old secret expires, in Unix seconds.
         old_secret_until: Option<i64>,
-        /// Whether it gets the events of connected accounts.
+        /// Whether it receives the events of connected accounts.
         connect: bool,
-        /// Whether a reset keeps it.
+        /// Whether it survives a reset.
         kept: bool,
     }
 }
@@ -323,7 +323,7 @@ own! {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ItemUsage {
-    /// When the item got its price, in Unix seconds. Earlier usage does not count for it.
+    /// When the item got its price, in Unix seconds. Earlier usage does not count for that price.
     #[serde(skip_serializing_if = "is_default")]
     pub from_s: Option<i64>,
     /// The start of a period in Unix seconds, and the quantity that was invoiced before its end; see

@@ -1,5 +1,5 @@
-//! The parameters that Stripe has: `stripe.txt`, which `clients/parameters.py` writes from the annotations of Stripe's official library. They
-//! tell a parameter that the sandbox lacks from a misspelt one, and a test compares the sandbox's own declarations with them.
+//! The parameters that Stripe has: `stripe.txt`, which `clients/parameters.py` writes from the annotations of Stripe's official library.
+//! They distinguish a parameter that the sandbox lacks from a misspelt one, and a test compares the sandbox's own declarations with them.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -18,7 +18,7 @@ pub fn of(method: &str, path: &str) -> Value {
     text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default()
 }
 
-/// Returns the number of endpoints of Stripe's library.
+/// Returns the number of endpoints in Stripe's library.
 pub fn count() -> usize {
     TABLE.len()
 }
@@ -32,7 +32,7 @@ pub fn general_name(method: &str, path: &str, name: &str) -> Option<String> {
     Some(rest.iter().fold((*first).to_owned(), |name, segment| format!("{name}[{segment}]")))
 }
 
-/// Returns the type of a parameter by the segments of its name, with the segments of its general name.
+/// Returns the type of a parameter from the segments of its name, together with the segments of its general name.
 pub fn find<'k, 's>(kind: &'k Value, segments: &[&'s str]) -> Option<(Vec<&'s str>, &'k Value)> {
     let Some((name, rest)) = segments.split_first() else { return Some((Vec::new(), kind)) };
     let (general, inner) = match kind {

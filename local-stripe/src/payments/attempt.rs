@@ -121,7 +121,7 @@ fn succeeded(st: &mut State, intent: &str, method: &Object, presence: Presence, 
     follow_up(st, &charge, method, behaviour);
 }
 
-/// Makes a succeeded charge, captured or only authorized, and divides its money. Emits the charge's events.
+/// Creates a succeeded charge, captured or only authorized, and divides its money. Emits the charge's events.
 pub fn charged(st: &mut State, pi: &Object, method: &Object, presence: Presence, captures: bool) -> Object {
     let mut charge = new_charge(st, pi, method);
     name_mandate(st, &mut charge, pi, method);
@@ -152,7 +152,7 @@ pub fn charged(st: &mut State, pi: &Object, method: &Object, presence: Presence,
     Object::clone(&charge)
 }
 
-/// Runs what a test card does after its charge.
+/// Triggers what a test card does after its charge.
 pub fn follow_up(st: &mut State, charge: &Object, method: &Object, behaviour: Behaviour) {
     if charge.is("captured") && method.as_payment_method().number == cards::AT_ONCE {
         balance::emit_available(st);
@@ -165,7 +165,7 @@ pub fn follow_up(st: &mut State, charge: &Object, method: &Object, behaviour: Be
     }
 }
 
-/// Sends micro-deposits to the customer's bank account, and waits for their verification.
+/// Sends micro-deposits to the customer's bank account and waits for their verification.
 fn ask_to_verify(st: &mut State, intent: &str, method: &Object) {
     let action = microdeposits::next_action(st, &st.copy(intent));
     let after = st.change(intent, |pi| {
@@ -245,7 +245,7 @@ pub fn settle_debit(st: &mut State, intent: &str) -> Attempt {
     Attempt::Succeeded
 }
 
-/// Attaches the payment method to the customer, if the intent has `setup_future_usage` or the buyer chose to save the
+/// Attaches the payment method to the customer if the intent has `setup_future_usage` or the buyer chose to save the
 /// card.
 fn keep_for_later(st: &mut State, intent: &Object) {
     if intent.text("customer").is_empty() {
@@ -253,13 +253,13 @@ fn keep_for_later(st: &mut State, intent: &Object) {
     }
     let kind = st.copy_if_any(intent.text("payment_method")).text("type").to_owned();
     let own = intent.text_at(&format!("payment_method_options.{kind}.setup_future_usage"));
-    // The setting of the method's type comes before the intent's.
+    // The setting for the method's type takes precedence over the intent's.
     let usage = own.or(intent.text_at("setup_future_usage"));
     if !intent.as_intent().keeps_method && usage.is_none_or(|usage| usage == "none") {
         return;
     }
     let (method, customer) = (st.copy_if_any(intent.text("payment_method")), st.copy_if_any(intent.text("customer")));
-    // If the payment method can't be attached, for example because it was detached before, it stays without a customer.
+    // A payment method that can't be attached, for example because it was detached before, stays without a customer.
     let _ = method::attach(st, &method, &customer);
 }
 
@@ -269,7 +269,7 @@ fn declined(st: &mut State, intent: &str, method: &Object, error: ApiError) -> A
     Attempt::Declined(error)
 }
 
-/// Makes the failed charge of a declined payment, and emits its event.
+/// Creates the failed charge of a declined payment, and emits its event.
 pub fn refused(st: &mut State, pi: &Object, method: &Object, error: &ApiError) -> Object {
     let mut charge = new_charge(st, pi, method);
     let code = json!(error.code);

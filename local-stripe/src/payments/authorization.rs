@@ -1,4 +1,4 @@
-//! Increases the authorized amount of a card payment that is captured later.
+//! Increases the authorized amount of a card payment that will be captured later.
 
 use serde_json::Value;
 
@@ -13,8 +13,8 @@ use crate::state::State;
 
 /// The maximum number of increases of a payment intent, Stripe's limit.
 const INCREASES_MAX: i64 = 10;
-/// The brands whose authorizations can be increased, without the restrictions by kinds of business that Stripe's
-/// documents name.
+/// The brands whose authorizations can be increased. The restrictions by type of business in Stripe's documentation are
+/// not applied.
 const BRANDS: [&str; 3] = ["discover", "mastercard", "visa"];
 
 /// Returns the status of `incremental_authorization` of a charge that is only authorized.
@@ -24,10 +24,10 @@ pub fn status(intent: &Object, method: &Object) -> &'static str {
     if wanted == Some("if_available") && is_possible { "available" } else { "unavailable" }
 }
 
-/// Increases the amount of an authorized payment intent and of its charge to that of the request.
+/// Increases the amount of an authorized payment intent and of its charge to the requested amount.
 ///
 /// # Errors
-/// The intent is unknown, not authorized or not made for it, or the amount is not larger.
+/// The intent is unknown, not authorized or does not allow it, or the amount is not larger.
 pub fn increase(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let found = st.load("payment_intent", id, "id")?;
     if found.text("status") != "requires_capture" {

@@ -101,10 +101,10 @@ pub fn cancel(st: &mut State, id: &str) -> Result<Object, ApiError> {
     Ok(Object::clone(&canceled))
 }
 
-/// Reverses a payout that has arrived: its money comes back from the bank account.
+/// Reverses a payout that has arrived: the money comes back from the bank account.
 ///
 /// # Errors
-/// The payout is unknown, not of a connected account, has not arrived, or was reversed before.
+/// The payout is unknown, does not belong to a connected account, has not arrived, or was reversed before.
 pub fn reverse(st: &mut State, id: &str, metadata: Value) -> Result<Object, ApiError> {
     let payout = st.load("payout", id, "id")?;
     let message = match payout.text("status") {
@@ -131,7 +131,7 @@ pub fn reverse(st: &mut State, id: &str, metadata: Value) -> Result<Object, ApiE
     Ok(Object::clone(&back))
 }
 
-/// Tops up the balance; the money is available at once.
+/// Tops up the balance; the money is available immediately.
 pub fn top_up(st: &mut State, topup: Object) -> Object {
     let id = topup.id().to_owned();
     let pending = st.put(topup);

@@ -1,4 +1,4 @@
-//! Customers' cash balances: bank transfers fund them, and they pay the payment intents of the type `customer_balance`.
+//! Customers' cash balances, which are funded by bank transfers and pay for payment intents of the type `customer_balance`.
 
 use serde_json::{Value, json};
 
@@ -11,10 +11,10 @@ use crate::state::{DeferredAction, State};
 
 /// The `next_action` of a payment intent that waits for a bank transfer.
 const INSTRUCTIONS: &str = "display_bank_transfer_instructions";
-/// The time in days in which the customer must name a bank account for a refund.
+/// The time in days within which the customer must provide a bank account for a refund.
 const REFUND_DAYS: i64 = 45;
 
-/// Returns a customer's cash balance, empty if nothing was ever in it.
+/// Returns a customer's cash balance, which is empty if it was never funded.
 ///
 /// # Errors
 /// The customer is unknown.
@@ -23,12 +23,12 @@ pub fn load(st: &State, customer: &str, param: &str) -> Result<Object, ApiError>
     Ok(st.seek(&cash::stored_as(customer.id())).map_or_else(|| cash::balance(&customer), |held| Object::clone(&held)))
 }
 
-/// Returns what is available of a cash balance in a currency, in minor units.
+/// Returns the available part of a cash balance in a currency, in minor units.
 pub fn available(balance: &Object, currency: &str) -> i64 {
     balance.get("available")[currency].as_i64().unwrap_or_default()
 }
 
-/// Sets how the funds of a cash balance are reconciled: automatically, by hand, or as is the default.
+/// Sets how the funds of a cash balance are reconciled: automatically, manually, or by default.
 ///
 /// # Errors
 /// The customer is unknown.
@@ -54,10 +54,10 @@ pub fn book(st: &mut State, customer: &str, (currency, amount): (&str, i64), kin
     Object::clone(&made)
 }
 
-/// Returns the way in which bank transfers in a currency arrive.
+/// Returns how bank transfers in a currency arrive.
 ///
 /// # Errors
-/// Cash balances do not have this currency.
+/// Cash balances do not support this currency.
 pub fn transfer_in(currency: &str) -> Result<&'static cash::Transfer, ApiError> {
     let found = cash::TRANSFERS.iter().find(|transfer| transfer.currency == currency);
     found.ok_or_else(|| {
@@ -71,8 +71,8 @@ pub fn is_waiting(intent: &Object) -> bool {
     intent.text("status") == "requires_action" && intent.text_at("next_action.type") == Some(INSTRUCTIONS)
 }
 
-/// Applies a customer's cash balance to the waiting payment intents in a currency, oldest first, and calls `paid` with
-/// the id of each intent for which it was enough.
+/// Applies a customer's cash balance to the waiting payment intents in a currency, oldest first, and calls `paid` with the id of each
+/// intent that it covers.
 ///
 /// # Errors
 /// The customer is unknown.
@@ -99,13 +99,13 @@ pub fn reconcile(
     Ok(())
 }
 
-/// Returns what is missing of a payment intent, in minor units.
+/// Returns the amount that a payment intent still lacks, in minor units.
 pub fn remaining(intent: &Object) -> i64 {
     intent.int("amount") - intent.as_intent().funded
 }
 
-/// Applies an amount of the customer's cash balance, in minor units, to a waiting payment intent. Returns
-/// whether nothing is missing any more.
+/// Applies an amount of the customer's cash balance, in minor units, to a waiting payment intent. Returns whether the intent is now fully
+/// funded.
 pub fn apply(st: &mut State, id: &str, amount: i64) -> bool {
     let Ok(before) = st.find(id) else { return false };
     let (customer, currency) = (before.text("customer").to_owned(), before.text("currency").to_owned());
@@ -123,8 +123,8 @@ pub fn apply(st: &mut State, id: &str, amount: i64) -> bool {
     true
 }
 
-/// Applies the customer's cash balance to a payment intent. Returns whether it is enough; otherwise, the intent waits for
-/// a bank transfer.
+/// Applies the customer's cash balance to a payment intent. Returns whether it covers the amount; otherwise, the intent waits for a bank
+/// transfer.
 ///
 /// # Errors
 /// The intent has no customer, no funding type, or a currency without bank transfers.
@@ -145,7 +145,7 @@ pub fn begin(st: &mut State, id: &str, method: &Object) -> Result<bool, ApiError
     let where_to = cash::bank_transfer(transfer, &customer, country);
     let reference = st.new_characters(12).to_uppercase();
     let url = format!("{}/_sandbox/bank_transfers/{id}", st.settings.base_url);
-    // A confirmation of an intent that waits already keeps what was paid.
+    // If the intent is already waiting, a confirmation keeps what was paid.
     let amount = if is_waiting(&pi) { remaining(&pi) } else { amount };
     let after = st.change(id, |pi| {
         pi.set("payment_method", method.id());
@@ -185,7 +185,7 @@ fn check(pi: &Object) -> Result<&'static cash::Transfer, ApiError> {
     }
 }
 
-/// Returns what was applied to a payment intent that was canceled.
+/// Returns to the cash balance what was applied to a payment intent that was canceled.
 pub fn unapply(st: &mut State, intent: &Object) {
     let funded = intent.as_intent().funded;
     if is_waiting(intent) && funded > 0 {
@@ -195,18 +195,17 @@ pub fn unapply(st: &mut State, intent: &Object) {
     }
 }
 
-/// Puts the refund of a payment from a cash balance back into that balance.
+/// Refunds a payment from a cash balance to that balance.
 pub fn refunded(st: &mut State, charge: &Object, refund: &Object) {
     let details = json!({ "refund": refund.id() });
     let amount = (charge.text("currency"), refund.int("amount"));
     book(st, charge.text("customer"), amount, "refunded_from_payment", details);
 }
 
-/// Starts to return an amount of a cash balance to the customer's bank account, which the customer must name first.
+/// Starts to return an amount of a cash balance to the customer's bank account, which the customer must provide first.
 ///
 /// # Errors
-/// The customer, the currency, the amount or the email address is missing, or the amount is more than what is
-/// available.
+/// The customer, the currency, the amount or the email address is missing, or the amount exceeds what is available.
 pub fn send_back(st: &mut State, args: &Args, metadata: Value) -> Result<Value, ApiError> {
     let needed = |name: &str| args.text(name).ok_or_else(|| ApiError::missing(name));
     let (customer, currency) = (needed("customer")?, needed("currency")?);
@@ -248,7 +247,7 @@ pub fn send_back(st: &mut State, args: &Args, metadata: Value) -> Result<Value, 
     Ok(refund.value())
 }
 
-/// Puts the amount of a refund that did not reach the customer's bank account back into the cash balance.
+/// Returns the amount of a refund that did not reach the customer's bank account to the cash balance.
 pub fn give_back(st: &mut State, refund: &Object) {
     let amount = (refund.text("currency"), refund.int("amount"));
     book(st, refund.text("customer"), amount, "return_canceled", Value::Null);
@@ -257,7 +256,7 @@ pub fn give_back(st: &mut State, refund: &Object) {
 /// Returns the instructions for a customer's bank transfers.
 ///
 /// # Errors
-/// The customer is unknown, or the type of the transfer does not go with the currency.
+/// The customer is unknown, or the type of transfer does not match the currency.
 pub fn instructions(st: &State, customer: &str, args: &Args) -> Result<Value, ApiError> {
     let customer = st.load("customer", customer, "id")?;
     let transfer = transfer_in(args.text("currency").unwrap_or_default())?;

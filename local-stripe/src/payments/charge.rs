@@ -67,7 +67,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     Ok(made.value())
 }
 
-/// Returns the card of a customer that is charged: the given one, or the default source.
+/// Returns the customer's card to charge: the given one, or the default source.
 fn of_customer(st: &State, customer: &Object, given: Option<&Value>, param: &str) -> Result<Object, ApiError> {
     let name = match given {
         Some(Value::String(name)) => name.as_str(),
@@ -90,7 +90,7 @@ fn of_customer(st: &State, customer: &Object, given: Option<&Value>, param: &str
 /// Captures an authorized charge, or a part of its amount.
 ///
 /// # Errors
-/// The charge is unknown, captured, refunded, or belongs to a payment intent, or the amount is too large.
+/// The charge is unknown, already captured or refunded, or belongs to a payment intent, or the amount is too large.
 pub fn capture(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let mut charge = Object::clone(&*st.load("charge", id, "id")?);
     if let Some(intent) = charge.text_at("payment_intent") {

@@ -32,7 +32,7 @@ pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiErr
     if !intent::asks_to_authenticate(&intent) {
         return Err(payments::unexpected_state(&intent, "authenticate", "requires_action"));
     }
-    // An attached card may have been deleted since.
+    // An attached card may have been deleted in the meantime.
     let method = st.load("payment_method", intent.text("payment_method"), "payment_method")?;
     let outcome = if passed {
         attempt(st, id, method.id(), Presence::Authenticated)
@@ -81,7 +81,7 @@ pub fn settle_debit(st: &mut State, id: &str) {
     }
 }
 
-/// Captures an amount of an authorized intent, in minor units. An uncaptured rest counts as refunded.
+/// Captures an amount of an authorized intent, in minor units. The uncaptured rest counts as refunded.
 pub fn capture(st: &mut State, intent: &str, amount: i64) {
     let Ok(pi) = st.find(intent) else { return };
     let mut charge = st.copy_if_any(pi.text("latest_charge"));

@@ -1,4 +1,5 @@
-//! Confirmation tokens: what a page collected from a buyer, for a server that confirms the intent with it.
+//! Confirmation tokens: the information that a page collected from a buyer, for a server that confirms the intent with
+//! it.
 
 use serde_json::{Value, json};
 
@@ -13,10 +14,10 @@ use crate::state::State;
 const TOKEN_S: i64 = 43_200;
 const KIND: &str = "confirmation_token";
 
-/// Creates a token, as a page does with Stripe.js: of a saved payment method or of the details of a new one.
+/// Creates a token for a saved payment method or for the details of a new one, as a page does with Stripe.js.
 ///
 /// # Errors
-/// There is neither, or both, or the payment method or a detail is invalid.
+/// The request contains neither or both, or the payment method or a detail is invalid.
 pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let (saved, new) = match (args.text("payment_method"), args.given("payment_method_data").is_some()) {
         (Some(name), false) => {
@@ -27,7 +28,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
             let data = args.map("payment_method_data");
             let made = method::from_data(st, &data)?;
             let made = customers::describe(st, &made, &data)?;
-            // The payment method exists from the moment that an intent is confirmed with the token.
+            // The payment method is created when an intent is confirmed with the token.
             st.remove(made.id());
             (None, made)
         }
@@ -65,10 +66,11 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     Ok(st.put(token).value())
 }
 
-/// Returns the parameters of a confirmation with what its token holds. A parameter of the request takes precedence.
+/// Returns the parameters of a confirmation, completed with the contents of its token. A parameter in the request takes
+/// precedence.
 ///
 /// # Errors
-/// The token is unknown, used or expired, or the request names a payment method, too.
+/// The token is unknown, used or expired, or the request also contains a payment method.
 pub fn expand(st: &mut State, args: &Args) -> Result<Args, ApiError> {
     let Some(id) = args.text(KIND) else { return Ok(args.clone()) };
     let token = st.load(KIND, id, KIND)?;
@@ -98,7 +100,7 @@ pub fn expand(st: &mut State, args: &Args) -> Result<Args, ApiError> {
     Ok(all)
 }
 
-/// Marks that a token was used for an intent: the member is `payment_intent` or `setup_intent`.
+/// Marks that a token was used for an intent. The member is `payment_intent` or `setup_intent`.
 pub fn spend(st: &mut State, args: &Args, member: &str, intent: &str) {
     if let Some(id) = args.text(KIND) {
         st.change(id, |token| token.set(member, intent));

@@ -1,4 +1,4 @@
-//! Disputes: how a test card opens a dispute, and how the evidence decides it.
+//! Disputes: a test card opens one, and the evidence decides it.
 
 use serde_json::{Value, json};
 
@@ -14,10 +14,10 @@ use crate::state::State;
 pub const WINNING: &str = "winning_evidence";
 /// The evidence in `uncategorized_text` that loses a dispute.
 pub const LOSING: &str = "losing_evidence";
-/// The fee for receiving a dispute, in minor units: Stripe takes 15.00. Stripe keeps it even if the dispute is won.
+/// The fee for receiving a dispute, in minor units: Stripe charges 15.00 and keeps it even if the dispute is won.
 const RECEIVED_FEE: i64 = 1_500;
 
-/// Opens a dispute of a charge.
+/// Opens a dispute over a charge.
 pub fn open(st: &mut State, charge: &str) {
     let Ok(charge) = st.find(charge) else { return };
     let number = st.copy_if_any(charge.text("payment_method")).as_payment_method().number.clone();

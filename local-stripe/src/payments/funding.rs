@@ -10,7 +10,7 @@ use crate::payments::method::Presence;
 use crate::payments::{self, attempt, cash, confirm};
 use crate::state::State;
 
-/// Pays an intent for which enough was applied.
+/// Pays an intent that is fully funded.
 pub fn pay(st: &mut State, id: &str) {
     let Ok(intent) = st.find(id) else { return };
     let method = st.copy_if_any(intent.text("payment_method"));
@@ -18,11 +18,11 @@ pub fn pay(st: &mut State, id: &str) {
     confirm::paid(st, id);
 }
 
-/// Lets a bank transfer arrive. With automatic reconciliation, it pays the customer's waiting payment intents, oldest
-/// first.
+/// Simulates an incoming bank transfer. With automatic reconciliation, it pays the customer's waiting payment intents,
+/// oldest first.
 ///
 /// # Errors
-/// The customer is unknown, or the currency is not one of bank transfers.
+/// The customer is unknown, or bank transfers do not support the currency.
 pub fn fund(st: &mut State, customer: &str, args: &Args) -> Result<Value, ApiError> {
     let balance = cash::load(st, customer, "id")?;
     let (amount, currency) = (args.int("amount").unwrap_or_default(), args.text("currency").unwrap_or_default());
@@ -40,11 +40,12 @@ pub fn fund(st: &mut State, customer: &str, args: &Args) -> Result<Value, ApiErr
     Ok(made.value())
 }
 
-/// Applies an amount of the customer's cash balance to a waiting payment intent by hand. Without an amount, applies
-/// what is missing.
+/// Manually applies an amount of the customer's cash balance to a waiting payment intent. Without an amount, applies
+/// all that the intent lacks.
 ///
 /// # Errors
-/// The intent is unknown or does not wait for a bank transfer, or the amount is more than what is missing or available.
+/// The intent is unknown or does not wait for a bank transfer, or the amount exceeds what the intent lacks or what is
+/// available.
 pub fn apply_by_hand(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> {
     let pi = st.load("payment_intent", id, "id")?;
     if !cash::is_waiting(&pi) {

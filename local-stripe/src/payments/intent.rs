@@ -9,7 +9,7 @@ use crate::params::Args;
 use crate::payments::{self, cash, radar};
 use crate::state::State;
 
-/// The members of a payment that are what its request says.
+/// The members of a payment that are copied from its request.
 pub const AS_GIVEN: [&str; 6] = [
     "description",
     "receipt_email",
@@ -32,13 +32,14 @@ pub fn create(st: &mut State, amount: i64, currency: &str, clock: &str, edit: im
     id
 }
 
-/// Whether a payment or setup intent waits for 3-D Secure, and not for another action of the customer.
+/// Whether a payment or setup intent waits for 3-D Secure, rather than for another action of the customer.
 pub fn asks_to_authenticate(intent: &Object) -> bool {
     let action = intent.text_at("next_action.type");
     intent.text("status") == "requires_action" && matches!(action, Some("redirect_to_url" | "use_stripe_sdk"))
 }
 
-/// Notes where the customer of an intent returns, and whether Stripe's scripts authenticate it, as a request says.
+/// Records where the customer of an intent returns, and whether Stripe's scripts authenticate the intent, according to
+/// a request.
 pub fn note_return(intent: &mut Object, args: &Args) {
     if args.has("return_url") {
         intent.as_intent_mut().return_url = args.text("return_url").map(str::to_owned);

@@ -10,12 +10,12 @@ use crate::object::Object;
 use crate::settings::Settlement;
 use crate::state::State;
 
-/// A fee that a transaction takes.
+/// A fee deducted from a transaction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fee {
-    /// The amount in minor units; a negative amount gives a fee back.
+    /// The amount in minor units; a negative amount is a refund of the fee.
     pub amount: i64,
-    /// The words for the account's owner.
+    /// The description for the account's owner.
     pub description: String,
     /// The id of the platform's application that takes the fee, or null.
     pub application: Value,
@@ -92,16 +92,16 @@ pub fn book_with_fee(
     enter(st, Entry { at_s, amount, currency: &currency, kind, source, fees, available_s: at_s })
 }
 
-/// The part of a charge by card that Stripe takes, in hundredths of a percent, and the fixed part in minor units: 2.9 % + 30, from
+/// Stripe's fee for a card charge: the share in hundredths of a percent, and the fixed part in minor units. 2.9 % + 30, from
 /// <https://stripe.com/pricing> for accounts in the United States.
 const CARD_FEE: (i64, i64) = (290, 30);
-/// The part of an ACH debit that Stripe takes, in hundredths of a percent, and the most that it takes in minor units, from
+/// Stripe's fee for an ACH debit: the share in hundredths of a percent, and the maximum in minor units, from
 /// <https://stripe.com/pricing/local-payment-methods>.
 const ACH_FEE: (i64, i64) = (80, 500);
 /// How long the money of a charge is pending, from <https://docs.stripe.com/payouts#payout-speed> for the United States.
 const PENDING_S: i64 = 2 * DAY_S;
 
-/// Books the money of a charge with the fee of the application, and with that of Stripe as the account's settlement says.
+/// Books the money of a charge with the application's fee, and with Stripe's fee according to the account's settlement.
 pub fn book_charge(st: &mut State, charge: &Object, amount: i64, of_application: Option<Fee>) -> String {
     let (at_s, currency) = (st.now(charge), charge.text("currency").to_owned());
     let method = st.copy_if_any(charge.text("payment_method"));
@@ -126,8 +126,8 @@ pub fn book_charge(st: &mut State, charge: &Object, amount: i64, of_application:
     enter_on(st, &clock, entry)
 }
 
-/// Returns a part of an amount, given in hundredths of a percent, in minor units. Halves go away from zero.
+/// Returns a share of an amount in minor units. The share is in hundredths of a percent, and halves are rounded away from zero.
 fn part_of(amount: i64, hundredths: i64) -> i64 {
-    // A part of an amount is not larger than the amount, so it fits.
+    // A share of an amount is not larger than the amount, so it fits.
     money::divide_half_away(i128::from(amount) * i128::from(hundredths), 10_000).unwrap_or_default()
 }

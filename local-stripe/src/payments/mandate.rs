@@ -1,4 +1,4 @@
-//! Mandates: the customer's permission to debit a payment method. A confirmed debit or setup makes one, and charges name it.
+//! Mandates: the customer's permission to debit a payment method. A confirmed debit or setup creates one, and charges refer to it.
 
 use serde_json::{Value, json};
 
@@ -26,7 +26,7 @@ const REFERENCE_CHARS: usize = 16;
 /// Records the mandate parameters of a request in the intent that it confirms.
 ///
 /// # Errors
-/// An online acceptance lacks the address or the browser, or the mandate is unknown, not active, or of another payment method.
+/// An online acceptance lacks the address or the browser, or the mandate is unknown, inactive, or belongs to another payment method.
 pub fn note(st: &State, intent: &mut Object, args: &Args, method: &Object) -> Result<(), ApiError> {
     let acceptance = args.map("mandate_data").map("customer_acceptance");
     if acceptance.text("type") == Some("online") {
@@ -49,10 +49,10 @@ pub fn note(st: &State, intent: &mut Object, args: &Args, method: &Object) -> Re
     Ok(())
 }
 
-/// Checks that a request that creates an intent has mandate parameters only if it confirms the intent, too.
+/// Checks that a request that creates an intent has mandate parameters only if it also confirms the intent.
 ///
 /// # Errors
-/// The request has a mandate parameter, but does not confirm.
+/// The request has a mandate parameter but does not confirm the intent.
 pub fn check_confirms(args: &Args) -> Result<(), ApiError> {
     let given = ["mandate", "mandate_data"].into_iter().find(|name| args.given(name).is_some());
     match given.filter(|_| args.flag("confirm") != Some(true)) {
@@ -66,10 +66,10 @@ pub fn check_confirms(args: &Args) -> Result<(), ApiError> {
     }
 }
 
-/// Returns the id of the mandate for a payment, or null: the one that the request names, the one that the payment method has, or a new one.
-/// A debit always has a mandate; a card has one only if the request has `mandate_data` and saves the card.
+/// Returns the id of the mandate for a payment, or null: the one in the request, the one of the payment method, or a new one. A debit
+/// always has a mandate; a card has one only if the request contains `mandate_data` and saves the card.
 pub fn of_payment(st: &mut State, intent: &Object, method: &Object) -> Value {
-    // An invoice's default mandate is for payments with its own payment method only.
+    // An invoice's default mandate applies only to payments with its own payment method.
     let asked = &intent.as_intent().mandate;
     if !asked.is_empty() && st.copy_if_any(asked).text("payment_method") == method.id() {
         return json!(asked);
@@ -81,7 +81,7 @@ pub fn of_payment(st: &mut State, intent: &Object, method: &Object) -> Value {
     of(st, intent, method, single_use)
 }
 
-/// Returns the id of the mandate for any number of payments that a setup makes, or null; see [`of_payment`].
+/// Returns the id of the mandate that a setup creates for any number of payments, or null; see [`of_payment`].
 pub fn of_setup(st: &mut State, intent: &Object, method: &Object) -> Value {
     of(st, intent, method, None)
 }
@@ -97,7 +97,7 @@ fn of(st: &mut State, intent: &Object, method: &Object, single_use: Option<(i64,
         return Value::Null;
     }
     let now = st.now(intent);
-    // Without `mandate_data`, the customer is taken to have accepted the mandate on paper.
+    // Without `mandate_data`, the customer is assumed to have accepted the mandate on paper.
     let mut acceptance = if given.is_null() { json!({ "offline": {}, "type": "offline" }) } else { given.clone() };
     if acceptance["accepted_at"].is_null() {
         acceptance["accepted_at"] = json!(now);

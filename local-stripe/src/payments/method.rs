@@ -37,7 +37,7 @@ pub fn make(st: &mut State, card: &TestCard, expiry: (i64, i64), clock: &str) ->
     Object::clone(&st.put(method))
 }
 
-/// Returns the payment method that a parameter names by its id. A test token (`pm_card_…`, `tok_…` or the token of a
+/// Returns the payment method that a parameter refers to by id. A test token (`pm_card_…`, `tok_…` or the token of a
 /// test bank account) creates a new payment method.
 ///
 /// # Errors
@@ -108,10 +108,11 @@ fn of_type(st: &mut State, data: &Args) -> Result<Object, ApiError> {
     }
 }
 
-/// Makes the card of a token: one of Stripe's test tokens, or one that a request made, which can be used only once.
+/// Creates the card of a token: one of Stripe's test tokens, or a token created by a request, which can be used only
+/// once.
 ///
 /// # Errors
-/// The token is unknown, used, or of a bank account.
+/// The token is unknown, already used, or for a bank account.
 pub fn of_token(st: &mut State, name: &str, param: &str) -> Result<Object, ApiError> {
     if let Some(token) = st.seek(name).filter(|found| found.kind() == "token") {
         let card = st.load("payment_method", &token.as_token().card, param);
@@ -145,7 +146,7 @@ pub fn rename(st: &mut State, mut card: Object) -> Object {
 /// Marks a token as used.
 ///
 /// # Errors
-/// It was used before.
+/// The token was used before.
 pub fn spend(st: &mut State, token: &Object) -> Result<(), ApiError> {
     if token.is("used") {
         let message = format!("You cannot use a Stripe token more than once: {}.", token.id());
@@ -204,7 +205,7 @@ pub fn from_card(st: &mut State, card: &Args) -> Result<Object, ApiError> {
     Ok(Object::clone(&st.put(made)))
 }
 
-/// Checks that a CVC has three or four digits. It is not stored: a test number decides what happens.
+/// Checks that a CVC has three or four digits. It is not stored, because the outcome depends only on the test number.
 fn check_cvc(card: &Args) -> Result<(), ApiError> {
     match card.text("cvc") {
         Some(cvc) if !(3..=4).contains(&cvc.len()) || !cvc.bytes().all(|b| b.is_ascii_digit()) => {
@@ -244,8 +245,8 @@ pub fn behaviour(method: &Object) -> Behaviour {
     cards::by_number(&method.as_payment_method().number).map_or(Behaviour::Succeeds, |c| c.behaviour)
 }
 
-/// Whether the customer must pass 3-D Secure now: the card requires it, or the intent or session demands it with
-/// `payment_method_options[card][request_three_d_secure]` of a card that supports it.
+/// Whether the customer must pass 3-D Secure now, because the card requires it or because the intent or session demands
+/// it with `payment_method_options[card][request_three_d_secure]` for a card that supports it.
 pub fn must_authenticate(method: &Object, intent: &Object, presence: Presence) -> bool {
     if presence == Presence::Authenticated {
         return false;
@@ -257,7 +258,7 @@ pub fn must_authenticate(method: &Object, intent: &Object, presence: Presence) -
         Behaviour::Authenticates { always } => always || is_demanded || !method.as_payment_method().authenticated,
         Behaviour::AuthenticatesOnSession => presence != Presence::OffSession,
         Behaviour::AuthenticatesThenFails(_) => true,
-        // A card that is declined anyway is not authenticated first.
+        // A card that will be declined anyway is not authenticated first.
         Behaviour::Declines(..) | Behaviour::ChargeFails(_) => false,
         _ => is_demanded,
     }
@@ -336,7 +337,7 @@ pub fn attach(st: &mut State, method: &Object, customer: &Object) -> Result<Obje
     Ok(Object::clone(&attached))
 }
 
-/// Detaches a payment method from its customer. If it was the customer's default, the customer has no default any more.
+/// Detaches a payment method from its customer. If it was the default, the customer no longer has one.
 ///
 /// # Errors
 /// The method is unknown or not attached.

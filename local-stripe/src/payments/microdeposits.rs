@@ -13,7 +13,7 @@ const ARRIVAL_DAYS: i64 = 2;
 /// The `next_action` of an intent that waits for the amounts or the code.
 pub const VERIFY: &str = "verify_with_microdeposits";
 
-/// Whether a bank account must be verified before the intent can go on.
+/// Whether a bank account must be verified before the intent can continue.
 pub fn are_needed(intent: &Object, method: &Object) -> bool {
     intent.text_at("payment_method_options.us_bank_account.verification_method") == Some("microdeposits")
         && method.text("type") == "us_bank_account"

@@ -22,8 +22,8 @@ pub fn outcome_of_review() -> Value {
     })
 }
 
-/// Makes the warning of an issuer that a charge may be fraudulent. It can be acted on unless the charge is disputed or
-/// fully refunded.
+/// Creates an issuer's warning that a charge may be fraudulent. It is actionable unless the charge is disputed or fully
+/// refunded.
 pub fn warn(st: &mut State, charge: &str) {
     let Ok(charge) = st.find(charge) else { return };
     let mut warning = Object::of(json!({
@@ -41,14 +41,14 @@ pub fn warn(st: &mut State, charge: &str) {
     st.emit("radar.early_fraud_warning.created", &warning);
 }
 
-/// Names the payment intent of a charge, if it has one.
+/// Sets the payment intent of a charge, if it has one.
 fn name_intent(object: &mut Object, charge: &Object) {
     if let Some(intent) = charge.text_at("payment_intent") {
         object.set("payment_intent", intent);
     }
 }
 
-/// Marks that the warning of a charge can't be acted on any more.
+/// Marks the warning for a charge as no longer actionable.
 fn end_warning(st: &mut State, charge: &str) {
     let mut warnings = st.newest("radar.early_fraud_warning", None);
     let Some(id) = warnings.find(|w| w.text("charge") == charge).map(|w| w.id().to_owned()) else { return };
@@ -111,7 +111,7 @@ pub fn approve(st: &mut State, id: &str) -> Result<Value, ApiError> {
     Ok(st.find(id)?.value())
 }
 
-/// Ends the warning and the review of a charge that was fully refunded.
+/// Ends the warning and the review of a fully refunded charge.
 pub fn refunded(st: &mut State, charge: &Object, refund: &Object) {
     if !charge.is("refunded") {
         return;
@@ -121,7 +121,7 @@ pub fn refunded(st: &mut State, charge: &Object, refund: &Object) {
     close_review(st, charge, if is_fraud { "refunded_as_fraud" } else { "refunded" });
 }
 
-/// Ends the warning and the review of a charge that is disputed.
+/// Ends the warning and the review of a disputed charge.
 pub fn disputed(st: &mut State, charge: &str) {
     end_warning(st, charge);
     let Ok(charge) = st.find(charge) else { return };

@@ -12,7 +12,7 @@ use crate::payments::ledger::{book, book_with_fee};
 use crate::payments::{cash, radar};
 use crate::state::{DeferredAction, State};
 
-/// Refunds an amount of a charge, in minor units, and takes back what belongs to it. `None` refunds the rest.
+/// Refunds an amount of a charge, in minor units, and takes back the related transfer and fee. `None` refunds the rest.
 ///
 /// # Errors
 /// The charge can't be refunded, the amount is not positive or exceeds the rest, or there is nothing to take back.
@@ -63,7 +63,7 @@ pub fn create(
     let mut refund = model::payment::refund(refund_id.clone(), st.now(charge), charge, amount, reason);
     let shares = division::shares_of_refund(st, charge, amount, takes)?;
     let fee = shares.own_fee(st, charge);
-    // Nothing was taken for an uncaptured charge, so nothing goes back.
+    // Nothing was taken for an uncaptured charge, so nothing is returned.
     let movement = charge.is("captured").then(|| book_with_fee(st, charge, -amount, fee, "refund", &refund_id));
     refund.set("balance_transaction", movement);
     refund.set("metadata", metadata);
@@ -100,7 +100,7 @@ pub fn create(
     Ok(Object::clone(&refund))
 }
 
-/// Lets a pending refund succeed.
+/// Completes a pending refund.
 pub fn succeed(st: &mut State, id: &str) {
     let Ok(before) = st.find(id) else { return };
     let after = st.change(id, |r| r.set("status", "succeeded"));
@@ -137,10 +137,10 @@ pub fn cancel(st: &mut State, id: &str) -> Result<Value, ApiError> {
     Ok(after.value())
 }
 
-/// Lets a refund that waits for the customer's bank account expire, so that it fails. The money stays in the customer's cash balance.
+/// Expires a refund that waits for the customer's bank account, so that it fails. The money stays in the customer's cash balance.
 ///
 /// # Errors
-/// The refund is unknown, or does not wait.
+/// The refund is unknown, or does not wait for a bank account.
 pub fn expire(st: &mut State, id: &str) -> Result<Value, ApiError> {
     let before = waiting(st, id, "expired")?;
     cash::give_back(st, &before);
@@ -153,7 +153,7 @@ pub fn expire(st: &mut State, id: &str) -> Result<Value, ApiError> {
     Ok(after.value())
 }
 
-/// Fails a succeeded refund: the charge counts as not refunded by this amount, and the balance gets the amount back.
+/// Fails a succeeded refund: the charge no longer counts as refunded by this amount, and the amount returns to the balance.
 pub fn fail(st: &mut State, id: &str) {
     let Ok(refund) = st.find(id) else { return };
     let charge = st.copy_if_any(refund.text("charge"));

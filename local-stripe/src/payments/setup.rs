@@ -139,7 +139,7 @@ pub fn authenticate(st: &mut State, id: &str, passed: bool) -> Result<(), ApiErr
     if !intent::asks_to_authenticate(&intent) {
         return Err(unexpected_state(&intent, "authenticate"));
     }
-    // An attached card may have been deleted since.
+    // An attached card may have been deleted in the meantime.
     let method = st.load("payment_method", intent.text("payment_method"), "payment_method")?;
     if passed {
         return confirm(st, id, method.id(), Presence::Authenticated).map(|_| ());

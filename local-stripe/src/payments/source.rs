@@ -1,4 +1,4 @@
-//! Sources, the legacy form of cards. A source is a payment method with an id `card_…`, shown in another shape.
+//! Sources, the legacy form of cards. A source is a payment method whose id is `card_…`, shown in another shape.
 
 use serde_json::{Value, json};
 
@@ -8,10 +8,10 @@ use crate::params::{Args, ParamKind, opt};
 use crate::payments::method;
 use crate::state::State;
 
-/// The beginning of the id of a source object, which holds a card.
+/// The prefix of the id of a source object, which holds a card.
 pub const SOURCE_PREFIX: &str = "src";
 
-/// Returns a payment method in the shape of a source: of a card if its id is `card_…`, or of a source object if it is
+/// Returns a payment method in the shape of a source: as a card if its id is `card_…`, or as a source object if it is
 /// `src_…`; `None` if it is neither.
 pub fn card_of(method: &Object) -> Option<Object> {
     if method.id().starts_with("src_") {
@@ -108,7 +108,7 @@ fn brand(method: &Object) -> &'static str {
     }
 }
 
-/// Creates the source object of a request, from a token.
+/// Creates the requested source object from a token.
 ///
 /// # Errors
 /// The type is not `card`, or the token is missing, unknown or used.
@@ -173,7 +173,7 @@ macro_rules! card_fields {
 /// The parameter `source` or `card`: the id of a token or of a card, or the details of a card.
 pub const SOURCE: ParamKind =
     ParamKind::IdOr(card_fields![opt("object", ParamKind::OneOf(&["card"])), opt("metadata", ParamKind::Metadata),]);
-/// The details of the card of a token.
+/// The details of a token's card.
 pub const OF_TOKEN: ParamKind = ParamKind::Map(card_fields![opt("networks", method::NETWORKS)]);
 
 /// The members of a source with the paths of the same values in a payment method.
@@ -189,7 +189,7 @@ const MEMBERS: [(&str, &str); 9] = [
     ("name", "billing_details.name"),
 ];
 
-/// Makes a card from a token or from its details. The card has no customer yet.
+/// Creates a card from a token or from its details. The card has no customer yet.
 ///
 /// # Errors
 /// The token is unknown or used, or a detail is missing or invalid.
@@ -199,7 +199,7 @@ pub fn make(st: &mut State, given: &Value, param: &str) -> Result<Object, ApiErr
     }
     let details = Args::of(given.clone());
     let mut card = method::from_card(st, &details)?;
-    // A card that is made from its details has their expiry already.
+    // A card that is created from its details already has their expiry.
     for (name, path) in MEMBERS.iter().filter(|(name, path)| details.has(name) && !path.starts_with("card.")) {
         card.set_at(path, details.value(name));
     }
@@ -207,7 +207,7 @@ pub fn make(st: &mut State, given: &Value, param: &str) -> Result<Object, ApiErr
     Ok(method::rename(st, card))
 }
 
-/// Adds a card to a customer: the card of a token, or one that is made from its details. The customer's first source
+/// Adds a card to a customer: that of a token, or one that is created from its details. The customer's first source
 /// becomes the default source.
 ///
 /// # Errors

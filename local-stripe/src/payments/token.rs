@@ -1,4 +1,4 @@
-//! Tokens: details of a card or of a bank account that can be used once.
+//! Tokens: single-use details of a card or a bank account.
 
 use serde_json::{Value, json};
 
@@ -9,10 +9,10 @@ use crate::params::Args;
 use crate::payments::source;
 use crate::state::State;
 
-/// Creates the token of a request.
+/// Creates the requested token.
 ///
 /// # Errors
-/// There is neither a card nor a bank account, or a detail is missing or invalid.
+/// The request contains neither a card nor a bank account, or a detail is missing or invalid.
 pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let (kind, shown, stored) = match (args.given("card"), args.given("bank_account")) {
         (Some(card), None) => {
@@ -23,7 +23,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
         (None, Some(_)) => {
             let owner = current(st);
             let mut made = external::bank_account(st, &owner, &args.map("bank_account"), "bank_account")?;
-            // The members that a bank account has only at an account.
+            // The members that a bank account has only when it belongs to an account.
             for member in ["account", "available_payout_methods", "default_for_currency", "metadata"] {
                 made.members.remove(member);
             }

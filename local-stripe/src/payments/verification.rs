@@ -11,7 +11,7 @@ use crate::payments::microdeposits::VERIFY;
 use crate::payments::{self, confirm, setup};
 use crate::state::State;
 
-/// What the entered amounts or the entered code simulate.
+/// The outcome that the entered amounts or code simulate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Entered {
     Right,
@@ -20,7 +20,7 @@ enum Entered {
     Wrong,
 }
 
-/// Reads the amounts or the code of a request.
+/// Reads the amounts or the code from a request.
 fn read(args: &Args) -> Result<(Entered, bool), ApiError> {
     let amounts: Vec<i64> = args.list("amounts").iter().filter_map(Value::as_i64).collect();
     match (args.has("amounts"), args.text("descriptor_code")) {
@@ -54,11 +54,11 @@ fn read(args: &Args) -> Result<(Entered, bool), ApiError> {
     }
 }
 
-/// Enters the amounts or the code for an intent of this kind. If they are right, its bank account is verified, and the
-/// intent goes on.
+/// Enters the amounts or the code for an intent of this kind. If they are right, its bank account is verified and the
+/// intent continues.
 ///
 /// # Errors
-/// The intent is unknown or does not wait for the verification, or the amounts or the code are wrong.
+/// The intent is unknown or does not wait for verification, or the amounts or the code are wrong.
 pub fn verify(st: &mut State, kind: &str, id: &str, args: &Args) -> Result<Value, ApiError> {
     let waiting = st.load(kind, id, "id")?;
     if waiting.text("status") != "requires_action" || waiting.text_at("next_action.type") != Some(VERIFY) {
@@ -67,7 +67,7 @@ pub fn verify(st: &mut State, kind: &str, id: &str, args: &Args) -> Result<Value
             _ => payments::unexpected_state(&waiting, "verify microdeposits of", "requires_action"),
         });
     }
-    // An attached bank account may have been deleted since.
+    // An attached bank account may have been deleted in the meantime.
     let method = st.load("payment_method", waiting.text("payment_method"), "payment_method")?;
     let (entered, by_amounts) = read(args)?;
     let (code, message) = match entered {

@@ -1,4 +1,4 @@
-//! The triggers of the Stripe CLI that are supported, and the reasons why the others are not. The client tests compare
+//! The supported triggers of the Stripe CLI, and the reasons why the others are not supported. The client tests compare
 //! both tables with the CLI's list.
 
 /// The triggers whose events arrive in the client tests.

@@ -1,4 +1,4 @@
-//! Accepts connections, closes those of slow clients, and loses answers on request.
+//! Accepts connections, closes those of slow clients, and drops answers on request.
 
 use std::time::Duration;
 
@@ -19,8 +19,8 @@ use crate::api_faults::LostAnswer;
 /// The pause after a connection can't be accepted, for example because no file descriptor is free.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// Serves until the future is dropped, which closes all connections. `patience` limits two times: the time for a request's head,
-/// including the pause before the request, and the time for its body.
+/// Serves until the future is dropped, which closes all connections. `patience` limits both the time for a request's head, including the
+/// pause before the request, and the time for its body.
 pub(super) async fn serve(listener: TcpListener, app: Router, patience: Duration) {
     let mut connections = JoinSet::new();
     loop {
@@ -43,8 +43,8 @@ pub(super) async fn serve(listener: TcpListener, app: Router, patience: Duration
     }
 }
 
-/// Answers a request. After an error, hyper closes the connection without an answer. Only the body of a request can take long: the handlers
-/// themselves wait for nothing.
+/// Answers a request. After an error, hyper closes the connection without an answer. Only a request's body can take long, because the
+/// handlers themselves do not wait.
 async fn answer(app: Router, request: Request<Incoming>, patience: Duration) -> Result<HttpResponse<Body>, LostAnswer> {
     let Ok(answered) = timeout(patience, TowerToHyperService::new(app).call(request)).await else {
         return Err(LostAnswer::Cut);

@@ -1,7 +1,7 @@
 //! Lets browsers call the API from pages of other origins, as Stripe.js does with a publishable key.
 //!
-//! The values of the headers are those of api.stripe.com. They apply below `/v1/` only, where each request needs a key:
-//! no page of another origin may read `/_sandbox`.
+//! The header values are those of api.stripe.com. They apply only below `/v1/`, where each request needs a key: no page
+//! of another origin may read `/_sandbox`.
 
 use axum::body::Body;
 use axum::extract::Request;

@@ -1,5 +1,5 @@
-//! Dispatches events to webhook endpoints, to the events folder and to listeners. One task per endpoint delivers the
-//! events in order. A failed delivery waits for its retry without blocking later events.
+//! Dispatches events to webhook endpoints, the events folder and listeners. One task per endpoint delivers the events
+//! in order. A failed delivery waits for its retry without blocking later events.
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
@@ -22,10 +22,10 @@ const HOLD_MAX: Duration = Duration::from_secs(2);
 
 /// The interval in which the delivery progress is stored. After a kill, the deliveries of one interval may be repeated.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(20);
-/// The maximum number of tickets that are handled at once.
+/// The maximum number of tickets that are handled at the same time.
 const FINISHED_AT_ONCE: usize = 10_000;
 
-/// Reports an event as finished when it is dropped, which is when the event's last delivery succeeded or was given up.
+/// Reports an event as finished on drop, which is when the event's last delivery succeeded or was given up.
 #[derive(Debug)]
 struct Ticket {
     position: u64,
@@ -39,7 +39,7 @@ impl Drop for Ticket {
     }
 }
 
-/// A pending delivery. It holds only the position of the event, as thousands of deliveries may wait for an endpoint
+/// A pending delivery. It holds only the event's position, because thousands of deliveries may wait for an endpoint
 /// that is down.
 #[derive(Debug, Clone)]
 struct Job {
@@ -53,7 +53,7 @@ struct Job {
 pub(super) struct Dispatch {
     account: Weak<Mutex<Account>>,
     http: Http,
-    /// The server's runtime. Calls from outside of the runtime create events, too.
+    /// The server's runtime, because calls from outside the runtime also create events.
     runtime: tokio::runtime::Handle,
     retry_s: Vec<u64>,
     sent: u64,
@@ -104,11 +104,11 @@ impl Dispatch {
             let state = sandbox.state();
             let Some(position) = state.event_position(&id) else { continue };
             let Some(event) = state.event(position) else { continue };
-            // Every listener gets the resend, even if the request names one endpoint.
+            // Every listener gets the resend, even if the request is for a single endpoint.
             self.listeners.retain(|l| l.send(position).is_ok());
             for endpoint in state.endpoints_for(&event.kind, event.account.is_some()) {
                 if only.as_deref().is_none_or(|only| only == endpoint.id()) {
-                    // The resend counts as a second attempt, to which no faults apply. So a lost event can arrive.
+                    // The resend counts as a second attempt, to which no faults apply, so a lost event can arrive.
                     self.queue(endpoint.id(), Job { position, attempt: 1, _ticket: None });
                 }
             }
@@ -148,8 +148,8 @@ impl Dispatch {
     }
 }
 
-/// Stores the delivery progress: the position up to which all events are delivered or given up. Stores it at intervals,
-/// as each time is a write to the state.
+/// Stores the delivery progress: the position up to which all events have been delivered or given up. This is done at
+/// intervals, because each time requires a write to the state.
 async fn store_progress(account: Weak<Mutex<Account>>, mut finished: UnboundedReceiver<u64>, mut low: u64) {
     let mut ahead = BTreeSet::new();
     let mut new = Vec::new();
@@ -183,7 +183,7 @@ struct Worker {
     again: UnboundedSender<Job>,
 }
 
-/// The event of a delivery, with the endpoint's current URL, secrets and API version.
+/// The event of a delivery, together with the endpoint's current URL, secrets and API version.
 struct Target {
     url: String,
     secrets: Vec<String>,

@@ -1,4 +1,4 @@
-//! The URL of a payment link: each visit opens a checkout session and redirects to the session's page.
+//! The URL of a payment link: each visit opens a checkout session and redirects to its page.
 
 use axum::extract::{Path, State};
 use axum::http::StatusCode;

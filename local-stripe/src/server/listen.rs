@@ -1,8 +1,8 @@
 //! The server side of `stripe listen`: the session, and the WebSocket that sends events to the CLI.
 //!
-//! The server sends each event twice: in the account's version, and in the newest version, marked with this version.
-//! With `--latest`, the CLI forwards the second. The sandbox has no thin events, so a session for thin events gets
-//! nothing.
+//! The server sends each event twice: once in the account's version, and once in the newest version, marked as such.
+//! With `--latest`, the CLI forwards the second one. The sandbox has no thin events, so a session for thin events
+//! receives nothing.
 
 use std::sync::Arc;
 

@@ -1,10 +1,10 @@
-//! Reads `multipart/form-data`, with which clients upload files. The other fields become a form.
+//! Reads `multipart/form-data`, which clients use to upload files. The other fields become a form.
 
 use crate::error::ApiError;
 use crate::model::file::Upload;
 use crate::sandbox::escape;
 
-/// The maximum number of parts of a request.
+/// The maximum number of parts in a request.
 const PARTS_MAX: usize = 100;
 
 /// Returns the boundary of a multipart body; `None` for another content type.
@@ -21,7 +21,7 @@ pub(super) fn boundary(content_type: &str) -> Option<&str> {
 /// Reads a body. Returns its fields as a form, and its file.
 ///
 /// # Errors
-/// The body does not have the form of the content type, a field is not UTF-8, or there are too many parts.
+/// The body does not match the content type, a field is not UTF-8, or there are too many parts.
 pub(super) fn read(body: &[u8], boundary: &str) -> Result<(String, Option<Upload>), ApiError> {
     let invalid = || ApiError::invalid("The request's multipart body can't be read.");
     let (mut form, mut file) = (String::new(), None);
@@ -49,7 +49,7 @@ pub(super) fn read(body: &[u8], boundary: &str) -> Result<(String, Option<Upload
     Err(invalid())
 }
 
-/// Divides bytes at the first occurrence of `mark`, which belongs to neither part.
+/// Splits bytes at the first occurrence of `mark`, which is part of neither half.
 fn cut<'b>(bytes: &'b [u8], mark: &[u8]) -> Option<(&'b [u8], &'b [u8])> {
     let at = bytes.windows(mark.len()).position(|window| window == mark)?;
     Some((&bytes[..at], &bytes[at + mark.len()..]))

@@ -57,8 +57,8 @@ fn branding(shared: &Shared) -> Branding {
     shared.read(|s| Branding::of(&s.state().settings))
 }
 
-/// Returns a copy of an object, if it exists and is of this kind. With a copy, the account is not locked while the page
-/// is rendered.
+/// Returns a copy of an object, if it exists and is of this kind. Because of the copy, the account is not locked while
+/// the page is rendered.
 fn object(shared: &Shared, kind: &str, id: &str) -> Option<Object> {
     shared.read(|s| s.state().seek(&key(kind, id)).filter(|o| o.kind() == kind).map(|o| Object::clone(&o)))
 }

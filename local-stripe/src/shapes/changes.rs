@@ -1,7 +1,8 @@
-//! The changes of each API version, newest first. A row names the version, the kind of object, and either the added
-//! members, or the removed members with the values that older versions show.
+//! The changes of each API version, newest first. A row contains the version, the kind of object, and either the added
+//! members or the removed members with the values that older versions show.
 //!
-//! Stripe also added members without a new version. Their rows name the version from which the sandbox shows them.
+//! Stripe has also added members without a new version. Their rows contain the version from which the sandbox shows
+//! them.
 
 use serde_json::{Value, json};
 
@@ -47,7 +48,7 @@ pub enum OldValue {
 }
 
 impl Change {
-    /// Returns the members that the model still has, and that the version of the change and newer ones do not show.
+    /// Returns the members that the model still has, but that the version of the change and newer ones do not show.
     pub fn kept(&self) -> impl Iterator<Item = &'static str> {
         let members = match self.edit {
             Edit::Removed(members) => members,
@@ -75,7 +76,7 @@ pub const ACACIA: &str = "2024-09-30.acacia";
 /// The second of the checked versions.
 pub const Y2022: &str = "2022-11-15";
 
-/// The members that the model has, and that no version shows unless they are expanded, by the kinds of objects.
+/// The members that the model has but that no version shows unless they are expanded, by kind of object.
 pub const HELD_BACK: &[(&str, &[&str])] = &[
     ("billing_portal.configuration", &["features.subscription_update.products"]),
     ("coupon", &["applies_to"]),
@@ -662,8 +663,8 @@ fn line_excluding_tax(line: &Object) -> Value {
     json!(line.int("amount") - included.filter_map(|tax| tax["amount"].as_i64()).sum::<i64>())
 }
 
-/// Returns the type of a line before [`BASIL`], where each proration was an invoice item, also that of a first period
-/// which ends at the anchor.
+/// Returns the type of a line before [`BASIL`], where each proration was an invoice item, including that of a first
+/// period that ends at the anchor.
 fn line_type(line: &Object) -> Value {
     let is_item = line.at("parent.type") == "invoice_item_details" || line_proration(line) == true;
     json!(if is_item { "invoiceitem" } else { "subscription" })

@@ -10,11 +10,11 @@ use crate::object::Object;
 /// Returns the name of a row or of a kind of rows, within the objects of its owner; an empty owner is the sandbox's own
 /// account.
 pub fn name_within<'n>(owner: &str, name: &'n str) -> Cow<'n, str> {
-    // Ids and kinds have no slash.
+    // Ids and kinds contain no slash.
     if owner.is_empty() { Cow::Borrowed(name) } else { Cow::Owned(format!("{owner}/{name}")) }
 }
 
-/// Divides the name of a row into the owner and the key of the object.
+/// Splits the name of a row into the owner and the key of the object.
 fn divide(row: &str) -> (&str, &str) {
     row.split_once('/').filter(|(owner, _)| owner.starts_with("acct_")).unwrap_or(("", row))
 }
@@ -38,18 +38,18 @@ impl State {
         outcome
     }
 
-    /// Returns a connected account, also while a request acts for it.
+    /// Returns a connected account, even while a request acts for it.
     pub fn connected_account(&self, id: &str) -> Option<std::sync::Arc<Object>> {
         self.find_row(id).filter(|found| found.kind() == "account")
     }
 
-    /// Returns the object of an account with a [key](crate::object::key), whatever account the request acts for. An
-    /// empty id is the sandbox's own account.
+    /// Returns an account's object with a [key](crate::object::key), regardless of the account for which the request
+    /// acts. An empty id is the sandbox's own account.
     pub fn find_of(&self, account: &str, id: &str) -> Option<std::sync::Arc<Object>> {
         self.find_row(&name_within(account, id))
     }
 
-    /// Like [`State::next_due`], but divides the key of the object from its owner: returns the time, the owner and the
+    /// Like [`State::next_due`], but separates the object's owner from its key: returns the time, the owner and the
     /// key.
     pub fn next_due_of(&self, clock: &str, until_s: i64) -> Option<(i64, String, String)> {
         let (time_s, row) = self.next_due(clock, until_s)?;

@@ -14,7 +14,7 @@ pub struct Series<'s> {
     state: &'s State,
     series: String,
     from_s: i64,
-    /// The time and number of the object read last; the next objects lie before it.
+    /// The time and number of the object that was read last; the next objects come before it.
     below: (i64, i64),
     ids: VecDeque<String>,
     at_once: usize,

@@ -17,11 +17,11 @@ const TABLE: &str = "account";
 pub struct Counters {
     /// The time of the sandbox's own clock, in Unix seconds.
     pub clock_s: i64,
-    /// The counter from which ids and the numbers of objects are made; its last used value.
+    /// The counter from which ids and object numbers are derived; its last used value.
     pub next_number: u64,
     /// The number of requests.
     pub requests: u64,
-    /// The number of events, with those that a reset removed.
+    /// The number of events, including those that a reset removed.
     pub events: u64,
     /// The position of the first event since the last reset.
     pub first_event: u64,

@@ -17,7 +17,7 @@ const OUTDATED_AT_ONCE: i64 = 2;
 pub struct StoredReply {
     /// The idempotency key.
     pub key: String,
-    /// The path of the request, which the error for a reuse at another endpoint names.
+    /// The path of the request, which appears in the error if the key is reused at another endpoint.
     pub endpoint: String,
     /// The SHA-256 digest of the request.
     pub fingerprint: [u8; 32],

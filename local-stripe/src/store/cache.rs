@@ -1,4 +1,4 @@
-//! A cache of recently used rows, decoded. Its size is limited by the rows' stored size in bytes.
+//! A cache of recently used rows in decoded form. Its size is limited by the rows' stored size in bytes.
 
 use std::borrow::Borrow;
 use std::collections::HashMap;

@@ -1,4 +1,4 @@
-//! The checksum of a row (CRC-32), over the table's name and all columns. It shows every change of a single byte.
+//! The checksum (CRC-32) of a row, over the table's name and all columns. It detects every change of a single byte.
 
 use crc32fast::Hasher;
 
@@ -22,7 +22,7 @@ impl RowChecksum {
     }
 
     pub(super) fn bytes(mut self, value: &[u8]) -> Self {
-        // With the length, the checksum changes if bytes move from one column to the next.
+        // Including the length changes the checksum if bytes move from one column to the next.
         self.0.update(&(value.len() as u64).to_le_bytes());
         self.0.update(value);
         self

@@ -11,20 +11,20 @@ use rusqlite::{Connection, ErrorCode};
 use super::{StoreError, account, connect, schema};
 use crate::settings::Settings;
 
-/// The number of times that locking a file is tried again; [`PAUSE`] is the time before each attempt.
+/// The number of times that locking a file is retried; [`PAUSE`] is the time before each attempt.
 const TRIES: u32 = 100;
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Opens a state file, or creates one with the row of a new account. Also returns the lock, which must be kept as long as the connection.
 ///
-/// The lock is a file of its own: if the process opened and closed the database a second time, it would release SQLite's lock.
+/// The lock is a separate file: if the process opened and closed the database a second time, it would release SQLite's lock.
 pub(super) fn open(path: &Path, settings: &Settings) -> Result<(Connection, File), StoreError> {
     let io = |error| StoreError::Io { path: path.to_owned(), error };
     if exists(path).map_err(io)? {
         check_header(path)?;
     }
     let lock = lock(path)?;
-    // Once more, since the previous holder of the lock may have created the file.
+    // Check once more, because the previous holder of the lock may have created the file.
     if exists(path).map_err(io)? {
         check(path)?;
     } else {
@@ -50,7 +50,7 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     Err(StoreError::InUse { path: path.to_owned() })
 }
 
-/// Lets SQLite check its pages, rows and indexes, over a connection of its own, whose cache is not used afterwards.
+/// Lets SQLite check its pages, rows and indexes, over a separate connection whose cache is not used afterwards.
 fn check(path: &Path) -> Result<(), StoreError> {
     let damaged = |place: String| StoreError::Damaged { path: path.to_owned(), place };
     let checked = || -> Result<String, StoreError> {
@@ -86,8 +86,8 @@ fn create(path: &Path, settings: &Settings) -> Result<(), StoreError> {
     std::fs::rename(&new, path).map_err(io)
 }
 
-/// Makes SQLite write commits to a log beside the file. A commit is at once in the operating system's cache, so it survives a kill of
-/// the process. A commit does not wait for the disk.
+/// Makes SQLite write commits to a log next to the file. A commit reaches the operating system's cache immediately, so it survives a kill
+/// of the process. It does not wait for the disk.
 fn use_log(connection: &Connection) -> Result<(), StoreError> {
     connection.pragma_update(None, "synchronous", "OFF")?;
     connection.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(()))?;
@@ -110,7 +110,7 @@ fn exists(path: &Path) -> std::io::Result<bool> {
     }
 }
 
-/// Refuses a file that is not a state file. This happens before any file next to it is created or changed.
+/// Refuses a file that is not a state file, before any file next to it is created or changed.
 fn check_header(path: &Path) -> Result<(), StoreError> {
     let mut header = [0; schema::HEADER_BYTES];
     match File::open(path).and_then(|mut file| file.read_exact(&mut header)) {

@@ -60,7 +60,8 @@ pub struct StoredObject {
 }
 
 impl Store {
-    /// Writes a new object, or the changed object that was `before`. Returns the length of its JSON in bytes.
+    /// Writes a new object, or a changed object whose previous state was `before`. Returns the length of its JSON in
+    /// bytes.
     ///
     /// # Errors
     /// SQLite can't write, or the changed object has no row.
@@ -148,9 +149,9 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 
-    /// Returns the time, number and key of at most `limit` objects of a series, latest first: from the time `from_s`
-    /// on, and before the time and number in `below`. Of two objects at the same time, the object created later comes
-    /// first. Times are in Unix seconds.
+    /// Returns the time, number and key of at most `limit` objects of a series, latest first, starting no earlier than
+    /// `from_s` and before the time and number in `below`. Of two objects at the same time, the object created later
+    /// comes first. Times are in Unix seconds.
     ///
     /// # Errors
     /// SQLite can't read.
@@ -195,7 +196,7 @@ impl Store {
         Ok(usize::try_from(count).unwrap_or_default())
     }
 
-    /// Returns the time, in Unix seconds, and the key of the object that acts next on a clock, if this is not after
+    /// Returns the time, in Unix seconds, and the key of the object that acts next on a clock, unless that is after
     /// `until_s`.
     ///
     /// # Errors
@@ -209,7 +210,7 @@ impl Store {
     }
 }
 
-/// Reads a row. Checks its checksum, and that its key is the key by which it was found.
+/// Reads a row. Checks its checksum, and that its key matches the key by which it was found.
 fn read(row: &Row, wanted: &str) -> Result<StoredObject, StoreError> {
     let unreadable = |error: &dyn ToString| StoreError::unreadable(TABLE, wanted, error.to_string());
     let text = |column: usize| row.get_ref(column)?.as_str().map_err(|e| unreadable(&e));

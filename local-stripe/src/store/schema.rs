@@ -1,4 +1,4 @@
-//! The tables of a state file, and the marks in its header by which it is recognized.
+//! The tables of a state file, and the header fields that identify it.
 
 use rusqlite::Connection;
 
@@ -6,8 +6,8 @@ use super::StoreError;
 
 /// The application id of state files, `LSTR`, in SQLite's header.
 const APPLICATION_ID: i32 = 0x4c53_5452;
-/// The version of the file format. It must change if older files become unreadable, or if `due::next` computes other
-/// times, as its result is stored with each object. Version 1 was a journal of requests.
+/// The version of the file format. It must change if older files become unreadable, or if `due::next` computes
+/// different times, because its result is stored with each object. Version 1 was a journal of requests.
 const FORMAT: i32 = 6;
 /// The number of bytes that [`is_ours`] checks.
 pub(super) const HEADER_BYTES: usize = 100;

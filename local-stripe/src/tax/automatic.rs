@@ -1,4 +1,4 @@
-//! The taxes of a sale: which rates its lines have, and why.
+//! The taxes of a sale: which rates apply to its lines, and why.
 
 use serde_json::{Value, json};
 
@@ -15,7 +15,7 @@ use crate::state::State;
 pub const AUTOMATIC_TAX: Field =
     opt("automatic_tax", ParamKind::Map(&[req("enabled", ParamKind::Bool), off("liability")]));
 
-/// Who buys where.
+/// The buyer and their place, as far as taxes depend on them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Buyer {
     /// The place of the customer.
@@ -25,13 +25,13 @@ pub struct Buyer {
 }
 
 impl Buyer {
-    /// Returns the buyer of a place with tax ids, as invoices show them.
+    /// Returns the buyer at a place, with tax ids in the form shown on invoices.
     pub fn new(place: Place, tax_ids: &[Value]) -> Buyer {
         Buyer { place, has_eu_vat: tax_ids.iter().any(|tax_id| tax_id["type"] == "eu_vat") }
     }
 }
 
-/// Reads the parameter `automatic_tax` into an object's member, if a request has it.
+/// Reads the parameter `automatic_tax` into an object's member, if the request contains it.
 ///
 /// # Errors
 /// The seller's tax settings are not complete.
@@ -60,11 +60,11 @@ pub fn check_settings(st: &State, param: &str) -> Result<(), ApiError> {
     Err(ApiError::coded("stripe_tax_inactive", message).about(param))
 }
 
-/// Sets the rates of an invoice's or a session's lines, if its taxes are automatic: those of the buyer, or none if the buyer's place is
-/// not known.
+/// Sets the rates of an invoice's or a session's lines, if its taxes are automatic: those for the buyer, or none if the buyer's place is
+/// unknown.
 ///
 /// # Errors
-/// A line or the whole has tax rates of its own, or the price of a line does not say whether it includes taxes.
+/// A line or the whole has its own tax rates, or the price of a line does not specify whether it includes taxes.
 pub fn set_rates(
     st: &mut State,
     object: &mut Object,
@@ -73,7 +73,7 @@ pub fn set_rates(
 ) -> Result<(), ApiError> {
     for line in &mut *lines {
         if let Some(rates) = line["tax_rates"].as_array_mut() {
-            // Those of an earlier computation, or of taxes that were automatic before.
+            // The rates of an earlier computation, or of taxes that used to be automatic.
             rates.retain(|rate| rate["taxability_reason"].is_null());
         }
     }
@@ -110,14 +110,14 @@ pub fn code_of(st: &State, product: &str) -> String {
     own.unwrap_or_else(|| settings(st).text_at("defaults.tax_code").unwrap_or_default().to_owned())
 }
 
-/// Whether a price includes its taxes: as it says itself, or as the account's settings say.
+/// Whether a price includes taxes, according to the price itself or to the account's settings.
 fn is_inclusive(st: &State, price: &Value, currency: &str) -> Result<bool, ApiError> {
     let of_settings = settings(st);
     let own = price["tax_behavior"].as_str().filter(|own| *own != "unspecified");
     match own.or_else(|| of_settings.text_at("defaults.tax_behavior")) {
         Some("inclusive") => Ok(true),
         Some("exclusive") => Ok(false),
-        // As Stripe documents it, taxes are added in US and Canadian dollars, and included elsewhere.
+        // As documented by Stripe, taxes are added in US and Canadian dollars, and included in other currencies.
         Some(_) => Ok(!matches!(currency, "usd" | "cad")),
         None => {
             let message = format!(
@@ -129,7 +129,8 @@ fn is_inclusive(st: &State, price: &Value, currency: &str) -> Result<bool, ApiEr
     }
 }
 
-/// Returns the tax rates of a sale as objects. Their member `taxability_reason`, which is not shown, says why a rate applies, or why nothing is taxed.
+/// Returns the tax rates of a sale as objects. Their member `taxability_reason`, which is not shown, is the reason why a rate applies or
+/// why nothing is taxed.
 pub fn rates_of(st: &mut State, buyer: &Buyer, code: &str, inclusive: bool, now: i64) -> Vec<Value> {
     let place = &buyer.place;
     let seller = settings(st).text_at("head_office.address.country").unwrap_or_default().to_owned();
@@ -153,7 +154,7 @@ pub fn rates_of(st: &mut State, buyer: &Buyer, code: &str, inclusive: bool, now:
     rates.into_iter().map(with_reason).collect()
 }
 
-/// Returns the tax rate of the API for a rate, as Stripe makes one for itself.
+/// Returns the API's tax rate for a rate, as Stripe creates one for its own use.
 fn object_of(st: &mut State, rate: &Rate, inclusive: bool) -> Value {
     let name = format!("{} {} {} {inclusive}", rate.country, rate.state, rate.kind);
     let id = ids::id("txr", st.settings.seed, u64::from(crc32fast::hash(name.as_bytes())));

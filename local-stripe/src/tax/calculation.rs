@@ -75,10 +75,10 @@ fn parties(st: &State, args: &Args) -> Result<Parties, ApiError> {
     Ok(Parties { customer: customer.map_or(Value::Null, |customer| json!(customer.id())), details, buyer, exempt })
 }
 
-/// Creates the calculation of a request.
+/// Creates the requested calculation.
 ///
 /// # Errors
-/// The tax settings are not complete, a parameter is invalid, or the customer's place is not known.
+/// The tax settings are incomplete, a parameter is invalid, or the customer's place is unknown.
 pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     automatic::check_settings(st, "currency")?;
     let given = args.list("line_items");
@@ -140,7 +140,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     Ok(st.put(made).value())
 }
 
-/// The sums of a calculation, in minor units.
+/// The totals of a calculation, in minor units.
 #[derive(Default)]
 struct Sums {
     total: i64,
@@ -181,7 +181,7 @@ impl Sums {
     }
 }
 
-/// Taxes one line. Returns its behaviour, its taxes as the breakdown shows them, and its tax code.
+/// Taxes one line. Returns its behaviour, its taxes as shown in the breakdown, and its tax code.
 fn tax_line(
     st: &mut State,
     parties: &Parties,

@@ -11,9 +11,9 @@ pub struct Rate {
     pub country: &'static str,
     /// The code of the state or province; empty for a rate of the whole country.
     pub state: &'static str,
-    /// The type of the tax, as `tax_rate.tax_type` has it.
+    /// The type of the tax, as in `tax_rate.tax_type`.
     pub kind: &'static str,
-    /// The name that customers read.
+    /// The name that customers see.
     pub name: &'static str,
     /// The percentage in decimal digits.
     pub percentage: &'static str,
@@ -35,7 +35,7 @@ const fn sales(state: &'static str, percentage: &'static str) -> Rate {
     Rate { country: "US", state, kind: "sales_tax", name: "Sales Tax", percentage }
 }
 
-/// The countries of the European Union, in which one registration for the One Stop Shop counts.
+/// The countries of the European Union, which a single registration for the One Stop Shop covers.
 pub const EUROPEAN_UNION: [&str; 27] = [
     "AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV",
     "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK",
@@ -109,7 +109,7 @@ pub const RATES: &[Rate] = &[
     sales("WA", "6.5"),
 ];
 
-/// The first three digits of postal codes of the states in [`RATES`], from the United States Postal Service's list of prefixes.
+/// The first three digits of the postal codes of the states in [`RATES`], from the United States Postal Service's list of prefixes.
 const POSTAL_CODES: [(std::ops::RangeInclusive<u16>, &str); 17] = [
     (10..=27, "MA"),
     (55..=55, "MA"),
@@ -130,7 +130,7 @@ const POSTAL_CODES: [(std::ops::RangeInclusive<u16>, &str); 17] = [
     (980..=994, "WA"),
 ];
 
-/// Returns the state of a postal code of the United States: `NA` for a state without a rate, nothing if it is no postal code.
+/// Returns the state of a United States postal code: `NA` for a state without a rate, nothing if it is not a postal code.
 pub fn state_of(postal_code: &str) -> Option<&'static str> {
     let digits = postal_code.get(..5)?;
     if !digits.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -9,13 +9,13 @@ use crate::object::Object;
 use crate::params::Args;
 use crate::state::State;
 
-/// The maximum number of registrations of an account: more than there are places with a rate.
+/// The maximum number of registrations of an account, which exceeds the number of places with a rate.
 pub const REGISTRATIONS_MAX: usize = 200;
 
-/// The taxes that one registration is for.
+/// The taxes that one registration covers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Scheme {
-    /// The taxes of one country; in Canada those of the federation.
+    /// The taxes of one country; in Canada, those of the federation.
     Country,
     /// Taxes of all countries of the European Union.
     OneStopShop,
@@ -23,7 +23,7 @@ enum Scheme {
     State,
 }
 
-/// Returns what a registration is for, and its state or province.
+/// Returns what a registration covers, and its state or province.
 fn scheme_of<'r>(country: &str, options: &'r Value) -> (Scheme, &'r str) {
     let kind = options["type"].as_str().unwrap_or_default();
     match (country, kind) {
@@ -36,12 +36,12 @@ fn scheme_of<'r>(country: &str, options: &'r Value) -> (Scheme, &'r str) {
     }
 }
 
-/// Whether a Canadian rate is of a province alone.
+/// Whether a Canadian rate belongs to a province alone.
 fn is_provincial(rate: &Rate) -> bool {
     matches!(rate.kind, "pst" | "qst" | "rst")
 }
 
-/// Whether a registration is for a rate of a place.
+/// Whether a registration covers a rate of a place.
 fn covers(registration: &Object, rate: &Rate) -> bool {
     let country = registration.text("country");
     let options = registration.at(&format!("country_options.{}", country.to_lowercase()));
@@ -63,7 +63,7 @@ fn status(registration: &Object, now: i64) -> &'static str {
     }
 }
 
-/// Returns a registration with its status of today.
+/// Returns a registration with its current status.
 pub fn shown(registration: &Object, now: i64) -> Object {
     let mut shown = registration.clone();
     shown.set("status", status(registration, now));
@@ -79,10 +79,10 @@ pub fn collected(st: &State, place: &Place, now: i64) -> Vec<Rate> {
     RATES.iter().filter(of_place).filter(is_covered).copied().collect()
 }
 
-/// Creates the registration of a request.
+/// Creates the requested registration.
 ///
 /// # Errors
-/// A parameter is missing or invalid, the sandbox has no rate for the place, or the seller is registered there already.
+/// A parameter is missing or invalid, the sandbox has no rate for the place, or the seller is already registered there.
 pub fn create(st: &mut State, args: &Args) -> Result<Object, ApiError> {
     let now = st.clock_s();
     let country = args.text("country").unwrap_or_default().to_uppercase();

@@ -10,7 +10,7 @@ use crate::state::State;
 /// Checks the reference of a new transaction.
 ///
 /// # Errors
-/// Another transaction has it.
+/// Another transaction uses the reference.
 pub fn check_reference(st: &State, reference: &str) -> Result<(), ApiError> {
     match st.newest("tax.transaction", None).any(|known| known.text("reference") == reference) {
         true => {
@@ -21,10 +21,10 @@ pub fn check_reference(st: &State, reference: &str) -> Result<(), ApiError> {
     }
 }
 
-/// Reverses a transaction, wholly or in part.
+/// Reverses a transaction, in full or in part.
 ///
 /// # Errors
-/// The transaction is unknown or a reversal, a parameter is invalid, or more would be reversed than there is.
+/// The transaction is unknown or is itself a reversal, a parameter is invalid, or the reversal exceeds what is left.
 pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     let original =
         st.load("tax.transaction", args.text("original_transaction").unwrap_or_default(), "original_transaction")?;
@@ -78,7 +78,7 @@ pub fn create(st: &mut State, args: &Args) -> Result<Value, ApiError> {
     Ok(st.put(made).value())
 }
 
-/// What is reversed of a line: negative amounts in minor units.
+/// The reversed part of a line: negative amounts in minor units.
 struct Part {
     line: Value,
     amount: i64,
@@ -108,7 +108,7 @@ fn left(st: &State, original: &Object) -> Vec<Part> {
     lines.map(part).collect()
 }
 
-/// Returns the parts that a request names.
+/// Returns the parts in a request.
 fn named(st: &State, original: &Object, given: Vec<Value>) -> Result<Vec<Part>, ApiError> {
     let mut rest = left(st, original);
     let mut parts = Vec::new();
@@ -135,10 +135,10 @@ fn named(st: &State, original: &Object, given: Vec<Value>) -> Result<Vec<Part>, 
     Ok(parts)
 }
 
-/// Divides an amount with tax among the lines, in proportion to what is left of each.
+/// Divides an amount including tax among the lines, in proportion to what is left of each.
 fn flat(st: &State, original: &Object, amount: i64) -> Result<Vec<Part>, ApiError> {
     let rest = left(st, original);
-    // What a customer pays for a line: its tax is in its amount if it is inclusive.
+    // The amount that a customer pays for a line, which already contains the tax if the tax is inclusive.
     let gross = |part: &Part| match part.line["tax_behavior"] == "inclusive" {
         true => part.amount,
         false => part.amount + part.tax,

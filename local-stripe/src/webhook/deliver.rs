@@ -13,7 +13,7 @@ use rustls::ClientConfig;
 
 /// The timeout for an endpoint's response.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
-/// The maximum length in bytes of a response that is read, so that its connection can be reused.
+/// The maximum length in bytes of a response that is read in order to reuse its connection.
 const ANSWER_BYTES_MAX: usize = 64 * 1_024;
 
 /// The HTTP client of all deliveries.

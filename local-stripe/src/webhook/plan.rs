@@ -1,5 +1,5 @@
-//! Plans in which order, how often and when events are delivered to one endpoint. Without faults, each event is
-//! delivered once, in order and at once.
+//! Plans the order, number and times of an endpoint's deliveries. Without faults, each event is delivered once, in
+//! order and immediately.
 
 use crate::ids;
 use crate::settings::Faults;
@@ -13,7 +13,7 @@ pub struct Plan<T> {
 }
 
 impl<T: Clone> Plan<T> {
-    /// Creates a plan for an endpoint; the seed decides the order of shuffled events.
+    /// Creates a plan for an endpoint; the seed determines the order of shuffled events.
     pub fn new(seed: u64) -> Self {
         Self { seed, held: Vec::new(), seen: 0 }
     }

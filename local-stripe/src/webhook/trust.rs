@@ -11,7 +11,7 @@ use thiserror::Error;
 /// The reason why the certificate authorities can't be used.
 #[derive(Debug, Error)]
 pub enum TrustError {
-    /// The file can't be read, or has no certificate in PEM.
+    /// The file can't be read, or contains no certificate in PEM format.
     #[error("{path} can't be read as certificates in PEM: {problem}")]
     File {
         /// The file.
@@ -30,7 +30,7 @@ pub enum TrustError {
 /// The file can't be read or has no valid certificate, or TLS can't be set up.
 pub fn config(own: Option<&Path>) -> Result<ClientConfig, TrustError> {
     let mut roots = RootCertStore::empty();
-    // A machine without authorities is no error: `http://` endpoints and the user's authorities still work.
+    // A machine without authorities is not an error: `http://` endpoints and the user's authorities still work.
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
     if let Some(path) = own {
         let wrong = |problem: String| TrustError::File { path: path.to_owned(), problem };

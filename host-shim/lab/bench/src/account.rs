@@ -1,4 +1,4 @@
-//! Measures the cost of an event in accounts with a long past, many instances, or many live subscriptions.
+//! Measures the cost of an event in accounts with a long history, many instances, or many live subscriptions.
 
 use crate::corpus;
 use crate::setting::{BATCH, BUSINESS, Extension, START_MS, Setting, all_applied, median, micros_each};
@@ -15,7 +15,7 @@ const EVENTS: usize = 200;
 const ROUNDS: usize = 15;
 /// Target: maximum ratio of the cost of an event in a large account to the cost in a small account.
 const MOST: f64 = 1.5;
-/// Live subscriptions of the measured accounts.
+/// Live subscriptions in the measured accounts.
 const SUBSCRIPTIONS: [usize; 3] = [1, 64, 256];
 /// The same target for accounts with many live subscriptions, whose rows the host returns from `open`.
 const MOST_LIVE: f64 = 2.0;
@@ -69,9 +69,9 @@ fn compare(
     Ok(())
 }
 
-/// Cost of an event in accounts with `past` changes of plan. The measured events lengthen the past. With a
-/// short past, these events are spread over more accounts, so that 10 past events become only 25, and 1 000 become
-/// 1 300.
+/// Measures the cost of an event in accounts with a history of `past` plan changes. The measured events lengthen that
+/// history. If it is short, they are spread over more accounts, so that 10 past events grow to only 25, and 1 000 to 1
+/// 300.
 fn past_events(setting: &Setting, past: usize) -> Result<Cost> {
     let accounts = (EVENTS * 50 / past).clamp(1, EVENTS);
     let each = EVENTS / accounts;
@@ -118,7 +118,7 @@ fn instances_of(setting: &Setting, count: usize) -> Result<Cost> {
     updates(&mut host)
 }
 
-/// Cost of an event of one of many active subscriptions.
+/// Measures the cost of an event for one of many active subscriptions.
 fn subscriptions_of(setting: &Setting, count: usize) -> Result<Cost> {
     let mut host = host(setting)?;
     deliver(&mut host, vec![command("catalog.load", "load", "platform", "admin", large_plan())])?;
@@ -129,7 +129,7 @@ fn subscriptions_of(setting: &Setting, count: usize) -> Result<Cost> {
     updates(&mut host)
 }
 
-/// Cost of an event `customer.subscription.updated` of the first subscription.
+/// Cost of an event `customer.subscription.updated` for the first subscription.
 fn updates(host: &mut Rig) -> Result<Cost> {
     let mut rounds = Vec::new();
     for round in 0..ROUNDS {
@@ -164,7 +164,7 @@ fn deliver(host: &mut Rig, events: Vec<Value>) -> Result<(f64, Vec<u64>)> {
     Ok((micros_each(time, count), reports.iter().map(|report| report.fuel).collect()))
 }
 
-/// A catalog with a plan that allows all measured instances.
+/// A catalog with a plan whose limit covers all measured instances.
 fn large_plan() -> Value {
     let metadata = json!({"plan_tier": "large", "max_instances": 1_000_000, "storage_gb": 2, "database_gb": 1,
         "api_requests_monthly": 1_000_000, "compute_tier": "lambda", "database_tier": "shared"});

@@ -1,5 +1,4 @@
-//! Makes events of many customers from a full body of `customer.subscription.updated`, with Stripe's indentation. A
-//! body has about 8 kB.
+//! Generates events for many customers from a full body of `customer.subscription.updated`, indented like Stripe's. A body has about 8 kB.
 
 use crate::setting::{BATCH, BUSINESS, START_MS, all_applied};
 use anyhow::Result;
@@ -12,7 +11,7 @@ const BODY: &str = include_str!("../bodies/subscription_updated.json");
 const PERIOD_END_S: i64 = 1_769_904_000;
 const PRICES: [&str; 2] = ["price_xyz789", "price_professional_monthly"];
 
-/// The body of an event of a customer. The plan alternates, so that each event is applied.
+/// The body of a customer's event. The plan alternates, so that each event is applied.
 fn body(customer: usize, step: usize) -> String {
     // With 20 digits, ids are as long as Stripe's.
     let number = format!("{customer:020}");
@@ -29,8 +28,8 @@ pub fn body_bytes() -> usize {
     body(0, 1).len()
 }
 
-/// Returns the body of a customer's event number `step`, or of the start of the subscription for step 0, with times that begin
-/// at `start_s` (seconds since the epoch), for a server that follows the system's clock.
+/// Returns the body of a customer's event number `step`, or of the event that starts the subscription for step 0. Times begin at `start_s`
+/// (seconds since the epoch), for a server that follows the system's clock.
 pub fn body_since(start_s: i64, customer: usize, step: usize) -> Result<Vec<u8>> {
     let shifted = body(customer, step)
         .replace(&(START_MS / 1000 + step as i64).to_string(), &(start_s + step as i64).to_string())

@@ -1,4 +1,4 @@
-//! Reads the facts about the machine on which the figures depend.
+//! Collects the facts about the machine on which the figures depend.
 
 use crate::setting::{median, scratch};
 use anyhow::Result;
@@ -14,7 +14,7 @@ pub struct Facts {
     pub cores: usize,
     /// Name of the processor; empty if the system does not report it.
     pub cpu: String,
-    /// Release of the kernel.
+    /// Kernel release.
     pub kernel: String,
     /// Median microseconds of a synchronous write of 4 KiB.
     pub disk_sync_us: f64,
@@ -23,7 +23,7 @@ pub struct Facts {
 }
 
 impl Facts {
-    /// Reads the facts of the machine and its disk.
+    /// Collects the facts about the machine and its disk.
     pub fn gather(disk: &Path) -> Result<Facts> {
         let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
         let cpu = text("/proc/cpuinfo");
@@ -43,7 +43,7 @@ fn disk_sync_us(disk: &Path) -> Result<f64> {
     Ok(median(&mut sync_times_us(disk)?))
 }
 
-/// Measures the microseconds of some synchronous writes of 4 KiB.
+/// Measures the duration of several synchronous writes of 4 KiB, in microseconds.
 pub fn sync_times_us(disk: &Path) -> Result<Vec<f64>> {
     let folder = scratch(disk)?;
     let mut file = std::fs::File::create(folder.path().join("sync"))?;

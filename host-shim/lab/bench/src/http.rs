@@ -1,5 +1,5 @@
-//! Measures signed webhooks over HTTP: servers in processes of their own, and a load generator in this process on the same
-//! cores. Beside them the engine alone, a bare handler as the limit, and other programs that take the same webhooks.
+//! Measures signed webhooks over HTTP: each server runs in its own process, and the load generator runs in this process on the same cores.
+//! For comparison, it also measures the engine alone, a bare handler as the upper limit, and other programs that accept the same webhooks.
 
 pub mod bare;
 mod load;
@@ -27,14 +27,14 @@ use std::time::{SystemTime, UNIX_EPOCH};
 const SECRET: &str = "whsec_of_the_benchmark";
 /// Key that encrypts the secrets of the server's data folder, which is removed after the measurement.
 const VAULT_KEY: &str = "1111111111111111111111111111111111111111111111111111111111111111";
-/// Path of the endpoint for Stripe.
+/// Path of the webhook endpoint.
 const STRIPE: &str = "/api/webhooks/stripe";
 /// Keep-alive connections of the load generator.
 const CONNECTIONS: usize = 64;
-/// Events a second in the measurement of latencies.
+/// Events per second in the latency measurement.
 const OFFERED: usize = 1000;
 
-/// The stream of signed webhooks, the same for all servers: an event of each customer in each round.
+/// The stream of signed webhooks, the same for all servers: one event per customer in each round.
 #[derive(Clone, Copy)]
 struct Stream {
     /// Time of the first events, in seconds since the epoch.
@@ -43,7 +43,7 @@ struct Stream {
 }
 
 impl Stream {
-    /// Returns the stream of the first of these customers.
+    /// Returns the stream for the first of these customers.
     fn of_some(self, customers: usize) -> Stream {
         Stream { customers: self.customers.min(customers), ..self }
     }
@@ -61,7 +61,7 @@ impl Stream {
     }
 }
 
-/// Measures the servers on both stores, the engine, the bare handler and, unless they are left out, other programs.
+/// Measures the server on both stores, the engine, the bare handler and, unless they are left out, other programs.
 pub fn measure(setting: &Setting, server: &Path, peers: bool, table: &mut Table) -> Result<()> {
     let rounds = setting.pick(8, 3);
     let start_s = i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs())?;
@@ -114,7 +114,7 @@ fn offered(setting: &Setting, store: &str, load: &Load, stream: Stream, round: u
     Ok(())
 }
 
-/// Starts a server on SQLite, or on the database with this address.
+/// Starts a server on SQLite, or on the database at this address.
 fn start(setting: &Setting, server: &Path, data: &Path, database: Option<&str>) -> Result<Process> {
     let mut command = Command::new(server);
     command.arg("serve").arg(&setting.business.folder).arg("--component").arg(&setting.component);
@@ -126,7 +126,7 @@ fn start(setting: &Setting, server: &Path, data: &Path, database: Option<&str>) 
     Process::start(&mut command, "server    http://")
 }
 
-/// Returns the engine's microseconds of processor time for an event of the same bodies.
+/// Returns the engine's processor time per event for the same bodies, in microseconds.
 fn engine(setting: &Setting, stream: Stream, rounds: usize) -> Result<f64> {
     let Stream { start_s, customers } = stream;
     let folder = scratch(&setting.disk)?;
@@ -148,7 +148,7 @@ fn engine(setting: &Setting, stream: Stream, rounds: usize) -> Result<f64> {
     Ok(median(&mut micros))
 }
 
-/// Returns the events a second of the bare handler.
+/// Returns the events per second of the bare handler.
 fn bare_rate(setting: &Setting, stream: Stream) -> Result<f64> {
     let mut command = Command::new(std::env::current_exe()?);
     command.arg("--component").arg(&setting.component).arg("--fixtures").arg(&setting.fixtures);

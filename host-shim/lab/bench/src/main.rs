@@ -1,4 +1,4 @@
-//! Measures the host and the extension against the targets of the design: one table, all ratios from one run on one
+//! Measures the host and the extension against the targets of the design. The result is one table, with all ratios from one run on one
 //! machine. `cargo xtask bench` builds the component and this program, and starts the program.
 
 mod account;

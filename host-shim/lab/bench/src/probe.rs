@@ -74,7 +74,7 @@ fn resident_kib() -> Result<u64> {
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }
 
-/// Starts a probe process. Returns the milliseconds until its first line, and the line.
+/// Starts a probe process. Returns the milliseconds until it prints its first line, and that line.
 fn spawn(setting: &Setting, probe: &str) -> Result<(f64, String)> {
     let begun = Instant::now();
     let mut child = Command::new(std::env::current_exe()?)
@@ -107,7 +107,7 @@ pub fn start(setting: &Setting, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Measures the memory of an idle host after a long log.
+/// Measures the memory of an idle host with a long log.
 pub fn memory(setting: &Setting, table: &mut Table) -> Result<()> {
     let (_, line) = spawn(setting, "memory")?;
     let kib: f64 = line.parse()?;

@@ -18,7 +18,7 @@ const LISTED: usize = 40;
 /// Minimum number of samples.
 const SAMPLES_MIN: u64 = 200;
 
-/// Runs a measurement with reused instances of the component, samples the stack, and draws a flamegraph.
+/// Runs a measurement with reused component instances, samples the stack, and draws a flamegraph.
 pub fn run(setting: &Setting, what: What, file: &Path) -> Result<()> {
     let (setting, samples) = setting.sampled()?;
     eprintln!("profiling: {what:?} ({})", setting.component.display());
@@ -45,7 +45,7 @@ pub fn run(setting: &Setting, what: What, file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The functions with the most samples: including calls, and alone.
+/// The functions with the most samples, with and without their callees.
 fn list(stacks: &Stacks, seen: u64) -> String {
     let share = |times: u64| 100.0 * times as f64 / seen as f64;
     let mut out = format!("{seen} samples\n  with calls   alone\n");

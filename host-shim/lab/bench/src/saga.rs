@@ -21,7 +21,7 @@ const LONGEST: u32 = 3;
 /// Number of concurrent sagas.
 const MANY: usize = 100;
 
-/// A provider that answers late and records the times of its calls.
+/// A provider that answers with a delay and records the times of its calls.
 #[derive(Clone, Default)]
 struct Slow(Arc<Mutex<Vec<(Instant, Instant)>>>);
 
@@ -71,8 +71,7 @@ pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Plays `customers` concurrent sagas. Returns their duration, and the busy time and the number of calls of the
-/// provider.
+/// Runs `customers` concurrent sagas. Returns their duration, the provider's busy time, and the number of its calls.
 fn sagas(setting: &Setting, story: &Story, customers: usize) -> Result<(Duration, (Duration, usize))> {
     let slow = Slow::default();
     let mut registry = Registry::new();

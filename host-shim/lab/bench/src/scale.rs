@@ -1,4 +1,4 @@
-//! Compares the cost of an event on a store with few accounts and on a store with many accounts.
+//! Compares the cost of an event on a store with few accounts with the cost on a store with many.
 
 use crate::corpus;
 use crate::setting::{Extension, Setting, median, micros_each, scratch};

@@ -64,7 +64,7 @@ impl Setting {
         })
     }
 
-    /// Returns a copy of the setting with a component whose stack is sampled, and the samples.
+    /// Returns a copy of the setting whose component has its stack sampled, and the samples.
     pub fn sampled(&self) -> Result<(Setting, Arc<Samples>)> {
         let (bytes, cache) = (read(&self.component)?, cache()?);
         let (loaded, samples) = LoadedComponent::load_sampled(&bytes, CallLimits::default(), cache.as_ref())?;
@@ -99,7 +99,7 @@ impl Setting {
         self.host_in(None, runners, store)
     }
 
-    /// Starts a host on `store` as a server does, to be given to a writer. Effects have made-up answers.
+    /// Starts a host on `store` as a server does, ready for a writer. Effects are simulated.
     pub fn server_host(&self, runners: &Runners, store: Box<dyn Store>) -> Result<host_engine::Host> {
         let runner = runners.make()?;
         let manifest = runners.manifest(runner.declarations()).map_err(ReplayError::from)?;

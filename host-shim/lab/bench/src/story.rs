@@ -1,4 +1,4 @@
-//! Plays a story of many customers through the whole host, with the component and with the library.
+//! Runs a story of many customers through the whole host, once with the component and once with the library.
 
 use crate::setting::{BATCH, BUSINESS, Extension, Setting, all_applied, median};
 use crate::table::Table;
@@ -61,7 +61,7 @@ pub fn measure(setting: &Setting, table: &mut Table) -> Result<()> {
     Ok(())
 }
 
-/// Plays the story. Returns the duration without decoding, and the number of events including results of effects.
+/// Runs the story. Returns the duration without decoding, and the number of events, including the results of effects.
 pub fn play(setting: &Setting, extension: Extension, story: &Story, customers: usize) -> Result<(Duration, usize)> {
     let mut host = setting.host(setting.runners(extension), Box::new(MemoryStore::new()))?;
     host.set_fire_timers(true);

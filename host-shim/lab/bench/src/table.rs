@@ -18,7 +18,7 @@ struct Row {
     note: String,
 }
 
-/// How many times as many events a second.
+/// Speed-up, as a factor in events per second.
 #[derive(Clone, Copy, Serialize)]
 pub struct Ratio {
     /// The ratio.
@@ -38,24 +38,24 @@ impl Ratio {
     }
 }
 
-/// A server under the load of signed webhooks, and how much faster ours is.
+/// A server under a load of signed webhooks, and how much faster ours is.
 #[derive(Serialize)]
 pub struct Compared {
     /// The server.
     pub who: String,
     /// Number of measured events.
     pub events: usize,
-    /// Events a second.
+    /// Events per second.
     pub rate: f64,
     /// Ours on PostgreSQL with one host ÷ this server.
     pub postgres_to_it: Ratio,
     /// Ours on SQLite ÷ this server.
     pub sqlite_to_it: Ratio,
-    /// 99th percentile of the time to the answer, in milliseconds.
+    /// 99th percentile of the response time, in milliseconds.
     pub p99_ms: f64,
-    /// Processor time of the server for an event, in microseconds.
+    /// Processor time of the server per event, in microseconds.
     pub server_us: f64,
-    /// Processor time of the database for an event, in microseconds.
+    /// Processor time of the database per event, in microseconds.
     pub database_us: f64,
     /// What the server does with an event.
     pub compared: String,
@@ -109,7 +109,7 @@ impl Table {
         self.rows.push(Row { what, measured, unit, target, reached, note });
     }
 
-    /// The table for people.
+    /// The table for terminal output.
     pub fn human(&self) -> String {
         let mut table = comfy_table::Table::new();
         table.load_style(presets::UTF8_FULL_CONDENSED).set_content_arrangement(ContentArrangement::Disabled);
@@ -130,7 +130,7 @@ impl Table {
         )
     }
 
-    /// The servers that are compared, or nothing.
+    /// The comparison of servers, or nothing if none were compared.
     fn comparison(&self) -> String {
         if self.compared.is_empty() {
             return String::new();

@@ -1,5 +1,5 @@
-//! Measures the unit of event times: the time in which serde_json natively reads the body of a measured event into a
-//! borrowing struct.
+//! Measures the unit of event times: the time that serde_json takes natively to read the body of a measured event into
+//! a borrowing struct.
 
 use crate::corpus;
 use crate::setting::{median, micros_each};

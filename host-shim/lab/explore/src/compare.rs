@@ -32,19 +32,19 @@ pub struct Options {
     pub old: Runners,
     /// The component that is to replace `old`.
     pub new: Runners,
-    /// The folder in which OLD finds the businesses by their names, also in sub-folders; None if it reads the same folders as NEW.
-    /// A change of the catalog language needs it, since OLD cannot read the catalog of NEW.
+    /// The folder in which OLD looks up businesses by name, including its subfolders. None if OLD reads the same folders as NEW. Needed
+    /// after a change of the catalog language, because OLD cannot read NEW's catalog.
     pub old_businesses: Option<PathBuf>,
     /// Differences that do not fail the comparison.
     pub allow: Vec<Allowed>,
-    /// API versions in which scenarios are played; empty for all.
+    /// API versions in which scenarios run; empty for all.
     pub only: Vec<String>,
     /// Additional fuel that NEW may use, in percent, in total and per kind of event; None for any amount.
     pub fuel_within: Option<u32>,
 }
 
 impl Options {
-    /// Creates options that compare all API versions, and allow any difference of fuel but no other difference.
+    /// Creates options that compare all API versions, and allow any difference in fuel but no other difference.
     pub fn new(old: Runners, new: Runners) -> Options {
         Options { old, new, old_businesses: None, allow: Vec::new(), only: Vec::new(), fuel_within: None }
     }
@@ -104,8 +104,8 @@ impl Comparison {
     }
 }
 
-/// Receives the progress of a comparison: for scenarios and raw streams first the total amount of work, then the work
-/// done. For a log, the total is not known.
+/// Receives the progress of a comparison. For scenarios and raw streams, it first receives the total amount of work, then the work done.
+/// For a log, the total is unknown.
 pub type Progress<'p> = dyn FnMut(Step) + 'p;
 
 /// A step of the progress.

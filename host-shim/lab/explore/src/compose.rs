@@ -1,4 +1,4 @@
-//! Adds steps to a story: events of Stripe, commands and raw events, each at its own time.
+//! Adds steps to a story: Stripe events, commands and raw events, each at its own time.
 
 use crate::plan::Act;
 use crate::tale::Tale;
@@ -11,7 +11,7 @@ use host_scenario::tree::Node;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// A story with further steps behind its own. A plan plays them wherever it wants to.
+/// A story with further steps after its own. A plan can place them anywhere.
 pub(crate) struct Composer {
     tale: Tale,
     scenario: Scenario,
@@ -29,7 +29,7 @@ impl Composer {
         Tale { scenario: Arc::new(self.scenario), ..self.tale }
     }
 
-    /// Adds an event of Stripe with some values, by the names that scenarios use.
+    /// Adds a Stripe event with some values, given under the names that scenarios use.
     pub fn stripe(&mut self, kind: &str, set: &Value, at: Timestamp) -> Result<Act, ReplayError> {
         let change = |(key, value): (&String, &Value)| {
             Node::from_json(value).map(|value| Change { key: key.clone(), line: 0, value })
@@ -52,7 +52,7 @@ impl Composer {
         self.add(Action::Stripe(Box::new(step)), at)
     }
 
-    /// Adds an event of Stripe about an object of a kind that has no base body.
+    /// Adds a Stripe event about an object of a kind that has no base body.
     pub fn raw(
         &mut self,
         kind: &str,
@@ -71,7 +71,7 @@ impl Composer {
         self.add(Action::Raw(RawStep { id, bytes: event.to_string().into_bytes() }), at)
     }
 
-    /// Adds a command of the server for the story's account, or of an operator for another account.
+    /// Adds a command that the server sends for the story's account, or that an operator sends for another account.
     pub fn command(
         &mut self,
         kind: &str,
@@ -93,7 +93,7 @@ impl Composer {
         let mut alone = self.scenario.clone();
         (alone.steps, alone.versions, alone.given.clock) = (vec![Step::new(action.clone())], None, at);
         let cases = prepare(&alone, &self.shapes)?;
-        // A step without bodies of Stripe is the same in all versions.
+        // A step without Stripe bodies is the same in all versions.
         let of_version = cases.iter().find(|case| case.version == self.tale.case.version).or(cases.first());
         let delivery = of_version.and_then(|case| case.deliveries.first().cloned().flatten());
         self.scenario.steps.push(Step::new(action));

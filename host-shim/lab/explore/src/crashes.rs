@@ -1,5 +1,5 @@
 //! Crashes: kills the host before and after every write of an act, and a second time before every write of the restart.
-//! A caller that got no answer sends its event again. The end must equal the end of the written story.
+//! A caller that got no answer sends its event again. The run must end in the same state as the written story.
 
 use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::Laws;
@@ -33,7 +33,7 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
     Ok(())
 }
 
-/// Plays the story with a kill in one of its acts. Returns false if the exploration is to stop.
+/// Runs the story with a kill in one of its acts. Returns false if the exploration should stop.
 fn killed(explorer: &mut Explorer<'_>, written: &Written, at: usize, kill: Kill) -> Result<bool, ReplayError> {
     let laws = Laws { state: true, effects: true, money: true, expected: true, ..Laws::default() };
     let mut plan = written.plan.clone();

@@ -1,12 +1,12 @@
-//! Drops: loses each Stripe event in turn and delivers it at the end, as a reconciliation would. If the extension
-//! decided alike until then, the final standing must equal that of the written story.
+//! Drops: loses each Stripe event in turn and delivers it at the end, as a reconciliation would. If the extension's
+//! decisions were the same until then, the final standing must equal that of the written story.
 
 use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::Laws;
 use crate::plan::{Act, Plan, words};
 use host_scenario::error::ReplayError;
 
-/// Time that passes after the end so that the effects of the late event finish: one day, in milliseconds.
+/// Time that passes after the end, so that the late event's effects can finish: one day, in milliseconds.
 const REST_MS: i64 = 24 * 3_600_000;
 
 pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<(), ReplayError> {
@@ -19,7 +19,8 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
         let act = &written.plan.acts[at];
         let action = &scenario.steps[act.step].action;
         let has_id_of = |other: &Act| scenario.steps[other.step].action.event_id() == action.event_id();
-        // If two bodies have one id, only the first counts: with the first lost, the second would rightly count.
+        // If two bodies have the same id, only the first counts; if the first is lost, the second rightly counts
+        // instead.
         if !action.is_payment_event() || written.plan.acts.iter().filter(|other| has_id_of(other)).count() > 1 {
             continue;
         }

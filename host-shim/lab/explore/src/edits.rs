@@ -1,4 +1,5 @@
-//! Edits: the catalog is edited between two steps, by a clause that is added, lowered or removed. What was sold before keeps its terms.
+//! Edits: changes the catalog between two steps by adding, lowering or removing a clause. Anything sold before the edit must keep its
+//! terms.
 
 use crate::compose::Composer;
 use crate::explorer::{Explorer, Finding, VariantKind, Written};
@@ -12,24 +13,24 @@ use host_scenario::model::Action;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-/// Number of the places of a story at which each edit is made.
+/// Number of points in a story at which each edit is made.
 const PLACES: usize = 3;
-/// Sections with what was sold: purchases, credits and shares.
+/// Sections that record sales: purchases, credits and shares.
 const SOLD: [&str; 3] = ["purchases", "records/credits", "records/sales"];
-/// Name of the flag, plan and field that an edited catalog has in addition.
+/// Name of the flag, plan and field that an edit adds to the catalog.
 const FLAG: &str = "explored";
 
-/// What was sold and what money was asked for, at a point of a run.
+/// What had been sold, and the money that had been requested, at one point of a run.
 struct Sold {
     rows: Map<String, Value>,
     movements: Vec<String>,
-    /// What one-time purchases allow and all else: account and entitlements.
+    /// The accounts' standing: what one-time purchases and everything else allow, by account and entitlement.
     allowed: Value,
 }
 
 pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<(), ReplayError> {
     let tale = explorer.stage.tale.clone();
-    // A story that changes the catalog itself says what should come of it.
+    // A story that changes the catalog itself defines what should follow from the change.
     let changes = |action: &Action| match action {
         Action::Command(command) => command.kind == "catalog.load" || command.kind.starts_with("product."),
         Action::Product(_) => true,
@@ -42,8 +43,8 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
     let acts = &written.plan.acts;
     let mut edits = Vec::new();
     for (name, catalog) in of_catalog(&tale.business.catalog) {
-        // A command or a use after the edit may rightly have another result, and so may a subscription that begins after it or gets
-        // another price.
+        // A command or a use after the edit may rightly have a different result, and so may a subscription that begins after it or changes
+        // its price.
         let asks = |act: &Act| match &tale.scenario.steps[act.step].action {
             Action::Stripe(step) if step.kind == "customer.subscription.updated" => {
                 step.previous.iter().any(|change| ["price", "items"].contains(&change.key.as_str()))
@@ -79,7 +80,7 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
         stage.rest(REST_MS)?;
         let is_alike = outcomes.iter().all(|(id, outcome)| stage.watched().outcomes.get(id) == Some(outcome));
         let found = sold_now(&mut stage)?;
-        // After another outcome of a command, what is sold later differs rightly.
+        // If a command has a different outcome, later sales rightly differ.
         let breach = if is_alike { difference(&sold[at], &should, &found) } else { None };
         if let Some(breach) = breach.or(crate::law::leftover(stage.host())?) {
             let variant = format!("{name} before step {}", at + 1);
@@ -94,7 +95,7 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
     Ok(())
 }
 
-/// Time after the last step in which a consequence would show: two days, in milliseconds.
+/// Time after the last step within which a consequence would show: two days, in milliseconds.
 const REST_MS: i64 = 2 * 24 * 3_600_000;
 
 fn sold_now(stage: &mut Stage<'_>) -> Result<Sold, ReplayError> {
@@ -108,7 +109,7 @@ fn sold_now(stage: &mut Stage<'_>) -> Result<Sold, ReplayError> {
         }
     }
     let mut allowed = crate::law::standing(host)?;
-    // The names of the catalog's own products change with it, and products in use are not sold.
+    // Claims to names of the catalog's own products change with the catalog, and the quantity in use is not something sold.
     allowed.as_object_mut().into_iter().for_each(|of| drop(of.remove("claims")));
     for (_, of_account) in allowed.as_object_mut().into_iter().flatten() {
         for (_, row) in of_account["entitlements"].as_object_mut().into_iter().flatten() {
@@ -118,7 +119,7 @@ fn sold_now(stage: &mut Stage<'_>) -> Result<Sold, ReplayError> {
     Ok(Sold { rows, movements: requested_movements(host)?, allowed })
 }
 
-/// Returns what an edit has changed of what was sold before it.
+/// Returns what an edit has changed in earlier sales.
 fn difference(before: &Sold, should: &Sold, found: &Sold) -> Option<Breach> {
     let broken = |what: String| Some(Breach::new(Law::Sold, what));
     if let Some(more) = found.movements.iter().find(|movement| !should.movements.contains(movement)) {
@@ -139,7 +140,7 @@ fn difference(before: &Sold, should: &Sold, found: &Sold) -> Option<Breach> {
     broken(what)
 }
 
-/// Returns the edits of a catalog that change no terms of plans: each with its name and the whole catalog.
+/// Returns the edits of a catalog that leave the terms of plans alone, each with its name and the whole catalog.
 fn of_catalog(catalog: &Value) -> Vec<(String, Value)> {
     let mut found = Vec::new();
     let types = catalog["product_types"].as_array().map_or(0, Vec::len);
@@ -229,7 +230,7 @@ fn of_catalog(catalog: &Value) -> Vec<(String, Value)> {
     found
 }
 
-/// Adds a flag, and a plan that grants it and that nobody has.
+/// Adds a flag, and a plan that grants it but that nobody has.
 fn add_plan(catalog: &mut Value) {
     catalog["entitlements"][FLAG] = json!({"kind": "flag"});
     let slug = json!([{"name": "slug", "type": "string", "required": true}]);
@@ -244,7 +245,7 @@ fn add_plan(catalog: &mut Value) {
     }
 }
 
-/// Removes what needs the shares of a type: its approval, and the prices of use that go to sellers.
+/// Removes everything that depends on a type's shares: its approval, and the usage prices that go to sellers.
 fn without_sellers(catalog: &mut Value, number: usize) {
     if let Some(kind) = catalog["product_types"][number].as_object_mut() {
         kind.remove("listing");

@@ -1,6 +1,6 @@
-//! Endings: what an ordinary customer meets after the last step of a story, such as a card that fails at a change, a voided invoice, a
-//! dispute, or a payment that is told after the closing. Each is played beside a counterpart, the same story without the
-//! hostile step, and a relation between both runs must hold.
+//! Endings: events that an ordinary customer may cause after the last step of a story, such as a card that fails during a change, a voided
+//! invoice, a dispute, or a payment that is reported after the account was closed. Each ending is compared with a counterpart, the same
+//! story without the hostile step, and a relation between the two runs must hold.
 
 mod list;
 
@@ -17,40 +17,40 @@ use host_scenario::error::ReplayError;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-/// What must hold between a story with a hostile step and its counterpart.
+/// The relation that must hold between a story with a hostile step and its counterpart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Relation {
-    /// Nobody may use more.
+    /// Nobody may use more than in the counterpart.
     NotMore,
-    /// Everybody may use the same.
+    /// Everybody may use the same as in the counterpart.
     Same,
-    /// Money moves, a book changes, or somebody gets a mail.
+    /// Money moves, a ledger changes, or somebody gets a mail.
     Heard,
     /// The same money moves.
     SameMoney,
-    /// The payment gives something, or it goes back, or operators get a mail.
+    /// The payment grants something, or it is refunded, or operators get a mail.
     Given,
     /// Nobody gets a mail.
     Silent,
-    /// Nothing of the account is left at providers, and no personal text in its rows.
+    /// The account leaves nothing at any provider, and no personal text in its rows.
     Erased,
 }
 
 /// A story with a hostile step, and its counterpart.
 #[derive(Debug)]
 pub(crate) struct Ending {
-    /// What happens.
+    /// Description of the hostile step.
     pub name: String,
     pub relation: Relation,
-    /// The number of the written acts that both runs begin with.
+    /// Number of written acts with which both runs begin.
     pub from: usize,
     pub with: Vec<Act>,
     pub without: Vec<Act>,
-    /// Time up to which both runs go on, in milliseconds since the epoch.
+    /// Time until which both runs continue, in milliseconds since the epoch.
     pub until: Timestamp,
 }
 
-/// What a run comes to.
+/// The result of a run.
 struct Outcome {
     standing: Value,
     /// The requested movements of money.
@@ -115,7 +115,7 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
     Ok(())
 }
 
-/// Returns the ids of the invoices, subscriptions and connected accounts that the accounts' rows know.
+/// Returns the ids of the invoices, subscriptions and connected accounts that the accounts' rows mention.
 fn known_rows(stage: &mut Stage<'_>) -> Result<BTreeSet<String>, ReplayError> {
     let host = stage.host();
     let mut known = BTreeSet::new();
@@ -154,7 +154,7 @@ impl Outcome {
         Ok(found)
     }
 
-    /// The allowed amounts: account, entitlement and amount; -1 is without a limit.
+    /// The allowed amounts: account, entitlement and amount; -1 means no limit.
     fn allowed(&self) -> impl Iterator<Item = (&str, &str, i64)> {
         self.standing.as_object().into_iter().flatten().flat_map(|(account, of)| {
             let rows = of["entitlements"].as_object().into_iter().flatten();
@@ -166,7 +166,7 @@ impl Outcome {
         self.standing[account]["entitlements"][key]["allowed"].as_i64().unwrap_or(0)
     }
 
-    /// Returns the first amount that this run allows beyond the other one, in words.
+    /// Returns the first amount that this run allows beyond the other run, as text.
     fn first_beyond(&self, other: &Outcome) -> Option<String> {
         let is_more = |one: i64, two: i64| two != -1 && (one == -1 || one > two);
         self.allowed().find_map(|(account, key, allowed)| {
@@ -190,7 +190,7 @@ impl Outcome {
     }
 }
 
-/// Returns the breach of a relation between the counterpart and the story with the hostile step.
+/// Returns how a relation between the counterpart and the story with the hostile step is broken.
 fn judge(relation: Relation, without: &Outcome, with: &Outcome) -> Option<Breach> {
     let values = || Some((without.entitlements(), with.entitlements()));
     match relation {
@@ -208,7 +208,7 @@ fn judge(relation: Relation, without: &Outcome, with: &Outcome) -> Option<Breach
         Relation::Heard => (!with.is_heard(without))
             .then(|| Breach::new(Law::Heard, "no book changes, no money moves, and nobody gets a mail".to_owned())),
         Relation::SameMoney => {
-            // A credit to the balance at Stripe is of no use to an account that is closed.
+            // A credit to the Stripe balance is of no use to a closed account.
             let is_money = |movement: &&String| !movement.starts_with("stripe.credit.create");
             let what = with.movements.iter().filter(is_money).find(|movement| !without.movements.contains(movement));
             let what = what.map(|more| format!("also requested: {more}")).or_else(|| {
@@ -237,7 +237,7 @@ fn judge(relation: Relation, without: &Outcome, with: &Outcome) -> Option<Breach
     }
 }
 
-/// Returns what is left of closed accounts after their erasure: a resource at a provider, or a personal text of a body or a command.
+/// Returns what closed accounts have left behind after their erasure: a resource at a provider, or personal text from a body or a command.
 fn left(stage: &mut Stage<'_>) -> Result<Option<Breach>, ReplayError> {
     let host = stage.host();
     if let Some(breach) = leftover(host)? {
@@ -273,7 +273,7 @@ fn left(stage: &mut Stage<'_>) -> Result<Option<Breach>, ReplayError> {
     Ok(None)
 }
 
-/// Returns the addresses of mailboxes in a text.
+/// Returns the e-mail addresses in a text.
 fn addresses(text: &str) -> impl Iterator<Item = &str> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || "@.-_+".contains(c);
     text.split(move |c: char| !is_part(c))

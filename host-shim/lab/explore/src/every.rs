@@ -5,12 +5,12 @@ use crate::tale::Tale;
 use host_replay::parallel::in_order;
 use host_scenario::error::ReplayError;
 
-/// Explores stories, `jobs` at a time. Returns one result per story in the given order; the result is None if `watch`
-/// stopped the exploration before the story was begun.
+/// Explores stories, `jobs` at a time. Returns one result per story in the given order. The result is None if `watch`
+/// stopped the exploration before the story began.
 ///
 /// # Errors
 ///
-/// Fails if a story can't be played as it is written.
+/// Fails if a story can't be run as written.
 pub fn explore_every(
     tales: &[Tale],
     limits: &ExploreLimits,
@@ -27,7 +27,7 @@ pub fn explore_every(
     Ok(results)
 }
 
-/// Names the story in an error of the store or of the host, which does not name it.
+/// Adds the story's name to an error of the store or the host, which does not contain it.
 fn of_story(tale: &Tale, error: ReplayError) -> ReplayError {
     match error {
         ReplayError::Store(_) | ReplayError::Host(_) => {

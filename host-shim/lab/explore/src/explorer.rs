@@ -1,4 +1,4 @@
-//! Explores one story: plays it as written, plays its variants, counts them and collects findings.
+//! Explores one story: runs it as written, runs its variants, counts them and collects findings.
 
 use crate::law::{Breach, Laws, Reference};
 use crate::plan::{Act, Plan};
@@ -29,14 +29,14 @@ pub enum VariantKind {
     Pairs,
     /// The host is killed at a write.
     Crashes,
-    /// Something hostile happens after the last step: a card fails at a change, an invoice is voided, a payment is disputed.
+    /// Something hostile happens after the last step: a card fails during a change, an invoice is voided, or a payment is disputed.
     Endings,
     /// The catalog is edited between two steps.
     Edits,
 }
 
 impl VariantKind {
-    /// All kinds that a caller can select, in the order in which they are played.
+    /// All kinds that a caller can select, in the order in which they run.
     pub const ALL: [VariantKind; 8] = [
         VariantKind::Orders,
         VariantKind::Repeats,
@@ -68,9 +68,9 @@ impl fmt::Display for VariantKind {
 /// Numbers of variants.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counts {
-    /// Number of judged variants. Variants that reached the same point are judged together.
+    /// Number of checked variants. Variants that reached the same point are checked together.
     pub variants: u64,
-    /// Number of runs that were played to their end.
+    /// Number of runs that reached their end.
     pub runs: u64,
     /// Number of variants that broke a law.
     pub broken: u64,
@@ -89,13 +89,12 @@ pub struct Finding {
     pub plan: Plan,
     /// The reference story with which `plan` is compared.
     pub reference: Plan,
-    /// The story whose steps the plans name. Endings and edits add steps to it.
+    /// The story to whose steps the plans refer. Endings and edits add steps to it.
     pub tale: Tale,
 }
 
 impl Finding {
-    /// The number of the step at which the story breaks: the step with the kill, else the last step. None without
-    /// steps.
+    /// Number of the step at which the story breaks: the step with the kill, or otherwise the last step. None without steps.
     pub fn step(&self) -> Option<usize> {
         let acts = &self.plan.acts;
         acts.iter().find(|act| act.kill.is_some()).or(acts.last()).map(|act| act.step)
@@ -105,28 +104,28 @@ impl Finding {
 /// Selects the variants to explore, and limits their number.
 #[derive(Clone, Debug)]
 pub struct ExploreLimits {
-    /// Kinds of variants to play.
+    /// Kinds of variants to run.
     pub kinds: Vec<VariantKind>,
     /// Seed of the sampled orders.
     pub seed: u64,
-    /// Number of sampled orders of a segment with too many events to try all, of sampled endings, and of sampled edits.
+    /// Number of sampled orders for a segment with too many events to try all, and of sampled endings and edits.
     pub samples: usize,
-    /// Largest number of events of a segment for which all orders are tried.
+    /// Largest number of events in a segment for which all orders are tried.
     pub all_orders_of: usize,
-    /// Largest number of provider calls, and of writes, of a story that all fail; of more of them, a sample of this number
-    /// fails.
+    /// Largest number of provider calls, and of writes, in a story for which each one is made to fail. Of more than that, a sample of this
+    /// size fails.
     pub all_failures_of: usize,
     /// Maximum number of findings kept per kind and law.
     pub findings: usize,
 }
 
 impl ExploreLimits {
-    /// Returns all members of a list, or a sample in their order if there are more than [`Self::all_failures_of`].
+    /// Returns all members of a list, or an ordered sample if there are more than [`Self::all_failures_of`].
     pub(crate) fn sampled<T>(&self, list: Vec<T>) -> Vec<T> {
         self.sampled_of(list, self.all_failures_of)
     }
 
-    /// Returns all members of a list, or a sample of `most` in their order.
+    /// Returns all members of a list, or an ordered sample of `most`.
     pub(crate) fn sampled_of<T>(&self, mut list: Vec<T>, most: usize) -> Vec<T> {
         if list.len() <= most {
             return list;
@@ -152,7 +151,7 @@ impl Default for ExploreLimits {
 
 /// Receives progress and decides when to stop.
 pub trait Watch: Sync {
-    /// Receives the number of newly judged variants; returning false stops the exploration.
+    /// Receives the number of newly checked variants; returning false stops the exploration.
     fn goes_on(&self, variants: u64) -> bool;
 }
 
@@ -176,11 +175,11 @@ pub struct Explored {
     pub decisions: u64,
     /// The broken laws, each with its shortest story.
     pub findings: Vec<Finding>,
-    /// True if the exploration stopped before all variants were played.
+    /// True if the exploration stopped before all variants were run.
     pub ended_early: bool,
 }
 
-/// The run of a plan.
+/// A run of a plan.
 pub(crate) struct Written {
     pub plan: Plan,
     /// One mark before each act, and one after the last act.
@@ -201,11 +200,11 @@ pub(crate) struct Explorer<'e> {
     stopped: bool,
 }
 
-/// Plays the variants of a story.
+/// Runs the variants of a story.
 ///
 /// # Errors
 ///
-/// Fails if the story can't be played as it is written, or a variant can't be played.
+/// Fails if the story can't be run as written, or a variant can't be run.
 pub fn explore(tale: &Tale, limits: &ExploreLimits, watch: &dyn Watch) -> Result<Explored, ReplayError> {
     let stage = Stage::start(tale)?;
     let start = stage.mark()?;
@@ -249,7 +248,7 @@ pub fn explore(tale: &Tale, limits: &ExploreLimits, watch: &dyn Watch) -> Result
 }
 
 impl Explorer<'_> {
-    /// Plays a plan from the beginning and marks the point before each act.
+    /// Runs a plan from the beginning and marks the point before each act.
     pub fn written(&mut self, plan: Plan) -> Result<Written, ReplayError> {
         self.stage.go_to(&self.start)?;
         let mut marks = Vec::with_capacity(plan.acts.len() + 1);
@@ -268,12 +267,12 @@ impl Explorer<'_> {
         self.stage.go_to(&written.marks[act])
     }
 
-    /// Plays acts from the current point of the stage.
+    /// Runs acts from the current point of the stage.
     pub fn play(&mut self, acts: &[Act]) -> Result<(), ReplayError> {
         acts.iter().try_for_each(|act| self.stage.act(act))
     }
 
-    /// Counts judged variants and their runs. Returns false if the exploration is to stop.
+    /// Counts checked variants and their runs. Returns false if the exploration should stop.
     pub fn count_variants(&mut self, kind: VariantKind, variants: u64, runs: u64) -> bool {
         let counts = self.counts.entry(kind).or_default();
         counts.variants += variants;
@@ -287,12 +286,12 @@ impl Explorer<'_> {
         self.elsewhere += decisions;
     }
 
-    /// True once the exploration is to stop.
+    /// True once the exploration should stop.
     pub fn is_over(&self) -> bool {
         self.stopped
     }
 
-    /// Shrinks a breach to its shortest story and records it, unless enough breaches of this kind and law are recorded.
+    /// Shrinks a breach to its shortest story and records it, unless enough breaches of this kind and law are already recorded.
     pub fn record_breach(
         &mut self,
         kind: VariantKind,
@@ -311,7 +310,7 @@ impl Explorer<'_> {
         Ok(())
     }
 
-    /// Records a finding as it is, unless enough breaches of its kind and law are recorded.
+    /// Records a finding as it is, unless enough breaches of its kind and law are already recorded.
     pub fn record_finding(&mut self, finding: Finding) {
         self.counts.entry(finding.kind).or_default().broken += 1;
         if self.keeps(finding.kind, &finding.breach) {

@@ -13,9 +13,9 @@ use host_scenario::model::{Action, Answers, At, Expectations, SECTIONS, Scenario
 use serde_json::{Map, Value, json};
 use std::collections::BTreeSet;
 
-/// Returns the text of a scenario with the shortest story of a finding. The scenario expects the values that the law
-/// requires. `business` is how the scenario names its business; none if it lies in the business's folder. `again` is the command
-/// that reproduces the finding.
+/// Returns the text of a scenario with the shortest story of a finding. The scenario expects the values that the law requires. `business`
+/// is the scenario's reference to its business; none if the scenario is in the business's folder. `again` is the command that reproduces
+/// the finding.
 ///
 /// # Errors
 ///
@@ -43,7 +43,7 @@ pub fn failing_scenario(finding: &Finding, business: Option<String>, again: &str
         .map_err(|error: Unwritable| ReplayError::Usage(format!("a scenario can't express this finding: {error}")))
 }
 
-/// The steps of a plan, each at its own time. Expectations of steps are left out: they hold for the written order only.
+/// The steps of a plan, each at its own time. Expectations of steps are left out, because they apply only to the written order.
 fn steps(tale: &Tale, plan: &Plan) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut clock = tale.scenario.given.clock;
@@ -85,7 +85,7 @@ fn created(bytes: &[u8]) -> Option<i64> {
     body["created"].as_i64()?.checked_mul(1000)
 }
 
-/// Puts the answers of a plan's faults before the given answers, and removes the given answers that they replace.
+/// Inserts the answers for a plan's faults before the given answers, and removes the given answers that they replace.
 fn answers(scenario: &mut Scenario, plan: &Plan) {
     let mut of_faults: Vec<Answers> = Vec::new();
     for fault in &plan.faults {

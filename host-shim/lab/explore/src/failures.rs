@@ -1,5 +1,6 @@
-//! Failures: makes each provider call fail in each way, alone or (pairs) together with a later call. Calls that undo
-//! earlier effects fail, too. After transient failures, the standing must equal that of the written story.
+//! Failures: makes each provider call fail in every way, alone or (pairs) together with a later call. Calls that undo
+//! earlier effects are made to fail as well. After transient failures, the standing must equal that of the written
+//! story.
 
 use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::Laws;
@@ -10,11 +11,11 @@ use host_provider_api::scripted::{Entry, ScriptedAnswer};
 use host_scenario::error::ReplayError;
 use serde_json::Value;
 
-/// Time that passes after the end so that retries and their effects finish: three days, in milliseconds.
+/// Time that passes after the end, so that retries and their effects can finish: three days, in milliseconds.
 const REST_MS: i64 = 3 * 24 * 3_600_000;
 /// Delay of a late answer: one hour, in milliseconds.
 const LATE_MS: i64 = 3_600_000;
-/// Number of lost answers that exceeds every retry schedule.
+/// A number of lost answers that exceeds every retry schedule.
 const LOST_FOR_GOOD: usize = 12;
 
 /// How a call fails.
@@ -78,7 +79,7 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written, pairs: boo
     let plan = Plan { rest_ms: REST_MS, ..written.plan.clone() };
     let rested = explorer.written(plan)?;
     let calls = explorer.limits.sampled(calls_of(explorer, &rested)?);
-    // Two delays together can move a call that fails in the written story before what it depends on.
+    // Two delays together can move a call that fails in the written story ahead of something that it depends on.
     let comparable = !pairs || !fails(explorer, &rested)?;
     for call in &calls {
         for mode in &FAILURE_MODES {
@@ -108,7 +109,7 @@ fn calls_of(explorer: &mut Explorer<'_>, run: &Written) -> Result<Vec<ProviderCa
     Ok((0..journal.len()).filter_map(|number| provider_call(&journal, number, &run.marks, 0)).collect())
 }
 
-/// Returns whether a call of a run is refused, or an answer is lost.
+/// Returns whether a call in a run is refused, or an answer is lost.
 fn fails(explorer: &mut Explorer<'_>, run: &Written) -> Result<bool, ReplayError> {
     explorer.stage.go_to(run.end.mark())?;
     let journal = explorer.stage.host().scripted().journal();
@@ -117,7 +118,7 @@ fn fails(explorer: &mut Explorer<'_>, run: &Written) -> Result<bool, ReplayError
 }
 
 /// The call of journal entry `number`; None if the call failed or repeats a finished call. `marks` are the marks before
-/// the acts from number `from` on, and the mark after the last act.
+/// the acts, beginning with act number `from`, and the mark after the last act.
 fn provider_call(journal: &[Entry], number: usize, marks: &[Mark], from: usize) -> Option<ProviderCall> {
     let Entry { call: Call { key, generation, deadline, .. }, answer: ScriptedAnswer::Ok(_) } = &journal[number] else {
         return None;
@@ -203,7 +204,7 @@ fn judge(
     passes: bool,
     kind: VariantKind,
 ) -> Result<bool, ReplayError> {
-    // A command sent during the delay may rightly have had another outcome.
+    // A command sent during the delay may rightly have had a different outcome.
     let same_acts = explorer.stage.watched().outcomes == rested.end.mark().watched().outcomes;
     let laws = Laws { standing: passes && same_acts, names: true, ..Laws::default() };
     if let Some(breach) = rested.end.judge(&mut explorer.stage, laws)? {

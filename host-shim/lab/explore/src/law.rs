@@ -1,4 +1,4 @@
-//! The laws that every variant of a story must keep, and the comparison of a run with the written run.
+//! The laws that every variant of a story must keep, and the comparison of a run with the written one.
 
 mod charges;
 mod money;
@@ -23,45 +23,45 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Law {
-    /// Every event ends with an outcome.
+    /// Every event must end with an outcome.
     Outcome,
-    /// Every command is answered.
+    /// Every command must be answered.
     Answered,
-    /// The state equals that of the written story.
+    /// The state must equal that of the written story.
     SameState,
-    /// The standing (entitlements, balances and, for most variants, claims) equals that of the written story.
+    /// The standing (entitlements, balances and, for most variants, claims) must equal that of the written story.
     SameStanding,
-    /// The same effects are requested under the same keys.
+    /// The same effects must be requested under the same keys.
     SameEffects,
-    /// No effect succeeds twice under two keys.
+    /// No effect may succeed twice under two keys.
     AskedOnce,
-    /// The providers' inventory equals the recorded inventory.
+    /// The resources at the providers must match the recorded inventory.
     Inventory,
-    /// Every ledger sums to zero.
+    /// Every ledger must sum to zero.
     Balanced,
-    /// No balance that is positive in the written story becomes negative.
+    /// No balance that is positive in the written story may become negative.
     NotNegative,
-    /// The same movements of money are requested.
+    /// The same movements of money must be requested.
     SameMoney,
-    /// No more of a payment is given back or paid on than was received.
+    /// No more of a payment may be refunded or passed on than was received.
     Received,
-    /// Nobody is charged more for use than the price that was in force when it was used.
+    /// Nobody may be charged more for use than the price that was in force at the time of the use.
     PriceInForce,
-    /// The final expectations of the scenario hold.
+    /// The final expectations of the scenario must hold.
     Expected,
-    /// What was not paid for gives nothing, and what was paid for is not taken away.
+    /// Nothing may be granted without payment, and nothing paid for may be taken away.
     Paid,
-    /// Whoever should hear of something does, and nobody hears of what is not true.
+    /// Everybody who should be notified is, and nobody is notified of something that is not true.
     Heard,
-    /// A change of the catalog moves no money and changes nothing that was sold.
+    /// A catalog change must not move money or change anything already sold.
     Sold,
-    /// Nothing is left at providers and in rows of what has ended.
+    /// Nothing that has ended may leave anything behind, at the providers or in rows.
     Left,
-    /// What a command does not name stays.
+    /// A command must not change anything that it does not mention.
     Unnamed,
-    /// Stripe accepts each requested amount.
+    /// Stripe must accept each requested amount.
     Sendable,
-    /// Each creator is owed the share of what was sold.
+    /// Each creator must be owed their share of the sales.
     Shared,
 }
 
@@ -126,8 +126,8 @@ pub struct Laws {
     pub money: bool,
     /// [`Law::Expected`].
     pub expected: bool,
-    /// The extension accepted commands that it refuses in the reference. Such a command can wait for its own effect, and
-    /// request an effect a second time: [`Law::Answered`] leaves it out, and [`Law::AskedOnce`] does not apply.
+    /// The extension accepted commands that the reference refuses. Such a command can wait for its own effect, and request an effect a
+    /// second time, so [`Law::Answered`] leaves it out and [`Law::AskedOnce`] does not apply.
     pub other_commands: bool,
 }
 
@@ -146,18 +146,18 @@ pub struct Reference {
     positive: BTreeSet<String>,
     stray: BTreeSet<String>,
     movements: Vec<Movement>,
-    /// The breach of a law that every run must keep.
+    /// The breach of a law that applies to every run, not only in a comparison.
     breach: Option<Breach>,
     requested: BTreeSet<(String, u32)>,
-    /// The requested movements of money, also those that the provider refused.
+    /// The requested movements of money, including those that the provider refused.
     amounts: Vec<Movement>,
     /// Ids of the events that were ignored.
     ignored: BTreeSet<String>,
     results: BTreeMap<EffectId, (u32, Timestamp)>,
     running: Value,
-    /// Use of all accounts that no credits paid, in millionths.
+    /// Usage of all accounts that was not paid with credits, in millionths.
     open_use: i128,
-    /// The same of the closed months.
+    /// The same for the closed months.
     unpaid: i128,
     expectations_hold: bool,
 }
@@ -205,11 +205,10 @@ impl Reference {
         self.breach.as_ref()
     }
 
-    /// Returns whether the finished run of the stage decided as the reference did: every command had the same outcome
-    /// and answer, the same effects and amounts were requested, the same Stripe events were ignored, months of use were
-    /// closed with the same unpaid use, and no event contradicts another. Only then its standing must be the same,
-    /// because an effect such as a refund or an invoice cannot be undone by a late event, and credits do not pay for
-    /// the use of a month that is closed.
+    /// Returns whether the decisions in the finished run of the stage match those of the reference: every command had the same outcome and
+    /// answer, the same effects and amounts were requested, the same Stripe events were ignored, months of use were closed with the same
+    /// unpaid use, and no event contradicts another event. Only in that case must the standing be the same, because an effect such as a
+    /// refund or an invoice cannot be undone by a late event, and credits do not pay for usage in a closed month.
     ///
     /// # Errors
     ///
@@ -249,7 +248,7 @@ impl Reference {
         let is_same = now.store().same_state(self.mark.store(), &not_state)?;
         let movements = money::movements(stage.host())?;
         let amounts = money::amounts(stage.host())?;
-        // A breach of the written story is reported once.
+        // A breach in the written story is reported once.
         if let Some(breach) = of_run(stage.host(), &movements, &amounts)?
             && self.breach.as_ref().is_none_or(|known| known.law != breach.law)
         {
@@ -258,7 +257,7 @@ impl Reference {
         if let Some(breach) = self.of_movements(&movements, laws.money) {
             return Ok(Some(breach));
         }
-        // After other answers of providers the state may differ, but not the standing.
+        // If the providers answered differently, the state may differ, but not the standing.
         if laws.state && !is_same {
             if requested(stage.host())? == self.requested && !self.is_shifted(stage.host())? {
                 return self.other_state(stage, &now).map(Some);
@@ -323,8 +322,8 @@ impl Reference {
         Ok(Breach { law: Law::SameState, what, values: Some((expected, found)) })
     }
 
-    /// Returns whether the result of an effect arrived after another number of attempts or at another time: a kill can save
-    /// the delay of a retry. Rows and the keys of timers contain such times.
+    /// Returns whether the result of an effect arrived after a different number of attempts or at a different time: a kill can make the
+    /// delay before a retry unnecessary. Rows and the keys of timers contain such times.
     fn is_shifted(&self, host: &Rig) -> Result<bool, ReplayError> {
         let results = results(host)?;
         Ok(results.iter().any(|(effect, result)| self.results.get(effect).is_some_and(|before| before != result)))
@@ -393,7 +392,7 @@ impl Reference {
     }
 }
 
-/// Returns the breach of a law that every run must keep by itself, also the written one.
+/// Returns the breach of a law that applies to every run without a comparison, including the written one.
 fn of_run(host: &Rig, movements: &[Movement], amounts: &[Movement]) -> Result<Option<Breach>, ReplayError> {
     let of = |law: Law, what: Option<String>| what.map(|what| Breach::new(law, what));
     if let Some(breach) = of(Law::PriceInForce, Charges::of(host)?.broken_by(host, movements)?) {
@@ -457,19 +456,19 @@ fn standing_of(host: &mut Rig, account: &Account) -> Result<Map<String, Value>, 
     Ok(of_account)
 }
 
-/// Returns an amount as JSON: as a text if it needs more than 64 bits.
+/// Returns an amount as JSON, as a string if it needs more than 64 bits.
 fn written(amount: i128) -> Value {
     i64::try_from(amount).map_or_else(|_| Value::from(amount.to_string()), Value::from)
 }
 
-/// Returns the amount of [`written`].
+/// Parses an amount written by [`written`].
 fn whole(written: &Value) -> i128 {
     let of_text = || written.as_str().and_then(|text| text.parse().ok());
     written.as_i64().map(i128::from).or_else(of_text).unwrap_or(0)
 }
 
-/// Returns the use of the closed or the open months that no credits paid, in millionths. A late payment can decide which credits
-/// pay for a use: then other credits stay, or are owed.
+/// Returns the usage in the closed or the open months that was not paid with credits, in millionths. A late payment can decide which
+/// credits pay for a use: then different credits remain, or are owed.
 fn use_without_credits(host: &Rig, account: &Account, is_closed: bool) -> Result<i128, ReplayError> {
     let records = host_engine::view::records(host.processor(), account)?;
     let months = records["usage_months"].as_object().into_iter().flatten().map(|(_, month)| month);
@@ -485,8 +484,7 @@ fn use_without_credits_of_all(host: &Rig, is_closed: bool) -> Result<i128, Repla
     accounts(host)?.iter().map(|account| use_without_credits(host, account, is_closed)).sum()
 }
 
-/// Adds the accounts that only `other` has, as they stand in this run: an account without rows has its default
-/// entitlements.
+/// Adds the accounts that exist only in `other`, as they stand in this run: an account without rows has its default entitlements.
 fn complete(host: &mut Rig, members: &mut Value, other: &Value) -> Result<(), ReplayError> {
     let Some(members) = members.as_object_mut() else { return Ok(()) };
     let missing: Vec<String> = other
@@ -503,8 +501,8 @@ fn complete(host: &mut Rig, members: &mut Value, other: &Value) -> Result<(), Re
     Ok(())
 }
 
-/// Removes the balances that differ and cancel out: a transfer that one run made earlier moves money between two balances
-/// of its account, and so do credits that paid for more use.
+/// Removes the balances that differ but cancel out. A transfer that one run made earlier moves money between two balances of its account,
+/// and so do credits that paid for more usage.
 fn net_transfers(one: &mut Value, two: &mut Value) {
     let names: Vec<String> = one.as_object().into_iter().flat_map(Map::keys).cloned().collect();
     for name in names {
@@ -526,7 +524,7 @@ fn net_transfers(one: &mut Value, two: &mut Value) {
     }
 }
 
-/// Returns key and generation of the requested effects that change something else: a provider or another account.
+/// Returns the key and generation of the requested effects that change something else: a provider or another account.
 fn requested(host: &Rig) -> Result<BTreeSet<(String, u32)>, ReplayError> {
     let mut found = BTreeSet::new();
     for scope in host.store().scopes(None)? {
@@ -580,7 +578,7 @@ fn running(host: &Rig) -> Result<Value, ReplayError> {
     Ok(Value::Object(found))
 }
 
-/// Returns a resource that is left at a provider although its instance has ended, or ends, and that no open effect will remove. A
+/// Returns a resource that is left at a provider although its instance has ended or is ending, and that no open effect will remove. A
 /// deletion that waits for an operator is not a breach.
 pub(crate) fn leftover(host: &Rig) -> Result<Option<Breach>, ReplayError> {
     let open = host.store().effects_open_after(host.processor().partition(), 0, usize::MAX)?;
@@ -609,7 +607,7 @@ pub(crate) fn leftover(host: &Rig) -> Result<Option<Breach>, ReplayError> {
     Ok(None)
 }
 
-/// Returns whether operators know that a step of an instance's deletion has failed, which they must clear up.
+/// Returns whether operators know that a step in the deletion of an instance has failed and needs their attention.
 fn is_held_up(host: &Rig, scope: &Scope, id: &str) -> Result<bool, ReplayError> {
     let of_instance = format!("mail:step_failed:admin:{id}:");
     let is_of_deletion = |key: &str| {
@@ -619,7 +617,7 @@ fn is_held_up(host: &Rig, scope: &Scope, id: &str) -> Result<bool, ReplayError> 
     Ok(host.store().effects_of(scope, 0, usize::MAX)?.iter().any(|row| is_of_deletion(&row.effect.key)))
 }
 
-/// Returns the requested movements of money in words, also those that a provider refused.
+/// Returns the requested movements of money as text, including those that a provider refused.
 pub(crate) fn requested_movements(host: &Rig) -> Result<Vec<String>, ReplayError> {
     Ok(money::amounts(host)?.iter().map(ToString::to_string).collect())
 }
@@ -645,7 +643,7 @@ fn asked(host: &Rig) -> Result<BTreeSet<(Account, String)>, ReplayError> {
     Ok(found)
 }
 
-/// Verbs of effects that only read, or make a page for one visit; repeating them does no harm.
+/// Verbs of effects that only read, or that create a page for a single visit; repeating them does no harm.
 const READ_ONLY_VERBS: [&str; 4] = ["link", "list", "observe", "retrieve"];
 
 /// The keys under which each effect succeeded. Leaves out timers, effects that only read, and notices: a notice may be

@@ -1,8 +1,8 @@
-//! Plays variants of a scenario and reports which [law](law::Law) broke: a variant is a [`Plan`](plan::Plan), the same steps in another
+//! Runs variants of a scenario and reports which [law](law::Law) was broken. A variant is a [`Plan`](plan::Plan): the same steps in another
 //! order, with repeats, losses, failures and kills. It starts at a marked point of the story as written, with which most laws compare it.
 //!
-//! Beside it: [`compare`] reports what two components decide differently, [`coverage`] which decisions scenarios reach, [`profile`] where
-//! fuel goes; [`record`] exports an account as a scenario, and [`wit_check`] says whether a component fits a contract.
+//! In addition, [`compare`] reports what two components decide differently, [`coverage`] which decisions scenarios reach, and [`profile`]
+//! where the fuel goes; [`record`] exports an account as a scenario, and [`wit_check`] reports whether a component fits a contract.
 
 pub mod compare;
 mod compose;

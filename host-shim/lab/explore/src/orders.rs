@@ -1,7 +1,7 @@
 //! Orders: delivers the Stripe events between two other acts in every order, all at the time of the last event. If effects are held back
-//! until the last event, all orders must end in the same state; if effects are carried out in between, all orders must end with the
-//! same standing. If two orders have delivered the same events and reached the same point, their continuation is played only once: 720
-//! orders of six events take as few as 192 deliveries.
+//! until the last event, all orders must end in the same state; if effects are carried out in between, all orders must end with the same
+//! standing. If two orders have delivered the same events and reached the same point, the rest runs only once: the 720 orders of six events
+//! take as few as 192 deliveries.
 
 use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::{Breach, Laws, Reference};
@@ -85,7 +85,7 @@ impl<'o, 'e> Orders<'o, 'e> {
         }
     }
 
-    /// Plays every order: delivers, at each point, each event that has not arrived.
+    /// Runs every order: at each point, delivers each event that has not arrived yet.
     fn all(&mut self) -> Result<(), ReplayError> {
         let count = self.segment.events.len();
         self.points.iter_mut().for_each(|node| node.orders = 0);
@@ -116,7 +116,7 @@ impl<'o, 'e> Orders<'o, 'e> {
         Ok(())
     }
 
-    /// Plays orders sampled with the seed.
+    /// Runs orders sampled with the seed.
     fn some(&mut self) -> Result<(), ReplayError> {
         let count = self.segment.events.len();
         let mut random = Random::new(self.explorer.limits.seed);
@@ -140,22 +140,22 @@ impl<'o, 'e> Orders<'o, 'e> {
         Ok(())
     }
 
-    /// False if an event is missing that must come earlier: deliveries of one event keep their order, and an event that
-    /// contradicts others comes after them.
+    /// False if an event that must come earlier is missing: deliveries of one event keep their order, and an event that contradicts others
+    /// comes after them.
     fn may_come(&self, from: usize, event: usize) -> bool {
         let arrived = &self.points[from].order;
         let contradicts = self.contradicts(event);
         (0..event).all(|before| (self.id(before) != self.id(event) && !contradicts) || arrived.contains(&before))
     }
 
-    /// Returns whether the written story rejects an event because it contradicts what is known. Of two events that
-    /// contradict each other, the first one counts, so no law holds for their other order.
+    /// Returns whether the written story rejects an event because it contradicts what is known. If two events contradict each other, the
+    /// first one counts, so no law applies to the opposite order.
     fn contradicts(&self, event: usize) -> bool {
         let contradicting = &self.written.end.mark().watched().contradicting;
         self.id(event).is_some_and(|id| contradicting.contains(id))
     }
 
-    /// Moves each contradicting event of a sampled order behind the events before it in the written story.
+    /// In a sampled order, moves each contradicting event behind the events that precede it in the written story.
     fn keep_contradicting_last(&self, order: &mut Vec<usize>) {
         for event in (0..order.len()).filter(|event| self.contradicts(*event)) {
             let Some(at) = order.iter().position(|place| *place == event) else { continue };
@@ -212,8 +212,7 @@ impl<'o, 'e> Orders<'o, 'e> {
         Ok(to)
     }
 
-    /// Compares a point at which all events have arrived with the end of the written order. Returns false if the
-    /// exploration is to stop.
+    /// Compares a point at which all events have arrived with the end of the written order. Returns false if the exploration should stop.
     fn judge(&mut self, point: usize, orders: u64) -> Result<bool, ReplayError> {
         let laws = Laws { state: self.held, money: self.held, standing: !self.held, ..Laws::default() };
         let Some(end) = &self.end else { return Ok(true) };

@@ -1,4 +1,4 @@
-//! Plans: the steps of a story that a run plays, in some order, with faults and kills.
+//! Plans: the steps of a story that a run executes, in some order, with faults and kills.
 
 use extension_contract::Timestamp;
 use host_provider_api::scripted::ScriptedAnswer;
@@ -16,7 +16,7 @@ pub struct Plan {
     pub rest_ms: i64,
 }
 
-/// A step of the story, and the time at which it is played.
+/// A step of the story, and the time at which it runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Act {
     /// Number of the step in the scenario.
@@ -58,7 +58,7 @@ impl Plan {
     }
 }
 
-/// Consecutive acts that are Stripe events or advance the clock.
+/// Consecutive acts that are Stripe events or that advance the clock.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Segment {
     /// Number of the first act of the segment.
@@ -72,7 +72,7 @@ pub struct Segment {
 }
 
 /// Returns the segments with at least two Stripe events. With `across`, returns the segments in which the clock
-/// advances, else the segments in which it does not.
+/// advances, otherwise those in which it does not.
 pub fn segments(scenario: &Scenario, plan: &Plan, across: bool) -> Vec<Segment> {
     let action = |act: usize| &scenario.steps[plan.acts[act].step].action;
     let is_time = |act: usize| matches!(action(act), Action::Advance(_) | Action::Until(_));

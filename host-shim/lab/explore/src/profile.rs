@@ -1,4 +1,4 @@
-//! Measures the fuel of a component while scenarios or recorded events are played: by event kind (exact) and by
+//! Measures the fuel of a component while it processes scenarios or recorded events: by event kind (exact) and by
 //! function (estimated from samples of the stack), alone or compared with another component.
 //!
 //! Depends on the contract only, not on an extension: it knows event kinds and the function names in the component.

@@ -1,6 +1,6 @@
 //! Exports an account of a store as a scenario that replays to the same state.
 //!
-//! [`export`] reads the account's events, effects and claims, writes them as steps and answers of a scenario, plays it
+//! [`export`] reads the account's events, effects and claims, writes them as steps and answers of a scenario, runs it
 //! in memory on an empty store, and compares the account's rows with those of the store. [`personal`] replaces personal
 //! data; nothing else is changed.
 

@@ -1,4 +1,4 @@
-//! Repeats: delivers each event once more, at once and at the end. The repetition must change nothing.
+//! Repeats: delivers each event a second time, immediately or at the end. The repetition must change nothing.
 
 use crate::explorer::{Broken, Explorer, VariantKind, Written};
 use crate::law::Laws;
@@ -18,7 +18,7 @@ pub(crate) fn explore(explorer: &mut Explorer<'_>, written: &Written) -> Result<
             let again = Act::at(act.step, clock);
             explorer.before(written, again_at)?;
             explorer.stage.act(&again)?;
-            // If the repetition changed nothing, the rest need not be played.
+            // If the repetition changed nothing, the rest need not be run.
             let same = same_course(explorer, written, again_at)?;
             let mut runs = 0;
             if !same {

@@ -49,7 +49,7 @@ impl Report {
         self.stories.push(StoryReport { file: file.to_owned(), explored, found });
     }
 
-    /// True if a law broke.
+    /// True if a law was broken.
     pub fn broke(&self) -> bool {
         self.counts().values().any(|counts| counts.broken > 0)
     }

@@ -5,8 +5,8 @@ use crate::plan::Plan;
 use crate::stage::{Mark, Stage};
 use host_scenario::error::ReplayError;
 
-/// Removes steps from a variant and its reference as long as the same law breaks. A variant that does not break the law
-/// when it is played from the beginning stays unchanged.
+/// Removes steps from a variant and its reference as long as the same law is broken. A variant that does not break the
+/// law when it runs from the beginning stays unchanged.
 pub(crate) fn shrink(
     stage: &mut Stage<'_>,
     start: &Mark,
@@ -17,7 +17,7 @@ pub(crate) fn shrink(
     let mut steps: Vec<usize> = plan.acts.iter().map(|act| act.step).collect();
     steps.sort_unstable();
     steps.dedup();
-    // Removes steps from the end, since late steps depend on early steps.
+    // Remove steps from the end, because late steps depend on early ones.
     loop {
         let before = plan.acts.len();
         for step in steps.clone().into_iter().rev() {
@@ -37,8 +37,8 @@ pub(crate) fn shrink(
     }
 }
 
-/// The law that a plan breaks compared with `reference`; both plans are played from the beginning. None if no law
-/// breaks or one of the plans can't be played.
+/// Returns the law that a plan breaks in comparison with `reference`; both plans run from the beginning. None if no law
+/// is broken or one of the plans can't be run.
 fn breaks(stage: &mut Stage<'_>, start: &Mark, reference: &Plan, plan: &Plan, laws: Laws) -> Option<Breach> {
     let mut run = || -> Result<Option<Breach>, ReplayError> {
         stage.go_to(start)?;

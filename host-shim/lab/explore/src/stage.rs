@@ -1,4 +1,4 @@
-//! Plays acts on a host that can return to any marked point.
+//! Runs acts on a host that can return to any marked point.
 
 use crate::plan::{Act, Fault, Plan};
 use crate::tale::Tale;
@@ -57,7 +57,7 @@ impl Mark {
     }
 }
 
-/// A host that plays variants of a story one after the other.
+/// A host that runs the variants of a story one after another.
 pub struct Stage<'t> {
     /// The story.
     pub tale: &'t Tale,
@@ -140,11 +140,11 @@ impl<'t> Stage<'t> {
         self.host.scripted().fault(fault.key.clone(), fault.call, fault.answer.clone());
     }
 
-    /// Plays a plan from the current point to its end.
+    /// Runs a plan from the current point to its end.
     ///
     /// # Errors
     ///
-    /// Fails if an act can't be played.
+    /// Fails if an act can't be run.
     pub fn play(&mut self, plan: &Plan) -> Result<(), ReplayError> {
         plan.faults.iter().for_each(|fault| self.fault(fault));
         plan.acts.iter().try_for_each(|act| self.act(act))?;
@@ -188,11 +188,11 @@ impl<'t> Stage<'t> {
         Ok(())
     }
 
-    /// Plays one act.
+    /// Runs one act.
     ///
     /// # Errors
     ///
-    /// Fails if the step can't be played.
+    /// Fails if the step can't be run.
     pub fn act(&mut self, act: &Act) -> Result<(), ReplayError> {
         let Some(kill) = act.kill else { return self.play_act(act) };
         let (tale, decoded) = (self.tale, std::mem::take(&mut self.decoded));
@@ -203,11 +203,11 @@ impl<'t> Stage<'t> {
         Ok(())
     }
 
-    /// Returns the number of writes of an act, and goes back to the current point.
+    /// Returns the number of writes in an act, and returns to the current point.
     ///
     /// # Errors
     ///
-    /// Fails if the act can't be played.
+    /// Fails if the act can't be run.
     pub fn writes_of(&mut self, act: &Act) -> Result<u64, ReplayError> {
         let mark = self.mark()?;
         let faults = self.host.with_faults()?;
@@ -219,7 +219,7 @@ impl<'t> Stage<'t> {
         Ok(writes)
     }
 
-    /// Returns the number of writes of the restart after a kill, and goes back to the current point.
+    /// Returns the number of writes in the restart after a kill, and returns to the current point.
     ///
     /// # Errors
     ///
@@ -282,7 +282,7 @@ fn play_act(
     act: &Act,
     notes: &mut Notes,
 ) -> Result<(), ReplayError> {
-    // A host that was killed at this time has not run the effects that are due now.
+    // A host that was killed at this time has not carried out the effects that are due now.
     if host.clock() < act.clock || (act.kill.is_some() && host.clock() == act.clock) {
         notes.note(&host.advance_to(act.clock)?);
     }

@@ -1,21 +1,21 @@
-//! What the bodies of a story and its business's catalog say: the subscriptions at Stripe, the invoices, and what is for sale.
+//! Reads the bodies of a story and the catalog of its business: the subscriptions at Stripe, the invoices, and what is for sale.
 
 use host_scenario::business::BusinessFolder;
 use host_scenario::prepare::Case;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// A subscription as its newest body tells it.
+/// A subscription according to its newest body.
 #[derive(Clone, Debug)]
 pub(crate) struct Subscription {
     pub id: String,
     pub customer: String,
     pub status: String,
     pub metadata: Value,
-    /// Whether it ends with its period.
+    /// Whether it ends together with its period.
     pub ends: bool,
     pub items: Vec<Item>,
-    /// Whether an earlier body had other items, or the items have periods of their own.
+    /// Whether an earlier body had different items, or the items have their own periods.
     pub was_changed: bool,
     /// Start and end of the period, in seconds since the epoch.
     pub period: (i64, i64),
@@ -31,7 +31,7 @@ pub(crate) struct Item {
     pub quantity: i64,
 }
 
-/// An invoice as its newest body tells it.
+/// An invoice according to its newest body.
 #[derive(Clone, Debug)]
 pub(crate) struct Invoice {
     pub subscription: Option<String>,
@@ -44,7 +44,7 @@ pub(crate) struct Invoice {
     pub told_at: i64,
 }
 
-/// The objects at Stripe that a story's events tell of.
+/// The objects at Stripe that occur in a story's events.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Told {
     pub subscriptions: BTreeMap<String, Subscription>,
@@ -53,7 +53,7 @@ pub(crate) struct Told {
     pub connected: Vec<String>,
 }
 
-/// Returns the id of a member that is an id or an object with one.
+/// Returns the id in a member that is either an id or an object with one.
 pub(crate) fn id_of(value: &Value) -> Option<&str> {
     value.as_str().or_else(|| value["id"].as_str())
 }
@@ -109,7 +109,7 @@ impl Told {
         }
     }
 
-    /// Removes what is not among the known objects, with the subscriptions of such invoices: their events wait or were refused.
+    /// Keeps only the known objects. Also drops the subscriptions of unknown invoices, whose events are waiting or were refused.
     pub fn retain(&mut self, known: &BTreeSet<String>) {
         let unknown = self.invoices.iter().filter(|(id, _)| !known.contains(*id));
         let waiting: BTreeSet<String> = unknown.filter_map(|(_, invoice)| invoice.subscription.clone()).collect();
@@ -118,8 +118,8 @@ impl Told {
         self.connected.retain(|id| known.contains(id));
     }
 
-    /// Returns the subscriptions that are active, have something of each item, and whose invoices are paid and for these items. If no
-    /// invoice is told of, the items must have been the same all the time.
+    /// Returns the subscriptions that are active, have a positive quantity of each item, and whose invoices are paid and cover these items.
+    /// If no invoice is known, the items must never have changed.
     pub fn paid_subscriptions(&self) -> impl Iterator<Item = &Subscription> {
         self.subscriptions.values().filter(|subscription| {
             let of_it = |invoice: &&Invoice| invoice.subscription.as_ref() == Some(&subscription.id);

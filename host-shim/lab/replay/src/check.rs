@@ -1,4 +1,4 @@
-//! Checks businesses, scenarios and raw events without playing them.
+//! Checks businesses, scenarios and raw events without running them.
 
 use crate::inputs::{FoundPaths, Input, find};
 use crate::library::{Library, Ready, Sources};
@@ -24,12 +24,12 @@ pub struct Checked {
     pub raw: usize,
     /// The mistakes, in the order of the files, each once.
     pub mistakes: Vec<BadInput>,
-    /// Findings that are not mistakes, but may be unintended.
+    /// Findings that are not mistakes but may be unintended.
     pub notes: Vec<String>,
 }
 
 impl Checked {
-    /// Notes the resources that the providers can't make. The scenario's configuration may lead to others.
+    /// Records the resources that the providers can't create. The scenario's configuration may lead to others.
     fn note_unmakeable(
         &mut self,
         business: &BusinessFolder,
@@ -57,7 +57,7 @@ impl Checked {
     }
 }
 
-/// Returns a note about the currency of a business that has prices and names none.
+/// Returns a note about a business that has prices but sets no currency.
 fn usual_currency(business: &BusinessFolder) -> Option<String> {
     let has_prices = business.catalog["products"].as_array()?.iter().any(|product| !product["prices"].is_null());
     (has_prices && business.catalog["policies"]["currency"].is_null()).then(|| {
@@ -66,13 +66,13 @@ fn usual_currency(business: &BusinessFolder) -> Option<String> {
     })
 }
 
-/// Checks everything at or below these paths: loads catalogs and configurations into the extension, reads scenarios,
-/// builds their events in each API version and looks up their names, and reads raw events. Compares the resources of the
-/// businesses with the ones that `live` can make.
+/// Checks everything at or below these paths: loads catalogs and configurations into the extension, reads scenarios, builds their events in
+/// each API version and looks up their names, and reads raw events. Compares the resources of the businesses with those that `live` can
+/// create.
 ///
 /// # Errors
 ///
-/// Fails if the check can't be completed. Mistakes in the files are not an error, but part of the result.
+/// Fails if the check can't be completed. Mistakes in the files are not errors but part of the result.
 pub fn check(
     paths: &[PathBuf],
     sources: Sources,

@@ -1,4 +1,4 @@
-//! Claims that another host holds, as a scenario gives them.
+//! Claims that another host holds, as specified by a scenario.
 
 use extension_contract::{Account, Timestamp};
 use host_scenario::model::Holding;

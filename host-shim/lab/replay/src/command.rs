@@ -1,4 +1,4 @@
-//! The command line of a replay, and the options that other commands share with it.
+//! The command line of a replay, and the options that it shares with other commands.
 
 mod extension;
 mod format;

@@ -1,4 +1,4 @@
-//! Formats values and their differences for people.
+//! Formats values and their differences for terminal output.
 
 use serde_json::Value;
 use similar::TextDiff;

@@ -50,7 +50,7 @@ pub struct FoundPaths {
     pub inputs: Vec<Input>,
 }
 
-/// Finds the inputs at or below some paths. The entries of a folder are in order of their names.
+/// Finds the inputs at or below some paths. The entries of a folder are in alphabetical order.
 ///
 /// # Errors
 ///
@@ -77,7 +77,7 @@ pub fn collect(paths: &[PathBuf]) -> Result<Vec<Input>, BadInput> {
 }
 
 /// Finds businesses and inputs, for a check without a replay. Unlike in [`collect`], a path may also be a file of a
-/// business (such as `catalog.yml`), or a folder that has only a business.
+/// business (such as `catalog.yml`), or a folder that contains only a business.
 ///
 /// # Errors
 ///
@@ -134,7 +134,7 @@ fn walk(folder: &Path, depth: usize, found: &mut FoundPaths) -> Result<(), BadIn
             continue;
         }
         if entry.is_dir() {
-            // The pages of a business have files of their own.
+            // A business's pages have their own files.
             let is_pages =
                 name == PAGES_FOLDER && (folder.join(CATALOG_FILE).is_file() || business_of(folder).is_some());
             if !is_pages {
@@ -142,7 +142,7 @@ fn walk(folder: &Path, depth: usize, found: &mut FoundPaths) -> Result<(), BadIn
             }
         } else if !OF_BUSINESS.contains(&name) && !name.ends_with(".snap.json") {
             let Some(input) = classify(&entry) else { continue };
-            // A pipe could block forever, so a pipe is read only if the path names it, not if a folder contains it.
+            // A pipe could block forever, so it is read only if it is given as a path, not if a folder contains it.
             if entry.metadata().is_ok_and(|found| !found.is_file()) {
                 let expected = "a regular file; a pipe is read if it is named itself";
                 return Err(BadInput::new(Place::file(&entry), "not a regular file", expected));

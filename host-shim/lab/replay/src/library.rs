@@ -1,4 +1,4 @@
-//! Finds and reads the fixtures and businesses of a run, each once, and checks the inputs of the run.
+//! Finds and reads the fixtures and businesses of a replay, each once, and checks its inputs.
 
 use crate::inputs::{Input, RawInput, STDIN, collect, read_raw};
 use crate::loaded::Loaded;
@@ -15,17 +15,17 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The ways to name the business of an input, for messages.
+/// The ways to specify the business of an input, for messages.
 const WHICH_BUSINESS: &str =
     "catalog.yml in its folder or above, `business` in a scenario's `given`, or --business NAME or DIR";
 
-/// The locations of business and fixtures, if they are not near the inputs.
+/// The locations of the business and the fixtures, if they are not near the inputs.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
     /// Name or folder of the business; none means the business of each input's folder.
     pub business: Option<String>,
-    /// The fixtures folder. None means: search above the inputs, the working folder and the program, or else use the
-    /// built-in shapes.
+    /// The fixtures folder. If None, it is searched for above the inputs, the working folder and the program; if there
+    /// is none, the built-in shapes are used.
     pub fixtures: Option<PathBuf>,
 }
 
@@ -48,7 +48,7 @@ pub enum Ready {
 pub struct Story {
     /// The scenario.
     pub scenario: Arc<Scenario>,
-    /// The scenario in each API version in which it is played.
+    /// The scenario in each API version in which it runs.
     pub cases: Vec<Case>,
     /// The business.
     pub business: Arc<BusinessFolder>,
@@ -58,7 +58,7 @@ pub struct Story {
 ///
 /// # Errors
 ///
-/// Fails if a scenario is wrong, or if the paths have no scenario.
+/// Fails if a scenario is invalid, or if there is no scenario at the paths.
 pub fn stories(paths: &[PathBuf], sources: Sources, runners: &Runners) -> Result<Vec<Story>, ReplayError> {
     let mut library = Library::new(sources, runners.clone(), paths)?;
     let mut found = Vec::new();
@@ -83,7 +83,7 @@ pub struct Library<'a> {
     runners: Runners,
     paths: &'a [PathBuf],
     fixtures: Option<Fixtures>,
-    /// The businesses by canonical folder. A failed read is also kept.
+    /// The businesses by canonical folder. A failed read is kept as well.
     businesses: HashMap<PathBuf, Result<Arc<BusinessFolder>, Mistakes>>,
     /// The folders and configurations that were checked, each with its catalog; none if the catalog was refused.
     started: HashMap<Configured, Option<Loaded>>,
@@ -94,7 +94,7 @@ impl<'a> Library<'a> {
     ///
     /// # Errors
     ///
-    /// Fails if the sources name fixtures that can't be read.
+    /// Fails if the sources refer to fixtures that can't be read.
     pub fn new(sources: Sources, runners: Runners, paths: &'a [PathBuf]) -> Result<Self, ReplayError> {
         let must_be_there = sources.fixtures.is_some();
         let mut library =
@@ -109,7 +109,7 @@ impl<'a> Library<'a> {
     ///
     /// # Errors
     ///
-    /// Fails if the input or the business is wrong.
+    /// Fails if the input or the business is invalid.
     pub fn ready(&mut self, input: &Input, stdin: &mut dyn Read) -> Result<Ready, ReplayError> {
         match input {
             Input::Scenario(file) => {
@@ -141,7 +141,8 @@ impl<'a> Library<'a> {
             return self.try_start(&business, &[], None);
         }
         self.started.insert((business.folder.clone(), Vec::new()), None);
-        // The host starts with no mistake in its own clauses, so the extension checks the catalog without them.
+        // The host does not start if its own clauses contain a mistake, so the extension checks the catalog without
+        // them.
         if let Err(ReplayError::Input(of_catalog)) = self.start(business.of_extension(), &[]).map(drop) {
             mistakes.extend(of_catalog);
         }
@@ -154,7 +155,7 @@ impl<'a> Library<'a> {
         self.started.get(&key).cloned().flatten()
     }
 
-    /// Prepares a scenario in each API version in which it is played.
+    /// Prepares a scenario in each API version in which it runs.
     ///
     /// # Errors
     ///
@@ -163,7 +164,7 @@ impl<'a> Library<'a> {
         Ok(prepare(scenario, &self.fixtures()?.shapes)?)
     }
 
-    /// Returns the business of this name, or the business that the sources name, if they name one.
+    /// Returns the business of this name, or the one in the sources, if they specify one.
     ///
     /// # Errors
     ///
@@ -258,7 +259,7 @@ fn find_fixtures(given: Option<&Path>, paths: &[PathBuf]) -> Option<PathBuf> {
     Fixtures::find(&starts)
 }
 
-/// Adds the place where a scenario names a business that is unknown or not the only one of its name.
+/// Adds the place where a scenario refers to a business that is unknown or shares its name with another.
 fn named_by(scenario: Option<&Path>, error: ReplayError) -> ReplayError {
     match (scenario, error) {
         (Some(file), ReplayError::NoBusiness { name, known }) => {
@@ -301,7 +302,7 @@ fn bad_config(
     }
 }
 
-/// Returns the first line at or below a pointer of a file that has this text; 0 if there is none.
+/// Returns the first line at or below a pointer in a file that contains this text; 0 if there is none.
 fn line_of(file: &Path, pointer: &str, text: &str) -> usize {
     let node = read_text(file).and_then(|content| Node::parse(file, &content));
     node.ok().and_then(|node| node.nearest(pointer).places_of(text).first().map(|place| place.line)).unwrap_or_default()

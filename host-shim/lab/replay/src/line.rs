@@ -78,8 +78,7 @@ pub struct CaseLine {
     /// The finding that explains the failure; omitted if the status is not `known`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub known: Option<KnownLine>,
-    /// The scripted answers that calls did not get, since live providers carried out their effects; omitted if there are
-    /// none.
+    /// The scripted answers that calls did not get, because live providers carried out their effects; omitted if there are none.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub passed_over: Vec<PassedOverLine>,
     /// Number of assertions.
@@ -152,7 +151,7 @@ pub struct Summary {
     /// Cases that are known to fail and failed; omitted if there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub known: u64,
-    /// Cases that need scripted answers, since live providers carried out their effects; omitted if there are none.
+    /// Cases that need scripted answers, because live providers carried out their effects; omitted if there are none.
     #[serde(skip_serializing_if = "is_zero")]
     pub needs_answers: u64,
     /// Hash of the state. For several streams, the hash of the hashes of their states.

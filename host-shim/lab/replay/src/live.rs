@@ -1,7 +1,7 @@
-//! Live providers: providers that create real resources while a scenario is played.
+//! Live providers: providers that create real resources while a scenario runs.
 //!
-//! They replace the scripted provider for the effect kinds that they handle. The clock then jumps as the scenario's
-//! steps say, but follows the machine's clock while a live provider works or waits for a retry.
+//! They replace the scripted provider for the effect kinds that they handle. The clock still jumps according to the
+//! scenario's steps, but follows the machine's clock while a live provider works or waits for a retry.
 
 use crate::local_stripe::StripeServer;
 use host_business::folder::{BusinessFolder, RequestedEffect};
@@ -17,18 +17,18 @@ use std::time::Duration;
 /// The default limit of the wait for the effects of one step: ten minutes. This is enough to create a database server.
 pub const PATIENCE: Duration = Duration::from_secs(600);
 
-/// Providers that create real resources while a scenario is played, and the limit of the wait for them.
+/// Providers that create real resources while a scenario runs, and the limit of the wait for them.
 #[derive(Clone)]
 pub struct LiveProviders {
     registry: Registry,
     patience: Duration,
     stripe: Option<Arc<dyn StripeServer>>,
     is_recorded: bool,
-    /// What the providers need as long as they run, such as their folder.
+    /// Values that must live as long as the providers, such as their folder.
     _kept: Option<Arc<dyn Any + Send + Sync>>,
 }
 
-/// Starts a local Stripe with its provider for one scenario, so that no scenario finds the objects of another.
+/// Starts a local Stripe with its provider for each scenario, so that no scenario finds the objects of another.
 #[derive(Clone)]
 pub struct StripeOfScenario {
     start: Arc<dyn Fn() -> Result<LiveProviders, ReplayError> + Send + Sync>,
@@ -36,7 +36,7 @@ pub struct StripeOfScenario {
 }
 
 impl StripeOfScenario {
-    /// Makes a local Stripe by this function. Without `is_for_all`, only scenarios with `at_stripe` steps get one.
+    /// Creates a local Stripe with this function. Without `is_for_all`, only scenarios with `at_stripe` steps get one.
     pub fn new(
         is_for_all: bool,
         start: impl Fn() -> Result<LiveProviders, ReplayError> + Send + Sync + 'static,
@@ -44,7 +44,7 @@ impl StripeOfScenario {
         StripeOfScenario { start: Arc::new(start), is_for_all }
     }
 
-    /// Returns whether every input is played with a local Stripe.
+    /// Returns whether every input runs with a local Stripe.
     pub(crate) fn is_for_all(&self) -> bool {
         self.is_for_all
     }
@@ -72,12 +72,12 @@ impl LiveProviders {
         LiveProviders { patience, ..self }
     }
 
-    /// Adds a local Stripe. The host receives its webhooks.
+    /// Adds a local Stripe, whose webhooks the host receives.
     pub fn with_stripe(self, stripe: Arc<dyn StripeServer>) -> LiveProviders {
         LiveProviders { stripe: Some(stripe), ..self }
     }
 
-    /// Keeps a value as long as these providers.
+    /// Keeps a value alive as long as these providers.
     pub fn keeping(self, value: impl Any + Send + Sync) -> LiveProviders {
         LiveProviders { _kept: Some(Arc::new(value)), ..self }
     }
@@ -106,7 +106,7 @@ impl LiveProviders {
         self.registry.held().map(|listed| listed.held)
     }
 
-    /// Returns the effects that the clauses of a business can request and none of these providers carries out.
+    /// Returns the effects that the clauses of a business can request but that none of these providers carries out.
     pub(crate) fn without_provider(
         &self,
         business: &BusinessFolder,
@@ -115,7 +115,7 @@ impl LiveProviders {
         business.without_provider(config, &self.registry)
     }
 
-    /// Returns the values that the live provider of this resource can make, by the members of the payload.
+    /// Returns the values with which the live provider can create this resource, by payload member.
     pub(crate) fn restrictions(&self, resource: &str) -> Vec<Restriction> {
         self.registry.restrictions(resource)
     }
@@ -130,7 +130,7 @@ impl LiveProviders {
     }
 }
 
-/// A live provider. The scripted provider records the answers that the scenario has for its calls and, if
+/// A live provider. The scripted provider records the answers that the scenario contains for its calls and, if
 /// `is_recorded`, the answered calls.
 struct LiveProvider {
     inner: Arc<dyn Provider>,
@@ -153,7 +153,7 @@ impl Provider for LiveProvider {
             CallOutcome::Refused { code, message } => {
                 ScriptedAnswer::Final { code: code.clone(), message: message.clone() }
             }
-            // The call has no answer yet; the host calls again.
+            // The call has no answer yet; the host will call again.
             CallOutcome::InProgress { .. } => return outcome,
         };
         self.scripted.note(call, answer);

@@ -1,4 +1,4 @@
-//! The products, prices, fields and resources of a loaded catalog, which a scenario can name. They come from the rows of the account
+//! The products, prices, fields and resources of a loaded catalog to which a scenario can refer. They come from the rows of the account
 //! `platform`.
 
 use crate::rig::Rig;
@@ -16,7 +16,7 @@ const PRODUCT_TYPE: &str = "product_type";
 pub(crate) struct Loaded {
     /// Ids of the prices.
     pub prices: BTreeSet<String>,
-    /// Ids of the products of the catalog, and their values of the field that identifies products of their type.
+    /// Ids of the catalog's products, and their values of the field that identifies products of their type.
     pub products: BTreeSet<String>,
     /// The product types.
     pub types: Vec<LoadedType>,
@@ -29,7 +29,7 @@ pub(crate) struct LoadedType {
     pub names: BTreeSet<String>,
     /// The field that identifies a product of the type.
     pub infer_by: Option<String>,
-    /// Fields of the metadata, with the fields that the extension adds; none if any key is allowed.
+    /// Metadata fields, including those that the extension adds; none if any key is allowed.
     pub fields: Option<BTreeSet<String>>,
     /// Resources and steps of `provisions`, each with the kind of its resource; a step has none.
     pub entries: BTreeMap<String, Option<String>>,

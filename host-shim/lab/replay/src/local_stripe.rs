@@ -23,20 +23,20 @@ pub trait StripeServer: Send + Sync {
     ///
     /// # Errors
     ///
-    /// Fails if the server refuses the call, or the call names an object that does not exist.
+    /// Fails if the server refuses the call, or the call refers to an object that does not exist.
     fn call(&self, call: &AtStripe) -> Result<(), StripeServerError>;
 
     /// Returns the time of Stripe's next scheduled change; none if no change is due until `until`.
     fn next_due(&self, until: Timestamp) -> Option<Timestamp>;
 
-    /// Advances Stripe's clock and makes all changes that are due. Does nothing if `to` is in the past.
+    /// Advances Stripe's clock and carries out all changes that are due. Does nothing if `to` is in the past.
     fn advance_to(&self, to: Timestamp);
 
     /// Returns the next delivery; none if all webhooks are delivered or given up.
     ///
     /// # Errors
     ///
-    /// Fails if the server is unavailable, or delivers nothing for too long although events wait.
+    /// Fails if the server is unavailable, or delivers nothing for too long although events are waiting.
     fn next(&self) -> Result<Option<Delivery>, StripeServerError>;
 }
 
@@ -78,7 +78,7 @@ pub enum StripeServerError {
         /// Stripe's message.
         message: String,
     },
-    /// A call names the newest object of a kind that has none.
+    /// A call refers to the newest object of a kind, but there is none.
     #[error("`{call}` names the newest `{kind}`, but Stripe has none")]
     NoObject {
         /// Method and path.
@@ -86,12 +86,12 @@ pub enum StripeServerError {
         /// The kind of object.
         kind: String,
     },
-    /// Events wait, and none was delivered within the limit.
+    /// Events are waiting, but none was delivered within the limit.
     #[error(
         "the local Stripe delivered nothing for {patience_s} s, although {waiting} of its events wait for their delivery"
     )]
     Silent {
-        /// Number of events from the oldest one that waits.
+        /// Number of events, counted from the oldest waiting one.
         waiting: u64,
         /// The limit in seconds: `--patience`.
         patience_s: u64,

@@ -1,5 +1,5 @@
-//! Finds unknown names in scenarios: commands, facts of the business, types of Stripe events, effect kinds; in the modules below,
-//! the names of the catalog.
+//! Finds unknown names in scenarios: commands, facts of the business, types of Stripe events, effect kinds; and, in the modules below,
+//! names from the catalog.
 //!
 //! The host rejects or ignores an event with an unknown name. A step that expects this outcome is correct.
 
@@ -18,7 +18,7 @@ use host_store::OF_HOST;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// The command that loads a catalog, which may have other facts and resources than the business's folder.
+/// The command that loads a catalog, which may contain other facts and resources than the business's folder.
 const LOAD: &str = "catalog.load";
 /// The command by which an account adds a product to the catalog.
 const LIST: &str = "product.list";
@@ -47,8 +47,8 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// Collects the names that the extension and the business declare, and those of the business's loaded catalog. Without it,
-    /// because the catalog was refused, the names of the catalog are not looked up.
+    /// Collects the names that the extension and the business declare, and those of the business's loaded catalog. If there is none because
+    /// the catalog was refused, names from the catalog are not looked up.
     pub(crate) fn new(declarations: &Declarations, business: &BusinessFolder, loaded: Option<Loaded>) -> Names {
         let declared = business.own.beside(declarations);
         let of_host = OF_HOST.map(str::to_owned);
@@ -86,7 +86,7 @@ impl Names {
         self.resources.extend(parts.map(|(resource, _)| resource.to_owned()));
     }
 
-    /// Notes what the steps of a scenario add to the catalog.
+    /// Records what the steps of a scenario add to the catalog.
     fn add_of(&mut self, scenario: &Scenario) {
         let is_platform = |account: Option<&Account>| account == Some(&Account::Platform);
         for step in &scenario.steps {
@@ -100,7 +100,7 @@ impl Names {
                     let of_platform = is_platform(command.account.as_ref().or(scenario.given.account.as_ref()));
                     self.changes_catalog |= of_platform || command.kind == LIST;
                 }
-                // Such an event can change the catalog as well.
+                // Such an event can also change the catalog.
                 Action::Product(_) | Action::Raw(_) | Action::AtStripe(_) => self.changes_catalog = true,
                 Action::Stripe(event) => {
                     self.changes_catalog |= event.kind.starts_with("price.") || event.kind.starts_with("product.");
@@ -169,7 +169,7 @@ struct Unknown<'s> {
     name: &'s str,
     known: &'s BTreeSet<String>,
     what: &'static str,
-    /// The outcome that a step with the unknown name may expect; none if no outcome makes the name right.
+    /// The outcome that a step with the unknown name may expect; none if no outcome makes the name acceptable.
     unless: Option<&'static str>,
 }
 

@@ -1,6 +1,6 @@
-//! Finds the outputs in a catalog that its resources do not have, in `outputs` and in the placeholders of `with` and `url`.
+//! Finds outputs in a catalog that its resources do not have, in `outputs` and in the placeholders of `with` and `url`.
 //!
-//! The outputs of a business's own resource are not declared, so any name is right.
+//! The outputs of a business's own resources are not declared, so any name is accepted.
 
 use host_business::folder::BusinessFolder;
 use host_business::yaml::{Node, Tree};
@@ -40,8 +40,8 @@ fn of_type_at(of_type: &Node, pointer: &str) -> Vec<BadInput> {
     found
 }
 
-/// Returns the name of an entry with the outputs of its resource and those that a person reports; none for a resource whose
-/// outputs are not declared.
+/// Returns the name of an entry with the outputs of its resource, including those that a person reports; none for a resource whose outputs
+/// are not declared.
 fn known_outputs(entry: &Node) -> Option<(String, BTreeSet<String>)> {
     let outputs = outputs_of(&text_at(entry, "/resource")?)?;
     let asks = entry.at("/or_manual/asks").ok().and_then(Node::items).unwrap_or_default();

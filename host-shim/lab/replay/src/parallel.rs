@@ -1,4 +1,4 @@
-//! Works on many items on several threads, and passes on the results in the order of the items.
+//! Processes items on several threads, and passes on the results in the order of the items.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc;
@@ -43,7 +43,7 @@ pub fn in_order<I: Send, T: Send, E>(
         drop(sender);
         let mut waiting = BTreeMap::new();
         let mut due = 0;
-        // The channel ends when all threads have ended. If a thread has panicked, the scope panics as well.
+        // The channel closes when all threads have ended. If a thread has panicked, the scope panics as well.
         for (index, item, result) in results {
             waiting.insert(index, (item, result));
             while let Some((item, result)) = waiting.remove(&due) {

@@ -69,11 +69,11 @@ pub struct PlannedCall {
     pub fails: Option<String>,
 }
 
-/// Plays a case. Returns its calls in order, including the calls of live providers, and its report.
+/// Runs a case. Returns its calls in order, including those of live providers, and its report.
 ///
 /// # Errors
 ///
-/// Fails if the case can't be played to its end.
+/// Fails if the case can't be run to its end.
 pub fn plan(
     scenario: &Scenario,
     case: &Case,
@@ -140,7 +140,7 @@ fn differences(before: &Map<String, Value>, after: &Map<String, Value>) -> Vec<(
     changed.map(|(name, value)| (name.clone(), before.get(name).cloned(), Some(value.clone()))).collect()
 }
 
-/// Formats the plan for people: the calls at each time, then a summary.
+/// Formats the plan as text: the calls at each time, then a summary.
 pub fn human(planned: &[PlannedCall]) -> String {
     let mut out = String::new();
     let mut place = None;
@@ -234,8 +234,8 @@ mod tests {
         let (planned, report) = plan(&story.scenario, &story.cases[0], &story.business, &options).expect("a plan");
         assert!(report.held());
         let count = |verb| planned.iter().filter(|one| one.verb == verb).count();
-        // The order creates three resources. The archive destroys two and keeps the bucket; the restore creates the two
-        // again. At the end, all three are destroyed.
+        // The order creates three resources. The archive destroys two and keeps the bucket; the restore recreates the
+        // two. At the end, all three are destroyed.
         assert_eq!((count(CallVerb::Make), count(CallVerb::Destroy)), (5, 5));
         let suspended = planned.iter().find(|one| one.verb == CallVerb::Change).expect("a change");
         assert_eq!(suspended.key, "inst_myapp/compute@lambda/change");
@@ -251,7 +251,7 @@ mod tests {
         assert!(lines.ends_with("\"make\":5}}\n"), "{lines}");
     }
 
-    /// A live provider that gives the answers of the scripted provider, but each call needs 1 ms.
+    /// A live provider that returns the answers of the scripted provider but takes 1 ms per call.
     struct Slow(Scripted);
 
     impl Provider for Slow {

@@ -1,4 +1,4 @@
-//! Plays a scenario in one API version and checks its expectations.
+//! Runs a scenario in one API version and checks its expectations.
 
 mod check;
 mod local_stripe;
@@ -33,7 +33,7 @@ use std::time::{Duration, Instant};
 
 pub use check::{Failure, reply_value};
 
-/// Options of playing cases.
+/// Options for running cases.
 #[derive(Clone, Debug)]
 pub struct PlayOptions {
     /// The extension.
@@ -62,8 +62,8 @@ impl PlayOptions {
 pub enum Order {
     /// The written order, each event at its own time; all expectations are checked.
     Written,
-    /// All these events have the newest time among them, in the written order or in a random order with this seed. Only
-    /// the state is checked.
+    /// All these events take place at the newest time among them, in the written order or in a random order with this seed. Only the state
+    /// is checked.
     Together(Option<u64>),
 }
 
@@ -82,7 +82,7 @@ pub struct CaseReport {
     pub over: Vec<ExceededLimit>,
     /// The known failure that the scenario declares, if the case failed.
     pub known: Option<KnownFailure>,
-    /// The scripted answers that calls did not get, since live providers carried out their effects.
+    /// The scripted answers that calls did not get, because live providers carried out their effects.
     pub passed_over: Vec<PassedOver>,
     /// The lines of all runs, in order.
     pub lines: Vec<Line>,
@@ -104,9 +104,9 @@ impl CaseReport {
         self.failures.is_empty()
     }
 
-    /// Returns true if expectations failed and live providers carried out effects that the scenario has answers for: the
-    /// expectations may need these answers, so the case shows nothing. A failure outside of the expectations, such as an
-    /// event without an outcome, is a failure with any answers.
+    /// Returns true if expectations failed and live providers carried out effects for which the scenario has answers. The expectations may
+    /// need these answers, so the case proves nothing. A failure outside the expectations, such as an event without an outcome, is a
+    /// failure with any answers.
     pub fn needs_answers(&self) -> bool {
         let is_of_expectation = |failure: &Failure| failure.line > 0;
         let has_only_failed_expectations = !self.held() && self.failures.iter().all(is_of_expectation);
@@ -142,11 +142,11 @@ impl CaseReport {
     }
 }
 
-/// Plays one case.
+/// Runs one case.
 ///
 /// # Errors
 ///
-/// Fails if the case can't be played to its end.
+/// Fails if the case can't be run to its end.
 pub fn play(
     scenario: &Scenario,
     case: &Case,
@@ -157,7 +157,7 @@ pub fn play(
     Ok(if options.bless { report } else { report.with_budgets() })
 }
 
-/// A callback for the result of each step. Its error ends the play.
+/// A callback for the result of each step. If it returns an error, the case ends.
 pub type Watch<'w> = dyn FnMut(Stepped<'_>) -> Result<(), ReplayError> + 'w;
 
 /// The result of a step of a case. The host is idle.
@@ -171,11 +171,11 @@ pub struct Stepped<'a> {
     pub host: &'a mut Rig,
 }
 
-/// Plays one case and calls `watch` after each step.
+/// Runs one case and calls `watch` after each step.
 ///
 /// # Errors
 ///
-/// Fails if the case can't be played to its end, or `watch` fails.
+/// Fails if the case can't be run to its end, or `watch` fails.
 pub fn play_watched(
     scenario: &Scenario,
     case: &Case,
@@ -187,7 +187,7 @@ pub fn play_watched(
     Ok(if options.bless { report } else { report.with_budgets() })
 }
 
-/// Plays one case. Exceeded budgets are not failures yet.
+/// Runs one case. Exceeded budgets are not failures yet.
 fn run(
     scenario: &Scenario,
     case: &Case,
@@ -208,11 +208,11 @@ fn run(
     player.finish(began)
 }
 
-/// Plays one case in the written order, and calls `look` with the host before it makes the report.
+/// Runs one case in the written order, and calls `look` with the host before it creates the report.
 ///
 /// # Errors
 ///
-/// Fails if the case can't be played to its end, or `look` fails.
+/// Fails if the case can't be run to its end, or `look` fails.
 pub fn play_and_look(
     scenario: &Scenario,
     case: &Case,
@@ -227,11 +227,11 @@ pub fn play_and_look(
     player.finish(began)
 }
 
-/// Plays a scenario in all its API versions. A final state that differs from another version's or order's is a failure.
+/// Runs a scenario in all its API versions. A final state that differs from that of another version or order is a failure.
 ///
 /// # Errors
 ///
-/// Fails if a case can't be played to its end.
+/// Fails if a case can't be run to its end.
 pub fn play_all(
     scenario: &Scenario,
     cases: &[Case],
@@ -241,11 +241,11 @@ pub fn play_all(
     play_all_watched(scenario, cases, business, options, None)
 }
 
-/// Plays a scenario as [`play_all`] does and calls `watch` after each step of each case.
+/// Runs a scenario as [`play_all`] does and calls `watch` after each step of each case.
 ///
 /// # Errors
 ///
-/// Fails if a case can't be played to its end, or `watch` fails.
+/// Fails if a case can't be run to its end, or `watch` fails.
 pub fn play_all_watched(
     scenario: &Scenario,
     cases: &[Case],
@@ -280,8 +280,8 @@ pub fn play_all_watched(
     Ok(reports)
 }
 
-/// Marks the failures of a scenario that is known to fail. If the scenario holds in every version, its marker is
-/// outdated, which is a failure. In another order this is not a failure, because only the state is checked.
+/// Marks the failures of a scenario that is known to fail. If the scenario passes in every version, its marker is outdated, which is a
+/// failure. In another order this is not a failure, because only the state is checked.
 fn mark_known(known: &KnownFailure, order: Order, reports: &mut [CaseReport]) {
     let holds = reports.iter().all(CaseReport::held);
     if let (Some(first), true, Order::Written) = (reports.first_mut(), holds, order) {
@@ -418,8 +418,8 @@ impl<'a> Player<'a> {
         watch(Stepped { step, reports: &reports, host: &mut self.host })
     }
 
-    /// Plays the steps as [`Order::Together`] says: delivers all Stripe events between two steps of other kinds at the
-    /// newest time among them, in the random order of the seed or, without a seed, in the written order.
+    /// Runs the steps as described for [`Order::Together`]: delivers all Stripe events between two steps of other kinds at the newest time
+    /// among them, in the random order of the seed or, without a seed, in the written order.
     fn together(&mut self, seed: Option<u64>, watch: &mut Watch<'_>) -> Result<(), ReplayError> {
         let steps = &self.scenario.steps;
         let mut random = seed.map(shuffle::Random::new);
@@ -627,8 +627,8 @@ impl<'a> Player<'a> {
         Ok(StepResult { first: first.clone(), effects: Value::Array(effects), reply })
     }
 
-    /// Collects the report for the watch, and checks the run against the budget of its step or scenario. Checks only in
-    /// the written order, because another order may use more.
+    /// Collects the report for the watch, and checks the run against the budget of its step or scenario. Does so only in the written order,
+    /// because another order may use more.
     fn check_budget(&mut self, report: &Report) {
         if self.watched {
             self.reports.push(report.clone());

@@ -1,4 +1,4 @@
-//! Finds the resources and secrets that should exist according to a store: all that were created and not destroyed.
+//! Finds the resources and secrets that should exist according to a store: all that were created but not destroyed.
 
 use host_engine::outbox::Recorded;
 use host_provider_api::ResourceId;
@@ -15,8 +15,8 @@ pub fn recorded(store: &dyn Read, of: Option<&Partition>) -> Result<Vec<Resource
     Ok(Recorded::of(store, of)?.resources())
 }
 
-/// Returns the secret references in the recorded resources, and of `secret.ensure`, each with the resource or the effect
-/// that has it, sorted.
+/// Returns the secret references in the recorded resources and in the results of `secret.ensure`, each with the resource or effect that
+/// contains it, sorted.
 ///
 /// # Errors
 ///

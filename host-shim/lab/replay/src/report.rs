@@ -1,4 +1,4 @@
-//! The output formats of a replay: a table for people, JSON lines, JUnit, annotations for GitHub.
+//! The output formats of a replay: a table for the terminal, JSON lines, JUnit, GitHub annotations.
 
 mod businesses;
 mod failures;
@@ -20,7 +20,7 @@ fn missing_answers(passed_over: &[PassedOver]) -> String {
     format!("needs scripted answers for {}", answers(passed_over))
 }
 
-/// Returns the number of cases that need answers, for people.
+/// Returns the number of cases that need answers, as text.
 fn needing(cases: u64) -> String {
     format!("{cases} {} scripted answers", if cases == 1 { "needs" } else { "need" })
 }
@@ -31,8 +31,8 @@ fn answers(passed_over: &[PassedOver]) -> String {
     all.join(", ")
 }
 
-/// Escapes a text for a terminal: control characters, invisible characters, and characters that change the direction of
-/// writing.
+/// Escapes a text for a terminal: control characters, invisible characters, and characters that change the writing
+/// direction.
 pub fn printable(text: &str) -> Cow<'_, str> {
     if !text.contains(is_deceptive) {
         return Cow::Borrowed(text);
@@ -47,8 +47,8 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// Returns true for control characters, separators of lines and paragraphs, and Unicode's format characters, which
-/// change the direction of writing or are invisible.
+/// Returns true for control characters, line and paragraph separators, and Unicode's format characters, which change
+/// the writing direction or are invisible.
 fn is_deceptive(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}')

@@ -34,7 +34,7 @@ pub enum StoreKind {
     Sqlite(PathBuf),
 }
 
-/// The set-up of a host.
+/// The configuration of a host.
 #[derive(Clone, Debug)]
 pub struct RigSetup {
     /// The business.
@@ -56,7 +56,7 @@ pub struct RigSetup {
 /// A running host.
 pub struct Rig {
     setup: RigSetup,
-    /// The set-up with which the host starts; none before the extension has declared its name.
+    /// The configuration with which the host starts; none before the extension has declared its name.
     starts_with: Option<host_business::Setup>,
     /// The host; none while it is stopped, such as during a restart.
     running: Option<host_engine::Host>,
@@ -66,7 +66,7 @@ pub struct Rig {
     fire_timers: bool,
     /// The clock at the last stop in [`Rig::restart_over`].
     stopped_at: Clock,
-    /// The accounts that receive messages; none is all accounts.
+    /// The accounts that receive messages; none means all accounts.
     accounts: Option<BTreeSet<Account>>,
 }
 
@@ -126,14 +126,14 @@ pub struct Delivered {
     pub following: Vec<Report>,
 }
 
-/// Returns true if the event came from outside, and false for results, timers and messages.
+/// Returns true if the event came from outside, false for results, timers and messages.
 pub fn is_input(report: &Report) -> bool {
     host_engine::view::is_outside(&report.source)
 }
 
 impl Rig {
-    /// Starts a host on the store of its set-up, loads the catalog, and recovers the effects that were running when the
-    /// store was closed.
+    /// Starts a host on the store of its configuration, loads the catalog, and recovers the effects that were running when the store was
+    /// closed.
     ///
     /// # Errors
     ///
@@ -229,7 +229,7 @@ impl Rig {
         })
     }
 
-    /// Returns to a saved state of this host, or of another host with the same set-up.
+    /// Returns to a saved state of this host, or of another host with the same configuration.
     ///
     /// # Errors
     ///
@@ -243,9 +243,9 @@ impl Rig {
         Ok(())
     }
 
-    /// Runs `play`, kills the host at a write, restarts it on its store and runs `play` again, as a caller repeats a
-    /// request without a reply. Returns the reports of the restart, and the replies to callers that have waited since
-    /// before the kill. If `play` makes fewer writes, there is no kill.
+    /// Runs `play`, kills the host at a write, restarts it on its store and runs `play` again, just as a caller repeats a request that got
+    /// no reply. Returns the reports of the restart, and the replies to callers that have been waiting since before the kill. If `play`
+    /// makes fewer writes, the host is not killed.
     ///
     /// # Errors
     ///
@@ -280,7 +280,7 @@ impl Rig {
         Ok(reports)
     }
 
-    /// Returns the reports of callers that have waited since before a kill and have a reply now.
+    /// Returns the reports for callers that have been waiting since before a kill and now have a reply.
     fn repeated_replies(&mut self) -> Result<Vec<Report>, ReplayError> {
         let mut reports = Vec::new();
         for seq in self.waiting.values() {
@@ -340,8 +340,8 @@ impl Rig {
         Ok(found)
     }
 
-    /// Returns the effects after which nobody knows whether their resource exists, by scope and key: they timed out without
-    /// an answer, or the destruction was refused, which an operator must clear up.
+    /// Returns the effects that leave the existence of their resource unknown, by scope and key: they timed out without an answer, or the
+    /// destruction was refused and an operator must clean up.
     ///
     /// # Errors
     ///
@@ -363,7 +363,7 @@ impl Rig {
                     Err(failure) if failure.class == EffectFailureClass::TimedOut || is_destruction => {
                         found.insert(effect);
                     }
-                    // A later refusal does not show what an earlier attempt has made.
+                    // A later refusal does not show what an earlier attempt has created.
                     Err(_) => {}
                     Ok(_) => {
                         found.remove(&effect);
@@ -469,8 +469,7 @@ impl Rig {
         Ok(reports)
     }
 
-    /// Waits for the calls that live providers still work on or that are retried, at most as long as the patience
-    /// allows.
+    /// Waits for the calls that live providers are still working on or that are being retried, at most as long as the patience allows.
     fn wait_for_live_providers(&mut self) -> Result<Vec<Report>, ReplayError> {
         let mut reports = Vec::new();
         let Some(patience) = self.setup.live.as_ref().map(LiveProviders::patience) else { return Ok(reports) };
@@ -510,7 +509,7 @@ impl Rig {
         let mut reports = self.outbox_mut().run_until_quiet(from)?;
         reports.extend(self.wait_for_live_providers()?);
         if self.setup.live.is_some() {
-            // Stops at each time at which something is due, so that live providers can finish their work.
+            // Stop at each time at which something is due, so that live providers can finish their work.
             while let Some(next) = self.outbox().next_time()?.filter(|next| *next < until) {
                 reports.extend(self.outbox_mut().advance_to(next)?);
                 self.running_mut().clock_mut().advance_to(next);
@@ -541,7 +540,7 @@ impl Rig {
         }
     }
 
-    /// Notes the stored effects as requested, because a killed host may not have reported them.
+    /// Records the stored effects as requested, because a killed host may not have reported them.
     fn note_stored(&mut self) -> Result<(), ReplayError> {
         let after = self.requested.after;
         let noted = std::mem::take(&mut self.requested);
@@ -555,7 +554,7 @@ impl Rig {
         for (_, account, key) in &stored {
             RequestedEffects::note(&mut self.requested, account, key);
         }
-        // An effect that was requested again may have a row before `after`, so the rows alone are not complete.
+        // An effect that was requested again may have a row before `after`, so the rows alone are incomplete.
         noted.in_order.iter().for_each(|effect| RequestedEffects::note(&mut self.requested, &effect.0, &effect.1));
         Ok(())
     }
@@ -588,7 +587,7 @@ impl Rig {
         self.running().clock().latest()
     }
 
-    /// Returns the set-up of the host.
+    /// Returns the configuration of the host.
     pub fn setup(&self) -> &RigSetup {
         &self.setup
     }

@@ -1,4 +1,4 @@
-//! A whole replay: finds and checks the inputs, plays them and reports each result in the order of the inputs.
+//! A whole replay: finds and checks the inputs, runs them and reports the results in the order of the inputs.
 
 use crate::inputs::{Input, RawInput, collect};
 use crate::library::{Library, Ready, Sources, Story};
@@ -19,18 +19,18 @@ use host_scenario::model::{Scenario, read_text};
 use std::io::Read;
 use std::path::PathBuf;
 
-/// Options of a replay.
+/// Options for a replay.
 #[derive(Clone, Debug)]
 pub struct ReplayOptions {
-    /// Name or folder of the business; none is the business of the input's folder.
+    /// Name or folder of the business; none means the business of the input's folder.
     pub business: Option<String>,
-    /// Folder of the fixtures; none searches above the inputs, the working folder and the program.
+    /// Folder of the fixtures. If none, it is searched for above the inputs, the working folder and the program.
     pub fixtures: Option<PathBuf>,
     /// The extension.
     pub runners: Runners,
-    /// SQLite file; none keeps everything in memory.
+    /// SQLite file; none to keep everything in memory.
     pub store: Option<PathBuf>,
-    /// Seed that permutes Stripe events.
+    /// Seed for permuting Stripe events.
     pub shuffle: Option<u64>,
     /// Number of deliveries of Stripe events (in scenarios) or of the whole stream (of raw events).
     pub repeat: u32,
@@ -40,15 +40,14 @@ pub struct ReplayOptions {
     pub trace: bool,
     /// Time up to which timers fire after the last raw event, in milliseconds since the epoch.
     pub until: Option<Timestamp>,
-    /// Providers that replace the scripted one for the effects that they handle. A scenario is then played only in its
-    /// first version.
+    /// Providers that replace the scripted one for the effects that they handle. A scenario then runs only in its first version.
     pub live: Option<LiveProviders>,
-    /// Without `live`, starts a local Stripe for each scenario that needs one.
+    /// If there are no `live` providers, starts a local Stripe for each scenario that needs one.
     pub stripe: Option<StripeOfScenario>,
-    /// Called before the first event for each resource that the live providers can't make.
+    /// Called before the first event for each resource that the live providers can't create.
     pub warn: fn(&BadInput),
-    /// The number of threads that play scenarios; 0 and 1 both mean one. Inputs of raw events, and scenarios whose steps the
-    /// sink watches, are played on the caller's thread.
+    /// The number of threads that run scenarios; 0 and 1 both mean one. Raw events, and scenarios whose steps the sink watches, run on the
+    /// caller's thread.
     pub threads: usize,
 }
 
@@ -62,7 +61,7 @@ impl ReplayOptions {
         }
     }
 
-    /// Returns options that play everything once, in memory, in its own order and on one thread, and report only input events.
+    /// Returns options that run everything once, in memory, in its own order and on one thread, and report only input events.
     pub fn new(runners: Runners) -> ReplayOptions {
         ReplayOptions {
             business: None,
@@ -84,13 +83,13 @@ impl ReplayOptions {
 
 /// A receiver of a replay's results.
 pub trait Sink {
-    /// The inputs are checked; this many will be played.
+    /// The inputs have been checked; this many will run.
     fn begin(&mut self, inputs: usize) {
         let _ = inputs;
     }
     /// The line of one event.
     fn line(&mut self, line: &Line) -> std::io::Result<()>;
-    /// The store has everything that the lines so far report.
+    /// The store contains everything that the lines so far report.
     fn durable(&mut self) -> std::io::Result<()> {
         Ok(())
     }
@@ -104,7 +103,7 @@ pub trait Sink {
         let _ = stepped;
         Ok(())
     }
-    /// The cases of a scenario were played.
+    /// The cases of a scenario have run.
     fn cases(&mut self, scenario: &Scenario, reports: &[CaseReport]) -> std::io::Result<()> {
         let _ = (scenario, reports);
         Ok(())
@@ -159,8 +158,8 @@ pub struct Finished {
 }
 
 impl Finished {
-    /// Returns true if every expectation held that is not known to fail and needs no missing answers, and every event had
-    /// an outcome.
+    /// Returns true if every expectation held, apart from those that are known to fail or need missing answers, and every event has an
+    /// outcome.
     pub fn held(&self) -> bool {
         self.raw.iter().all(|raw| raw.failed == 0) && !self.cases.iter().any(CaseReport::failed)
     }
@@ -184,7 +183,7 @@ impl Finished {
 ///
 /// # Errors
 ///
-/// Fails if an input is wrong, options can't be combined, or the host or the sink fails.
+/// Fails if an input is invalid, options can't be combined, or the host or the sink fails.
 pub fn replay(
     paths: &[PathBuf],
     stdin: &mut dyn Read,
@@ -290,8 +289,8 @@ fn check(
         .collect()
 }
 
-/// Returns the warnings about the resources of an input's business: those that the live providers can't make, and its own ones
-/// that the scripted provider makes instead.
+/// Returns the warnings about the resources of an input's business: those that the live providers can't create, and its own ones that the
+/// scripted provider creates instead.
 fn unmakeable_of(ready: &Ready, live: &LiveProviders) -> Vec<BadInput> {
     let (business, config) = match ready {
         Ready::Scenario(story) => (&story.business, story.business.config_with(&story.scenario.given.config)),
@@ -302,7 +301,7 @@ fn unmakeable_of(ready: &Ready, live: &LiveProviders) -> Vec<BadInput> {
     found
 }
 
-/// Plays a scenario in each of its API versions, or only in the first one with live providers.
+/// Runs a scenario in each of its API versions, or only in the first one with live providers.
 fn play_story(
     story: &Story,
     options: &ReplayOptions,
@@ -326,7 +325,7 @@ fn play_story(
         live,
     };
     let cases = &story.cases;
-    // Another version would find the first one's resources.
+    // Another version would find the resources of the first one.
     let cases = if play.live.is_some() { &cases[..cases.len().min(1)] } else { &cases[..] };
     play_all_watched(&story.scenario, cases, &story.business, &play, look)
 }
@@ -358,7 +357,7 @@ fn report_story(
     Ok(summary)
 }
 
-/// Plays and reports an input of raw events, and returns its summary.
+/// Runs and reports an input of raw events, and returns its summary.
 fn play_raw(
     mut raw: RawInput,
     business: &BusinessFolder,

@@ -1,4 +1,4 @@
-//! Makes the runners that call an extension component. [`native`](crate::native) makes runners that call the linked library.
+//! Creates the runners that call an extension component. [`native`](crate::native) creates runners that call the linked library.
 
 use extension_contract::Declarations;
 use host_business::manifest::Manifest;
@@ -13,12 +13,12 @@ use std::sync::Arc;
 
 type Make = dyn Fn() -> Result<Box<dyn Runner>, ReplayError> + Send + Sync;
 
-/// The events that a component will decide.
+/// The number of events that a component is expected to decide.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Workload {
-    /// The few thousand events of scenarios. The component is compiled in two thirds of the time, to slower machine code.
+    /// The few thousand events of scenarios. The component compiles in two thirds of the time, but to slower machine code.
     Scenarios,
-    /// Possibly millions of events. The component is compiled to fast machine code.
+    /// Possibly millions of events. The component compiles to fast machine code.
     ManyEvents,
 }
 
@@ -27,14 +27,14 @@ pub enum Workload {
 pub struct Runners {
     name: String,
     make: Arc<Make>,
-    /// Makes runners with a new instance of the component for every event; none if the runners have no instances.
+    /// Creates runners with a new instance of the component for every event; none if the runners have no instances.
     make_fresh: Option<Arc<Make>>,
-    /// The manifest of the component's folder; none if it has none.
+    /// The manifest in the component's folder; none if there is none.
     manifest: Option<Arc<Manifest>>,
 }
 
 impl Runners {
-    /// Returns a factory that makes runners with `make`; `name` is for reports.
+    /// Returns a factory that creates runners with `make`; `name` is for reports.
     pub fn new(
         name: impl Into<String>,
         make: impl Fn() -> Result<Box<dyn Runner>, ReplayError> + Send + Sync + 'static,
@@ -69,7 +69,7 @@ impl Runners {
         Runners { name: name.into(), make, make_fresh: Some(make_fresh), manifest: None }
     }
 
-    /// Returns a factory with the same name and manifest, that makes runners with `make`.
+    /// Returns a factory with the same name and manifest that creates runners with `make`.
     #[must_use]
     pub fn with_make(
         &self,
@@ -78,14 +78,13 @@ impl Runners {
         Runners { make: Arc::new(make), make_fresh: None, ..self.clone() }
     }
 
-    /// Returns the factory with the manifest of the component's folder.
+    /// Returns the factory with the manifest in the component's folder.
     #[must_use]
     pub fn with_manifest(self, manifest: Option<Manifest>) -> Runners {
         Runners { manifest: manifest.map(Arc::new), ..self }
     }
 
-    /// Returns the manifest: the one of the component's folder, or the shipped one if the declarations are those of the shipped
-    /// extension.
+    /// Returns the manifest in the component's folder, or the shipped one if the declarations are those of the shipped extension.
     ///
     /// # Errors
     ///
@@ -97,7 +96,7 @@ impl Runners {
         }
     }
 
-    /// Returns a factory whose runners have a new instance for every event. Runners without instances stay the same.
+    /// Returns a factory whose runners use a new instance for every event. Runners without instances stay the same.
     #[must_use]
     pub fn fresh(&self) -> Runners {
         let make = self.make_fresh.as_ref().unwrap_or(&self.make).clone();
@@ -109,11 +108,11 @@ impl Runners {
         &self.name
     }
 
-    /// Makes a runner that has no state of earlier events.
+    /// Creates a runner without any state from earlier events.
     ///
     /// # Errors
     ///
-    /// Fails if the runner can't be made.
+    /// Fails if the runner can't be created.
     pub fn make(&self) -> Result<Box<dyn Runner>, ReplayError> {
         (self.make)()
     }

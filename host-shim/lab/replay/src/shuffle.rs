@@ -1,4 +1,4 @@
-//! Makes random orders that a seed reproduces.
+//! Generates random orders that a seed reproduces.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Returns the state as the JSON of a snapshot, and the hash of several states.
+//! Returns the state as snapshot JSON, and the hash of several states.
 
 use extension_contract::Account;
 use host_engine::processor::Processor;

@@ -1,5 +1,5 @@
-//! Replays a stream of raw events. The clock stands at the time of the newest event. It advances, and timers fire, only
-//! after the last event, if `until` is set.
+//! Replays a stream of raw events. The clock is set to the time of the newest event. It advances, and timers fire, only
+//! after the last event and only if `until` is set.
 
 use crate::inputs::{Located, RawInput};
 use crate::line::{Line, Summary};
@@ -13,11 +13,11 @@ use host_engine::processor::Report;
 use host_scenario::business::BusinessFolder;
 use host_scenario::error::{BadInput, ReplayError};
 
-/// The maximum number of events in a group, which is committed at once with its effects. The effects may run before the
-/// commit, because the provider is only simulated.
+/// The maximum number of events in a group, which is committed together with its effects. The effects may run before
+/// the commit, because the provider is only simulated.
 const GROUP_EVENTS_MAX: usize = 64;
 
-/// Options of replaying a stream.
+/// Options for replaying a stream.
 #[derive(Clone, Debug)]
 pub struct StreamOptions {
     /// The extension.
@@ -26,14 +26,14 @@ pub struct StreamOptions {
     pub store: StoreKind,
     /// Seed that permutes the Stripe events between other events.
     pub shuffle: Option<u64>,
-    /// The number of deliveries of the whole stream, at least 1.
+    /// How many times the whole stream is delivered; at least 1.
     pub repeat: u32,
     /// Time until which timers, retries and late answers run after the last event, in milliseconds since the epoch.
     pub until: Option<Timestamp>,
-    /// True if results, timers and messages are reported, too.
+    /// True if results, timers and messages are also reported.
     pub trace: bool,
-    /// Providers that replace the scripted one for the effects that they handle. Each event is then committed alone, so
-    /// that an effect is durable before its call.
+    /// Providers that replace the scripted one for the effects that they handle. Each event is then committed
+    /// individually, so that an effect is durable before its call.
     pub live: Option<LiveProviders>,
 }
 
@@ -60,7 +60,7 @@ struct Stream<'a> {
     tally: Tally,
 }
 
-/// A callback with the lines of a durable group.
+/// A callback that receives the lines of a durable group.
 type Emit<'a> = &'a mut dyn FnMut(Vec<Line>) -> Result<(), ReplayError>;
 
 /// Replays a stream. The lines of each group go to `emit` once the group is durable.
@@ -192,7 +192,7 @@ impl Stream<'_> {
         let mut stores: Vec<&dyn host_store::Read> =
             hosts.map(|host| -> &dyn host_store::Read { host.store() }).collect();
         if matches!(self.options.store, StoreKind::Sqlite(_)) {
-            // Both modes are in one file, so the first store has the rows of both.
+            // Both modes are in one file, so the first store contains the rows of both.
             stores.truncate(1);
         }
         let hosts = self.hosts.iter().flatten();

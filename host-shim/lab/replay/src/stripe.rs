@@ -25,12 +25,12 @@ pub const TEST_KEY: &str = "sk_test_beside";
 /// start earlier.
 const START_S: i64 = 1_577_836_800;
 /// Delays before the retries of a delivery, in seconds. A failed delivery is retried only once and without delay, so
-/// that a refused webhook does not delay a scenario.
+/// that a refused webhook does not hold up a scenario.
 const RETRY_S: [u64; 1] = [0];
 /// How long the replay waits for a delivery before it checks again whether deliveries are pending.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// An error of starting a local Stripe.
+/// An error when starting a local Stripe.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The Stripe server failed to start.
@@ -88,7 +88,7 @@ impl LocalStripe {
         }
     }
 
-    /// Replaces each `{KIND}` in a text by the id of the newest object of that kind.
+    /// Replaces each `{KIND}` in a text with the id of the newest object of that kind.
     fn filled(&self, call: &str, text: &str) -> Result<String, StripeServerError> {
         let mut filled = String::new();
         let mut rest = text;
@@ -107,7 +107,7 @@ impl StripeServer for LocalStripe {
     fn begin(&self, version: &str, clock: Timestamp) -> Result<EndpointSecrets, StripeServerError> {
         self.advance_to(clock);
         let url = format!("{}{PATH}stripe", self.hook.url());
-        // Events of connected accounts go to an endpoint of their own.
+        // Events of connected accounts go to a separate endpoint.
         let endpoint = |name: &str, connect: bool| -> Result<SecretConfig, StripeServerError> {
             let is_connect = if connect { "true" } else { "false" };
             let form =
@@ -144,7 +144,7 @@ impl StripeServer for LocalStripe {
     fn next(&self) -> Result<Option<Delivery>, StripeServerError> {
         let begun = Instant::now();
         loop {
-            // This check comes before the look into the queue, so that a delivery between them is not missed.
+            // This check comes before the queue is read, so that a delivery in between is not missed.
             let waiting = self.server.undelivered();
             match self.hook.next(if waiting == 0 { Duration::ZERO } else { LOOK })? {
                 Some(delivery) => return Ok(Some(delivery)),

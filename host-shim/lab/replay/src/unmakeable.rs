@@ -1,7 +1,8 @@
-//! Finds the resources of a business that the live providers cannot make, by comparing the values that the catalog can
-//! request with those that the providers declare.
+//! Finds the resources of a business that the live providers cannot create, by comparing the values that the catalog can request with those
+//! that the providers declare.
 //!
-//! A value that is known only during a call, such as a customer's text, is not compared; the provider refuses it then.
+//! A value that is known only during a call, such as a customer's text, is not compared; if necessary, the provider refuses it during the
+//! call.
 
 use crate::live::LiveProviders;
 use extension_contract::pointer::escaped;
@@ -11,21 +12,20 @@ use host_provider_api::Restriction;
 use host_scenario::error::BadInput;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// End of the kinds that make a resource.
+/// Suffix of the effect kinds that create a resource.
 const ENSURE: &str = ".ensure";
 
-/// Returns the mistakes of the catalog, in the order of its types: values that no provider of the resource can make.
-/// `config` is the configuration.
+/// Returns the mistakes in the catalog, in the order of its types: values with which no provider can create the resource. `config` is the
+/// configuration.
 ///
-/// A resource that a person makes if the provider refuses (`or_manual`), or that the configuration leaves out, is not
-/// compared.
+/// A resource that a person creates if the provider refuses (`or_manual`), or that the configuration leaves out, is not compared.
 pub fn unmakeable(business: &BusinessFolder, config: &BTreeMap<String, String>, live: &LiveProviders) -> Vec<BadInput> {
     let catalog = Catalog { lines: &business.lines, config };
     let mut found = Vec::new();
     for provision in catalog.provisions() {
         for restriction in live.restrictions(&provision.resource) {
             let pointer = format!("{}/with/{}", provision.pointer, restriction.member);
-            // A text with placeholders counts as there, since its value is known only during a call.
+            // A text with placeholders counts as present, because its value is known only during a call.
             let other = restriction.unless.map(|other| format!("{}/with/{other}", provision.pointer));
             if other.is_some_and(|other| !catalog.values(&provision, &other, true).is_empty()) {
                 continue;
@@ -42,8 +42,8 @@ pub fn unmakeable(business: &BusinessFolder, config: &BTreeMap<String, String>, 
     found
 }
 
-/// Returns the business's own resources that its catalog provisions and none of the live providers makes. The scripted provider
-/// makes them in a replay.
+/// Returns the business's own resources that its catalog provisions but that none of the live providers creates. In a replay, the scripted
+/// provider creates them.
 pub fn scripted_instead(
     business: &BusinessFolder,
     config: &BTreeMap<String, String>,
@@ -59,7 +59,7 @@ pub fn scripted_instead(
     unmade.map(|effect| no_provider(business, &effect, ", so the scripted provider answers")).collect()
 }
 
-/// Returns the mistakes of the catalog: effects that its clauses request and none of the live providers carries out, one for each
+/// Returns the mistakes in the catalog: effects that its clauses request but that none of the live providers carries out, one for each
 /// clause.
 pub fn unmade(business: &BusinessFolder, config: &BTreeMap<String, String>, live: &LiveProviders) -> Vec<BadInput> {
     let mut found = live.without_provider(business, config);
@@ -91,7 +91,7 @@ struct Catalog<'c> {
     config: &'c BTreeMap<String, String>,
 }
 
-/// A resource that the providers are asked to make.
+/// A resource that the providers are asked to create.
 struct Provision {
     /// JSON Pointer of its product type.
     of_type: String,
@@ -119,7 +119,7 @@ impl Catalog<'_> {
         (0..length).map(|index| format!("{pointer}/{index}")).collect()
     }
 
-    /// Returns all resources that only a provider makes and that the configuration does not leave out.
+    /// Returns all resources that only a provider can create and that the configuration does not leave out.
     fn provisions(&self) -> Vec<Provision> {
         let mut found = Vec::new();
         for of_type in self.items("/product_types") {
@@ -137,8 +137,8 @@ impl Catalog<'_> {
         found
     }
 
-    /// Returns the values that a member of a provision can have, as far as the catalog and the configuration say. With
-    /// `as_written`, returns the member's text, also one with placeholders.
+    /// Returns the values that a member of a provision can have, as far as the catalog and the configuration determine them. With
+    /// `as_written`, returns the member's text, even if it contains placeholders.
     fn values(&self, provision: &Provision, pointer: &str, as_written: bool) -> Vec<Requested> {
         let Some(template) = self.text(pointer).filter(|text| !text.is_empty()) else { return Vec::new() };
         let fixed = |text: &str| vec![Requested { pointer: pointer.to_owned(), text: text.to_owned() }];
@@ -156,7 +156,7 @@ impl Catalog<'_> {
         }
     }
 
-    /// Returns the value of a configuration key, which the catalog names at the pointer. A default has its own place.
+    /// Returns the value of the configuration key to which the catalog refers at the pointer. A default has its own place.
     fn set(&self, key: &str, pointer: &str) -> Option<Requested> {
         let at_default = format!("/config/{key}/default");
         let (pointer, text) = match self.config.get(key) {
@@ -204,7 +204,7 @@ impl Catalog<'_> {
         options.filter_map(|pointer| Some(Requested { text: self.text(&pointer)?, pointer })).collect()
     }
 
-    /// Returns the value with which a field is read: an older value of an `enum` is read as another.
+    /// Returns the value as which a field is read: an older value of an `enum` is read as a different one.
     fn option(&self, of_type: &str, field: &str, text: String, pointer: String) -> Requested {
         let at = self.field(of_type, field);
         let read_as = at.and_then(|at| self.text(&format!("{at}/aliases/{}", escaped(&text))));

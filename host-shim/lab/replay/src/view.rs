@@ -20,11 +20,11 @@ pub fn is_notice(kind: &str) -> bool {
     NOTICE_KINDS.iter().any(|notice| kind.starts_with(notice))
 }
 
-/// Returns the actual state of the section that an expectation names, as JSON. `account` is the default account.
+/// Returns the actual state of the section in an expectation, as JSON. `account` is the default account.
 ///
 /// # Errors
 ///
-/// Fails if the store can't be read or the extension fails to answer.
+/// Fails if the store can't be read or the extension does not answer.
 pub fn section(
     host: &mut Rig,
     expectation: &SectionExpectation,
@@ -96,7 +96,7 @@ pub fn unbalanced(host: &Rig, account: &Account) -> Result<Vec<(String, i128)>, 
     let mut found = Vec::new();
     for (currency, accounts) in ledger["balances"].as_object().into_iter().flatten() {
         let amounts = accounts.as_object().into_iter().flatten().filter_map(|(_, amount)| amount.as_i64());
-        // The sum of amounts of 64 bits may need more.
+        // The sum of 64-bit amounts may need more bits.
         let sum: i128 = amounts.map(i128::from).sum();
         if sum != 0 {
             found.push((currency.clone(), sum));
@@ -135,7 +135,7 @@ fn inventory(host: &Rig) -> Result<Value, ReplayError> {
         None => Vec::new(),
     };
     let ours = host.processor().scope(Account::Platform).claim_space();
-    // Remote systems list names and states. The other members are those of the calls that succeeded.
+    // Remote systems list only names and states. The other members come from the calls that succeeded.
     let recorded = if held.is_empty() { Vec::new() } else { host.recorded_inventory()? };
     let held = held.into_iter().filter(|held| held.id.scope.starts_with(&format!("{ours}/"))).map(|held| {
         let account = held.id.scope.splitn(3, '/').nth(2).unwrap_or_default().to_owned();

@@ -12,10 +12,10 @@ pub use host_business::folder::{
 pub const BUSINESS_DEFAULT: &str = "solobase";
 /// Folder of Stripe's base bodies within the fixtures folder.
 const SHAPES_FOLDER: &str = "stripe";
-/// How deep below the fixtures folder a business may be.
+/// The maximum depth of a business below the fixtures folder.
 const DEPTH: usize = 3;
 
-/// The folder `fixtures`, with the businesses, which may be in sub-folders, and Stripe's shapes.
+/// The folder `fixtures`, with the businesses, which may be in subfolders, and Stripe's shapes.
 #[derive(Clone, Debug)]
 pub struct Fixtures {
     /// The folder; none if there are no fixtures and the built-in shapes are used.
@@ -67,11 +67,11 @@ impl Fixtures {
         })
     }
 
-    /// Returns the folder of a business. `name` is its name in the fixtures, its path from the fixtures, or its folder.
+    /// Returns the folder of a business. `name` is its name in the fixtures, its path relative to the fixtures, or its folder.
     ///
     /// # Errors
     ///
-    /// Fails if neither the fixtures nor the folder has a catalog, or if two businesses of the fixtures have the name.
+    /// Fails if neither the fixtures nor the folder has a catalog, or if two businesses in the fixtures have this name.
     pub fn business(&self, name: &str) -> Result<PathBuf, ReplayError> {
         let named = self.folder.as_deref().map_or(Ok(None), |folder| business_in(folder, name))?;
         let paths = self.folder.iter().map(|folder| folder.join(name)).chain([PathBuf::from(name)]);
@@ -81,8 +81,8 @@ impl Fixtures {
         }
     }
 
-    /// Returns the folder of a business that a scenario names: by its name in the fixtures, or by its folder as seen from the
-    /// scenario's file or from the working folder.
+    /// Returns the folder of a scenario's business, which is given by its name in the fixtures, or by its folder relative to the scenario's
+    /// file or the working folder.
     ///
     /// # Errors
     ///
@@ -108,7 +108,7 @@ impl Fixtures {
         }
     }
 
-    /// Returns the folders of all businesses of the fixtures, ordered by path.
+    /// Returns the folders of all businesses in the fixtures, ordered by path.
     ///
     /// # Errors
     ///
@@ -118,7 +118,7 @@ impl Fixtures {
     }
 }
 
-/// Returns the folders of all businesses below a folder, ordered by path. A business contains no other one.
+/// Returns the folders of all businesses below a folder, ordered by path. A business does not contain another one.
 fn businesses_in(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {
     fn find(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) -> Result<(), BadInput> {
         for entry in sorted_entries(folder)?.into_iter().filter(|entry| entry.is_dir()) {
@@ -135,11 +135,11 @@ fn businesses_in(folder: &Path) -> Result<Vec<PathBuf>, BadInput> {
     Ok(found)
 }
 
-/// Returns the folder of the business of this name below a folder; none if there is none.
+/// Returns the folder of the business with this name below a folder; none if it does not exist.
 ///
 /// # Errors
 ///
-/// Fails if a folder can't be read, or if two businesses have the name.
+/// Fails if a folder can't be read, or if two businesses have this name.
 pub fn business_in(folder: &Path, name: &str) -> Result<Option<PathBuf>, ReplayError> {
     let is_named = |folder: &PathBuf| folder.file_name().is_some_and(|own| Path::new(own) == Path::new(name));
     let mut named = businesses_in(folder)?.into_iter().filter(is_named);
@@ -166,12 +166,12 @@ fn business_around(folder: &Path) -> Option<PathBuf> {
     folder.ancestors().find(is_business).map(Path::to_owned)
 }
 
-/// Returns how a scenario that is written into `file` can name a business; the file's folder exists. None: it need not, since the
-/// file lies in the business. A business of the fixtures that are found from the folder has its name there, any other business the
-/// path from the folder.
+/// Returns how a scenario that is written to `file`, whose folder exists, can refer to a business. None: it need not, because the file is
+/// in the business's folder. A business in the fixtures that are found from the folder is given by its name, any other by its path relative
+/// to the folder.
 pub fn named_in(file: &Path, business: &Path) -> Option<String> {
     let canonical = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    // A file name alone is in the working folder.
+    // A bare file name is relative to the working folder.
     let folder = Path::new(".").join(file.parent().unwrap_or(Path::new("")));
     let (folder, business) = (canonical(&folder), canonical(business));
     if business_around(&folder).as_ref() == Some(&business) {
@@ -186,7 +186,7 @@ pub fn named_in(file: &Path, business: &Path) -> Option<String> {
     }
 }
 
-/// Returns the relative path from one absolute folder to another; the absolute path if they have nothing in common.
+/// Returns the relative path from one absolute folder to another, or the absolute path if they have nothing in common.
 fn path_from(from: &Path, to: &Path) -> PathBuf {
     let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
     if common <= 1 {

@@ -22,7 +22,7 @@ pub enum ReplayError {
         /// The mistake.
         error: ConfigError,
     },
-    /// No business has the given name.
+    /// There is no business with the given name.
     #[error("no business `{name}`; expected {}", expected_business(.known))]
     NoBusiness {
         /// The given name.
@@ -30,7 +30,7 @@ pub enum ReplayError {
         /// The names of the businesses in the fixtures.
         known: Vec<String>,
     },
-    /// Two businesses of the fixtures have the given name.
+    /// Two businesses in the fixtures have the given name.
     #[error("two businesses are named `{name}`: {} and {}", .folders[0].display(), .folders[1].display())]
     SameName {
         /// The given name.
@@ -60,7 +60,7 @@ pub enum ReplayError {
     },
 }
 
-/// Describes the values that name a business, for error messages.
+/// Describes the values that identify a business, for error messages.
 pub fn expected_business(known: &[String]) -> String {
     match known {
         [] => format!("a folder with {CATALOG_FILE}, or --fixtures with the folder that it is in"),

@@ -1,7 +1,7 @@
 //! The scenario language: reads scenario files, matches values against their expectations, and builds the events that
 //! they deliver.
 //!
-//! This crate never runs a scenario. `host-replay` plays scenarios; `explore`, `record` and other crates write new
+//! This crate never runs a scenario. `host-replay` runs scenarios; `explore`, `record` and other crates write new
 //! scenarios.
 
 pub mod business;

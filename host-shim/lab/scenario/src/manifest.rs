@@ -1,4 +1,4 @@
-//! The manifest of an extension: the file beside its component, or the one of the extension that ships with this program.
+//! The manifest of an extension: the file next to its component, or that of the extension that ships with this program.
 
 use crate::error::{BadInput, Mistakes, Place};
 use extension_contract::Declarations;
@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 const TEXT: &str = include_str!("../../../../manifest.yml");
 
-/// A manifest, and where it is from.
+/// A manifest and its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
     /// The manifest.
@@ -17,9 +17,9 @@ pub struct Found {
     pub file: Option<PathBuf>,
 }
 
-/// Returns the manifest of the shipped extension if the declared name is its name; none for any other extension. The library and
-/// the component declare the same name. A component of another version has another manifest, of which only the parts outside of
-/// the state are taken from this one.
+/// Returns the manifest of the shipped extension if it has the declared name; none for any other extension. The library and the component
+/// declare the same name. A component of another version has a different manifest, of which only the parts outside the state are taken from
+/// this one.
 ///
 /// # Errors
 ///

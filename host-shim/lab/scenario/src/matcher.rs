@@ -38,11 +38,11 @@ pub struct Mismatch {
     pub line: usize,
     /// Path of the value, such as `products.inst_acme.metadata.status`.
     pub path: String,
-    /// The expected value, as JSON or in words.
+    /// The expected value, as JSON or as a description.
     pub expected: String,
     /// The actual value; none if it is missing.
     pub actual: Option<Value>,
-    /// If a mapping lacks the expected member, the names of the members that it has.
+    /// If a mapping lacks the expected member, the names of its members.
     pub others: Vec<String>,
 }
 
@@ -185,7 +185,7 @@ impl Matcher {
             Rule::Pattern(pattern) => form("regex", Node::text(pattern.as_str())),
             Rule::Size(size) => form("size", Node::of(Tree::Int(i64::try_from(*size).ok()?))),
             Rule::Subset(members) => match members.as_slice() {
-                // A member with the name of a form would be read as the form.
+                // A member named like a form would be read as the form.
                 [(key, _)] if FORMS.contains(&key.as_str()) => form("subset", map(members)?),
                 members => map(members)?,
             },
@@ -204,7 +204,7 @@ impl Matcher {
         }
     }
 
-    /// Returns the text that is expected of a mapping's member, with its line; none if no text is expected of this
+    /// Returns the text that is expected of a mapping's member, with its line; none if no text is expected for this
     /// member.
     pub fn text_of(&self, member: &str) -> Option<(usize, &str)> {
         let (Rule::Subset(map) | Rule::Exact(map)) = &self.rule else { return None };

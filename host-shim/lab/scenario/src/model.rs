@@ -63,7 +63,7 @@ impl fmt::Display for KnownFailure {
 /// A restriction to some API versions.
 #[derive(Clone, Debug)]
 pub struct Versions {
-    /// The API versions in which the scenario is played.
+    /// The API versions in which the scenario runs.
     pub only: Vec<String>,
     /// The reason for the restriction.
     pub because: String,
@@ -80,10 +80,10 @@ pub struct Given {
     pub livemode: bool,
     /// Configuration values as text. They override the values of the business.
     pub config: Vec<(String, String)>,
-    /// The account of the commands and expectations that do not name an account.
+    /// The account of commands and expectations that do not specify one.
     pub account: Option<Account>,
-    /// The actor of the commands and product changes that do not name an actor. The node is not parsed yet, because the
-    /// actor that a kind such as `user` means depends on the account.
+    /// The actor of commands and product changes that do not specify one. The node is not parsed yet, because which
+    /// actor a kind such as `user` means depends on the account.
     pub by: Option<Node>,
     /// The accounts that take part; messages to other accounts are dropped. An empty list means all accounts.
     pub accounts: Vec<Account>,
@@ -149,7 +149,7 @@ impl Step {
         }
     }
 
-    /// Returns the step without its expectations, for steps that are played in another order than the file's.
+    /// Returns the step without its expectations, for steps that run in a different order than in the file.
     pub fn without_expectations(&self) -> Step {
         Step { outcome: None, effects: None, reply: None, answer: None, unchanged: None, budget: None, ..self.clone() }
     }
@@ -186,7 +186,7 @@ pub enum Action {
     Answers(Vec<Answers>),
     /// Changes claims as another host would: the short key and the new state of each.
     Claims(Vec<(String, Holding)>),
-    /// Sets whether timers fire from this step on.
+    /// Sets whether timers fire from this step onwards.
     Timers(bool),
     /// Restarts the host and the component. Only the store is kept.
     Restart,
@@ -205,14 +205,14 @@ pub enum Holding {
     Free,
 }
 
-/// A call of Stripe's API that a customer makes in the checkout, or a person in the dashboard; the host does not make
-/// it.
+/// A call to Stripe's API that a customer makes in the checkout or a person makes in the dashboard. The host does not
+/// make it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AtStripe {
     /// The HTTP method: `POST` or `DELETE`.
     pub method: String,
     /// The path. A placeholder such as `{customer}` or `{subscription}` stands for the id of the newest object of that
-    /// kind. Values of the form may contain placeholders, too.
+    /// kind. Values of the form may also contain placeholders.
     pub path: String,
     /// The form's members with their values; a nested member is `outer[inner]`.
     pub form: Vec<(String, String)>,
@@ -263,13 +263,13 @@ pub struct StripeStep {
     pub at: At,
     /// Name of the base body; none means the body that belongs to the type.
     pub base: Option<String>,
-    /// API version of the event, if it differs from the version that is played.
+    /// API version of the event, if it differs from the version in which the scenario runs.
     pub version: Option<String>,
     /// Changes in every API version.
     pub patch: Patch,
     /// Changes in one API version only.
     pub version_patches: Vec<(String, Patch)>,
-    /// Values before the event, from which `data.previous_attributes` is made.
+    /// Values before the event, from which `data.previous_attributes` is built.
     pub previous: Vec<Change>,
     /// Connected account that the event comes from.
     pub connected: Option<String>,
@@ -326,7 +326,7 @@ pub struct ProductStep {
     pub data: serde_json::Value,
 }
 
-/// A webhook of another service. The replay signs it with a key that it makes.
+/// A webhook of another service. The replay signs it with a key that it generates.
 #[derive(Clone, Debug)]
 pub struct WebhookStep {
     /// Name of the webhook.
@@ -346,7 +346,7 @@ pub struct WebhookStep {
 pub enum Signature {
     /// The signature is correct and current.
     Good,
-    /// The signature is made with another key.
+    /// The signature is made with a different key.
     Bad,
     /// The signature is correct, but an hour old.
     Old,
@@ -376,7 +376,7 @@ pub struct Measurement {
     pub meter: String,
     /// Amount in the meter's unit.
     pub quantity: i64,
-    /// Time of use, in milliseconds since the epoch; none means the clock.
+    /// Time of use, in milliseconds since the epoch; none means the current clock.
     pub at: Option<i64>,
     /// Attributes that determine the cost.
     pub attributes: Vec<(String, String)>,
@@ -395,7 +395,7 @@ pub struct OutcomeExpectation {
     pub quota: Option<Matcher>,
     /// Expectation of the account of the event.
     pub account: Option<Matcher>,
-    /// The outcome at the end of the scenario, for an event that is deferred first.
+    /// The outcome at the end of the scenario, for an event that is first deferred.
     pub then: Option<String>,
 }
 
@@ -468,7 +468,7 @@ impl Action {
         }
     }
 
-    /// Returns true for an event of Stripe. Such events may arrive in any order and any number of times.
+    /// Returns true for a Stripe event. Such events may arrive in any order and any number of times.
     pub fn is_payment_event(&self) -> bool {
         match self {
             Action::Stripe(_) | Action::Same(_) => true,

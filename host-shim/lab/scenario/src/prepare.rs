@@ -1,4 +1,4 @@
-//! Builds the events that a scenario delivers in each API version, before the scenario is played.
+//! Builds the events that a scenario delivers in each API version, before the scenario runs.
 
 use crate::error::{Mistakes, Place};
 use crate::model::{
@@ -51,12 +51,11 @@ pub struct Case {
     pub happens: Vec<bool>,
 }
 
-/// Builds all events of a scenario in each API version in which the scenario is played.
+/// Builds all events of a scenario in each API version in which the scenario runs.
 ///
 /// # Errors
 ///
-/// Fails if events can't be built, with the mistakes of the first API version that has some, or if no API version has bodies for
-/// all events.
+/// Fails if events can't be built, with the mistakes of the first API version that has any, or if no API version has bodies for all events.
 pub fn prepare(scenario: &Scenario, shapes: &Shapes) -> Result<Vec<Case>, Mistakes> {
     let shapes_of = shapes.of_scenario(scenario)?;
     shapes_of.into_iter().map(|shape| Checker::read(|check| case(check, scenario, shapes, shape))).collect()
@@ -101,7 +100,7 @@ type Delivered = (Vec<u8>, Option<WebhookDelivery>);
 #[derive(Clone, Copy)]
 struct Times {
     clock: Timestamp,
-    /// The time of Stripe's last event.
+    /// The time of the last Stripe event.
     provider: Timestamp,
 }
 
@@ -121,7 +120,7 @@ impl Times {
         self.provider
     }
 
-    /// Moves the clock as a step says that only lets time pass.
+    /// Moves the clock for a step that only lets time pass.
     fn pass(&mut self, action: &Action) {
         match action {
             Action::Advance(ms) => self.clock = self.clock.saturating_add(*ms),
@@ -131,10 +130,10 @@ impl Times {
     }
 }
 
-/// An object of Stripe: the name of its base body and, if a step sets it, its id.
+/// A Stripe object: the name of its base body and, if a step sets it, its id.
 type Object = (String, Option<String>);
 
-/// The events that tell of the payment of an invoice.
+/// The events that report the payment of an invoice.
 const PAYMENTS: [&str; 2] = ["invoice.paid", "invoice.payment_succeeded"];
 
 /// The state between two steps.
@@ -143,11 +142,11 @@ struct Preparing<'s> {
     shapes: &'s Shapes,
     shape: &'s Shape,
     times: Times,
-    /// When Stripe made each object: at the earliest event about it.
+    /// When Stripe created each object: at the earliest event about it.
     made: HashMap<Object, Timestamp>,
-    /// When each invoice was paid: at the earliest event that tells of its payment.
+    /// When each invoice was paid: at the earliest event that reports its payment.
     paid: HashMap<Object, Timestamp>,
-    /// The events above, by id. The mistake of an event that can't be built is noted.
+    /// The events so far, by id. If an event can't be built, the mistake is recorded.
     by_id: HashMap<&'s str, Checked<Delivered>>,
 }
 

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 pub use build::{BuiltEvent, EventTimes};
 
-/// The folder that messages name for the built-in bodies.
+/// The folder that appears in messages about the built-in bodies.
 const BUILT_IN: &str = "(built in)/stripe";
 /// The suffix of body files.
 const BODY_SUFFIX: &str = ".json";
@@ -81,12 +81,12 @@ impl Shapes {
         self.versions.keys().map(String::as_str).collect()
     }
 
-    /// Returns the API versions in which a scenario is played: all versions that have a body for each of its events,
-    /// within the scenario's restriction. A scenario without Stripe events is played once, in the newest version.
+    /// Returns the API versions in which a scenario runs: all versions that have a body for each of its events, within
+    /// the scenario's restriction. A scenario without Stripe events runs once, in the newest version.
     ///
     /// # Errors
     ///
-    /// Fails if the scenario names an unknown version or no version is left.
+    /// Fails if the scenario refers to an unknown version or no version is left.
     pub fn of_scenario(&self, scenario: &Scenario) -> Result<Vec<&Shape>, BadInput> {
         let known = || format!("one of {}", self.names().join(", "));
         let unknown = |version: &str, line: usize| {

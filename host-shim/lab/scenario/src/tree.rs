@@ -1,6 +1,6 @@
-//! The parts of a scenario file: nodes with their places, the checker that reads them, and the values of time.
+//! The parts of a scenario file: nodes with their positions, the checker that reads them, and time values.
 //!
-//! Scenarios are not read into derived structs, because a failed expectation must report its line: each node of the
+//! Scenarios are not read into derived structs, because a failed expectation must report its line, and each node of the
 //! tree has one.
 
 pub mod text;

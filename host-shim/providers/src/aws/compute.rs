@@ -1,4 +1,4 @@
-//! Opens the functions of AWS, on Lambda and on ECS, with their settings.
+//! Opens the provider of functions on AWS (Lambda and ECS) with its settings.
 
 use crate::aws::provider::{
     Aws, Code, Compute, ContainerConfig, ContainerSize, Containers, FunctionConfig, FunctionRole, FunctionSize,
@@ -10,8 +10,8 @@ use host_provider_api::ProviderName;
 
 const ROLE: &str = "expected `role_arn`, a role that all functions share, or `roles`";
 
-/// Returns the roles of tenants, if functions or containers have a role each. Those of both must be the same, since
-/// tenants' buckets are open to one pattern of roles.
+/// Returns the roles of tenants, if functions or containers each have their own role. Both must have the same settings,
+/// because tenants' buckets are open to one pattern of roles.
 pub(super) fn tenants(name: ProviderName, settings: &AwsSettings) -> Result<Option<TenantRoles>, OpenError> {
     let of_functions = settings.functions.as_ref().and_then(|functions| functions.roles.as_ref());
     let of_containers = settings.containers.as_ref().and_then(|containers| containers.roles.as_ref());
@@ -24,7 +24,7 @@ pub(super) fn tenants(name: ProviderName, settings: &AwsSettings) -> Result<Opti
     of_functions.or(of_containers).map(roles).transpose().map_err(|error| OpenError::settings(name, error))
 }
 
-/// Returns the provider of functions; none without settings of functions or containers.
+/// Returns the provider of functions; none without settings for functions or containers.
 pub(super) fn provider(
     name: ProviderName,
     aws: &Aws,

@@ -1,4 +1,4 @@
-//! Opens the provider of AWS, and that of Backblaze B2, which has the same API for buckets.
+//! Opens the provider of AWS and that of Backblaze B2, which has the same API for buckets.
 
 use crate::aws::compute;
 use crate::aws::provider::{

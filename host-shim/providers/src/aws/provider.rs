@@ -1,7 +1,7 @@
 //! AWS provider: functions on Lambda and ECS, buckets on S3 and Backblaze B2, distributions on CloudFront with records on Route 53 and
-//! certificates of ACM, databases on RDS. [`Aws`] owns the credentials and threads; each resource kind has a provider built on it. By
-//! ownership marks in tags, or on B2 in an object, a provider recognizes and lists its own resources; it refuses calls for those of
-//! others. The SDK's own retries are off, since the outbox retries.
+//! certificates of ACM, databases on RDS. [`Aws`] owns the credentials and threads; each resource kind has a provider built on it. A
+//! provider recognizes and lists its own resources by ownership marks in tags (on B2, in an object), and refuses calls for those of others.
+//! The SDK's own retries are off, because the outbox retries.
 
 mod aws;
 mod bucket;

@@ -19,13 +19,13 @@ pub struct AwsSettings {
     /// Reference to the secret key.
     #[serde(default)]
     pub secret_access_key: Option<String>,
-    /// Settings of functions on Lambda. Without them and `containers`, the provider `aws` has no functions.
+    /// Settings for functions on Lambda. Without these and `containers`, the provider `aws` has no functions.
     #[serde(default)]
     pub functions: Option<AwsFunctions>,
-    /// Settings of functions of the tier `ecs`. Without them, the provider `aws` refuses this tier.
+    /// Settings for functions of the tier `ecs`. Without them, the provider `aws` refuses this tier.
     #[serde(default)]
     pub containers: Option<AwsContainers>,
-    /// Settings of dedicated databases. Without them, the provider `aws` has no databases.
+    /// Settings for dedicated databases. Without them, the provider `aws` has no databases.
     #[serde(default)]
     pub databases: Option<AwsDatabases>,
     /// ARN of the distributions' certificate, in `us-east-1`. Without it, each distribution needs a `zone`, in which a
@@ -41,19 +41,19 @@ pub struct AwsSettings {
     /// Number of the AWS account whose distributions may read the buckets.
     #[serde(default)]
     pub cdn_account: Option<String>,
-    /// Names of the platform's buckets. Every account may have URLs signed for the objects in them.
+    /// Names of the platform's buckets. Every account may get signed URLs for the objects in them.
     #[serde(default)]
     pub shared_buckets: Vec<String>,
 }
 
-/// Settings of functions on Lambda.
+/// Settings for functions on Lambda.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwsFunctions {
     /// ARN of the role that all functions share. Either this or `roles` is required.
     #[serde(default)]
     pub role_arn: Option<String>,
-    /// Gives each function a role of its own, which may use the function's own resources alone.
+    /// Gives each function its own role, which may use only the function's own resources.
     #[serde(default)]
     pub roles: Option<AwsRoles>,
     /// Location of the code.
@@ -72,8 +72,8 @@ pub struct AwsFunctions {
     /// Environment variables of every function; not for secrets.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
-    /// Whether the variable `DATABASE_SECRET` gets the database's plain secret, as a function without other means needs
-    /// it. If false, the function gets a reference and must resolve it itself.
+    /// Whether the variable `DATABASE_SECRET` contains the database's plain secret, for functions that have no other means of getting it.
+    /// If false, the function gets a reference and must resolve it itself.
     #[serde(default = "yes")]
     pub secret_in_environment: bool,
     /// ARN of the key that encrypts the environment; Lambda's own key if none.
@@ -91,17 +91,17 @@ fn yes() -> bool {
     true
 }
 
-/// Settings of the roles of functions that have a role each.
+/// Settings for functions that each have their own role.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwsRoles {
-    /// Path of the roles, for example `/tenants/`. The credentials of `aws` need rights to roles at this path alone.
+    /// Path of the roles, for example `/tenants/`. The credentials of `aws` need rights only to roles at this path.
     pub path: String,
-    /// ARN of the policy that is the boundary of the roles' permissions; none if the roles have no boundary.
+    /// ARN of the policy that is the roles' permissions boundary; none if the roles have no boundary.
     #[serde(default)]
     pub boundary_arn: Option<String>,
-    /// ARNs of the operator's own principals, with the principal of `aws` itself. Tenants' buckets deny every principal
-    /// but these and the tenant's own roles. An ARN may have `*` and `?`.
+    /// ARNs of the operator's own principals, including that of `aws` itself. Tenants' buckets deny every principal except these and the
+    /// tenant's own roles. An ARN may contain `*` and `?`.
     pub operators: Vec<String>,
 }
 
@@ -133,7 +133,7 @@ pub struct AwsSize {
     pub timeout_s: i32,
 }
 
-/// Settings of containers on ECS.
+/// Settings for containers on ECS.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwsContainers {
@@ -146,7 +146,7 @@ pub struct AwsContainers {
     /// Size of a container of the tier `ecs`. The payload's `memory_mb` overrides the memory of every size.
     #[serde(default)]
     pub size: Option<AwsContainerSize>,
-    /// Sizes by the payload's `tier`. A tier belongs to containers or to functions, not to both.
+    /// Sizes by the payload's `tier`. A tier belongs either to containers or to functions, not to both.
     #[serde(default)]
     pub tiers: BTreeMap<String, AwsContainerSize>,
     /// Number of tasks of a running service.
@@ -165,7 +165,7 @@ pub struct AwsContainers {
     /// ARN of the role that all programs share. Either this or `roles` is required.
     #[serde(default)]
     pub role_arn: Option<String>,
-    /// Gives each program a role of its own. Functions with `roles` have the same.
+    /// Gives each program its own role. If functions have `roles`, theirs must be the same.
     #[serde(default)]
     pub roles: Option<AwsRoles>,
     /// ARN of the listener of a load balancer. It gets a rule for each container.
@@ -184,7 +184,7 @@ pub struct AwsContainers {
     /// and must resolve it itself.
     #[serde(default = "yes")]
     pub secret_in_environment: bool,
-    /// Name of the log group that gets the output of the containers; none to have no log.
+    /// Name of the log group for the containers' output; none for no log.
     #[serde(default)]
     pub log_group: Option<String>,
 }
@@ -197,7 +197,7 @@ fn root() -> String {
     "/".to_owned()
 }
 
-/// Size of a container, one that Fargate has.
+/// Size of a container; must be one of Fargate's sizes.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwsContainerSize {
@@ -207,7 +207,7 @@ pub struct AwsContainerSize {
     pub memory_mb: i32,
 }
 
-/// Settings of dedicated databases.
+/// Settings for dedicated databases.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AwsDatabases {
@@ -253,7 +253,7 @@ pub struct B2Settings {
     pub key_id: String,
     /// Reference to the secret key.
     pub app_key: String,
-    /// Names of the platform's buckets. Every account may have URLs signed for the objects in them.
+    /// Names of the platform's buckets. Every account may get signed URLs for the objects in them.
     #[serde(default)]
     pub shared_buckets: Vec<String>,
 }

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Wait after the first failed request, in milliseconds. It grows by as much with every request.
+/// Delay after the first failed request, in milliseconds. It grows by the same amount with every request.
 const WAIT_MS: i64 = 2_000;
-/// Longest wait between two requests, in milliseconds.
+/// Longest delay between two requests, in milliseconds.
 const WAIT_MS_MAX: i64 = 30_000;
-/// Number of failed requests after which the address counts as unreachable: about an hour, in which names and certificates
-/// have become known everywhere.
+/// Number of failed requests after which the address counts as unreachable: about an hour, by which time names and certificates have
+/// propagated everywhere.
 const FAILED_MAX: u32 = 120;
 
 /// The failed requests so far.
@@ -25,7 +25,7 @@ impl Failed {
         serde_json::to_string(&self).expect("a number is JSON")
     }
 
-    /// Counts one more failed request. Returns none if there were too many.
+    /// Counts one more failed request. Returns none if there have been too many.
     pub fn once_more(self) -> Option<Failed> {
         let failed = self.failed.saturating_add(1);
         (failed < FAILED_MAX).then_some(Failed { failed })

@@ -1,4 +1,4 @@
-//! The settings of the provider `http`, and its opening.
+//! The settings of the provider `http`, and how it is opened.
 
 use crate::builder::{OpenError, ProviderBuilder};
 use crate::health::{Config, Probe, Reach};
@@ -6,11 +6,11 @@ use host_provider_api::ProviderName;
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// What the provider `http` may reach.
+/// The networks that the provider `http` may reach.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct HttpSettings {
-    /// Private networks that probes may reach besides the public internet, for example `10.0.0.0/8`.
+    /// Private networks that probes may reach in addition to the public internet, for example `10.0.0.0/8`.
     pub networks: Vec<String>,
 }
 

@@ -9,9 +9,9 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 
-/// Maximum bytes that are read of a response body. The rest is ignored.
+/// Maximum number of bytes read from a response body. The rest is ignored.
 pub const BODY_BYTES_MAX: u64 = 64 * 1024;
-/// Maximum bytes of a response's headers.
+/// Maximum size of a response's headers in bytes.
 const HEADER_BYTES_MAX: usize = 16 * 1024;
 
 /// Limits of a request.
@@ -19,12 +19,12 @@ const HEADER_BYTES_MAX: usize = 16 * 1024;
 pub struct Config {
     /// Timeout of a whole request, including name resolution and body.
     pub timeout: Duration,
-    /// The addresses that a request may reach. A customer's data can be a part of a URL.
+    /// The addresses that a request may reach. They are restricted because a URL can contain data from a customer.
     pub reach: Reach,
 }
 
 impl Default for Config {
-    /// A timeout of ten seconds, and the addresses of the public internet.
+    /// A timeout of ten seconds, and only addresses of the public internet.
     fn default() -> Self {
         Config { timeout: Duration::from_secs(10), reach: Reach::public() }
     }
@@ -80,7 +80,7 @@ impl HttpProbe {
     }
 }
 
-/// An address that is not of the public internet, for example one at which cloud providers serve credentials.
+/// An address outside the public internet, such as the one at which cloud providers serve credentials.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the address {0} is private: expected one of the public internet, or of `http.networks` in the provider settings"

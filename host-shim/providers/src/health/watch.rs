@@ -3,11 +3,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Maximum seconds between requests: a day.
+/// Maximum number of seconds between requests: a day.
 const EVERY_MAX: u64 = 86_400;
 /// Maximum of `fail_after` and `recover_after`.
 const IN_A_ROW_MAX: u64 = 1_000;
-/// Maximum bytes of a URL.
+/// Maximum length of a URL in bytes.
 const URL_BYTES_MAX: usize = 2_048;
 
 /// An invalid payload member.

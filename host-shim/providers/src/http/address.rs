@@ -2,15 +2,15 @@
 
 use url::{Host, Url};
 
-/// True for an address with TLS, or of this machine, without a user and a fragment: elsewhere anybody on the way could read what is
-/// sent, or answer instead.
+/// True for an address with TLS, or on this machine, without a user and a fragment. At any other address, anybody on the network path could
+/// read what is sent, or answer in its place.
 pub fn is_address(text: &str) -> bool {
     let Some(url) = Url::parse(text).ok().filter(Url::has_host) else { return false };
     let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_own(&url));
     is_safe && url.username().is_empty() && url.password().is_none() && url.fragment().is_none()
 }
 
-/// True for an address of this machine.
+/// True for an address on this machine.
 pub(crate) fn is_of_this_machine(text: &str) -> bool {
     Url::parse(text).is_ok_and(|url| is_own(&url))
 }

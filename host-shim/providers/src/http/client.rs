@@ -14,7 +14,7 @@ use ureq::{Agent, Body as ResponseBody};
 pub struct ExchangeLimits {
     /// Time from name resolution to the last byte of the response.
     pub timeout: Duration,
-    /// Maximum bytes of a response body. A larger body is the error [`CallError::TooLarge`].
+    /// Maximum size of a response body in bytes. A larger body is the error [`CallError::TooLarge`].
     pub body_bytes_max: u64,
 }
 
@@ -57,7 +57,7 @@ pub enum Body {
     Json(String),
 }
 
-/// A request. It has no `Debug`, since headers and body may contain secrets.
+/// A request. It has no `Debug`, because headers and body may contain secrets.
 pub struct Request<'r> {
     /// HTTP method.
     pub method: Method,
@@ -116,8 +116,8 @@ pub struct Client {
 
 impl Client {
     /// Creates a client for the base URL `base`, for example `https://api.example.com`. It trusts the machine's
-    /// certificate authorities. It returns redirects and does not follow them, since it would send the key to another
-    /// server. Variables such as `HTTPS_PROXY` name a proxy for all servers but those of this machine.
+    /// certificate authorities. It returns redirects instead of following them, because following one would send the
+    /// key to another server. Variables such as `HTTPS_PROXY` set a proxy for all servers except those on this machine.
     pub fn new(base: &str, limits: ExchangeLimits) -> Client {
         let config = Agent::config_builder()
             .tls_config(tls())
@@ -128,7 +128,7 @@ impl Client {
             .max_idle_connections(0)
             .user_agent(concat!("provisioner/", env!("CARGO_PKG_VERSION")))
             .timeout_global(Some(limits.timeout));
-        // A proxy would get a key in plain text, and has another `localhost`.
+        // A proxy would get a key in plain text, and its `localhost` is a different machine.
         let config = if is_of_this_machine(base) { config.proxy(None) } else { config };
         Client { agent: config.build().new_agent(), base: base.trim_end_matches('/').to_owned(), limits }
     }
@@ -189,7 +189,7 @@ mod tests {
 
     const PROXY: (&str, &str) = ("ALL_PROXY", "http://192.0.2.1:3128");
 
-    /// Runs again as a program with the variable, since a running program cannot safely set its variables.
+    /// Runs this program again with the variable set, because a running program cannot safely set its own variables.
     #[test]
     fn a_server_of_this_machine_is_never_asked_through_a_proxy() {
         if env::var(PROXY.0).as_deref() != Ok(PROXY.1) {

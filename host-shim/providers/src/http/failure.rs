@@ -7,7 +7,7 @@ use host_provider_api::CallOutcome;
 /// Longest accepted retry hint in milliseconds: a day. Longer hints are ignored.
 const RETRY_AFTER_MS_MAX: i64 = 86_400_000;
 
-/// Reasons why a request has no response. The messages include no headers and bodies, which may contain secrets.
+/// Reasons why a request has no response. The messages include neither headers nor bodies, which may contain secrets.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// No response in time; the request may have taken effect.
@@ -19,7 +19,7 @@ pub enum CallError {
     /// The response body is too large; the request may have taken effect.
     #[error("the response is larger than {bytes_max} bytes; the request may have taken effect")]
     TooLarge {
-        /// Maximum bytes of a response body.
+        /// Maximum size of a response body in bytes.
         bytes_max: u64,
     },
     /// A header or the URL has an invalid byte. Nothing was sent.
@@ -32,7 +32,7 @@ impl From<ureq::Error> for CallError {
         match error {
             ureq::Error::Timeout(_) => CallError::TimedOut,
             ureq::Error::Http(_) | ureq::Error::BadUri(_) => CallError::Unsendable,
-            // The error's message may quote the server; the kind of the error is enough for an operator.
+            // The error's message may quote the server; the kind of error is enough for an operator.
             ureq::Error::Io(error) => CallError::Connection(error.kind().to_string()),
             ureq::Error::HostNotFound => CallError::Connection("no such host".to_owned()),
             ureq::Error::Rustls(_) | ureq::Error::Tls(_) => CallError::Connection("TLS".to_owned()),
@@ -53,8 +53,9 @@ impl From<CallError> for CallOutcome {
     }
 }
 
-/// Returns the delay in the header `Retry-After` in milliseconds. The header has seconds, or a time, which is compared
-/// to the response's own `Date`. None if the header is missing or invalid, or if the delay is longer than a day.
+/// Returns the delay in the header `Retry-After` in milliseconds. The header contains either seconds or a time, which
+/// is compared with the response's own `Date`. None if the header is missing or invalid, or if the delay is longer than
+/// a day.
 pub fn retry_after_ms(reply: &Reply) -> Option<i64> {
     let text = reply.header("retry-after")?.trim();
     let after = match text.parse::<i64>() {

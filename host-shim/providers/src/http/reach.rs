@@ -1,5 +1,5 @@
 //! Decides which addresses a request may reach if a customer has chosen its URL: those of the public internet, so that
-//! the URL cannot reach the server's own network, and the networks that an operator lists.
+//! the URL cannot reach the server's own network, plus the networks that an operator lists.
 
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reach(Vec<IpNet>);
 
-/// A network that cannot be read.
+/// A network that cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{0}` is not a network: expected one such as 10.0.0.0/8 or fd00::/8")]
 pub struct BadNetwork(String);
@@ -42,7 +42,7 @@ impl Reach {
     }
 }
 
-/// Returns true if an address is not one of the public internet.
+/// Returns true if an address is outside the public internet.
 pub fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => is_private_v4(address),
@@ -58,7 +58,7 @@ fn is_private_v4(address: Ipv4Addr) -> bool {
         || address.is_multicast()
         || address.is_broadcast()
         || address.is_documentation()
-        // This network, the shared addresses of carriers, protocols and relays, benchmarks, and what is reserved.
+        // This network, carriers' shared addresses, protocols and relays, benchmarks, and reserved ranges.
         || a == 0
         || (a == 100 && (64..128).contains(&b))
         || (a == 192 && b == 0 && c == 0)
@@ -69,12 +69,12 @@ fn is_private_v4(address: Ipv4Addr) -> bool {
 
 fn is_private_v6(address: Ipv6Addr) -> bool {
     let parts = address.segments();
-    // An IPv4 address within an IPv6 address: mapped, compatible, by NAT64, or 6to4.
+    // An IPv4 address within an IPv6 address: mapped, compatible, NAT64 or 6to4.
     let [.., high, low] = parts;
     let last = Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
     let by_6to4 = Ipv4Addr::from((u32::from(parts[1]) << 16) | u32::from(parts[2]));
     let is_embedded = parts[..5] == [0; 5] || parts[..6] == [0x64, 0xff9b, 0, 0, 0, 0];
-    // Global unicast addresses are 2000::/3, without documentation and Teredo.
+    // Global unicast addresses are 2000::/3, except documentation and Teredo.
     let is_global = parts[0] & 0xe000 == 0x2000 && parts[..2] != [0x2001, 0xdb8] && parts[..2] != [0x2001, 0];
     match is_embedded {
         true => is_private_v4(last),

@@ -41,7 +41,7 @@ impl Redacted<'_> {
         outcome.map_text(&|text| self.text(&text))
     }
 
-    /// Returns the value without keys, also in member names.
+    /// Returns the value without keys, including in member names.
     pub fn value(&self, value: Value) -> Value {
         map_texts(value, &|text| self.text(&text))
     }

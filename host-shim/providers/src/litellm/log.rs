@@ -1,5 +1,5 @@
-//! Reads a page of the spend log: `request_id`, `startTime`, `model_group`, `model`, `prompt_tokens`, `completion_tokens`,
-//! `request_tags`, `user` and `end_user`. It reads no price and no cost: those are the catalog's.
+//! Reads a page of the spend log: `request_id`, `startTime`, `model_group`, `model`, `prompt_tokens`, `completion_tokens`, `request_tags`,
+//! `user` and `end_user`. It reads neither prices nor costs, which come from the catalog.
 
 use crate::litellm::Identify;
 use crate::litellm::pull::Pull;
@@ -9,10 +9,10 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-/// Maximum bytes of an id, a model and a tag's value.
+/// Maximum length in bytes of an id, a model and a tag's value.
 const TEXT_BYTES_MAX: usize = 200;
 
-/// A page that cannot be counted. The text has no value of another user.
+/// A page that cannot be counted. The text contains no value of another user.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum BadLog {
     #[error("the answer has another form: {0}")]
@@ -107,7 +107,7 @@ impl Row {
         given(&self.model_group).or_else(|| given(&self.model))
     }
 
-    /// Returns the value of the first tag `NAME:VALUE`. Some versions of the proxy give the list of tags as a text.
+    /// Returns the value of the first tag `NAME:VALUE`. Some versions of the proxy return the list of tags as a string.
     fn tag(&self, name: &str) -> Option<String> {
         let value = |tag: &Value| Some(tag.as_str()?.strip_prefix(name)?.strip_prefix(':')?.to_owned());
         match &self.request_tags {
@@ -121,7 +121,7 @@ impl Row {
     }
 }
 
-/// Reads a time with or without a zone; without one it is UTC. The result has whole milliseconds.
+/// Reads a time with or without a zone; without one it is UTC. The result is rounded to whole milliseconds.
 fn time(text: &str) -> Option<Timestamp> {
     let parsed = text.parse::<Timestamp>().ok().or_else(|| {
         let civil: DateTime = text.parse().ok()?;

@@ -1,4 +1,4 @@
-//! The settings of a LiteLLM proxy, and the opening of its provider.
+//! The settings of a LiteLLM proxy, and how its provider is opened.
 
 use crate::builder::{OpenError, ProviderBuilder};
 use crate::litellm::{Config, Identify, LiteLlm};
@@ -6,16 +6,16 @@ use host_provider_api::ProviderName;
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// A LiteLLM proxy, whose spend log has the use of models.
+/// A LiteLLM proxy, whose spend log records the usage of models.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LitellmSettings {
     /// Base URL of the proxy.
     pub url: String,
-    /// Reference to the key of an administrator.
+    /// Reference to an administrator's key.
     #[serde(default = "litellm_key")]
     pub key: String,
-    /// The column of the spend log that has our users.
+    /// The column of the spend log that contains our users.
     #[serde(default)]
     pub users: Identify,
 }

@@ -1,4 +1,4 @@
-//! The payload of `usage.pull`, and the query of the spend log that it becomes.
+//! The payload of `usage.pull`, and the spend log query that it is translated to.
 
 use crate::litellm::Identify;
 use host_provider_api::url::encoded;
@@ -7,9 +7,9 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::Value;
 
-/// Maximum number of requests of a page: the most that every version of the proxy gives.
+/// Maximum number of requests on a page: the most that every version of the proxy returns.
 const SIZE_MAX: u32 = 100;
-/// Maximum number of a page.
+/// Highest page number.
 const PAGE_MAX: u32 = 1_000_000;
 /// The quantities of a request.
 pub(crate) const QUANTITIES: [&str; 2] = ["input", "output"];
@@ -23,7 +23,7 @@ pub(crate) enum BadPayload {
     Member { member: &'static str, found: String, expected: &'static str },
 }
 
-/// The wanted page.
+/// The requested page.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Pull {
     pub user: String,
@@ -60,8 +60,8 @@ impl Pull {
         }
     }
 
-    /// Returns the path and query of the page in the spend log, the oldest request first. A request that appears in the log
-    /// meanwhile moves later ones to later pages, so none is left out.
+    /// Returns the path and query of the page in the spend log, oldest request first. A request that appears in the log in the meantime
+    /// moves later ones to later pages, so none is skipped.
     pub fn path(&self, identify: Identify) -> String {
         let column = match identify {
             Identify::User => "user_id",

@@ -1,4 +1,4 @@
-//! `cdn.*` and `domain.*`: additional host names of functions; and `probe.answer`, whether such a name leads to a function.
+//! `cdn.*` and `domain.*`: additional host names of functions. Also `probe.answer`: whether such a name leads to a function.
 
 use crate::local::error::LocalError;
 use crate::local::function::{self, LABEL};
@@ -27,8 +27,8 @@ pub(crate) fn ensure(store: &ResourceStore, call: &Call, port: u16) -> Result<Ca
     Ok(CallOutcome::Done(outputs))
 }
 
-/// Returns whether the host of an address leads to a function on this machine. No server here has the address itself,
-/// such as `https://acme.example`.
+/// Returns whether the host of an address leads to a function on this machine. No server here listens at the address itself, such as
+/// `https://acme.example`.
 pub(crate) fn answers(store: &ResourceStore, call: &Call) -> Result<CallOutcome, LocalError> {
     let url = call.text("url").unwrap_or_default();
     let host = url.split_once("://").map_or(url, |(_, rest)| rest);

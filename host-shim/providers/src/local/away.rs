@@ -1,4 +1,4 @@
-//! Answers in place of instances that do not run.
+//! Answers in place of instances that are not running.
 
 use axum::http::request::Parts;
 use axum::response::Response;
@@ -6,7 +6,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// An answer that is being made. It may use timers.
+/// An answer in progress. It may use timers.
 pub type AwayAnswer = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 /// Answers requests to the addresses of instances that are suspended, archived or being restored.
@@ -15,17 +15,17 @@ pub trait AwayPages: Send + Sync {
     fn answer(&self, scope: &str, instance: &str, request: Parts) -> AwayAnswer;
 }
 
-/// A place for the pages, which the server of the business fills when it starts and empties when it stops.
+/// A slot for the pages, which the business's server fills when it starts and empties when it stops.
 #[derive(Clone, Default)]
 pub struct AwaySlot(Arc<RwLock<Option<Arc<dyn AwayPages>>>>);
 
 impl AwaySlot {
-    /// Fills or empties the place.
+    /// Fills or empties the slot.
     pub fn set(&self, pages: Option<Arc<dyn AwayPages>>) {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = pages;
     }
 
-    /// Returns the pages; none if no server of the business runs in this process.
+    /// Returns the pages; none if no server of the business is running in this process.
     pub(crate) fn pages(&self) -> Option<Arc<dyn AwayPages>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
     }

@@ -1,4 +1,4 @@
-//! Backups of databases, restoring them, and deleting scheduled ones. Backups stay when their database is destroyed.
+//! Backs up and restores databases, and deletes scheduled backups. Backups remain when their database is destroyed.
 
 use crate::local::content;
 use crate::local::database::file;
@@ -15,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// Pages that are copied at a time. Other connections may write during the pause after them.
+/// Pages that are copied at a time. Other connections may write during the pause that follows.
 const PAGES: i32 = 256;
 const PAUSE: Duration = Duration::from_millis(1);
 
@@ -29,7 +29,7 @@ struct BackupManifest {
     content: String,
     bytes: u64,
     verified: bool,
-    /// The entry of a scheduled backup; none for a backup that is kept for good.
+    /// The entry of a scheduled backup; none for a backup that is kept forever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     schedule: Option<ScheduledBackup>,
 }
@@ -100,7 +100,7 @@ pub(crate) fn restore(store: &ResourceStore, call: &Call) -> Result<CallOutcome,
     Ok(CallOutcome::Done(json!({"restored": manifest.backup_id, "sha256": manifest.sha256})))
 }
 
-/// Deletes the expired backups and returns their number. A manifest that cannot be read is an error, but does not keep the
+/// Deletes the expired backups and returns their number. An unreadable manifest is an error, but does not prevent the deletion of the
 /// others.
 pub(crate) fn expire(store: &ResourceStore, expiry: &BackupExpiry<'_>) -> Result<usize, LocalError> {
     let folder = store.backups();
@@ -117,7 +117,7 @@ pub(crate) fn expire(store: &ResourceStore, expiry: &BackupExpiry<'_>) -> Result
     }
     let expired = expiry.expired(scheduled);
     for id in &expired {
-        // If only the copy is deleted, the manifest names it again at the next time.
+        // If only the copy is deleted, its manifest leads to another attempt next time.
         remove(&copy_path(store, id))?;
         remove(&manifest_path(store, id))?;
     }

@@ -36,7 +36,7 @@ pub(crate) fn size(folder: &Path) -> std::io::Result<u64> {
             other => other.map(|found| found.len()),
         };
         bytes += match size {
-            // Another request has deleted the file meanwhile.
+            // Another request has deleted the file in the meantime.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => 0,
             other => other?,
         };

@@ -1,4 +1,4 @@
-//! Makes and reads SQLite databases: size, hash, and integrity check.
+//! Creates and reads SQLite databases: size, hash, and integrity check.
 
 use crate::local::error::LocalError;
 use rusqlite::types::ValueRef;

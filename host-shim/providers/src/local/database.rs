@@ -1,4 +1,4 @@
-//! `database.*`: one SQLite file per database, also for one on another server that a person names: nothing leaves this machine.
+//! `database.*`: one SQLite file per database, even for a database on another server that a person specifies: nothing leaves this machine.
 
 use crate::local::error::LocalError;
 use crate::local::store::{Resource, ResourceStore};
@@ -14,7 +14,7 @@ use std::path::PathBuf;
 const FILE: &str = "database.sqlite";
 /// Prefix of endpoints, before the resource's short name.
 const ENDPOINT: &str = "sqlite:";
-/// The member of a payload, and so of a resource's settings, of a database that a person has named.
+/// The payload member, and therefore the setting of the resource, that marks a database specified by a person.
 pub(crate) const ADOPTED: &str = "adopt";
 
 /// Returns the path of a database's file.
@@ -43,13 +43,13 @@ pub(crate) fn at(store: &ResourceStore, endpoint: &str) -> Result<Option<Resourc
     }
 }
 
-/// Returns whether a person has named the database, which stands in for one on another server.
+/// Returns whether a person has specified the database, in which case it replaces one on another server.
 fn is_adopted(resource: &Resource) -> bool {
     resource.resource == "database" && resource.settings.contains_key(ADOPTED)
 }
 
-/// `database.observe` with `adopt`: makes an empty file that stands in for the database that a person has named by its
-/// `endpoint` and the reference of its secret.
+/// `database.observe` with `adopt`: creates an empty file in place of the database that a person has specified by its `endpoint` and a
+/// reference to its secret.
 pub(crate) fn adopt(store: &ResourceStore, call: &Call) -> Result<CallOutcome, LocalError> {
     let outputs = &call.payload["outputs"];
     let (Some(endpoint), Some(reference)) = (outputs["endpoint"].as_str(), outputs["secret_ref"].as_str()) else {
@@ -149,13 +149,13 @@ pub(crate) fn ensure(store: &ResourceStore, call: &Call) -> Result<CallOutcome, 
         "secret_ref": secret.reference,
     });
     let mut resource = Resource::new(call, outputs.clone());
-    // Calls that use the database must have its secret. Its hash is stored to check that.
+    // Calls that use the database must have its secret. Its hash is stored for this check.
     resource.settings.insert("secret_sha256".to_owned(), json!(secret.sha256));
     store.save(&resource)?;
     Ok(CallOutcome::Done(outputs))
 }
 
-/// Deletes the database's secret, unless a person has given it. Returns an outcome if that fails.
+/// Deletes the database's secret, unless a person supplied it. Returns an outcome if that fails.
 pub(crate) fn destroy(call: &Call, resource: &Resource) -> Option<CallOutcome> {
     let reference = resource.output("secret_ref").filter(|_| !is_adopted(resource))?;
     call.forget_secret(reference).err().map(CallOutcome::from)

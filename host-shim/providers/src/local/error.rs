@@ -55,7 +55,7 @@ impl LocalError {
     }
 }
 
-/// All errors are retried, since a full disk or a locked file may recover. The message includes no paths.
+/// All errors are retried, because a full disk or a locked file may recover. The message includes no paths.
 impl From<LocalError> for CallOutcome {
     fn from(error: LocalError) -> Self {
         let message = match &error {

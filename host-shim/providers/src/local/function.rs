@@ -51,7 +51,7 @@ pub(crate) fn refused(store: &ResourceStore, call: &Call) -> Result<Option<CallO
 }
 
 /// Returns the id without its variant, for example `inst_1/compute` for `inst_1/compute@large`. A new variant is
-/// created before the old variant is destroyed, and both have the same name.
+/// created before the old one is destroyed, and both have the same name.
 fn without_variant(id: &str) -> &str {
     id.split('@').next().unwrap_or(id)
 }
@@ -63,7 +63,7 @@ pub(crate) fn by_label(store: &ResourceStore, label: &str) -> Result<Option<Reso
     Ok(all.filter(|it| it.resource == "function" && it.output("label") == Some(label)).max_by_key(|it| it.generation))
 }
 
-/// Returns the settings of the function that its page shows: all but those of the database.
+/// Returns the function's settings that its page shows: all except those of the database.
 pub(crate) fn shown(function: &Resource) -> Value {
     let hidden = ["database_secret", "database_name", "database_user", "database"];
     let settings = function.settings.iter().filter(|(name, _)| !hidden.contains(&name.as_str()));

@@ -22,7 +22,7 @@ pub(crate) struct Notebook {
     files: Option<Files>,
 }
 
-/// The folder of the notes' files, in that of the bucket's files.
+/// The folder of the notes' files, within that of the bucket's files.
 struct Files {
     bucket: PathBuf,
     folder: PathBuf,
@@ -31,14 +31,14 @@ struct Files {
 }
 
 impl Files {
-    /// Returns the path of a note's file. Some file systems do not tell `a` from `A`, so the name is a hash.
+    /// Returns the path of a note's file. Some file systems do not distinguish `a` from `A`, so the name is a hash.
     fn path(&self, note: &str) -> PathBuf {
         self.folder.join(hex::encode(Sha256::digest(note)))
     }
 }
 
 impl Notebook {
-    /// Opens the notebook of a function. None if the function has no database of its own account.
+    /// Opens the notebook of a function. None if the function has no database that belongs to its account.
     pub fn open(store: &ResourceStore, function: &Resource) -> Result<Option<Notebook>, LocalError> {
         let is_own = |other: &Resource| other.scope == function.scope;
         let database = match function.setting("database") {

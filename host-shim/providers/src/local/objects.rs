@@ -1,7 +1,7 @@
-//! `object.sign`: an address of a file that works for a while, `http://127.0.0.1:PORT/objects/BUCKET/KEY?expires=…&signature=…`.
+//! `object.sign`: a temporary address of a file, `http://127.0.0.1:PORT/objects/BUCKET/KEY?expires=…&signature=…`.
 //!
-//! The file is in a bucket of the account, or in a bucket of the platform: the folder `objects/BUCKET`, in which a person puts it.
-//! This machine has no registry, so an image is a file as well: `objects/images/IMAGE.tar`, as `docker save` writes it.
+//! The file is in one of the account's buckets or in one of the platform's. The latter is the folder `objects/BUCKET`, into which a person
+//! puts the file. This machine has no registry, so an image is also a file: `objects/images/IMAGE.tar`, as written by `docker save`.
 
 use crate::local::bucket;
 use crate::local::error::LocalError;
@@ -15,16 +15,16 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Beginning of the path of signed addresses.
+/// Prefix of the path of signed addresses.
 pub(crate) const PATH: &str = "/objects/";
 /// The bucket of images.
 const IMAGES: &str = "images";
-/// File of the key that signs.
+/// File of the signing key.
 const KEY: &str = "objects.key";
-/// Allowed lifetime of an address in seconds, as S3 has.
+/// Allowed lifetime of an address in seconds, as in S3.
 const TTL_S: std::ops::RangeInclusive<u64> = 1..=604_800;
 
-/// Makes an address for an object that the account may read.
+/// Creates an address for an object that the account may read.
 pub(crate) fn sign(store: &ResourceStore, port: u16, call: &Call) -> Result<CallOutcome, LocalError> {
     let bad = |text: &str| Ok(CallOutcome::refused("bad-payload", text));
     let (bucket, key, code) = match call.text("image") {
@@ -46,7 +46,7 @@ pub(crate) fn sign(store: &ResourceStore, port: u16, call: &Call) -> Result<Call
     };
     let Some(path) = joined(&folder, &key) else { return bad("`key`: expected a path without `..`") };
     if !store.file(&path).is_file() {
-        // The path is below the provider's folder: where that is does not belong into a message.
+        // The path is below the provider's folder, whose location does not belong in a message.
         let text = format!("there is no file `{path}` in the folder of the provider `local`: put it there");
         return Ok(CallOutcome::refused(code, text));
     }
@@ -60,13 +60,13 @@ pub(crate) fn sign(store: &ResourceStore, port: u16, call: &Call) -> Result<Call
 pub(crate) enum Read {
     /// The bytes of the file.
     File(Vec<u8>),
-    /// The signature is wrong, or its time is over.
+    /// The signature is wrong or has expired.
     Forbidden,
     /// There is no such file.
     Absent,
 }
 
-/// Reads the file of a signed address: the path without its beginning, and the query.
+/// Reads the file of a signed address: the path without its prefix, and the query.
 pub(crate) fn read(store: &ResourceStore, path: &str, query: &str) -> Result<Read, LocalError> {
     let Some(path) = decoded(path).filter(|path| joined(Path::new(""), path).is_some()) else {
         return Ok(Read::Absent);

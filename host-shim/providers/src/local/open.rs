@@ -1,4 +1,4 @@
-//! Opens the local provider, with a mail provider that writes mails to a folder.
+//! Opens the local provider, together with a mail provider that writes mails to a folder.
 
 use crate::builder::{OpenError, ProviderBuilder};
 use crate::local::{Local, PATTERNS};

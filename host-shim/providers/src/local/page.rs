@@ -15,7 +15,7 @@ pub(crate) fn page(title: &str, line: &str) -> String {
     )
 }
 
-/// Returns the names and values of an object's members as rows. Strings have no quotes.
+/// Returns the names and values of an object's members as rows. Strings are shown without quotes.
 pub(crate) fn rows(object: &Value) -> Vec<(String, String)> {
     let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     object.as_object().into_iter().flatten().map(|(name, value)| (name.clone(), text(value))).collect()

@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 /// Resources of [`Local`], as patterns for the registry.
 pub const PATTERNS: [&str; 7] = ["bucket", "cdn", "database", "domain", "function", "object", "probe.answer"];
 
-/// The file whose lock the process with a running call holds.
+/// The file that is locked by the process with a running call.
 const LOCK: &str = "calls.lock";
 
 /// The local provider, with its folder and the HTTP server of its functions. Dropping the provider stops the server.
@@ -23,14 +23,14 @@ pub struct Local {
     store: ResourceStore,
     server: Serving,
     away: AwaySlot,
-    /// Lets one call run at a time, also of several processes, so that checking and taking a name is atomic.
+    /// Allows one call at a time, even across several processes, so that checking and taking a name is atomic.
     lock: Mutex<File>,
 }
 
 impl Local {
-    /// Opens or creates the folder and serves its functions on 127.0.0.1. The server uses the port that is stored in
-    /// the folder, since the functions' URLs contain it. If the folder stores no port, the server uses `port`, or a
-    /// free port. If several processes open the folder, one of them serves, and another takes over when it ends.
+    /// Opens or creates the folder and serves its functions on 127.0.0.1. The server uses the port stored in the folder, because the
+    /// functions' URLs contain it. If no port is stored, the server uses `port` or a free port. If several processes open the folder, one
+    /// of them serves, and another takes over when it ends.
     ///
     /// # Errors
     ///
@@ -39,8 +39,8 @@ impl Local {
         Local::with(folder, |store, away| Serving::start(store, port, away))
     }
 
-    /// Opens or creates the folder without serving its functions, to look at what is there: beside the process that serves them,
-    /// and also in a copy of its folder, whose port that process has.
+    /// Opens or creates the folder without serving its functions, in order to inspect its contents. This works even while another process
+    /// serves them, and in a copy of that process's folder, whose port is in use.
     ///
     /// # Errors
     ///
@@ -65,8 +65,8 @@ impl Local {
         self.server.address()
     }
 
-    /// Returns the place for the pages that answer for instances that do not run. Without pages, the server tells only
-    /// that an instance is suspended, or that there is none.
+    /// Returns the slot for the pages that answer for instances that are not running. Without pages, the server only reports that an
+    /// instance is suspended or does not exist.
     pub fn away(&self) -> &AwaySlot {
         &self.away
     }
@@ -167,7 +167,7 @@ impl Local {
         let size = if path.is_dir() { bucket::size(&path) } else { path.metadata().map(|file| file.len()) };
         match size {
             Ok(bytes) => Ok(Some(bytes)),
-            // Nothing was written yet.
+            // Nothing has been written yet.
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Some(0)),
             Err(error) => Err(LocalError::Io { path, error }),
         }

@@ -22,11 +22,11 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::oneshot;
 
-/// Maximum bytes of a request body, as Lambda has. The notebook itself has a lower limit, and says so.
+/// Maximum size of a request body in bytes, as in Lambda. The notebook itself has a lower limit, which its page shows.
 const BODY_MAX: usize = 6 * 1024 * 1024;
 /// Time to finish pending requests when the server stops.
 const STOP: Duration = Duration::from_secs(2);
-/// Ports below those that Linux (from 32768) and macOS (from 49152) give to programs that ask for any port.
+/// Ports below those that Linux (from 32768) and macOS (from 49152) assign to programs that ask for any port.
 const PORT_FIRST: u16 = 20_000;
 const PORT_COUNT: u16 = 10_000;
 /// Number of ports to try.
@@ -43,7 +43,7 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Serves at the port that the folder stores, otherwise at `port` or a free port, and stores it.
+    /// Serves on the port that the folder stores, otherwise on `port` or a free port, and stores it.
     pub fn start(store: ResourceStore, port: Option<u16>, away: AwaySlot) -> Result<Server, LocalError> {
         let listener = match (store.port()?, port) {
             (Some(port), _) => listen(port).map_err(|error| LocalError::StoredPort { port, error })?,
@@ -93,17 +93,17 @@ fn listen(port: u16) -> std::io::Result<std::net::TcpListener> {
     std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))
 }
 
-/// Returns some random ports that no system gives to programs that ask for any port, so that a server finds its port
-/// free at the next start as well.
+/// Returns some random ports that no system assigns to programs that ask for any port, so that the port is also free
+/// when the server next starts.
 pub fn lasting_ports() -> impl Iterator<Item = u16> {
-    // Each state of the hasher has other random keys.
+    // Each state of the hasher has different random keys.
     (0..PORT_TRIES).map(|number| {
         let [low, high, ..] = RandomState::new().hash_one(number).to_le_bytes();
         PORT_FIRST + u16::from_le_bytes([low, high]) % PORT_COUNT
     })
 }
 
-/// Listens at a free port that stays free for the next start, since URLs contain it.
+/// Listens on a free port that will also be free at the next start, because URLs contain it.
 fn listen_at_free_port() -> Result<std::net::TcpListener, LocalError> {
     let mut refused = LocalError::Port { port: PORT_FIRST, error: std::io::ErrorKind::AddrInUse.into() };
     for port in lasting_ports() {
@@ -138,13 +138,13 @@ async fn handle(
     }
 }
 
-/// The result of looking for the function of a host.
+/// The result of looking up the function of a host.
 enum Responded {
     /// The response.
     Done(Box<Response>),
     /// The function is suspended or gone.
     Away {
-        /// The resource that has the host name.
+        /// The resource that owns the host name.
         holder: ResourceId,
         /// The response if there are no pages for such instances.
         without_pages: Box<Response>,
@@ -159,7 +159,7 @@ impl From<Response> for Responded {
 
 /// Returns the response of the host's function.
 fn respond(store: &ResourceStore, host: &str, request: Request<Bytes>) -> Responded {
-    // A signed address has no name of its own: the names are those of customers.
+    // A signed address has no name of its own, because names belong to customers.
     if host.starts_with("127.0.0.1:")
         && let Some(path) = request.uri().path().strip_prefix(objects::PATH)
     {
@@ -189,7 +189,7 @@ fn respond(store: &ResourceStore, host: &str, request: Request<Bytes>) -> Respon
     serve(store, &function, request).unwrap_or_else(|error| failed(&error)).into()
 }
 
-/// Returns the response for a name that no function has: the response of the resource that had it last.
+/// Returns the response for a name that no function has: that of the resource that had it last.
 fn absent(store: &ResourceStore, label: &str) -> Responded {
     let usual = text(StatusCode::NOT_FOUND, "there is no function with this name");
     if LABEL.check(label).is_err() {
@@ -208,7 +208,7 @@ fn label(host: &str) -> Option<&str> {
     host.strip_suffix(".localhost").filter(|label| !label.contains('.'))
 }
 
-/// Responds for a function that runs.
+/// Responds for a running function.
 fn serve(store: &ResourceStore, function: &Resource, request: Request<Bytes>) -> Result<Response, LocalError> {
     let name = function.output("name").unwrap_or_default().to_owned();
     let site = Site { name, settings: rows(&function::shown(function)), now: entries::now() };
@@ -217,7 +217,7 @@ fn serve(store: &ResourceStore, function: &Resource, request: Request<Bytes>) ->
     Ok(response.map(Body::from))
 }
 
-/// Returns the response with a file, which browsers save and do not show.
+/// Returns the response with a file, which browsers save instead of displaying.
 fn file(bytes: Vec<u8>) -> Response {
     let mut response = Response::new(Body::from(bytes));
     let headers = response.headers_mut();
@@ -228,7 +228,7 @@ fn file(bytes: Vec<u8>) -> Response {
 }
 
 fn failed(error: &LocalError) -> Response {
-    // The error contains a path, so it is shown to the operator only.
+    // The error contains a path, so only the operator sees it.
     eprintln!("a local function failed: {error}");
     text(StatusCode::INTERNAL_SERVER_ERROR, "the function failed")
 }

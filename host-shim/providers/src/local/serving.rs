@@ -11,14 +11,14 @@ use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// The file with the lock of the process that serves.
+/// The lock file of the serving process.
 const LOCK: &str = "serving.lock";
 /// Pause before a process tries again to take the lock.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Time for the process with the lock to store its port, which it does right after it has taken the lock.
+/// Time for the process with the lock to store its port, which it does right after taking the lock.
 const STORES_PORT: Duration = Duration::from_secs(10);
 
-/// The address of the folder's functions, and this process's part in serving them.
+/// The address of the folder's functions, and this process's role in serving them.
 pub(crate) struct Serving {
     address: SocketAddr,
     /// The server and its lock; none while another process serves. Fields are dropped in order: the server first.
@@ -26,7 +26,7 @@ pub(crate) struct Serving {
     _successor: Option<Successor>,
 }
 
-/// A thread that serves when the other process ends. It ends when the sender is dropped.
+/// A thread that starts serving when the other process ends. It stops when the sender is dropped.
 struct Successor {
     stop: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -70,7 +70,7 @@ impl Serving {
     }
 }
 
-/// Takes the lock. Returns false if another process has it.
+/// Takes the lock. Returns false if another process holds it.
 fn is_taken(lock: &File, store: &ResourceStore) -> Result<bool, LocalError> {
     match lock.try_lock() {
         Ok(()) => Ok(true),
@@ -84,10 +84,11 @@ impl Successor {
         let (stop, stopped) = channel::<()>();
         let thread = std::thread::spawn(move || {
             let mut server: Option<Server> = None;
-            // The sender sends nothing: a disconnection ends the wait.
+            // The sender never sends anything: a disconnection ends the wait.
             while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(PAUSE) {
                 if server.is_none() && is_taken(&lock, &store).unwrap_or(false) {
-                    // The port stays taken for a moment after the other process has ended, so a failure is repeated.
+                    // The port stays in use for a moment after the other process has ended, so a failed attempt is
+                    // repeated.
                     server = Server::start(store.clone(), None, away.clone()).ok();
                 }
             }

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 const RECORD: &str = "resource.json";
 /// The file that stores the port.
 const PORT: &str = "port.json";
-/// Folder of the labels of host names, each with the resource that took it last.
+/// Folder of host name labels, each with the resource that took it last.
 const LABELS: &str = "labels";
 
 /// Folder of the platform's buckets, and prefix of the paths in them.
@@ -103,7 +103,7 @@ impl ResourceStore {
         self.folder.join(name)
     }
 
-    /// Returns the path of something in the folder, from the folder on.
+    /// Returns a path within the folder, relative to the folder.
     pub fn within(&self, path: &Path) -> PathBuf {
         path.strip_prefix(&self.folder).unwrap_or(path).to_owned()
     }
@@ -115,7 +115,7 @@ impl ResourceStore {
         key.transpose().map_err(|error| LocalError::Content { path: file, error: error.to_string() })
     }
 
-    /// Returns the random key in a file, and makes it if needed. Calls must be made one at a time.
+    /// Returns the random key in a file, creating it if needed. Calls must be made one at a time.
     pub fn key_or_new(&self, name: &str) -> Result<Vec<u8>, LocalError> {
         if let Some(known) = self.key(name)? {
             return Ok(known);
@@ -139,14 +139,14 @@ impl ResourceStore {
         write(&self.file(PORT), &port)
     }
 
-    /// Opens a file whose lock processes take in turn.
+    /// Opens a file that processes lock in turn.
     pub fn lock_file(&self, name: &str) -> Result<File, LocalError> {
         let path = self.file(name);
         let opened = File::options().create(true).truncate(false).write(true).open(&path);
         opened.map_err(LocalError::io(&path))
     }
 
-    /// Returns the folder of backups. It is not in the databases' folders, so backups stay when a database is
+    /// Returns the folder of backups. It is separate from the databases' folders, so backups remain when a database is
     /// destroyed.
     pub fn backups(&self) -> PathBuf {
         self.folder.join("backups")
@@ -181,7 +181,7 @@ impl ResourceStore {
         Ok(self.list()?.into_iter().filter_map(|(name, found)| Some((name, found.err()?))).collect())
     }
 
-    /// Reads the records of all resources. A broken record is an entry with an error, so that it hides no other.
+    /// Reads the records of all resources. A broken record is an entry with an error, so it does not hide the others.
     fn list(&self) -> Result<Vec<ListedRecord>, LocalError> {
         let folder = self.folder.join("resources");
         let mut found = Vec::new();
@@ -195,12 +195,12 @@ impl ResourceStore {
         Ok(found)
     }
 
-    /// Remembers the resource that takes a label of host names, also after the resource is destroyed.
+    /// Remembers the resource that takes a host name label, even after the resource is destroyed.
     pub fn remember_label(&self, label: &str, id: &ResourceId) -> Result<(), LocalError> {
         write(&self.label_file(label), &(&id.scope, &id.resource, &id.id))
     }
 
-    /// Returns the resource that took a label last. The label must be valid, since it is a part of a path.
+    /// Returns the resource that took a label last. The label must be valid, because it is part of a path.
     pub fn holder_of_label(&self, label: &str) -> Result<Option<ResourceId>, LocalError> {
         let found: Option<(String, String, String)> = read(&self.label_file(label))?;
         Ok(found.map(|(scope, resource, id)| ResourceId { scope, resource, id }))
@@ -217,7 +217,7 @@ impl ResourceStore {
         write(&folder.join(RECORD), resource)
     }
 
-    /// Removes a resource. The record is removed first, since a folder without a record is not a resource.
+    /// Removes a resource. The record is removed first, because a folder without a record is not a resource.
     pub fn remove(&self, id: &ResourceId) -> Result<(), LocalError> {
         let folder = self.folder_of(id);
         for gone in [fs::remove_file(folder.join(RECORD)), fs::remove_dir_all(&folder)] {
@@ -243,14 +243,15 @@ pub(crate) fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T
     }
 }
 
-/// Writes a file atomically: after a crash it has the old or the new contents.
+/// Writes a file atomically: after a crash it has either the old or the new contents.
 pub(crate) fn write<T: Serialize>(path: &Path, value: &T) -> Result<(), LocalError> {
     let text = serde_json::to_vec_pretty(value)
         .map_err(|error| LocalError::Content { path: path.to_owned(), error: error.to_string() })?;
     write_bytes(path, &text)
 }
 
-/// Writes a file atomically and durably. Another process that writes it at the same time has another temporary file.
+/// Writes a file atomically and durably. Another process that writes it at the same time uses a different temporary
+/// file.
 pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), LocalError> {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let number = COUNT.fetch_add(1, Ordering::Relaxed);

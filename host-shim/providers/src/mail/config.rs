@@ -22,7 +22,7 @@ pub struct BadConfig {
 pub struct Config {
     /// Sender: an address, optionally with a name. Its domain is the domain of every `Message-ID`.
     pub from: String,
-    /// Templates, and the business that all mails show.
+    /// Templates, and the business details that all mails show.
     pub templates: MailTemplates,
     /// Looks up the addresses of `account` and `admin`.
     pub addresses: Arc<dyn AddressBook>,
@@ -50,7 +50,7 @@ pub struct Smtp {
     pub login: Option<(String, Password)>,
     /// Timeout of each step: connecting, writing, reading a response.
     pub timeout: Duration,
-    /// Maximum pooled connections.
+    /// Maximum number of pooled connections.
     pub connections: u32,
 }
 
@@ -90,12 +90,12 @@ pub struct AddressUnavailable(
 pub struct Recipient {
     /// Address.
     pub address: String,
-    /// Language tag, such as `de-CH`; none if it is not known.
+    /// Language tag, such as `de-CH`; none if unknown.
     pub language: Option<String>,
 }
 
 impl Recipient {
-    /// Makes a recipient whose language is not known.
+    /// Creates a recipient whose language is unknown.
     pub fn new(address: impl Into<String>) -> Recipient {
         Recipient { address: address.into(), language: None }
     }
@@ -103,15 +103,15 @@ impl Recipient {
 
 /// Resolves recipients to addresses.
 pub trait AddressBook: Send + Sync {
-    /// Returns recipients. `to` is `account` (the owner or the owners of the account in `scope`, `business/mode/account`),
-    /// `admin` (the operators), or an address, which is returned with its language. If nobody is returned, the mail is refused.
+    /// Returns recipients. `to` is `account` (the owner or the owners of the account in `scope`, `business/mode/account`), `admin` (the
+    /// operators), or an address, which is returned with its language. If no recipient is returned, the mail is refused.
     ///
     /// # Errors
     ///
     /// Fails if the lookup is temporarily impossible; the mail is then retried.
     fn recipients(&self, scope: &str, to: &str) -> Result<Vec<Recipient>, AddressUnavailable>;
 
-    /// Returns the name of an instance of the account in `scope`; none if it is not known.
+    /// Returns the name of an instance of the account in `scope`; none if unknown.
     fn instance_name(&self, scope: &str, instance: &str) -> Option<String> {
         let _ = (scope, instance);
         None

@@ -34,14 +34,14 @@ impl Delivery {
     }
 }
 
-/// Writes the mail to its file. Leaves an existing file as it is, since files are complete.
+/// Writes the mail to its file. An existing file is left alone, because files are always complete.
 fn file(folder: &Path, id: &str, mail: &Message) -> io::Result<()> {
     let path = folder.join(format!("{id}.eml"));
     if path.try_exists()? {
         return Ok(());
     }
     std::fs::create_dir_all(folder)?;
-    // Concurrent calls for the same mail write a draft each. The file is the draft that is renamed last.
+    // Concurrent calls for the same mail each write a draft. The file is the draft that is renamed last.
     let mut draft = tempfile::Builder::new().prefix(drafts::PREFIX).tempfile_in(folder)?;
     // The lock shows other processes that this draft is being written.
     draft.as_file().lock()?;

@@ -1,4 +1,4 @@
-//! Removes drafts of mails that a killed process has left in the folder.
+//! Removes drafts of mails that a killed process left in the folder.
 
 use std::fs::{self, DirEntry, File};
 use std::path::Path;
@@ -6,11 +6,12 @@ use std::time::{Duration, SystemTime};
 
 /// Prefix of a draft's file name.
 pub(crate) const PREFIX: &str = ".draft-";
-/// Age from which a draft without a lock is removed. A writer locks its draft right after it has created it, and this
-/// is much longer than the time between.
+/// Age at which a draft without a lock is removed. A writer locks its draft immediately after creating it, and this age
+/// is much longer than the time in between.
 const OLD: Duration = Duration::from_secs(60);
 
-/// Removes old drafts that no process writes. Other drafts, and drafts that can't be removed, stay for the next start.
+/// Removes old drafts that no process is writing. Other drafts, and drafts that can't be removed, stay until the next
+/// start.
 pub(crate) fn clean(folder: &Path) {
     // Without the folder there are no drafts.
     let Ok(entries) = fs::read_dir(folder) else { return };

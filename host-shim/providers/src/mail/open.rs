@@ -1,4 +1,4 @@
-//! The settings of mails, and the opening of their provider.
+//! The mail settings, and how their provider is opened.
 
 use crate::addresses::SettingsAddressBook;
 use crate::builder::{OpenError, ProviderBuilder};
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Timeout of each step with an SMTP server.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Maximum pooled connections to an SMTP server.
+/// Maximum number of pooled connections to an SMTP server.
 const SMTP_CONNECTIONS: u32 = 4;
 
 impl ProviderBuilder<'_> {
@@ -60,7 +60,7 @@ impl ProviderBuilder<'_> {
     }
 }
 
-/// Returns the sender of mails that the settings do not name: a business at this machine.
+/// Returns the default sender of mails, used if the settings have none: the business at this machine.
 fn sender(title: &str) -> String {
     let quoted: String = title.chars().filter(|letter| !matches!(letter, '"' | '\\')).collect();
     format!("\"{quoted}\" <host@localhost>")

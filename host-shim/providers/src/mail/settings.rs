@@ -1,4 +1,4 @@
-//! The settings of mails and of an SMTP server.
+//! The settings for mails and for an SMTP server.
 
 use crate::mail::Security;
 use serde::Deserialize;
@@ -11,9 +11,9 @@ use std::path::PathBuf;
 pub struct MailSettings {
     /// Sender, for example `Shop <shop@example.com>`; none for the name of the business at this machine.
     pub from: Option<String>,
-    /// Addresses of `to: admin`.
+    /// Addresses for `to: admin`.
     pub admin: Vec<String>,
-    /// Addresses of `to: account`, by account, for example `user:u1`.
+    /// Addresses for `to: account`, by account, for example `user:u1`.
     pub accounts: BTreeMap<String, Vec<String>>,
     /// Folder of the templates, `NAME.txt` and `NAME.html`.
     pub templates: Option<PathBuf>,

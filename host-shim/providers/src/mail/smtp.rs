@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// Time after which an idle connection is closed.
 const IDLE: Duration = Duration::from_secs(60);
-/// Maximum characters of a server's message in an outcome.
+/// Maximum number of characters of a server's message in an outcome.
 const MESSAGE_CHARS_MAX: usize = 200;
 
 pub(crate) struct Server {
@@ -88,7 +88,7 @@ fn failed(error: &Error) -> CallOutcome {
     match code {
         Some(530 | 534 | 535 | 538) => CallOutcome::retry("login-refused", message),
         Some(code) if (500..600).contains(&code) => CallOutcome::refused("mail-refused", message),
-        // The server closes.
+        // The server closes the connection.
         None | Some(421) => CallOutcome::retry("mail-unreachable", message),
         Some(_) => CallOutcome::retry(DEFERRED, message),
     }

@@ -9,13 +9,13 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// Maximum characters of a subject.
+/// Maximum length of a subject in characters.
 const SUBJECT_MAX: usize = 200;
 
 /// Reasons why a template can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum BadTemplate {
-    /// The name is none of a template.
+    /// There is no template with this name.
     #[error("`template` is `{0}`: expected a name of at most 100 of a-z, 0-9 and _")]
     Name(String),
     /// The values have no names.
@@ -31,7 +31,7 @@ pub enum BadTemplate {
         /// The problem.
         problem: String,
     },
-    /// A template is wrong, or a value does not fit.
+    /// A template is invalid, or a value does not fit.
     #[error("template {name}.{}:{}: {}: expected {}", error.form.extension(), error.line, error.problem, error.expected)]
     Template {
         /// Name of the template.
@@ -41,43 +41,43 @@ pub enum BadTemplate {
     },
 }
 
-/// A business's templates, and what all of its mails show.
+/// A business's templates, and the details that all of its mails show.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MailTemplates {
-    /// Folders of the templates, in the order in which a template is looked for.
+    /// Folders of the templates, in the order in which they are searched.
     pub folders: Vec<PathBuf>,
     /// The business.
     pub site: MailSite,
 }
 
-/// A mail to fill in, besides its values.
+/// A mail to fill in, apart from its values.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'w> {
     /// Name of the template.
     pub template: &'w str,
-    /// True if the operators get the mail.
+    /// True if the mail goes to the operators.
     pub is_for_operators: bool,
     /// The account that the mail is about.
     pub account: &'w str,
     /// Names of the instances that the mail is about, by id, as far as they are known.
     pub instances: &'w BTreeMap<String, String>,
-    /// Language tag of the recipient, such as `de-CH`; none if it is not known.
+    /// Language tag of the recipient, such as `de-CH`; none if unknown.
     pub language: Option<&'w str>,
 }
 
-/// The text of a template, and the HTML and the frame beside it.
+/// The text of a template, with its HTML and frame.
 struct Found {
     text: String,
     html: Option<String>,
     language: &'static str,
 }
 
-/// Language of the texts without a language in their names.
+/// Language of texts that have no language in their names.
 const USUAL_LANGUAGE: &str = "en";
 
 impl MailTemplates {
-    /// Fills in a mail: by the first folder that has the template in the recipient's language or without one, or else by the built-in
-    /// template. A mail without any template lists its values.
+    /// Fills in a mail, using the first folder that has the template in the recipient's language or without a language, or otherwise the
+    /// built-in template. A mail without any template lists its values.
     ///
     /// # Errors
     /// Fails if a file cannot be read, or a value is missing or does not fit.
@@ -130,7 +130,7 @@ impl MailTemplates {
         Ok(Found { text, html: None, language: USUAL_LANGUAGE })
     }
 
-    /// Returns the frame of the first folder that has one.
+    /// Returns the frame from the first folder that has one.
     fn layout(&self) -> Result<Option<String>, BadTemplate> {
         let mut folders = self.folders.iter();
         folders.find_map(|folder| file_of(folder, LAYOUT, Form::Html).transpose()).transpose()
@@ -157,7 +157,7 @@ fn read(path: &Path) -> Result<Option<String>, String> {
     }
 }
 
-/// Returns the built-in mails in the order of their names, each with its placeholders.
+/// Returns the built-in mails in alphabetical order, each with its placeholders.
 pub fn built_in_mails() -> impl Iterator<Item = (&'static str, Vec<String>)> {
     host_business::template::built_in_mails().filter_map(|name| {
         let template = MailTemplate::parse(built_in(name)?, None).ok()?;
@@ -165,7 +165,7 @@ pub fn built_in_mails() -> impl Iterator<Item = (&'static str, Vec<String>)> {
     })
 }
 
-/// Replaces control characters in a header's text with spaces, so that a value can't begin another header.
+/// Replaces control characters in a header's text with spaces, so that a value can't start another header.
 fn one_line(text: &str) -> String {
     let plain = text.chars().map(|letter| if letter.is_control() { ' ' } else { letter });
     plain.take(SUBJECT_MAX).collect::<String>().trim().to_owned()

@@ -11,8 +11,8 @@ pub(crate) fn id(call: &Call) -> String {
     names::letters(&ResourceId { scope: call.scope.clone(), resource: "mail".to_owned(), id: call.key.clone() })
 }
 
-/// Returns the boundary between the parts of a mail: a hash of the parts themselves. No text can contain its own hash, so nobody
-/// whose words are in a mail can end a part and begin another. The message of a repeated call has the same boundary.
+/// Returns the boundary between the parts of a mail: a hash of the parts themselves. No text can contain its own hash, so nobody whose
+/// words appear in a mail can end a part and begin another. A repeated call produces the same boundary.
 fn boundary(text: &MailText) -> String {
     let MailText { subject, plain, html } = text;
     names::letters(&ResourceId { scope: plain.clone(), resource: html.clone(), id: subject.clone() })
@@ -72,7 +72,7 @@ mod tests {
         assert_eq!(written(&text("Choir")), honest, "a repeated call sends the same message");
         let known = boundary(&text("Choir"));
         assert_eq!(delimiters(&honest, &known), 3, "two parts and the end: {honest}");
-        // Somebody knows every other mail, and the account and the time of this one.
+        // Assume that somebody knows every other mail, and the account and the time of this one.
         let forged =
             text(&format!("\n--{known}\nContent-Type: text/html\n\n<a href=//evil.example>Log in</a>\n--{known}--\n"));
         assert_ne!(boundary(&forged), known);

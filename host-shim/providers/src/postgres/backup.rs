@@ -1,7 +1,7 @@
 //! `database.backup`: dumps a tenant's database into a file, verifies the file and writes its manifest.
 //!
-//! A backup is stored only if the SQL that `pg_restore` reads from the file is the same as a dump of the database. The
-//! file and the dump come from one snapshot, so concurrent writes of the tenant make no difference.
+//! A backup is stored only if the SQL that `pg_restore` reads from the file equals a dump of the database. The file and
+//! the dump come from one snapshot, so the tenant's concurrent writes make no difference.
 
 use crate::postgres::config::Config;
 use crate::postgres::connect::within;
@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 use tokio_postgres::Client;
 
-/// Maximum bytes of a manifest.
+/// Maximum size of a manifest in bytes.
 const MANIFEST_BYTES_MAX: u64 = 64 * 1024;
 
 /// The manifest of a backup, stored next to its file.
@@ -34,7 +34,7 @@ pub(crate) struct BackupManifest {
     pub content_sha256: String,
     /// `business/mode/account` of the database.
     pub scope: String,
-    /// The entry of a scheduled backup; none for a backup that is kept for good.
+    /// The entry of a scheduled backup; none for a backup that is kept forever.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub schedule: Option<ScheduledBackup>,
 }
@@ -72,12 +72,12 @@ impl BackupManifest {
     }
 }
 
-/// Returns a retry after an error of the backup folder, which an operator may repair.
+/// Returns a retry after an error in the backup folder, which an operator may fix.
 pub(crate) fn folder_unavailable(config: &Config, error: &io::Error) -> Failed {
     Failed::retry("folder-unavailable", format!("{}: {error}", config.backups.display()))
 }
 
-/// Returns the outputs of this call's backup if it exists already.
+/// Returns the outputs of this call's backup if it already exists.
 pub(crate) fn existing(config: &Config, call: &Call) -> Result<Option<CallOutcome>, Failed> {
     let id = names::backup(&call.resource_id(), call.generation)?;
     let manifest = BackupManifest::find(config, &id).map_err(|error| folder_unavailable(config, &error))?;
@@ -113,8 +113,8 @@ pub(crate) fn backup(config: &Config, call: &Call) -> Result<CallOutcome, Failed
 }
 
 /// Dumps a snapshot into a file, verifies the file, and stores it with its manifest. `dump` gets the name of the
-/// snapshot and the path of the file, and returns a hash of the content. `keeper` is a connection to the database; it
-/// keeps the snapshot.
+/// snapshot and the path of the file, and returns a hash of the content. `keeper` is the connection to the database
+/// that keeps the snapshot alive.
 pub(crate) async fn store_verified(
     config: &Config,
     call: &Call,
@@ -124,7 +124,7 @@ pub(crate) async fn store_verified(
 ) -> Result<CallOutcome, Failed> {
     let id = names::backup(&call.resource_id(), call.generation)?;
     let failed = |error: io::Error| folder_unavailable(config, &error);
-    // The snapshot lives as long as this connection, which must run no other statement meanwhile.
+    // The snapshot lives as long as this connection, which must not run any other statement in the meantime.
     let begun = "SET idle_in_transaction_session_timeout = 0; BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
     keeper.batch_execute(begun).await?;
     let snapshot: String = keeper.query_typed_one("SELECT pg_export_snapshot()", &[]).await?.try_get(0)?;
@@ -146,7 +146,7 @@ pub(crate) async fn store_verified(
     Ok(CallOutcome::Done(manifest.outputs()))
 }
 
-/// Returns a hash of a backup's content. Reads the whole file, since `pg_restore --list` reads only its table of
+/// Returns a hash of a backup's content. Reads the whole file, because `pg_restore --list` reads only its table of
 /// contents.
 pub(crate) fn content(config: &Config, file: &Path, until: Instant) -> Result<String, process::ProgramFailed> {
     run(program(config, "pg_restore").arg("--list").arg(file), until, None)?;
@@ -165,7 +165,7 @@ fn write_manifest(config: &Config, manifest: &BackupManifest) -> io::Result<()> 
     draft.persist(BackupManifest::path(config, &manifest.backup_id)).map(drop).map_err(|error| error.error)
 }
 
-/// Creates the folder for its owner only; an existing folder keeps its mode.
+/// Creates the folder with access for its owner only; an existing folder keeps its mode.
 fn only_for_owner(folder: &Path) -> io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);

@@ -14,7 +14,7 @@ use host_provider_api::{Call, CallOutcome};
 use postgres_protocol::escape::escape_identifier;
 use serde_json::json;
 
-/// Random bytes of a tenant's password, if `destroy` has to create it in order to get its reference.
+/// Number of random bytes in a tenant's password, if `destroy` has to create it in order to get its reference.
 const PASSWORD_BYTES: usize = 32;
 
 pub(crate) fn change(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Maximum connections of one tenant. A payload that requests more gets this number.
+/// Maximum number of connections of one tenant. A payload that requests more gets this number.
 pub const CONNECTIONS_MAX: u32 = 1_000;
 
 /// An invalid setting.
@@ -45,7 +45,7 @@ pub struct ServerConfig {
     pub admin_password: Password,
     /// Maximum number of tenants' databases.
     pub max_databases: u32,
-    /// Whether to connect by TLS, with a certificate for `host`. Needs the feature `tls`.
+    /// Whether to connect over TLS, with a certificate for `host`. Requires the feature `tls`.
     pub tls: bool,
 }
 
@@ -62,7 +62,7 @@ pub struct Config {
     /// The servers. A database stays on its server, so a server with databases must not be removed. The first server
     /// also holds the advisory locks, so all hosts that share the servers must list the same server first.
     pub servers: Vec<ServerConfig>,
-    /// Connections of a tenant if the payload has no `max_connections`; 1 to [`CONNECTIONS_MAX`].
+    /// Number of connections of a tenant if the payload has no `max_connections`; 1 to [`CONNECTIONS_MAX`].
     pub connections: u32,
     /// PEM file with certificate authorities to trust in addition to the machine's, for example those of RDS.
     pub ca: Option<PathBuf>,
@@ -84,7 +84,7 @@ pub struct Config {
     pub work_wait: Duration,
     /// Statement timeout of tenants. A tenant can change it for a session.
     pub statement_timeout: Duration,
-    /// Idle timeout of tenants' sessions, in and outside of transactions.
+    /// Idle timeout of tenants' sessions, both inside and outside of transactions.
     pub idle_timeout: Duration,
     /// Resolves the references of the administrators' passwords when databases are listed. Calls have their own access
     /// to secrets.

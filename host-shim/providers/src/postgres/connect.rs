@@ -1,4 +1,4 @@
-//! Opens connections to PostgreSQL. A provider call opens one or more connections; all of them have timeouts.
+//! Opens connections to PostgreSQL. A provider call opens one or more connections, all of which have timeouts.
 
 use crate::postgres::config::{Config, Password, ServerConfig};
 use crate::postgres::failed::Failed;
@@ -63,12 +63,13 @@ pub(crate) async fn open(config: &Config, wanted: &tokio_postgres::Config, tls: 
         return by_tls(config, wanted.ssl_mode(SslMode::Require)).await;
     }
     let (client, connection) = wanted.ssl_mode(SslMode::Disable).connect(NoTls).await?;
-    // An error of the connection also fails the client's next request, so it is ignored here.
+    // A connection error also fails the client's next request, so it is ignored here.
     tokio::spawn(async move { drop(connection.await) });
     Ok(client)
 }
 
-/// Sets the configured address of the host, if there is one. The host name stays: the certificate must match it.
+/// Sets the configured address of the host, if there is one. The host name is kept, because the certificate must match
+/// it.
 fn found(config: &Config, wanted: &tokio_postgres::Config) -> tokio_postgres::Config {
     let [Host::Tcp(host)] = wanted.get_hosts() else { return wanted.clone() };
     let Some(address) = config.addresses.get(host) else { return wanted.clone() };

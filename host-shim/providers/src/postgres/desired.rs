@@ -1,4 +1,4 @@
-//! Parses the settings that payloads of several verbs have in common.
+//! Parses the settings that the payloads of several verbs share.
 
 use crate::postgres::config::CONNECTIONS_MAX;
 use crate::postgres::failed::Failed;
@@ -39,14 +39,14 @@ impl DesiredSettings {
     }
 }
 
-/// Converts a number of units of `2^shift` bytes to bytes. None, which means unlimited, for a negative number.
+/// Converts a number of units of `2^shift` bytes to bytes. A negative number gives None, which means unlimited.
 fn bytes(units: f64, shift: u32) -> Option<i64> {
     let bytes = units * f64::from(1_u32 << shift);
     // The cast saturates at the largest number.
     (units >= 0.0).then_some(bytes as i64)
 }
 
-/// Returns a number from the payload, which may have it as a string, since templates produce strings.
+/// Returns a number from the payload, where it may also be a string, because templates produce strings.
 fn number(payload: &Value, member: &str) -> Result<Option<f64>, Failed> {
     let Some(found) = payload.get(member).filter(|found| !found.is_null()) else { return Ok(None) };
     let number = found.as_f64().or_else(|| found.as_str().and_then(|text| text.parse().ok()));

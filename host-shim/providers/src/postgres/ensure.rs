@@ -14,7 +14,7 @@ use postgres_protocol::escape::escape_identifier;
 use postgres_protocol::password::scram_sha_256;
 use tokio_postgres::types::Type;
 
-/// Random bytes of a tenant's password.
+/// Number of random bytes in a tenant's password.
 const PASSWORD_BYTES: usize = 32;
 
 pub(crate) fn ensure(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
@@ -89,7 +89,7 @@ async fn begin<'s, 'c>(
     let server = &servers.0[number];
     isolate::close(server).await?;
     server.client.batch_execute(record::SCHEMA).await?;
-    // Concurrent calls on this server wait for the lock, so that two calls can't take the last place.
+    // Concurrent calls on this server wait for the lock, so that two calls can't take the last slot.
     let most = server.settings.max_databases;
     let noted = format!(
         "BEGIN; LOCK TABLE provisioner.databases IN SHARE ROW EXCLUSIVE MODE;
@@ -118,7 +118,7 @@ async fn begin_again<'s, 'c>(
     Ok(server)
 }
 
-/// Refuses the call if the record says that the database was complete, and the server has no such database.
+/// Refuses the call if the record says that the database was complete but the server has no such database.
 pub(crate) async fn refuse_lost(server: &Server<'_>, record: &Record) -> Result<(), Failed> {
     if record.state == State::Making || server.has(&record.names).await?.1 {
         return Ok(());

@@ -1,4 +1,4 @@
-//! Deletes scheduled backups whose time has passed.
+//! Deletes scheduled backups that have expired.
 
 use crate::postgres::PROVIDER;
 use crate::postgres::backup::BackupManifest;
@@ -7,7 +7,7 @@ use crate::postgres::names;
 use host_provider_api::{BackupExpiry, NotExpired};
 use std::{fs, io};
 
-/// Deletes the expired backups and returns their number. A manifest that cannot be read is an error, but does not keep the
+/// Deletes the expired backups and returns their number. An unreadable manifest is an error, but does not prevent the deletion of the
 /// others.
 pub(crate) fn expire(config: &Config, expiry: &BackupExpiry<'_>) -> Result<usize, NotExpired> {
     let failed = |error: io::Error| NotExpired { provider: PROVIDER, reason: error.to_string() };
@@ -21,7 +21,7 @@ pub(crate) fn expire(config: &Config, expiry: &BackupExpiry<'_>) -> Result<usize
     }
     let mut deleted = 0;
     for id in expiry.expired(scheduled) {
-        // If only the file is deleted, the manifest names it again at the next time.
+        // If only the file is deleted, its manifest leads to another attempt next time.
         let gone = delete(&BackupManifest::file(config, &id)).and_then(|()| delete(&BackupManifest::path(config, &id)));
         match gone {
             Ok(()) => deleted += 1,

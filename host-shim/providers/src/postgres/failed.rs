@@ -4,8 +4,8 @@ use host_provider_api::names::BadName;
 use host_provider_api::{CallOutcome, SecretError};
 use tokio_postgres::error::SqlState;
 
-/// Code of a call that needs a database which was complete and is gone. An operator must restore a backup: a new, empty
-/// database would hide the loss.
+/// Code for a call that needs a database which was complete but is gone. An operator must restore a backup: a new,
+/// empty database would hide the loss.
 pub(crate) const LOST: &str = "database-lost";
 
 /// The outcome of a failed call.
@@ -40,8 +40,8 @@ impl From<BadName> for Failed {
     }
 }
 
-/// An error without a response of the server is retried, since the result is unknown. An error that another attempt
-/// can't change is refused. Of the server's error only the main message is included, since its details contain values.
+/// An error without a server response is retried, because the result is unknown. An error that another attempt can't
+/// change is refused. Only the main message of the server's error is included, because its details contain values.
 impl From<tokio_postgres::Error> for Failed {
     fn from(error: tokio_postgres::Error) -> Failed {
         let Some(db_error) = error.as_db_error() else {
@@ -65,7 +65,7 @@ impl From<tokio_postgres::Error> for Failed {
             return Failed::retry("database-busy", text);
         }
         match &state.code()[..2] {
-            // Lost connections, rolled back transactions, exhausted resources, objects in use, operator intervention,
+            // Lost connections, rolled-back transactions, exhausted resources, objects in use, operator intervention,
             // system and internal errors.
             "08" | "40" | "53" | "55" | "57" | "58" | "XX" => Failed::retry("database-unavailable", text),
             "28" => Failed::retry("login-refused", text),

@@ -1,4 +1,4 @@
-//! Backup and restore of databases on servers that are not configured. The payload has their connection settings.
+//! Backup and restore of databases on servers that are not configured. The payload contains their connection settings.
 
 use crate::postgres::backup::{BackupManifest, store_verified};
 use crate::postgres::config::Config;
@@ -77,7 +77,7 @@ fn is_here(wanted: &tokio_postgres::Config) -> bool {
     })
 }
 
-/// Returns the payload's `outputs`, if they have the endpoint of a database.
+/// Returns the payload's `outputs`, if they contain the endpoint of a database.
 fn outputs(call: &Call) -> Option<&Value> {
     call.payload.get("outputs").filter(|outputs| outputs.get("endpoint").is_some_and(Value::is_string))
 }
@@ -118,7 +118,7 @@ pub(crate) async fn backup(config: &Config, call: &Call, until: Instant) -> Resu
 }
 
 /// Restores a backup into an empty database on another server. None if the payload has no endpoint of such a database.
-/// The restore is one transaction, so after a crash the database has all of the backup or nothing.
+/// The restore is one transaction, so after a crash the database contains all of the backup or nothing.
 pub(crate) async fn restore(
     config: &Config,
     call: &Call,

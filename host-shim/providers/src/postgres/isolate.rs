@@ -21,7 +21,7 @@ pub(crate) async fn close(server: &Server<'_>) -> Result<(), Failed> {
     server.client.batch_execute("REVOKE ALL ON DATABASE postgres, template1 FROM PUBLIC").await?;
     match open(server.client.query_typed_one(COMMON, &[]).await?)? {
         None => Ok(()),
-        // A REVOKE by a role that may not revoke causes a warning, not an error.
+        // A REVOKE by a role without the right to revoke causes a warning, not an error.
         Some(names) => {
             let problem =
                 format!("everybody can connect to {names} of {}: expected nobody", server.settings.endpoint());
@@ -57,10 +57,10 @@ pub(crate) fn around(names: &Names, config: &Config) -> String {
 }
 
 /// Returns SQL to run in the database. The tenant gets the schema `app` and no other rights. It can't create large
-/// objects: they belong to no schema and would escape backups and quotas.
+/// objects, because they belong to no schema and would escape backups and quotas.
 pub(crate) fn inside(names: &Names) -> String {
     let role = escape_identifier(&names.role);
-    // Refuses statements of the tenant only, and allows DROP, which frees space.
+    // Refuses only the tenant's statements, and allows DROP, which frees space.
     let guard = format!(
         "BEGIN
            IF session_user = {} AND tg_tag NOT LIKE 'DROP %' THEN
@@ -82,7 +82,7 @@ pub(crate) fn inside(names: &Names) -> String {
 }
 
 /// Returns SQL that revokes or restores the tenant's rights to write. The tenant owns its tables and could grant itself
-/// the rights again, so all its DDL statements but DROP are refused too.
+/// the rights again, so all of its DDL statements except DROP are also refused.
 pub(crate) fn writes(record: &Record) -> String {
     let role = escape_identifier(&record.names.role);
     let in_database = format!("ALTER ROLE {role} IN DATABASE {}", escape_identifier(&record.names.database));

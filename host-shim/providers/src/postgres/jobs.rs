@@ -1,5 +1,5 @@
 //! Background jobs: work that takes longer than a call runs in a thread, and later calls poll its result. After a
-//! restart of the host, the next poll starts the work again; the work checks what was done before.
+//! restart of the host, the next poll starts the work again, which checks what has already been done.
 
 use crate::postgres::failed::Failed;
 use host_provider_api::{Call, CallOutcome};
@@ -9,11 +9,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// Maximum concurrent jobs.
+/// Maximum number of concurrent jobs.
 const JOBS_MAX: usize = 8;
 /// Milliseconds until the first poll. The delay doubles with each poll.
 const POLL_MS: i64 = 1_000;
-/// Maximum milliseconds until the next poll.
+/// Maximum delay until the next poll in milliseconds.
 const POLL_MS_MAX: i64 = 60_000;
 /// Prefix of tokens, before the number of polls.
 const TOKEN: &str = "look:";
@@ -21,14 +21,14 @@ const TOKEN: &str = "look:";
 /// Scope, key and generation of the call.
 type Id = (String, String, u32);
 
-/// Running jobs, and finished jobs whose outcome was not returned. The receiver is absent while a call waits for the
-/// job.
+/// Running jobs, and finished jobs whose outcome has not been returned. The receiver is absent while a call waits for
+/// the job.
 #[derive(Default)]
 pub(crate) struct Jobs(Mutex<HashMap<Id, Option<Receiver<CallOutcome>>>>);
 
 impl Jobs {
-    /// Starts the work, unless it runs already, and waits for it. Returns its outcome, or `InProgress` if it takes
-    /// longer than `wait` or another call waits for it.
+    /// Starts the work unless it is already running, and waits for it. Returns its outcome, or `InProgress` if it takes
+    /// longer than `wait` or another call is waiting for it.
     pub fn run(
         &self,
         call: &Call,
@@ -46,7 +46,7 @@ impl Jobs {
                 }
                 None => {
                     let (sender, receiver) = channel();
-                    // Sending fails if the receiver was dropped, since no call polls any more.
+                    // Sending fails if the receiver was dropped because no call polls any longer.
                     thread::spawn(move || drop(sender.send(work().unwrap_or_else(|Failed(outcome)| outcome))));
                     jobs.insert(id.clone(), None);
                     receiver

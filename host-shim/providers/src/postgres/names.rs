@@ -13,7 +13,7 @@ const BACKUP: Rules = Rules { what: "backup", shortest: 24, longest: 24, others:
 pub(crate) struct Names {
     pub database: String,
     pub role: String,
-    /// The role that dumps and restores.
+    /// The role for dumps and restores.
     pub worker: String,
 }
 
@@ -24,7 +24,7 @@ impl Names {
     }
 }
 
-/// Returns the name of the backup that this generation of the resource's effect makes.
+/// Returns the name of the backup that this generation of the resource's effect creates.
 pub(crate) fn backup(id: &ResourceId, generation: u32) -> Result<String, Failed> {
     let of = ResourceId { resource: "backup".to_owned(), id: format!("{}#{generation}", id.id), ..id.clone() };
     Ok(BACKUP.derive("", &of)?)

@@ -1,4 +1,4 @@
-//! `database.observe`: reports a database of our servers, or, with `adopt`, adopts a database on another server.
+//! `database.observe`: reports a database on our servers or, with `adopt`, adopts a database on another server.
 
 use crate::postgres::config::Config;
 use crate::postgres::connect::within;
@@ -11,10 +11,10 @@ use crate::postgres::servers::Servers;
 use host_provider_api::{Call, CallOutcome};
 use serde_json::{Value, json};
 
-/// Time limit for connecting to a database that is to be adopted and for its check.
+/// Time limit for connecting to a database that is being adopted, and for checking it.
 const FOREIGN: std::time::Duration = std::time::Duration::from_secs(15);
 
-/// Counts the relations in the schemas `public` and `app`, without those of extensions.
+/// Counts the relations in the schemas `public` and `app`, excluding those of extensions.
 const FILLED: &str = "SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                       WHERE n.nspname IN ('public', 'app') AND c.relkind IN ('r', 'p', 'v', 'm', 'f', 'S') \
                       AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid AND d.deptype = 'e')";
@@ -59,7 +59,7 @@ fn adopt(config: &Config, call: &Call) -> Result<CallOutcome, Failed> {
         Ok(some) => {
             Err(Failed::refused("not-empty", format!("the database has {some} relations: expected an empty one")))
         }
-        // A failed connection is refused, since a retry would keep the person waiting. A timeout is retried.
+        // A failed connection is refused, because a retry would keep the person waiting. A timeout is retried.
         Err(Failed(CallOutcome::Retry { code, message, .. }))
             if code == "database-unreachable" || code == "login-refused" =>
         {

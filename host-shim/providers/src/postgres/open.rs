@@ -1,4 +1,4 @@
-//! The settings of shared PostgreSQL servers, and the opening of their provider.
+//! The settings of shared PostgreSQL servers, and how their provider is opened.
 
 use crate::builder::{OpenError, ProviderBuilder};
 use crate::postgres::{Config, Password, Postgres, ServerConfig};

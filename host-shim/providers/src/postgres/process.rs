@@ -1,5 +1,5 @@
-//! Runs `pg_dump` and `pg_restore`. Settings are passed by environment variables, which only the same user can read;
-//! every user of the machine can read arguments.
+//! Runs `pg_dump` and `pg_restore`. Settings are passed through environment variables, which only the same user can
+//! read; arguments can be read by every user of the machine.
 
 use crate::postgres::config::Config;
 use crate::postgres::failed::Failed;
@@ -13,11 +13,11 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Interval of checks whether a program has exited.
+/// Interval between checks whether a program has exited.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
-/// Maximum bytes that are kept of a program's error output.
+/// Maximum number of bytes of a program's error output that are kept.
 const STDERR_BYTES_MAX: u64 = 4 * 1024;
-/// Maximum characters of the error output that an error message includes.
+/// Maximum number of characters of the error output in an error message.
 const MESSAGE_CHARS_MAX: usize = 200;
 
 /// A program that failed.
@@ -50,7 +50,7 @@ pub(crate) fn program(config: &Config, name: &str) -> Command {
     command
 }
 
-/// Connection settings of a database for the programs.
+/// Connection settings of a database for these programs.
 pub(crate) struct DumpTarget {
     pub host: String,
     pub port: u16,
@@ -63,7 +63,7 @@ pub(crate) struct DumpTarget {
 }
 
 impl DumpTarget {
-    /// Returns the target of a tenant's database on one of our servers, with the tenant's rights only.
+    /// Returns the target of a tenant's database on one of our servers, with only the tenant's rights.
     pub fn to_tenant(server: &Server<'_>, worker: &Worker) -> DumpTarget {
         let (settings, names) = (server.settings, &worker.names);
         DumpTarget {
@@ -130,7 +130,7 @@ impl DumpTarget {
     }
 }
 
-/// Runs a program until it exits, and kills it at the deadline `until`. Hashes its output into `digest`.
+/// Runs a program until it exits or, at the deadline `until`, is killed. Hashes its output into `digest`.
 pub(crate) fn run(command: &mut Command, until: Instant, digest: Option<&mut DumpHash>) -> Result<(), ProgramFailed> {
     let failed = |stderr: String| ProgramFailed { is_late: false, stderr };
     let printed = if digest.is_some() { Stdio::piped() } else { Stdio::null() };
@@ -141,7 +141,7 @@ pub(crate) fn run(command: &mut Command, until: Instant, digest: Option<&mut Dum
         let stderr = scope.spawn(move || {
             let mut stderr = Vec::new();
             if let Some(mut err) = err {
-                // The rest of the output is read too; otherwise the program would block on a full pipe.
+                // The rest of the output must also be read; otherwise the program would block on a full pipe.
                 let _ = err.by_ref().take(STDERR_BYTES_MAX).read_to_end(&mut stderr);
                 let _ = std::io::copy(&mut err, &mut std::io::sink());
             }
@@ -175,14 +175,14 @@ pub(crate) fn run(command: &mut Command, until: Instant, digest: Option<&mut Dum
 
 /// Prefixes of lines that differ between dumps of the same content.
 const VOLATILE: [&[u8]; 3] = [b"-- Dumped ", b"\\restrict ", b"\\unrestrict "];
-/// Bytes of a line that are enough to recognize each prefix.
+/// Number of bytes of a line that are enough to recognize each prefix.
 const HEAD: usize = 12;
 
 /// A hash of an SQL dump, without the lines that differ between dumps of the same content.
 #[derive(Default)]
 pub(crate) struct DumpHash {
     hash: Sha256,
-    /// The beginning of a line that is not classified yet.
+    /// The beginning of a line that has not been classified yet.
     head: Vec<u8>,
     /// Whether the current line is skipped. None until the line is classified.
     is_left_out: Option<bool>,

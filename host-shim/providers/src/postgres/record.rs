@@ -69,7 +69,7 @@ pub(crate) struct Record {
     pub id: ResourceId,
     pub generation: i64,
     pub state: State,
-    /// Whether a restore has begun and has not ended. Meanwhile the tenant can't log in.
+    /// Whether a restore has begun but not ended. In the meantime, the tenant can't log in.
     pub is_restoring: bool,
     /// SHA-256 of the last restored backup.
     pub restored: Option<String>,
@@ -182,7 +182,7 @@ pub(crate) async fn present(client: &Client) -> Result<Vec<Record>, Failed> {
     select(client, &query, &[]).await
 }
 
-/// Returns the names of databases with our mark and without a record.
+/// Returns the names of databases that carry our mark but have no record.
 pub(crate) async fn unrecorded(client: &Client) -> Result<Vec<String>, Failed> {
     const MARKED: &str = "SELECT datname::text FROM pg_database \
                           WHERE shobj_description(oid, 'pg_database') LIKE '{%\"provisioner\"%}'";

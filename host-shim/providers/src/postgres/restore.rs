@@ -1,5 +1,5 @@
-//! `database.restore`: restores a backup into an empty database, or creates a lost database again for it. The tenant can't log in until the restore has ended,
-//! so it never sees a part of the backup, even after a crash.
+//! `database.restore`: restores a backup into an empty database, or recreates a lost database for it. The tenant can't log in until the
+//! restore has ended, so it never sees a part of the backup, even after a crash.
 
 use crate::postgres::backup::{BackupManifest, content, folder_unavailable};
 use crate::postgres::config::Config;
@@ -52,8 +52,7 @@ pub(crate) fn restore(config: &Config, call: &Call) -> Result<CallOutcome, Faile
         server.end_sessions(&names.worker).await?;
         let inside = server.inside(&names).await?;
         if record.is_restoring {
-            // The tenant has not been able to log in since the restore began, so the database has only parts of the
-            // backup.
+            // The tenant has not been able to log in since the restore began, so the database contains only parts of the backup.
             clear(&inside, &names).await?;
         } else if is_filled(&inside).await? {
             return Err(Failed::refused("not-empty", "the database is not empty: expected an empty one"));
@@ -83,7 +82,7 @@ pub(crate) fn restore(config: &Config, call: &Call) -> Result<CallOutcome, Faile
     })
 }
 
-/// Creates the database of a record again, without access for the tenant until the restore ends.
+/// Recreates the database of a record, without access for the tenant until the restore ends.
 async fn create_again(server: &Server<'_>, call: &Call, record: &mut Record) -> Result<(), Failed> {
     record.is_restoring = true;
     record.generation = i64::from(call.generation);

@@ -13,7 +13,7 @@ use tokio_postgres::types::Type;
 
 /// Time limit for terminated sessions to end.
 const END: Duration = Duration::from_secs(5);
-/// Interval of checks whether the sessions have ended.
+/// Interval between checks whether the sessions have ended.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// A connected server.
@@ -29,7 +29,7 @@ pub(crate) struct Server<'c> {
 pub(crate) struct Lookup {
     /// Index of the server with the database, complete or not.
     pub at: Option<usize>,
-    /// Record of the database, also if the database was destroyed.
+    /// Record of the database, even if the database was destroyed.
     pub record: Option<Record>,
 }
 
@@ -61,7 +61,7 @@ impl<'c> Server<'c> {
         connect::as_admin(self.config, self.settings, &self.password, &names.database).await
     }
 
-    /// Returns whether the role exists and whether the database exists. They may be somebody else's.
+    /// Returns whether the role and the database exist. They may be somebody else's.
     pub async fn has(&self, names: &Names) -> Result<(bool, bool), Failed> {
         let query = "SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1), EXISTS (SELECT FROM pg_database WHERE datname = $2)";
         let row =
@@ -88,7 +88,7 @@ impl<'c> Server<'c> {
         Ok(self.client.batch_execute(&[record.store(), record.mark(), record.login()].concat()).await?)
     }
 
-    /// Drops a database with all its contents and its roles.
+    /// Drops a database with all its contents, and its roles.
     pub async fn drop_all(&self, names: &Names) -> Result<(), Failed> {
         let [role, worker, database] =
             [&names.role, &names.worker, &names.database].map(|name| escape_identifier(name));
@@ -101,7 +101,7 @@ impl<'c> Server<'c> {
 pub(crate) struct Servers<'c>(pub Vec<Server<'c>>);
 
 impl<'c> Servers<'c> {
-    /// Connects to all servers. Fails if a server is unreachable, since it might have the database.
+    /// Connects to all servers. Fails if a server is unreachable, because the database might be there.
     pub async fn reach(config: &'c Config, call: &Call) -> Result<Servers<'c>, Failed> {
         let mut reached = Vec::with_capacity(config.servers.len());
         for settings in &config.servers {

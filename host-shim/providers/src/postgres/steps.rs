@@ -1,5 +1,4 @@
-//! `database.migrate` and `database.seed`: run SQL files, each once, in a transaction of its own, with the tenant's
-//! rights.
+//! `database.migrate` and `database.seed`: run SQL files, each once, in its own transaction, with the tenant's rights.
 
 use crate::postgres::config::Config;
 use crate::postgres::connect::{self, within};
@@ -17,17 +16,17 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::Type;
 
-/// Maximum bytes of a file.
+/// Maximum size of a file in bytes.
 const FILE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Maximum number of files.
 const FILES_MAX: usize = 10_000;
 
-/// The kind of the files to run.
+/// The kind of files to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ScriptKind {
-    /// `NNN_name.sql`. A file that was changed after it was run is refused, since databases would differ.
+    /// `NNN_name.sql`. A file that was changed after it was run is refused, because databases would differ.
     Migrate,
-    /// `name.sql`. A changed file is run again. A file reads the strings of the payload as
+    /// `name.sql`. A changed file is run again. A file reads the strings in the payload as
     /// `current_setting('seed.NAME')`.
     Seed,
 }
@@ -126,7 +125,7 @@ fn settings(payload: &Value) -> Result<String, Failed> {
 async fn run_once(client: &Client, kind: ScriptKind, file: &File) -> Result<(), Failed> {
     let table = table(kind);
     let in_file = |error| of_file(error, &file.name);
-    // A concurrent call for the same file waits for the lock and then finds that the file was run.
+    // A concurrent call for the same file waits for the lock, and then finds that the file has been run.
     client.batch_execute(&format!("BEGIN; LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE")).await?;
     let query = format!("SELECT sha256 FROM {table} WHERE name = $1");
     let known = client.query_typed_opt(&query, &[(&file.name, Type::TEXT)]).await?;
@@ -155,7 +154,7 @@ async fn run_once(client: &Client, kind: ScriptKind, file: &File) -> Result<(), 
     Ok(client.batch_execute(&noted).await?)
 }
 
-/// Adds the file's name to an error. If an object exists already, the file is wrong, so the call is refused instead of
+/// Adds the file's name to an error. If an object already exists, the file is wrong, so the call is refused instead of
 /// retried.
 fn of_file(error: tokio_postgres::Error, name: &str) -> Failed {
     if let Some(db_error) = error.as_db_error()
@@ -174,7 +173,7 @@ fn of_file(error: tokio_postgres::Error, name: &str) -> Failed {
     })
 }
 
-/// Reads the files of a folder, in the order of their names.
+/// Reads the files of a folder in alphabetical order.
 fn read(folder: &Path, kind: ScriptKind) -> Result<Vec<File>, Failed> {
     let unreadable = |path: &Path, error: std::io::Error| {
         Failed::retry("folder-unavailable", format!("{}: {error}", path.display()))

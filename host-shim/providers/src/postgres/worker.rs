@@ -1,8 +1,8 @@
-//! The worker role, with which `pg_dump` and `pg_restore` log in: a temporary role that is a member of the tenant's
-//! role only.
+//! The worker role, with which `pg_dump` and `pg_restore` log in: a temporary role that is a member only of the
+//! tenant's role.
 //!
-//! Restoring a backup runs the tenant's code, for example CHECK constraints. In an administrator's session that code
-//! could use the administrator's rights; in a session of the worker role it has the tenant's rights only.
+//! Restoring a backup runs the tenant's code, for example CHECK constraints. In an administrator's session, that code
+//! could use the administrator's rights; in a session of the worker role, it has only the tenant's rights.
 
 use crate::postgres::failed::Failed;
 use crate::postgres::names::Names;
@@ -11,9 +11,9 @@ use host_provider_api::{Call, MadeSecret, ResourceId, Secret};
 use postgres_protocol::escape::{escape_identifier, escape_literal};
 use postgres_protocol::password::scram_sha_256;
 
-/// Random bytes of the worker role's password.
+/// Number of random bytes in the worker role's password.
 const PASSWORD_BYTES: usize = 32;
-/// Connections that a dump needs, with a reserve.
+/// Number of connections that a dump needs, with a reserve.
 const CONNECTIONS: u32 = 2;
 
 /// The worker role of one job, with its password.

@@ -3,10 +3,10 @@
 /// Maximum length of a repository's name in bytes.
 const NAME_BYTES_MAX: usize = 255;
 
-/// Returns the repository of an image; none if the name is not one.
+/// Returns the repository of an image; none if the name is invalid.
 ///
-/// The first part is a registry if it has a dot or a port, or is `localhost`, as `docker pull` decides it. Tag and digest are
-/// left out: a token is for the whole repository.
+/// The first part is a registry if it contains a dot or a port, or is `localhost`, by the same rule as in `docker pull`. Tag and digest are
+/// left out, because a token is for the whole repository.
 pub(crate) fn repository(image: &str) -> Option<&str> {
     let name = image.split_once('@').map_or(image, |(name, _)| name);
     let name = match name.rsplit_once(':') {

@@ -1,4 +1,4 @@
-//! The settings of a registry, and the opening of its provider beside a provider of buckets.
+//! The settings of a registry, and how its provider is opened together with a provider of buckets.
 
 use crate::builder::{OpenError, ProviderBuilder, Signers};
 use crate::registry::{Config, IMAGE, Images, KIND};
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// A registry for images that takes the tokens of this host.
+/// An image registry that accepts this host's tokens.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RegistrySettings {
@@ -17,13 +17,15 @@ pub struct RegistrySettings {
     pub service: String,
     /// Reference to the key, a P-256 key in PKCS #8.
     pub key: String,
-    /// File with the key's certificate in PEM: it, or its authority, is in the `auth.token.rootcertbundle` of the registry.
+    /// File with the key's certificate in PEM format. The certificate, or its authority, must be in the registry's
+    /// `auth.token.rootcertbundle`.
     pub certificate: PathBuf,
 }
 
-/// Passes `object.sign` on by the payload: with `image` to the registry's provider, which signs a credential, and otherwise to that of
-/// buckets, which signs an address. The pattern of an effect cannot tell them apart, and the last provider of a pattern would take all
-/// calls, so this one has the longer pattern `object.sign`. The order of `--providers` does not matter. It lists no resources: both providers do so themselves.
+/// Routes `object.sign` by the payload: with `image` to the registry's provider, which signs a credential, and otherwise to the provider of
+/// buckets, which signs an address. The pattern of an effect cannot distinguish them, and the last provider of a pattern would get all
+/// calls, so this one has the longer pattern `object.sign`. The order of `--providers` does not matter. It lists no resources, because both
+/// providers do so themselves.
 struct ByPayload {
     images: Arc<dyn Provider>,
     objects: Option<Arc<dyn Provider>>,
@@ -59,7 +61,7 @@ impl ProviderBuilder<'_> {
         Ok(())
     }
 
-    /// Registers what signs, after all providers are open.
+    /// Registers the signing providers, after all providers are open.
     pub(crate) fn images_beside_objects(&mut self) {
         let Signers { images, objects } = std::mem::take(&mut self.signers);
         let Some(images) = images else { return };

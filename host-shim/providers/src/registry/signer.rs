@@ -1,4 +1,5 @@
-//! Signs tokens: JSON Web Tokens with ES256, whose header has the certificate by which the registry verifies them.
+//! Signs tokens: JSON Web Tokens with ES256, whose header contains the certificate with which the registry verifies
+//! them.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +12,7 @@ use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivatePkcs8KeyDer};
 use serde::Serialize;
 
-/// Number of random bytes of a token's id.
+/// Number of random bytes in a token's id.
 const ID_BYTES: usize = 16;
 
 /// Issuer, registry and key of the tokens.
@@ -21,27 +22,27 @@ pub struct Config {
     pub issuer: String,
     /// Name of the registry, as in its settings.
     pub service: String,
-    /// A P-256 key: PKCS #8 in PEM.
+    /// A P-256 key: PKCS #8 in PEM format.
     pub key: Secret,
-    /// The key's certificate in PEM; certificates of authorities may follow it.
+    /// The key's certificate in PEM format, optionally followed by certificates of authorities.
     pub certificate: String,
 }
 
-/// Reasons why there is no signer. They have nothing of the key.
+/// Reasons why there is no signer. They contain nothing of the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConfigError {
     /// A name is empty.
     #[error("`issuer` and `service`: expected the names that the registry has in `auth.token`")]
     Name,
-    /// The key is not one.
+    /// The key is invalid.
     #[error(
         "`key`: expected a P-256 key in PKCS #8, as `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256` makes it"
     )]
     Key,
-    /// The certificate is not one.
+    /// The certificate is invalid.
     #[error("`certificate`: expected a file with a certificate in PEM, as `openssl req -x509 -key KEY` makes it")]
     Certificate,
-    /// The certificate has another key.
+    /// The certificate belongs to another key.
     #[error("`certificate`: it is not the certificate of `key`")]
     OtherKey,
 }
@@ -59,7 +60,7 @@ struct Claims<'c> {
     access: Vec<Access<'c>>,
 }
 
-/// The access that a token gives.
+/// The access that a token grants.
 #[derive(Debug, Serialize)]
 struct Access<'c> {
     #[serde(rename = "type")]
@@ -89,7 +90,8 @@ impl Signer {
         let chain = CertificateDer::pem_slice_iter(config.certificate.as_bytes()).collect::<Result<Vec<_>, _>>();
         let chain = chain.map_err(|_| ConfigError::Certificate)?;
         let own = chain.first().ok_or(ConfigError::Certificate)?;
-        // A certificate has its public key verbatim. The registry would refuse every token signed with a different key.
+        // A certificate contains its public key verbatim. The registry would refuse every token signed with a different
+        // key.
         let public = pair.public_key().as_ref();
         if !own.windows(public.len()).any(|part| part == public) {
             return Err(ConfigError::OtherKey);
@@ -100,7 +102,8 @@ impl Signer {
         Ok(Signer { issuer, service, key: EncodingKey::from_ec_der(key), header, random })
     }
 
-    /// Signs a token that allows to pull from a repository, or nothing. None if there are no random bytes, or no time.
+    /// Signs a token that allows pulling from a repository, or nothing. None if random bytes or the time are not
+    /// available.
     pub(crate) fn sign(
         &self,
         subject: &str,

@@ -5,16 +5,16 @@ use host_provider_api::CallOutcome;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// Milliseconds until the next poll if the service names no time.
+/// Milliseconds until the next poll if the service specifies no time.
 const POLL_MS: i64 = 5_000;
 /// Maximum length of a token in bytes.
 const TOKEN_BYTES_MAX: usize = 1_000;
 /// Maximum length of a code in bytes.
 const CODE_BYTES_MAX: usize = 60;
-/// Maximum number of characters of a text for operators.
+/// Maximum length of a text for operators, in characters.
 const DETAIL_CHARS_MAX: usize = 300;
 
-/// The answer to a call that goes on.
+/// The answer to a call that is still in progress.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Progress {

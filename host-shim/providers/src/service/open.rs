@@ -1,4 +1,4 @@
-//! The settings of services, and their opening.
+//! The settings of services, and how their providers are opened.
 
 use crate::builder::{OpenError, ProviderBuilder};
 use crate::service::{Config, Service};
@@ -6,11 +6,11 @@ use host_provider_api::ProviderName;
 use serde::Deserialize;
 use std::sync::Arc;
 
-/// A service of the business that carries out effects.
+/// One of the business's services that carries out effects.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceSettings {
-    /// Where the calls are sent: `https`, or `http` on this machine.
+    /// The address to which calls are sent: `https`, or `http` on this machine.
     pub url: String,
     /// Reference to the secret of Standard Webhooks, `whsec_` and base64.
     pub secret: String,
@@ -19,7 +19,7 @@ pub struct ServiceSettings {
 }
 
 impl ProviderBuilder<'_> {
-    /// Registers the services of the business.
+    /// Registers the business's services.
     pub(crate) fn services(&mut self) -> Result<(), OpenError> {
         let problem = |problem: String| OpenError::Settings { name: ProviderName::Service, problem };
         let services = self.options.settings.service.clone();

@@ -4,7 +4,7 @@ use host_provider_api::Call;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-/// Hosts that are this machine.
+/// Host names of this machine.
 const LOOPBACK: [&str; 3] = ["127.0.0.1", "localhost", "[::1]"];
 
 /// Splits an address into its base and its path; none if it is not allowed.
@@ -26,8 +26,8 @@ pub(crate) fn parts(url: &str) -> Option<(&str, &str)> {
     (is_allowed && rest.chars().all(is_plain)).then_some((base, if path.is_empty() { "/" } else { path }))
 }
 
-/// Returns the id of the effect: the same for each attempt. A store that was restored from a backup may request other work under the
-/// same key and generation, but not at the same time with the same payload.
+/// Returns the id of the effect, which is the same for each attempt. A store that was restored from a backup may request different work
+/// under the same key and generation, but not at the same time with the same payload.
 pub(crate) fn id(call: &Call) -> String {
     let Call { scope, key, generation, requested_at, payload, .. } = call;
     let hash = Sha256::digest(format!("{scope}\n{key}\n{generation}\n{requested_at}\n{payload}"));

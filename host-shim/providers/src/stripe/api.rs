@@ -31,7 +31,7 @@ pub(crate) struct Api<'a> {
     mode: Mode,
     key: &'a Secret,
     connected: Option<&'a str>,
-    /// True if the idempotency keys contain the parameters.
+    /// True if the idempotency keys depend on the parameters.
     is_keyed_by_parameters: bool,
 }
 
@@ -60,7 +60,7 @@ impl<'a> Api<'a> {
     pub fn post(&self, request: RequestBuilder, marks: &Marks, step: &str) -> Result<Value, Failed> {
         let mut key = marks.idempotency(step);
         if self.is_keyed_by_parameters {
-            // The order of metadata differs from one attempt to the next.
+            // The order of metadata differs between attempts.
             let mut parameters: Vec<&str> = request.body.as_deref().unwrap_or_default().split('&').collect();
             parameters.sort_unstable();
             let hash = Sha256::digest(format!("{} {}", request.path, parameters.join("&")));
@@ -69,12 +69,12 @@ impl<'a> Api<'a> {
         Ok(self.send(request, Some(&key))?.object)
     }
 
-    /// Sends a request that sets values of an object, which changes nothing if it is repeated.
+    /// Sends a request that sets values of an object, so repeating it changes nothing.
     pub fn set(&self, request: RequestBuilder) -> Result<Value, Failed> {
         Ok(self.send(request, None)?.object)
     }
 
-    /// Sends a request that deletes an object. It has no idempotency key, since Stripe ignores the keys of such
+    /// Sends a request that deletes an object. It has no idempotency key, because Stripe ignores the keys of such
     /// requests.
     pub fn delete(&self, request: RequestBuilder) -> Result<Value, Failed> {
         Ok(self.send(request, None)?.object)
@@ -130,7 +130,7 @@ impl<'a> Api<'a> {
         Ok(ObjectResponse { object, date_ms: reply.date_ms, api_version })
     }
 
-    /// Reads an error response. If the body is not an error of Stripe, the status alone decides about a retry.
+    /// Reads an error response. If the body is not a Stripe error, only the status decides whether to retry.
     fn error(&self, reply: &Reply) -> Failed {
         let error = serde_json::from_slice::<ErrorBody>(&reply.body).map(|body| body.error).unwrap_or_default();
         let status = reply.status;

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// Base URL of Stripe's API.
 const API: &str = "https://api.stripe.com";
 
-/// A mode of Stripe.
+/// A Stripe mode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Live mode: real money.
@@ -56,13 +56,14 @@ pub enum AccountType {
 /// Settings of the provider.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Secret or restricted key of live mode, `sk_live_…` or `rk_live_…`. Required for calls of `live` scopes.
+    /// Secret or restricted live-mode key, `sk_live_…` or `rk_live_…`. Required for calls in `live` scopes.
     pub live_key: Option<Secret>,
-    /// Secret or restricted key of test mode, `sk_test_…` or `rk_test_…`. Required for calls of `test` scopes.
+    /// Secret or restricted test-mode key, `sk_test_…` or `rk_test_…`. Required for calls in `test` scopes.
     pub test_key: Option<Secret>,
     /// Base URL of the API, without a trailing slash.
     pub url: String,
-    /// Address of the business's site, without a trailing slash: return addresses that are paths are below it.
+    /// Base address of the business's site, without a trailing slash. Return addresses that are paths are relative to
+    /// it.
     pub site: Option<String>,
     /// Limits of one request. Most calls send a few requests; a call for an invoice sends about fifty.
     pub limits: ExchangeLimits,
@@ -70,7 +71,7 @@ pub struct Config {
     pub account_type: AccountType,
     /// Country of new connected accounts, for example `DE`; by default the platform's country.
     pub account_country: Option<String>,
-    /// Id of the configuration of the customer portal, `bpc_…`; by default the account's default configuration.
+    /// Id of the customer portal configuration, `bpc_…`; by default the account's default configuration.
     pub portal_configuration: Option<String>,
     /// Days until a usage invoice is due. With this setting, Stripe mails the invoice; without it, Stripe charges the
     /// customer's payment method.
@@ -96,7 +97,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Returns the key of a mode. Fails if there is no key or it has the prefix of another mode.
+    /// Returns the key of a mode. Fails if there is no key or its prefix belongs to another mode.
     pub(crate) fn key(&self, mode: Mode) -> Result<&Secret, Failed> {
         let key = match mode {
             Mode::Live => self.live_key.as_ref(),

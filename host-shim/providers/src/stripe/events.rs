@@ -1,4 +1,4 @@
-//! Lists Stripe's events, to find events whose webhook deliveries were lost.
+//! Lists Stripe events, to find those whose webhook deliveries were lost.
 
 use crate::stripe::api::Api;
 use crate::stripe::config::Mode;
@@ -8,13 +8,13 @@ use crate::stripe::provider::Stripe;
 use crate::stripe::recovery::pages_after;
 use host_provider_api::{EventList, EventQuery, ListedEvents};
 
-/// Maximum events of a list: about 30 MB in memory. Longer lists are read in parts.
+/// Maximum number of events in a list: about 30 MB in memory. Longer lists are read in parts.
 pub const EVENTS_MAX: usize = 2_000;
 /// Events per page.
 const PAGE: usize = 100;
 
 impl Stripe {
-    /// Lists events, newest first, at most `max` and [`EVENTS_MAX`]. Stripe keeps events for thirty days.
+    /// Lists events, newest first: at most `max`, and no more than [`EVENTS_MAX`]. Stripe keeps events for thirty days.
     ///
     /// # Errors
     ///

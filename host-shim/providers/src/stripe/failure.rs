@@ -25,7 +25,7 @@ pub enum Failed {
         /// Expected value.
         expected: &'static str,
     },
-    /// A return address is a path, and the site's address is not known.
+    /// A return address is a path, but the site's address is unknown.
     #[error(
         "`{0}` of the payload is a path of the site, whose address is not known: expected an address with https://"
     )]
@@ -53,8 +53,8 @@ pub enum Failed {
         /// Stripe's retry hint in milliseconds.
         after_ms: Option<i64>,
     },
-    /// Stripe rejected the key, or the key lacks a permission. Stripe's message is omitted, since it contains a part of
-    /// the key.
+    /// Stripe rejected the key, or the key lacks a permission. Stripe's message is omitted, because it contains a part
+    /// of the key.
     #[error("the key for {} mode is not accepted for this (status {status})", .mode.name())]
     Unauthorized {
         /// Mode of the key.
@@ -62,7 +62,7 @@ pub enum Failed {
         /// HTTP status, 401 or 403.
         status: u16,
     },
-    /// A newer generation of the effect has created the object.
+    /// A newer generation of the effect created the object.
     #[error("the call has generation {generation}, but generation {newest} has been applied")]
     Superseded {
         /// Generation of the call.
@@ -92,7 +92,7 @@ impl From<Failed> for CallOutcome {
             Failed::Payload { .. } => refused("bad-payload"),
             Failed::NoSite(_) => refused("no-site"),
             Failed::Unanswered(error) => error.into(),
-            // The request may have taken effect, since a gateway may have sent the response.
+            // The request may have taken effect, because the response may come from a gateway.
             Failed::Unreadable { .. } => CallOutcome::retry("unreadable", message),
             Failed::Unauthorized { .. } => refused("unauthorized"),
             Failed::Superseded { .. } => refused("superseded"),

@@ -1,4 +1,4 @@
-//! Lists Stripe's objects of one kind, a page at a time.
+//! Lists Stripe objects of one kind, one page at a time.
 
 use crate::stripe::api::Api;
 use crate::stripe::config::Mode;
@@ -53,7 +53,7 @@ fn selection(kind: ObjectKind, of: &ObjectsOf) -> Result<Option<(&'static str, &
     }
 }
 
-/// Lists the objects of the own account. A connected account's own objects are not listed.
+/// Lists the account's own objects. The objects of connected accounts are not listed.
 impl ObjectList for Stripe {
     fn objects(&self, query: &ObjectQuery) -> Result<ObjectPage, ObjectListError> {
         if query.limit == 0 || query.limit > OBJECTS_MAX {
@@ -67,7 +67,7 @@ impl ObjectList for Stripe {
         let mut parameters = vec![("limit", limit.as_str())];
         parameters.extend(selection);
         parameters.extend((query.since_s > 0).then_some(("created[gte]", since.as_str())));
-        // Without this, ended subscriptions are missing.
+        // Without this parameter, the list omits ended subscriptions.
         parameters.extend((query.kind == ObjectKind::Subscription).then_some(("status", "all")));
         parameters.extend(query.after.as_deref().map(|after| ("starting_after", after)));
         page(self, query, &parameters).map_err(|failed| ObjectListError::Provider(failed.to_string()))

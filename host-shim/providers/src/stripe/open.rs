@@ -1,4 +1,4 @@
-//! The settings of a Stripe account, and the opening of its provider.
+//! The settings of a Stripe account, and how its provider is opened.
 
 use crate::builder::{LocalStripe, OpenError, ProviderBuilder, machine_secrets};
 use crate::mail::MailSite;
@@ -11,13 +11,14 @@ use std::sync::Arc;
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StripeSettings {
-    /// Reference to the key of test mode.
+    /// Reference to the test-mode key.
     pub test_key: String,
-    /// Reference to the key of live mode.
+    /// Reference to the live-mode key.
     pub live_key: String,
     /// Base URL of a local Stripe, `provisioner stripe`. None for Stripe itself.
     pub url: Option<String>,
-    /// Address of the business's site, to whose paths Stripe's pages lead back. None for that of the server.
+    /// Base address of the business's site, to whose paths Stripe's pages return the customer. None for the server's
+    /// address.
     pub site: Option<String>,
 }
 
@@ -42,7 +43,7 @@ impl ProviderBuilder<'_> {
         };
         let site = self.options.settings.stripe.site.as_deref().map(|site| site.trim_end_matches('/').to_owned());
         let site = site.or_else(|| self.options.site.as_ref().map(|site| site.url.clone()));
-        // Nobody is led back by the pages of a replay.
+        // In a replay, Stripe's pages never have to return a customer.
         let site = site.or_else(|| self.options.local_stripe.as_ref().map(|_| MailSite::default().url));
         let config = Config { site, ..config };
         let stripe = Arc::new(Stripe::new(config));

@@ -36,7 +36,8 @@ impl<'c> Payload<'c> {
         }
     }
 
-    /// Returns an address to which a page of Stripe leads back; none if it is missing. A path is one of the site.
+    /// Returns the address to which a Stripe page returns the customer; none if it is missing. A path is relative to
+    /// the site.
     pub fn maybe_return_url(self, member: &'static str, site: Option<&str>) -> Result<Option<Cow<'c, str>>, Failed> {
         let Some(url) = self.maybe_text(member)? else { return Ok(None) };
         match (url.starts_with('/'), site) {
@@ -46,7 +47,7 @@ impl<'c> Payload<'c> {
         }
     }
 
-    /// Returns a required address to which a page of Stripe leads back.
+    /// Returns a required address to which a Stripe page returns the customer.
     pub fn return_url(self, member: &'static str, site: Option<&str>) -> Result<Cow<'c, str>, Failed> {
         self.maybe_return_url(member, site)?.ok_or(Failed::Payload { member, expected: "a text that is not empty" })
     }
@@ -90,7 +91,7 @@ impl<'c> Payload<'c> {
         value.as_bool().map(Some).ok_or(Failed::Payload { member, expected: "true or false" })
     }
 
-    /// Returns whether prices include their taxes (`tax_behavior`); none if Stripe computes no taxes.
+    /// Returns whether prices include taxes (`tax_behavior`); none if Stripe computes no taxes.
     pub fn includes_taxes(self) -> Result<Option<bool>, Failed> {
         let member = "tax_behavior";
         match self.maybe_text(member)? {

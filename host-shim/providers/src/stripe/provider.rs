@@ -44,9 +44,9 @@ pub const KINDS: [&str; HANDLERS.len()] = {
     kinds
 };
 
-/// Stripe's code if an idempotency key was used with other parameters.
+/// Stripe's error code for an idempotency key that was already used with other parameters.
 const REUSED_KEY: &str = "idempotency_error";
-/// Kinds that are requested under another key then. None of them moves money, and what they create belongs to the account.
+/// Kinds that are requested again under another key in that case. None of them moves money, and what they create belongs to the account.
 const REQUESTED_AGAIN: [&str; 5] = [
     "stripe.account.create",
     "stripe.account.link",
@@ -62,7 +62,7 @@ pub struct Stripe {
 }
 
 impl Stripe {
-    /// Creates the provider with these settings. Keys are checked at the first call of their mode.
+    /// Creates the provider with these settings. The key of a mode is checked at the first call in that mode.
     pub fn new(config: Config) -> Stripe {
         let client = Client::new(&config.url, config.limits);
         Stripe { config, client }
@@ -74,13 +74,14 @@ impl Stripe {
             Err(failed) => return failed.into(),
         };
         let outcome = match handler(&api, call) {
-            // A store that was restored from a backup has requested other things under this key. What they made is looked for.
+            // A store that was restored from a backup requested something else under this key before. Look for the objects that those
+            // requests created.
             Err(Failed::Error { code, .. }) if code == REUSED_KEY && REQUESTED_AGAIN.contains(&call.kind.as_str()) => {
                 handler(&api.keyed_by_parameters(), &Call { lease: call.lease.max(2), ..call.clone() })
             }
             outcome => outcome,
         };
-        // Stripe's responses repeat parts of the payload, which may contain a key by mistake.
+        // Stripe's responses repeat parts of the payload, which may accidentally contain a key.
         api.redacted().outcome(outcome.map_or_else(CallOutcome::from, CallOutcome::Done))
     }
 }

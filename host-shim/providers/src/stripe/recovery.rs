@@ -1,5 +1,5 @@
-//! Finds the object that an earlier attempt of a call created, so that no second object is created after Stripe has
-//! forgotten the idempotency key, which it does after a day.
+//! Finds the object that an earlier attempt of a call created. This prevents a second object after Stripe has forgotten
+//! the idempotency key, which it does after a day.
 
 use crate::stripe::api::Api;
 use crate::stripe::failure::Failed;
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 /// Objects per page, Stripe's limit.
 pub(crate) const PAGE: &str = "100";
-/// Maximum pages of a list that are searched for an object. The pages begin with the newest objects.
+/// Maximum number of list pages that are searched for an object. The first page has the newest objects.
 pub(crate) const PAGES_MAX: usize = 10;
 
 /// Returns true if an earlier attempt or generation of the call may have taken effect.
@@ -53,8 +53,8 @@ fn quoted(text: &str) -> String {
     text.replace('\\', "\\\\").replace('\'', "\\'")
 }
 
-/// Calls `visit` for the objects of a list, newest first, until it returns false or `pages_max` pages are read. Returns
-/// false if the list has more pages.
+/// Calls `visit` for the objects of a list, newest first, until it returns false or `pages_max` pages have been read.
+/// Returns false if the list has more pages.
 pub(crate) fn pages(
     api: &Api<'_>,
     path: &str,

@@ -1,4 +1,4 @@
-//! Requests of Supabase's management API.
+//! Requests to Supabase's management API.
 
 use crate::http::{Body, Client, Method, Redacted, Reply, Request, retry_after_ms};
 use crate::supabase::config::Config;
@@ -107,7 +107,7 @@ impl<'a> Api<'a> {
         }
     }
 
-    /// Counts the tables in the database, without Supabase's own.
+    /// Counts the tables in the database, excluding Supabase's own.
     pub fn tables(&self, reference: &str) -> Result<i64, Failed> {
         let query = "select count(*)::int as tables from information_schema.tables where table_schema = 'public'";
         let body = json!({"query": query, "read_only": true});
@@ -152,7 +152,7 @@ impl<'a> Api<'a> {
         let is_limit = words.contains("limit") || words.contains("quota") || words.contains("exceeded");
         match reply.status {
             402 => Failed::Quota(message),
-            // Supabase sends no error code for a reached limit.
+            // Supabase sends no error code when a limit is reached.
             400 | 403 | 422 if is_limit => Failed::Quota(message),
             status => Failed::Error { status, message, after_ms: retry_after_ms(reply) },
         }

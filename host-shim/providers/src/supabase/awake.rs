@@ -1,5 +1,5 @@
-//! Backups of suspended projects: resumes the project for the backup and suspends it again afterwards, because nobody
-//! can connect to the database of a suspended project.
+//! Backups of suspended projects: resumes the project for the backup and suspends it again afterwards, because a
+//! suspended project's database accepts no connections.
 
 use crate::http::Client;
 use crate::supabase::api::Api;
@@ -17,12 +17,12 @@ use std::sync::Arc;
 const RESUMING: &str = "supabase-up ";
 const SUSPENDING: &str = "supabase-down ";
 
-/// Lets another provider back up the database of a project, and keeps the project running meanwhile. Leaves a project
-/// that is already running as it is. Passes the call on unchanged if the database is not in one of our Supabase
+/// Lets another provider back up a project's database, and keeps the project running until it is done. A project that
+/// is already running is left alone. Passes the call on unchanged if the database is not in one of our Supabase
 /// projects.
 ///
-/// If the host is killed after it has sent the resume request and before the poll token is stored, the project is not
-/// suspended again; it then runs until its next change.
+/// If the host is killed after it has sent the resume request but before the poll token is stored, the project is not
+/// suspended again and runs until its next change.
 pub struct Awake {
     config: Config,
     client: Client,
@@ -83,7 +83,7 @@ impl Phase {
 }
 
 impl Awake {
-    /// Creates the provider. `inner` makes the backups; `config` has the settings of the management API.
+    /// Creates the provider. `inner` makes the backups; `config` contains the settings of the management API.
     pub fn new(config: Config, inner: Arc<dyn Provider>) -> Awake {
         let client = Client::new(&config.url, config.limits);
         Awake { config, client, inner }
@@ -177,7 +177,7 @@ impl Awake {
                     return self.poll(&Phase::Suspending(progress.next(true), end));
                 }
                 match api.pause(&project.reference).map_err(CallOutcome::from) {
-                    // The backup has ended, so its outcome is returned. The project runs until its next change.
+                    // The backup is finished, so its outcome is returned. The project runs until its next change.
                     Err(CallOutcome::Refused { .. }) => end.into(),
                     // After a temporary error, the request is repeated at the next poll.
                     asked => self.poll(&Phase::Suspending(progress.next(asked.is_ok()), end)),

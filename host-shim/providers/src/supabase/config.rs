@@ -1,4 +1,4 @@
-//! Settings of the provider: token, defaults of projects, and limits of requests.
+//! Settings of the provider: token, project defaults, and request limits.
 
 use crate::http::ExchangeLimits;
 use host_provider_api::Secret;

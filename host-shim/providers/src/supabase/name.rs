@@ -1,4 +1,4 @@
-//! Ownership marks of projects. They are in the projects' names, since a project has no other place for them.
+//! Ownership marks of projects. They are part of the project's name, because a project has no other place for them.
 
 use host_provider_api::{ResourceId, names};
 

@@ -1,4 +1,4 @@
-//! The settings of a Supabase organization, and the opening of its provider.
+//! The settings of a Supabase organization, and how its provider is opened.
 
 use crate::builder::{OpenError, ProviderBuilder};
 use crate::supabase::{Awake, Config, KINDS, Supabase};
@@ -19,7 +19,7 @@ pub struct SupabaseSettings {
     pub region: Option<String>,
     /// Machine sizes by the payload's `plan`.
     pub instance_sizes: BTreeMap<String, String>,
-    /// Base URL of another server than Supabase's. None for Supabase itself.
+    /// Base URL of a server other than Supabase's. None for Supabase itself.
     pub url: Option<String>,
 }
 
@@ -48,7 +48,7 @@ impl ProviderBuilder<'_> {
             url: settings.url.clone().unwrap_or(default.url),
             ..Config::default()
         };
-        // Supabase's API can't migrate, seed or back up a database. The PostgreSQL provider can, if it is open too.
+        // Supabase's API can't migrate, seed or back up a database. The PostgreSQL provider can, if it is also open.
         let beside_postgres = self.options.names.contains(&ProviderName::Postgres);
         let patterns: &[&str] = if beside_postgres { &KINDS } else { &["database"] };
         self.limited(name, patterns, Arc::new(Supabase::new(config.clone())));
@@ -56,8 +56,8 @@ impl ProviderBuilder<'_> {
         Ok(())
     }
 
-    /// Registers the provider of backups at Supabase, if both providers are open. It resumes a suspended project for
-    /// its backup, since nobody can connect to the database of a suspended project.
+    /// Registers the provider that backs up Supabase databases, if both providers are open. It resumes a suspended
+    /// project for its backup, because a suspended project's database accepts no connections.
     pub(crate) fn backups_at_supabase(&mut self) {
         if let (Some(config), Some(postgres)) = (self.projects.take(), self.postgres.take()) {
             let awake = Awake::new(config, postgres);

@@ -11,7 +11,7 @@ use host_provider_api::{Call, CallOutcome, Provider};
 /// `database.migrate`.
 pub const KINDS: [&str; 4] = ["database.ensure", "database.change", "database.destroy", "database.observe"];
 
-/// The provider of databases at Supabase. It has no state of its own.
+/// The provider of databases at Supabase. It has no state.
 ///
 /// | verb | payload | outputs |
 /// |---|---|---|

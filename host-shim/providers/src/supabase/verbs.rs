@@ -1,4 +1,4 @@
-//! Carries out the verbs. Each verb has a file of its own; this file has their shared parts.
+//! Carries out the verbs. Each verb has its own file; this file contains what they share.
 
 pub mod change;
 pub mod destroy;
@@ -75,8 +75,8 @@ impl<'w> Work<'w> {
         Ok(self.call.make_secret(&format!("supabase/{}", self.mark.letters), SECRET_BYTES_MIN)?)
     }
 
-    /// Returns the outputs of a project. For an adopted project they have no `secret_ref`, since its creator chose the
-    /// password.
+    /// Returns the outputs of a project. Those of an adopted project have no `secret_ref`, because its creator chose
+    /// the password.
     fn outputs(&self, project: &Project) -> Result<Value, Failed> {
         let mark = project.mark().ok_or_else(|| Failed::Taken(project.reference.clone()))?;
         let mut outputs = json!({

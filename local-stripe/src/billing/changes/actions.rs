@@ -1,4 +1,4 @@
-//! Runs what objects do on their own, such as the renewal of a subscription.
+//! Carries out what objects do on their own, such as the renewal of a subscription.
 
 use crate::billing::changes::{cycle, end, phases, quote};
 use crate::billing::due;

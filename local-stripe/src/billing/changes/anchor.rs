@@ -1,4 +1,4 @@
-//! Where a new subscription's billing cycle begins: at an anchor that the request names, and with a start in the past.
+//! Determines where a new subscription's billing cycle begins: at an anchor in the request, or with a start in the past.
 
 use serde_json::Value;
 
@@ -6,14 +6,14 @@ use crate::calendar;
 use crate::error::ApiError;
 use crate::params::Args;
 
-/// How many intervals back the day of an anchor is looked for: the 29th of February comes within eight years.
+/// Number of intervals to go back when looking for the day of an anchor: the 29th of February recurs within eight years.
 const INTERVALS_BACK: i64 = 9;
 
-/// Returns the anchor that the request names, in Unix seconds, checked against the first natural billing date, which is counted from
-/// `now` or from the end of the trial.
+/// Returns the anchor in the request, in Unix seconds, checked against the first natural billing date, which is counted from `now` or from
+/// the end of the trial.
 ///
 /// # Errors
-/// The anchor is not in the future, or later than the first natural billing date, or given twice.
+/// The anchor is not in the future, is later than the first natural billing date, or is given twice.
 pub fn of(args: &Args, price: &Value, now: i64, trial_end: Option<i64>) -> Result<Option<i64>, ApiError> {
     let param = "billing_cycle_anchor";
     let config = args.given("billing_cycle_anchor_config").map(|_| args.map("billing_cycle_anchor_config"));
@@ -41,8 +41,8 @@ pub fn of(args: &Args, price: &Value, now: i64, trial_end: Option<i64>) -> Resul
     Ok(Some(anchor))
 }
 
-/// Returns an anchor with the day and the time of `billing_cycle_anchor_config`. The first billing date is the first such day after
-/// `from`. If its month is too short, the anchor is an earlier date with that day, so that later months have it.
+/// Returns an anchor with the day and the time of `billing_cycle_anchor_config`. The first billing date is the first such day after `from`.
+/// If its month is too short, the anchor is an earlier date with that day, so that later months bill on the right day.
 fn by_config(config: &Args, price: &Value, from: i64) -> Result<i64, ApiError> {
     let param = "billing_cycle_anchor_config";
     let (interval, count) = calendar::interval(price);
@@ -62,7 +62,7 @@ fn by_config(config: &Args, price: &Value, from: i64) -> Result<i64, ApiError> {
 /// Returns `backdate_start_date`, in Unix seconds.
 ///
 /// # Errors
-/// It is not in the past, or there is a trial.
+/// The time is not in the past, or there is a trial.
 pub fn backdated(args: &Args, now: i64, trial_end: Option<i64>) -> Result<Option<i64>, ApiError> {
     let param = "backdate_start_date";
     let Some(start) = args.int(param) else { return Ok(None) };

@@ -1,4 +1,4 @@
-//! Changes subscriptions: items with proration, the trial, and pending changes, whose payment is not complete.
+//! Changes subscriptions: items with proration, trials, and pending changes whose payment is not complete.
 
 use serde_json::{Value, json};
 
@@ -78,14 +78,14 @@ pub fn update(st: &mut State, id: &str, args: &Args) -> Result<Value, ApiError> 
     apply_items(st, &before, next, change, args, restart, now)
 }
 
-/// Whether a change begins a new period now. Such a change credits the unused time of the old one, and is invoiced at once.
+/// Whether a change begins a new period immediately. Such a change credits the unused time of the old period and is invoiced at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Restart {
-    /// The period stays.
+    /// The current period continues.
     No,
-    /// A whole period begins.
+    /// A full period begins.
     Paid,
-    /// A trial with this end begins, in Unix seconds.
+    /// A trial begins, which ends at this time in Unix seconds.
     WithTrial(i64),
 }
 
@@ -152,7 +152,7 @@ fn apply_trial(sub: &mut Object, args: &Args, now: i64) -> Result<Option<i64>, A
 struct Change {
     list: Vec<Value>,
     prorated: Vec<(Value, Half)>,
-    /// The ids of the items that have a new price.
+    /// The ids of the items whose price has changed.
     begun: Vec<String>,
 }
 
@@ -247,12 +247,12 @@ fn read_change(st: &mut State, sub: &Object, args: &Args, now: i64) -> Result<Ch
     Ok(Change { list, prorated, begun })
 }
 
-/// Whether the items of a subscription bill at the same interval.
+/// Whether all items of a subscription are billed at the same interval.
 pub fn same_interval(one: &[Value], other: &[Value]) -> bool {
     intervals::lengths(one) == intervals::lengths(other)
 }
 
-/// Whether no item costs anything, whatever is used.
+/// Whether all items are free, whatever the usage.
 fn is_free(list: &[Value]) -> bool {
     let costs_nothing = |item: &Value| {
         let quantity = item["quantity"].as_i64().unwrap_or(1);
@@ -275,7 +275,7 @@ fn apply_items(
     let behavior = args.text("proration_behavior").unwrap_or("create_prorations");
     let payment = args.text("payment_behavior").unwrap_or("allow_incomplete");
     let in_trial = matches!(before.text("status"), "trialing" | "incomplete" | "paused");
-    // As at Stripe, a new interval and the first price that is not free begin a new period.
+    // As at Stripe, a new interval begins a new period, and so does the first price that is not free.
     let old = before.list_at("items");
     let begins = !in_trial && (!same_interval(old, &change.list) || is_free(old) && !is_free(&change.list));
     let restart = if restart == Restart::No && begins { Restart::Paid } else { restart };
@@ -290,7 +290,7 @@ fn apply_items(
     if restarts {
         intervals::check_restart(next.list_at("items"))?;
         let price = next.list_at("items").first().map(|i| i["price"].clone()).unwrap_or_default();
-        // Usage in a trial is free.
+        // Usage during a trial is free.
         let over = period(before).filter(|_| before.text("status") != "trialing").map(|over| (over.0, now));
         if let Restart::WithTrial(end) = restart {
             set_period(&mut next, now, end);
@@ -320,7 +320,7 @@ fn apply_items(
         let goes =
             |item: &&Value| !kept.iter().any(|k| k["id"] == item["id"] && k["price"]["id"] == item["price"]["id"]);
         for item in before.list_at("items").iter().filter(goes) {
-            // "Usage from January 1 to January 16 isn't billed" with `classic`:
+            // "Usage from January 1 to January 16 isn't billed" in `classic` mode:
             // <https://docs.stripe.com/billing/subscriptions/usage-based/manage-billing-setup>.
             if before.at("billing_mode.type") != "classic" {
                 usage::close(st, before, item, now)?;
@@ -334,7 +334,7 @@ fn apply_items(
     let waits = payment == "pending_if_incomplete";
     let earlier = &before.as_subscription().pending_invoice;
     if !earlier.is_empty() {
-        // A new change replaces the pending change. The pending change's invoice is voided unless it is paid.
+        // A new change replaces the pending change, whose invoice is voided unless it is paid.
         let _ = settle::void(st, earlier);
     }
     let stored = if waits { before.clone() } else { Object::clone(&store_without_event(st, before, next.clone())) };
@@ -348,7 +348,7 @@ fn apply_items(
         period: None,
     };
     let invoice = invoice::draft(st, draft, |_| {})?;
-    // The event is emitted after the invoice is created, as it names the invoice.
+    // The event is emitted after the invoice is created, because it contains the invoice's id.
     st.emit_since(&id, "customer.subscription.updated", before);
     if waits {
         let change = Box::new(next.clone());

@@ -24,7 +24,7 @@ use crate::pricing;
 use crate::state::State;
 use crate::tax::{Place, automatic};
 
-/// The time in hours to complete a first payment.
+/// The number of hours within which a first payment must be completed.
 const FIRST_PAYMENT_HOURS: i64 = 23;
 /// The maximum length of a trial in days, Stripe's limit.
 const TRIAL_DAYS_MAX: i64 = 730;
@@ -34,7 +34,7 @@ const TRIAL_DAYS_MAX: i64 = 730;
 /// # Errors
 /// Items are missing or too many, a price is invalid or not recurring, or currencies or intervals differ.
 ///
-/// All prices are taken in one currency: the request's, or else the customer's if they all have it, or else that of the first price.
+/// All prices are read in one currency: the request's, or the customer's if all prices have it, or that of the first price.
 pub fn read_items(st: &mut State, args: &Args, customer: Option<&Object>) -> Result<Vec<Priced>, ApiError> {
     let given = args.list("items");
     if given.is_empty() {
@@ -64,7 +64,7 @@ pub fn read_items(st: &mut State, args: &Args, customer: Option<&Object>) -> Res
     Ok(priced)
 }
 
-/// Checks that all prices of a subscription have the same currency, and intervals that fit.
+/// Checks that all prices of a subscription have the same currency and compatible intervals.
 ///
 /// # Errors
 /// Currencies or intervals differ.
@@ -168,7 +168,7 @@ pub fn create(st: &mut State, args: &Args, presence: Presence) -> Result<Object,
     Ok(st.copy(&id))
 }
 
-/// Creates a setup intent for a trial without a payment method, as no payment asks for one.
+/// Creates a setup intent for a trial without a payment method, because no payment asks for one.
 fn ask_for_method(st: &mut State, id: &str) {
     let Ok(sub) = st.find(id) else { return };
     if settle::has_method(st, &sub) {
@@ -182,7 +182,7 @@ fn ask_for_method(st: &mut State, id: &str) {
     st.change(id, |s| s.set("pending_setup_intent", intent));
 }
 
-/// Stores the subscription of an item under the item's id, so that the item can be found by its id.
+/// Stores an item's subscription under the item's id, so that it can be found by that id.
 pub fn point_to(st: &mut State, item: &str, subscription: &str) {
     st.put(Object::of(json!({ "id": item, "object": "sandbox.subscription_item", "subscription": subscription })));
 }
@@ -209,10 +209,10 @@ fn trial_end(args: &Args, priced: &[Priced], now: i64) -> Result<Option<i64>, Ap
     Ok(end)
 }
 
-/// Applies the parameters that creation and update have in common.
+/// Applies the parameters that creation and update share.
 ///
 /// # Errors
-/// A parameter is invalid, or the payment method is unknown or another customer's.
+/// A parameter is invalid, or the payment method is unknown or belongs to another customer.
 pub fn apply_settings(st: &mut State, sub: &mut Object, args: &Args, now: i64) -> Result<(), ApiError> {
     sub.set("metadata", crate::params::merge_metadata(sub.get("metadata"), args)?);
     if args.has("default_payment_method") {
@@ -365,7 +365,7 @@ fn first_invoice(st: &mut State, id: &str, args: &Args, presence: Presence) -> R
     if !trial {
         let has_anchor = args.given("billing_cycle_anchor").is_some();
         match args.int("backdate_start_date").filter(|_| !is_free) {
-            // The time until the anchor is billed as a part of the time since the backdated start.
+            // The time until the anchor is billed as part of the time since the backdated start.
             Some(since) if has_anchor => lines = lines::past_lines(st, &sub, (since, end))?,
             since => {
                 lines::prorate_each(&sub, &mut lines, is_free)?;

@@ -39,9 +39,9 @@ pub fn renew(st: &mut State, id: &str) {
             s.set("status", "active");
         }
     });
-    // There is none if the amount is too large; real Stripe reports this as a failed finalization.
+    // If the amount is too large there is no invoice; the real Stripe reports this as a failed finalization.
     let invoice = cycle_draft(st, &renewed, (start, end), trial_ends).ok();
-    // The event is emitted after the invoice is created, as it names the invoice.
+    // The event is emitted after the invoice is created, because it contains the invoice's id.
     st.emit_since(id, "customer.subscription.updated", &sub);
     if let Some(invoice) = invoice {
         close_while_paused(st, &renewed, &invoice);
@@ -79,7 +79,7 @@ fn close_while_paused(st: &mut State, sub: &Object, invoice: &str) {
         _ => return,
     };
     if invoice::finalize(st, invoice).is_ok() {
-        // An invoice with the amount 0 is already paid, so it can't be closed.
+        // An invoice for 0 is already paid, so it can't be closed.
         let _ = close(st, invoice);
     }
 }
@@ -94,7 +94,7 @@ pub fn announce(st: &mut State, id: &str) {
     }
 }
 
-/// Returns the invoice of the next renewal, without an id and without storing it.
+/// Returns the invoice of the next renewal, without an id, and does not store it.
 ///
 /// # Errors
 /// An amount or the total is too large.

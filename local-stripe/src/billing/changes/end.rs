@@ -17,7 +17,7 @@ use crate::params::Args;
 use crate::pricing;
 use crate::state::State;
 
-/// Credits what a subscription that ends before its period's end has not used, and bills its usage.
+/// Credits the unused time of a subscription that ends before the end of its period, and bills its usage.
 fn settle_at_its_time(st: &mut State, sub: &Object, now: i64) -> Result<(), ApiError> {
     let Some((start, end)) = period::period(sub) else { return Ok(()) };
     let behavior = sub.as_subscription().cancel_proration.as_deref().unwrap_or("create_prorations");
@@ -45,7 +45,7 @@ fn usage_lines(st: &State, sub: &Object, over: (i64, i64)) -> Result<Vec<NewLine
     Ok(lines)
 }
 
-/// Makes and collects the last invoice of a subscription.
+/// Creates and collects the last invoice of a subscription.
 fn bill_last(st: &mut State, sub: &Object, lines: Vec<NewLine>, over: (i64, i64)) -> Result<(), ApiError> {
     let draft = Draft {
         customer: sub.text("customer"),
@@ -58,14 +58,14 @@ fn bill_last(st: &mut State, sub: &Object, lines: Vec<NewLine>, over: (i64, i64)
     };
     let last = invoice::draft(st, draft, |_| {})?;
     st.emit_since(sub.id(), "customer.subscription.updated", sub);
-    // The invoice is finalized at once, as drafts of an ended subscription are never finalized.
+    // The invoice is finalized immediately, because drafts of an ended subscription are never finalized.
     invoice::finalize(st, &last)?;
     settle::attempt(st, &last, AttemptCause::Hand);
     Ok(())
 }
 
-/// Ends a subscription at once by request. With `prorate`, credits the unused time; with `invoice_now`, creates a final
-/// invoice.
+/// Ends a subscription immediately on request. With `prorate`, credits the unused time; with `invoice_now`, creates a
+/// final invoice.
 ///
 /// # Errors
 /// The subscription is unknown or already ended, or the amount of its final invoice is too large.
@@ -144,7 +144,7 @@ pub fn pause(st: &mut State, id: &str) {
     st.emit("customer.subscription.paused", &paused);
 }
 
-/// Resumes a paused subscription: starts a new period, whose invoice decides the status.
+/// Resumes a paused subscription by starting a new period, whose invoice decides the status.
 ///
 /// # Errors
 /// The subscription is unknown or not paused, or the amount of its invoice is too large.
@@ -198,10 +198,11 @@ pub fn end_without_method(st: &State, sub: &Object) -> Option<fn(&mut State, &st
     }
 }
 
-/// Ends a subscription at its planned time: credits what it has not used, bills its usage, and [stops](ended::stop) it.
+/// Ends a subscription at its planned time: credits the unused time, bills the usage, and [stops](ended::stop) the
+/// subscription.
 pub fn at_its_time(st: &mut State, id: &str) {
     let Ok(sub) = st.find(id) else { return };
-    // What is too large to bill is not billed.
+    // An amount that is too large is not billed.
     let _ = settle_at_its_time(st, &sub, st.now(&sub));
     ended::stop(st, id, Reason::AtItsTime);
 }

@@ -17,7 +17,7 @@ use crate::state::State;
 /// The maximum number of phases of a schedule, Stripe's limit.
 const PHASES_MAX: usize = 10;
 
-/// Reads the phases of a request of a customer. The first phase starts at `start`, each other phase at the end of the previous phase.
+/// Reads the phases from a customer's request. The first phase starts at `start`, and each other phase at the end of the previous one.
 /// Months are counted from `anchor`, so that phases after a short month end on the anchor's day again.
 ///
 /// # Errors
@@ -61,14 +61,14 @@ pub fn read(st: &mut State, args: &Args, customer: &Object, start: i64, anchor: 
     Ok(phases)
 }
 
-/// A count of months from a start, for ends of phases.
+/// Counts months from a start, to find the ends of phases.
 struct Months {
     from: i64,
     count: i64,
 }
 
 impl Months {
-    /// Counts from the anchor, if `start` lies a whole number of months after it; else from `start`.
+    /// Counts from the anchor if `start` lies a whole number of months after it, otherwise from `start`.
     fn at(start: i64, anchor: i64) -> Months {
         let at = |count: i64| calendar::add(anchor, "month", count);
         let count = (0..).take_while(|count| at(*count) <= start).last().unwrap_or_default();
@@ -80,7 +80,7 @@ impl Months {
         time
     }
 
-    /// Returns the time `count` units after the end of the phase before, which is `from`.
+    /// Returns the time `count` units after the end of the previous phase, which is `from`.
     fn after(&mut self, from: i64, unit: &str, count: i64) -> i64 {
         match unit {
             "month" => self.count += count,
@@ -91,7 +91,7 @@ impl Months {
     }
 }
 
-/// Returns the end of a phase's trial: with `trial`, the whole phase is one.
+/// Returns the end of a phase's trial: with `trial`, the whole phase is a trial.
 fn trial_end(phase: &Args, (from, to): (i64, i64), param: &str) -> Result<Value, ApiError> {
     match (phase.flag("trial") == Some(true), phase.int("trial_end")) {
         (true, Some(_)) => {
@@ -108,7 +108,7 @@ fn trial_end(phase: &Args, (from, to): (i64, i64), param: &str) -> Result<Value,
     }
 }
 
-/// Returns the discounts of a phase as its object shows them, after a check that they exist.
+/// Returns the discounts of a phase in the form that its object shows, after checking that they exist.
 fn discounts(st: &State, phase: &Args, param: &str) -> Result<Value, ApiError> {
     let mut shown = Vec::new();
     for (n, entry) in phase.list("discounts").into_iter().map(Args::of).enumerate() {
@@ -129,7 +129,7 @@ fn discounts(st: &State, phase: &Args, param: &str) -> Result<Value, ApiError> {
 /// past. Past phases can be omitted if the first given phase has a start date.
 ///
 /// # Errors
-/// The current phase would start at another time, the last phase would end in the past, or a phase is invalid.
+/// The current phase would start at a different time, the last phase would end in the past, or a phase is invalid.
 pub fn replaced(st: &mut State, schedule: &Object, args: &Args, now: i64) -> Result<Vec<Value>, ApiError> {
     let old = schedule.list_at("phases");
     let begun = |phases: &[Value], index: usize| phases.get(index).and_then(|p| p["start_date"].as_i64());
@@ -165,8 +165,7 @@ pub fn run(st: &mut State, id: &str, now: i64) {
     let Ok(schedule) = st.find(id) else { return };
     if schedule.text("status") == "not_started" {
         if begin(st, id, Presence::OffSession).is_err() {
-            // The subscription can't be created, for example because a price was removed. Stripe cancels such a
-            // schedule, too.
+            // The subscription can't be created, for example because a price was removed. Stripe also cancels such a schedule.
             ended::finish(st, id, "canceled");
         }
     } else if due::expiry_notice(&schedule).is_some_and(|time| time <= now) {

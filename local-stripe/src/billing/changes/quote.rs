@@ -112,7 +112,7 @@ fn set_lines(st: &mut State, quote: &mut Object, args: &Args) -> Result<(), ApiE
     Ok(())
 }
 
-/// Sets what is due upfront and what recurs.
+/// Sets the amounts that are due upfront and that recur.
 fn compute(quote: &mut Object) {
     let sum = |lines: &[Value]| lines.iter().filter_map(|line| line["amount_total"].as_i64()).sum::<i64>();
     let recurring: Vec<Value> = quote.as_quote().lines.iter().filter(|line| recurs(line)).cloned().collect();

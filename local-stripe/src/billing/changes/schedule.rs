@@ -14,7 +14,7 @@ use crate::params::{Args, merge_metadata};
 use crate::payments::method::Presence;
 use crate::state::State;
 
-/// Creates the schedule of a request. If the schedule begins now, also creates its subscription.
+/// Creates the requested schedule. If it begins now, also creates its subscription.
 ///
 /// # Errors
 /// A parameter is invalid, or the subscription is unknown, ended or already scheduled, or can't be created.

@@ -1,6 +1,6 @@
 //! Billing alerts: `billing.alert.triggered` is sent when a customer's usage of a meter reaches a threshold. Only usage
-//! that is reported after the alert was made counts, as
-//! <https://docs.stripe.com/billing/subscriptions/usage-based/alerts> says.
+//! that is reported after the alert was created counts, see
+//! <https://docs.stripe.com/billing/subscriptions/usage-based/alerts>.
 
 use serde_json::{Value, json};
 
@@ -10,14 +10,14 @@ use crate::object::Object;
 use crate::params::Args;
 use crate::state::State;
 
-/// The maximum number of alerts that are not archived. Each of them is looked at for each meter event.
+/// The maximum number of alerts that are not archived. Each meter event checks each of them.
 const ALERTS_MAX: usize = 1_000;
-/// The maximum number of alerts that are not archived, of a meter and a customer or of a meter and all customers,
+/// The maximum number of alerts that are not archived for a meter and a customer, or for a meter and all customers,
 /// Stripe's limit.
 const ALIKE_MAX: usize = 25;
 /// The maximum length of a title, Stripe's limit.
 const TITLE_CHARS_MAX: usize = 256;
-/// How far in the future a meter event may lie, in seconds: such an event counts at once.
+/// How far in the future a meter event may lie, in seconds. Such an event counts immediately.
 const AHEAD_S: i64 = 300;
 const KIND: &str = "billing.alert";
 
@@ -89,10 +89,10 @@ pub fn load(st: &State, id: &str) -> Result<std::sync::Arc<Object>, ApiError> {
     }
 }
 
-/// Sets the status of an alert. An alert that is activated again can trigger again for each customer.
+/// Sets the status of an alert. A reactivated alert can trigger again for each customer.
 ///
 /// # Errors
-/// There is no such alert, or it has this status already.
+/// There is no such alert, or it already has this status.
 pub fn set_status(st: &mut State, id: &str, status: &str) -> Result<Value, ApiError> {
     if load(st, id)?.text("status") == status {
         return Err(ApiError::invalid(format!("The alert is {status} already.")));
@@ -107,8 +107,7 @@ pub fn set_status(st: &mut State, id: &str, status: &str) -> Result<Value, ApiEr
     Ok(changed.value())
 }
 
-/// Triggers the alerts of a meter whose thresholds a customer's usage has reached. An alert triggers once for each
-/// customer.
+/// Triggers the alerts of a meter whose thresholds a customer's usage has reached. An alert triggers once per customer.
 ///
 /// # Errors
 /// The sum of the usage overflows.

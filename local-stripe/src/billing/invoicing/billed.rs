@@ -14,12 +14,13 @@ pub struct Billed {
     pub amount: i64,
     /// The billed period, in Unix seconds.
     pub period: (i64, i64),
-    /// The invoice and the line that billed it, as `credited_items` of a credit names them; null without an invoice.
+    /// The invoice and the line that billed it, in the form of a credit's `credited_items`; null without an invoice.
     pub billed_by: Value,
 }
 
-/// Returns the newest charge for the current period of a subscription item: the debit of the last change, else the line
-/// of the regular invoice. Returns `None` if there is no charge, or if the item's price or quantity has changed since.
+/// Returns the newest charge for the current period of a subscription item: the debit of the last change, or otherwise
+/// the line of the regular invoice. Returns `None` if there is no charge, or if the item's price or quantity has
+/// changed since.
 pub fn newest(st: &State, sub: &Object, item: &Value) -> Option<Billed> {
     let customer = sub.text("customer");
     let start = item["current_period_start"].as_i64()?;
@@ -29,7 +30,7 @@ pub fn newest(st: &State, sub: &Object, item: &Value) -> Option<Billed> {
             && debit.at("parent.subscription_details.subscription_item") == &item["id"]
             && debit.at("period.end") == end
     };
-    // Invoice items from before the period do not belong to it.
+    // Invoice items from before the period are not part of it.
     let mut items = st.newest("invoiceitem", Some(customer)).take_while(|made| made.int("date") >= start);
     if let Some(debit) = items.find(is_debit) {
         let line = line_of(st, &debit);

@@ -106,7 +106,7 @@ fn read_lines(st: &mut State, invoice: &Object, args: &Args) -> Result<Vec<Value
     Ok(lines)
 }
 
-/// Returns the price, after discounts and billing credits, of this quantity of a line; of the whole line for `None`.
+/// Returns the price, after discounts and billing credits, of this quantity of a line, or of the whole line for `None`.
 fn net_of(line: &Value, quantity: Option<i64>) -> i64 {
     let off = amount::on_line(line) + billing_credit::on_line(line);
     let whole = line["amount"].as_i64().unwrap_or_default() - off;
@@ -115,7 +115,7 @@ fn net_of(line: &Value, quantity: Option<i64>) -> i64 {
     quantity.map_or(whole, |part| money::prorate(whole, part.clamp(0, units), units).unwrap_or(whole))
 }
 
-/// Returns the taxes of an amount, after discounts, of an invoice's line: its share of the line's taxes.
+/// Returns the taxes on an amount (after discounts) of an invoice line: its share of the line's taxes.
 fn taxes_of(line: &Value, amount: i64) -> Value {
     let whole = net_of(line, None);
     let share = |of: &Value| money::prorate(of.as_i64().unwrap_or_default(), amount, whole).unwrap_or_default();
@@ -164,7 +164,7 @@ fn refund_or_credit(
     Ok(())
 }
 
-/// Adds `more` to the amount due of an open invoice. If nothing is due any more, the invoice is paid.
+/// Adds `more` to the amount due of an open invoice. If nothing is due after that, the invoice is paid.
 fn change_amount_due(st: &mut State, id: &str, more: i64) {
     let open = st.change_and_emit(id, "invoice.updated", |i| {
         for member in ["amount_due", "amount_remaining"] {
@@ -185,7 +185,7 @@ fn change_amount_due(st: &mut State, id: &str, more: i64) {
     if let Some(payment) = settle::payment_of(st, id) {
         st.change(&payment, |p| p.set("status", "canceled"));
     }
-    // No money was paid, so the invoice loses its payment intent, and no `invoice_payment.paid` follows.
+    // No money was paid, so the invoice loses its payment intent and no `invoice_payment.paid` follows.
     st.change(id, |i| i.as_invoice_mut().payment_intent.clear());
     settle::paid(st, id);
 }

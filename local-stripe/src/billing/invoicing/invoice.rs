@@ -177,14 +177,14 @@ pub fn set_lines(
     let subtotal = lines.iter().try_fold(0, add).ok_or_else(too_large)?;
     let url = format!("/v1/invoices/{}/lines", invoice.id());
     let buyer = Place::of_customer(customer).map(|place| Buyer::new(place, invoice.list_at("customer_tax_ids")));
-    // The lines of a paid session have the rates with which it was paid.
+    // The lines of a paid session keep the rates at which it was paid.
     if !invoice.as_invoice().keeps_rates {
         automatic::set_rates(st, invoice, &mut lines, buyer.as_ref())?;
     }
     let (mut lines, off) = discounted(st, invoice, lines);
     let credited = credits::show(invoice, &mut lines);
     let taxes = taxes_of::apply(invoice, &mut lines)?;
-    // As at Stripe, the subtotal is after the discounts of the lines, and before those of the whole invoice.
+    // As at Stripe, the subtotal is after the discounts of the lines but before those of the whole invoice.
     let subtotal = subtotal - off.of_lines;
     let total = (subtotal - off.of_invoice - credited).checked_add(taxes.exclusive).ok_or_else(too_large)?;
     invoice.set("lines", list(&url, lines));
@@ -234,7 +234,7 @@ fn discounted(st: &State, invoice: &mut Object, mut lines: Vec<Value>) -> (Vec<V
     let sum = |taken: &[Deduction]| taken.iter().map(Deduction::total).sum();
     let off = Off { of_lines: sum(&of_lines), of_invoice: sum(&of_all) };
     for (n, line) in lines.iter_mut().enumerate() {
-        // The amounts of a line are its own discounts' and those of all discounts of the invoice.
+        // The discount amounts of a line are those of its own discounts and of all discounts of the invoice.
         let of_line = of_lines.iter().filter(|taken| taken.by_line[n] > 0).chain(&of_all).collect::<Vec<_>>();
         line["discount_amounts"] = amount::shown(&of_line, n);
     }
@@ -374,7 +374,7 @@ pub fn open(st: &mut State, id: &str, due: i64, (starting, ending): (i64, i64)) 
     Object::clone(&opened)
 }
 
-/// Makes the taxes of an invoice as automatic as those of its subscription.
+/// Gives an invoice the automatic-tax setting of its subscription.
 pub fn inherit_automatic_tax(invoice: &mut Object, sub: &Object) {
     for member in ["enabled", "liability"] {
         let path = format!("automatic_tax.{member}");
@@ -382,11 +382,11 @@ pub fn inherit_automatic_tax(invoice: &mut Object, sub: &Object) {
     }
 }
 
-/// Computes the automatic taxes of a draft again, since the customer may have moved. If the customer's place is not known, an invoice of a
-/// subscription goes on without taxes, as Stripe documents for `automatic_tax.disabled_reason`.
+/// Recomputes the automatic taxes of a draft, because the customer may have moved. If the customer's location is unknown, a subscription's
+/// invoice continues without taxes, as Stripe documents for `automatic_tax.disabled_reason`.
 ///
 /// # Errors
-/// The customer's place is not known, and the invoice is of no subscription.
+/// The customer's location is unknown, and the invoice does not belong to a subscription.
 fn taxed_anew(st: &mut State, invoice: &Object, customer: &Object) -> Result<std::sync::Arc<Object>, ApiError> {
     let mut next = invoice.clone();
     next.set("customer_tax_ids", tax_ids::shown(st, customer.id()));

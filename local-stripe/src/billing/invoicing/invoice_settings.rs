@@ -1,4 +1,5 @@
-//! What customers, subscriptions and requests say about the look of invoices: custom fields, footer, description, tax ids, rendering.
+//! The settings of customers, subscriptions and requests for the appearance of invoices: custom fields, footer, description, tax ids,
+//! rendering.
 
 use serde_json::{Value, json};
 
@@ -12,7 +13,7 @@ pub const CUSTOM_FIELDS: ParamKind =
     ParamKind::List(&ParamKind::Map(&[req("name", ParamKind::Text), req("value", ParamKind::Text)]));
 /// How an invoice shows amounts and taxes.
 pub const TAX_DISPLAY: ParamKind = ParamKind::OneOf(&["exclude_tax", "include_inclusive_tax"]);
-/// The issuer of invoices. No other account than the own issues invoices here.
+/// The issuer of invoices. Only the own account issues invoices here.
 pub const ISSUER: ParamKind = ParamKind::Map(&[req("type", ParamKind::OneOf(&["self"]))]);
 /// The parameter `invoice_settings` of a subscription.
 pub const OF_SUBSCRIPTION: ParamKind = ParamKind::Map(&[
@@ -22,7 +23,7 @@ pub const OF_SUBSCRIPTION: ParamKind = ParamKind::Map(&[
     opt("footer", ParamKind::Text),
     opt("issuer", ISSUER),
 ]);
-/// The parameter `invoice_data` of the invoice that a paid checkout session gets.
+/// The parameter `invoice_data` for the invoice of a paid checkout session.
 pub const OF_SESSION: ParamKind = ParamKind::Map(&[
     opt("account_tax_ids", ParamKind::List(&ParamKind::Text)),
     opt("custom_fields", CUSTOM_FIELDS),
@@ -37,10 +38,10 @@ const CUSTOM_FIELDS_MAX: usize = 4;
 /// The maximum lengths of the name and of the value of a custom field, Stripe's limits.
 const CUSTOM_FIELD_CHARS_MAX: [(&str, usize); 2] = [("name", 40), ("value", 140)];
 
-/// Checks the custom fields of a request, and returns them as an invoice shows them; `param` is their parameter.
+/// Checks the custom fields of a request, and returns them in the form that an invoice shows. `param` is their parameter.
 ///
 /// # Errors
-/// There are too many fields, or a text is too long.
+/// There are too many fields, or a string is too long.
 pub fn custom_fields(fields: &[Value], param: &str) -> Result<Value, ApiError> {
     if fields.len() > CUSTOM_FIELDS_MAX {
         let message = format!("An invoice can have at most {CUSTOM_FIELDS_MAX} custom fields.");
@@ -58,7 +59,7 @@ pub fn custom_fields(fields: &[Value], param: &str) -> Result<Value, ApiError> {
     Ok(if fields.is_empty() { Value::Null } else { json!(fields) })
 }
 
-/// Checks the account's own tax ids in a request, and returns them as an invoice shows them; `param` is their parameter.
+/// Checks the account's own tax ids in a request, and returns them in the form that an invoice shows. `param` is their parameter.
 ///
 /// # Errors
 /// A tax id is unknown.
@@ -69,8 +70,8 @@ pub fn account_tax_ids(st: &State, ids: &[Value], param: &str) -> Result<Value, 
     Ok(if ids.is_empty() { Value::Null } else { json!(ids) })
 }
 
-/// Reads the settings of a request into the member `shown` of an object, such as `invoice_settings` of a subscription; `param` is their
-/// parameter. Settings that the request does not have stay.
+/// Reads the settings of a request into the member `shown` of an object, such as `invoice_settings` of a subscription. `param` is their
+/// parameter. Settings that are not in the request stay unchanged.
 ///
 /// # Errors
 /// A custom field or a tax id is invalid.
@@ -94,7 +95,7 @@ pub fn read(st: &State, owner: &mut Object, shown: &str, given: &Args, param: &s
     Ok(())
 }
 
-/// Returns the member `rendering` of an invoice that shows taxes in this way; null if nothing says how.
+/// Returns the member `rendering` of an invoice with this tax display; null if none is set.
 fn rendering(display: &Value) -> Value {
     match display {
         Value::Null => Value::Null,
@@ -104,7 +105,7 @@ fn rendering(display: &Value) -> Value {
     }
 }
 
-/// Sets what a new invoice shows by the settings of its customer and of its subscription, which come first.
+/// Sets what a new invoice shows, from the settings of its customer and of its subscription, which take precedence.
 pub fn hand_on(invoice: &mut Object, customer: &Object, subscription: Option<&Object>) {
     let own = customer.get("invoice_settings");
     for member in ["custom_fields", "footer"] {
@@ -120,7 +121,7 @@ pub fn hand_on(invoice: &mut Object, customer: &Object, subscription: Option<&Ob
     }
 }
 
-/// Sets the members of an invoice that these settings have.
+/// Sets the members of an invoice for which these settings have a value.
 pub fn set(invoice: &mut Object, settings: &Value) {
     for member in ["account_tax_ids", "custom_fields", "description", "footer"] {
         if !settings[member].is_null() {

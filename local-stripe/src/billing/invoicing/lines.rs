@@ -46,7 +46,7 @@ pub fn lines(
             (true, Some(over)) => (over, usage::rest(sub, item, over.0, usage::of_item(st, sub, item, over)?)?),
             (true, None) => (next, (0, pricing::amount(price, 0)?)),
         };
-        // A trial that begins in a paid period does not make the usage before it free.
+        // If a trial begins in a paid period, the usage before the trial is still billed.
         let is_free = trial && !(pricing::is_metered(price) && over.is_some());
         let amount = if is_free { 0 } else { costs };
         let name = items::product_name(st, price);
@@ -67,8 +67,8 @@ pub fn lines(
     Ok(out)
 }
 
-/// Returns the lines for a time before the first regular period: one for each interval counted from its start, of which the last is
-/// prorated. This is what `billing_mode[type]=flexible` bills; `classic` has one line with the same sum.
+/// Returns the lines for a time before the first regular period: one for each interval counted from its start, the last of which is
+/// prorated. This is how `billing_mode[type]=flexible` bills; `classic` has one line with the same total.
 ///
 /// # Errors
 /// There are more lines than an invoice can have, or an amount is too large.

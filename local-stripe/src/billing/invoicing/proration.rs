@@ -1,5 +1,5 @@
-//! Prorates a change of plan. One line credits the unused time of the old price, and another bills the remaining time
-//! of the new price. Amounts are exact to the second. Each line is rounded once to the nearest minor unit, halves away
+//! Prorates a plan change. One line credits the unused time of the old price, and another bills the remaining time of
+//! the new price. Amounts are exact to the second. Each line is rounded once to the nearest minor unit, halves away
 //! from zero.
 
 use serde_json::Value;
@@ -33,7 +33,7 @@ pub enum Half {
 /// The prorated amount is too large.
 pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) -> Result<(), ApiError> {
     if pricing::is_metered(&item["price"]) {
-        // Metered items are billed by their usage instead.
+        // Metered items are billed by usage instead.
         return Ok(());
     }
     let end = item["current_period_end"].as_i64().unwrap_or_default();
@@ -79,8 +79,8 @@ pub fn add(st: &mut State, sub: &Object, item: &Value, half: Half, from_s: i64) 
     Ok(())
 }
 
-/// Returns an item's price for a whole period, in minor units, after its share of the lasting discounts. A one-time
-/// discount is not part of this price: it reduces the one invoice that uses it.
+/// Returns an item's price for a whole period, in minor units, less its share of the lasting discounts. A one-time
+/// discount is not part of this price: it reduces only the invoice that uses it.
 fn full_price(st: &State, sub: &Object, item: &Value) -> Result<i64, ApiError> {
     let mut discounts = term::in_force(st, &st.copy_if_any(sub.text("customer")), Some(sub));
     discounts.retain(|discount| !term::counts_once(discount));

@@ -1,4 +1,5 @@
-//! Billing thresholds: the use of a period is invoiced before the period ends, once it reaches an amount or a quantity.
+//! Billing thresholds: the usage of a period is invoiced before the period ends, once it reaches an amount or a
+//! quantity.
 
 use serde_json::Value;
 
@@ -12,18 +13,18 @@ use crate::object::Object;
 use crate::pricing;
 use crate::state::State;
 
-/// The use of an item that is not invoiced yet.
+/// The usage of an item that has not been invoiced yet.
 struct Open {
     item: Value,
-    /// The whole quantity of the period.
+    /// The total quantity of the period.
     used: i64,
-    /// The quantity that is not invoiced.
+    /// The quantity that has not been invoiced yet.
     open: i64,
-    /// What it costs, in minor units.
+    /// The cost of that quantity, in minor units.
     amount: i64,
 }
 
-/// Invoices the open use of a customer's subscriptions that reaches a threshold.
+/// Invoices the open usage of a customer's subscriptions once it reaches a threshold.
 ///
 /// # Errors
 /// The usage or an amount is too large.
@@ -44,7 +45,7 @@ fn check_one(st: &mut State, sub: &Object) -> Result<(), ApiError> {
     let (Some((start, _)), now) = (period::period(sub), st.now(sub)) else { return Ok(()) };
     let mut open = Vec::new();
     for item in sub.list_at("items").iter().filter(|item| pricing::is_metered(&item["price"])) {
-        // Use at this very second counts.
+        // Usage at this very second counts.
         let used = usage::of_item(st, sub, item, (start, now + 1))?;
         let (rest, amount) = usage::rest(sub, item, start, used)?;
         open.push(Open { item: item.clone(), used, open: rest, amount });

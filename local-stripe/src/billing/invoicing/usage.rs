@@ -74,18 +74,18 @@ fn billed<'s>(sub: &'s Object, item: &Value) -> Option<&'s ItemUsage> {
     sub.as_subscription().usage.get(item["id"].as_str()?)
 }
 
-/// Marks that an item has its price from now on. Earlier usage does not count for this price.
+/// Marks that an item has its price from now on. Earlier usage does not count towards this price.
 pub fn begin(sub: &mut Object, item: &str, now_s: i64) {
     sub.as_subscription_mut().usage.insert(item.to_owned(), ItemUsage { from_s: Some(now_s), invoiced: None });
 }
 
-/// Notes that this quantity of an item's period, which begins at a time in Unix seconds, is invoiced.
+/// Records that this quantity has been invoiced for an item's period, which begins at a time in Unix seconds.
 pub fn note_invoiced(sub: &mut Object, item: &str, start_s: i64, used: i64) {
     sub.as_subscription_mut().usage.entry(item.to_owned()).or_default().invoiced = Some((start_s, used));
 }
 
-/// Returns the part of the quantity `used` in a period that is not invoiced yet, and what it costs in minor units: with tiers, the rest of a
-/// quantity costs what the whole costs more.
+/// Returns the part of the quantity `used` in a period that has not been invoiced yet, and its cost in minor units. With tiers, the cost is
+/// that of the whole quantity less that of the invoiced part.
 ///
 /// # Errors
 /// An amount is too large.

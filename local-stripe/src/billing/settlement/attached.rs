@@ -1,5 +1,5 @@
-//! Payments that are attached to an open invoice. Each of them is credited to the invoice when it succeeds; the last
-//! one pays it.
+//! Payments that are attached to an open invoice. Each one is credited to the invoice when it succeeds, and the last
+//! one pays off the invoice.
 
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::state::State;
 /// The maximum number of payments of an invoice.
 const PAYMENTS_MAX: usize = 100;
 
-/// Attaches a payment intent to an open invoice. If it has succeeded already, it is credited at once.
+/// Attaches a payment intent to an open invoice. If the intent has already succeeded, it is credited immediately.
 ///
 /// # Errors
 /// The invoice is unknown or not open, or the payment intent is unknown or unsuitable.
@@ -52,8 +52,7 @@ pub fn attach(st: &mut State, id: &str, intent: &str) -> Result<Value, ApiError>
     Ok(st.find(id)?.value())
 }
 
-/// Credits a succeeded payment intent to the invoice that it is attached to. What exceeds the rest goes to the
-/// customer's balance.
+/// Credits a succeeded payment intent to the invoice that it is attached to. Any excess goes to the customer's balance.
 pub fn credit(st: &mut State, intent: &str) {
     let Ok(pi) = st.find(intent) else { return };
     if pi.text("status") != "succeeded" {
@@ -75,7 +74,7 @@ pub fn credit(st: &mut State, intent: &str) {
         return;
     }
     if is_open {
-        // The invoice needs no other payment, so its own one is canceled.
+        // The invoice needs no further payment, so its own is canceled.
         let own = settle::payment_of(st, invoice.id());
         intent::cancel_if_open(st, &invoice.as_invoice().payment_intent);
         if let Some(own) = own {
@@ -100,7 +99,7 @@ pub fn credit(st: &mut State, intent: &str) {
     }
 }
 
-/// Credits a part of the rest to an open invoice, whose own payment is then for what remains.
+/// Credits a part of the amount due to an open invoice, whose own payment then covers only the rest.
 fn part_paid(st: &mut State, invoice: &Object, received: i64) {
     let after = st.change_and_emit(invoice.id(), "invoice.updated", |i| {
         i.set("amount_paid", i.int("amount_paid") + received);

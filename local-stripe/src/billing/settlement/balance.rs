@@ -1,4 +1,4 @@
-//! The balances of customers, which invoices add to and take from.
+//! Customer balances, which invoices credit and debit.
 
 use serde_json::{Value, json};
 

@@ -141,7 +141,7 @@ pub fn expire(st: &mut State, id: &str) -> Result<Value, ApiError> {
     Ok(st.find(id)?.value())
 }
 
-/// Books that the rest of a grant's credits expired.
+/// Records that the rest of a grant's credits expired.
 pub fn run_out(st: &mut State, id: &str) {
     empty(st, id, Movement::Expired);
 }
@@ -155,7 +155,7 @@ fn empty(st: &mut State, id: &str, movement: Movement) {
     }
 }
 
-/// Voids a grant of which nothing has been used.
+/// Voids a grant that has not been used.
 ///
 /// # Errors
 /// The grant is unknown, voided or expired, or was applied to an invoice.
@@ -175,7 +175,7 @@ pub fn void(st: &mut State, id: &str) -> Result<Value, ApiError> {
     Ok(st.find(id)?.value())
 }
 
-/// Books a transaction of a grant and returns its id.
+/// Records a transaction of a grant and returns its id.
 fn book(st: &mut State, grant: &Object, value: i64, movement: Movement) -> String {
     let id = st.new_id("cbtxn_test");
     let made = billing_credit::transaction(id.clone(), st.now(grant), grant, value, movement);
@@ -196,8 +196,8 @@ fn is_usable(grant: &Object, now_s: i64) -> bool {
         && grant.int_at("expires_at").is_none_or(|end| end > now_s)
 }
 
-/// The place of a grant in the order of use: its priority, its end, promotional before paid, when it became effective,
-/// and its age; see <https://docs.stripe.com/billing/subscriptions/usage-based/billing-credits#multiple-credit-grants>.
+/// The sort key for the order in which grants are used: priority, end, promotional before paid, effective date, and
+/// age; see <https://docs.stripe.com/billing/subscriptions/usage-based/billing-credits#multiple-credit-grants>.
 fn order(grant: &Object) -> (i64, i64, bool, i64, i64) {
     let end = grant.int_at("expires_at").unwrap_or(i64::MAX);
     (grant.int("priority"), end, grant.text("category") == "paid", grant.int("effective_at"), grant.seq)
@@ -263,7 +263,7 @@ pub fn show(invoice: &mut Object, lines: &mut [Value]) -> i64 {
     lines.iter().map(billing_credit::on_line).sum()
 }
 
-/// Gives the credits of a voided invoice back. Those of an expired grant expire again at once.
+/// Returns the credits of a voided invoice. Those of an expired grant expire again immediately.
 pub fn reinstate(st: &mut State, invoice: &Object) {
     let now = st.now(invoice);
     for line in invoice.list_at("lines") {
@@ -283,7 +283,7 @@ pub fn reinstate(st: &mut State, invoice: &Object) {
     }
 }
 
-/// Sums what is left of a customer's grants, of one grant or of those that apply to some prices.
+/// Adds up what is left of a customer's grants, of a single grant, or of the grants that apply to some prices.
 ///
 /// # Errors
 /// The customer, the grant or a price is unknown, or the filter is incomplete.

@@ -17,8 +17,8 @@ pub enum Reason {
     PaymentFailed,
 }
 
-/// Ends a subscription and emits `customer.subscription.deleted`. Its drafts are no longer finalized, and its open
-/// invoices no longer collected.
+/// Ends a subscription and emits `customer.subscription.deleted`. From then on, its drafts are not finalized and its
+/// open invoices are not collected.
 pub fn stop(st: &mut State, id: &str, reason: Reason) {
     let Ok(sub) = st.find(id) else { return };
     let now = st.now(&sub);

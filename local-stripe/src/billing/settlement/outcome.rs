@@ -1,4 +1,4 @@
-//! What a subscription does after the payment of its invoice succeeded or failed.
+//! Updates a subscription after the payment of its invoice has succeeded or failed.
 
 use serde_json::Value;
 
@@ -13,8 +13,7 @@ use crate::state::State;
 /// The cause of a payment attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptCause {
-    /// A person or a request. Except for the first attempt of an invoice, such an attempt does not count in the retry
-    /// schedule.
+    /// A person or a request. Except for an invoice's first attempt, such an attempt does not count in the retry schedule.
     Hand,
     /// The clock: the automatic finalization of an invoice, a retry, or a bank's decision on a debit.
     Schedule,
@@ -80,10 +79,10 @@ fn saved_method(st: &State, sub: &Object, invoice: &Object) -> Option<String> {
     (method.text("customer") == sub.text("customer")).then(|| method.id().to_owned()).filter(|id| !id.is_empty())
 }
 
-/// Lets a subscription fall behind whose latest invoice was not paid: it becomes past due, or its dunning ends.
+/// Handles an unpaid latest invoice: the subscription becomes past due, or its dunning ends.
 pub fn fall_behind(st: &mut State, invoice: &Object, by: AttemptCause) {
     let sub = st.copy_if_any(subscription_of(invoice));
-    // The status follows the latest invoice: an older one neither returns the subscription when it is paid, nor ends it.
+    // The status follows the latest invoice. An older one neither restores the subscription when it is paid, nor ends it.
     let is_latest = sub.text("latest_invoice") == invoice.id();
     if sub.is_absent() || !is_latest || sub.as_subscription().pending_invoice == invoice.id() {
         return;

@@ -40,7 +40,7 @@ pub fn method_of(st: &State, invoice: &Object) -> Option<String> {
         customer.text_at("invoice_settings.default_payment_method"),
         customer.text_at("default_source"),
     ];
-    // A detached or removed card can't pay.
+    // A detached or removed card can't be charged.
     let is_theirs = |id: &&str| st.seek(id).is_some_and(|method| method.text("customer") == customer.id());
     found.into_iter().flatten().find(is_theirs).map(str::to_owned)
 }
@@ -103,7 +103,7 @@ pub fn attempt_with(st: &mut State, id: &str, method: &str, by: AttemptCause, pr
     }
 }
 
-/// Lets an open invoice wait until its payment is confirmed by hand, with the payment method that it would be charged to.
+/// Leaves an open invoice waiting until its payment is confirmed manually, with the payment method that would be charged.
 pub fn await_confirmation(st: &mut State, open: &Object) {
     st.change(open.id(), |i| i.set("next_payment_attempt", Value::Null));
     let Some(method) = method_of(st, open) else { return };
@@ -121,7 +121,7 @@ pub fn paid(st: &mut State, id: &str) {
     }
     let now = st.now(&before);
     let charge = st.copy_if_any(&before.as_invoice().payment_intent).text("latest_charge").to_owned();
-    // Attached payments may have paid a part of what was due.
+    // Attached payments may have covered part of the amount due.
     let (due, rest) = (before.int("amount_due"), before.int("amount_remaining"));
     let out_of_band = before.as_invoice().paid_out_of_band;
     let after = st.change_and_emit(id, "invoice.updated", |i| {

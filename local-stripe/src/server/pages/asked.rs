@@ -1,4 +1,4 @@
-//! The fields of the checkout page that a session asks for in addition to the payment.
+//! The fields of the checkout page for the additional information that a session asks for.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use crate::form::Form;
 use crate::object::Object;
 use crate::tax_ids::TYPES;
 
-/// Renders the fields, with the values that were typed before.
+/// Renders the fields, with the values that were entered before.
 pub(super) fn fields(session: &Object, typed: &Form) -> Html {
     let text = |name: &str| session.text_at(&format!("custom_text.{name}.message"));
     let mut parts = Vec::new();
@@ -48,7 +48,7 @@ pub(super) fn fields(session: &Object, typed: &Form) -> Html {
     parts.into_iter().collect()
 }
 
-/// Renders the text after the button.
+/// Renders the text below the button.
 pub(super) fn after_button(session: &Object) -> Option<Html> {
     session.text_at("custom_text.after_submit.message").map(note)
 }
@@ -170,14 +170,14 @@ fn tick(name: &str, words: &str, is_ticked: bool, is_required: bool) -> Html {
     )
 }
 
-/// The members of the address that taxes follow, with their labels.
+/// The members of the address that determines the taxes, with their labels.
 const TAX_ADDRESS: [(&str, &str); 3] = [
     ("country", "Country (two letters)"),
     ("postal_code", "Postal code"),
     ("state", "State or province (two letters)"),
 ];
 
-/// Renders the form with the address that automatic taxes follow, unless the customer has one.
+/// Renders the form for the address that determines the automatic taxes, unless the customer has one.
 pub(super) fn tax_address(session: &Object) -> Option<Html> {
     let is_given = !session.as_session().address.is_null();
     if session.at("automatic_tax.enabled") != true || session.at("automatic_tax.status") == "complete" && !is_given {
@@ -195,13 +195,13 @@ pub(super) fn tax_address(session: &Object) -> Option<Html> {
     ))
 }
 
-/// Returns the typed address as the parameters of a request.
+/// Returns the entered address as the parameters of a request.
 pub(super) fn typed_address(typed: &Form) -> Vec<(String, String)> {
     let given = TAX_ADDRESS.iter().map(|(name, _)| (format!("address[{name}]"), field(typed, name).to_owned()));
     given.filter(|(_, value)| !value.is_empty()).collect()
 }
 
-/// Renders the form that chooses among several shipping options.
+/// Renders the form for selecting one of several shipping options.
 pub(super) fn shipping(session: &Object, names: &[(String, String)]) -> Option<Html> {
     if names.len() < 2 {
         return None;

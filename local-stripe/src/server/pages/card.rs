@@ -15,11 +15,11 @@ pub(super) struct CardInput {
     pub(super) name: String,
     /// Whether the checkbox to save the card is ticked.
     pub(super) saves: bool,
-    /// The whole form, for the fields that a session asks for in addition.
+    /// The whole form, for the additional fields that a session asks for.
     pub(super) form: Form,
 }
 
-/// An error message, and the field of the form that it is about.
+/// An error message, and the form field that it refers to.
 pub(super) struct FieldError {
     message: String,
     field: &'static str,
@@ -49,7 +49,8 @@ impl FieldError {
 }
 
 impl CardInput {
-    /// Reads the input. A number that may belong to a real card is replaced by an empty one, so that no page shows it.
+    /// Reads the input. A number that may belong to a real card is replaced with an empty one, so that no page shows
+    /// it.
     pub(super) fn of(form: &Form) -> Self {
         let number = field(form, "number");
         Self {
@@ -73,7 +74,7 @@ pub(super) struct CardForm<'f> {
     pub(super) button: &'f str,
     pub(super) asks_email: bool,
     pub(super) asks_to_save: bool,
-    /// Further fields before the button, and a text after it.
+    /// Additional fields above the button, and a text below it.
     pub(super) more: (Html, Option<Html>),
     pub(super) typed: &'f CardInput,
     pub(super) fault: Option<&'f FieldError>,
@@ -81,7 +82,7 @@ pub(super) struct CardForm<'f> {
 
 impl CardForm<'_> {
     pub(super) fn html(&self) -> Html {
-        // `autocomplete="off"`, so that the browser does not offer its saved cards, which are real.
+        // `autocomplete="off"` prevents the browser from offering its saved cards, which are real.
         let email = self.asks_email.then(|| {
             let kind = html!("type=\"email\" autocomplete=\"email\"");
             self.input("email", "email", "Email", &kind, &self.typed.email)

@@ -1,4 +1,4 @@
-//! The 3-D Secure page, which a cardholder's bank would show.
+//! The 3-D Secure page, in place of that of a cardholder's bank.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -12,7 +12,7 @@ use crate::object::Object;
 use crate::payments::intent;
 use crate::sandbox::own_request;
 
-/// `GET /_sandbox/3ds/{id}`: shows the bank's question.
+/// `GET /_sandbox/3ds/{id}`: shows the bank's prompt.
 pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     let (owner, card) = shared.read(|s| {
         let owner = s.state().copy_if_any(&id);

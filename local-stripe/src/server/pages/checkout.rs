@@ -23,7 +23,7 @@ pub(super) async fn show(State(shared): State<Shared>, Path(id): Path<String>) -
     }
 }
 
-/// Renders the page of a session, with the previous input and its error, if any.
+/// Renders the page of a session, with any previous input and its error.
 pub(super) fn page(
     shared: &Shared,
     session: &Object,
@@ -88,7 +88,8 @@ fn shipping_names(shared: &Shared, session: &Object) -> Vec<(String, String)> {
     shown.map(words).collect()
 }
 
-/// Renders the form of a session that requires no payment method: the email address, and what the session asks for.
+/// Renders the form of a session that requires no payment method: the email address, and the additional information
+/// that the session asks for.
 fn without_card(
     action: &str,
     button: &str,
@@ -182,7 +183,7 @@ pub(super) async fn choose_quantity(
     }
 }
 
-/// `POST /c/pay/{id}/shipping`: chooses a shipping option.
+/// `POST /c/pay/{id}/shipping`: selects a shipping option.
 pub(super) async fn choose_shipping(
     State(shared): State<Shared>,
     Path(id): Path<String>,
@@ -198,7 +199,7 @@ pub(super) async fn choose_shipping(
     }
 }
 
-/// `POST /c/pay/{id}/address`: sets the address that taxes follow.
+/// `POST /c/pay/{id}/address`: sets the address that determines the taxes.
 pub(super) async fn set_address(
     State(shared): State<Shared>,
     Path(id): Path<String>,

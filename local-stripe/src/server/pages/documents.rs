@@ -77,7 +77,7 @@ fn item((words, period, amount): (String, String, String)) -> Html {
     )
 }
 
-/// Renders sums, of which the last is what is due.
+/// Renders totals, the last of which is the amount due.
 fn rows(sums: &[(&str, String)]) -> Html {
     let Some(((due, amount), others)) = sums.split_last() else { return Html::default() };
     let due =
@@ -85,7 +85,7 @@ fn rows(sums: &[(&str, String)]) -> Html {
     others.iter().map(|(words, amount)| row("", words, amount)).chain([due]).collect()
 }
 
-/// What an invoice says besides its lines and sums.
+/// The content of an invoice besides its lines and totals.
 fn facts(invoice: &Object) -> Vec<(&'static str, String)> {
     let to = [invoice.text("customer_name"), invoice.text("customer_email")].into_iter().find(|t| !t.is_empty());
     let day = |path: &str| invoice.at(path).as_i64().map(date_text);
@@ -98,7 +98,7 @@ fn facts(invoice: &Object) -> Vec<(&'static str, String)> {
     all.into_iter().filter_map(|(words, value)| value.map(|value| (words, value))).collect()
 }
 
-/// The words, the period and the amount of a line.
+/// The description, the period and the amount of a line.
 fn line(line: &serde_json::Value) -> (String, String, String) {
     let currency = line["currency"].as_str().unwrap_or_default();
     let day = |name: &str| line["period"][name].as_i64().unwrap_or_default();
@@ -111,7 +111,7 @@ fn line(line: &serde_json::Value) -> (String, String, String) {
     )
 }
 
-/// The sums of an invoice, up to what is left to pay.
+/// The totals of an invoice, ending with the amount due.
 fn sums(invoice: &Object) -> Vec<(&'static str, String)> {
     let shown = |amount: i64| money::display(amount, invoice.text("currency"));
     let (subtotal, total) = (invoice.int("subtotal"), invoice.int("total"));
@@ -154,7 +154,7 @@ pub(super) async fn invoice_pdf(State(shared): State<Shared>, Path(id): Path<Str
     response
 }
 
-/// `POST /_sandbox/invoices/{id}`: pays the invoice with the typed card.
+/// `POST /_sandbox/invoices/{id}`: pays the invoice with the entered card.
 pub(super) async fn pay(State(shared): State<Shared>, Path(id): Path<String>, body: Body) -> HttpResponse<Body> {
     let form = fields(body).await;
     let Some(open) = object(&shared, "invoice", &id) else { return not_found(&shared) };

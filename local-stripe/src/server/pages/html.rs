@@ -9,7 +9,7 @@ use serde_json::Value;
 pub(super) struct Html(String);
 
 impl Html {
-    /// Wraps text that is HTML already. Only [`html!`] calls this function, with escaped values.
+    /// Wraps text that is already HTML. Only [`html!`] calls this function, with escaped values.
     pub(super) fn of_template(text: String) -> Self {
         Self(text)
     }
@@ -82,7 +82,7 @@ fn escape(text: &str) -> String {
     out
 }
 
-/// Fills a template with named values. `concat!` keeps `format!` from capturing variables by name, since these would
+/// Fills a template with named values. `concat!` keeps `format!` from capturing variables by name, because those would
 /// not be escaped.
 macro_rules! html {
     ($template:expr $(, $name:ident = $value:expr)* $(,)?) => {
@@ -97,7 +97,7 @@ pub(super) use html;
 pub(super) fn web_url(url: &str) -> Option<&str> {
     let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
     let is_web = matches!(scheme.as_deref(), Some("http" | "https"));
-    // Browsers drop control characters and change backslashes, so the link would lead to another URL.
+    // Browsers drop control characters and change backslashes, so the link would lead to a different URL.
     (is_web && !url.chars().any(|c| c.is_control() || c == '\\')).then_some(url)
 }
 

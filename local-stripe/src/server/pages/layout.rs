@@ -39,7 +39,8 @@ impl Branding {
     }
 }
 
-/// Renders a page. `body` must contain the element `main`. The page is not cached, as it may contain the buyer's input.
+/// Renders a page. `body` must contain the element `main`. The page is not cached, because it may contain the buyer's
+/// input.
 pub(super) fn page(branding: &Branding, status: StatusCode, title: &str, body: &Html) -> HttpResponse<Body> {
     let text = html!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>{title} – {name}</title>\

@@ -1,4 +1,4 @@
-//! The onboarding page of a connected account, with one button, which redirects to the platform; and its dashboard.
+//! A connected account's onboarding page, which has one button and redirects to the platform, and its dashboard.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -35,7 +35,7 @@ pub(super) async fn show(State(shared): State<Shared>, Path(token): Path<String>
     layout::page(&branding, StatusCode::OK, "Onboarding", &body)
 }
 
-/// `GET /_sandbox/express/{account}`: stands for the Express dashboard, with the account's balance.
+/// `GET /_sandbox/express/{account}`: replaces the Express dashboard and shows the account's balance.
 pub(super) async fn dashboard(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     let Some(account) = object(&shared, "account", &id) else { return not_found(&shared) };
     let call = Request { account: Some(id.clone()), ..own_request("GET", "/v1/balance", &[]) };

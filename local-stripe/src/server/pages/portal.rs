@@ -1,4 +1,4 @@
-//! The shared parts of the billing portal's pages. Each step has a file of its own.
+//! The shared parts of the billing portal's pages. Each step has its own file.
 
 pub(super) mod cancel;
 pub(super) mod card;
@@ -18,7 +18,7 @@ use crate::portal;
 use crate::sandbox::{Response, own_request};
 use crate::state::State as Account;
 
-/// A visit of the portal: an unexpired session with its configuration and its customer.
+/// A visit to the portal: an unexpired session with its configuration and its customer.
 struct Visit {
     branding: Branding,
     session: Object,
@@ -63,7 +63,7 @@ impl Visit {
         found.ok().filter(portal::is_live).ok_or_else(|| Box::new(not_found(shared)))
     }
 
-    /// Renders a page with the business's name beside the content.
+    /// Renders a page with the business's name next to the content.
     fn page(&self, status: StatusCode, title: &str, work: &Html) -> HttpResponse<Body> {
         let profile = |name: &str| self.configuration.at(&format!("business_profile.{name}"));
         let links = [("privacy_policy_url", "Privacy"), ("terms_of_service_url", "Terms")].map(|(name, words)| {
@@ -93,8 +93,8 @@ impl Visit {
         )
     }
 
-    /// Responds to a finished step as the session's flow says, with a redirect or a confirmation. Otherwise redirects
-    /// to the first page.
+    /// Responds to a finished step with the redirect or confirmation that the session's flow specifies. Otherwise
+    /// redirects to the first page.
     fn finished(&self, done: &str) -> HttpResponse<Body> {
         let after = |member: &str| self.session.at(&format!("flow.after_completion.{member}"));
         match after("type").as_str() {

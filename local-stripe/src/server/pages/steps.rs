@@ -1,5 +1,4 @@
-//! Pages for single steps of a customer: the amounts of micro-deposits, the instructions for a bank transfer, and an
-//! identity check.
+//! Pages for single steps of a customer: micro-deposit amounts, bank transfer instructions, and identity checks.
 
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -18,7 +17,7 @@ fn waiting(shared: &Shared, id: &str, action: &str) -> Option<Object> {
     (intent.text_at("next_action.type") == Some(action)).then_some(intent)
 }
 
-/// `GET /_sandbox/microdeposits/{id}`: asks for the code of the deposit.
+/// `GET /_sandbox/microdeposits/{id}`: asks for the deposit's code.
 pub(super) async fn microdeposits(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     match waiting(&shared, &id, "verify_with_microdeposits") {
         Some(_) => code_form(&shared, None),
@@ -59,7 +58,7 @@ fn ended(shared: &Shared, words: &str) -> HttpResponse<Body> {
     layout::page(&branding(shared), StatusCode::OK, words, &body)
 }
 
-/// `GET /_sandbox/bank_transfers/{id}`: shows how much is missing, and the reference.
+/// `GET /_sandbox/bank_transfers/{id}`: shows the missing amount and the reference.
 pub(super) async fn transfer(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     let Some(intent) = waiting(&shared, &id, "display_bank_transfer_instructions") else { return not_found(&shared) };
     let at = |name: &str| intent.at(&format!("next_action.display_bank_transfer_instructions.{name}")).clone();
@@ -74,7 +73,7 @@ pub(super) async fn transfer(State(shared): State<Shared>, Path(id): Path<String
     layout::page(&branding(&shared), StatusCode::OK, "Pay by bank transfer", &body)
 }
 
-/// `GET /_sandbox/identity/{id}`: asks how the check ends.
+/// `GET /_sandbox/identity/{id}`: asks for the outcome of the check.
 pub(super) async fn identity(State(shared): State<Shared>, Path(id): Path<String>) -> HttpResponse<Body> {
     let Some(session) = object(&shared, SESSION, &id).filter(|session| session.text("status") == "requires_input")
     else {
@@ -93,7 +92,7 @@ pub(super) async fn identity(State(shared): State<Shared>, Path(id): Path<String
     layout::page(&branding, StatusCode::OK, "Identity", &body)
 }
 
-/// `POST /_sandbox/identity/{id}`: ends the check, and redirects back.
+/// `POST /_sandbox/identity/{id}`: ends the check and redirects back.
 pub(super) async fn submit(State(shared): State<Shared>, Path(id): Path<String>, body: Body) -> HttpResponse<Body> {
     let form = fields(body).await;
     let Some(session) = object(&shared, SESSION, &id) else { return not_found(&shared) };

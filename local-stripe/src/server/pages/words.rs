@@ -1,4 +1,4 @@
-//! The pages' texts for amounts, intervals and statuses.
+//! The wording of amounts, intervals and statuses on the pages.
 
 use serde_json::Value;
 

@@ -16,10 +16,10 @@ use rusqlite::Connection;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-/// Threads that decide.
+/// Number of threads that decide.
 const THREADS: usize = 2;
 
-/// The stream has no effects that a provider carries out, and a failure of the store reaches the callers.
+/// The stream has no effects for a provider to carry out, and a failure of the store reaches the callers.
 struct Nobody;
 
 impl Listener for Nobody {

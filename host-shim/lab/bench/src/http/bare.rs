@@ -1,4 +1,4 @@
-//! The limit of a server: a handler that verifies the signature and inserts the body. One thread commits groups, as the host's
+//! The upper limit for a server: a handler that only verifies the signature and inserts the body. One thread commits groups, as the host's
 //! writer does.
 
 use super::SECRET;
@@ -28,7 +28,7 @@ struct Shared {
     inserts: Sender<Insert>,
 }
 
-/// Serves until the process is killed; prints the address.
+/// Prints its address and serves until the process is killed.
 pub fn serve(setting: &Setting) -> Result<()> {
     let folder = scratch(&setting.disk)?;
     let (inserts, receiver) = channel();
@@ -79,7 +79,7 @@ fn write(path: &Path, inserts: &Receiver<Insert>) -> Result<()> {
         }
         connection.execute_batch("COMMIT")?;
         for (_, stored) in group {
-            // The caller may have stopped waiting.
+            // The caller may have given up.
             let _ = stored.send(());
         }
     }

@@ -1,5 +1,5 @@
-//! The load generator: keep-alive connections on one thread, each with one request at a time. With several servers, each gets
-//! as many connections and requests as the others, and a customer's events go to each in turn.
+//! The load generator: keep-alive connections on one thread, each with one request at a time. If there are several servers, each gets the
+//! same number of connections and requests, and a customer's events go to each in turn.
 
 use super::accepted;
 use anyhow::{Context, Result, bail};
@@ -17,7 +17,7 @@ use tokio::task::LocalSet;
 pub struct Request(Vec<u8>);
 
 impl Request {
-    /// Makes a POST request.
+    /// Creates a POST request.
     pub fn post(path: &str, headers: &[(&str, &str)], body: &[u8]) -> Request {
         let mut bytes = format!("POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Length: {}\r\n", body.len());
         headers.iter().for_each(|(name, value)| bytes.push_str(&format!("{name}: {value}\r\n")));
@@ -28,28 +28,28 @@ impl Request {
     }
 }
 
-/// A generator of load for servers.
+/// A load generator for one or more servers.
 pub struct Load {
     runtime: Runtime,
     addresses: Vec<String>,
     connections: usize,
-    /// Number of the server that gets the next first request.
+    /// Index of the server whose turn is next.
     turn: Cell<usize>,
 }
 
 /// The requests that were sent and answered.
 pub struct Sent {
-    /// From the first request to the last answer.
+    /// Time from the first request to the last answer.
     pub took: Duration,
-    /// Microseconds of each request, in no order.
+    /// Microseconds of each request, unordered.
     pub micros: Vec<f64>,
 }
 
-/// The requests that wait, each with the time at which it is due; none is due as soon as a connection is free.
+/// The waiting requests, each with its due time; a request without one is sent as soon as a connection is free.
 type Waiting = Rc<RefCell<VecDeque<(Option<Instant>, Request)>>>;
 
 impl Load {
-    /// Creates a generator with this many connections in all.
+    /// Creates a generator with this total number of connections.
     pub fn new(addresses: &[&str], connections: usize) -> Result<Load> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let addresses = addresses.iter().map(|&address| address.to_owned()).collect();
@@ -63,8 +63,8 @@ impl Load {
         Ok(Sent { took: begun.elapsed(), micros })
     }
 
-    /// Sends requests at a steady rate, whether the servers keep up or not. Returns the microseconds of each from the moment at
-    /// which it was due.
+    /// Sends requests at a steady rate, even if the servers cannot keep up. Returns the microseconds of each request, counted from the
+    /// moment it was due.
     pub fn offer(&self, requests: Vec<Request>, a_second: usize) -> Result<Vec<f64>> {
         let (begun, every) = (Instant::now(), Duration::from_secs(1) / u32::try_from(a_second)?);
         let due = |number: usize| begun + every * u32::try_from(number).unwrap_or(u32::MAX);
@@ -160,7 +160,7 @@ mod tests {
                 while !seen.ends_with(b"\r\n\r\nab") {
                     match stream.read(&mut part) {
                         Ok(bytes) if bytes > 0 => seen.extend_from_slice(&part[..bytes]),
-                        // The generator has closed a connection that it does not need.
+                        // The generator has closed a connection that it no longer needs.
                         _ => break,
                     }
                 }

@@ -1,4 +1,4 @@
-//! Measures the pages: the time to the first byte, and the time from a webhook until an open page shows what it has changed.
+//! Measures the pages: the time to the first byte, and the time from a webhook until an open page shows the change.
 
 use super::load::Load;
 use super::process::Process;
@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// Pages that everybody sees.
+/// Public pages.
 const PUBLIC: [&str; 3] = ["/", "/pricing", "/login"];
 /// Pages of a user.
 const OWN: [&str; 4] = ["/dashboard", "/billing", "/instances/new", "/account"];
@@ -21,7 +21,7 @@ const OWN: [&str; 4] = ["/dashboard", "/billing", "/instances/new", "/account"];
 const OPERATOR: [&str; 3] = ["/admin", "/admin/events", "/admin/accounts"];
 /// Longest wait for an answer.
 const WAIT: Duration = Duration::from_secs(10);
-/// A header of a browser that sends a form from a page of the server.
+/// A header that a browser sends with a form from one of the server's pages.
 const OF_A_PAGE: &str = "Sec-Fetch-Site: same-origin\r\nContent-Type: application/x-www-form-urlencoded\r\n";
 
 /// A keep-alive connection.
@@ -65,14 +65,14 @@ impl Browser {
         Ok(Answer { status, head, body, first_byte })
     }
 
-    /// Asks for a page this often. Returns the milliseconds to the first byte.
+    /// Requests a page this many times. Returns the milliseconds to the first byte.
     fn first_bytes(&mut self, path: &str, headers: &str, times: usize) -> Result<Vec<f64>> {
         let once = |browser: &mut Browser| {
             let answer = browser.ask(&format!("GET {path}"), headers, b"")?;
             ensure!(answer.status == 200, "{path}: {}", answer.head);
             Ok(answer.first_byte.as_secs_f64() * 1_000.0)
         };
-        // The first request finds what the load before has changed.
+        // The first request picks up the changes that the preceding load made.
         once(self)?;
         (0..times).map(|_| once(self)).collect()
     }
@@ -119,7 +119,7 @@ pub fn measure(setting: &Setting, server: &Path, table: &mut Table) -> Result<()
     Ok(())
 }
 
-/// Registers a user. Returns the header of the session, and the user's id.
+/// Registers a user. Returns the session header and the user's id.
 fn register(browser: &mut Browser) -> Result<(String, String)> {
     let form = b"_page=/register&email=ada@example.com&password=correct+horse+battery&return_to=/dashboard";
     let answer = browser.ask("POST /do/register", OF_A_PAGE, form)?;
@@ -131,8 +131,8 @@ fn register(browser: &mut Browser) -> Result<(String, String)> {
     Ok((cookie, id.to_owned()))
 }
 
-/// Changes the plan of a user by webhooks while a page is open. Returns the milliseconds from each webhook until the browser has heard
-/// of it and has the page again.
+/// Changes a user's plan through webhooks while a page is open. Returns the milliseconds from each webhook until the browser has been
+/// notified and has reloaded the page.
 fn live(
     process: &Process,
     browser: &mut Browser,

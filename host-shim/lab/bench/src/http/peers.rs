@@ -1,5 +1,5 @@
-//! Other programs that take Stripe's webhooks, on the same PostgreSQL server and with the same signed stream. A peer has done its
-//! work when every answer was 200 and its tables have the rows.
+//! Other programs that accept Stripe's webhooks, on the same PostgreSQL server and with the same signed stream. A peer has done its work
+//! when every answer was 200 and its tables contain the rows.
 
 mod djstripe;
 mod stripe_api;
@@ -14,14 +14,14 @@ use anyhow::{Result, ensure};
 use counterparts::Postgres;
 use std::path::{Path, PathBuf};
 
-/// Ours on PostgreSQL ÷ stripe-sync-engine, to reach.
+/// Target: ours on PostgreSQL ÷ stripe-sync-engine.
 const SYNC_ENGINE: f64 = 1.0;
-/// Ours on SQLite ÷ stripe-sync-engine, to reach.
+/// Target: ours on SQLite ÷ stripe-sync-engine.
 const SYNC_ENGINE_SQLITE: f64 = 3.0;
-/// Ours on PostgreSQL ÷ dj-stripe, to reach.
+/// Target: ours on PostgreSQL ÷ dj-stripe.
 const DJSTRIPE: f64 = 100.0;
 
-/// Measures the peers, and adds the table that compares them.
+/// Measures the peers, and adds the table that compares them with ours.
 pub fn measure(
     setting: &Setting,
     stream: Stream,
@@ -66,7 +66,7 @@ fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("peers").join(name)
 }
 
-/// Fails unless a query counts this many rows.
+/// Fails unless the query counts this many rows.
 fn counts(postgres: &Postgres, database: &str, table: &str, expected: usize) -> Result<()> {
     let counted = postgres.sql(database, &format!("SELECT count(*) FROM {table}"));
     ensure!(counted.trim() == expected.to_string(), "{table}: {} rows, expected {expected}", counted.trim());

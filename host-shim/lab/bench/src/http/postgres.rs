@@ -10,12 +10,12 @@ use anyhow::{Context, Result, ensure};
 use counterparts::Postgres;
 use std::path::Path;
 
-/// Decided events a second to reach.
+/// Target: decided events per second.
 const RATE: f64 = 3000.0;
-/// Number of statements that are told with their times.
+/// Number of statements that are reported with their times.
 const STATEMENTS: usize = 12;
 
-/// The figures, and the server for programs that are compared.
+/// The figures, and the server with which other programs are compared.
 pub struct OnPostgres {
     /// The server of all measurements.
     pub postgres: Postgres,
@@ -33,7 +33,7 @@ pub fn measure(
     rounds: usize,
     table: &mut Table,
 ) -> Result<OnPostgres> {
-    // The server runs as a user of its own, in a folder of its own.
+    // The server runs as its own user, in its own folder.
     let disk = std::path::absolute(&setting.disk)?;
     std::fs::create_dir_all(&disk).with_context(|| disk.display().to_string())?;
     let postgres = Postgres::durable(&disk);
@@ -55,7 +55,7 @@ fn hosts(
     let database = postgres.database(&name);
     postgres.sql(&name, "CREATE EXTENSION pg_stat_statements");
     let folders = (0..number).map(|_| scratch(&setting.disk)).collect::<Result<Vec<_>>>()?;
-    // One after the other: the first brings the catalog.
+    // Start the hosts one after the other: the first loads the catalog.
     let hosts = folders.iter().map(|folder| start(setting, server, folder.path(), Some(&database)));
     let hosts = hosts.collect::<Result<Vec<Process>>>()?;
     let addresses: Vec<&str> = hosts.iter().map(|host| host.address.as_str()).collect();
@@ -80,7 +80,7 @@ fn hosts(
     Ok(served)
 }
 
-/// Makes the planner know the sizes of tables, as autovacuum does within a minute of their growth.
+/// Updates the planner's table statistics, as autovacuum does within a minute after tables grow.
 pub fn analyze(postgres: &Postgres, database: &str) {
     postgres.sql(database, "ANALYZE");
 }
@@ -90,8 +90,8 @@ fn decided() -> &'static str {
     "count(*) FROM provisioner.events WHERE kind LIKE 'customer.subscription.%' AND outcome::text LIKE '%applied%'"
 }
 
-/// Lets the server count statements, also those of functions, while `work` runs. Returns those that took the most time, one on each
-/// line.
+/// Lets the server count statements, including those in functions, while `work` runs. Returns the statements that took the most time, one
+/// per line.
 fn statements(postgres: &Postgres, database: &str, work: impl FnOnce() -> Result<()>) -> Result<String> {
     // Counting takes time itself, so it is off during the measurement.
     let track = |what: &str| {

@@ -1,4 +1,4 @@
-//! A server in a process of its own, and the processor time of processes, from `/proc`.
+//! Runs a server in its own process, and reads the processor time of processes from `/proc`.
 
 use anyhow::{Context, Result};
 use std::io::{BufRead, BufReader};
@@ -7,12 +7,13 @@ use std::time::Duration;
 
 /// Processor time of one tick in `/proc/PID/stat`.
 const TICK: Duration = Duration::from_millis(10);
-/// Position of the parent's number among the fields of `/proc/PID/stat` after the program's name.
+/// Position of the parent's process id among the fields of `/proc/PID/stat` after the program's name.
 const PARENT: usize = 1;
-/// Position of the first of the four times: its own in user mode and in the kernel, then those of its ended children.
+/// Position of the first of the four times: the process's own in user mode and in the kernel, then those of its ended
+/// children.
 const TIMES: usize = 11;
 
-/// A server in a process of its own; killed when dropped.
+/// A server in its own process, which is killed on drop.
 pub struct Process {
     child: Child,
     /// Its address, as `IP:PORT`.
@@ -20,18 +21,18 @@ pub struct Process {
 }
 
 impl Process {
-    /// Starts a program and waits until it prints its address behind `sign`.
+    /// Starts a program and waits until it prints its address after `sign`.
     pub fn start(command: &mut Command, sign: &str) -> Result<Process> {
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("the server")?;
         let mut lines = BufReader::new(child.stdout.take().context("no output")?).lines().map_while(Result::ok);
         let address = lines.find_map(|line| Some(line.strip_prefix(sign)?.trim().to_owned()));
         let address = address.context("the server did not start")?;
-        // The server prints further lines, and must not find its output closed.
+        // The server prints more lines, and its output must stay open.
         std::thread::spawn(move || lines.for_each(drop));
         Ok(Process { child, address })
     }
 
-    /// The number of the process.
+    /// The process id.
     pub fn id(&self) -> u32 {
         self.child.id()
     }
@@ -52,12 +53,12 @@ impl Drop for Process {
     }
 }
 
-/// What `/proc/PID/stat` tells of a process.
+/// The parsed content of `/proc/PID/stat`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stat {
     id: u32,
     parent: u32,
-    /// Processor time of the process and of its children that have ended.
+    /// Processor time of the process and of its ended children.
     time: Duration,
 }
 
@@ -70,12 +71,12 @@ impl Stat {
     }
 }
 
-/// Returns the processor time of a process, its descendants, and those of them that have ended, in whole ticks.
+/// Returns the processor time of a process and its descendants, including those that have ended, in whole ticks.
 pub fn processor_time(root: u32) -> Result<Duration> {
     let mut all = Vec::new();
     for entry in std::fs::read_dir("/proc")? {
         let Some(id) = entry?.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-        // A process may end meanwhile; its parent then has its time.
+        // If a process ends in the meantime, its time is added to its parent's.
         if let Ok(text) = std::fs::read_to_string(format!("/proc/{id}/stat")) {
             all.extend(Stat::parse(id, &text));
         }

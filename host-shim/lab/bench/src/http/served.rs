@@ -1,4 +1,4 @@
-//! The figures of servers under load.
+//! Measures servers under load.
 
 use super::load::Load;
 use super::process::processor_time;
@@ -7,23 +7,23 @@ use crate::setting::{median, micros_each};
 use anyhow::Result;
 use std::time::Duration;
 
-/// What servers need for the events of one stream.
+/// The cost of one stream of events on the servers.
 pub struct Served {
-    /// Events a second: the median of the rounds.
+    /// Events per second: the median of the rounds.
     pub rate: f64,
-    /// 99th percentile of the time from a request to its answer, in milliseconds, of all rounds.
+    /// 99th percentile of the time from a request to its answer over all rounds, in milliseconds.
     pub p99_ms: f64,
-    /// Processor time of the servers' processes for an event, in microseconds: the median of the rounds.
+    /// Processor time of the servers' processes per event, in microseconds: the median of the rounds.
     pub server_us: f64,
-    /// The same of the database's processes; 0 without a database.
+    /// The same for the database's processes; 0 without a database.
     pub database_us: f64,
     /// Number of measured events.
     pub events: usize,
 }
 
 impl Served {
-    /// Starts the subscriptions of all customers by round 0, which is not measured, then measures these rounds. Calls `before` with
-    /// the number of each round before it, and once more with 0 after a tenth of round 0, when the database has rows of all kinds.
+    /// Starts the subscriptions of all customers in round 0, which is not measured, then measures these rounds. Calls `before` with the
+    /// number of each round before it begins, and once more with 0 after a tenth of round 0, when the database has rows of all kinds.
     pub fn measure(
         load: &Load,
         stream: Stream,

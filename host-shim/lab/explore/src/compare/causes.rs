@@ -41,7 +41,7 @@ pub struct Cause {
 /// One difference.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Example {
-    /// Place of the event.
+    /// Location of the event.
     pub place: EventPlace,
     /// Id of the event.
     pub event: String,
@@ -164,10 +164,10 @@ impl<'a> Grouper<'a> {
         }
     }
 
-    /// Counts the differences of one event, either as causes or as consequences of an earlier cause. Differences that
-    /// are not allowed do not follow from an allowed cause. `by_itself` is false for an event that ran on one side
-    /// only: its difference follows from the cause of its account, else from the last cause of the case, allowed or
-    /// not.
+    /// Counts the differences of one event, either as causes or as consequences of an earlier cause. A difference that
+    /// is not allowed never counts as a consequence of an allowed cause. `by_itself` is false for an event that ran on
+    /// one side only: its difference is attributed to the cause of its account, or otherwise to the last cause of the
+    /// case, allowed or not.
     fn count_or_follow(
         &mut self,
         of: &Subject<'_>,
@@ -227,7 +227,7 @@ impl<'a> Grouper<'a> {
     }
 }
 
-/// Pairs the runs of the same event, in the order of OLD. Runs of events that ran only with NEW follow at the end.
+/// Pairs the runs of the same event, in the order of OLD. Events that ran only on NEW come last.
 pub(crate) fn pairs<'m>(old: &'m [EventRun], new: &'m [EventRun]) -> Vec<(Option<&'m EventRun>, Option<&'m EventRun>)> {
     let mut left: Vec<&EventRun> = new.iter().collect();
     let mut found = Vec::with_capacity(old.len().max(new.len()));

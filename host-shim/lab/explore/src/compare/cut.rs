@@ -1,4 +1,4 @@
-//! Cuts the smallest differing case to a scenario that holds with OLD and fails with NEW.
+//! Cuts the smallest differing case down to a scenario that passes with OLD and fails with NEW.
 
 mod expectations;
 
@@ -17,7 +17,7 @@ use std::path::Path;
 /// The reason why no scenario can be written.
 #[derive(Debug, thiserror::Error)]
 pub enum CutError {
-    /// A story could not be played.
+    /// A story could not be run.
     #[error(transparent)]
     Replay(#[from] ReplayError),
     /// The story can't be written as a file.
@@ -39,13 +39,13 @@ pub struct Cut {
     pub steps_before: usize,
 }
 
-/// Returns the smallest differing case, cut to the steps that its difference needs, with the results of OLD as
-/// expectations. `file` is the path of the scenario; this function does not write the file. Returns None if all
+/// Returns the smallest differing case, cut down to the steps that its difference needs, with the results of OLD as
+/// expectations. `file` is the path of the scenario, but this function does not write the file. Returns None if all
 /// differences are allowed.
 ///
 /// # Errors
 ///
-/// Fails if the case can't be played or written, its events alone don't differ, or a scenario can't assert the
+/// Fails if the case can't be run or written, if its events alone don't differ, or if a scenario can't assert the
 /// difference.
 pub fn smallest(
     library: &mut Library<'_>,
@@ -177,8 +177,8 @@ impl Cutter<'_, '_> {
         Ok(scenario)
     }
 
-    /// True if the scenario holds with OLD and fails with NEW. If it does so only in this API version, restricts the
-    /// scenario to the version.
+    /// True if the scenario passes with OLD and fails with NEW. If it does so only in this API version, restricts the
+    /// scenario to that version.
     fn proves(&mut self, scenario: &mut Scenario, version: &str) -> Result<bool, CutError> {
         if self.is_proof(scenario)? {
             return Ok(true);
@@ -193,7 +193,7 @@ impl Cutter<'_, '_> {
         Ok(proves)
     }
 
-    /// True if the scenario holds with OLD and fails with NEW.
+    /// True if the scenario passes with OLD and fails with NEW.
     fn is_proof(&mut self, scenario: &Scenario) -> Result<bool, CutError> {
         let text = ScenarioText::of(scenario).text()?;
         let Ok(scenario) = Scenario::parse(self.file, &text) else { return Ok(false) };

@@ -17,8 +17,8 @@ pub struct Difference {
     pub old: String,
     /// Value with NEW, over several lines.
     pub new: String,
-    /// True if later differences can follow from this difference: the state, the effects, the outcome or the account
-    /// differs.
+    /// True if later differences can follow from this one, that is, if the state, the effects, the outcome or the
+    /// account differs.
     pub lasts: bool,
 }
 
@@ -104,8 +104,8 @@ fn effects(old: &EventRun, new: &EventRun) -> Option<Difference> {
     Some(Difference { field: Field::Effects, form, old, new, lasts: true })
 }
 
-/// The differences of two states of an account, and the same differences as one JSON value. If the value is equal
-/// after a later event, the event made no new difference.
+/// The differences between two states of an account, and the same as one JSON value. If that value is unchanged after a
+/// later event, the event caused no new difference.
 pub(crate) fn of_states(old: &AccountState, new: &AccountState) -> (Vec<Difference>, Value) {
     let mut found = Vec::new();
     let money = changes(Some(&old.money), Some(&new.money));
@@ -113,7 +113,7 @@ pub(crate) fn of_states(old: &AccountState, new: &AccountState) -> (Vec<Differen
         found.push(difference(Field::Money, &money));
     }
     let mut rows = changes(Some(&old.state), Some(&new.state));
-    // If the sums of the ledger differ, its entries are not reported as rows too.
+    // A difference in the ledger sums is reported once, so its entries are not reported as rows as well.
     if !money.is_empty() {
         rows.retain(|change| change.path.first().is_none_or(|section| section != LEDGER));
     }

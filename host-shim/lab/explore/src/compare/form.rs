@@ -93,7 +93,7 @@ fn shape(value: Option<&Value>) -> String {
     }
 }
 
-/// Shortens a text, and replaces words that look like ids or amounts by `*`. Returns `time` for a time.
+/// Shortens a text, and replaces words that look like ids or amounts with `*`. Returns `time` for a time.
 pub(crate) fn word(text: &str) -> String {
     if host_engine::time::parse(text).is_some() {
         return "time".to_owned();

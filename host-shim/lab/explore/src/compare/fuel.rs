@@ -4,7 +4,7 @@ use crate::compare::Options;
 use crate::compare::allow::Field;
 use std::collections::BTreeMap;
 
-/// The fuel of both components, without native runs and events that the host decided itself.
+/// The fuel of both components, excluding native runs and events that the host decided itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fuel {
     /// Fuel by kind of event.
@@ -37,7 +37,7 @@ impl Spent {
         format!("{sign}{}.{} %", permille / 10, permille % 10)
     }
 
-    /// True if NEW uses over `percent` more fuel than OLD.
+    /// True if NEW uses over `percent` percent more fuel than OLD.
     fn is_beyond(&self, percent: u32) -> bool {
         u128::from(self.new) * 100 > u128::from(self.old) * (100 + u128::from(percent))
     }

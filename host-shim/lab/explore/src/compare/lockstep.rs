@@ -12,7 +12,7 @@ use host_wasm_runner::around::Around;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// A host or a processor that takes events.
+/// A host or a processor that accepts events.
 pub(crate) trait Engine {
     fn processor(&self) -> &Processor;
 }

@@ -1,6 +1,6 @@
 //! Feeds the events of a recorded log, in their order, to two processors with empty stores.
 //!
-//! No effect is carried out: the log has the results of the effects.
+//! No effect is carried out: the log contains the results of the effects.
 
 use crate::compare::causes::Grouper;
 use crate::compare::lockstep::{Engine, Lockstep, Side};
@@ -23,13 +23,13 @@ const PAGE: usize = 500;
 struct Log {
     business: Arc<BusinessFolder>,
     lockstep: Lockstep<Processor>,
-    /// Pairs of inbox numbers of the same event: in the log, and with OLD.
+    /// Pairs of inbox numbers of the same event: in the log, and in OLD's store.
     recorded: Vec<(u64, u64)>,
     /// Erased accounts: the log lacks the payloads of their events.
     erased: HashSet<Account>,
 }
 
-/// Compares two components on a recorded log. The library finds a business by its name in the fixtures, or as it is
+/// Compares two components on a recorded log. The library looks up a business by name in the fixtures, or as it is
 /// configured.
 ///
 /// # Errors
@@ -102,7 +102,8 @@ impl Log {
             self.erased.extend(row.event.account);
             return Ok(());
         }
-        // The intake refused the event before any component ran, or the host because of what was open then.
+        // Either the intake refused the event before any component ran, or the host refused it because of what was open
+        // at that time.
         if is_refused_by_intake(&row) || is_refused_by_limit(&row) {
             return Ok(());
         }

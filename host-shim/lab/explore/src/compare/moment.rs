@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 /// Section with the rows of the ledger.
 pub(crate) const LEDGER: &str = "records/ledger";
 
-/// The results of an event: the runs that followed from it, and the state of their accounts afterwards.
+/// The results of an event: the runs that it triggered, and the state of their accounts afterwards.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Moment {
     /// Runs of events, in order.

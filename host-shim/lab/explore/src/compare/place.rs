@@ -1,17 +1,17 @@
-//! The place of a compared event: in a scenario, a raw stream or a log.
+//! The location of a compared event: in a scenario, a raw stream or a log.
 
 use host_scenario::error::Place;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// The place of an event.
+/// The location of an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EventPlace {
     /// A step of a scenario.
     Step {
         /// File and line.
         place: Place,
-        /// The API version that is played.
+        /// The API version of the run.
         version: String,
     },
     /// An event of a raw stream.

@@ -181,7 +181,7 @@ impl AccountState {
         })
     }
 
-    /// Mails of a template.
+    /// Mails that use a template.
     pub fn mails<'s>(&'s self, template: &'s str) -> impl Iterator<Item = &'s RequestedEffect> {
         let is_meant =
             move |asked: &&RequestedEffect| asked.kind == "mail.send" && asked.payload["template"] == template;
@@ -198,7 +198,7 @@ impl AccountState {
         self.events.iter().filter(|event| event.is_applied).flat_map(|event| &event.measured)
     }
 
-    /// True if a timer fired whose key starts with `prefix`.
+    /// True if a timer whose key starts with `prefix` has fired.
     pub fn timer_fired(&self, prefix: &str) -> bool {
         self.events.iter().filter_map(|event| event.timer.as_ref()).any(|key| key.starts_with(prefix))
     }

@@ -40,7 +40,7 @@ impl Clause {
     /// File and line of the clause.
     pub fn place(&self, business: &BusinessFolder) -> Place {
         match self.pointer.rsplit_once('/') {
-            // An entry has the line of its key.
+            // The line of an entry is the line of its key.
             Some((parent, key)) => {
                 let key = unescaped(key);
                 let entries = business.lines.at(parent).ok().and_then(|lined| lined.entries());
@@ -52,7 +52,7 @@ impl Clause {
     }
 }
 
-/// All clauses of a catalog whose use shows in the state of an account. Leaves out the policies of `business`,
+/// All clauses of a catalog whose use is visible in the state of an account. Leaves out the policies of `business`,
 /// `config`, `retry`, fields of catalog products, and names such as `id_prefix`.
 pub(crate) fn clauses_of(business: &BusinessFolder) -> Vec<Clause> {
     let mut found = clauses::of_types(&business.catalog);

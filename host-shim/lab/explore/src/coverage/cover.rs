@@ -1,4 +1,4 @@
-//! Plays scenarios, and counts the items that they reach.
+//! Runs scenarios, and counts the items that they reach.
 
 use crate::coverage::account_state::{AccountState, CatalogProducts};
 use crate::coverage::clause::{Clause, clauses_of};
@@ -27,7 +27,7 @@ const KNOWN_EXTENSION: &str = "instance-provisioner";
 pub struct CoverOptions {
     /// Name or folder of the business; None for the business of the input's folder.
     pub business: Option<String>,
-    /// Folder of the fixtures; None searches above the inputs, the working folder and the program.
+    /// Folder of the fixtures. If None, it is searched for above the inputs, the working folder and the program.
     pub fixtures: Option<PathBuf>,
     /// The extension.
     pub runners: Runners,
@@ -35,13 +35,13 @@ pub struct CoverOptions {
     pub stripe: Option<StripeOfScenario>,
 }
 
-/// Plays all inputs in `paths`, and counts the items that they reach. Streams of raw events count for event kinds,
+/// Runs all inputs in `paths`, and counts the items that they reach. Streams of raw events count for event kinds,
 /// outcomes, refusals and effects; only scenarios count for ids and clauses. `progress` receives the number of inputs,
 /// then 0 after each.
 ///
 /// # Errors
 ///
-/// Fails if an input can't be read or played.
+/// Fails if an input can't be read or run.
 pub fn cover(
     paths: &[PathBuf],
     stdin: &mut dyn Read,
@@ -65,7 +65,7 @@ pub fn cover(
     Ok(collector.coverage(&finished, &declarations, known))
 }
 
-/// A business with played scenarios.
+/// A business whose scenarios were run.
 struct Business {
     folder: BusinessFolder,
     clauses: Vec<Clause>,
@@ -73,18 +73,18 @@ struct Business {
     touched: Vec<u64>,
 }
 
-/// The items that the scenario being played has reached.
+/// The items that the current scenario has reached.
 #[derive(Default)]
 struct CurrentScenario {
     business: PathBuf,
     touched: BTreeSet<usize>,
     effects: BTreeSet<String>,
     sold: CatalogProducts,
-    /// The [`signature`] of the host at the last check. While the signature stays equal, no clause is checked again.
+    /// The [`signature`] of the host at the last check. Clauses are not checked again until it changes.
     last: (usize, u64, u64),
 }
 
-/// Collects coverage from a replay.
+/// Collects coverage during a replay.
 struct Collector<'p> {
     /// True if the catalogs are in the known language.
     knows_catalogs: bool,
@@ -94,16 +94,16 @@ struct Collector<'p> {
     reached: Reached,
     /// Lines of the raw stream being replayed.
     lines: Vec<Line>,
-    /// Covered ids: number of scenarios that hold, and the first place that names the id.
+    /// Covered ids: number of scenarios that pass, and the first place that mentions the id.
     ids: BTreeMap<String, (u64, Place)>,
     held: usize,
     known: usize,
     not_held: Vec<String>,
-    /// True while a scenario is played.
+    /// True while a scenario runs.
     is_scenario: bool,
     /// True if the last finished input was a scenario.
     was_scenario: bool,
-    /// True if there are several inputs. Then the end of each input is reported.
+    /// True if there are several inputs, in which case the end of each input is reported.
     several: bool,
     /// The counts of each raw stream.
     streams: Vec<Reached>,
@@ -211,7 +211,7 @@ impl Sink for Collector<'_> {
     }
 
     fn line(&mut self, line: &Line) -> std::io::Result<()> {
-        // The reports of its cases contain the lines of a scenario again.
+        // The reports of a scenario's cases contain its lines again.
         if !self.is_scenario {
             self.lines.push(line.clone());
         }
@@ -235,7 +235,7 @@ impl Sink for Collector<'_> {
                 self.businesses.insert(folder.folder.clone(), business);
             }
         }
-        // No line reports the effects of loading the catalog.
+        // The effects of loading the catalog are not reported on any line.
         self.playing.effects.extend(ended_effects(host)?);
         if self.knows_catalogs { self.look_at_accounts(host) } else { Ok(()) }
     }

@@ -74,9 +74,9 @@ pub enum Clauses {
 /// The coverage of a set of inputs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coverage {
-    /// Number of scenarios that held in every version, and of streams whose events all have an outcome.
+    /// Number of scenarios that passed in every version, and of streams whose events all have an outcome.
     pub held: usize,
-    /// Files of the inputs that did not hold; their items do not count.
+    /// Files of the inputs that did not pass; their items do not count.
     pub not_held: Vec<String>,
     /// Number of files in `not_held` that are marked `known_to_fail`.
     pub known: usize,
@@ -94,7 +94,7 @@ impl Coverage {
         self.sections.iter().filter(|section| !section.reaches(percent)).collect()
     }
 
-    /// The exit code: 1 if an input unexpectedly did not hold, or a section is below `percent`.
+    /// The exit code: 1 if an input failed unexpectedly, or a section is below `percent`.
     pub fn exit_code(&self, percent: u32) -> u8 {
         u8::from(self.not_held.len() > self.known || !self.below(percent).is_empty())
     }

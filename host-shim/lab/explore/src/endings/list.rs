@@ -1,4 +1,4 @@
-//! The list of endings that a story can have.
+//! Lists the endings that a story can have.
 
 use super::{Ending, Relation};
 use crate::compose::Composer;
@@ -15,10 +15,10 @@ use serde_json::{Value, json};
 const SECOND: i64 = 1000;
 const HOUR: i64 = 3_600 * SECOND;
 const DAY: i64 = 24 * HOUR;
-/// Maximum number of a story's subscriptions that endings are made for.
+/// Maximum number of a story's subscriptions for which endings are generated.
 const SUBSCRIPTIONS: usize = 2;
 
-/// A story at its end.
+/// The state of a story after its last act.
 pub(crate) struct Story<'s> {
     pub tale: &'s Tale,
     pub told: Told,
@@ -45,14 +45,14 @@ pub(crate) fn all(composer: &mut Composer, story: &Story<'_>) -> Result<Vec<Endi
     Ok(list.found)
 }
 
-/// Returns whether a subscription is in its period, and all of its prices are in the catalog.
+/// Returns whether a subscription is within its period, and all of its prices are in the catalog.
 fn is_known(subscription: &Subscription, story: &Story<'_>) -> bool {
     let (start, end) = subscription.period;
     let is_sold = |item: &Item| story.offers.iter().any(|offer| offer.price == item.price);
     start * SECOND <= story.end && story.end + 12 * HOUR < end * SECOND && subscription.items.iter().all(is_sold)
 }
 
-/// How an invoice ends.
+/// The outcome of an invoice.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Paid {
     At(Timestamp),
@@ -80,7 +80,7 @@ impl List<'_, '_> {
         self.story.offers.iter().find(|offer| offer.price == price).map_or(1000, |offer| offer.amount)
     }
 
-    /// An event of a subscription with these items.
+    /// Creates an event for a subscription with these items.
     fn tells(&mut self, kind: &str, of: &Subscription, at: Timestamp) -> Acts {
         let (start, end) = of.period;
         let items: Vec<Value> = of
@@ -95,7 +95,7 @@ impl List<'_, '_> {
         self.composer.stripe(&format!("customer.subscription.{kind}"), &set, at)
     }
 
-    /// An event of an invoice of a subscription with these lines: price and amount.
+    /// Creates an event for an invoice of a subscription with these lines: price and amount.
     fn bills(
         &mut self,
         id: &str,
@@ -145,7 +145,7 @@ impl List<'_, '_> {
         of.items.iter().map(|item| (item.price.clone(), self.amount(&item.price) * item.quantity)).collect()
     }
 
-    /// The payment of the present period, unless the story has told of one.
+    /// The payment for the current period, unless the story already contains one.
     fn paid_first(&mut self, of: &Subscription) -> Result<Vec<Act>, ReplayError> {
         let is_told = self.story.told.invoices.values().any(|invoice| invoice.subscription.as_ref() == Some(&of.id));
         if is_told {
@@ -155,7 +155,7 @@ impl List<'_, '_> {
         Ok(vec![self.bills("first", of, "subscription_create", &self.lines(of), Paid::At(at), at)?])
     }
 
-    /// Prices of the same type and interval that cost more than the price of an item.
+    /// Prices of the same type and interval that cost more than an item's price.
     fn dearer(&self, than: &Item) -> Option<Offer> {
         let held = self.story.offers.iter().find(|offer| offer.price == than.price)?;
         let is_dearer = |offer: &&Offer| {
@@ -164,7 +164,7 @@ impl List<'_, '_> {
         self.story.offers.iter().filter(is_dearer).max_by_key(|offer| offer.amount).cloned()
     }
 
-    /// A price of another type with the interval of a subscription that it does not have.
+    /// A price with the subscription's interval, of a type that the subscription does not have.
     fn further(&self, of: &Subscription) -> Option<Offer> {
         let first = self.story.offers.iter().find(|offer| offer.price == of.items[0].price)?;
         let has = |offer: &Offer| of.items.iter().any(|item| item.price == offer.price);
@@ -177,7 +177,7 @@ impl List<'_, '_> {
         others.max_by_key(|offer| offer.amount).cloned()
     }
 
-    /// A card fails at a change: what was paid before stays, and the change gives nothing.
+    /// A card fails during a change: what was paid for before stays, and the change grants nothing.
     fn unpaid_changes(&mut self, held: &Subscription) -> Result<(), ReplayError> {
         let mut changes: Vec<(&str, Subscription, Vec<String>)> = Vec::new();
         let mut more = held.clone();
@@ -210,7 +210,7 @@ impl List<'_, '_> {
         self.raise_that_is_taken_back(held)
     }
 
-    /// A paid raise, an unpaid one, and fewer than both: the unpaid one leaves no trace.
+    /// An upgrade is paid, a further one is not, and then the quantity drops below both: the unpaid upgrade leaves no trace.
     fn raise_that_is_taken_back(&mut self, held: &Subscription) -> Result<(), ReplayError> {
         let of = |more: i64| {
             let mut changed = held.clone();
@@ -236,7 +236,7 @@ impl List<'_, '_> {
         Ok(())
     }
 
-    /// A subscription whose first invoice is never paid gives nothing.
+    /// A subscription whose first invoice is never paid grants nothing.
     fn unpaid_beginnings(&mut self, held: &Subscription) -> Result<(), ReplayError> {
         let offer = self.story.offers.iter().filter(|offer| offer.interval == "month" || offer.interval == "year");
         let Some(offer) = offer.max_by_key(|offer| offer.amount).cloned() else { return Ok(()) };
@@ -255,12 +255,12 @@ impl List<'_, '_> {
         Ok(())
     }
 
-    /// What happens at and after a renewal.
+    /// Endings at and after a renewal.
     fn of_renewals(&mut self, held: &Subscription) -> Result<(), ReplayError> {
         let (start, end) = held.period;
         let next = Subscription { period: (end, end + (end - start)), ..held.clone() };
         let at = end * SECOND;
-        // A dearer price begins with the period, and its invoice is open.
+        // A more expensive price begins with the period, and its invoice is open.
         if let Some(offer) = self.dearer(&held.items[0]) {
             let mut dearer = next.clone();
             dearer.items[0].price.clone_from(&offer.price);
@@ -276,7 +276,7 @@ impl List<'_, '_> {
                 without,
             );
         }
-        // Nothing is bought any more.
+        // Nothing can be bought any longer.
         let mut none = next.clone();
         none.items.iter_mut().for_each(|item| item.quantity = 0);
         let paid = self.paid_first(held)?;
@@ -310,7 +310,7 @@ impl List<'_, '_> {
         self.manual_invoice(held)
     }
 
-    /// The difference of a raise stays open, and the whole next period is paid.
+    /// The invoice for the difference of an upgrade stays open, and the whole next period is paid.
     fn difference_of_an_earlier_period(&mut self, held: &Subscription, next: &Subscription) -> Result<(), ReplayError> {
         let of = |subscription: &Subscription, status: &str| {
             let mut changed = Subscription { status: status.to_owned(), ..subscription.clone() };
@@ -339,7 +339,7 @@ impl List<'_, '_> {
         Ok(())
     }
 
-    /// An invoice by hand fails days before a raise that is not paid.
+    /// A manual invoice fails days before an upgrade that is not paid.
     fn manual_invoice(&mut self, held: &Subscription) -> Result<(), ReplayError> {
         let at = self.story.end + HOUR;
         let mut without = self.paid_first(held)?;
@@ -364,9 +364,9 @@ impl List<'_, '_> {
         Ok(())
     }
 
-    /// Who pays for something gets it, or the money goes back, or operators hear.
+    /// Whoever pays for something gets it, or the money is refunded, or operators are notified.
     fn further_payments(&mut self, held: &Subscription) -> Result<(), ReplayError> {
-        // A subscription whose session is looked up waits for Stripe's answer, which no story gives.
+        // A subscription whose session is being looked up waits for Stripe's answer, which no story provides.
         if self.story.tale.scenario.given.config.iter().any(|(key, value)| key == "look_up_sessions" && value == "true")
         {
             return Ok(());
@@ -397,7 +397,7 @@ impl List<'_, '_> {
         Ok(())
     }
 
-    /// A trial's warning comes only while money will be taken.
+    /// A trial's warning is sent only if money will be charged.
     fn trials(&mut self, held: &Subscription) -> Result<(), ReplayError> {
         let at = self.story.end + HOUR;
         let (start, end) = (at / SECOND, at / SECOND + 14 * 24 * 3600);
@@ -436,7 +436,7 @@ impl List<'_, '_> {
             self.bills("trial", &paid, "subscription_cycle", &lines, Paid::At(over + HOUR), over + HOUR)?,
         ];
         let mut with = without.clone();
-        // Its first delivery met a server that was down.
+        // The first delivery failed because the server was down.
         let mut late = warning(self, &trial("trialing"), false, at + 11 * DAY)?;
         late.clock = over + 2 * HOUR;
         with.push(late);
@@ -444,7 +444,7 @@ impl List<'_, '_> {
         Ok(())
     }
 
-    /// Money that comes back at Stripe without a request of ours.
+    /// Money that Stripe returns without a request of ours.
     fn money_that_comes_back(&mut self) -> Result<(), ReplayError> {
         let at = self.story.end + HOUR;
         let paid =
@@ -482,8 +482,8 @@ impl List<'_, '_> {
         Ok(())
     }
 
-    /// Returns whether all that an account has can be deleted at providers and erased: the timers run, the catalog is the business's own,
-    /// and no scripted answer says that a call fails for good or never ends.
+    /// Returns whether everything that an account has can be deleted at the providers and erased: the timers run, the catalog is the
+    /// business's own, and no scripted answer makes a call fail permanently or never end.
     fn can_be_erased(&self) -> bool {
         let scenario = &self.story.tale.scenario;
         let mut actions = scenario.steps.iter().rev().map(|step| &step.action);
@@ -495,7 +495,7 @@ impl List<'_, '_> {
         !rests && !actions.any(is_load) && !answers.any(fails)
     }
 
-    /// The account is closed: a payment that is told later goes back, and in the end nothing is left.
+    /// The account is closed: a payment that is reported later is refunded, and in the end nothing is left.
     fn closings(&mut self) -> Result<(), ReplayError> {
         let Some(_) = &self.story.tale.scenario.given.account else { return Ok(()) };
         let at = self.story.end + HOUR;
@@ -520,7 +520,7 @@ impl List<'_, '_> {
                 ending.until = at + 700 * DAY;
             }
         }
-        // The last payment is told after the closing.
+        // The last payment is reported after the account was closed.
         let scenario = &self.story.tale.scenario;
         let is_payment = |act: &Act| match &scenario.steps[act.step].action {
             Action::Stripe(step) => step.kind == "invoice.paid",
@@ -532,7 +532,7 @@ impl List<'_, '_> {
             return Ok(());
         }
         let rest: Vec<Act> = self.story.acts[last + 1..].to_vec();
-        // What goes back of a payment waits until the payment is known.
+        // A refund waits until its payment is known.
         let goes_back = |act: &Act| match &scenario.steps[act.step].action {
             Action::Stripe(step) => step.kind.contains("refund") || step.kind.contains("dispute"),
             _ => false,
@@ -556,7 +556,7 @@ impl List<'_, '_> {
     }
 }
 
-/// Returns whether the invoice that a step tells of was paid for a subscription's present period.
+/// Returns whether the invoice in a step was paid for the current period of a subscription.
 fn pays_for_now(story: &Story<'_>, step: usize) -> bool {
     let body =
         story.tale.case.deliveries[step].as_ref().and_then(|told| serde_json::from_slice::<Value>(&told.bytes).ok());
@@ -567,7 +567,7 @@ fn pays_for_now(story: &Story<'_>, step: usize) -> bool {
     invoice.is_some_and(|invoice| invoice.total_minor > 0) && subscription.is_some_and(is_fresh)
 }
 
-/// Returns the transfers that a provider's scripted answers name: id, destination, amount and currency.
+/// Returns the transfers that occur in a provider's scripted answers: id, destination, amount and currency.
 fn transfers(story: &Story<'_>) -> Vec<(String, String, i64, String)> {
     let mut found = Vec::new();
     for answers in &story.tale.scenario.given.answers {

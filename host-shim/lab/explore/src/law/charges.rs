@@ -1,5 +1,5 @@
-//! Computes the most that an account may be charged for its use, from the catalog's text, the commands and the measurements
-//! alone. Use costs the price that was in force when it was used. A creator's price is in force from its approval on.
+//! Computes the most that an account may be charged for its usage, from nothing but the catalog's text, the commands and the measurements.
+//! Usage costs the price that was in force at the time. A creator's price is in force once it is approved.
 
 use extension_contract::{Account, ActorKind, Event, Outcome, Payload, Timestamp};
 use host_engine::read;
@@ -18,10 +18,10 @@ const PULL: &str = "usage.pull";
 /// Currencies without minor units at Stripe.
 const NO_MINOR: [&str; 15] =
     ["bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga", "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf"];
-/// Currencies with three decimals. Their amounts end in a zero at Stripe (S96), so that ten of their minor units are the least.
+/// Currencies with three decimals. At Stripe their amounts end in a zero (S96), so the smallest amount is ten minor units.
 const THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
 
-/// Returns the millionths of a currency's unit in one minor unit, and the least number of minor units that can be charged.
+/// Returns the millionths of a currency's unit in one minor unit, and the smallest number of minor units that can be charged.
 fn digits(currency: &str) -> (i128, i128) {
     match currency {
         currency if NO_MINOR.contains(&currency) => (1_000_000, 1),
@@ -31,7 +31,7 @@ fn digits(currency: &str) -> (i128, i128) {
     }
 }
 
-/// Values with the times from which they are in force, in order.
+/// Values with the times at which they came into force, in order.
 #[derive(Debug)]
 struct History<T>(Vec<(Timestamp, T)>);
 
@@ -47,7 +47,7 @@ impl<T> History<T> {
     }
 }
 
-/// A product with its prices for use, by field.
+/// A product with its usage prices, by field.
 #[derive(Debug, Default)]
 struct Product {
     kind: String,
@@ -56,17 +56,17 @@ struct Product {
     proposed: BTreeMap<String, i64>,
 }
 
-/// The most that each account may be charged for use, in millionths of the currency's unit.
+/// The most that each account may be charged for usage, in millionths of the currency's unit.
 #[derive(Debug, Default)]
 pub(super) struct Charges {
     /// Rates of the catalog by meter.
     rates: History<Value>,
     /// Meters of the usage source, by the names in its log.
     pulled: Map<String, Value>,
-    /// Types of products that wait for approval.
+    /// Types whose products wait for approval.
     approved: BTreeSet<String>,
     products: BTreeMap<String, Product>,
-    /// Names of the fields that price the use of a product.
+    /// Names of the fields that hold a product's usage prices.
     fields: BTreeSet<String>,
     measured: BTreeSet<(Account, String, String)>,
     most: BTreeMap<Account, i128>,
@@ -85,7 +85,7 @@ impl Charges {
         let rows = host.store().inbox_after(None, 0, usize::MAX)?;
         let erased = rows.iter().filter(|row| row.erased);
         charges.erased = erased.filter_map(|row| row.event.account.clone()).collect();
-        // Without use nothing may be charged, whatever the prices are. Most stories have none.
+        // Without usage nothing may be charged, whatever the prices are. Most stories have none.
         if rows.iter().any(|row| matches!(row.event.payload, Payload::Usage(_)) || row.event.kind == PULL) {
             rows.iter().for_each(|row| charges.read(row));
         }
@@ -133,7 +133,7 @@ impl Charges {
         }
     }
 
-    /// Reads a page of the usage source's log. Requests without a price are read again once there is one.
+    /// Reads a page of the usage source's log. Requests without a price are read again once they have one.
     fn log(&mut self, account: &Account, page: &Value) {
         for request in page["requests"].as_array().into_iter().flatten() {
             let at = request["at"].as_str().and_then(host_engine::time::parse).unwrap_or_default();
@@ -245,11 +245,11 @@ impl Charges {
         }
         let quantity = i128::from(quantity);
         let whole = quantity * (i128::from(of_unit.unwrap_or(0)) + i128::from(of_seller.unwrap_or(0)));
-        // A part of a millionth is rounded half up.
+        // Fractions of a millionth are rounded half up.
         Some(whole.saturating_add((quantity * of_million.unwrap_or(0) + MILLION / 2).div_euclid(MILLION)))
     }
 
-    /// Returns the first account that is charged more than its use costs: in the recorded use or in the requested invoices.
+    /// Returns the first account that is charged more than its usage costs, either in the recorded usage or in the requested invoices.
     pub fn broken_by(&self, host: &Rig, movements: &[Movement]) -> Result<Option<String>, ReplayError> {
         for scope in host.store().scopes(None)? {
             let account = &scope.account;
@@ -271,7 +271,7 @@ impl Charges {
             let own = account.to_string();
             let of_account = movements.iter().filter(|movement| movement.kind == INVOICE && movement.account == own);
             let invoices: Vec<i64> = of_account.filter_map(|movement| movement.amount).collect();
-            // Each invoice is rounded up to what can be charged.
+            // Each invoice is rounded up to an amount that can be charged.
             let (minor, least) = digits(&self.currency);
             let rounded = (most + minor * least - 1) / (minor * least) * least;
             let allowed = rounded + invoices.len().saturating_sub(1) as i128 * least;

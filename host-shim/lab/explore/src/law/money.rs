@@ -1,5 +1,5 @@
-//! Money, judged from the bodies of Stripe's events and the requested effects alone. No row of the extension is read,
-//! so a fault of the extension's books cannot hide a fault of its payments.
+//! Checks money from nothing but the bodies of Stripe's events and the requested effects. No row of the extension is read, so a fault in
+//! the extension's ledger cannot hide a fault in its payments.
 
 use extension_contract::{EffectFailureClass, Payload};
 use host_replay::rig::Rig;
@@ -12,7 +12,7 @@ use std::fmt;
 /// The effect that invoices use.
 pub(super) const INVOICE: &str = "stripe.invoice.create";
 
-/// Effects that move money, with the members of their payload that name the object and the amount.
+/// Effects that move money, with the payload members that contain the object and the amount.
 const MOVES: [(&str, &[&str], &str); 4] = [
     ("stripe.refund.create", &["payment_intent", "charge", "invoice", "subscription"], "amount_minor"),
     ("stripe.transfer.create", &["destination"], "amount_minor"),
@@ -29,24 +29,24 @@ pub(super) struct Movement {
     pub kind: String,
     /// The payment, invoice or connected account.
     pub object: String,
-    /// Minor units; `None` for all of the object.
+    /// Minor units; `None` for the object's full amount.
     pub amount: Option<i64>,
-    /// Currency; empty if the request does not name it.
+    /// Currency; empty if the request does not contain it.
     pub currency: String,
 }
 
-/// Returns the requested movements that were neither called off nor refused by the provider, in order.
+/// Returns the requested movements that were neither cancelled nor refused by the provider, in order.
 pub(super) fn movements(host: &Rig) -> Result<Vec<Movement>, ReplayError> {
     let refused = refused(host)?;
     requested(host, |account, key| !refused.contains(&(account.to_owned(), key.to_owned())))
 }
 
-/// Returns the requested movements that were not called off, in order, also those that the provider refused.
+/// Returns the requested movements that were not cancelled, including those that the provider refused, in order.
 pub(super) fn amounts(host: &Rig) -> Result<Vec<Movement>, ReplayError> {
     requested(host, |_, _| true)
 }
 
-/// Returns the requested movements that were not called off and that `counts` selects by account and key, in order.
+/// Returns the requested movements that were not cancelled and that `counts` selects by account and key, in order.
 fn requested(host: &Rig, counts: impl Fn(&str, &str) -> bool) -> Result<Vec<Movement>, ReplayError> {
     let mut by_key = BTreeMap::new();
     for scope in host.store().scopes(None)? {
@@ -63,7 +63,7 @@ fn requested(host: &Rig, counts: impl Fn(&str, &str) -> bool) -> Result<Vec<Move
     Ok(found)
 }
 
-/// Returns account and key of the requests that the provider refused: they moved nothing.
+/// Returns the account and key of the requests that the provider refused: they moved nothing.
 fn refused(host: &Rig) -> Result<BTreeSet<(String, String)>, ReplayError> {
     let mut found = BTreeSet::new();
     for row in host.store().inbox_after(None, 0, usize::MAX)? {
@@ -99,10 +99,10 @@ fn movement(account: &str, row: &EffectRow) -> Option<Movement> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Told {
     received: i64,
-    /// What each payment intent received, if names of several payments were told together.
+    /// The amount that each payment intent received, for the case that one body gives the names of several payments.
     intents: BTreeMap<String, i64>,
     currency: String,
-    /// What the bank took back, by the ids of the disputes, each with the time of the newest event about it.
+    /// The amounts that the bank took back, by dispute id, each with the time of the newest event about it.
     disputed: BTreeMap<String, (i64, i64)>,
     /// Refunds by their ids.
     refunds: BTreeMap<String, i64>,
@@ -111,12 +111,12 @@ struct Told {
 }
 
 impl Told {
-    /// What was received. Bodies can name two payments as one.
+    /// The amount received. Bodies can show that two payments are one.
     fn received(&self) -> i128 {
         i128::from(self.received).max(sum(self.intents.values().copied()))
     }
 
-    /// What went back, without refunds that failed afterwards.
+    /// The amount that went back, without refunds that failed afterwards.
     fn back(&self) -> i128 {
         sum(self.refunds.iter().filter(|(id, _)| !self.failed.contains_key(*id)).map(|(_, minor)| *minor))
     }
@@ -197,7 +197,7 @@ impl Payments {
         }
     }
 
-    /// Returns the place of the payment with these names. Two payments that turn out to be one are joined.
+    /// Returns the index of the payment with these names. Two payments that turn out to be the same are merged.
     fn place(&mut self, names: impl IntoIterator<Item = Option<String>>) -> Option<usize> {
         let names: Vec<String> = names.into_iter().flatten().collect();
         let mut known: Vec<usize> = names.iter().filter_map(|name| self.names.get(name).copied()).collect();
@@ -232,7 +232,7 @@ impl Payments {
         let names: Vec<Option<String>> = names.into_iter().collect();
         let intent = names.iter().flatten().find(|name| name.starts_with("pi_")).cloned();
         if let Some(place) = self.place(names) {
-            // Several bodies tell of one payment.
+            // Several bodies describe the same payment.
             let told = &mut self.told[place];
             told.intents.extend(intent.map(|intent| (intent, minor)));
             told.received = told.received.max(minor);
@@ -251,13 +251,13 @@ impl Payments {
         }
     }
 
-    /// Returns the first rule that the movements break: more is given back of a payment than was received, a payment that no
-    /// body tells of is given back, or more is paid on than was received at all.
+    /// Returns the first rule that the movements break: more of a payment is refunded than was received, a payment that occurs in no body
+    /// is refunded, or more is passed on than was received at all.
     pub fn broken_by(&self, movements: &[Movement]) -> Option<String> {
         // An amount has 64 bits, so a sum of amounts may need more.
         let mut asked: BTreeMap<usize, i128> = BTreeMap::new();
         for movement in movements.iter().filter(|movement| movement.kind == "stripe.refund.create") {
-            // Without an amount Stripe gives back the rest.
+            // Without an amount, Stripe refunds the rest.
             let minor = i128::from(movement.amount.unwrap_or(0));
             if let Some(place) = self.names.get(&movement.object) {
                 *asked.entry(*place).or_default() += minor;
@@ -276,7 +276,7 @@ impl Payments {
         }
         for (name, place) in &self.names {
             let told = &self.told[*place];
-            // What goes back without our request is Stripe's own account.
+            // Amounts that go back without our request are Stripe's responsibility.
             let Some(asked) = asked.get(place) else { continue };
             let asked = asked - sum(told.failed.values().copied());
             let back = asked.max(told.back());
@@ -287,11 +287,11 @@ impl Payments {
         self.broken_in_sum(movements)
     }
 
-    /// Returns the first currency in which more is paid on, or more goes back and is credited, than was received.
+    /// Returns the first currency in which more is passed on, or more is refunded and credited, than was received.
     fn broken_in_sum(&self, movements: &[Movement]) -> Option<String> {
         let currencies: BTreeSet<&str> = movements.iter().map(|movement| movement.currency.as_str()).collect();
         currencies.into_iter().find_map(|currency| {
-            // A request without a currency is of the one that all payments have.
+            // A request without a currency is in the currency that all payments share.
             let is_of = |other: &str| currency.is_empty() || other.is_empty() || other == currency;
             let received: i128 = self.told.iter().filter(|told| is_of(&told.currency)).map(Told::received).sum();
             let asked = |kinds: &[&str]| {
@@ -308,7 +308,7 @@ impl Payments {
         })
     }
 
-    /// Returns what stayed: received, less what went back and what the bank took back, by currency.
+    /// Returns the amounts that remain by currency: received, less what was refunded and what the bank took back.
     pub fn kept(&self) -> BTreeMap<String, i128> {
         let mut kept: BTreeMap<String, i128> = BTreeMap::new();
         for told in &self.told {
@@ -353,7 +353,7 @@ mod tests {
         }
         let back = [refund("in_1", i64::MAX), refund("in_2", i64::MAX)];
         assert_eq!(payments.broken_by(&back), None);
-        // When one more minor unit is given back, Then the law is broken
+        // When one more minor unit is refunded, Then the law is broken
         let more = payments.broken_by(&[back.as_slice(), &[refund("in_2", 1)]].concat());
         let expected = "9223372036854775808 of 9223372036854775807 received by in_2 is given back";
         assert_eq!(more.as_deref(), Some(expected));

@@ -1,4 +1,4 @@
-//! Judges single requests: what a command does not name stays, and Stripe accepts each amount.
+//! Checks single requests: a command changes only what it mentions, and Stripe accepts each amount.
 
 use super::money::Movement;
 use crate::told::{Told, offers};
@@ -7,9 +7,9 @@ use host_replay::rig::Rig;
 use host_scenario::error::ReplayError;
 use serde_json::Value;
 
-/// Currencies whose amounts at Stripe end in a zero, since the last of three decimals is not accepted (S96).
+/// Currencies whose amounts at Stripe end in a zero, because the last of three decimals is not accepted (S96).
 const THOUSANDTHS: [&str; 5] = ["bhd", "jod", "kwd", "omr", "tnd"];
-/// Currencies that Stripe writes with hundredths, and which have none (S96).
+/// Currencies that Stripe writes with two decimals although they have none (S96).
 const WHOLE_ONLY: [&str; 2] = ["isk", "ugx"];
 
 /// Returns the first movement with an amount that Stripe refuses.
@@ -23,7 +23,7 @@ pub(super) fn not_sendable(movements: &[Movement]) -> Option<String> {
     Some(format!("{refused}: {} has no such amount at Stripe", refused.currency))
 }
 
-/// Returns the first change of a subscription that changes what its command does not name.
+/// Returns the first change to a subscription that alters something its command does not mention.
 pub(super) fn unnamed(host: &Rig) -> Result<Option<String>, ReplayError> {
     let rows = host.store().inbox_after(None, 0, usize::MAX)?;
     if !rows.iter().any(|row| row.event.kind == "subscription.change") {
@@ -53,7 +53,7 @@ pub(super) fn unnamed(host: &Rig) -> Result<Option<String>, ReplayError> {
             let id = asked["subscription"].as_str().unwrap_or_default();
             let items = told.subscriptions.get(id).map(|known| &known.items);
             let Some(item) = items.into_iter().flatten().find(|item| asked["item"] == *item.id) else { continue };
-            // A plan that is sold in other quantities gets the nearest of them.
+            // A plan that is sold in different quantities gets the nearest of them.
             let offer = offers.iter().find(|offer| asked["price"] == *offer.price);
             let product = offer.map_or(named["plan_id"].as_str(), |offer| Some(offer.product.as_str()));
             let (least, most) = quantities(&host.setup().business.catalog, product);

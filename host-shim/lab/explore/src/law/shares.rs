@@ -1,5 +1,6 @@
-//! Computes what each creator is owed from the catalog's text and the bodies of invoices alone, and compares it with the ledger. A sale
-//! that a customer's balance pays is a sale: whoever granted the balance bears it, which is the business and not the creator.
+//! Computes what each creator is owed from nothing but the catalog's text and the bodies of invoices, and compares it with the ledger. A
+//! sale paid from a customer's balance counts as a sale. Whoever granted the balance bears its cost, which is the business and not the
+//! creator.
 
 use crate::told::id_of;
 use extension_contract::{Account, Payload};
@@ -9,9 +10,9 @@ use host_scenario::error::ReplayError;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Prefix of the ledger's accounts of what is owed to another account.
+/// Prefix of the ledger accounts that record debts to another account.
 const DUE: &str = "due:";
-/// Basis points of the whole.
+/// The number of basis points in the whole.
 const WHOLE: i128 = 10_000;
 
 /// The share of a product's sales.
@@ -54,16 +55,16 @@ impl Shares {
     }
 }
 
-/// What the events of an account say.
+/// The contents of an account's events.
 #[derive(Default)]
 struct Sales {
-    /// Invoices by id, in their newest bodies.
+    /// Invoices by id, as in their newest bodies.
     invoices: BTreeMap<String, (i64, Value)>,
-    /// Whether something else than invoices changes what is owed: a refund, a dispute, use, or a one-time purchase.
+    /// Whether anything other than an invoice changes what is owed: a refund, a dispute, usage, or a one-time purchase.
     is_involved: bool,
 }
 
-/// Returns the first creator whose share is not that of the paid invoices.
+/// Returns the first creator whose share does not match the paid invoices.
 pub(super) fn broken(host: &Rig) -> Result<Option<String>, ReplayError> {
     let mut shares = Shares::of(&host.setup().business.catalog);
     if shares.types.is_empty() {
@@ -118,8 +119,8 @@ pub(super) fn broken(host: &Rig) -> Result<Option<String>, ReplayError> {
     Ok(None)
 }
 
-/// Returns the first currency in which more is owed to creators than stayed, together with what was given without a payment: credits
-/// without a purchase, and the part of invoices that a balance paid.
+/// Returns the first currency in which more is owed to creators than remains, plus what was given without a payment: credits without a
+/// purchase, and the part of invoices that was paid from a balance.
 pub(super) fn beyond(host: &Rig, kept: &BTreeMap<String, i128>) -> Result<Option<String>, ReplayError> {
     let (mut due, mut given): (BTreeMap<String, i128>, BTreeMap<String, i128>) = Default::default();
     for scope in host.store().scopes(None)? {
@@ -142,7 +143,7 @@ pub(super) fn beyond(host: &Rig, kept: &BTreeMap<String, i128>) -> Result<Option
             *given.entry(invoice["currency"].as_str().unwrap_or_default().to_owned()).or_default() += from_balance;
         }
     }
-    // Credits that nobody paid for pay for use, too; how much of them a share is of cannot be told from the bodies.
+    // Credits that nobody paid for also pay for usage; the bodies do not show how much of them a share applies to.
     if host.setup().business.catalog["credits"].is_object() || has_free_credits(host)? {
         return Ok(None);
     }
@@ -164,10 +165,10 @@ fn has_free_credits(host: &Rig) -> Result<bool, ReplayError> {
     Ok(false)
 }
 
-/// What is owed by currency and creator, with the number of the sales.
+/// The amounts owed, by currency and creator, with the number of sales.
 type Owed = BTreeMap<(String, String), (i128, i128)>;
 
-/// Returns what is owed; none if an invoice has a discount or a tax, or was paid only in part.
+/// Returns the amounts owed; none if an invoice has a discount or a tax, or was only partly paid.
 fn owed(account: &Account, sales: &Sales, shares: &Shares) -> Option<Owed> {
     let mut owed = Owed::new();
     for (_, invoice) in sales.invoices.values() {

@@ -43,7 +43,7 @@ impl Meter {
         Meter { samples, state: Arc::default() }
     }
 
-    /// Starts or stops counting. The calls that check the inputs before they are played must not be counted.
+    /// Starts or stops counting. The calls that check the inputs before they run must not be counted.
     pub fn measure(&self, measuring: bool) {
         self.state().measuring = measuring;
     }

@@ -1,4 +1,4 @@
-//! Plays the inputs repeatedly through components while their stacks are sampled.
+//! Runs the inputs repeatedly through components while their stacks are sampled.
 
 use crate::profile::difference::{Difference, difference};
 use crate::profile::measured::Measured;
@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 pub enum Rounds {
     /// A fixed number.
     Times(u32),
-    /// As many rounds as begin within a time, at least one.
+    /// As many rounds as can begin within a time, at least one.
     For(Duration),
 }
 
@@ -36,7 +36,7 @@ pub struct ProfileOptions {
     pub against: Option<PathBuf>,
     /// Name or folder of the business; None for the business of the input's folder.
     pub business: Option<String>,
-    /// Folder of the fixtures; None searches above the inputs, the working folder and the program.
+    /// Folder of the fixtures. If None, it is searched for above the inputs, the working folder and the program.
     pub fixtures: Option<PathBuf>,
     /// Number of rounds.
     pub rounds: Rounds,
@@ -51,11 +51,11 @@ pub struct Profile {
     pub component: Measured,
     /// Measurements of the older component; None without an older component.
     pub against: Option<Measured>,
-    /// Number of played rounds.
+    /// Number of completed rounds.
     pub rounds: u32,
     /// Number of inputs per round.
     pub inputs: usize,
-    /// Names of the cases and streams that did not hold. Their fuel is counted too.
+    /// Names of the cases and streams that did not pass. Their fuel is counted too.
     pub not_held: Vec<String>,
     /// Event kinds whose functions are reported.
     pub only: Vec<String>,
@@ -72,13 +72,13 @@ impl Profile {
         self.against.as_ref().map(|old| difference(old, &self.component, &self.only))
     }
 
-    /// The exit code: 0 if all inputs held, else 1.
+    /// The exit code: 0 if all inputs passed, else 1.
     pub fn exit_code(&self) -> u8 {
         u8::from(!self.not_held.is_empty())
     }
 }
 
-/// Plays all inputs in `paths` and measures the fuel of the component. `progress` receives the number of inputs at the
+/// Runs all inputs in `paths` and measures the fuel of the component. `progress` receives the number of inputs at the
 /// start of each round, then 0 after each input.
 ///
 /// # Errors
@@ -143,7 +143,7 @@ fn read_all(stdin: &mut dyn Read) -> Result<Vec<u8>, ReplayError> {
     Ok(bytes)
 }
 
-/// Cases and streams that did not hold.
+/// Cases and streams that did not pass.
 fn what_failed(finished: &Finished) -> impl Iterator<Item = String> {
     let cases = finished.cases.iter().filter(|case| case.failed());
     let cases = cases.map(|case| format!("{} ({})", case.file.display(), case.version));
@@ -178,7 +178,7 @@ impl Side {
         Ok(Side { file: name, hash, named, runners, meter })
     }
 
-    /// Describes an input that did not hold; names the component if there are two.
+    /// Describes an input that did not pass, and gives the component if there are two.
     fn blame(&self, what: &str, sides: usize) -> String {
         if sides > 1 { format!("{what} with {}", self.file) } else { what.to_owned() }
     }

@@ -37,7 +37,7 @@ struct CalledEffect<'r> {
     began: Timestamp,
 }
 
-/// Returns the answers by effect key. Leaves out the keys whose calls all get the same answers without a script.
+/// Returns the answers by effect key. Leaves out keys whose calls would all get the same answers without a script.
 pub(crate) fn answers(recording: &Recording, declared: &Declared) -> Vec<Answers> {
     let shadow = Scripted::new();
     let mut lists: BTreeMap<String, Vec<ScriptedAnswer>> = BTreeMap::new();

@@ -80,8 +80,8 @@ fn answers(recording: &Recording) -> Vec<(Timestamp, &RecordedEvent, String, Str
 }
 
 /// Returns the current holder of a claim; the holder at the time of the recorded run is not known. Returns none if the
-/// holder is exported, too: its own steps take the claim. Returns a made-up user if nobody or the account itself holds
-/// the claim now.
+/// holder is also exported, because its own steps take the claim. Returns a made-up user if the claim is now held by
+/// nobody or by the account itself.
 fn holder(recording: &Recording, store: &dyn Read, key: &str) -> Stored<Option<Account>> {
     let space = recording.partition.name();
     let full = if key.starts_with("acct_") { format!("{space}/{key}") } else { format!("{space}//{key}") };

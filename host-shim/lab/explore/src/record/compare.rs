@@ -29,7 +29,7 @@ pub(crate) fn hash(value: &Value) -> String {
     hex::encode(Sha256::digest(canonical))
 }
 
-/// Compares the played rows with the recorded ones. With `personal`, replaced values are not differences.
+/// Compares the replayed rows with the recorded ones. With `personal`, replaced values are not differences.
 pub(crate) fn compare(recorded: &Value, played: &Value, personal: Option<&Personal>) -> Comparison {
     let mut comparison = Comparison::default();
     let expected = match personal {
@@ -40,7 +40,7 @@ pub(crate) fn compare(recorded: &Value, played: &Value, personal: Option<&Person
     comparison
 }
 
-/// Replaces the recorded names of members by the names in the played value.
+/// Replaces the recorded member names with those in the replayed value.
 fn keys_replaced(value: &Value, played: Option<&Value>, personal: &Personal) -> Value {
     match value {
         Value::Object(members) => {

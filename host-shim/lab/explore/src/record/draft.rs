@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 /// The file name of a scenario that has no file yet.
 const FILE: &str = "export.yml";
-/// Number of failed runs after which only an operator runs an event again.
+/// Number of failed runs after which an event runs again only if an operator reruns it.
 const FAILURES_MAX: usize = host_engine::processor::ATTEMPTS_MAX as usize;
 
 /// Part of the error of a run whose store failed.
@@ -150,7 +150,7 @@ fn redriven(recording: &Recording) -> Vec<TimedStep> {
     timed_steps
 }
 
-/// Returns the claims that other accounts held at the start; adds steps for later changes.
+/// Returns the claims that other accounts held at the start, and adds steps for later changes.
 fn claims_of_others(
     recording: &Recording,
     store: &dyn Read,
@@ -165,7 +165,7 @@ fn claims_of_others(
             holding => {
                 let recorded =
                     recording.events.iter().rfind(|recorded| recorded.is_step && recorded.row.seq <= change.seq);
-                // A change at the time of an event goes before the step of the event.
+                // A change at the same time as an event goes before the event's step.
                 let (at, rank) = match recorded {
                     Some(recorded) if change.is_step || recorded.row.event.received_at == change.at => {
                         (recorded.row.event.received_at, (recorded.row.seq, -1))
@@ -180,7 +180,7 @@ fn claims_of_others(
     Ok(given)
 }
 
-/// Adds steps that stop the timers shortly before a timer was due but did not fire, and start them when it fired.
+/// Adds steps that stop the timers shortly before a timer was due but did not fire, and that start them when it fired.
 fn hold_timers(recording: &Recording, timed_steps: &mut Vec<TimedStep>) {
     for hold in timers::holds(recording) {
         let begins =
@@ -269,7 +269,7 @@ fn differing_events(
     Ok(differing)
 }
 
-/// Returns the last outcome of an event, `failed` if there is none.
+/// Returns the last outcome of an event, or `failed` if there is none.
 pub(crate) fn last_outcome(row: &InboxRow) -> &'static str {
     match (&row.state, &row.outcome) {
         (InboxState::Pending { .. } | InboxState::Dead, _) | (_, None) => "failed",

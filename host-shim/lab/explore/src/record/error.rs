@@ -18,7 +18,7 @@ pub enum ExportError {
     /// A scenario file can't express a recorded value.
     #[error(transparent)]
     Unwritable(#[from] Unwritable),
-    /// The store failed, the business is wrong, or the scenario can't be played.
+    /// The store failed, the business is invalid, or the scenario can't be run.
     #[error(transparent)]
     Replay(#[from] ReplayError),
 }

@@ -171,7 +171,7 @@ pub(crate) fn is_same(bytes: &[u8], event: &Event, now: Timestamp, to_the_byte: 
     read == known
 }
 
-/// Rewrites the payload's JSON in one format, and resets the version and the deletion mark of products.
+/// Rewrites the payload's JSON in a uniform format, and resets the version and the deletion mark of products.
 fn in_one_form(payload: &mut Payload) {
     let again = |text: &str| serde_json::from_str::<Value>(text).map(|value| value.to_string());
     match payload {

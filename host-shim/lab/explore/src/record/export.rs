@@ -29,7 +29,7 @@ pub struct Options {
     pub business: BusinessFolder,
     /// Configuration values of the recording host, which override the folder's.
     pub config: Vec<(String, String)>,
-    /// How the scenario names its business; none if it lies in the business's folder.
+    /// The scenario's reference to its business; none if the scenario is in the business's folder.
     pub named: Option<String>,
     /// The extension.
     pub runners: Runners,
@@ -59,7 +59,7 @@ pub struct Export {
     pub verdict: Verdict,
     /// SHA-256 of the account's rows after the replay, in hex.
     pub state: String,
-    /// Warnings for the reader.
+    /// Warnings for the user.
     pub warnings: Vec<String>,
     /// Number of events in the scenario.
     pub events: usize,
@@ -88,14 +88,14 @@ struct Exporter<'a> {
     rows: Value,
 }
 
-/// Exports an account of a store, and plays the scenario in memory.
+/// Exports an account of a store, and replays the scenario in memory.
 ///
 /// If the account's own events do not replay to the same state, the events of the platform, which owns the catalog, are
 /// tried as well. The result is the scenario with the fewest differences.
 ///
 /// # Errors
 ///
-/// Fails if the store does not have the account, the business does not match or is wrong, or the store fails.
+/// Fails if the store does not contain the account, the business does not match or is invalid, or the store fails.
 pub fn export(store: Box<dyn Store>, scope: &Scope, options: &Options) -> Result<Export, ExportError> {
     let exporter = Exporter::new(store, scope, options)?;
     let own = vec![scope.account.clone()];
@@ -135,7 +135,7 @@ struct Plan {
     ids: bool,
 }
 
-/// The maximum number of claims that are tried as held before the first event.
+/// The maximum number of claims that are tried as if held before the first event.
 const CLAIMS_MAX: usize = 24;
 
 impl Attempt {
@@ -167,7 +167,7 @@ impl<'a> Exporter<'a> {
         self.scope.partition()
     }
 
-    /// Improves an attempt by claims that the account may have held before its first event. No event shows these
+    /// Improves an attempt by adding claims that the account may have held before its first event. No event shows these
     /// claims, so each claim that the account holds now is tried, and kept if it reduces the differences. Skips claims
     /// that the account did not hold when it first requested them.
     fn with_claims(&self, mut best: Attempt) -> Result<Attempt, ExportError> {
@@ -192,7 +192,7 @@ impl<'a> Exporter<'a> {
         Ok(best)
     }
 
-    /// Writes and plays the scenario of a plan.
+    /// Writes and replays the scenario of a plan.
     fn attempt(&self, plan: Plan) -> Result<Attempt, ExportError> {
         let mut recording = Recording::read(self.recorded.store(), &self.partition(), plan.accounts.clone())?;
         let personal = self.options.salt.map(|salt| replaced(&mut recording, salt, plan.ids));
@@ -219,7 +219,7 @@ impl<'a> Exporter<'a> {
         Ok(Attempt { recording, draft, sections, comparison, state: hash(&rows), plan })
     }
 
-    /// Plays a scenario in memory and returns its failures.
+    /// Replays a scenario in memory and returns its failures.
     fn play(
         &self,
         scenario: &Scenario,
@@ -232,7 +232,7 @@ impl<'a> Exporter<'a> {
         Ok(report.failures.into_iter().map(|failure| failure.title).collect())
     }
 
-    /// Adds the expectations at the end and plays the written scenario again.
+    /// Adds the expectations at the end and replays the written scenario once more.
     fn finish(&self, attempt: Attempt) -> Result<Export, ExportError> {
         let Attempt { recording, draft, sections, comparison, state, plan: _ } = attempt;
         let mut scenario = draft.scenario;

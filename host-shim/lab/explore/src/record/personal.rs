@@ -1,8 +1,8 @@
-//! Replaces personal data by made-up values; equal values get equal stand-ins.
+//! Replaces personal data with made-up values; equal values get equal stand-ins.
 //!
-//! A value is personal by the name of its member (`names`), or by its shape (`shape`). A text of several words in a customer's
-//! command or fact is personal, too. A personal value is replaced wherever it occurs, by one that belongs to nobody (`stand_in`). An id
-//! stays unchanged unless it contains a personal value.
+//! A value is personal because of the name of its member (`names`) or because of its shape (`shape`). A text of several words in a
+//! customer's command or fact is also personal. A personal value is replaced wherever it occurs, with one that belongs to nobody
+//! (`stand_in`). An id stays unchanged unless it contains a personal value.
 
 mod names;
 mod shape;
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 /// Minimum length of a value that is searched within other texts.
 const WITHIN_MIN: usize = 4;
 
-/// Minimum length of a value that is replaced as the whole text of a member without a personal name.
+/// Minimum length of a value that is replaced if it is the whole text of a member without a personal name.
 const WHOLE_MIN: usize = 3;
 /// Minimum length of a lower-case identifier with digits that is searched within other texts.
 const NUMBER_MIN: usize = 8;
@@ -32,7 +32,7 @@ const ENTRY: &str = "";
 pub enum Origin {
     /// Stripe, or a provider's answer: names of products and prices are not personal.
     Provider,
-    /// A customer or a representative: a text of several words is personal.
+    /// A customer or a representative: any text of several words is personal.
     Customer,
     /// The business itself: only names of people are personal.
     Business,
@@ -114,8 +114,8 @@ impl Personal {
         }
     }
 
-    /// Ends the learning. With `ids`, texts that an extension derives from personal data for ids, such as a name in
-    /// lower case, are replaced in ids, too.
+    /// Ends the learning phase. With `ids`, texts that an extension derives from personal data for ids, such as a name in lower case, are
+    /// also replaced in ids.
     pub fn ready(&mut self, ids: bool) {
         self.ids = ids;
         let addresses = self.stand_ins.all().filter(|(address, _)| address.contains('@'));
@@ -347,8 +347,8 @@ fn origin_of(event: &Event) -> Origin {
     }
 }
 
-/// Returns true for a value that can be searched in texts: a short identifier in lower case may be a word of the
-/// business.
+/// Returns true for a value that can be searched for in texts. A short lower-case identifier cannot, because it may be one of the
+/// business's own words.
 fn is_distinctive(text: &str) -> bool {
     let is_number = text.len() >= NUMBER_MIN && text.contains(|c: char| c.is_ascii_digit());
     text.len() >= WITHIN_MIN && (!is_word(text) || is_number)
@@ -359,7 +359,7 @@ fn is_word(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '_' | '-' | '.'))
 }
 
-/// Returns true if no letter or digit is directly before or after a part of a text.
+/// Returns true if no letter or digit comes directly before or after a part of a text.
 fn is_apart(text: &str, (start, end): (usize, usize)) -> bool {
     let before = text[..start].chars().next_back();
     let after = text[end..].chars().next();
@@ -381,7 +381,7 @@ fn is_composite(text: &str) -> bool {
 fn replaced_apart(text: &str, from: &str, to: &str) -> String {
     let lower = text.to_lowercase();
     if lower.len() != text.len() {
-        // Lower case changes the length of some letters, so the positions would differ.
+        // Lower-casing changes the length of some letters, so the positions would differ.
         return text.to_owned();
     }
     let mut replaced = String::with_capacity(text.len());

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Number of rows of one query.
 const PAGE: usize = 500;
-/// Sources of events from outside: to an intake, to the API, or by a business's own webhook.
+/// Sources of external events: through an intake, the API, or a business's own webhook.
 const OUTSIDE: [&str; 4] = ["stripe", "api", "products", FACT_SOURCE];
 /// Source of messages between accounts.
 const MESSAGE_SOURCE: &str = "message";
-/// Members of an event that a host made from an effect `payment.event`.
+/// Members of an event that a host created from an effect `payment.event`.
 const PUT_TOGETHER: [&str; 8] = ["account", "api_version", "created", "data", "id", "livemode", "object", "type"];
 
 /// An event with its runs.
@@ -22,7 +22,7 @@ pub(crate) struct RecordedEvent {
     pub row: InboxRow,
     /// Its runs, in order.
     pub runs: Vec<Run>,
-    /// True if the event must be a step of the scenario, since no other event of the accounts causes it.
+    /// True if the event must be a step of the scenario, because no other event of the accounts causes it.
     pub is_step: bool,
 }
 
@@ -73,7 +73,7 @@ impl Recording {
 
     fn is_step(&self, row: &InboxRow, provided: &BTreeMap<String, Timestamp>) -> bool {
         match &row.event.payload {
-            // The host itself makes results and timers.
+            // The host itself creates results and timers.
             Payload::EffectResult(_) | Payload::Timer(_) => false,
             Payload::Message(delivery) => {
                 row.event.source == MESSAGE_SOURCE && !self.accounts.contains(&delivery.sender)
@@ -110,7 +110,8 @@ impl Recording {
         reports.collect()
     }
 
-    /// Returns the hashes of catalog and configuration that decided the events, in order of first use.
+    /// Returns the hashes of the catalogs and configurations under which the events were decided, in order of first
+    /// use.
     pub fn catalogs(&self) -> Vec<String> {
         let mut found: Vec<String> = Vec::new();
         for provenance in
@@ -124,7 +125,7 @@ impl Recording {
     }
 }
 
-/// Returns the events that effects `payment.event` made, by id, with the time of the request.
+/// Returns the events that effects `payment.event` created, by id, with the time of the request.
 fn provided(effects: &[EffectRow]) -> BTreeMap<String, Timestamp> {
     let of = |row: &EffectRow| {
         let payload: Value = serde_json::from_str(&row.effect.payload).ok()?;
@@ -166,8 +167,8 @@ fn each_row(store: &dyn Read, partition: &Partition, visit: &mut dyn FnMut(Inbox
 ///
 /// # Errors
 ///
-/// Fails with [`ExportError::Nothing`] if the store does not have the account; the error lists existing accounts. Also
-/// fails if the store fails.
+/// Fails with [`ExportError::Nothing`] if the store does not contain the account; the error lists existing accounts.
+/// Also fails if the store fails.
 pub fn scopes_of(store: &dyn Read, account: &Account) -> Result<Vec<Scope>, ExportError> {
     let all = store.scopes(None)?;
     let found: Vec<Scope> = all.iter().filter(|scope| scope.account == *account).cloned().collect();
@@ -190,8 +191,8 @@ pub fn scopes_of(store: &dyn Read, account: &Account) -> Result<Vec<Scope>, Expo
 ///
 /// # Errors
 ///
-/// Fails with [`ExportError::Nothing`] if the store does not have the event, or the event has no account. Also fails if
-/// the store fails.
+/// Fails with [`ExportError::Nothing`] if the store does not contain the event, or the event has no account. Also fails
+/// if the store fails.
 pub fn account_of_event(store: &dyn Read, id: &str) -> Result<Scope, ExportError> {
     let nothing =
         |expected: &str| ExportError::Nothing { what: format!("event `{id}`"), expected: expected.to_owned() };

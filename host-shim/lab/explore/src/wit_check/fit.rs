@@ -1,5 +1,5 @@
-//! Decides whether a component of an old contract runs on a host of a new contract, and which version the new contract
-//! needs.
+//! Decides whether a component built against an old contract runs on a host of a new contract, and which version the
+//! new contract needs.
 
 use crate::wit_check::changes::{Change, changes};
 use crate::wit_check::world::{Contract, lines};
@@ -74,7 +74,7 @@ fn objection(old: &Contract, new: &Contract) -> Option<String> {
     }
 }
 
-/// Returns the old contract with a version of its own, so that the two contracts stay separate when they are merged.
+/// Returns the old contract with its own version, so that the two contracts stay separate when they are merged.
 fn apart(old: &Contract) -> Resolve {
     let mut resolve = old.resolve.clone();
     let version = Version { pre: semver::Prerelease::new("old").unwrap_or_default(), ..Version::new(0, 0, 0) };

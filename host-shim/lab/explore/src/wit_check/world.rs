@@ -29,7 +29,7 @@ pub enum Unreadable {
 
 /// A parsed contract.
 pub struct Contract {
-    /// Version of the contract's package. For a component, the version that most of its interfaces have.
+    /// Version of the contract's package. For a component, the most frequent version among its interfaces.
     pub version: Option<Version>,
     /// The bytes of the component; none if the contract is WIT.
     pub(crate) component: Option<Vec<u8>>,
@@ -95,7 +95,7 @@ impl Contract {
     ///
     /// # Errors
     ///
-    /// Fails if the file can't be read or is not a contract. The error names the path and the expected content.
+    /// Fails if the file can't be read or is not a contract. The error contains the path and the expected content.
     pub fn read(path: &Path) -> Result<Contract, Unreadable> {
         let wrong = |reason: String| Unreadable::Wrong { path: path.to_owned(), reason };
         let file = |cause| Unreadable::File { path: path.to_owned(), cause };

@@ -1,5 +1,5 @@
-//! Replays scenarios and recorded events, with the few dependencies that this needs: `cargo xtask replay` compiles this program instead
-//! of `provisioner`, whose command `replay` also has live providers and a local Stripe.
+//! Replays scenarios and recorded events with as few dependencies as possible. `cargo xtask replay` compiles this program instead of
+//! `provisioner`, whose command `replay` also supports live providers and a local Stripe.
 
 use clap::Parser;
 use host_replay::command::{ReplayArgs, refuse};

@@ -1,4 +1,4 @@
-//! The options with which several commands choose the extension.
+//! The options with which several commands select the extension.
 
 use crate::runners::{Runners, Workload};
 use clap::Parser;
@@ -53,7 +53,7 @@ pub fn native() -> Result<Runners, ReplayError> {
     ))
 }
 
-/// Returns the given component, or the default one; `instead` names the alternatives for the error.
+/// Returns the given component, or the default one; `instead` lists the alternatives for the error.
 pub fn component_or_default(named: Option<&Path>, instead: &str) -> Result<PathBuf, ReplayError> {
     named.map(Path::to_owned).or_else(default_component).ok_or_else(|| {
         ReplayError::Usage(format!(

@@ -17,7 +17,7 @@ pub fn count_of(name: &str) -> ProgressBar {
     drawn(None, &format!("{{spinner}} {{pos}} {name} {{msg}} {{elapsed}}"))
 }
 
-/// Returns a spinner that turns by itself.
+/// Returns a spinner that turns on its own.
 pub fn spinner() -> ProgressBar {
     let spinner = drawn(None, "{spinner}");
     spinner.enable_steady_tick(std::time::Duration::from_millis(100));

@@ -70,7 +70,7 @@ fn parse_time(text: &str) -> Result<i64, String> {
 }
 
 impl ReplayArgs {
-    /// Replays the inputs, with these live providers and these local Stripes of scenarios, and prints the report. Returns the exit code.
+    /// Replays the inputs with these live providers and the scenarios' local Stripes, and prints the report. Returns the exit code.
     ///
     /// # Errors
     ///

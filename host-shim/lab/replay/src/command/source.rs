@@ -1,4 +1,4 @@
-//! The options with which several commands choose the business and the fixtures.
+//! The options with which several commands select the business and the fixtures.
 
 use crate::library::Sources;
 use clap::Parser;

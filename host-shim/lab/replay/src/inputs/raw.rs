@@ -34,8 +34,8 @@ pub struct RawInput {
     rest: Option<Rest>,
     /// The newest time in the bodies of all events, in milliseconds since the epoch.
     pub newest: Option<Timestamp>,
-    /// The mistake that ended the reading early. Only standard input has it: the events before the mistake are
-    /// replayed.
+    /// The mistake that ended the reading early. This occurs only on standard input, whose events before the mistake
+    /// are replayed.
     pub bad: Option<BadInput>,
 }
 
@@ -49,7 +49,7 @@ struct Rest {
     line: usize,
 }
 
-/// The place of an event in an input, with the properties of the event that a shuffle needs.
+/// The position of an event in an input, with the properties that a shuffle needs.
 #[derive(Debug)]
 pub struct Located {
     /// Id of the event.
@@ -71,7 +71,7 @@ enum EventPlace {
 ///
 /// # Errors
 ///
-/// Fails if the input can't be read, has no events or has a bad line. On standard input, a bad line only ends the
+/// Fails if the input can't be read, has no events or contains a bad line. On standard input, a bad line only ends the
 /// reading.
 pub fn read_raw(input: &Input, stdin: &mut dyn Read, business: &str) -> Result<RawInput, BadInput> {
     let source = PathBuf::from(input.source());
@@ -113,7 +113,7 @@ struct Check<'a> {
 enum Reread {
     /// The input itself.
     InPlace,
-    /// A temporary file, if it exists yet, and its size in bytes.
+    /// A temporary file, if it has been created, and its size in bytes.
     Aside(Option<BufWriter<File>>, u64),
 }
 
@@ -177,7 +177,7 @@ impl RawInput {
         self.first.iter().cloned().map(Ok).chain(rest)
     }
 
-    /// Returns the place of each event, in order.
+    /// Returns the position of each event, in order.
     ///
     /// # Errors
     ///

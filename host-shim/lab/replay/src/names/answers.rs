@@ -1,4 +1,4 @@
-//! Finds the effects and outputs in a scenario's answers that the business does not have.
+//! Finds effects and outputs in a scenario's answers that the business does not have.
 
 use super::Names;
 use super::known::Named;
@@ -42,7 +42,7 @@ impl Names {
     pub(super) fn effect_key(&self, key: &Named<'_>) -> Option<BadInput> {
         let parts: Vec<&str> = key.name.split('/').collect();
         let [instance, entry, rest @ ..] = parts.as_slice() else { return None };
-        // A `*` before the first slash may stand for the entry, too.
+        // A `*` before the first slash may also stand for the entry.
         if instance.contains(':') || instance.contains('*') && rest.is_empty() && VERBS.contains(entry) {
             return None;
         }
@@ -53,7 +53,7 @@ impl Names {
         })
     }
 
-    /// Checks the name of an entry of `provisions`, with or without a variant; a pattern may be any entry.
+    /// Checks the name of an entry of `provisions`, with or without a variant; a pattern may match any entry.
     pub(super) fn entry(&self, name: &Named<'_>) -> Option<BadInput> {
         let entry = name.name.split('@').next().unwrap_or_default();
         if self.changes_types || entry.contains('*') || entry == WATCH || self.loaded.entries(entry).next().is_some() {
@@ -64,13 +64,13 @@ impl Names {
         Some(Named { name: entry, ..name.clone() }.mistake("not a resource or step of a product type", known))
     }
 
-    /// Checks the outputs of the answers to the creation of a resource. A provider may give more outputs, so only a misspelt one
-    /// is wrong.
+    /// Checks the outputs in the answers to the creation of a resource. A provider may return more outputs, so only a misspelt one is
+    /// wrong.
     fn of_outputs(&self, entry: &str, answers: &Node) -> Vec<BadInput> {
         let entry = entry.split('@').next().unwrap_or_default();
         let mut known: BTreeSet<&str> = BTreeSet::new();
         for (of, resource) in self.loaded.entries(entry) {
-            // The outputs of a business's own resource are not declared.
+            // The outputs of a business's own resources are not declared.
             let Some(outputs) = resource.and_then(outputs_of) else { return Vec::new() };
             known.extend(outputs);
             known.extend(of.asks.get(entry).into_iter().flatten().map(String::as_str));

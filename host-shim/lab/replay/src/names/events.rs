@@ -1,5 +1,5 @@
-//! Finds the names in a scenario's events that the business does not have: prices in Stripe's events, plans and metadata fields in
-//! commands, and meters of measurements. A step that expects a refusal may name anything.
+//! Finds names in a scenario's events that the business does not have: prices in Stripe events, plans and metadata fields in commands, and
+//! meters of measurements. A step that expects a refusal may contain any name.
 
 use super::Names;
 use super::known::Named;
@@ -11,13 +11,13 @@ use std::collections::BTreeSet;
 
 /// Commands whose payload is a product.
 const OF_PRODUCTS: [&str; 4] = ["product.create", "product.update", "product.list", "instance.create"];
-/// Commands that name a product of the catalog.
+/// Commands that refer to a product of the catalog.
 const OF_PLANS: [&str; 2] = ["purchase.create", "subscription.change"];
-/// Names of the plan of an instance, which are accepted beside its field.
+/// Names for the plan of an instance that are accepted in addition to its field.
 pub(super) const PLAN_ALIASES: [&str; 2] = ["plan", "parent_product_id"];
 /// The event of a new subscription.
 const NEW_SUBSCRIPTION: &str = "customer.subscription.created";
-/// Members of a Stripe event's changes that name a price.
+/// Members of a Stripe event's changes that contain a price.
 const PRICES: [&str; 2] = ["price", "phase_price"];
 
 impl Names {
@@ -54,8 +54,8 @@ impl Names {
         found
     }
 
-    /// Checks the prices of Stripe's event. Stripe may have prices that the catalog does not have, so a price is wrong if it
-    /// misspells one of the catalog, or if a new subscription has no other.
+    /// Checks the prices in a Stripe event. Stripe may have prices that are not in the catalog, so a price is wrong only if it misspells
+    /// one of the catalog's, or if a new subscription has no other price.
     fn of_prices(&self, kind: &str, step: &Node) -> Vec<BadInput> {
         let mut prices = Vec::new();
         let changes = step.entries().unwrap_or_default().iter().filter(|entry| is_change(&entry.key));
@@ -66,7 +66,7 @@ impl Names {
         wrong.filter_map(|price| price.unless("not a price of the catalog", known())).collect()
     }
 
-    /// Checks the metadata of a product of its type; without a type, of any type.
+    /// Checks a product's metadata against its type, or without a type, against any type.
     fn of_product(&self, product: &Node) -> Vec<BadInput> {
         let Some(metadata) = product.member("metadata").filter(|_| !self.changes_types) else { return Vec::new() };
         let named = ["product_type", "type"].into_iter().find_map(|key| product.member(key)?.scalar());
@@ -80,7 +80,7 @@ impl Names {
     }
 }
 
-/// Finds the prices in the changes of an event, also in its lists of items and lines.
+/// Finds the prices in the changes of an event, including those in its lists of items and lines.
 fn prices_in<'d>(changes: &'d Node, found: &mut Vec<Named<'d>>) {
     for entry in changes.entries().unwrap_or_default() {
         if PRICES.contains(&entry.key.as_str()) || entry.key.ends_with(".price.id") {

@@ -1,4 +1,4 @@
-//! A name with its place in a scenario's document, and the mistake that it is unknown.
+//! A name with its position in a scenario's document, and the mistake that it is unknown.
 
 use host_business::yaml::{Entry, Node};
 use host_scenario::error::{BadInput, Place};
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 pub(super) struct Named<'d> {
     /// The name.
     pub name: &'d str,
-    /// The place of the name.
+    /// The position of the name.
     pub place: Place,
 }
 
@@ -40,7 +40,7 @@ impl<'d> Named<'d> {
     }
 }
 
-/// Returns the members that an expectation names: those of a mapping, `{exact: …}` or `{subset: …}`.
+/// Returns the members of an expectation: those of a mapping, `{exact: …}` or `{subset: …}`.
 pub(super) fn expected_members(node: &Node) -> &[Entry] {
     match node.only_entry() {
         Some(("exact" | "subset", inner)) => inner.entries().unwrap_or_default(),

@@ -1,5 +1,5 @@
-//! Finds the names in expected states that the business does not have: entitlements, prices, metadata fields, records, resources,
-//! and the members of each row.
+//! Finds names in expected states that the business does not have: entitlements, prices, metadata fields, records, resources, and the
+//! members of each row.
 
 use super::Names;
 use super::events::PLAN_ALIASES;

@@ -52,7 +52,7 @@ impl<'a> Failures<'a> {
         self.list.len()
     }
 
-    /// Replaces all failures from index `from` on with `failure`.
+    /// Replaces all failures beginning with index `from` with `failure`.
     pub fn replace_from(&mut self, from: usize, failure: Failure) {
         self.list.truncate(from);
         self.list.push(failure);
@@ -143,7 +143,7 @@ impl<'a> Failures<'a> {
     }
 
     /// Checks the reply of an event. Returns false, without a failure, if the reply is missing but may still arrive.
-    /// With `is_final`, no reply can arrive any more.
+    /// With `is_final`, no reply can arrive any longer.
     pub fn reply(&mut self, matcher: &Matcher, event: &str, reply: Option<&Reply>, is_final: bool) -> bool {
         let mut found = Vec::new();
         matcher.check(&format!("{event}.reply"), reply.map(reply_value).as_ref(), &mut found);
@@ -154,7 +154,7 @@ impl<'a> Failures<'a> {
         true
     }
 
-    /// Adds the failure of a webhook of the local Stripe that the host refused.
+    /// Adds the failure of a local Stripe webhook that the host refused.
     pub fn delivery(&mut self, status: u16, why: &str) {
         self.add(0, format!("a webhook of Stripe was answered {status}: {why}"), String::new());
     }
@@ -175,7 +175,7 @@ impl<'a> Failures<'a> {
         }
     }
 
-    /// Adds the failure of a step that must not change the state.
+    /// Adds the failure of a step that should not change the state.
     pub fn changed(&mut self, line: usize, before: &Value, after: &Value) {
         let diff = diff::unified(self.file, line, &diff::pretty(before), &diff::pretty(after));
         self.add(line, "expected an unchanged state, got a changed one", diff);
@@ -227,7 +227,7 @@ impl<'a> Failures<'a> {
         });
         let all: Vec<&Answers> = of_steps.chain([&scenario.given.answers]).flatten().collect();
         if host.live().is_some() {
-            // Live providers handle some effects, so scripted answers may stay unused.
+            // Live providers handle some effects, so scripted answers may remain unused.
             return;
         }
         for pattern in host.scripted().unused_patterns() {
@@ -257,7 +257,8 @@ impl<'a> Failures<'a> {
     }
 }
 
-/// Returns the key of a requested effect that a pattern probably means: the key, or its word before a colon with `:*`.
+/// Returns the key of a requested effect that a pattern probably means: the key, or the word before its colon with
+/// `:*`.
 fn key_meant<'k>(pattern: &str, requested: impl Iterator<Item = &'k str>) -> Option<String> {
     let forms = |key: &str| [Some(key.to_owned()), key.split_once(':').map(|(word, _)| format!("{word}:*"))];
     let known: BTreeSet<String> = requested.flat_map(forms).flatten().collect();
@@ -271,8 +272,8 @@ fn quota_value(outcome: &Outcome) -> Option<Value> {
 }
 
 /// Returns a reply in the format of expectations: the object of the answer, or `{"refused": {"code", "detail"}}`. The
-/// refusal of an exceeded quota also has `quota`, the amounts `allowed` and `used`, and `upgrade`, the product that
-/// would allow more.
+/// refusal for an exceeded quota also contains `quota`, the amounts `allowed` and `used`, and `upgrade`, the product
+/// that would allow more.
 pub fn reply_value(reply: &Reply) -> Value {
     match reply {
         Reply::Answer(text) => crate::state::parsed(text),

@@ -1,4 +1,4 @@
-//! Plays `at_stripe` steps and receives the local Stripe's webhooks through the host's usual endpoint.
+//! Runs `at_stripe` steps and receives the local Stripe's webhooks through the host's usual endpoint.
 
 use super::Player;
 use crate::local_stripe::{StripeServer, StripeServerError, not_here};
@@ -46,12 +46,12 @@ impl Player<'_> {
         }
     }
 
-    /// Advances the clocks of the host and Stripe to each scheduled change of Stripe until `until`, and receives the
+    /// Advances the clocks of the host and Stripe to each scheduled change at Stripe until `until`, and receives the
     /// webhooks of each change.
     pub(super) fn time_at_stripe(&mut self, until: Timestamp) -> Result<(), ReplayError> {
         let mut passed = None;
         while let Some(due) = self.stripe.as_ref().and_then(|connection| connection.stripe.next_due(until)) {
-            // Ends the loop if a change stays due after its time. Otherwise, the loop would be endless.
+            // Leave the loop if a change stays due after its time; otherwise, the loop would be endless.
             if passed.is_some_and(|passed| due <= passed) {
                 break;
             }
@@ -63,7 +63,7 @@ impl Player<'_> {
         Ok(())
     }
 
-    /// Receives webhooks until Stripe has no more. Like a server, the host responds when it has stored the event, and
+    /// Receives webhooks until Stripe has no more. Like a server, the host responds once it has stored the event, and
     /// runs the effects afterwards.
     pub(super) fn receive_webhooks(&mut self) -> Result<(), ReplayError> {
         loop {

@@ -53,7 +53,7 @@ impl MissingPrice {
     }
 }
 
-/// Returns the line where a step names a price; none if the base body names it.
+/// Returns the line on which a step sets a price; none if the price comes from the base body.
 fn line_that_names(step: &Step, price: &str) -> Option<usize> {
     let Action::Stripe(stripe) = &step.action else { return None };
     let patches = [&stripe.patch, &stripe.envelope].into_iter().chain(stripe.version_patches.iter().map(|(_, p)| p));
@@ -63,7 +63,7 @@ fn line_that_names(step: &Step, price: &str) -> Option<usize> {
 
 fn title(price: &str, catalog: &str, prices: &Value, is_named: bool) -> String {
     let known: Vec<(&str, &Value)> = prices.as_object().into_iter().flatten().map(|(id, row)| (&**id, row)).collect();
-    // The id of a price that the catalog gives no id says nothing, so its product stands beside it.
+    // The id of a price without an id in the catalog is meaningless, so its product is shown with it.
     let named = |(id, row): &(&str, &Value)| {
         let interval = row["interval"]["unit"].as_str().map(|unit| format!(" by the {unit}"));
         format!("{id} of {}{}", row["product_id"].as_str().unwrap_or_default(), interval.unwrap_or_default())

@@ -13,7 +13,7 @@ use host_scenario::prepare::WebhookDelivery;
 /// One hour, in milliseconds: older than any accepted delivery.
 const OLD_MS: i64 = 3_600_000;
 
-/// Returns the headers of a delivery, signed with the key or wrongly, as the delivery says.
+/// Returns the headers of a delivery, signed with the key or with a wrong one, according to the delivery.
 pub fn signed(
     scheme: &Scheme,
     delivery: &WebhookDelivery,
@@ -45,7 +45,7 @@ pub(super) fn deliver(
         let bad = BadInput::new(place, format!("`{}` is not a webhook of the business", delivery.name), expected);
         return Err(bad.guessing(&delivery.name, names));
     };
-    // Any key works, because this function makes both the signature and the endpoint.
+    // Any key works, because this function creates both the signature and the endpoint.
     let key = |whose: &str| Key::of_bytes(format!("{whose} of {}", delivery.name).as_bytes());
     let headers = signed(&declared.webhook.scheme, delivery, &key("the key"), now, &body);
     let headers: Vec<(&str, &[u8])> = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())).collect();

@@ -1,4 +1,4 @@
-//! The summary of played scenarios for people: a row for each business, and the failures that are known.
+//! The summary of replayed scenarios as text: a row for each business, and the known failures.
 
 use super::needing;
 use crate::play::CaseReport;
@@ -72,7 +72,7 @@ impl Businesses {
     }
 }
 
-/// Returns the name of the business that the scenario gives, or of the business's folder, or `-`.
+/// Returns the name of the business in the scenario, or that of the business's folder, or `-`.
 fn business_of(scenario: &Scenario) -> String {
     let folder = business_above(&scenario.file);
     let folder = folder.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());

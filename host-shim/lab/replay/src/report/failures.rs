@@ -7,7 +7,7 @@ use crate::play::{CaseReport, Failure};
 pub struct Told {
     /// Name of the scenario.
     pub name: String,
-    /// API versions, in the order in which they were played.
+    /// API versions, in the order in which they ran.
     pub versions: Vec<String>,
     /// The failure.
     pub failure: Failure,

@@ -1,4 +1,4 @@
-//! Annotations for GitHub Actions: an error for each failure, at its file and line, and a notice with the counts.
+//! GitHub Actions annotations: an error for each failure, at its file and line, and a notice with the counts.
 
 use super::{failures, missing_answers, needing};
 use crate::run::Finished;

@@ -1,4 +1,4 @@
-//! The report for people: a table, with the failures below the table.
+//! The human-readable report: a table, followed by the failures.
 
 use super::businesses::Businesses;
 use super::{Told, answers, failures, missing_answers, needing, printable};
@@ -39,7 +39,7 @@ pub struct Human<W, P> {
     streams: Vec<Vec<String>>,
     events: Vec<Vec<String>>,
     failures: Vec<Told>,
-    /// A paragraph for each case whose scripted answers were passed over.
+    /// A paragraph for each case whose scripted answers were not used.
     passed_over: Vec<String>,
     held: usize,
     /// Ids of the findings of the known failures.
@@ -52,11 +52,11 @@ pub struct Human<W, P> {
     progress: P,
 }
 
-/// The maximum number of listed raw events. If there are more, only the counts are shown.
+/// The maximum number of raw events that are listed. If there are more, only the counts are shown.
 const EVENTS_SHOWN_MAX: usize = 200;
 /// The maximum number of differences that are listed for a case that needs answers.
 const DIFFERENCES_SHOWN_MAX: usize = 3;
-/// The maximum number of cases that have their own rows without `--verbose`.
+/// The maximum number of cases that get their own rows without `--verbose`.
 const CASES_SHOWN_MAX: usize = 20;
 
 impl<W: Write, P: FnMut(usize)> Human<W, P> {
@@ -249,7 +249,7 @@ impl<W: Write, P: FnMut(usize)> Sink for Human<W, P> {
     }
 }
 
-/// Returns a paragraph about a case whose answers were passed over: whether it needs them, and the expectations that
+/// Returns a paragraph about a case whose answers were not used: whether it needs them, and the expectations that
 /// failed without them.
 fn passed_over(report: &CaseReport) -> Option<String> {
     let (name, kinds) = (&report.name, answers(&report.passed_over));

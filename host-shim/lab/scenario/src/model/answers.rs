@@ -92,7 +92,7 @@ fn long(check: &Checker, node: &Node) -> Checked<ScriptedAnswer> {
     let (Some((form, companion)), None) = (forms.next(), forms.next()) else {
         return Err(check.bad(node.place(), "an answer has none or several of the forms", FORMS));
     };
-    // The second member of another form is a known name, but has no meaning with this form.
+    // The second member of another form is a known name, but has no meaning in this form.
     let of_others = LONG_FORMS.iter().filter_map(|(_, other)| *other).filter(|other| Some(*other) != *companion);
     if let Some(entry) = of_others.filter_map(|name| entries.iter().find(|entry| entry.key == name)).next() {
         let expected =

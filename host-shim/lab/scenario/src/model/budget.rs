@@ -13,7 +13,7 @@ pub enum Resource {
     Fuel,
     /// Linear memory of the component, in bytes; 0 if the extension runs natively.
     Memory,
-    /// Number of calls of the host's functions.
+    /// Number of calls to the host's functions.
     HostCalls,
 }
 
@@ -194,7 +194,7 @@ fn memory(node: &Node) -> Option<u64> {
 /// A limit that [`raise`] raised.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RaisedLimit {
-    /// The place of the number.
+    /// The position of the number.
     pub place: Place,
     /// The old limit, and the event that exceeded it most.
     pub over: ExceededLimit,
@@ -211,11 +211,11 @@ impl fmt::Display for RaisedLimit {
 }
 
 /// Raises the limits that events exceeded. `text` is the text of the scenario's file. Returns this text with only the
-/// numbers of these limits replaced, and the raised limits.
+/// numbers of these limits replaced, together with the raised limits.
 ///
 /// # Errors
 ///
-/// Fails if the number of a limit can't be replaced, such as a number in quotes.
+/// Fails if the number of a limit can't be replaced, for example because it is in quotes.
 pub fn raise(scenario: &Scenario, text: &str, over: &[ExceededLimit]) -> Result<(String, Vec<RaisedLimit>), BadInput> {
     let mut worst: Vec<&ExceededLimit> = Vec::new();
     for one in over {

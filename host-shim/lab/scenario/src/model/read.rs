@@ -24,7 +24,8 @@ impl Scenario {
     ///
     /// # Errors
     ///
-    /// Fails with all mistakes if the text is not a scenario. Each names the file, the line and the expected value.
+    /// Fails with all mistakes if the text is not a scenario. Each mistake contains the file, the line and the expected
+    /// value.
     pub fn parse(file: &Path, text: &str) -> Result<Scenario, Mistakes> {
         let node = Node::parse(file, text)?;
         node.quoted_placeholders()?;
@@ -58,7 +59,7 @@ fn scenario(check: &Checker, file: &Path, node: &Node) -> Checked<Scenario> {
     };
     let steps = events.and_then(|node| match (check.list("events", node)?, &given) {
         ([], _) => Err(check.bad(node.place(), "no event", STEP_NAMES)),
-        // Without its account, a step would be told as wrong.
+        // Without its account, a step would be reported as wrong.
         (_, Err(noted)) => Err(*noted),
         (list, Ok(given)) => steps(check, list, given),
     });
@@ -116,7 +117,7 @@ fn given(check: &Checker, node: Option<&Node>) -> Checked<Given> {
     let config = fields.optional("config", |node| config_values(check, node));
     let account = fields.optional("account", |node| self::account(check, node));
     let by = fields.optional("by", |node| {
-        // Reads the actor only to tell a mistake at its line.
+        // The actor is read only to report a mistake at its line.
         actor(check, Some(node), account.as_ref().ok().and_then(Option::as_ref)).map(|_| node.clone())
     });
     let accounts = fields.optional("accounts", |node| match check.list("accounts", node)? {
@@ -593,7 +594,7 @@ pub(super) fn actor(check: &Checker, node: Option<&Node>, account: Option<&Accou
             Some(Account::Platform) => {
                 return Ok(Actor { kind: ActorKind::Admin, subject: "admin".to_owned(), roles: Vec::new() });
             }
-            // The default actor has all rights. A scenario about roles names its actor.
+            // The default actor has all rights. A scenario about roles specifies its actor.
             Some(Account::Organization(_)) => {
                 let (subject, roles) = ("member".to_owned(), vec!["owner".to_owned()]);
                 return Ok(Actor { kind: ActorKind::User, subject, roles });

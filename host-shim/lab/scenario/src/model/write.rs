@@ -42,7 +42,7 @@ pub enum Unwritable {
 /// Writes a scenario as the text of a file, with an optional comment above it.
 ///
 /// The text omits ids and actors that equal the reader's defaults. It does not depend on the folder of the file: if the
-/// file lies outside of the business's folder, `given.business` must name the business.
+/// file lies outside the business's folder, `given.business` must refer to the business.
 #[derive(Clone, Debug)]
 pub struct ScenarioText<'a> {
     scenario: &'a Scenario,

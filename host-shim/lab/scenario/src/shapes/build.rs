@@ -23,14 +23,14 @@ pub struct BuiltEvent {
 pub struct EventTimes {
     /// Stripe's time of the event.
     pub created: i64,
-    /// When Stripe made the object.
+    /// When Stripe created the object.
     pub made: i64,
     /// When the object was paid, if it is an invoice.
     pub paid: i64,
 }
 
 impl Shapes {
-    /// Builds the event of a step in the step's own API version or, if it names none, in the shape `played`.
+    /// Builds the event of a step in the step's own API version or, if it has none, in the shape `played`.
     ///
     /// # Errors
     ///

@@ -1,6 +1,6 @@
-//! The base bodies of `fixtures/stripe`, compiled into the program for businesses outside of the fixtures.
+//! The base bodies of `fixtures/stripe`, compiled into the program for businesses outside the fixtures.
 
-/// Includes the files of an API version: gives the name of the version, and the name and text of each file.
+/// Includes the files of an API version: returns the name of the version, and the name and text of each file.
 macro_rules! version {
     ($version:literal: $($file:literal)*) => {
         ($version, &[$(($file, include_str!(concat!(

@@ -1,4 +1,4 @@
-//! Parts that all AWS providers share: connection settings, credentials, timeouts and the threads that run requests.
+//! Shared by all AWS providers: connection settings, credentials, timeouts and the threads that run requests.
 
 use crate::aws::provider::errors::settle;
 use crate::aws::provider::identity::Identity;
@@ -18,8 +18,8 @@ const NAME: &str = "aws";
 /// Number of threads that run requests.
 const THREADS: usize = 2;
 
-/// Returns the HTTPS client of the SDKs. It uses `ring`, as the rest of the program does; the SDKs' default would bring a second library of
-/// cryptography, which takes a minute to compile.
+/// Returns the HTTPS client of the SDKs. It uses `ring`, as does the rest of the program; the SDKs' default would add a second cryptography
+/// library, which takes a minute to compile.
 pub fn https() -> SharedHttpClient {
     aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https()
 }
@@ -33,7 +33,7 @@ pub struct Timeouts {
     pub read: Duration,
     /// Time for one request with its whole response.
     pub operation: Duration,
-    /// Time for one provider call with all its requests. It must be less than the outbox's lease of 5 minutes.
+    /// Time for one provider call with all its requests. It must be shorter than the outbox's lease of 5 minutes.
     pub call: Duration,
 }
 

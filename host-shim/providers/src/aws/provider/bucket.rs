@@ -35,11 +35,10 @@ const POLL_MS: i64 = 1000;
 /// The part of the S3 API that the server supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flavor {
-    /// The whole S3 API. Ownership marks are tags; public access is blocked; a policy applies.
+    /// The whole S3 API. Ownership marks are tags, public access is blocked, and a policy applies.
     Aws,
-    /// Object requests, CORS and encryption. The ownership marks are in the object `.provisioner.json`. B2 buckets are
-    /// private unless made public. B2 has no policies, so `writes` is recorded but not enforced, and no lifecycles, so
-    /// incomplete uploads stay.
+    /// Object requests, CORS and encryption. The ownership marks are in the object `.provisioner.json`. B2 buckets are private unless made
+    /// public. B2 has no policies, so `writes` is recorded but not enforced, and no lifecycles, so incomplete uploads remain.
     B2,
 }
 
@@ -48,12 +47,12 @@ pub enum Flavor {
 pub struct BucketConfig {
     /// Supported part of the S3 API.
     pub flavor: Flavor,
-    /// Number of the AWS account whose distributions may read the buckets. None: no distribution may.
+    /// Number of the AWS account whose distributions may read the buckets. None: no distribution may read them.
     pub cdn_account: Option<String>,
-    /// Names of the platform's buckets. Every account may have URLs signed for the objects in them.
+    /// Names of the platform's buckets. Every account may get signed URLs for the objects in them.
     pub shared: Vec<String>,
-    /// The roles of functions, if each function has its own: a bucket on AWS then denies every principal but the roles
-    /// of its tenant and the operator's. None: every principal with a right to the bucket may use it.
+    /// The roles of functions, if each function has its own: a bucket on AWS then denies every principal except the roles of its tenant and
+    /// the operator's. None: every principal with a right to the bucket may use it.
     pub tenants: Option<TenantRoles>,
 }
 
@@ -125,7 +124,7 @@ impl Buckets {
         }
     }
 
-    /// Returns true if there is a bucket with this name that belongs to the same tenant as the resource.
+    /// Returns true if a bucket with this name exists and belongs to the same tenant as the resource.
     pub(crate) async fn are_of_one_tenant(&self, bucket: &str, id: &ResourceId) -> Result<bool, CallOutcome> {
         match self.marks(bucket).await? {
             Ownership::Marked(marks) => Ok(are_of_one_tenant(&marks.id, id)),
@@ -160,9 +159,9 @@ impl Buckets {
         }
     }
 
-    /// Returns true if an unmarked bucket was left by an interrupted call. A bucket with the derived name was, since
-    /// nobody else would choose that name. On B2, an empty bucket of this account counts too: there, a bucket is
-    /// created and marked by two requests, while a bucket on AWS is created with its tags.
+    /// Returns true if an unmarked bucket was left by an interrupted call. This is so for a bucket with the derived name, because nobody
+    /// else would choose that name. On B2, it is also so for an empty bucket of this account: there, creating and marking a bucket takes
+    /// two requests, while a bucket on AWS is created with its tags.
     async fn is_begun(&self, call: &Call, name: &str) -> Result<bool, CallOutcome> {
         if self.rules().derive(PREFIX, &call.resource_id())? == name {
             return Ok(true);
@@ -188,8 +187,7 @@ impl Buckets {
         }
     }
 
-    /// Applies the settings to our bucket and finally writes the marks `after`. From the first write on, calls of older
-    /// generations fail.
+    /// Applies the settings to our bucket and finally writes the marks `after`. After the first write, calls of older generations fail.
     async fn apply(
         &self,
         name: &str,
@@ -202,7 +200,7 @@ impl Buckets {
             let policy = self.policy(name, &after.id, wanted).await?;
             let print = wanted.fingerprint(policy.as_ref());
             if before.get(settings::TAG) != Some(&print) {
-                // From here on the bucket may have some old and some new settings.
+                // From here on, the bucket may have some old and some new settings.
                 let had = marks.more.remove(settings::TAG);
                 if had.is_some() || before.generation != after.generation {
                     self.mark(name, &marks).await?;

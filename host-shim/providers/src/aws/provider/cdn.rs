@@ -1,5 +1,5 @@
-//! CDN distributions on CloudFront: each serves a host name from an origin. With a hosted zone, the host's records and
-//! its certificate are made, too.
+//! CDN distributions on CloudFront: each serves a host name from an origin. With a hosted zone, the host's records and its certificate are
+//! also created.
 
 mod certificate;
 mod find;
@@ -25,13 +25,13 @@ use settings::Settings;
 const POLL_MS: i64 = 5000;
 const ABSENT: &[&str] = &["NoSuchDistribution"];
 const DEPLOYED: &str = "Deployed";
-/// Region of all certificates of CloudFront.
+/// Region of all CloudFront certificates.
 const CERTIFICATES: &str = "us-east-1";
-/// Key of the tag with the id of the zone that has the host's records.
+/// Key of the tag with the id of the zone that contains the host's records.
 const ZONE: &str = "zone";
 /// State of a distribution whose records are missing in the zone.
 const LOST: &str = "record-lost";
-/// Separates the distribution from the change of its records in a token.
+/// Separates the distribution from the change to its records in a token.
 const AND: char = '+';
 
 /// The provider of distributions.
@@ -43,9 +43,9 @@ const AND: char = '+';
 /// | `observe` | as `ensure`; with `adopt` and `outputs.id` | `exists`, `state`, `outputs` (also during a deployment) |
 /// | `destroy` | as `ensure` | none |
 ///
-/// A suspended distribution is disabled, so its host does not respond. With a `zone`, the host's records A and AAAA in it
-/// point to the distribution until the distribution is deleted. Without a configured certificate, one for all hosts with
-/// the same parent is requested at ACM, validated in the zone, and shared; it is not deleted with a distribution.
+/// A suspended distribution is disabled, so its host does not respond. With a `zone`, the host's records A and AAAA in it point to the
+/// distribution until the distribution is deleted. Without a configured certificate, one for all hosts with the same parent is requested
+/// from ACM, validated in the zone, and shared. It is not deleted with a distribution.
 pub struct Distributions {
     aws: Aws,
     client: Client,
@@ -97,7 +97,7 @@ impl Distributions {
         }
     }
 
-    /// Returns the settings of the call with a certificate. Ends the call with a poll until the certificate is issued.
+    /// Returns the settings of the call, including a certificate. Ends the call with a poll until the certificate is issued.
     async fn settings(&self, call: &Call) -> Result<Settings<'_>, CallOutcome> {
         let mut wanted = Settings::of(call, &self.config, self.aws.region())?;
         let validated_in = wanted.zone_of_certificate().map(str::to_owned);
@@ -115,18 +115,18 @@ impl Distributions {
         let wanted = self.settings(call).await?;
         if let Some((found, marks)) = self.seek(call, Some(wanted.host())).await? {
             marks.admit(call)?;
-            // The recorded state, since an abandoned removal may have disabled the distribution.
+            // Use the recorded state, because an abandoned removal may have disabled the distribution.
             let is_enabled = marks.state == RUNNING;
             return self.apply(call, found, &marks, Some(&wanted), is_enabled).await;
         }
         let mut marks = Marks::of(call)?;
         if let Some(zone) = wanted.zone() {
-            // Before the distribution costs something.
+            // This comes before the distribution incurs any costs.
             self.check_records(zone, wanted.host(), &before(call)).await?;
             marks = marks.with(ZONE, zone);
         }
-        // A repeated call has the same reference, so CloudFront does not create a second distribution. A call of a
-        // later generation has another reference.
+        // A repeated call has the same reference, so CloudFront does not create a second distribution. A call of a later generation has a
+        // different reference.
         let reference = format!("{}-{}", letters(&marks.id), call.generation);
         let config = wanted.build(&reference, &comment(&marks.id), true)?;
         let with = DistributionConfigWithTags::builder().distribution_config(config).tags(tags(&marks)?).build();
@@ -136,7 +136,7 @@ impl Distributions {
             Err(failure) if failure.is(&["CNAMEAlreadyExists"]) => {
                 return Err(name_taken(wanted.host()));
             }
-            // The distribution exists, but the list does not show it yet.
+            // The distribution exists, but the list does not contain it yet.
             Err(failure) if failure.is(&["DistributionAlreadyExists"]) => {
                 return Err(CallOutcome::retry("conflict", failure.aws_message()));
             }
@@ -150,7 +150,7 @@ impl Distributions {
         self.progress(call, &there.id, &there.domain_name, there.status == DEPLOYED, change).await
     }
 
-    /// Asks for polls until the distribution is deployed and Route 53 has the change of its records everywhere.
+    /// Asks for polls until the distribution is deployed and all Route 53 servers have the changed records.
     async fn progress(
         &self,
         call: &Call,
@@ -202,7 +202,7 @@ impl Distributions {
             let mut ours = before(call);
             ours.push(&found.domain);
             self.check_records(zone, wanted.host(), &ours).await?;
-            // Before the distribution forgets its old host and zone.
+            // This comes before the distribution forgets its old host and zone.
             let old_zone = marks.get(ZONE).unwrap_or(zone);
             for old in hosts(&found.config) {
                 if old != wanted.host() || old_zone != zone {
@@ -232,7 +232,7 @@ impl Distributions {
         self.progress(call, &found.id, &found.domain, is_deployed, change).await
     }
 
-    /// Updates the distribution. Returns true if the update is deployed already.
+    /// Updates the distribution. Returns true if the update is already deployed.
     async fn update(&self, found: &ExistingDistribution, config: DistributionConfig) -> Result<bool, CallOutcome> {
         let update = self.client.update_distribution().id(&found.id).if_match(&found.etag).distribution_config(config);
         let done = match update.send().await.in_request("cloudfront:UpdateDistribution") {
@@ -311,7 +311,7 @@ impl Distributions {
         Ok(CallOutcome::Done(json!({"exists": true, "state": state, "outputs": outputs})))
     }
 
-    /// Returns the state of a distribution. One without the records that it had is none that the host's visitors find.
+    /// Returns the state of a distribution. A distribution whose records are gone counts as lost, because its visitors cannot find it.
     async fn state(
         &self,
         marks: &Marks,
@@ -377,7 +377,7 @@ fn hosts(config: &DistributionConfig) -> Vec<String> {
     config.aliases.as_ref().and_then(|aliases| aliases.items.clone()).unwrap_or_default()
 }
 
-/// Returns the domain that the resource had before, to which its records may still point.
+/// Returns the previous domain of the resource, to which its records may still point.
 fn before(call: &Call) -> Vec<&str> {
     output(call, "domain").into_iter().collect()
 }

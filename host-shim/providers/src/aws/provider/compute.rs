@@ -1,4 +1,4 @@
-//! The provider of functions on both services: Lambda, and containers on ECS. The payload's `tier` decides.
+//! The provider of functions on both services: Lambda, and containers on ECS. The payload's `tier` selects the service.
 
 use crate::aws::provider::aws::Aws;
 use crate::aws::provider::container::Containers;
@@ -8,12 +8,12 @@ use crate::aws::provider::payload::{output, text};
 use host_provider_api::{Call, CallOutcome, Held, Provider, ResourceId, Restriction, Unlisted};
 use serde_json::json;
 
-/// The provider of functions and containers, which are the resource `function`.
+/// The provider of functions and containers, both of which are the resource `function`.
 ///
-/// A call with a `tier` of containers is one for ECS, every other `tier` one for Lambda. A call without a `tier` goes to
-/// the service that has the resource. Effects, payloads and outputs are those of [`Functions`]; a container's `url` is
-/// its host at the load balancer, and a container that a person created can't be adopted. A function does not move from
-/// one service to the other: the other tier is another variant of the resource.
+/// A call whose `tier` is one of the container tiers goes to ECS, any other `tier` to Lambda. A call without a `tier` goes to the service
+/// that has the resource. Effects, payloads and outputs are those of [`Functions`]; a container's `url` is its host at the load balancer,
+/// and a container that a person created can't be adopted. A function does not move from one service to the other: the other tier is
+/// another variant of the resource.
 pub struct Compute {
     aws: Aws,
     functions: Option<Functions>,
@@ -37,7 +37,7 @@ impl Place {
 }
 
 impl Compute {
-    /// Creates the provider of the services that have settings.
+    /// Creates the provider for the services that have settings.
     pub fn new(aws: &Aws, functions: Option<Functions>, containers: Option<Containers>) -> Compute {
         Compute { aws: aws.clone(), functions, containers }
     }
@@ -63,7 +63,7 @@ impl Compute {
         let there = match (output(call, "arn"), wanted) {
             (Some(arn), _) if arn.contains(":ecs:") => Some(Place::Ecs),
             (Some(_), _) => Some(Place::Lambda),
-            // The first request of this call has looked already.
+            // The first request of this call has already looked for it.
             (None, Some(_)) if call.token.is_some() => None,
             (None, _) => self.holder(call, wanted.unwrap_or(Place::Lambda)).await?,
         };
@@ -84,12 +84,12 @@ impl Compute {
         let containers = self.containers.as_ref().map(Containers::tiers);
         match containers.is_some_and(|tiers| tiers.iter().any(|has| has == tier)) {
             true => Place::Ecs,
-            // Without settings of containers, Lambda refuses the tier `ecs`.
+            // Without container settings, Lambda refuses the tier `ecs`.
             false => Place::Lambda,
         }
     }
 
-    /// Returns the service that has the call's resource, and looks at `first` first.
+    /// Returns the service that has the call's resource, looking at `first` first.
     async fn holder(&self, call: &Call, first: Place) -> Result<Option<Place>, CallOutcome> {
         let (Some(functions), Some(containers)) = (&self.functions, &self.containers) else { return Ok(None) };
         let order = if first == Place::Lambda { [Place::Lambda, Place::Ecs] } else { [Place::Ecs, Place::Lambda] };
@@ -127,7 +127,7 @@ impl Compute {
         Ok(CallOutcome::Done(json!({})))
     }
 
-    /// Returns the source of roles of their own, if a service has it. Both have the same.
+    /// Returns the source of individual roles, if a service has one. Both services have the same one.
     fn roles(&self) -> Option<&RoleOf> {
         let all = self.functions.iter().map(Functions::role).chain(self.containers.iter().map(Containers::role));
         all.into_iter().find(|role| matches!(role, RoleOf::Own(_)))

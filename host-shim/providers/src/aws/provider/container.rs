@@ -26,20 +26,20 @@ use serde_json::{Value, json};
 use settings::{CONTAINER, CheckedConfig, Settings};
 use std::collections::BTreeSet;
 
-/// A container's name is a part of its host's name.
+/// A container's name is part of its host's name.
 const RULES: Rules = Rules { what: "container", shortest: 1, longest: 63, others: b"-" };
 /// First delay before a poll, in milliseconds. A deployment takes a minute or more.
 const POLL_MS: i64 = 5000;
-/// Seconds after the start of a task in which the load balancer's health check does not stop it.
+/// Seconds after the start of a task during which the load balancer's health check does not stop it.
 const GRACE_S: i32 = 60;
 const DRAINING: &str = "DRAINING";
 const ABSENT: &[&str] = &["ServiceNotFoundException", "ServiceNotActiveException"];
-/// State of a service that should run and has no running task yet.
+/// State of a service that should run but has no running task yet.
 const STARTING: &str = "starting";
-/// State of a container without a service, which an interrupted call has left.
+/// State of a container without a service, which was left by an interrupted call.
 const INCOMPLETE: &str = "incomplete";
 
-/// The containers of one cluster: the part of the provider of functions that makes tiers of ECS.
+/// The containers of one cluster: the part of the provider of functions that implements the ECS tiers.
 pub struct Containers {
     aws: Aws,
     client: Client,
@@ -79,7 +79,7 @@ impl ExistingService {
         self.primary().is_some_and(|one| one.rollout_state == Some(DeploymentRolloutState::Failed))
     }
 
-    /// Returns true if all tasks of the newest deployment run, and no others.
+    /// Returns true if all tasks of the newest deployment are running, and no others.
     fn is_deployed(&self) -> bool {
         let is_complete = self.primary().is_none_or(|one| {
             one.rollout_state.as_ref().is_none_or(|state| *state == DeploymentRolloutState::Completed)
@@ -156,7 +156,7 @@ impl Containers {
         if newest.as_ref().is_some_and(|newest| !newest.is_of(&marks.id)) {
             return Err(name_taken(name));
         }
-        // ECS accepts only a target group that a load balancer uses, so the service is the last.
+        // ECS accepts only a target group that a load balancer uses, so the service is created last.
         let group = self.open(call, name, &marks).await?;
         let role = self.role_of(call).await?;
         let definition = self.registered(name, newest, wanted, &role, &marks).await?;
@@ -207,8 +207,8 @@ impl Containers {
         }
     }
 
-    /// Applies these settings and this state to our service. The generation is recorded first, so that calls of older
-    /// generations are refused from then on.
+    /// Applies these settings and this state to our service. The generation is recorded first, after which calls of
+    /// older generations are refused.
     async fn apply(
         &self,
         call: &Call,
@@ -217,7 +217,8 @@ impl Containers {
         wanted: Option<&Settings>,
         state: &str,
     ) -> Result<CallOutcome, CallOutcome> {
-        // A service that an abandoned removal has deleted can't be changed; once it is gone, `ensure` makes another.
+        // A service that an abandoned removal has deleted can't be changed; once it is gone, `ensure` creates another
+        // one.
         if found.is_draining() {
             return Ok(poll_later(call, &found.name, POLL_MS));
         }
@@ -244,7 +245,7 @@ impl Containers {
         if found.service.desired_count != count {
             (update, is_same) = (update.desired_count(count), false);
         }
-        // A deployment that failed is tried again by each new call, not by its polls.
+        // A failed deployment is retried by each new call, but not by its polls.
         if is_same && found.has_failed() && call.token.is_none() && count > 0 {
             (update, is_same) = (update.force_new_deployment(true), false);
         }
@@ -256,7 +257,7 @@ impl Containers {
         self.progress(call, &updated).await
     }
 
-    /// Asks for polls until the deployment is complete, and then deletes the revisions that no task uses any more.
+    /// Asks for polls until the deployment is complete, and then deletes the revisions that no task uses any longer.
     async fn progress(&self, call: &Call, found: &ExistingService) -> Result<CallOutcome, CallOutcome> {
         if found.has_failed() {
             let reason = found.primary().and_then(|one| one.rollout_state_reason.as_deref());
@@ -310,7 +311,7 @@ impl Containers {
             }
             families.insert(found.name);
         }
-        // Before the target group, which keeps the name.
+        // This comes before the target group, which holds the name.
         for family in families {
             self.delete_revisions(&family, &id, None).await?;
         }
@@ -321,7 +322,7 @@ impl Containers {
         Ok(CallOutcome::Done(json!({})))
     }
 
-    /// Lists the containers, and those without a service. Marks their roles as used.
+    /// Lists the containers, including those without a service. Marks their roles as used.
     pub(crate) async fn all(&self, roles: &mut ListedRoles) -> Result<Vec<Held>, CallOutcome> {
         let (mut held, mut seen) = (Vec::new(), BTreeSet::new());
         for found in self.services().await? {

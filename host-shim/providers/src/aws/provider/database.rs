@@ -1,4 +1,4 @@
-//! Dedicated databases on RDS, each in an instance of its own.
+//! Dedicated databases on RDS, each in its own instance.
 
 mod backup;
 mod find;
@@ -29,7 +29,7 @@ const SECRET: &str = "secret";
 
 const AVAILABLE: &str = "available";
 const STOPPED: &str = "stopped";
-/// Status of an instance for hours after its storage has grown. The instance is usable.
+/// Status that an instance has for hours after its storage has grown. The instance is usable.
 const OPTIMIZING: &str = "storage-optimization";
 /// Statuses that only a person can resolve.
 const LOST: [&str; 4] = ["failed", "restore-error", "inaccessible-encryption-credentials", "storage-full"];
@@ -46,7 +46,7 @@ const LOST: [&str; 4] = ["failed", "restore-error", "inaccessible-encryption-cre
 /// | `restore` | as `ensure`, and `backup`: the outputs of `backup`, or its id | as `ensure` |
 /// | `destroy` | as `ensure`; keeps backups | none |
 ///
-/// AWS starts a stopped instance by itself after seven days. `ensure` creates the password, and `destroy` deletes it.
+/// AWS automatically starts a stopped instance after seven days. `ensure` creates the password, and `destroy` deletes it.
 pub struct Databases {
     aws: Aws,
     client: Client,
@@ -236,7 +236,7 @@ impl Databases {
             }
             return Ok(poll_later(call, &found.id, POLL_MS));
         }
-        // The password is found by its name, since the tag with its reference was deleted with the instance.
+        // The password is found by its name, because the tag with its reference was deleted together with the instance.
         let made = call.make_secret(&secret_name(call), SECRET_BYTES_MIN)?;
         call.forget_secret(&made.reference)?;
         Ok(CallOutcome::Done(json!({})))

@@ -1,13 +1,13 @@
-//! The environment variables of a function or container, which say where its database and its bucket are.
+//! The environment variables that tell a function or container where its database and its bucket are.
 
 use crate::aws::provider::payload::{bad, needed, text};
 use host_provider_api::{Call, CallOutcome};
 use std::collections::BTreeMap;
 
-/// Returns the variables of the configuration and those of the payload's database and bucket.
+/// Returns the variables from the configuration and those for the payload's database and bucket.
 ///
-/// With `secret_in_environment`, the variable `DATABASE_SECRET` has the plain value of the payload's
-/// `database_secret`; otherwise `DATABASE_SECRET_REF` has the reference.
+/// With `secret_in_environment`, the variable `DATABASE_SECRET` contains the plain value of the payload's
+/// `database_secret`; otherwise `DATABASE_SECRET_REF` contains the reference.
 pub(crate) fn variables(
     call: &Call,
     configured: &BTreeMap<String, String>,
@@ -23,8 +23,8 @@ pub(crate) fn variables(
     Ok(out)
 }
 
-/// Returns the variables with which the program connects to its database. Refuses a payload with less than a
-/// connection needs: the program would run without its database.
+/// Returns the variables with which the program connects to its database. Refuses a payload that is insufficient for a
+/// connection: the program would run without its database.
 fn database(call: &Call, endpoint: &str, secret_in_environment: bool) -> Result<Vec<(String, String)>, CallOutcome> {
     let address = endpoint.rsplit_once(':').filter(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok());
     let (host, port) = address.ok_or_else(|| bad("database", endpoint, "`host:port`"))?;

@@ -1,16 +1,16 @@
-//! Translates errors of the AWS SDK to call outcomes, with AWS's retry hint where there is one.
+//! Translates errors of the AWS SDK to call outcomes, with AWS's retry hint if there is one.
 //!
-//! A sent request without a response is retried, not refused: it may have taken effect.
+//! A request that was sent but got no response is retried, not refused: it may have taken effect.
 
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use host_provider_api::CallOutcome;
 use std::error::Error;
 
-/// Maximum characters of AWS's error message that an outcome includes.
+/// Maximum number of characters of AWS's error message that an outcome includes.
 const AWS_MESSAGE_MAX: usize = 300;
 
-/// HTTP status of a throttled request, and the least status of an error on the server's side.
+/// HTTP status of a throttled request, and the lowest status of a server-side error.
 const TOO_MANY: u16 = 429;
 const SERVER_ERROR: u16 = 500;
 
@@ -51,8 +51,8 @@ const TRANSIENT: &[&str] = &[
     "UpdateInProgressException",
 ];
 
-/// Parts of messages about a role that was created or changed a moment ago: IAM's data are not everywhere at once, so
-/// Lambda may not know the role, or its rights to a network, for some seconds. ECS makes its own role with the first
+/// Parts of messages about a role that was created or changed a moment ago. IAM's data take some seconds to propagate,
+/// so until then Lambda may not know the role, or its rights to a network. ECS creates its own role with the first
 /// service of an account.
 const NEW_ROLE: [&str; 3] =
     ["cannot be assumed", "does not have permissions to call", "Unable to assume the service linked role"];
@@ -108,7 +108,7 @@ impl Failure {
             }
             other => (String::new(), DisplayErrorContext(other).to_string()),
         };
-        // A response of a proxy between us and AWS has no body that the SDK can read, but its status counts.
+        // A response of a proxy between us and AWS has no body that the SDK can read, but its status is still used.
         let is_service = matches!(error, SdkError::ServiceError(_));
         let is_temporary = |status: &u16| *status == TOO_MANY || *status >= SERVER_ERROR;
         Failure {
@@ -204,7 +204,7 @@ impl<T> NoneIf<T> for Result<T, Failure> {
     }
 }
 
-/// Refuses because somebody else's resource has the wanted name.
+/// Refuses because the wanted name belongs to somebody else's resource.
 pub(crate) fn name_taken(name: &str) -> CallOutcome {
     CallOutcome::refused("name-taken", format!("`{name}` exists and belongs to another resource"))
 }
@@ -283,7 +283,7 @@ mod tests {
     fn aws_messages_that_may_repeat_a_secret_are_left_out() {
         let message = failure(400, "InvalidParameterValue").without_aws_message().message();
         assert_eq!(message, "lambda:X: 400 InvalidParameterValue");
-        // The omitted message still decides the code of the outcome.
+        // The omitted message still determines the code of the outcome.
         let aws_message = "The role defined for the function cannot be assumed by Lambda.".to_owned();
         let outcome = CallOutcome::from(
             Failure { aws_message, ..failure(400, "InvalidParameterValueException") }.without_aws_message(),

@@ -40,9 +40,9 @@ const CODE: &str = "code";
 /// | `observe` | as `ensure`; with `adopt` and `outputs.arn` | `exists`, `state`, `outputs` |
 /// | `destroy` | as `ensure` | none |
 ///
-/// With [`FunctionRole::Own`], each function has a role of its own, which is created before the function and deleted
-/// after it. [`Provider::held`] also lists the roles that have no function, as the resource `function-role`, which has
-/// only the effect `destroy`.
+/// With [`FunctionRole::Own`], each function has its own role, which is created before the function and deleted after it.
+/// [`Provider::held`] also lists the roles that have no function, as the resource `function-role`, which supports only the effect
+/// `destroy`.
 pub struct Functions {
     aws: Aws,
     client: Client,
@@ -145,8 +145,8 @@ impl Functions {
         }
     }
 
-    /// Applies these settings and this state to our function. The generation is recorded first, so that calls of older
-    /// generations are refused from then on.
+    /// Applies these settings and this state to our function. The generation is recorded first, after which calls of older generations are
+    /// refused.
     async fn apply(
         &self,
         call: &Call,
@@ -181,7 +181,7 @@ impl Functions {
             }
             // An adopted function keeps its code.
             if marks.get(CODE).is_some_and(|has| has != self.checked.code_id()) {
-                // From here on the function has either the old or the new code.
+                // From here on, the function has either the old or the new code.
                 self.tag(&found.arn, &after.clone().with(CODE, "being-updated")).await?;
                 let update = self.client.update_function_code().function_name(&found.name);
                 let made = self.checked.update_code(update).send().await.in_request("lambda:UpdateFunctionCode")?;

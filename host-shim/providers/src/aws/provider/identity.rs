@@ -1,4 +1,4 @@
-//! The principal whose credentials the host uses, and whether the operator named it.
+//! The principal whose credentials the host uses, and whether the operator listed it.
 
 use crate::aws::provider::aws::Aws;
 use crate::aws::provider::errors::{InRequest, incomplete};
@@ -9,19 +9,19 @@ use host_provider_api::CallOutcome;
 const REQUEST: &str = "sts:GetCallerIdentity";
 /// Number of parts of an ARN, separated by colons.
 const PARTS: usize = 6;
-/// The beginning of the last part of an assumed role's ARN.
+/// The prefix of the last part of an assumed role's ARN.
 const ASSUMED: &str = "assumed-role/";
-/// The beginning of the last part of a role's ARN.
+/// The prefix of the last part of a role's ARN.
 const ROLE: &str = "role/";
 
-/// A principal of AWS.
+/// An AWS principal.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Identity {
     /// Partition, for example `aws`.
     pub partition: String,
     /// Number of the account.
     pub account: String,
-    /// The principal's ARN. Of an assumed role, it names the role and the session.
+    /// The principal's ARN. For an assumed role, it contains the role and the session.
     pub arn: String,
 }
 
@@ -40,8 +40,8 @@ impl Identity {
         Some(Identity { partition, account, arn })
     }
 
-    /// Returns true if one of these ARNs, which may have `*` and `?`, is the principal's. The ARN of an assumed role
-    /// does not contain the role's path, so any path fits; the name of a role is unique in its account.
+    /// Returns true if the principal matches one of these ARNs, which may contain `*` and `?`. The ARN of an assumed
+    /// role does not contain the role's path, so any path matches; the name of a role is unique in its account.
     pub(crate) fn is_among(&self, arns: &[String]) -> bool {
         arns.iter().any(|arn| {
             let (is, wanted): (Vec<&str>, Vec<&str>) =
@@ -62,11 +62,11 @@ impl Identity {
     }
 }
 
-/// Returns true if the text fits a pattern in which `*` stands for any characters and `?` for one.
+/// Returns true if the text matches a pattern in which `*` stands for any characters and `?` for one.
 fn fits(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut at, mut seen) = (0, 0);
-    // The last `*`, and the end of the text that it stands for.
+    // The last `*`, and the end of the text that it matches.
     let mut star: Option<(usize, usize)> = None;
     while seen < text.len() {
         match pattern.get(at) {

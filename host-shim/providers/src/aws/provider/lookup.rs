@@ -1,4 +1,4 @@
-//! Finds what serves a function by its names, on Lambda and on ECS alike.
+//! Finds the function or container of a resource by its names, in the same way on Lambda and on ECS.
 
 use crate::aws::provider::marks::{Marks, are_variants};
 use crate::aws::provider::payload::{has_outputs, text};
@@ -13,7 +13,7 @@ pub(crate) enum Lookup<T> {
     Ours(Box<T>, Marks),
     /// The wanted name belongs to another resource.
     Taken(String),
-    /// The function does not exist and is to be created under this name.
+    /// The function does not exist and should be created under this name.
     Absent(String),
 }
 
@@ -23,7 +23,7 @@ pub(crate) trait Existing {
     fn marks(&self) -> Option<&Marks>;
 }
 
-/// Returns the names that the call's function may have: the wanted one, and the derived one.
+/// Returns the names that the call's function may have: the wanted one and the derived one.
 pub(crate) fn names(rules: &Rules, call: &Call) -> Result<Vec<String>, CallOutcome> {
     let derived = rules.derive(PREFIX, &call.resource_id())?;
     let wanted = text(call, "name")?.map(|wanted| rules.check(wanted)).transpose()?;
@@ -52,7 +52,7 @@ pub(crate) async fn seek<T: Existing>(
             },
         }
     }
-    // At its first `ensure`, the resource can't have a function with another name, so the list is not needed.
+    // At its first `ensure`, the resource can't have a function under another name, so the list is not needed.
     if (call.verb() != "ensure" || call.generation > 1)
         && !has_outputs(call)
         && let Some((found, marks)) = listed(&id).await?

@@ -1,5 +1,5 @@
-//! Ownership marks: the tags that record to which resource of which account a bucket, function, distribution or
-//! instance belongs, and the latest generation and state of that resource.
+//! Ownership marks: tags that record which account's resource a bucket, function, distribution or instance belongs to,
+//! and the latest generation and state of that resource.
 
 use crate::aws::provider::errors::name_taken;
 use crate::aws::provider::payload::bad;
@@ -17,9 +17,10 @@ const RESOURCE_ID: &str = "resource-id";
 const GENERATION: &str = "generation";
 const STATE: &str = "state";
 
-/// Maximum characters of a tag value; all services accept this length.
+/// Maximum length of a tag value in characters; all services accept this length.
 const VALUE_MAX: usize = 256;
-/// Bytes of a tag value that are not escaped, besides letters and digits. `=` begins an escape, so it is escaped too.
+/// Bytes of a tag value that are not escaped, in addition to letters and digits. `=` begins an escape, so it is itself
+/// escaped.
 const PLAIN: &[u8] = b" _.:/+-@";
 
 pub(crate) const RUNNING: &str = "running";
@@ -48,7 +49,7 @@ impl Marks {
         Ok(Marks { id, generation: call.generation, state, more: BTreeMap::new() })
     }
 
-    /// Returns these marks with the generation of the call, if it is later.
+    /// Returns these marks with the generation of the call, if that is later.
     pub(crate) fn after(&self, call: &Call) -> Marks {
         Marks { generation: call.generation.max(self.generation), ..self.clone() }
     }
@@ -102,7 +103,7 @@ impl Marks {
         }
     }
 
-    /// Refuses the call if its resource is not the resource in the marks.
+    /// Refuses the call if its resource does not match the marks.
     pub(crate) fn check_owner(&self, call: &Call, name: &str) -> Result<(), CallOutcome> {
         if self.id == call.resource_id() { Ok(()) } else { Err(name_taken(name)) }
     }
@@ -119,7 +120,7 @@ pub(crate) fn are_variants(one: &ResourceId, other: &ResourceId) -> bool {
     one.scope == other.scope && one.resource == other.resource && base(one).is_some() && base(one) == base(other)
 }
 
-/// Returns the state that a change sets; none if it changes settings only.
+/// Returns the state that a change sets; none if it only changes settings.
 pub(crate) fn wanted_state(call: &Call) -> Result<Option<&'static str>, CallOutcome> {
     match crate::aws::provider::payload::text(call, STATE)? {
         None => Ok(None),

@@ -4,7 +4,7 @@ use host_provider_api::{Call, CallOutcome};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-/// Maximum bytes of a string.
+/// Maximum length of a string in bytes.
 const TEXT_MAX: usize = 2048;
 /// Members that are not settings of a resource.
 const NO_SETTINGS: [&str; 3] = ["state", "outputs", "backup"];
@@ -14,8 +14,8 @@ pub(crate) fn bad(field: &str, found: impl std::fmt::Display, expected: &str) ->
     CallOutcome::refused("bad-payload", format!("`{field}` is `{found}`: expected {expected}"))
 }
 
-/// Returns a non-empty string from the payload. None if the member is missing, null or empty. Refuses values of other
-/// types and strings of more than 2048 bytes.
+/// Returns a non-empty string from the payload. None if the member is missing, null or empty. Refuses other types and
+/// strings of more than 2048 bytes.
 pub(crate) fn text<'c>(call: &'c Call, field: &str) -> Result<Option<&'c str>, CallOutcome> {
     match call.payload.get(field) {
         None | Some(Value::Null) => Ok(None),
@@ -31,7 +31,7 @@ pub(crate) fn needed<'c>(call: &'c Call, field: &str) -> Result<&'c str, CallOut
     text(call, field)?.ok_or_else(|| bad(field, "", "a text"))
 }
 
-/// Refuses the call if its `region` is not the region in which the provider makes resources.
+/// Refuses the call if its `region` is not the one in which the provider creates resources.
 pub(crate) fn check_region(call: &Call, region: &str) -> Result<(), CallOutcome> {
     match text(call, "region")? {
         Some(wanted) if wanted != region => {
@@ -41,7 +41,7 @@ pub(crate) fn check_region(call: &Call, region: &str) -> Result<(), CallOutcome>
     }
 }
 
-/// Returns a whole number from `least` to `most` from the payload, which may have it as a string of digits.
+/// Returns a whole number from `least` to `most` from the payload, where it may also be a string of digits.
 pub(crate) fn whole(call: &Call, field: &str, least: i32, most: i32) -> Result<Option<i32>, CallOutcome> {
     let Some(value) = call.payload.get(field).filter(|value| !value.is_null()) else { return Ok(None) };
     let number = match value {
@@ -59,7 +59,8 @@ pub(crate) fn output<'c>(call: &'c Call, name: &str) -> Option<&'c str> {
     Some(text).filter(|text| !text.is_empty() && text.len() <= TEXT_MAX)
 }
 
-/// Returns true if the payload includes the resource's recorded outputs. It does once a call has returned outputs.
+/// Returns true if the payload includes the resource's recorded outputs, which it does once a call has returned
+/// outputs.
 pub(crate) fn has_outputs(call: &Call) -> bool {
     call.payload.get("outputs").and_then(Value::as_object).is_some_and(|outputs| !outputs.is_empty())
 }
@@ -69,7 +70,7 @@ pub(crate) fn adopts(call: &Call) -> bool {
     call.payload.get("adopt") == Some(&Value::Bool(true))
 }
 
-/// Returns true if the payload has settings, not only a state. It then contains all settings.
+/// Returns true if the payload contains settings, not only a state. It then contains all settings.
 pub(crate) fn has_settings(call: &Call) -> bool {
     let members = call.payload.as_object();
     members.is_some_and(|members| members.keys().any(|name| !NO_SETTINGS.contains(&name.as_str())))

@@ -1,10 +1,10 @@
-//! Asks for polls of long-running work, with doubling delays.
+//! Asks for polls of long-running work, with delays that double.
 
 use host_provider_api::{Call, CallOutcome};
 
 /// Longest delay before a poll, in milliseconds.
 const WAIT_MAX_MS: i64 = 60_000;
-/// Maximum bytes of a token that is parsed.
+/// Maximum length of a parsed token, in bytes.
 const TOKEN_MAX: usize = 256;
 
 /// Parses a token: the number of polls so far, and the name of the polled resource.
@@ -19,8 +19,8 @@ pub(crate) fn subject(call: &Call) -> Option<&str> {
     read(call).map(|(_, name)| name).filter(|name| !name.is_empty())
 }
 
-/// Asks for a poll of `name`: the first after `first_ms` milliseconds, each later poll after twice the previous delay,
-/// a minute at most.
+/// Asks for a poll of `name`: the first after `first_ms` milliseconds, each later one after twice the previous delay,
+/// but at most a minute.
 pub(crate) fn poll_later(call: &Call, name: &str, first_ms: i64) -> CallOutcome {
     let polls = read(call).map_or(0, |(polls, _)| polls);
     let after_ms = first_ms.saturating_mul(1_i64 << polls.min(16)).clamp(1, WAIT_MAX_MS);

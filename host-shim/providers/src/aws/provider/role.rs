@@ -1,4 +1,4 @@
-//! The role of a function, which says what the function may do on AWS. Each function has a role of its own.
+//! The role of a function, which defines what the function may do on AWS. Each function has its own role.
 
 mod policy;
 
@@ -21,17 +21,17 @@ const PREFIX: &str = "sbp-";
 const POLICY: &str = "own-resources";
 /// Key of the tag with the fingerprint of the role's policies.
 const SETTINGS: &str = "settings";
-/// Value of [`SETTINGS`] while the policies are changed.
+/// Value of [`SETTINGS`] while the policies are being changed.
 const CHANGING: &str = "being-updated";
 /// Version of the policies' fixed parts. Increment it when they change, so that each role gets them with its next call.
 const EDITION: u32 = 1;
-/// Maximum bytes of a path: IAM's limit.
+/// Maximum length of a path in bytes: IAM's limit.
 const PATH_MAX: usize = 512;
 /// Number of parts of an ARN, separated by colons.
 const ARN_PARTS: usize = 6;
 const ABSENT: &[&str] = &["NoSuchEntity"];
 
-/// Settings of the roles of functions that have a role each.
+/// Settings for functions that each have their own role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TenantRoles {
     path: String,
@@ -40,9 +40,9 @@ pub struct TenantRoles {
 }
 
 impl TenantRoles {
-    /// Checks the settings: the path of the roles, for example `/tenants/`; the ARN of the policy that is the boundary
-    /// of their permissions; and the ARNs of the operator's own principals, the host's among them, to which tenants'
-    /// buckets stay open. An ARN of a principal may have `*` and `?`.
+    /// Checks the settings: the path of the roles, for example `/tenants/`; the ARN of the policy that is their
+    /// permissions boundary; and the ARNs of the operator's own principals, including the host's, to which tenants'
+    /// buckets stay open. The ARN of a principal may contain `*` and `?`.
     ///
     /// # Errors
     ///
@@ -75,13 +75,13 @@ impl TenantRoles {
         &self.operators
     }
 
-    /// Returns the ARN, with a `*`, of the roles of all functions of the tenant that has this resource.
+    /// Returns the ARN, with a `*`, of the roles of all functions of the tenant that owns this resource.
     pub(crate) fn of_tenant(&self, id: &ResourceId, partition: &str, account: &str) -> String {
         format!("arn:{partition}:iam::{account}:role{}{}*", self.path, prefix(id))
     }
 }
 
-/// Returns the beginning of the names of a tenant's roles. A tenant is the instance that the resource belongs to: the
+/// Returns the prefix of the names of a tenant's roles. A tenant is the instance that the resource belongs to: the
 /// first part of the resource's id.
 fn prefix(id: &ResourceId) -> String {
     format!("{PREFIX}{}-", letters(&tenant(id)))
@@ -176,7 +176,7 @@ impl Roles {
         made.ok_or_else(|| crate::aws::provider::errors::incomplete("iam:CreateRole", "a role"))
     }
 
-    /// Gives the role the configured boundary, or takes its boundary away.
+    /// Sets the configured permissions boundary of the role, or removes it.
     async fn bound(&self, name: &str, role: &Role) -> Result<(), CallOutcome> {
         let is = role.permissions_boundary.as_ref().and_then(|boundary| boundary.permissions_boundary_arn.as_deref());
         match (&self.config.boundary_arn, is) {
@@ -198,7 +198,7 @@ impl Roles {
         known(name, tag.send().await.in_request("iam:TagRole").none_if(ABSENT)?).map(drop)
     }
 
-    /// Deletes the role of this function. A role with other marks stays.
+    /// Deletes the role of this function. A role with other marks is left alone.
     pub(crate) async fn remove(&self, call: &Call, function: &ResourceId) -> Result<(), CallOutcome> {
         let name = name_of(function);
         let Some(ExistingRole { marks: Some(marks), .. }) = self.get(&name).await? else { return Ok(()) };
@@ -227,7 +227,7 @@ impl Roles {
         Ok(Some(ExistingRole { role, marks }))
     }
 
-    /// Returns the names of all roles at the path whose names begin like a function's role.
+    /// Returns the names of all roles at the path that have the prefix of a function's role.
     pub(crate) async fn names(&self) -> Result<Vec<String>, CallOutcome> {
         let (mut names, mut marker) = (Vec::new(), None);
         loop {
@@ -242,7 +242,7 @@ impl Roles {
     }
 }
 
-/// Returns the response about an existing role. None means that a role which IAM has just returned is not known
+/// Returns the response about an existing role. None means that a role that IAM has just returned has not propagated
 /// everywhere yet.
 fn known<T>(name: &str, response: Option<T>) -> Result<T, CallOutcome> {
     response.ok_or_else(|| CallOutcome::retry("conflict", format!("the role `{name}` is not known everywhere yet")))

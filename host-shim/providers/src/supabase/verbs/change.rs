@@ -22,7 +22,7 @@ pub(crate) fn change(work: &Work<'_>) -> Result<CallOutcome, Failed> {
     };
     let project = work.project()?.ok_or(Failed::NotFound)?;
     work.admit(&project)?;
-    // An adopted project may be in any region, and suspending does not need the region.
+    // An adopted project may be in any region, and suspending does not need it.
     let may_be_elsewhere =
         desired == Some(DesiredState::Suspended) || project.mark().is_some_and(|mark| mark.is_adopted);
     let other = text(work.call, "region")?.filter(|region| *region != project.region && !may_be_elsewhere);
@@ -30,8 +30,8 @@ pub(crate) fn change(work: &Work<'_>) -> Result<CallOutcome, Failed> {
         let (from, to) = (project.region, region.to_owned());
         return Err(Failed::Unchangeable { member: "region", from, to });
     }
-    // A change of `plan` or `backups` has no effect: the organization has the paid plan, and Supabase schedules
-    // backups.
+    // A change of `plan` or `backups` has no effect: the paid plan belongs to the organization, and Supabase schedules
+    // backups itself.
     if let Some(in_progress) = desired.map(|desired| converge(work, &project, desired)).transpose()?.flatten() {
         return Ok(in_progress);
     }
@@ -40,7 +40,7 @@ pub(crate) fn change(work: &Work<'_>) -> Result<CallOutcome, Failed> {
     Ok(CallOutcome::Done(outputs))
 }
 
-/// Returns the state that is reported for a project.
+/// Returns the state to report for a project.
 pub(super) fn observed_state(project: &Project) -> &'static str {
     match project.state() {
         ProjectState::Suspended => "suspended",
@@ -48,7 +48,7 @@ pub(super) fn observed_state(project: &Project) -> &'static str {
     }
 }
 
-/// Brings the project to the desired state. None if it has that state already.
+/// Brings the project to the desired state. None if it is already in that state.
 pub(super) fn converge(
     work: &Work<'_>,
     project: &Project,
@@ -66,7 +66,7 @@ pub(super) fn converge(
         }
         (ProjectState::Running | ProjectState::Suspended | ProjectState::Failed, _) => {}
     }
-    // The effect of a request may not show at once.
+    // The effect of a request may not be visible immediately.
     if !work.progress.as_ref().is_some_and(|progress| progress.is_pending()) {
         match desired {
             DesiredState::Running => work.api.restore(reference)?,

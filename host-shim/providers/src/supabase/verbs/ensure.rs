@@ -1,4 +1,4 @@
-//! `database.ensure`: creates a project and waits until it runs.
+//! `database.ensure`: creates a project and waits until it is running.
 
 use super::change::{DesiredState, converge};
 use super::{Work, text};

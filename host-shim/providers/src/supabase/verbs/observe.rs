@@ -18,7 +18,7 @@ pub(crate) fn observe(work: &Work<'_>) -> Result<CallOutcome, Failed> {
 fn look(work: &Work<'_>) -> Result<CallOutcome, Failed> {
     let Some(project) = work.project()? else { return Ok(CallOutcome::Done(json!({"exists": false}))) };
     match project.state() {
-        // The state is unknown until the change ends.
+        // The state is unknown until the change is complete.
         ProjectState::Changing => Ok(work.in_progress(&project, false)),
         ProjectState::NeverCameUp => Err(not_running(&project)),
         _ => Ok(seen(&project, &work.outputs(&project)?)),

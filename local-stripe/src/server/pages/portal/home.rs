@@ -19,7 +19,7 @@ use crate::state::State as Account;
 /// The maximum number of invoices on the first page.
 const INVOICES_MAX: usize = 12;
 
-/// `GET /p/session/{id}`: shows the overview, or redirects to the step that the session's flow names.
+/// `GET /p/session/{id}`: shows the overview, or redirects to the step of the session's flow.
 pub(in crate::server::pages) async fn show(
     State(shared): State<Shared>,
     Path(id): Path<String>,
@@ -48,7 +48,7 @@ pub(in crate::server::pages) async fn show(
     visit.page(StatusCode::OK, "Billing", &work)
 }
 
-/// Renders the notice about the step that the query names as finished or failed.
+/// Renders the notice about the step that has finished or failed according to the query.
 fn notice_of(query: &str) -> Option<Html> {
     if query.ends_with("redirect_status=failed") {
         return Some(html!(

@@ -158,7 +158,7 @@ pub(in crate::server::pages) async fn update(
     preview_page(&shared, &visit, &sub, &price, Some(&FieldError::of(&answer)))
 }
 
-/// Returns the id of the payment intent that waits for 3-D Secure before a change of plan is applied.
+/// Returns the id of the payment intent that waits for 3-D Secure before a plan change is applied.
 fn intent_to_authenticate(shared: &Shared, sub: &str) -> Option<String> {
     shared.read(|s| {
         let st = s.state();

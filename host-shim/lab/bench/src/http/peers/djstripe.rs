@@ -12,9 +12,9 @@ use counterparts::{Postgres, Server, venv};
 use std::path::Path;
 use std::process::Command;
 
-/// Name and version, for people.
+/// Name and version for the report.
 pub const VERSION: &str = "dj-stripe 2.11.0";
-/// Number of gunicorn's processes.
+/// Number of gunicorn processes.
 pub const WORKERS: usize = 2;
 /// The requirements for pip, with pinned versions.
 const REQUIREMENTS: [&str; 5] =
@@ -24,12 +24,12 @@ const DATABASE: &str = "djstripe";
 /// Number of measured rounds.
 const ROUNDS: usize = 2;
 
-/// The number of customers: it takes some events a second, so that the whole stream would last an hour.
+/// Number of customers. It handles only a few events per second, so the whole stream would take an hour.
 pub fn customers(setting: &Setting) -> usize {
     setting.pick(300, 50)
 }
 
-/// Measures it. Installs it if needed; panics with the line that installs it if that fails.
+/// Measures dj-stripe, and installs it if needed. If that fails, panics with the command that installs it.
 pub fn measure(setting: &Setting, stream: Stream, postgres: &Postgres) -> Result<Served> {
     let home = venv("djstripe-server", &REQUIREMENTS);
     postgres.database(DATABASE);

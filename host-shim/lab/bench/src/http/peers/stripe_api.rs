@@ -1,4 +1,4 @@
-//! The objects of the stream as an API of Stripe: dj-stripe does not use the object of a webhook, but fetches it by its id.
+//! Serves the objects of the stream as a Stripe API, because dj-stripe ignores the object in a webhook and fetches it by its id.
 
 use crate::corpus;
 use crate::http::Stream;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 
-/// A server that ends when it is dropped.
+/// A server that stops when it is dropped.
 pub struct StripeApi {
     address: SocketAddr,
     round: Arc<AtomicUsize>,
@@ -28,7 +28,7 @@ struct Objects {
 }
 
 impl StripeApi {
-    /// Starts a server of the stream's objects as they are in round 0.
+    /// Starts a server with the stream's objects as they are in round 0.
     pub fn start(stream: Stream) -> Result<StripeApi> {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let round = Arc::new(AtomicUsize::new(0));
@@ -39,17 +39,17 @@ impl StripeApi {
             .route("/v1/{kind}/{id}", get(object))
             .route("/v1/{kind}/{id}/{list}", get(list))
             .with_state(Objects { stream, round: round.clone() });
-        // It serves as long as the runtime lives.
+        // The server runs as long as the runtime lives.
         runtime.spawn(async { axum::serve(listener, app).await });
         Ok(StripeApi { address, round, _runtime: runtime })
     }
 
-    /// Returns its address, without a slash at the end.
+    /// Returns the server's address, without a trailing slash.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Changes the objects to those of this round.
+    /// Updates the objects to those of this round.
     pub fn set_round(&self, round: usize) {
         self.round.store(round, Ordering::Relaxed);
     }
@@ -83,7 +83,7 @@ fn subscription(objects: &Objects, id: &str) -> Option<Value> {
     Some(event["data"]["object"].take())
 }
 
-/// Answers with an empty list: the stream has no features of products.
+/// Answers with an empty list, because the stream has no product features.
 async fn list() -> impl IntoResponse {
     json_of(&json!({"object": "list", "data": [], "has_more": false, "url": "/v1"}))
 }

@@ -1,4 +1,4 @@
-//! stripe-sync-engine, the library of Supabase, with Node's HTTP server around its handler.
+//! stripe-sync-engine, Supabase's library, with a Node HTTP server around its handler.
 
 use super::{counts, file};
 use crate::http::load::Load;
@@ -10,14 +10,14 @@ use anyhow::Result;
 use counterparts::{Postgres, Server, stripe_node};
 use std::process::Command;
 
-/// Name and version, for people.
+/// Name and version for the report.
 pub const VERSION: &str = "stripe-sync-engine 0.48.5";
 /// Number of processes, each with one thread and a connection pool.
 pub const WORKERS: usize = 2;
 /// Name of its database.
 const DATABASE: &str = "sync_engine";
 
-/// Measures it. Installs it if needed; panics with the line that installs it if that fails.
+/// Measures stripe-sync-engine, and installs it if needed. If that fails, panics with the command that installs it.
 pub fn measure(setting: &Setting, stream: Stream, postgres: &Postgres) -> Result<Served> {
     let (home, database) = (stripe_node(), postgres.database(DATABASE));
     let server = Server::start(|port, _| {
@@ -33,7 +33,7 @@ pub fn measure(setting: &Setting, stream: Stream, postgres: &Postgres) -> Result
     let served = Served::measure(&load, stream, "/webhooks", rounds, &servers, id, |_| analyze(postgres, DATABASE))?;
     counts(postgres, DATABASE, "stripe.subscriptions", stream.customers)?;
     counts(postgres, DATABASE, "stripe.subscription_items", stream.customers)?;
-    // The last event of each customer, and not only the first, has reached the row.
+    // Check that each customer's last event has reached the row, not only the first.
     let last = stream.start_s + i64::try_from(rounds)?;
     let newest = format!("stripe.subscriptions WHERE last_synced_at = to_timestamp({last})");
     counts(postgres, DATABASE, &newest, stream.customers)?;

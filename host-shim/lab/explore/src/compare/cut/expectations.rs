@@ -71,11 +71,11 @@ pub(super) fn expect_end(scenario: &mut Scenario, old: &[(usize, Moment)], new: 
     }
 }
 
-/// Rows of a section, by collection if the section has collections.
+/// Rows of a section, grouped by collection if the section has collections.
 type Collections = BTreeMap<String, Vec<(String, Matcher)>>;
 
 /// Differing rows of OLD, by section. Leaves out claims: a claim belongs to no single account, and the object that
-/// holds the claim has a row of its own.
+/// holds it has its own row.
 fn rows(old: &AccountState, new: &AccountState) -> Vec<(&'static str, Matcher)> {
     let mut by_section: BTreeMap<&'static str, Collections> = BTreeMap::new();
     let mut seen = BTreeSet::new();

@@ -1,4 +1,4 @@
-//! The report for people.
+//! The human-readable report.
 
 use crate::compare::causes::Cause;
 use crate::compare::fuel::Spent;

@@ -110,7 +110,7 @@ fn mails(catalog: &Value) -> Vec<Clause> {
     found
 }
 
-/// Queries that `may` can list beside commands. They have no clause, since the store does not record queries.
+/// Queries that `may` can list alongside commands. They have no clause, because the store does not record queries.
 const QUERIES: [&str; 4] = ["entitlements", "usage", "balances", "list"];
 
 fn roles(catalog: &Value) -> Vec<Clause> {

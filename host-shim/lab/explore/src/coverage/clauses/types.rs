@@ -38,7 +38,7 @@ impl TypeDecl<'_> {
     }
 }
 
-/// The clauses of all types. An entry that is only a string names a loaded type and has no clauses.
+/// The clauses of all types. An entry that is only a string refers to a loaded type and has no clauses.
 pub(crate) fn of_types(catalog: &Value) -> Vec<Clause> {
     let mut found = Vec::new();
     for (at, decl) in values(&catalog["product_types"], "/product_types") {

@@ -1,4 +1,4 @@
-//! The report for people: a table, the items that were not reached, and the counts.
+//! The human-readable report: a table, the items that were not reached, and the counts.
 
 use crate::coverage::items::{Clauses, Coverage, Item, KindRow, OUTCOMES, Section};
 use host_replay::report::printable;

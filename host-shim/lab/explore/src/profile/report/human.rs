@@ -1,4 +1,4 @@
-//! The report for people.
+//! The human-readable report.
 
 use crate::profile::difference::{Difference, more, ratio};
 use crate::profile::measured::Measured;

@@ -3,7 +3,7 @@
 use super::stand_in::PersonalKind;
 use regex::Regex;
 
-/// The domain suffix of addresses that a simulation made up.
+/// The domain suffix of addresses that were made up by a simulation.
 const MADE_UP: &str = ".invalid";
 
 /// The patterns. `\s` needs the feature `unicode-perl` of `regex`, `\p{L}` and `\p{N}` need `unicode-gencat`.
@@ -39,7 +39,7 @@ impl Shapes {
 fn is_personal(kind: PersonalKind, text: &str, start: usize, part: &str) -> bool {
     match kind {
         PersonalKind::Mail => !part.ends_with(MADE_UP),
-        // Four numbers with dots may be a part of a longer number.
+        // Four numbers separated by dots may be part of a longer number.
         PersonalKind::Ip if part.contains('.') => {
             let before = text[..start].chars().next_back();
             let after = text[start + part.len()..].chars().next();
@@ -66,7 +66,7 @@ mod tests {
         ("(?i", "unicode-case"),
     ];
 
-    // In tests, other packages enable more features of `regex` than the program has. So it is not enough that a pattern
+    // In tests, other packages enable more features of `regex` than the program has, so it is not enough that a pattern
     // compiles.
     #[test]
     fn each_pattern_compiles_with_the_features_of_the_program() {

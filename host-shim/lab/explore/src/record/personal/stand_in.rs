@@ -59,7 +59,7 @@ impl StandIns {
         self.by_original.get(original).map(String::as_str)
     }
 
-    /// Returns the stand-in of a value; makes one if the value is new.
+    /// Returns the stand-in of a value; creates one if the value is new.
     pub fn of(&mut self, kind: PersonalKind, original: &str) -> &str {
         if kind != PersonalKind::Text {
             self.shaped.insert(original.to_owned());
@@ -67,7 +67,7 @@ impl StandIns {
         if !self.by_original.contains_key(original) {
             let made_up = (0..DRAWS_MAX).map(|draw| self.draw(kind, original, draw));
             let free = made_up.into_iter().find(|text| !self.used.contains(text) && text != original);
-            // All attempts collide only for very short values: a longer stand-in is free.
+            // All attempts collide only for very short values; in that case, a longer stand-in is free.
             let free = free.unwrap_or_else(|| format!("{}{}", self.draw(kind, original, 0), self.used.len()));
             self.used.insert(free.clone());
             self.by_original.insert(original.to_owned(), free);
@@ -152,7 +152,7 @@ impl Characters {
         (0..number).map(|_| self.letter()).collect()
     }
 
-    /// Replaces letters by letters of the same case and digits by digits; keeps everything else.
+    /// Replaces letters with letters of the same case and digits with digits; leaves everything else unchanged.
     fn like(&mut self, original: &str) -> String {
         let like = |c: char| match c {
             c if c.is_ascii_digit() => char::from(b'0' + self.next() % 10),

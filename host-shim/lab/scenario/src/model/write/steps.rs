@@ -262,7 +262,7 @@ fn webhook(step: &WebhookStep, number: usize, entries: &mut Entries) -> Result<(
     Ok(())
 }
 
-/// Adds a body: as a mapping if the reader makes the same bytes from it, otherwise as text.
+/// Adds a body: as a mapping if the reader restores the same bytes from it, otherwise as text.
 fn raw(step: &RawStep, entries: &mut Entries) -> Result<(), Unwritable> {
     let body = serde_json::from_slice::<serde_json::Value>(&step.bytes).ok().filter(serde_json::Value::is_object);
     let node = body.as_ref().and_then(Node::from_json).filter(|node| node.json().to_string().as_bytes() == step.bytes);

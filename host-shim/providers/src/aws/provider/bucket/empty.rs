@@ -11,7 +11,7 @@ use serde_json::json;
 
 /// Pages of objects that one call deletes: at most 10,000 objects on AWS and 1,000 on B2.
 const PAGES: usize = 10;
-/// Objects per page if the server needs one request to delete each object, or lists no versions.
+/// Objects per page if the server needs one request to delete each object, or does not list versions.
 const SINGLY: i32 = 100;
 const NO_VERSIONS: &[&str] = &["NotImplemented"];
 const NOT_EMPTY: &[&str] = &["BucketNotEmpty"];

@@ -21,7 +21,7 @@ impl Buckets {
                 _ => {}
             }
         }
-        // At its first `ensure`, the resource can't have a bucket with another name, so the list is not needed.
+        // At its first `ensure`, the resource can't have a bucket under another name, so the list is not needed.
         if (call.verb() != "ensure" || call.generation > 1) && !has_outputs(call) {
             for (name, marks) in self.listed().await? {
                 if marks.id == id {

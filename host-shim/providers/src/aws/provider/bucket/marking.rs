@@ -46,7 +46,7 @@ impl Buckets {
                 let bytes = found.body.collect().await.map_err(unread)?.into_bytes();
                 let members: Map<String, Value> = serde_json::from_slice(&bytes).unwrap_or_default();
                 let texts = members.iter().filter_map(|(name, value)| Some((name.as_str(), value.as_str()?)));
-                // An object of this name with other contents belongs to somebody else.
+                // An object of this name with different contents belongs to somebody else.
                 Ok(Marks::read(texts).map_or(Ownership::Inaccessible, |marks| Ownership::Marked(Box::new(marks))))
             }
             Err(failure) if failure.is(ABSENT) => Ok(Ownership::NoBucket),

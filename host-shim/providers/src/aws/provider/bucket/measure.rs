@@ -4,12 +4,12 @@ use super::{Buckets, DENIED};
 use crate::aws::provider::errors::{InRequest, NoneIf};
 use host_provider_api::CallOutcome;
 
-/// Maximum pages that are read, of at most 1000 objects each. A larger bucket is not measured.
+/// Maximum number of pages that are read, with at most 1000 objects each. A larger bucket is not measured.
 const PAGES_MAX: usize = 100;
 
 impl Buckets {
     /// Returns the size of all current objects in bytes. None for a bucket with more objects than are read, or one that
-    /// the provider must not list.
+    /// the provider may not list.
     pub(super) async fn bytes(&self, name: &str) -> Result<Option<u64>, CallOutcome> {
         let (mut bytes, mut token) = (0_u64, None);
         for _ in 0..PAGES_MAX {

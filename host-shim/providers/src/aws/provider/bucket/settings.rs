@@ -13,12 +13,12 @@ use serde_json::{Value, json};
 
 /// The tag with the fingerprint of the applied settings.
 pub(super) const TAG: &str = "settings";
-/// Version of the fixed settings below. Increment it when they change, so that each bucket gets them with its next call
-/// that has settings.
+/// Version of the fixed settings below. Increment it when they change, so that each bucket gets them with its next call that contains
+/// settings.
 const EDITION: u32 = 2;
 /// Days after which incomplete uploads are deleted.
 const ABORT_DAYS: i32 = 7;
-/// Maximum origins in `cors`.
+/// Maximum number of origins in `cors`.
 const ORIGINS_MAX: usize = 100;
 /// Seconds for which browsers cache a CORS response.
 const CORS_AGE_S: i32 = 3600;
@@ -119,7 +119,7 @@ impl Buckets {
         Ok(())
     }
 
-    /// Returns the policy of a bucket on AWS. B2 has no policies. Fails if the policy would lock the host out.
+    /// Returns the policy of a bucket on AWS. B2 has no policies. Fails if the policy would lock out the host.
     pub(super) async fn policy(
         &self,
         bucket: &str,
@@ -161,10 +161,9 @@ fn lifecycle() -> Result<BucketLifecycleConfiguration, CallOutcome> {
 /// Builds the policy of the bucket with this ARN, which applies in addition to the policies of the principals. Requests without TLS are
 /// denied.
 ///
-/// If `allowed` is not empty, it has the ARNs of the only principals that may use the bucket; services of AWS need a
-/// permission of this policy anyway. With a `cdn_account`, the distributions of that account may read objects. With
-/// `refuses_writes`, nobody may write objects; objects can still be deleted, so that an account can get back under its
-/// quota.
+/// If `allowed` is not empty, it contains the ARNs of the only principals that may use the bucket; AWS services need a permission in this
+/// policy anyway. With a `cdn_account`, the distributions of that account may read objects. With `refuses_writes`, nobody may write
+/// objects, but they can still be deleted, so that an account can get back under its quota.
 fn policy(arn: &str, allowed: &[String], refuses_writes: bool, cdn_account: Option<&str>) -> Value {
     let objects = format!("{arn}/*");
     let everything = json!([arn, objects]);

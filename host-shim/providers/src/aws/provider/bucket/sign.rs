@@ -7,7 +7,7 @@ use host_provider_api::{Call, CallOutcome};
 use serde_json::json;
 use std::time::Duration;
 
-/// Allowed lifetime of a URL in seconds; the signature version allows a week at most.
+/// Allowed lifetime of a URL in seconds; the signature version allows at most a week.
 const TTL_S: (i32, i32) = (1, 7 * 24 * 3600);
 
 impl Buckets {
@@ -37,7 +37,7 @@ impl Buckets {
         let signing = signing.map_err(|error| CallOutcome::refused("bad-payload", error.to_string()))?;
         let signed = self.client.get_object().bucket(bucket).key(key).presigned(signing).await;
         let signed = signed.map_err(|error| {
-            // Signing sends no request. It fails only if there are no credentials, which may become available.
+            // Signing sends no request. It fails only without credentials, which may become available later.
             let reason = aws_sdk_s3::error::DisplayErrorContext(&error).to_string();
             CallOutcome::retry("no-credentials", reason.chars().take(300).collect::<String>())
         })?;

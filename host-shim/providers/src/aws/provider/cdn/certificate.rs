@@ -1,4 +1,4 @@
-//! The certificate of all hosts with the same parent: requested at ACM once, validated by a record in the zone, found
+//! The certificate of all hosts with the same parent: requested from ACM once, validated by a record in the zone, found
 //! again by its tags, and never deleted by the provider.
 
 use super::Distributions;
@@ -27,7 +27,7 @@ impl Distributions {
         };
         let response = self.certificates.describe_certificate().certificate_arn(&arn).send().await;
         let found = response.in_request("acm:DescribeCertificate").none_if(ABSENT)?.and_then(|found| found.certificate);
-        // ACM does not show a certificate that it has just made everywhere at once.
+        // ACM does not show a new certificate everywhere immediately.
         let Some(found) = found else { return Err(poll_later(call, "", POLL_MS)) };
         match &found.status {
             Some(CertificateStatus::Issued) => Ok(arn),
@@ -42,8 +42,8 @@ impl Distributions {
         }
     }
 
-    /// Finds our certificate for the hosts below `parent`: an issued one before one that is being validated, and both
-    /// before one that ACM has not issued.
+    /// Finds our certificate for the hosts below `parent`. Prefers an issued one to one that is being validated, and
+    /// both to one that ACM has not issued.
     async fn certificate(&self, parent: &str) -> Result<Option<String>, CallOutcome> {
         let (mut found, mut token) = (Vec::new(), None);
         loop {

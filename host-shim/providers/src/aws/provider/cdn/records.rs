@@ -8,18 +8,18 @@ use aws_sdk_route53::types::{
 };
 use host_provider_api::CallOutcome;
 
-/// The hosted zone of all domains of CloudFront, from AWS's documentation.
+/// The hosted zone of all CloudFront domains, from AWS's documentation.
 const CLOUDFRONT_ZONE: &str = "Z2FDTNDATAQYW2";
 const KINDS: [RrType; 2] = [RrType::A, RrType::Aaaa];
 const NO_ZONE: &[&str] = &["NoSuchHostedZone"];
 /// Maximum characters of a zone's id: Route 53's limit.
 const ID_MAX: usize = 32;
-/// Records of one name that are read: more than there are types.
+/// Number of records read for one name: more than there are types.
 const PAGE: i32 = 40;
 /// Seconds for which resolvers may keep a validation record.
 const TTL_S: i64 = 300;
 
-/// Checks the id of a hosted zone: `Z0123456789ABC`, also with AWS's prefix `/hostedzone/`.
+/// Checks the id of a hosted zone: `Z0123456789ABC`, optionally with AWS's prefix `/hostedzone/`.
 pub(super) fn zone_id(text: &str) -> Result<&str, CallOutcome> {
     let id = text.strip_prefix("/hostedzone/").unwrap_or(text);
     let is_id = (1..=ID_MAX).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
@@ -31,7 +31,7 @@ pub(super) fn parent(host: &str) -> &str {
     host.split_once('.').map_or("", |(_, parent)| parent)
 }
 
-/// Returns true if the host is the zone's name or lies below it.
+/// Returns true if the host equals the zone's name or lies below it.
 pub(super) fn is_within(host: &str, zone: &str) -> bool {
     host == zone || host.strip_suffix(zone).is_some_and(|before| before.ends_with('.'))
 }
@@ -41,7 +41,8 @@ fn plain(name: &str) -> String {
 }
 
 impl Distributions {
-    /// Checks that the host lies within the public zone with this id. For a certificate its parent must, too.
+    /// Checks that the host lies within the public zone with this id. If a certificate is needed, its parent must lie
+    /// there too.
     pub(super) async fn check_zone(&self, zone: &str, host: &str, with_parent: bool) -> Result<(), CallOutcome> {
         let response = self.dns.get_hosted_zone().id(zone).send().await;
         let found = response.in_request("route53:GetHostedZone").none_if(NO_ZONE)?.and_then(|found| found.hosted_zone);
@@ -84,7 +85,7 @@ impl Distributions {
         }
     }
 
-    /// Ensures that the host points to the domain. Returns the id of the change, if a record had to be written. Refuses
+    /// Ensures that the host points to the domain. Returns the id of the change if a record had to be written. Refuses
     /// a host with a record that points neither there nor to one of `before`.
     pub(super) async fn point(
         &self,
@@ -113,7 +114,7 @@ impl Distributions {
         Ok(())
     }
 
-    /// Ensures that there is the CNAME record with which ACM validates a certificate.
+    /// Ensures that the CNAME record with which ACM validates a certificate exists.
     pub(super) async fn validate(&self, zone: &str, name: &str, value: &str) -> Result<(), CallOutcome> {
         let list = self.dns.list_resource_record_sets().hosted_zone_id(zone).start_record_name(name).max_items(PAGE);
         let page = list.send().await.in_request("route53:ListResourceRecordSets")?;

@@ -25,8 +25,8 @@ const ORIGIN: &str = "origin";
 /// Settings that all distributions share.
 #[derive(Clone, Debug, Default)]
 pub struct CdnConfig {
-    /// ARN of the certificate for the payload's `host`, in `us-east-1`. Without it, a distribution is made only with a
-    /// `zone`, in which a certificate can be validated: its host could not be reached otherwise.
+    /// ARN of the certificate for the payload's `host`, in `us-east-1`. Without it, a distribution is created only with
+    /// a `zone`, in which a certificate can be validated; otherwise its host could not be reached.
     pub certificate_arn: Option<String>,
     /// Id of the origin access control that lets distributions read private buckets. Without it, they read only public
     /// buckets.
@@ -51,7 +51,7 @@ pub(super) struct Settings<'c> {
     config: &'c CdnConfig,
 }
 
-/// The setting that distributions with a host need, for people.
+/// The setting that distributions with a host need, as text for operators.
 pub(super) const CERTIFICATE: &str =
     "the setting `aws.certificate_arn`, a certificate in us-east-1 for this host, or a `zone`";
 
@@ -73,12 +73,12 @@ impl<'c> Settings<'c> {
         self.zone.as_deref()
     }
 
-    /// Returns the zone in which the certificate is to be validated; none if there is a certificate.
+    /// Returns the zone in which to validate the certificate; none if there is already a certificate.
     pub(super) fn zone_of_certificate(&self) -> Option<&str> {
         self.zone().filter(|_| self.certificate.is_none())
     }
 
-    /// Sets the certificate, which was found or requested.
+    /// Sets the certificate that was found or requested.
     pub(super) fn set_certificate(&mut self, arn: String) {
         self.certificate = Some(arn);
     }
@@ -110,7 +110,7 @@ impl<'c> Settings<'c> {
         config.build().map_err(|error| unbuilt(&error))
     }
 
-    /// Puts these settings into an existing configuration; its other settings stay.
+    /// Puts these settings into an existing configuration, whose other settings stay unchanged.
     pub(super) fn put_into(&self, config: &mut DistributionConfig) -> Result<(), CallOutcome> {
         if !self.are_set_on(config) {
             config.origins = Some(self.origins()?);
@@ -121,7 +121,7 @@ impl<'c> Settings<'c> {
         Ok(())
     }
 
-    /// Returns true if the configuration has these settings already.
+    /// Returns true if the configuration already has these settings.
     pub(super) fn are_set_on(&self, config: &DistributionConfig) -> bool {
         let origins = config.origins.as_ref().map(|origins| origins.items.as_slice()).unwrap_or_default();
         let hosts = config.aliases.as_ref().and_then(|aliases| aliases.items.as_deref()).unwrap_or_default();

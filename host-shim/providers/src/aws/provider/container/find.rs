@@ -10,7 +10,7 @@ use host_provider_api::{Call, CallOutcome, ResourceId};
 
 /// Status of a deleted service.
 const INACTIVE: &str = "INACTIVE";
-/// Maximum services in one request to describe them.
+/// Maximum number of services in one request to describe them.
 const AT_ONCE: usize = 10;
 const ABSENT: &[&str] = &["ServiceNotFoundException"];
 
@@ -82,7 +82,7 @@ impl Containers {
     }
 }
 
-/// Returns a service with what the provider needs. None if AWS's response lacks its name or ARN.
+/// Returns a service with the fields that the provider needs. None if AWS's response lacks its name or ARN.
 pub(super) fn existing(service: Service) -> Option<ExistingService> {
     let tags = service.tags.as_deref().unwrap_or_default().iter();
     let pairs = tags.map(|tag| (tag.key.as_deref().unwrap_or_default(), tag.value.as_deref().unwrap_or_default()));

@@ -1,5 +1,5 @@
-//! Task definitions: each change of a container's settings registers a revision. Old revisions are deleted, since they
-//! may contain a secret and ECS would show them forever.
+//! Task definitions: each change to a container's settings registers a revision. Old revisions are deleted, because
+//! they may contain a secret and ECS would show them forever.
 
 use super::settings::Settings;
 use super::{Containers, tags};
@@ -8,7 +8,7 @@ use crate::aws::provider::marks::{Marks, are_variants};
 use aws_sdk_ecs::types::{TaskDefinition, TaskDefinitionField, TaskDefinitionStatus};
 use host_provider_api::{CallOutcome, ResourceId};
 
-/// Maximum task definitions in one request to delete them.
+/// Maximum number of task definitions in one request to delete them.
 const AT_ONCE: usize = 10;
 
 /// A task definition and its marks.
@@ -19,7 +19,7 @@ pub(super) struct Revision {
 }
 
 impl Revision {
-    /// Returns true if this resource, or another variant of it, has registered the revision.
+    /// Returns true if the revision was registered by this resource or another variant of it.
     pub(super) fn is_of(&self, id: &ResourceId) -> bool {
         self.marks.as_ref().is_some_and(|marks| marks.id == *id || are_variants(&marks.id, id))
     }
@@ -90,7 +90,7 @@ impl Containers {
         arn.ok_or_else(|| incomplete("ecs:RegisterTaskDefinition", "an ARN"))
     }
 
-    /// Deletes all revisions of ours in this family but `kept`.
+    /// Deletes all of our revisions in this family except `kept`.
     pub(super) async fn delete_revisions(
         &self,
         family: &str,

@@ -1,4 +1,4 @@
-//! The way from the load balancer to a container: a target group, and a rule of the listener for the container's host.
+//! The path from the load balancer to a container: a target group, and a listener rule for the container's host.
 
 use super::Containers;
 use crate::aws::provider::errors::{InRequest, NoneIf, incomplete, name_taken};
@@ -23,10 +23,10 @@ const HOST_HEADER: &str = "host-header";
 const HEALTHY: &str = "200-399";
 /// Greatest priority of a rule.
 const PRIORITY_MAX: u32 = 50_000;
-/// Maximum resources in one request for tags.
+/// Maximum number of resources in one request for tags.
 const TAGS_AT_ONCE: usize = 20;
 
-/// A target group with marks of ours.
+/// A target group with our marks.
 pub(super) struct Group {
     pub(super) arn: String,
     pub(super) marks: Marks,
@@ -51,7 +51,7 @@ impl Containers {
         }
     }
 
-    /// Returns all target groups of ours.
+    /// Returns all of our target groups.
     pub(super) async fn groups(&self) -> Result<Vec<Group>, CallOutcome> {
         let (mut groups, mut marker) = (Vec::new(), None);
         loop {
@@ -76,12 +76,12 @@ impl Containers {
         Ok(ours.collect())
     }
 
-    /// Returns the marks of those of these target groups and rules that have marks.
+    /// Returns the marks of these target groups and rules, for those that have marks.
     async fn marks_of(&self, arns: &[String]) -> Result<BTreeMap<String, Marks>, CallOutcome> {
         let mut found = BTreeMap::new();
         for some in arns.chunks(TAGS_AT_ONCE) {
             let response = self.balancer.describe_tags().set_resource_arns(Some(some.to_vec())).send().await;
-            // Another call has deleted one of them meanwhile; the next attempt does not ask for it.
+            // In the meantime, another call has deleted one of them; the next attempt does not ask for it.
             let response = response.in_request("elasticloadbalancing:DescribeTags").none_if(GONE)?;
             let response = response
                 .ok_or_else(|| CallOutcome::retry("conflict", "a target group or a rule has just been deleted"));
@@ -167,7 +167,8 @@ impl Containers {
         arn.ok_or_else(|| incomplete("elasticloadbalancing:CreateTargetGroup", "an ARN"))
     }
 
-    /// Gives the target group the configured health check. Its port stays: ECS registers each task with the task's own.
+    /// Gives the target group the configured health check. Its port stays unchanged, because ECS registers each task
+    /// with the task's own port.
     async fn update_group(&self, group: &Group) -> Result<(), CallOutcome> {
         let wanted = &self.checked.config.health_path;
         if group.health_path.as_ref() != Some(wanted) {
@@ -177,8 +178,8 @@ impl Containers {
         Ok(())
     }
 
-    /// Creates the rule, with the first free priority from one that is derived from the resource, so that concurrent
-    /// calls of different resources hardly choose the same.
+    /// Creates the rule with the first free priority, starting from one that is derived from the resource, so that
+    /// concurrent calls for different resources rarely choose the same one.
     async fn create_rule(&self, id: &ResourceId, host: &str, group: &str, marks: &Marks) -> Result<(), CallOutcome> {
         let used: BTreeSet<u32> =
             self.rules().await?.iter().filter_map(|rule| rule.priority.as_ref()?.parse().ok()).collect();
@@ -205,7 +206,7 @@ impl Containers {
         Ok(())
     }
 
-    /// Deletes the rules that forward to the target group. From then on, nobody reaches the container.
+    /// Deletes the rules that forward to the target group. After that, nobody can reach the container.
     pub(super) async fn close(&self, group: &Group) -> Result<(), CallOutcome> {
         for rule in self.rules().await?.into_iter().filter(|rule| forwards(rule, &group.arn)) {
             let response = self.balancer.delete_rule().set_rule_arn(rule.rule_arn).send().await;
@@ -236,7 +237,7 @@ fn forwards(rule: &Rule, group: &str) -> bool {
     })
 }
 
-/// Returns true if a condition of the rule names this host.
+/// Returns true if a condition of the rule contains this host.
 fn serves(rule: &Rule, host: &str) -> bool {
     let of_hosts = rule.conditions.iter().flatten().filter(|one| one.field.as_deref() == Some(HOST_HEADER));
     of_hosts

@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Name of the only container of a task.
 pub(super) const CONTAINER: &str = "app";
-/// Fargate's sizes: CPU units, least and greatest memory, and the step between sizes of memory, in MB.
+/// Fargate's sizes: CPU units, minimum and maximum memory, and the step between memory sizes, in MB.
 const SIZES: [(i32, i32, i32, i32); 7] = [
     (256, 512, 2048, 512),
     (512, 1024, 4096, 1024),
@@ -29,10 +29,10 @@ const SIZES: [(i32, i32, i32, i32); 7] = [
 ];
 const SIZE_EXPECTED: &str = "a size that Fargate has, such as 256 with 512, or 1024 with 2048 to 8192";
 const MEMORY_MB: (i32, i32) = (512, 122_880);
-/// Inside the range of 256 CPU units, but not one of Fargate's sizes, which are 512, 1024 and 2048 MB there.
+/// Within the range of 256 CPU units, but not one of Fargate's sizes, which are 512, 1024 and 2048 MB there.
 const NO_SIZE: (i32, i32) = (256, 1536);
 const COUNT: (i32, i32) = (1, 1000);
-/// A condition of a rule has at most 128 characters, and a name at most 63.
+/// A condition of a rule has at most 128 characters, and a DNS label at most 63.
 const DOMAIN: Rules = Rules { what: "domain", shortest: 4, longest: 64, others: b"-." };
 
 /// Size of a container on Fargate.
@@ -84,22 +84,22 @@ pub struct ContainerConfig {
     pub assign_public_ip: bool,
     /// ARN of the role with which ECS fetches the image and writes the log.
     pub execution_role_arn: String,
-    /// The role that the program in the container has.
+    /// The role of the program in the container.
     pub role: FunctionRole,
     /// ARN of the load balancer's listener that gets a rule for each container.
     pub listener_arn: String,
     /// Id of the network of the load balancer and the tasks.
     pub vpc_id: String,
-    /// Domain below which each container has its host. The domain's wildcard points to the load balancer.
+    /// Domain below which each container has its host. The domain's wildcard record points to the load balancer.
     pub domain: String,
     /// Path that answers the load balancer's health check with 200 to 399.
     pub health_path: String,
     /// Environment variables of every container; not for secrets.
     pub environment: BTreeMap<String, String>,
-    /// Whether the variable `DATABASE_SECRET` gets the plain value of the payload's `database_secret`. Everybody who may
-    /// read task definitions sees it. Otherwise `DATABASE_SECRET_REF` gets the reference.
+    /// Whether the variable `DATABASE_SECRET` contains the plain value of the payload's `database_secret`, which is visible to everybody
+    /// who may read task definitions. Otherwise, `DATABASE_SECRET_REF` contains the reference.
     pub secret_in_environment: bool,
-    /// Name of the log group that gets the output of the containers; none to have no log.
+    /// Name of the log group for the containers' output; none for no log.
     pub log_group: Option<String>,
 }
 
@@ -153,7 +153,7 @@ pub(super) struct CheckedConfig {
     pub(super) config: ContainerConfig,
 }
 
-/// Settings of one container. Not `Debug`, since the environment may contain a secret.
+/// Settings of one container. Not `Debug`, because the environment may contain a secret.
 pub(super) struct Settings {
     size: ContainerSize,
     environment: BTreeMap<String, String>,
@@ -217,8 +217,8 @@ impl CheckedConfig {
         Ok(NetworkConfiguration::builder().awsvpc_configuration(network).build())
     }
 
-    /// Returns true if the tasks have this network. Without ids of security groups, any group counts, since AWS then
-    /// names the network's own.
+    /// Returns true if the tasks have this network. Without ids of security groups, any group counts, because AWS then returns the
+    /// network's own.
     pub(super) fn has_network(&self, there: Option<&NetworkConfiguration>) -> bool {
         let Some(there) = there.and_then(|there| there.awsvpc_configuration.as_ref()) else { return false };
         let (config, set) = (&self.config, |ids: &[String]| ids.iter().cloned().collect::<BTreeSet<_>>());
@@ -275,7 +275,7 @@ impl Settings {
             .container_definitions(self.container(aws, checked, name)?))
     }
 
-    /// Returns true if the task definition has these settings and this role already.
+    /// Returns true if the task definition already has these settings and this role.
     pub(super) fn are_set_on(
         &self,
         there: &TaskDefinition,

@@ -10,7 +10,7 @@ use host_provider_api::{BackupSchedule, Call, CallOutcome, SECRET_BYTES_MIN};
 use serde_json::json;
 
 const ABSENT: &[&str] = &["DBSnapshotNotFound", "DBSnapshotNotFoundFault"];
-/// Maximum age in seconds of the newest backup that RDS makes by itself: RDS makes one a day, within a window of up to 2 h.
+/// Maximum age in seconds of the newest automated RDS backup: RDS makes one a day, within a window of up to 2 h.
 const AUTOMATED_S: i64 = 26 * 60 * 60;
 /// Key of the tag with the id of the backup that an instance was restored from.
 const RESTORED: &str = "restored-from";
@@ -49,7 +49,7 @@ impl Databases {
         }
     }
 
-    /// Returns the newest of the backups that RDS makes once a day. RDS deletes them as well.
+    /// Returns the newest of the backups that RDS makes once a day. RDS also deletes them.
     pub(super) async fn scheduled_backup(
         &self,
         call: &Call,
@@ -75,8 +75,8 @@ impl Databases {
         }
     }
 
-    /// Restores a database from a backup. RDS restores into a new instance, so the existing instance is deleted first.
-    /// The new instance gets the name, address and password of the deleted instance.
+    /// Restores a database from a backup. RDS restores into a new instance, so the existing instance is deleted first. The new instance
+    /// gets the name, address and password of the deleted one.
     pub(super) async fn restore(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         let (backup, wanted) = (backup_id(call)?, super::Settings::of(call, &self.config)?);
         let marks = Marks::of(call)?;
@@ -116,7 +116,7 @@ impl Databases {
         Ok(poll_later(call, &name, POLL_MS))
     }
 
-    /// Sets the password of a restored instance, which has the password from the time of the backup.
+    /// Sets the password of a restored instance, which still has the password from the time of the backup.
     async fn give_password(
         &self,
         call: &Call,

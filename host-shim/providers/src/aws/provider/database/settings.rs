@@ -8,11 +8,11 @@ use aws_sdk_rds::types::DbInstance;
 use host_provider_api::{Call, CallOutcome};
 use std::collections::BTreeMap;
 
-/// Minimum and maximum GB of `gp3` storage in RDS.
+/// Minimum and maximum size of `gp3` storage in RDS, in GB.
 const STORAGE_GB: (i32, i32) = (20, 65_536);
-/// Minimum and maximum days for which AWS keeps its automatic backups. 0 means no backups.
+/// Minimum and maximum number of days for which AWS keeps its automatic backups. 0 means no backups.
 const KEEP_DAYS: (i32, i32) = (0, 35);
-/// Maximum bytes of a database name.
+/// Maximum length of a database name in bytes.
 const NAME_MAX: usize = 63;
 
 /// Size of a database.
@@ -56,7 +56,7 @@ pub(super) struct Settings {
     keep_days: i32,
 }
 
-/// Settings that must change. None keeps a setting.
+/// Settings that must change. None leaves a setting unchanged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Changes {
     class: Option<String>,
@@ -119,14 +119,13 @@ impl Settings {
             .set_vpc_security_group_ids(Some(groups).filter(|groups| !groups.is_empty()))
     }
 
-    /// Returns the storage in GB if it exceeds the storage of the backup: an instance can't be restored into less
-    /// storage.
+    /// Returns the storage in GB if it exceeds that of the backup: an instance can't be restored into less storage.
     pub(super) fn storage_over(&self, backup_gb: Option<i32>) -> Option<i32> {
         Some(self.storage_gb).filter(|wanted| backup_gb.is_some_and(|has| has < *wanted))
     }
 
-    /// Returns the changes that the instance needs; none if it needs no changes. Storage only grows: RDS can't shrink
-    /// it.
+    /// Returns the changes that the instance needs; none if it needs no changes. Storage can only grow, because RDS
+    /// can't shrink it.
     pub(super) fn changes(&self, there: &DbInstance) -> Option<Changes> {
         let has_class = there.db_instance_class.as_deref() == Some(self.class.as_str());
         let changes = Changes {
@@ -156,7 +155,7 @@ impl Changes {
     }
 }
 
-/// Returns true if AWS has accepted a change of these settings or of the password and has not finished it.
+/// Returns true if AWS has accepted a change to these settings or to the password but has not finished it.
 pub(super) fn is_pending(there: &DbInstance) -> bool {
     there.pending_modified_values.as_ref().is_some_and(|pending| {
         pending.db_instance_class.is_some()
@@ -166,7 +165,8 @@ pub(super) fn is_pending(there: &DbInstance) -> bool {
     })
 }
 
-/// Returns the name of the database in the instance: RDS requires a letter first, then letters, digits and `_`.
+/// Returns the name of the database in the instance: RDS requires a leading letter, followed by letters, digits and
+/// `_`.
 fn database_name(wanted: Option<&str>) -> Result<String, CallOutcome> {
     let Some(wanted) = wanted else { return Ok("app".to_owned()) };
     let is_right = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_' || byte == b'-';

@@ -1,4 +1,4 @@
-//! The role of a function: the shared one, or one of its own, which lives as long as the function.
+//! The role of a function: the shared one, or its own, which lives as long as the function.
 
 use super::{FunctionRole, Functions};
 use crate::aws::provider::aws::Aws;
@@ -9,11 +9,11 @@ use host_provider_api::{Call, CallOutcome, Held, ResourceId};
 use serde_json::json;
 use std::collections::BTreeSet;
 
-/// The resource that functions are.
+/// The resource name of functions.
 pub(crate) const FUNCTION: &str = "function";
-/// The resource that a role without a function is in lists.
+/// The resource name under which lists contain a role without a function.
 pub(crate) const RESOURCE: &str = "function-role";
-/// The resources of the provider of functions.
+/// The resource names of the provider of functions.
 pub const RESOURCES: [&str; 2] = [FUNCTION, RESOURCE];
 /// State of a function whose own role does not exist: the function can't run.
 pub(crate) const LOST: &str = "role-lost";
@@ -22,7 +22,7 @@ pub(crate) const LOST: &str = "role-lost";
 pub(crate) enum RoleOf {
     /// The ARN of the role of all functions.
     Shared(String),
-    /// Roles of their own, and the buckets that they may be for.
+    /// Individual roles, and the buckets that they may be for.
     Own(Box<(Roles, Buckets)>),
 }
 
@@ -34,12 +34,12 @@ pub(crate) struct ListedRoles {
 }
 
 impl ListedRoles {
-    /// Returns true if the functions have a role each.
+    /// Returns true if the functions have individual roles.
     pub(crate) fn are_own(&self) -> bool {
         self.all.is_some()
     }
 
-    /// Returns true if the function's role, which has this ARN, is its own and does not exist. An existing role counts
+    /// Returns true if the function's role, which has this ARN, is its own but does not exist. An existing role counts
     /// as used from now on.
     pub(crate) fn lacks(&mut self, function: &ResourceId, arn: Option<&str>) -> bool {
         let name = name_of(function);
@@ -61,8 +61,8 @@ impl RoleOf {
         }
     }
 
-    /// Ensures that the call's function has its role, with these rights and that to its own bucket. Returns the role's
-    /// ARN.
+    /// Ensures that the call's function has its role, with these rights plus the right to its own bucket. Returns the
+    /// role's ARN.
     pub(crate) async fn ensure<'g>(&self, call: &'g Call, mut grants: Grants<'g>) -> Result<String, CallOutcome> {
         let (roles, buckets) = match self {
             RoleOf::Shared(arn) => return Ok(arn.clone()),
@@ -93,7 +93,7 @@ impl RoleOf {
         Ok(ListedRoles { all, used: BTreeSet::new() })
     }
 
-    /// Returns the roles of ours that no function uses.
+    /// Returns our roles that no function uses.
     pub(crate) async fn unused(&self, listed: ListedRoles) -> Result<Vec<Held>, CallOutcome> {
         let RoleOf::Own(own) = self else { return Ok(Vec::new()) };
         let mut held = Vec::new();
@@ -114,7 +114,7 @@ impl Functions {
         self.role.ensure(call, self.checked.grants(call, self.aws.region(), function)?).await
     }
 
-    /// Carries out an effect of a role that has no function.
+    /// Carries out an effect for a role that has no function.
     pub(crate) async fn role_alone(&self, call: &Call) -> Result<CallOutcome, CallOutcome> {
         if call.verb() != "destroy" {
             return Ok(CallOutcome::unsupported(call));

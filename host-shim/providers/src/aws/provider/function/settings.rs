@@ -15,14 +15,14 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::path::PathBuf;
 
-/// Maximum bytes of a code file: Lambda's limit for a request.
+/// Maximum size of a code file in bytes: Lambda's limit for a request.
 const CODE_MAX: u64 = 50 * 1024 * 1024;
 const MEMORY_MB: (i32, i32) = (128, 10_240);
 const TIMEOUT_S: (i32, i32) = (1, 900);
 
 /// The tier that every configuration has: a function on Lambda of the configured `size`.
 const LAMBDA: &str = "lambda";
-/// The tier of containers on ECS, which Lambda can't be.
+/// The tier of containers on ECS, which Lambda can't provide.
 pub(crate) const ECS: &str = "ecs";
 
 /// Location of the code of all functions, as a zip file.
@@ -44,7 +44,7 @@ pub enum Code {
 /// Size of a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FunctionSize {
-    /// Memory in MB, 128 to 10240. The share of processor time grows with the memory.
+    /// Memory in MB, 128 to 10240. The share of processor time grows with it.
     pub memory_mb: i32,
     /// Timeout of a request in seconds, 1 to 900.
     pub timeout_s: i32,
@@ -60,9 +60,9 @@ impl Default for FunctionSize {
 /// The role of the functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FunctionRole {
-    /// The role with this ARN, which all functions share. A right of this role is a right of every tenant.
+    /// The role with this ARN, which all functions share. Any right of this role is a right of every tenant.
     Shared(String),
-    /// A role for each function, which may use its own resources alone.
+    /// A separate role for each function, which may use only the function's own resources.
     Own(TenantRoles),
 }
 
@@ -80,14 +80,14 @@ pub struct FunctionConfig {
     /// Size of a function if the payload has no `tier`, or the tier `lambda`. The payload's `memory_mb` and `timeout_s`
     /// override every size.
     pub size: FunctionSize,
-    /// Sizes by the payload's `tier`. Other tiers except `lambda` are refused. `ecs` is refused here too, since it is
-    /// the tier of containers.
+    /// Sizes by the payload's `tier`. Other tiers except `lambda` are refused. `ecs` is also refused here, because it
+    /// is the tier of containers.
     pub tiers: BTreeMap<String, FunctionSize>,
     /// Environment variables of every function; not for secrets.
     pub environment: BTreeMap<String, String>,
-    /// Whether the variable `DATABASE_SECRET` gets the plain value of the payload's `database_secret`. Lambda encrypts
-    /// it, and shows it to everybody who may read the function's configuration. Otherwise the variable
-    /// `DATABASE_SECRET_REF` gets the reference, and the function must resolve it by other means.
+    /// Whether the variable `DATABASE_SECRET` contains the plain value of the payload's `database_secret`. Lambda
+    /// encrypts it, but shows it to everybody who may read the function's configuration. Otherwise, the variable
+    /// `DATABASE_SECRET_REF` contains the reference, and the function must resolve it by other means.
     pub secret_in_environment: bool,
     /// ARN of the key that encrypts the environment; Lambda's own key if none.
     pub kms_key_arn: Option<String>,
@@ -146,7 +146,7 @@ pub(super) struct CheckedConfig {
     code_id: String,
 }
 
-/// Settings of one function. Not `Debug`, since the environment may contain a secret.
+/// Settings of one function. Not `Debug`, because the environment may contain a secret.
 pub(super) struct Settings {
     size: FunctionSize,
     environment: HashMap<String, String>,
@@ -202,7 +202,8 @@ impl CheckedConfig {
         known.into_iter().map(str::to_owned).collect()
     }
 
-    /// Refuses a tier for good: a retry can't make it, and a function of another size would not be what was bought.
+    /// Refuses a tier permanently: no retry could provide it, and a function of another size would not be what was
+    /// bought.
     fn unknown_tier(&self, tier: &str) -> CallOutcome {
         let known = self.tiers().join(", ");
         CallOutcome::refused(
@@ -275,7 +276,7 @@ impl Settings {
         Environment::builder().set_variables(Some(self.environment.clone())).build()
     }
 
-    /// Returns true if the function has these settings and this role already.
+    /// Returns true if the function already has these settings and this role.
     pub(super) fn are_set_on(&self, there: &FunctionConfiguration, checked: &CheckedConfig, role: &str) -> bool {
         let environment = there.environment.as_ref().and_then(|environment| environment.variables.clone());
         let network = there.vpc_config.as_ref();

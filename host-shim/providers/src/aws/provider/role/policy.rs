@@ -1,12 +1,12 @@
-//! The policies of a function's role: its service alone, Lambda or ECS, may use it, and it may use the function's own
-//! resources alone.
+//! The policies of a function's role: only the function's service, Lambda or ECS, may use the role, and the role may
+//! use only the function's own resources.
 
 use crate::aws::provider::marks::escape;
 use serde_json::{Value, json};
 
-/// The beginning of a reference to a secret at AWS, which its function reads itself.
+/// The prefix of a reference to a secret at AWS, which its function reads itself.
 const REFERENCE: &str = "secret:";
-/// Actions with which Lambda attaches a function to a network. IAM can't limit them to one function's interfaces.
+/// The actions with which Lambda attaches a function to a network. IAM can't limit them to one function's interfaces.
 const NETWORK: [&str; 7] = [
     "ec2:AssignPrivateIpAddresses",
     "ec2:CreateNetworkInterface",
@@ -24,12 +24,12 @@ pub(crate) enum Service<'g> {
     Lambda {
         /// Name of the function.
         function: &'g str,
-        /// Whether it is in a network of the operator.
+        /// Whether it is in one of the operator's networks.
         has_network: bool,
         /// ARN of the key that encrypts its environment.
         key: Option<&'g str>,
     },
-    /// A container on ECS. Its log and its network are matters of the role with which ECS starts it.
+    /// A container on ECS. Its log and its network are handled by the role with which ECS starts it.
     Containers,
 }
 
@@ -48,7 +48,7 @@ pub(crate) struct Grants<'g> {
     pub secret: Option<&'g str>,
 }
 
-/// Builds the policy that lets the function's service, and nobody else, use the role.
+/// Builds the policy that lets only the function's service use the role.
 pub(super) fn trust(service: &Service<'_>) -> Value {
     let (sid, principal) = match service {
         Service::Lambda { .. } => ("LambdaAlone", "lambda.amazonaws.com"),
@@ -62,7 +62,8 @@ pub(super) fn trust(service: &Service<'_>) -> Value {
     }]})
 }
 
-/// Builds the policy of the role with this ARN. None for a function that may use nothing: IAM has no empty policies.
+/// Builds the policy of the role with this ARN. None for a function that may use nothing, because IAM has no empty
+/// policies.
 pub(super) fn policy(role_arn: &str, grants: &Grants<'_>) -> Option<Value> {
     let mut parts = role_arn.split(':').skip(1);
     let (partition, account) = (parts.next().unwrap_or("aws"), parts.nth(2).unwrap_or_default());
@@ -97,7 +98,7 @@ pub(super) fn policy(role_arn: &str, grants: &Grants<'_>) -> Option<Value> {
         }));
     }
     if let Some((action, arn)) = secret.and_then(at_aws) {
-        // A person may have written the reference, so the secret's tag `scope` must be that of the function.
+        // A person may have written the reference, so the secret's tag `scope` must match the function's scope.
         statements.push(json!({
             "Sid": "OwnSecret",
             "Effect": "Allow",
@@ -117,7 +118,7 @@ pub(super) fn policy(role_arn: &str, grants: &Grants<'_>) -> Option<Value> {
         }
         if has_network {
             statements.push(json!({"Sid": "Network", "Effect": "Allow", "Action": NETWORK, "Resource": "*"}));
-            // Lambda itself uses these actions, and the function's code must not.
+            // Lambda itself uses these actions; the function's code must not use them.
             statements.push(json!({
                 "Sid": "NetworkByLambdaAlone",
                 "Effect": "Deny",
@@ -132,8 +133,8 @@ pub(super) fn policy(role_arn: &str, grants: &Grants<'_>) -> Option<Value> {
     (!statements.is_empty()).then(|| json!({"Version": "2012-10-17", "Statement": statements}))
 }
 
-/// Returns the action that reads the secret of a reference, and the secret's ARN. None for a reference that AWS does
-/// not keep, or one with a wildcard.
+/// Returns the action that reads the secret of a reference, and the secret's ARN. None for a reference to a secret that
+/// is not at AWS, or one with a wildcard.
 fn at_aws(reference: &str) -> Option<(&'static str, &str)> {
     let arn = reference.strip_prefix(REFERENCE)?;
     let mut parts = arn.split(':');
