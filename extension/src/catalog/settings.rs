@@ -4,6 +4,7 @@ use super::buy::Buyer;
 use super::campaign::Campaigns;
 use super::declared::OwnResources;
 use super::entitlement::Entitlements;
+use super::known_coupon::KnownCoupons;
 use super::meter::Meters;
 use super::names::BUSINESS;
 use super::rate::{FormerRates, Rates};
@@ -100,7 +101,7 @@ policies! {
         thin_events: bool = false;
         /// Whether prices are created at Stripe. If false, products refer to existing prices by their ids at Stripe.
         sync_prices: bool = true;
-        /// Whether checkouts take the promotion codes that exist at Stripe.
+        /// Whether checkouts take the promotion codes that exist at Stripe. With `coupons` they do, too.
         codes: bool = false;
         /// Whether Stripe computes taxes, and whether prices contain them; by default no tax is computed.
         tax: Option<Tax> = None;
@@ -134,6 +135,8 @@ policies! {
         campaigns: Option<Campaigns> = None;
         /// Mail templates with their placeholders, stored because campaigns refer to them.
         templates: Templates = Templates::new();
+        /// The clause `coupons`, and what Stripe has of it. Stored because every checkout needs it.
+        coupons: KnownCoupons = KnownCoupons::new();
         /// Default plans by family, in force without a paid plan of the family. `catalog.load` fills them in, because every
         /// decision about an account without a plan needs them.
         defaults: BTreeMap<String, DefaultPlan> = BTreeMap::new();

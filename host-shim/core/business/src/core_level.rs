@@ -1,7 +1,8 @@
-//! The core level of the catalog language: `features`, `plans`, `addons`, `packs` and `instances`. Translates these clauses into
+//! The core level of the catalog language: `features`, `plans`, `addons`, `packs`, `instances` and `coupons`. Translates these clauses into
 //! the full level, which is all that the extension knows. Each value of the translation has the file and the line of the clause
 //! that it comes from, so that a mistake found later is reported where a person can correct it.
 
+mod coupons;
 mod features;
 mod instances;
 mod money;
@@ -17,12 +18,13 @@ use place::{From, entry};
 use std::collections::BTreeMap;
 
 /// The clauses of the core level.
-pub(crate) const CLAUSES: [&str; 5] = [FEATURES, PLANS, ADDONS, PACKS, INSTANCES];
+pub(crate) const CLAUSES: [&str; 6] = [FEATURES, PLANS, ADDONS, PACKS, INSTANCES, COUPONS];
 const FEATURES: &str = "features";
 const PLANS: &str = "plans";
 const ADDONS: &str = "addons";
 const PACKS: &str = "packs";
 const INSTANCES: &str = "instances";
+const COUPONS: &str = "coupons";
 /// Policies that a catalog may have beside its clauses. `business.yml` has all of them.
 pub(crate) const POLICY_WORDS: [&str; 4] = ["currency", "tax", "tax_ids", "codes"];
 /// The currency of a business that names none.
@@ -55,6 +57,7 @@ pub(crate) fn translate(document: Node) -> Result<(Node, Node), Mistakes> {
             Some(entry) => instances::read(check, entry, &features, &document, has_plans),
             None => Ok(Vec::new()),
         };
+        let coupons = core(COUPONS).map(|entry| coupons::read(check, entry, &currency)).transpose();
         let sections: Vec<Option<offers::Translated>> = sections?;
         // A product of the full level may sell credits, too.
         let are_sold =
@@ -68,6 +71,7 @@ pub(crate) fn translate(document: Node) -> Result<(Node, Node), Mistakes> {
         }
         types.extend(created?);
         let mut added = features.clauses();
+        added.extend(coupons?);
         let lists = [("product_types", types), ("products", products)];
         added.extend(lists.into_iter().filter(|(_, all)| !all.is_empty()).map(|(name, all)| {
             let list = Node::list(all);
