@@ -320,7 +320,7 @@ fn amounts_are_in_the_currency_of_the_business() {
     for (coupon, mistake) in [
         ("{amount: 10}", "catalog.yml:1: `coupons.A.amount: 10` is not an amount in usd; expected 10.00"),
         ("{percnt: 10}", "catalog.yml:1: unknown field `percnt` in `coupons.A`"),
-        ("10", "catalog.yml:1: `coupons.A` is a number; expected a mapping"),
+        ("10", "catalog.yml:1: `coupons.A` is a whole number; expected a mapping"),
     ] {
         let told = translated(&format!("coupons: {{A: {coupon}}}")).expect_err("a mistake");
         assert!(told.starts_with(mistake), "{told}");
