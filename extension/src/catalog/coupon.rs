@@ -226,7 +226,7 @@ fn check_products(coupon: &Coupon, path: &str, sold: &BTreeMap<String, Vec<Produ
     let member = if coupon.forever { "forever" } else { "months" };
     if (coupon.forever || coupon.months.is_some()) && are_known && !recurs {
         let found = "what it discounts is paid once";
-        mistakes.absent(&["products"], &format!("{path}/{member}"), found, format!("no `{member}`"));
+        mistakes.absent(&["products", "product_types"], &format!("{path}/{member}"), found, format!("no `{member}`"));
     }
 }
 

@@ -1,7 +1,7 @@
 //! The result of creating a catalog product or one of its prices at Stripe.
 
 use crate::actions::coupons;
-use crate::actions::put_product::{Wanted, put_price, request_missing, save_settings};
+use crate::actions::put_product::{Wanted, put_price, request_missing, save, save_settings};
 use crate::catalog::price::{self, Interval, prices_of};
 use crate::catalog::price_rows::price_rows;
 use crate::catalog::product::Proposed;
@@ -54,7 +54,7 @@ pub(super) fn decide(
         }
     }
     let values = ProductValues { metadata: encode(&*metadata)?, ..ProductValues::clone(&row) };
-    desk.account.put(id, ProductRow::from(values.clone()));
+    save(desk, id, &values)?;
     if is_whole {
         // Coupons of this product have waited for its prices.
         let known = desk.catalog.settings()?;
