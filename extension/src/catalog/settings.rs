@@ -107,6 +107,8 @@ policies! {
         tax: Option<Tax> = None;
         /// Whose tax ids checkouts ask for; by default nobody's.
         tax_ids: Option<TaxIds> = None;
+        /// The entitlement of which each member of an organization uses one; by default members use nothing. The host counts them.
+        members: Option<String> = None;
         /// When a customer is created at Stripe.
         customer_creation: CustomerCreation = CustomerCreation::Checkout;
     }

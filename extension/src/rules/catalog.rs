@@ -18,7 +18,8 @@ use crate::catalog::meter_checks::{Named, check_meters, check_meters_of};
 use crate::catalog::mistakes::{Mistakes, refusal};
 use crate::catalog::names::{BUSINESS, PRODUCT_TYPE};
 use crate::catalog::no_effect::{
-    check_conditions, check_credits, check_granted, check_personal, check_policies, check_refunds, check_sale,
+    check_conditions, check_credits, check_granted, check_members, check_personal, check_policies, check_refunds,
+    check_sale,
 };
 use crate::catalog::price::prices_of;
 use crate::catalog::product::{Proposed, normalise_written, where_written};
@@ -196,6 +197,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
         check_mail_steps(decl, &document.templates, &path, &mut mistakes);
         check_invited_roles(decl, &document.may, &path, &mut mistakes);
     }
+    check_members(policies.members.as_deref(), &words.entitlements, &named_types, &mut mistakes);
     check_granted(&document.entitlements, &named_types, &mut mistakes);
     check_roles(&document.may, commands, &mut mistakes);
     check_rates(&document.rates, &words.entitlements, &named_types, &mut mistakes);

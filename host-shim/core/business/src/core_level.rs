@@ -27,6 +27,8 @@ const INSTANCES: &str = "instances";
 const COUPONS: &str = "coupons";
 /// Policies that a catalog may have beside its clauses. `business.yml` has all of them.
 pub(crate) const POLICY_WORDS: [&str; 4] = ["currency", "tax", "tax_ids", "codes"];
+/// The policy with the entitlement of which each member of an organization uses one.
+const MEMBERS: &str = "members";
 /// The currency of a business that names none.
 const CURRENCY: &str = "usd";
 
@@ -43,7 +45,7 @@ pub(crate) fn translate(document: Node) -> Result<(Node, Node), Mistakes> {
     }
     let policy = document.member(POLICIES).and_then(|policies| policies.member("currency"));
     let currency = policy.and_then(Node::scalar).unwrap_or_else(|| CURRENCY.to_owned());
-    let added = Checker::read(|check| {
+    let (added, sells_seats) = Checker::read(|check| {
         let mut features = Features::read(check, core(FEATURES), &document, &currency)?;
         let mut before = 0;
         let sections = check.each(Section::ALL, |section| {
@@ -70,6 +72,7 @@ pub(crate) fn translate(document: Node) -> Result<(Node, Node), Mistakes> {
             products.extend(translated.products);
         }
         types.extend(created?);
+        let sells_seats = features.sells_seats;
         let mut added = features.clauses();
         added.extend(coupons?);
         let lists = [("product_types", types), ("products", products)];
@@ -77,11 +80,16 @@ pub(crate) fn translate(document: Node) -> Result<(Node, Node), Mistakes> {
             let list = Node::list(all);
             entry(name, list)
         }));
-        Ok(added)
+        Ok((added, sells_seats))
     })?;
     let root = From(&document).map([]);
+    let seats = core(PLANS).filter(|_| sells_seats).map(|plans| From(&plans.value).text(offers::SEATS));
     let rest = document.into_entries().into_iter().filter(|entry| !CLAUSES.contains(&entry.key.as_str()));
-    Ok((with_entries(root, rest), of_entries(added)))
+    let mut rest = with_entries(root, rest);
+    if let Some(seats) = seats {
+        add_policy(&mut rest, MEMBERS, seats);
+    }
+    Ok((rest, of_entries(added)))
 }
 
 /// Checks that no two offers have the same key, which is the id of their product.
@@ -98,6 +106,16 @@ fn check_keys<'e>(check: &Checker, sections: impl Iterator<Item = &'e Entry>) ->
         }
         None => Ok(()),
     })
+}
+
+/// Adds a policy that the document does not have.
+fn add_policy(document: &mut Node, name: &str, value: Node) {
+    if document.member(POLICIES).is_none() {
+        document.push(entry(POLICIES, of_entries(Vec::new())));
+    }
+    if let Some(policies) = document.entry_mut(POLICIES).filter(|policies| policies.member(name).is_none()) {
+        policies.push(entry(name, value));
+    }
 }
 
 /// Moves policies from the catalog to the clause `policies`.

@@ -412,6 +412,7 @@ const NEVER_IDLE: &[(&str, &[&str])] = &[
             "codes",
             "tax",
             "tax_ids",
+            "members",
             "return_url",
             "success_url",
             "cancel_url",
