@@ -2,6 +2,7 @@
 //! A rule uses no other rule.
 
 pub(crate) mod count;
+pub(crate) mod coupons;
 pub(crate) mod create_instance;
 pub(crate) mod customer;
 pub(crate) mod failed_effect;

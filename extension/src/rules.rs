@@ -39,6 +39,7 @@ mod unknown_result;
 mod usage;
 mod usage_pull;
 
+use crate::actions::coupons;
 use crate::actions::failed_effect::{tell_operators, unattended_result};
 use crate::actions::retrieve::{malformed, read_answer};
 use crate::catalog::price::Interval;
@@ -151,6 +152,7 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Corr
             let interval = interval.as_deref().and_then(Interval::parse);
             return sync_result::decide(desk, product, interval, report);
         }
+        Some(Correlation::PromotionCode { code }) => coupons::answered(desk, code, report)?,
         Some(Correlation::Refund { purchase, amount_minor }) => {
             return refund::completed(desk, purchase, *amount_minor, report);
         }

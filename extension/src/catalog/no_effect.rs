@@ -133,6 +133,29 @@ pub(crate) fn check_granted(declared: &Entitlements, types: &[TypeDecl], mistake
     }
 }
 
+/// Checks the policy `members`: the entitlement is a limit that nothing else uses.
+pub(crate) fn check_members(
+    named: Option<&str>,
+    entitlements: &Entitlements,
+    types: &[TypeDecl],
+    mistakes: &mut Mistakes,
+) {
+    let (Some(key), path) = (named, "/policies/members") else { return };
+    let expected = "an entitlement with `kind: limit` that only members use";
+    match declared(entitlements, key).map(|decl| decl.kind) {
+        None => {
+            let known: Vec<&str> = entitlements.keys().map(String::as_str).collect();
+            mistakes.unknown(path, key, "is not an entitlement", one_of(&known));
+        }
+        Some(EntitlementKind::Limit) => {
+            if let Some(user) = types.iter().find(|decl| decl.consumes.contains_key(key)) {
+                mistakes.wrong(path, format!("products of type {} use `{key}`, too", user.name), expected);
+            }
+        }
+        Some(kind) => mistakes.wrong(path, format!("`{key}` is a {}", kind.name()), expected),
+    }
+}
+
 /// Checks the amounts of an invoice: usage is admitted until an invoice is due.
 pub(super) fn check_invoice(terms: &InvoiceTerms, path: &str, mistakes: &mut Mistakes) {
     match terms.limit {

@@ -4,6 +4,7 @@ use super::buy::Buyer;
 use super::campaign::Campaigns;
 use super::declared::OwnResources;
 use super::entitlement::Entitlements;
+use super::known_coupon::KnownCoupons;
 use super::meter::Meters;
 use super::names::BUSINESS;
 use super::rate::{FormerRates, Rates};
@@ -100,12 +101,14 @@ policies! {
         thin_events: bool = false;
         /// Whether prices are created at Stripe. If false, products refer to existing prices by their ids at Stripe.
         sync_prices: bool = true;
-        /// Whether checkouts take the promotion codes that exist at Stripe.
+        /// Whether checkouts take the promotion codes that exist at Stripe. With `coupons` they do, too.
         codes: bool = false;
         /// Whether Stripe computes taxes, and whether prices contain them; by default no tax is computed.
         tax: Option<Tax> = None;
         /// Whose tax ids checkouts ask for; by default nobody's.
         tax_ids: Option<TaxIds> = None;
+        /// The entitlement of which each member of an organization uses one; by default members use nothing. The host counts them.
+        members: Option<String> = None;
         /// When a customer is created at Stripe.
         customer_creation: CustomerCreation = CustomerCreation::Checkout;
     }
@@ -134,6 +137,8 @@ policies! {
         campaigns: Option<Campaigns> = None;
         /// Mail templates with their placeholders, stored because campaigns refer to them.
         templates: Templates = Templates::new();
+        /// The clause `coupons`, and what Stripe has of it. Stored because every checkout needs it.
+        coupons: KnownCoupons = KnownCoupons::new();
         /// Default plans by family, in force without a paid plan of the family. `catalog.load` fills them in, because every
         /// decision about an account without a plan needs them.
         defaults: BTreeMap<String, DefaultPlan> = BTreeMap::new();

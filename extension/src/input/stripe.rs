@@ -527,8 +527,9 @@ pub(crate) struct PaymentOf<'a> {
     pub charge: Option<Ref<'a>>,
 }
 
+/// A tax or a discount within an invoice's total.
 #[derive(serde::Deserialize)]
-struct TotalTax {
+struct TotalPart {
     #[serde(default)]
     amount: i64,
 }
@@ -577,7 +578,9 @@ pub(crate) struct Invoice<'a> {
     #[serde(default)]
     tax: Option<i64>,
     #[serde(default)]
-    total_taxes: Option<Vec<TotalTax>>,
+    total_taxes: Option<Vec<TotalPart>>,
+    #[serde(default)]
+    total_discount_amounts: Option<Vec<TotalPart>>,
     #[serde(borrow, default)]
     subscription: Option<Ref<'a>>,
     #[serde(borrow, default)]
@@ -638,6 +641,12 @@ impl Invoice<'_> {
             (None, Some(taxes)) => taxes.iter().fold(0, |sum, tax| sum.saturating_add(tax.amount)),
             (None, None) => 0,
         }
+    }
+
+    /// Returns the discounts that the total is reduced by, in minor units.
+    pub fn discount(&self) -> i64 {
+        let all = self.total_discount_amounts.iter().flatten();
+        all.fold(0, |sum, discount| sum.saturating_add(discount.amount))
     }
 }
 

@@ -57,6 +57,12 @@ pub(crate) enum Correlation {
         #[serde(rename = "part", default, skip_serializing_if = "Option::is_none")]
         interval: Option<String>,
     },
+    /// The promotion code of a coupon of the catalog.
+    PromotionCode {
+        /// The code.
+        #[serde(rename = "id")]
+        code: String,
+    },
     /// Creation of the customer that a purchase waits for.
     Customer {
         /// Purchase id.
@@ -184,6 +190,7 @@ impl Correlation {
             | Correlation::Watch { .. }
             | Correlation::PlanChange { .. }
             | Correlation::Sync { .. }
+            | Correlation::PromotionCode { .. }
             | Correlation::UsageInvoice { .. }
             | Correlation::MeterEvent { .. }
             | Correlation::UsagePull { .. }
@@ -220,7 +227,8 @@ impl Correlation {
             }
             Correlation::UsageInvoice { month } => vec![to_record(UsageMonth::COLLECTION, month)],
             Correlation::MeterEvent { day } => vec![to_record(MeterDay::COLLECTION, day)],
-            Correlation::Registration
+            Correlation::PromotionCode { .. }
+            | Correlation::Registration
             | Correlation::CustomerForPortal { .. }
             | Correlation::Portal
             | Correlation::Connect
@@ -297,6 +305,7 @@ mod tests {
             r#"{"about":"checkout","id":"pur_1"}"#,
             r#"{"about":"sync","id":"prod_1","part":"month"}"#,
             r#"{"about":"sync","id":"prod_1"}"#,
+            r#"{"about":"promotion_code","id":"LAUNCH50"}"#,
             r#"{"about":"session_of","id":"sub_1"}"#,
             r#"{"about":"customer","id":"pur_1"}"#,
             r#"{"about":"registration"}"#,

@@ -141,6 +141,10 @@ effects! {
     "stripe.price.create" as PRICE_CREATE ["stripe_product_id", "unit_amount", "currency"] -> ["id"], PATIENT;
     /// Creates a product of the catalog.
     "stripe.product.create" as PRODUCT_CREATE ["name"] -> ["id"], PATIENT;
+    /// Creates a coupon with a promotion code, which takes the place of the former promotion code with this code.
+    "stripe.promotion_code.create" as PROMOTION_CODE_CREATE ["code", "duration"] -> ["promotion_code"], PATIENT;
+    /// Deactivates a promotion code. Discounts that were given stay.
+    "stripe.promotion_code.update" as PROMOTION_CODE_UPDATE ["promotion_code", "active"] -> [], PATIENT;
     /// Refunds a payment.
     "stripe.refund.create" as REFUND_CREATE ["reason"] -> [], PATIENT, moves money;
     /// Retrieves an object.

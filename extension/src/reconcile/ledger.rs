@@ -74,7 +74,7 @@ fn invoice(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
         if paid > 0 {
             let values = json!({
                 "invoice": id, "number": invoice.number, "amount_paid_minor": paid, "tax_minor": tax,
-                "currency": currency, "hosted_invoice_url": invoice.hosted_invoice_url,
+                "discount_minor": invoice.discount_minor, "currency": currency, "hosted_invoice_url": invoice.hosted_invoice_url,
             });
             send_once(&mut desk.account, &mail_kinds::RECEIPT, id, &values)?;
             publish(desk, &built_in_facts::INVOICE_PAID, id, &[id])?;

@@ -1,5 +1,6 @@
 //! `catalog.load`: checks a document, and writes its types, products and settings to the catalog.
 
+use crate::actions::coupons;
 use crate::actions::measurement::BEHIND_MAX_DAYS;
 use crate::actions::permission::admin_of_platform;
 use crate::actions::put_product::{catalog_row, check, put, save, save_settings, update_default_plan, withdraw};
@@ -8,15 +9,19 @@ use crate::catalog::checks::{
     Others, check_entitlements, check_names, check_own, check_own_prices, check_prices, check_rates, check_told_apart,
     read_type,
 };
+use crate::catalog::coupon::{self, Coupons};
 use crate::catalog::declared::OwnResources;
 use crate::catalog::entitlement::Entitlements;
+use crate::catalog::known_coupon;
 use crate::catalog::meter::Meters;
 use crate::catalog::meter_checks::{Named, check_meters, check_meters_of};
 use crate::catalog::mistakes::{Mistakes, refusal};
 use crate::catalog::names::{BUSINESS, PRODUCT_TYPE};
 use crate::catalog::no_effect::{
-    check_conditions, check_credits, check_granted, check_personal, check_policies, check_refunds, check_sale,
+    check_conditions, check_credits, check_granted, check_members, check_personal, check_policies, check_refunds,
+    check_sale,
 };
+use crate::catalog::price::prices_of;
 use crate::catalog::product::{Proposed, normalise_written, where_written};
 use crate::catalog::rate::{Rates, formerly};
 use crate::catalog::reaction::{Events, Reaction, Templates};
@@ -59,6 +64,8 @@ struct Document<'a> {
     meters: Meters,
     #[serde(default)]
     rates: Rates,
+    #[serde(default)]
+    coupons: Coupons,
     #[serde(default)]
     usage_source: Option<UsageSource>,
     #[serde(default)]
@@ -190,6 +197,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
         check_mail_steps(decl, &document.templates, &path, &mut mistakes);
         check_invited_roles(decl, &document.may, &path, &mut mistakes);
     }
+    check_members(policies.members.as_deref(), &words.entitlements, &named_types, &mut mistakes);
     check_granted(&document.entitlements, &named_types, &mut mistakes);
     check_roles(&document.may, commands, &mut mistakes);
     check_rates(&document.rates, &words.entitlements, &named_types, &mut mistakes);
@@ -209,6 +217,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     kept.add(&document);
     let mut settings = Settings {
         defaults: known.defaults.clone(),
+        coupons: known.coupons.clone(),
         former_rates: formerly(&known.former_rates, &known.rates, &document.rates, desk.now, BEHIND_MAX_DAYS),
         entitlements: kept.entitlements,
         meters: kept.meters,
@@ -276,6 +285,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     }
     check_credits(&read, &products, &settings.currency, &mut mistakes);
     check_conditions(&read, &products, &mut mistakes);
+    check_coupons(desk, &document.coupons, &products, is_partial, &mut mistakes)?;
     let erases = settings.erase_after.is_some() || mistakes.is_left_out("/policies");
     check_personal(&read, erases, &mut mistakes);
     check_defaults(&products, &mut mistakes);
@@ -302,6 +312,8 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
         let put = put(desk, &id, proposed, None).map_err(|halt| with_index(halt, index))?;
         off_sale.prices.extend(put.dropped.into_iter().map(String::from));
     }
+    settings.coupons = known_coupon::after_load(&settings.coupons, document.coupons, is_partial);
+    coupons::request_missing(desk, &mut settings)?;
     save_settings(desk, &settings)?;
     desk.account.put(LoadedCatalog::ID, loaded);
     off_sale.log(desk);
@@ -357,6 +369,33 @@ impl OffSale {
             desk.account.log(LogLevel::Warn, message, &fields);
         }
     }
+}
+
+/// Checks the coupons against the products on sale: those of the document, and for a partial document also the others.
+fn check_coupons(
+    desk: &Desk<'_>,
+    coupons: &Coupons,
+    products: &[(usize, String, Proposed)],
+    is_partial: bool,
+    mistakes: &mut Mistakes,
+) -> Ruled<()> {
+    let currency = &desk.catalog.settings()?.currency;
+    let mut sold = BTreeMap::new();
+    for (_, id, product) in products {
+        let prices = product.prices(currency);
+        if product.values.active && !prices.is_empty() {
+            sold.insert(id.clone(), prices);
+        }
+    }
+    let named = coupons.values().flat_map(|coupon| &coupon.products).filter(|_| is_partial);
+    for id in named {
+        if let Some(row) = desk.catalog.product(id)?.filter(|row| row.values.active && !sold.contains_key(&row.id)) {
+            let prices = prices_of(&row.values, &*desk.catalog.metadata(id)?, currency);
+            sold.extend((!prices.is_empty()).then(|| (id.clone(), prices)));
+        }
+    }
+    coupon::check(coupons, &sold, mistakes);
+    Ok(())
 }
 
 /// Writes the row of a product type.

@@ -231,6 +231,7 @@ fn read(kind: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Invoic
         currency: currency.ok_or_else(|| malformed("currency"))?.to_owned(),
         total_minor: object.total,
         tax_minor: object.tax(),
+        discount_minor: object.discount(),
         amount_due_minor: object.amount_due,
         amount_paid_minor: object.amount_paid(is_paid),
         paid_out_of_band: object.paid_out_of_band(is_paid),

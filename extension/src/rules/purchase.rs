@@ -5,6 +5,7 @@ use crate::actions::create_instance::{create_now, create_waiting};
 use crate::actions::customer::{CHECKOUT_NOT_OPENED, open_checkout, request_checkout};
 use crate::actions::failed_effect::unattended_result;
 use crate::catalog::amount;
+use crate::catalog::known_coupon;
 use crate::catalog::price::Interval;
 use crate::catalog::product::text;
 use crate::catalog::return_address;
@@ -112,7 +113,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     // Stripe does not copy metadata from a session to the objects that it creates.
     let made = if is_recurring { "subscription_data" } else { "payment_intent_data" };
     payload[made] = json!({"metadata": metadata});
-    if settings.codes {
+    if settings.codes || known_coupon::has_codes(&settings.coupons) {
         payload["codes"] = json!(true);
     }
     if settings.tax.is_some() {

@@ -1,6 +1,7 @@
 //! The result of creating a catalog product or one of its prices at Stripe.
 
-use crate::actions::put_product::{Wanted, put_price, request_missing};
+use crate::actions::coupons;
+use crate::actions::put_product::{Wanted, put_price, request_missing, save, save_settings};
 use crate::catalog::price::{self, Interval, prices_of};
 use crate::catalog::price_rows::price_rows;
 use crate::catalog::product::Proposed;
@@ -53,7 +54,16 @@ pub(super) fn decide(
         }
     }
     let values = ProductValues { metadata: encode(&*metadata)?, ..ProductValues::clone(&row) };
-    desk.account.put(id, ProductRow::from(values.clone()));
+    save(desk, id, &values)?;
+    if is_whole {
+        // Coupons of this product have waited for its prices.
+        let known = desk.catalog.settings()?;
+        let mut settings = (*known).clone();
+        coupons::request_missing(desk, &mut settings)?;
+        if settings != *known {
+            save_settings(desk, &settings)?;
+        }
+    }
     let reply_to = desk.reply_to.cloned();
     if report.answer.is_ok()
         && !is_product

@@ -4,8 +4,8 @@ use super::timer::TimerKey;
 use crate::model::effect_kinds::{
     ACCOUNT_CREATE, ACCOUNT_ERASE, ACCOUNT_LINK, ACCOUNT_SEND, CHECKOUT_CREATE, CHECKOUT_EXPIRE, CREDIT_CREATE,
     CUSTOMER_CREATE, CUSTOMER_UPDATE, INVOICE_CREATE, MAIL_SEND, METER_EVENT_CREATE, PAYMENT_EVENT, PORTAL_CREATE,
-    PRICE_CREATE, PROBE_WATCH, PRODUCT_CREATE, REFUND_CREATE, RETRIEVE, SECRET_ENSURE, SUBSCRIPTION_CANCEL,
-    SUBSCRIPTION_UPDATE, TIMER_AT, TRANSFER_CREATE, USAGE_PULL,
+    PRICE_CREATE, PROBE_WATCH, PRODUCT_CREATE, PROMOTION_CODE_CREATE, PROMOTION_CODE_UPDATE, REFUND_CREATE, RETRIEVE,
+    SECRET_ENSURE, SUBSCRIPTION_CANCEL, SUBSCRIPTION_UPDATE, TIMER_AT, TRANSFER_CREATE, USAGE_PULL,
 };
 use crate::model::ids::{InvoiceId, ProductId, SubscriptionId};
 use extension_contract::Timestamp;
@@ -88,6 +88,10 @@ effect_keys! {
         SyncProduct { product: ProductId } = "sync:product:{product}", asks PRODUCT_CREATE;
         /// The creation of a price at Stripe, by amount and interval: `500usd:month`.
         SyncPrice { product: ProductId, amount: String, interval: String } = "sync:price:{product}:{amount}:{interval}", asks PRICE_CREATE;
+        /// The nth request about a code of `coupons`: to create its promotion code.
+        CreateCode { code: String, number: u32 } = "create-code:{code}:{number}", asks PROMOTION_CODE_CREATE;
+        /// The nth request about a code of `coupons`: to deactivate its promotion code.
+        DeactivateCode { code: String, number: u32 } = "deactivate-code:{code}:{number}", asks PROMOTION_CODE_UPDATE;
         /// A retrieval of an object. `because` is the time or amount that caused the retrieval. `views` is the number of snapshots
         /// of this time if a retrieved snapshot is among them and their order is unclear, and otherwise 0.
         Retrieve { object: Id, because: i64, views: usize } = "retrieve:{object}:{because}/{views}", or "retrieve:{object}:{because}" if *views == 0, asks RETRIEVE;

@@ -3,6 +3,7 @@
 use super::subscription_history::BillingHistory;
 use super::{json_record, to_record};
 use crate::model::ids::{PriceId, SubscriptionId};
+use crate::model::json::is_zero;
 use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +53,9 @@ pub(crate) struct Invoice {
     pub currency: String,
     pub total_minor: i64,
     pub tax_minor: i64,
+    /// Discounts that the total is reduced by, in minor units.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub discount_minor: i64,
     pub amount_due_minor: i64,
     pub amount_paid_minor: i64,
     #[serde(skip_serializing_if = "std::ops::Not::not")]

@@ -1,7 +1,8 @@
-//! The core level of the catalog language: `features`, `plans`, `addons`, `packs` and `instances`. Translates these clauses into
+//! The core level of the catalog language: `features`, `plans`, `addons`, `packs`, `instances` and `coupons`. Translates these clauses into
 //! the full level, which is all that the extension knows. Each value of the translation has the file and the line of the clause
 //! that it comes from, so that a mistake found later is reported where a person can correct it.
 
+mod coupons;
 mod features;
 mod instances;
 mod money;
@@ -17,14 +18,17 @@ use place::{From, entry};
 use std::collections::BTreeMap;
 
 /// The clauses of the core level.
-pub(crate) const CLAUSES: [&str; 5] = [FEATURES, PLANS, ADDONS, PACKS, INSTANCES];
+pub(crate) const CLAUSES: [&str; 6] = [FEATURES, PLANS, ADDONS, PACKS, INSTANCES, COUPONS];
 const FEATURES: &str = "features";
 const PLANS: &str = "plans";
 const ADDONS: &str = "addons";
 const PACKS: &str = "packs";
 const INSTANCES: &str = "instances";
+const COUPONS: &str = "coupons";
 /// Policies that a catalog may have beside its clauses. `business.yml` has all of them.
 pub(crate) const POLICY_WORDS: [&str; 4] = ["currency", "tax", "tax_ids", "codes"];
+/// The policy with the entitlement of which each member of an organization uses one.
+const MEMBERS: &str = "members";
 /// The currency of a business that names none.
 const CURRENCY: &str = "usd";
 
@@ -41,7 +45,7 @@ pub(crate) fn translate(document: Node) -> Result<(Node, Node), Mistakes> {
     }
     let policy = document.member(POLICIES).and_then(|policies| policies.member("currency"));
     let currency = policy.and_then(Node::scalar).unwrap_or_else(|| CURRENCY.to_owned());
-    let added = Checker::read(|check| {
+    let (added, sells_seats) = Checker::read(|check| {
         let mut features = Features::read(check, core(FEATURES), &document, &currency)?;
         let mut before = 0;
         let sections = check.each(Section::ALL, |section| {
@@ -55,6 +59,7 @@ pub(crate) fn translate(document: Node) -> Result<(Node, Node), Mistakes> {
             Some(entry) => instances::read(check, entry, &features, &document, has_plans),
             None => Ok(Vec::new()),
         };
+        let coupons = core(COUPONS).map(|entry| coupons::read(check, entry, &currency)).transpose();
         let sections: Vec<Option<offers::Translated>> = sections?;
         // A product of the full level may sell credits, too.
         let are_sold =
@@ -67,17 +72,24 @@ pub(crate) fn translate(document: Node) -> Result<(Node, Node), Mistakes> {
             products.extend(translated.products);
         }
         types.extend(created?);
+        let sells_seats = features.sells_seats;
         let mut added = features.clauses();
+        added.extend(coupons?);
         let lists = [("product_types", types), ("products", products)];
         added.extend(lists.into_iter().filter(|(_, all)| !all.is_empty()).map(|(name, all)| {
             let list = Node::list(all);
             entry(name, list)
         }));
-        Ok(added)
+        Ok((added, sells_seats))
     })?;
     let root = From(&document).map([]);
+    let seats = core(PLANS).filter(|_| sells_seats).map(|plans| From(&plans.value).text(offers::SEATS));
     let rest = document.into_entries().into_iter().filter(|entry| !CLAUSES.contains(&entry.key.as_str()));
-    Ok((with_entries(root, rest), of_entries(added)))
+    let mut rest = with_entries(root, rest);
+    if let Some(seats) = seats {
+        add_policy(&mut rest, MEMBERS, seats);
+    }
+    Ok((rest, of_entries(added)))
 }
 
 /// Checks that no two offers have the same key, which is the id of their product.
@@ -94,6 +106,16 @@ fn check_keys<'e>(check: &Checker, sections: impl Iterator<Item = &'e Entry>) ->
         }
         None => Ok(()),
     })
+}
+
+/// Adds a policy that the document does not have.
+fn add_policy(document: &mut Node, name: &str, value: Node) {
+    if document.member(POLICIES).is_none() {
+        document.push(entry(POLICIES, of_entries(Vec::new())));
+    }
+    if let Some(policies) = document.entry_mut(POLICIES).filter(|policies| policies.member(name).is_none()) {
+        policies.push(entry(name, value));
+    }
 }
 
 /// Moves policies from the catalog to the clause `policies`.

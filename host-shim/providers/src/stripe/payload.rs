@@ -107,6 +107,14 @@ impl<'c> Payload<'c> {
         list.map(Vec::as_slice).ok_or(Failed::Payload { member, expected: "a list" })
     }
 
+    /// Returns a list of ids; empty if it is missing.
+    pub fn ids(self, member: &'static str) -> Result<Vec<&'c str>, Failed> {
+        let wrong = Failed::Payload { member, expected: "a list of ids of Stripe" };
+        let Some(value) = self.given(member) else { return Ok(Vec::new()) };
+        let ids = value.as_array().and_then(|ids| ids.iter().map(Value::as_str).collect::<Option<Vec<_>>>());
+        ids.filter(|ids| ids.iter().all(|id| is_id(id))).ok_or(wrong)
+    }
+
     /// Returns the payload's `metadata`. Null values are left out. Values other than strings are serialized as JSON.
     pub fn metadata(self) -> Result<HashMap<String, String>, Failed> {
         match self.given("metadata") {
@@ -163,6 +171,8 @@ mod tests {
         assert_eq!(member(payload.text("text").err()), "text");
         assert_eq!(member(payload.text("empty").err()), "empty");
         assert_eq!(member(payload.list("no").err()), "no");
+        assert_eq!(member(payload.ids("flag").err()), "flag");
+        assert_eq!(payload.ids("no"), Ok(Vec::new()));
         assert_eq!((payload.maybe_text("no"), payload.maybe_id("missing")), (Ok(None), Ok(None)));
     }
 

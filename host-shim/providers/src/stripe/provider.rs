@@ -5,7 +5,8 @@ use crate::stripe::api::Api;
 use crate::stripe::config::{Config, Mode};
 use crate::stripe::failure::Failed;
 use crate::stripe::kinds::{
-    catalog, checkout, connect, customer, invoice, meter_event, refund, retrieve, subscription, transfer,
+    catalog, checkout, connect, customer, invoice, meter_event, promotion_code, refund, retrieve, subscription,
+    transfer,
 };
 use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::Value;
@@ -13,7 +14,7 @@ use serde_json::Value;
 type Handler = fn(&Api<'_>, &Call) -> Result<Value, Failed>;
 
 /// Effect kinds and their handlers.
-const HANDLERS: [(&str, Handler); 17] = [
+const HANDLERS: [(&str, Handler); 19] = [
     ("stripe.account.create", connect::create),
     ("stripe.account.link", connect::link),
     ("stripe.checkout.create", checkout::create),
@@ -26,6 +27,8 @@ const HANDLERS: [(&str, Handler); 17] = [
     ("stripe.portal.create", customer::portal),
     ("stripe.price.create", catalog::price),
     ("stripe.product.create", catalog::product),
+    ("stripe.promotion_code.create", promotion_code::create),
+    ("stripe.promotion_code.update", promotion_code::update),
     ("stripe.refund.create", refund::create),
     ("stripe.retrieve", retrieve::retrieve),
     ("stripe.subscription.cancel", subscription::cancel),

@@ -8,6 +8,7 @@ pub(crate) mod issuers;
 pub(crate) mod mails;
 pub(crate) mod organizations;
 mod own_data;
+mod seats;
 mod session;
 pub(crate) mod site_users;
 
@@ -257,6 +258,11 @@ impl From<Refused> for Problem {
             Refused::NoLink => {
                 Problem::new(StatusCode::GONE, "link-ended", "the link is unknown, was used or has expired")
             }
+            Refused::NoSeat => Problem::new(
+                StatusCode::CONFLICT,
+                "no-free-seat",
+                "all seats of the organization are used: ask an owner for one",
+            ),
             Refused::OfAnother => Problem::forbidden("the link went to another address"),
             Refused::Unproved => Problem::new(
                 StatusCode::FORBIDDEN,

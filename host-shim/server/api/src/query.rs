@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use crate::server_route::ServerRoute;
 use crate::state::HostedSite;
 use axum::Json;
-use extension_contract::{Entitlement, PAGE_ROWS_MAX, Page, Question, Timestamp};
+use extension_contract::{Entitlement, Offer, PAGE_ROWS_MAX, Page, Price, Question, Timestamp};
 use host_engine::processor::Questions;
 use host_engine::show;
 use host_engine::time;
@@ -175,17 +175,7 @@ async fn check(called: KnownCaller, QueryOf(given): QueryOf<Arguments>) -> Resul
     .await?;
     let allowed = found.as_ref().is_some_and(|row| has_room(row, amount));
     let limit = found.as_ref().map_or(0, |row| row.allowed);
-    let gives = |price: &extension_contract::Price| {
-        price.active && price.grants.iter().any(|grant| grant.key == key && is_more(grant.amount, limit))
-    };
-    let upgrades: Vec<Value> = offers
-        .iter()
-        .filter(|offer| offer.available)
-        .flat_map(|offer| offer.prices.iter().filter(|price| gives(price)).map(move |price| (offer, price)))
-        .map(
-            |(offer, price)| json!({"product": offer.product.id, "name": offer.product.values.name, "price": price.id}),
-        )
-        .collect();
+    let upgrades = upgrades(&offers, &key, limit);
     Ok(Json(json!({
         "key": key,
         "allowed": allowed,
@@ -194,6 +184,23 @@ async fn check(called: KnownCaller, QueryOf(given): QueryOf<Arguments>) -> Resul
         "resets_at": found.and_then(|row| row.resets_at).map(time::text),
         "upgrades": upgrades,
     })))
+}
+
+/// Returns the prices on sale that give more of an entitlement than the limit. A price by seat gives more with a larger quantity.
+pub(crate) fn upgrades(offers: &[Offer], key: &str, limit: i64) -> Vec<Value> {
+    let is_by_seat =
+        |price: &Price| serde_json::from_str::<Value>(&price.terms).is_ok_and(|terms| terms["by_seat"] == true);
+    let gives = |price: &&Price| {
+        let mut grants = price.grants.iter().filter(|grant| grant.key == key);
+        price.active && grants.any(|grant| is_more(grant.amount, limit) || grant.amount > 0 && is_by_seat(price))
+    };
+    let available = offers.iter().filter(|offer| offer.available);
+    let found = available.flat_map(|offer| offer.prices.iter().filter(gives).map(move |price| (offer, price)));
+    found
+        .map(
+            |(offer, price)| json!({"product": offer.product.id, "name": offer.product.values.name, "price": price.id}),
+        )
+        .collect()
 }
 
 fn has_room(row: &Entitlement, amount: i64) -> bool {

@@ -66,6 +66,8 @@ pub enum Refused {
     NoLink,
     /// The link went to another user.
     OfAnother,
+    /// All seats of the organization have a member.
+    NoSeat,
     /// The issuer of a login has proved no address.
     Unproved,
     /// Nobody can be registered or logged in now.

@@ -7,7 +7,7 @@ use crate::credentials;
 use crate::identity::{Identity, Refused, used_up};
 use crate::leaving::has_left;
 use crate::links::{Link, LinkKind, by_token};
-use crate::organizations::{Organization, join, organization_of, owns, roles_in};
+use crate::organizations::{Organization, count_of_members, join, organization_of, owns, roles_in};
 use crate::users::{self, User, Users, UsersError};
 use extension_contract::{Account, Timestamp};
 use host_store_postgres::small::{SmallError, Statements, values};
@@ -98,18 +98,25 @@ impl Identity {
     }
 
     /// Makes a user a member of an organization by an invitation, which proves the user's address. If that is the first proof, the other
-    /// sessions end. Returns the user and the organization.
+    /// sessions end. `seats` is how many members the organization may have. Returns the user and the organization.
     ///
     /// # Errors
-    /// Fails as [`Identity::invitation`], or if the users cannot be written.
+    /// Fails as [`Identity::invitation`], if all seats are used, or if the users cannot be written.
     pub fn join(
         &self,
         token: &str,
         (user, session): (&User, &str),
+        seats: Option<u32>,
         now: Timestamp,
     ) -> Result<(User, Organization), Refused> {
         self.users().0.write(|rows| {
             let (link, organization) = invitation_for(rows, token, user, now)?;
+            let is_new = roles_in(rows, &organization.id, &user.id)?.is_none();
+            if let Some(seats) = seats.filter(|_| is_new)
+                && count_of_members(rows, &organization.id)? >= seats
+            {
+                return Err(Refused::NoSeat);
+            }
             used_up(rows, user.livemode, token)?;
             join(rows, &organization.id, &user.id, &link.roles, now)?;
             Ok((credentials::prove(rows, user.clone(), Some(session), now)?, organization))

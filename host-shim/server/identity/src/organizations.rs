@@ -63,6 +63,12 @@ pub(crate) fn roles_in(
     rows.query_one(one, values![organization, user], |row| Ok(roles(&row.get::<String>(0)?)))
 }
 
+/// Returns how many members an organization has.
+pub(crate) fn count_of_members(rows: &impl Statements, organization: &str) -> Result<u32, SmallError> {
+    let count = "SELECT count(*) FROM members WHERE organization = ?1";
+    Ok(rows.query_one(count, values![organization], |row| row.get(0))?.unwrap_or(0))
+}
+
 /// Returns true if a user owns an organization.
 pub(crate) fn owns(rows: &impl Statements, organization: &str, user: &str) -> Result<bool, SmallError> {
     Ok(roles_in(rows, organization, user)?.is_some_and(|roles| roles.iter().any(|role| role == OWNER)))

@@ -69,6 +69,8 @@ pub(super) struct Features {
     rates: Vec<Entry>,
     /// The meters that each instance measures.
     measured: Vec<String>,
+    /// Whether a plan has seats.
+    pub sells_seats: bool,
     /// Whether a feature is paid from credits.
     pub takes_credits: bool,
     /// The features that can only be paid with credits, each with the node that declares it.
@@ -185,6 +187,7 @@ impl Features {
 
     /// Declares the entitlement `seats`, unless the business does.
     pub fn declare_seats(&mut self, place: &Node) {
+        self.sells_seats = true;
         if !self.kinds.contains_key(SEATS) {
             self.note(SEATS, Kind::Amount);
             let at = From(place);

@@ -1,7 +1,8 @@
 //! The clauses `plans`, `addons` and `packs`: what is sold, each offer in one line. Each clause becomes one product type, and each
 //! offer a product of it.
 
-use super::features::{Features, Kind, SEATS, check_name, unknown_member};
+pub(super) use super::features::SEATS;
+use super::features::{Features, Kind, check_name, unknown_member};
 use super::money;
 use super::place::{From, entry};
 use crate::yaml::{Checked, Checker, Entry, Node, Tree};

@@ -312,6 +312,19 @@ fn amounts_are_in_the_currency_of_the_business() {
         assert_eq!(all["products"][0]["prices"], json!({"month": {"amount": 1_200}}));
         assert_eq!(all["policies"], json!({"currency": "jpy"}));
     }
+    let coupons = full(
+        "currency: jpy\ncoupons: {A: {amount: 500}, B: {percent: 12.5, months: 3}, C: {percent: 50, until: 2027-03-31}}\n",
+    );
+    let expected = json!({"A": {"amount_minor": 500}, "B": {"percent": "12.5", "months": 3}, "C": {"percent": 50, "until": "2027-03-31"}});
+    assert_eq!(coupons["coupons"], expected);
+    for (coupon, mistake) in [
+        ("{amount: 10}", "catalog.yml:1: `coupons.A.amount: 10` is not an amount in usd; expected 10.00"),
+        ("{percnt: 10}", "catalog.yml:1: unknown field `percnt` in `coupons.A`"),
+        ("10", "catalog.yml:1: `coupons.A` is a whole number; expected a mapping"),
+    ] {
+        let told = translated(&format!("coupons: {{A: {coupon}}}")).expect_err("a mistake");
+        assert!(told.starts_with(mistake), "{told}");
+    }
     let both = translated("policies: {currency: jpy}\ncurrency: jpy\ntax: automatic\n").expect_err("a mistake");
     assert_eq!(both, "catalog.yml:2: `currency` is a policy of catalog.yml:1, too; expected one of them");
     let taxes = full("tax: included\ntax_ids: business\ncodes: true\n");

@@ -74,6 +74,9 @@ pub fn derived_outputs(call: &Call) -> Value {
         "stripe.customer.create" => json!({"id": format!("cus_{hash}")}),
         "stripe.product.create" => json!({"id": format!("prod_{hash}")}),
         "stripe.price.create" => json!({"id": price_id(call).unwrap_or_else(|| format!("price_{hash}"))}),
+        "stripe.promotion_code.create" => {
+            json!({"promotion_code": format!("promo_{}", call.text("code").unwrap_or(&hash))})
+        }
         "stripe.refund.create" => json!({"id": format!("re_{hash}")}),
         _ if call.is_resource_call() && call.verb() == "ensure" => json!({"id": format!("{}-{hash}", call.resource())}),
         _ => json!({}),

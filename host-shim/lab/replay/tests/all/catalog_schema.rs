@@ -212,7 +212,8 @@ const OBJECTS: [(&str, &str); 39] = [
 ];
 
 /// Objects of the core level that allow only the listed members, each with the text of [`CORE`] behind which a member fits.
-const CORE_OBJECTS: [(&str, &str); 6] = [
+const CORE_OBJECTS: [(&str, &str); 7] = [
+    ("/$defs/coupon", "TEN: {"),
     ("/$defs/counted", "downloads: {"),
     ("/$defs/measured", "storage: {"),
     ("/$defs/used", "words: {"),

@@ -138,6 +138,10 @@ currency: usd
 tax: automatic
 tax_ids: business
 codes: true
+coupons:
+  LAUNCH: {percent: 12.5, months: 3, products: [studio], max_redemptions: 9, until: 2027-03-31}
+  TEN: {amount: 10.00, forever: true}
+  FIVE: {amount_minor: 500}
 features:
   shows: limit
   themes: flag
@@ -164,7 +168,13 @@ instances:
 "#;
 
 /// Texts that occur once in [`CORE`], each with a replacement that makes the catalog wrong.
-pub const CORE_BROKEN: [(&str, &str); 30] = [
+pub const CORE_BROKEN: [(&str, &str); 36] = [
+    ("percent: 12.5", "percent: 120"),
+    ("percent: 12.5", "percent: half"),
+    ("until: 2027-03-31", "until: soon"),
+    ("max_redemptions: 9", "max_redemptions: 0"),
+    ("months: 3", "months: 0"),
+    ("amount_minor: 500", "amount_minor: 0"),
     ("shows: limit", "shows: limits"),
     ("shows: limit", "shows: 1"),
     ("{counter: download, per: calendar_month", "{counter: download, per: month"),

@@ -387,7 +387,7 @@ const IDLE: &[Idle] = &[
 const NEVER_IDLE: &[(&str, &[&str])] = &[
     ("", &["rates", "usage_source", "events", "reactions", "campaigns", "product_types", "products", "policies"]),
     // The core level.
-    ("", &["features", "plans", "addons", "packs", "instances", "currency", "tax", "tax_ids", "codes"]),
+    ("", &["features", "plans", "addons", "packs", "instances", "coupons", "currency", "tax", "tax_ids", "codes"]),
     ("/$defs/counted", &["counter", "per", "alerts"]),
     ("/$defs/measured", &["limit"]),
     ("/$defs/used", &["use", "price", "pay"]),
@@ -412,6 +412,7 @@ const NEVER_IDLE: &[(&str, &[&str])] = &[
             "codes",
             "tax",
             "tax_ids",
+            "members",
             "return_url",
             "success_url",
             "cancel_url",
@@ -454,6 +455,10 @@ const NEVER_IDLE: &[(&str, &[&str])] = &[
     ("/$defs/meter", &["meter"]),
     ("/$defs/expected", &["meter", "within"]),
     ("/$defs/trial/anyOf/1", &["card", "for"]),
+    (
+        "/$defs/coupon",
+        &["percent", "amount", "amount_minor", "months", "forever", "products", "max_redemptions", "until"],
+    ),
     ("/$defs/prices", &["day", "week", "month", "year", "once"]),
     ("/$defs/price", &["amount", "id"]),
     ("/$defs/price/properties/id/anyOf/1", &["test", "live"]),

@@ -15,7 +15,7 @@ pub struct Case {
     pub listed: fn(&Value) -> Option<Listed>,
 }
 
-pub const CASES: [Case; 16] = [
+pub const CASES: [Case; 18] = [
     Case {
         kind: "stripe.account.create",
         payload: |_| json!({"metadata": {"user_id": "ada"}}),
@@ -65,6 +65,23 @@ pub const CASES: [Case; 16] = [
         kind: "stripe.product.create",
         payload: |_| json!({"product": "prod_mini", "name": "Mini", "description": ""}),
         listed: |_| Some(("/v1/products".to_owned(), vec![])),
+    },
+    Case {
+        kind: "stripe.promotion_code.create",
+        payload: |bench| {
+            json!({"code": "LAUNCH50", "duration": "repeating", "duration_in_months": 3, "percent_off": "12.5",
+                "max_redemptions": 100, "redeem_by": 4_102_444_800_000_i64, "prices": [price(bench, "500", Some("month"))]})
+        },
+        listed: |_| Some(("/v1/promotion_codes".to_owned(), vec![])),
+    },
+    Case {
+        kind: "stripe.promotion_code.update",
+        payload: |bench| {
+            let coupon = bench.make("/v1/coupons", &[("percent_off", "50"), ("duration", "once")]);
+            let code = [("promotion[type]", "coupon"), ("promotion[coupon]", coupon.as_str()), ("code", "OLD")];
+            json!({"promotion_code": bench.make("/v1/promotion_codes", &code), "active": false})
+        },
+        listed: |_| None,
     },
     Case {
         kind: "stripe.refund.create",

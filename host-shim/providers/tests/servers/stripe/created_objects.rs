@@ -2,7 +2,7 @@
 
 use crate::stripe::bench::{Bench, call, text};
 use crate::stripe::cases::{CASES, Case, checkout, invoice, meter_event, payment, subscription};
-use host_provider_api::Call;
+use host_provider_api::{Call, CallOutcome};
 use host_providers::stripe::KINDS;
 use serde_json::{Value, json};
 
@@ -96,6 +96,45 @@ fn a_product_and_its_price_match_the_catalog() {
     once.payload["interval"] = Value::Null;
     let id = text(&bench.done(&once), "id");
     assert_eq!(bench.direct("GET", &format!("/v1/prices/{id}"), &[])["recurring"], Value::Null);
+}
+
+#[test]
+fn a_promotion_code_has_a_coupon_for_the_products_of_its_prices() {
+    let bench = Bench::start();
+    let (payload, outputs, made) = carried_out(&bench, "stripe.promotion_code.create");
+    let made = made.unwrap();
+    assert_eq!(outputs, json!({"promotion_code": made["id"]}));
+    assert_eq!((&made["code"], &made["active"]), (&json!("LAUNCH50"), &json!(true)));
+    let coupon = made["promotion"]["coupon"].as_str().or(made["coupon"]["id"].as_str()).expect("a coupon");
+    let coupon = bench.direct("GET", &format!("/v1/coupons/{coupon}?expand[]=applies_to"), &[]);
+    assert_eq!((&coupon["percent_off"], &coupon["duration"]), (&json!(12.5), &json!("repeating")));
+    assert_eq!((&coupon["duration_in_months"], &coupon["max_redemptions"]), (&json!(3), &json!(100)));
+    assert_eq!(coupon["redeem_by"], 4_102_444_800_i64);
+    let price = bench.direct("GET", &format!("/v1/prices/{}", payload["prices"][0].as_str().unwrap()), &[]);
+    assert_eq!(coupon["applies_to"]["products"], json!([price["product"]]));
+}
+
+#[test]
+fn a_changed_coupon_takes_over_the_code_and_somebody_elses_code_is_refused() {
+    let bench = Bench::start();
+    let asked = |key: &str, payload: Value| {
+        let mut request = call("stripe.promotion_code.create", payload);
+        request.key = key.to_owned();
+        request
+    };
+    let half = json!({"code": "HALF", "duration": "once", "percent_off": "50"});
+    let first = text(&bench.done(&asked("create-code:HALF:1", half.clone())), "promotion_code");
+    let ten = json!({"code": "HALF", "duration": "forever", "amount_off": 1000, "currency": "usd"});
+    let second = text(&bench.done(&asked("create-code:HALF:2", ten)), "promotion_code");
+    let is_active = |id: &str| bench.direct("GET", &format!("/v1/promotion_codes/{id}"), &[])["active"] == true;
+    assert_eq!((is_active(&first), is_active(&second)), (false, true));
+    let coupon = bench.make("/v1/coupons", &[("percent_off", "50"), ("duration", "once")]);
+    let theirs = [("promotion[type]", "coupon"), ("promotion[coupon]", coupon.as_str()), ("code", "THEIRS")];
+    let theirs = bench.make("/v1/promotion_codes", &theirs);
+    let refused =
+        bench.call(&asked("create-code:THEIRS:1", json!({"code": "THEIRS", "duration": "once", "percent_off": "5"})));
+    assert!(matches!(refused, CallOutcome::Refused { .. }), "{refused:?}");
+    assert!(is_active(&theirs));
 }
 
 // covers: BOT-21

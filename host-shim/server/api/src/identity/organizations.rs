@@ -1,6 +1,7 @@
 //! `/api/auth/organizations/…`, `/api/auth/invitation` and `/api/auth/join`: organizations, their members, and invitations by mail.
 
 use super::mails::{NotSent, close, send, tell_proved, text, too_many};
+use super::seats;
 use super::session::Session;
 use super::{USER, given, user_shown};
 use crate::command::Answered;
@@ -38,7 +39,9 @@ const JOINED: Shape =
     Shape::new("ServerJoined", &["...ServerOrganization", "user: ServerUser"]).with(&[&ORGANIZATION, &USER]);
 const MEMBER_USER: Shape = Shape::new("ServerMemberUser", &["id: string", "email: string", "name: string?"]);
 const MEMBER: Shape = Shape::new("ServerMember", &["user: ServerMemberUser", "roles: string[]"]).with(&[&MEMBER_USER]);
-const MEMBERS: Shape = Shape::new("ServerMembers", &["members: ServerMember[]"]).with(&[&MEMBER]);
+const SEATS: Shape = Shape::new("ServerSeats", &["used: integer", "limit: integer"]);
+const MEMBERS: Shape =
+    Shape::new("ServerMembers", &["members: ServerMember[]", "seats: ServerSeats?"]).with(&[&MEMBER, &SEATS]);
 const INVITATION: Shape = Shape::new("ServerInvitation", INVITE);
 const OPEN_INVITATION: Shape = Shape::new(
     "ServerOpenInvitation",
@@ -68,7 +71,7 @@ pub(super) fn routes() -> Vec<ServerRoute> {
             .about("Closes the organization's account.")
             .by(Access::Owners),
         ServerRoute::get("/api/auth/organizations/{id}/members", "listMembers", members)
-            .about("The members of an organization, with their roles.")
+            .about("The members of an organization, with their roles and, if members use seats, how many seats it has.")
             .by(Access::Members)
             .gives(&MEMBERS),
         ServerRoute::delete("/api/auth/organizations/{id}/members/{user}", "removeMember", remove)
@@ -77,7 +80,7 @@ pub(super) fn routes() -> Vec<ServerRoute> {
             .by(Access::Owners),
         ServerRoute::post("/api/auth/organizations/{id}/invitations", "invite", invite)
             .about("Invites an address by mail.")
-            .detail("The roles are those of `may`; 409 `too-many-invitations` if 50 are open.")
+            .detail("The roles are those of `may`; 409 `too-many-invitations` if 50 are open, `no-free-seat` if all seats are used.")
             .by(Access::Owners)
             .body(INVITE)
             .status("202")
@@ -96,6 +99,7 @@ pub(super) fn routes() -> Vec<ServerRoute> {
             .gives(&INVITED),
         ServerRoute::post("/api/auth/join", "join", join)
             .about("Accepts an invitation that went to the user's own address, which proves the address.")
+            .detail("409 `no-free-seat`.")
             .by(Access::Users)
             .body(JOIN)
             .gives(&JOINED),
@@ -200,7 +204,9 @@ async fn members(session: Session, PathPart(id): PathPart<String>) -> Result<Ans
         session.file()?.members(&organization.id)?.into_iter().map(
             |(user, roles)| json!({"user": {"id": user.id, "email": user.email, "name": user.name}, "roles": roles}),
         );
-    Ok(Answered::ok(json!({"members": shown.collect::<Vec<Value>>()})))
+    let shown: Vec<Value> = shown.collect();
+    let seats = seats::shown(&session, &organization.id, shown.len()).await?;
+    Ok(Answered::ok(json!({"members": shown, "seats": seats})))
 }
 
 /// Carries out `DELETE /api/auth/organizations/ID/members/USER`: an owner removes a member, or a member leaves.
@@ -237,6 +243,7 @@ async fn invite(
     if !known.iter().any(|known| known == role) {
         return Err(wrong("/role", FieldErrorCode::NotAllowed, format!("expected {}", known.join(", "))));
     }
+    seats::check_free(&session, &organization.id, address.as_str()).await?;
     let account = Account::Organization(organization.id.clone());
     let link = Link::new(LinkKind::Invitation, session.user.livemode, &address, account);
     let link = Link { roles: vec![role.to_owned()], sender: Some(session.user.id.clone()), ..link };
@@ -307,7 +314,10 @@ async fn join(
 ) -> Result<Answered, Problem> {
     let given = given(&app, &headers, body, JOIN).await?;
     let (identity, now) = (session.users()?.identity(), session.hosted.site.clock().now());
-    let (user, organization) = identity.join(text(&given, "token"), (&session.user, &session.id), now)?;
+    let token = text(&given, "token");
+    let (_, organization) = identity.invitation(token, &session.user, now)?;
+    let seats = seats::allowed(&session, &organization.id).await?;
+    let (user, organization) = identity.join(token, (&session.user, &session.id), seats, now)?;
     if session.user.confirmed_at.is_none() {
         tell_proved(&session.hosted, &user, &Proof::default()).await;
     }

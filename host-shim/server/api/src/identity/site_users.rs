@@ -16,6 +16,8 @@ pub struct SiteUsers {
     pub(super) links: LinkMaker,
     /// The members of the fact `user.registered` that the business declares; none if it does not declare the fact.
     pub(super) told: Option<Vec<String>>,
+    /// The entitlement of which each member of an organization uses one; none if members use nothing.
+    pub(super) seats: Option<String>,
     /// The roles that members of organizations may have.
     pub(super) roles: Vec<String>,
 }
@@ -39,7 +41,8 @@ impl SiteUsers {
         let fields = business.catalog["events"].get(REGISTERED).map(|fact| fact["fields"].as_array());
         let name = |field: &Value| field["name"].as_str().map(str::to_owned);
         let told = fields.map(|fields| fields.into_iter().flatten().filter_map(name).collect());
-        SiteUsers { links, told, roles: member_roles(business) }
+        let seats = business.catalog["policies"]["members"].as_str().map(str::to_owned);
+        SiteUsers { links, told, seats, roles: member_roles(business) }
     }
 
     pub(crate) fn identity(&self) -> &Identity {

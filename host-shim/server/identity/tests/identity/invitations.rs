@@ -27,7 +27,29 @@ fn invite(identity: &Identity, sender: &User, email: &str, role: &str) -> Option
 
 fn join(identity: &Identity, login: &LoggedIn, token: &str) -> Result<User, Refused> {
     let (user, session) = identity.user(&login.token, 0).expect("read").expect("a session");
-    identity.join(token, (&user, &session), 1).map(|(user, _)| user)
+    identity.join(token, (&user, &session), None, 1).map(|(user, _)| user)
+}
+
+#[test]
+fn an_organization_has_no_more_members_than_seats() {
+    for identity in identities() {
+        let (ada, bob) = choir(&identity);
+        let (eve, dan) = (confirmed(&identity, "eve@example.com"), confirmed(&identity, "dan@example.com"));
+        let [eves, dans] =
+            [&eve, &dan].map(|user| invite(&identity, &ada.user, &user.user.email, "member").expect("sent"));
+        let join = |login: &LoggedIn, token: &str, seats| {
+            let (user, session) = identity.user(&login.token, 0).expect("read").expect("a session");
+            identity.join(token, (&user, &session), seats, 1)
+        };
+        assert!(matches!(join(&eve, &eves, Some(2)), Err(Refused::NoSeat)), "Ada and Bob have the two seats");
+        assert!(join(&eve, &eves, Some(3)).is_ok(), "the refusal has not used the invitation up");
+        assert!(matches!(join(&dan, &dans, Some(3)), Err(Refused::NoSeat)));
+        // A member who gets another role has a seat already, and a member who leaves makes room.
+        let role = invite(&identity, &ada.user, &eve.user.email, "writer").expect("sent");
+        assert!(join(&eve, &role, Some(3)).is_ok());
+        assert_eq!(identity.users().remove(ORGANIZATION, &bob.user.id).expect("written"), Removed::Done);
+        assert!(join(&dan, &dans, Some(3)).is_ok());
+    }
 }
 
 #[test]

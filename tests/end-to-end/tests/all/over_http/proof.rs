@@ -234,6 +234,39 @@ fn owners_see_and_withdraw_invitations_and_a_removal_ends_them() {
 }
 
 #[test]
+fn members_use_the_seats_of_their_organization() {
+    let server = TestServer::keeping_secrets("per-seat");
+    let [(ada, _), (bob, bob_id), (eve, _), (dan, _)] =
+        ["ada", "bob", "eve", "dan"].map(|name| server.proved(&format!("{name}@example.com")));
+    let choir = server.ok("POST /api/auth/organizations", &ada, &json!({"name": "Choir"}));
+    let path = format!("/api/auth/organizations/{}", choir["id"].as_str().expect("an id"));
+    let invite = |name: &str| {
+        let body = json!({"email": format!("{name}@example.com"), "role": "member"});
+        server.post(&format!("{path}/invitations"), &ada, &body)
+    };
+    let join = |key: &str, token: &str| server.post("/api/auth/join", key, &json!({"token": token})).status;
+    let seats = || server.get(&format!("{path}/members"), &ada)["seats"].clone();
+    // The plan without a price has three seats, and Ada has one of them.
+    assert_eq!(seats(), json!({"used": 1, "limit": 3}));
+    let to_bob = server.invite(&choir, &ada, "bob@example.com", "member", 1);
+    server.invite(&choir, &ada, "eve@example.com", "member", 1);
+    let refused = invite("dan");
+    assert_eq!((refused.status, refused.code()), (409, "no-free-seat"), "open invitations count: {refused:?}");
+    let names = refused.json["upgrades"].as_array().expect("upgrades").iter();
+    let names: std::collections::BTreeSet<String> = names.map(|price| price["name"].to_string()).collect();
+    assert_eq!(names.into_iter().collect::<Vec<_>>(), ["\"Company\"", "\"Pro\""]);
+    // A second invitation of the same address needs no further seat.
+    let to_eve = server.invite(&choir, &ada, "eve@example.com", "member", 2);
+    assert_eq!(join(&eve, &to_eve), 200);
+    assert_eq!(join(&bob, &to_bob), 200);
+    assert_eq!((seats(), invite("dan").status), (json!({"used": 3, "limit": 3}), 409));
+    // A member who is removed frees a seat.
+    server.ok(&format!("DELETE {path}/members/{bob_id}"), &ada, &NOTHING);
+    let to_dan = server.invite(&choir, &ada, "dan@example.com", "member", 1);
+    assert_eq!((join(&dan, &to_dan), seats()), (200, json!({"used": 3, "limit": 3})));
+}
+
+#[test]
 fn the_name_in_an_invitation_has_no_address_and_no_link() {
     let server = TestServer::keeping_secrets("twobot");
     let (ada, _) = server.proved("ada@example.com");
