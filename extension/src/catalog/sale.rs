@@ -66,6 +66,8 @@ pub(crate) struct Sale {
     pub trial: Option<Trial>,
     /// When a one-time payment may be refunded.
     pub refund: Option<RefundTerms>,
+    /// When the first period of a subscription may be refunded. Only the product itself says so.
+    pub first_period: Option<RefundTerms>,
 }
 
 impl Sale {
@@ -86,7 +88,7 @@ impl Sale {
             return Err(wrong_field(&format!("/metadata/{TRIAL}"), FieldErrorCode::OutOfRange, "", expected));
         }
         let refund = member::<RefundTerms>(metadata, REFUND, "{within}, such as {within: 14d}")?;
-        Ok(Sale { quantity: quantity.or(of_type), trial, refund: refund.or(decl.refund) })
+        Ok(Sale { quantity: quantity.or(of_type), trial, refund: refund.or(decl.refund), first_period: refund })
     }
 
     /// Returns the smallest and the largest quantity of a purchase.
@@ -125,7 +127,9 @@ mod tests {
         assert_eq!(stored_trial(json!("14d")), json!({"for": "14d"}));
         let without_card = read(json!({"trial": {"for": "7d", "card": "optional"}})).expect("terms");
         assert_eq!(without_card.trial.map(|trial| trial.card), Some(TrialCard::Optional));
-        assert!(seats.refund.is_some(), "the type's");
+        assert!(seats.refund.is_some() && seats.first_period.is_none(), "the type's");
+        let own = read(json!({"refund": {"within": "14d"}})).expect("terms");
+        assert!(own.refund == own.first_period && own.refund != seats.refund, "its own");
         assert_eq!(read(json!({"trial": null})).expect("terms").quantities(), (1, 1));
         assert_eq!(read(json!({"quantity": {"at_most": 10}})).expect("terms").quantities(), (1, 10));
     }

@@ -5,7 +5,7 @@ use crate::model::effect_kinds::{
     ACCOUNT_CREATE, ACCOUNT_ERASE, ACCOUNT_LINK, ACCOUNT_SEND, CHECKOUT_CREATE, CHECKOUT_EXPIRE, CREDIT_CREATE,
     CUSTOMER_CREATE, CUSTOMER_UPDATE, INVOICE_CREATE, MAIL_SEND, METER_EVENT_CREATE, PAYMENT_EVENT, PORTAL_CREATE,
     PRICE_CREATE, PROBE_WATCH, PRODUCT_CREATE, REFUND_CREATE, RETRIEVE, SECRET_ENSURE, SUBSCRIPTION_CANCEL,
-    SUBSCRIPTION_UPDATE, TIMER_AT, TRANSFER_CREATE, USAGE_PULL,
+    SUBSCRIPTION_KEEP, SUBSCRIPTION_UPDATE, TIMER_AT, TRANSFER_CREATE, USAGE_PULL,
 };
 use crate::model::ids::{InvoiceId, ProductId, SubscriptionId};
 use extension_contract::Timestamp;
@@ -73,6 +73,8 @@ effect_keys! {
         Change { subscription: SubscriptionId, asked_by: String } = "change:{subscription}:{asked_by}", asks SUBSCRIPTION_UPDATE;
         /// A cancellation, by the requesting event.
         Cancel { subscription: SubscriptionId, asked_by: String } = "cancel:{subscription}:{asked_by}", asks SUBSCRIPTION_CANCEL;
+        /// A request that takes a planned end and a planned change back, by the requesting event.
+        Keep { subscription: SubscriptionId, asked_by: String } = "keep:{subscription}:{asked_by}", asks SUBSCRIPTION_KEEP;
         /// A refund of a second session of a purchase.
         RefundSession { session: Id } = "refund-session:{session}", asks REFUND_CREATE;
         /// A refund of an invoice of a subscription that the account may not have.
@@ -145,6 +147,11 @@ effect_keys! {
 /// Returns the recipient in a mail's key; `None` if the key is not a mail's key.
 pub(crate) fn recipient_of(key: &str) -> Option<&str> {
     key.strip_prefix("mail:")?.split(':').nth(1)
+}
+
+/// Returns whether the key is that of a request to keep a subscription.
+pub(crate) fn is_keep(key: &str) -> bool {
+    key.starts_with("keep:")
 }
 
 #[cfg(test)]

@@ -79,6 +79,7 @@ pub(crate) fn first(snapshot: SubscriptionSnapshot, bounds: Bounds) -> Subscript
         is_unclear: false,
         grace_end: None,
         settled: false,
+        asked: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! A subscription at Stripe: the snapshots of its newest moment, which of them is current, and a history of earlier
 //! snapshots.
 
+use super::cancellation::{Because, CancelRequest, StripeDetails};
 use super::subscription_history::BillingHistory;
 use super::to_record;
 use crate::model::ids::PriceId;
@@ -61,6 +62,9 @@ pub(crate) struct State {
     pub ended_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<Pause>,
+    /// Why it is to end, or has ended, as Stripe has it.
+    #[serde(default, skip_serializing_if = "StripeDetails::is_empty")]
+    pub said: StripeDetails,
 }
 
 /// The `previous_attributes` of an update, for the fields that are stored.
@@ -77,6 +81,8 @@ pub(crate) struct Previous {
     pub items: Option<Vec<SubscriptionItem>>,
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub pause: Option<Option<Pause>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub said: Option<StripeDetails>,
 }
 
 /// Distinguishes null from an absent field.
@@ -97,6 +103,7 @@ impl Previous {
             cancel_at: Some(state.cancel_at),
             items: Some(state.items.clone()),
             pause: Some(state.pause),
+            said: Some(state.said.clone()),
         }
     }
 
@@ -107,6 +114,7 @@ impl Previous {
             && self.cancel_at.is_none_or(|at| at == state.cancel_at)
             && self.items.as_ref().is_none_or(|items| *items == state.items)
             && self.pause.is_none_or(|pause| pause == state.pause)
+            && self.said.as_ref().is_none_or(|said| *said == state.said)
     }
 }
 
@@ -193,6 +201,8 @@ pub(crate) struct SubscriptionRow {
     pub grace_end: Option<Timestamp>,
     /// Whether the subscription has ended and grants nothing any more.
     pub settled: bool,
+    /// The cancellation that a command has asked for.
+    pub asked: Option<CancelRequest>,
 }
 
 /// The content of the row's metadata.
@@ -213,6 +223,8 @@ struct SubscriptionMetadata {
     was_ever_served: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     settled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked: Option<CancelRequest>,
 }
 
 /// The stored form of the history. Most snapshots have the same prices.
@@ -322,6 +334,23 @@ impl SubscriptionRow {
         self.state().cancel_at_period_end || self.state().cancel_at.is_some()
     }
 
+    /// Returns whether the subscription is to end with its period or at a time, also if only a command has asked for it and no newer
+    /// snapshot is known.
+    pub fn is_leaving(&self) -> bool {
+        self.is_ending() || self.asked.as_ref().is_some_and(|asked| !asked.at_once && asked.at >= self.at)
+    }
+
+    /// Returns why the subscription is to end or has ended; nothing while it goes on. What a command said is more exact than what
+    /// Stripe keeps of it. Other words at Stripe are newer: they were written in Stripe's portal.
+    pub fn because(&self) -> Because {
+        let said = &self.state().said;
+        match &self.asked {
+            _ if !self.is_leaving() && !self.is_final() => Because::default(),
+            Some(asked) if said.is_empty() || *said == asked.because.at_stripe() => asked.because.clone(),
+            _ => said.into(),
+        }
+    }
+
     /// Returns whether the subscription's status is final.
     pub fn is_final(&self) -> bool {
         is_final(self.status())
@@ -391,7 +420,8 @@ impl SubscriptionRow {
     pub fn values(&self) -> Fallible<SubscriptionValues> {
         let state = self.state();
         let fits_columns = |view: &StateSnapshot| {
-            view.previous.is_empty() && view.state.ended_at.is_none() && view.state.pause.is_none()
+            let State { ended_at, pause, said, .. } = &view.state;
+            view.previous.is_empty() && ended_at.is_none() && pause.is_none() && said.is_empty()
         };
         let kept = SubscriptionMetadata {
             customer_at: self.customer_at,
@@ -405,6 +435,7 @@ impl SubscriptionRow {
             first_at: self.first_at,
             was_ever_served: self.was_ever_served,
             settled: self.settled,
+            asked: self.asked.clone(),
         };
         Ok(SubscriptionValues {
             customer_id: self.customer_id.clone(),
@@ -437,6 +468,7 @@ impl Record for SubscriptionRow {
                 trial_end: values.trial_end,
                 ended_at: None,
                 pause: None,
+                said: StripeDetails::default(),
             },
             previous: Vec::new(),
             event_id: values.snapshot.event_id.clone(),
@@ -455,6 +487,7 @@ impl Record for SubscriptionRow {
             was_ever_served: kept.was_ever_served,
             grace_end: values.grace_end,
             settled: kept.settled,
+            asked: kept.asked,
         }))
     }
 

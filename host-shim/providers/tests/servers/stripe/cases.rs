@@ -75,6 +75,7 @@ pub const CASES: [Case; 16] = [
         listed: |payload| Some(("/v1/refunds".to_owned(), vec![("payment_intent", text(payload, "payment_intent"))])),
     },
     Case { kind: "stripe.subscription.cancel", payload: cancel, listed: |_| None },
+    Case { kind: "stripe.subscription.keep", payload: keep, listed: |_| None },
     Case {
         kind: "stripe.subscription.update",
         payload: update_later,
@@ -181,6 +182,12 @@ pub fn meter_event(bench: &Bench) -> Value {
 
 fn cancel(bench: &Bench) -> Value {
     json!({"subscription": subscription(bench, "500", "month")["id"], "at_period_end": true})
+}
+
+fn keep(bench: &Bench) -> Value {
+    let sub = subscription(bench, "500", "month");
+    bench.direct("POST", &format!("/v1/subscriptions/{}", text(&sub, "id")), &[("cancel_at_period_end", "true")]);
+    json!({"subscription": sub["id"]})
 }
 
 fn update_later(bench: &Bench) -> Value {

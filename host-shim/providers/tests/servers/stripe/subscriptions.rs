@@ -104,6 +104,58 @@ fn a_subscription_ends_with_the_period_despite_a_scheduled_change() {
 }
 
 #[test]
+fn a_kept_subscription_neither_ends_nor_changes() {
+    let bench = Bench::start();
+    for with_change in [false, true] {
+        let sub = subscription(&bench, "2000", "month");
+        match with_change {
+            true => _ = bench.done(&change(&sub, &price(&bench, "500", Some("month")), "period_end", "none", "down")),
+            false => {
+                let mut end = call("stripe.subscription.cancel", json!({"subscription": sub["id"], "at_period_end": true}));
+                end.key = "cancel:kept".to_owned();
+                bench.done(&end);
+            }
+        }
+        let mut keep = call("stripe.subscription.keep", json!({"subscription": sub["id"]}));
+        keep.key = format!("keep:{with_change}");
+        assert_eq!(bench.done(&keep)["status"], "active");
+        assert_eq!(bench.done(&after_a_crash(&keep))["status"], "active");
+        let kept = seen(&bench, &sub);
+        assert_eq!((&kept["cancel_at_period_end"], &kept["cancel_at"]), (&json!(false), &Value::Null));
+        assert_eq!(kept["schedule"], Value::Null);
+        bench.direct("POST", "/_sandbox/clock", &[("advance_by", MONTH_S)]);
+        assert_eq!((&seen(&bench, &sub)["status"], price_of(&seen(&bench, &sub))), (&json!("active"), price_of(&sub)));
+    }
+    let sub = subscription(&bench, "500", "month");
+    bench.direct("DELETE", &format!("/v1/subscriptions/{}", text(&sub, "id")), &[]);
+    let answer = bench.call(&call("stripe.subscription.keep", json!({"subscription": sub["id"]})));
+    assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "inconsistent"), "{answer:?}");
+}
+
+#[test]
+fn stripe_keeps_why_a_subscription_ends_until_it_is_kept() {
+    let bench = Bench::start();
+    let sub = subscription(&bench, "2000", "month");
+    let cancel = |at_period_end: bool, details: Value, key: &str| {
+        let payload = json!({"subscription": sub["id"], "at_period_end": at_period_end, "cancellation_details": details});
+        let mut request = call("stripe.subscription.cancel", payload);
+        request.key = key.to_owned();
+        bench.done(&request);
+        let told = seen(&bench, &sub)["cancellation_details"].clone();
+        (told["feedback"].clone(), told["comment"].clone())
+    };
+    let first = cancel(true, json!({"feedback": "too_expensive", "comment": "Sorry"}), "cancel:1");
+    assert_eq!(first, (json!("too_expensive"), json!("Sorry")));
+    let second = cancel(true, json!({"feedback": "unused", "comment": "Really"}), "cancel:2");
+    assert_eq!(second, (json!("unused"), json!("Really")), "what is said later counts, although it ends already");
+    bench.done(&call("stripe.subscription.keep", json!({"subscription": sub["id"]})));
+    let kept = seen(&bench, &sub)["cancellation_details"].clone();
+    assert_eq!((&kept["feedback"], &kept["comment"]), (&Value::Null, &Value::Null));
+    let at_once = cancel(false, json!({"comment": "moved_away"}), "cancel:3");
+    assert_eq!((at_once, &seen(&bench, &sub)["status"]), ((Value::Null, json!("moved_away")), &json!("canceled")));
+}
+
+#[test]
 fn an_immediate_end_leaves_no_balance() {
     let bench = Bench::start();
     let sub = subscription(&bench, "2000", "month");
