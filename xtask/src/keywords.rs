@@ -11,7 +11,7 @@ const FILES: [&str; 4] = ["catalog", "business", "routes", "tables"];
 /// The clauses of the core level.
 const CORE: [&str; 9] = ["features", "plans", "addons", "packs", "instances", "currency", "tax", "tax_ids", "codes"];
 /// Definitions of the full level that a value of the core level may be instead.
-const FULL: [&str; 3] = ["#/$defs/price", "#/$defs/amount", "#/$defs/trial"];
+const FULL: [&str; 4] = ["#/$defs/price", "#/$defs/amount", "#/$defs/trial", "#/$defs/pause"];
 /// The most words of the core level.
 pub const CORE_MAX: usize = 40;
 

@@ -43,3 +43,14 @@ pub(crate) fn forget_cancellation(desk: &mut Desk<'_>, subscription: &str) -> Ru
     }
     Ok(())
 }
+
+/// Forgets a cancellation or a pause that the provider has refused. `word` is the first one of the request's key.
+pub(crate) fn forget_refused(desk: &mut Desk<'_>, subscription: &str, word: &str) -> Ruled<()> {
+    let Some(row) = desk.account.row::<SubscriptionRow>(subscription)? else { return Ok(()) };
+    match word {
+        "cancel" if row.asked.is_some() => desk.account.put(subscription, SubscriptionRow { asked: None, ..row }),
+        "pause" if row.paused.is_some() => desk.account.put(subscription, SubscriptionRow { paused: None, ..row }),
+        _ => {}
+    }
+    Ok(())
+}

@@ -7,9 +7,10 @@ use super::product::Proposed;
 use super::rate::{InvoiceTerms, Rates};
 use super::sale::{self, Sale};
 use super::schema::{Field, FieldType, SetBy, TypeDecl};
-use super::settings::Policies;
+use super::settings::{Policies, Settings};
 use super::words::{is_word, one_of};
 use crate::model::money::{currency_meant, is_currency, smallest_charge};
+use crate::model::records::subscription::Pause;
 use extension_contract::pointer::escaped;
 use extension_contract::{FieldError, FieldErrorCode};
 use serde_json::Value;
@@ -296,7 +297,8 @@ pub(crate) fn check_refunds(
 }
 
 /// Checks that the terms of a product have an effect on one of its prices, and that Stripe charges the smallest purchase.
-pub(crate) fn check_sale(proposed: &Proposed, path: &str, currency: &str, mistakes: &mut Mistakes) {
+pub(crate) fn check_sale(proposed: &Proposed, path: &str, settings: &Settings, mistakes: &mut Mistakes) {
+    let currency = settings.currency.as_str();
     let (metadata, prices) = (&proposed.metadata, proposed.prices(currency));
     let terms = Sale::of(&proposed.decl, metadata).unwrap_or_default();
     for price in &prices {
@@ -321,11 +323,29 @@ pub(crate) fn check_sale(proposed: &Proposed, path: &str, currency: &str, mistak
             "a price by month or year",
         ),
         (sale::REFUND, prices.is_empty(), "nothing is paid for a product without a price", "a price"),
+        (
+            sale::PAUSE,
+            !has(false) || proposed.decl.family.is_none(),
+            "only a subscription to a plan is paused",
+            "a plan with a price by month or year",
+        ),
         (sale::QUANTITY, prices.is_empty(), "a product without a price is not sold", "a price"),
     ] {
         if is_idle && metadata.get(name).is_some_and(|value| !value.is_null()) {
             mistakes.wrong(&format!("{path}/{name}"), found, expected);
         }
+    }
+}
+
+/// Checks that a plan which can be paused grants nothing meanwhile: otherwise it would go on for nothing.
+pub(crate) fn check_pauses(products: &[(usize, String, Proposed)], settings: &Settings, mistakes: &mut Mistakes) {
+    if settings.suspend_on_pause.contains(&Pause::Void) {
+        return;
+    }
+    for (index, ..) in products.iter().filter(|(.., product)| product.metadata.contains_key(sale::PAUSE)) {
+        let found = "a paused plan would go on without payments";
+        let expected = "`suspend_on_pause: [void]` in the policies of business.yml";
+        mistakes.wrong(&format!("/products/{index}/{}", sale::PAUSE), found, expected);
     }
 }
 

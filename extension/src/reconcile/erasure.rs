@@ -103,11 +103,7 @@ fn products(desk: &mut Desk<'_>, reached: Option<String>) -> Ruled<Progress> {
 }
 
 /// Removes what buyers wrote from the checkouts. Returns the progress, and whether there is more to do.
-fn after_sessions(
-    desk: &mut Desk<'_>,
-    standing: &AccountStanding,
-    reached: Option<String>,
-) -> Ruled<(Erased, bool)> {
+fn after_sessions(desk: &mut Desk<'_>, standing: &AccountStanding, reached: Option<String>) -> Ruled<(Erased, bool)> {
     let ids = desk.account.page(record_key(Session::COLLECTION, "").kind(), reached, PAGE)?;
     for id in &ids {
         let Some(session) = desk.account.get::<Session>(id)?.filter(|session| session.made_with.is_some()) else {

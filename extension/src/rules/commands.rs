@@ -2,8 +2,8 @@
 //! roles and `docs/reference/commands.md` come from this table.
 
 use super::{
-    account, campaign, connect, correction, instance, leaving, listing, meter_event, metering, purchase, refund, spending, step,
-    token, usage_pull,
+    account, campaign, connect, correction, instance, leaving, listing, meter_event, metering, purchase, refund,
+    spending, step, token, usage_pull,
 };
 use crate::desk::Desk;
 use crate::model::halt::{Ruled, Verdict};
@@ -226,6 +226,25 @@ pub(crate) static COMMANDS: &[Command] = &[
         does: "takes back the planned end of the subscription and its add-ons, or its planned change",
         reply: Some("`{subscription, add_ons}`"),
         rule: Some(leaving::keep),
+        ..USUAL
+    },
+    Command {
+        kind: "subscription.pause",
+        required: &["until"],
+        members: Members::Only(&["id", "until"]),
+        payload: "`id`, `until`",
+        does: "pauses the plan after the paid period, [below](#notes)",
+        reply: Some("`{subscription, from, until}`"),
+        rule: Some(leaving::pausing::pause),
+        ..USUAL
+    },
+    Command {
+        kind: "subscription.resume",
+        members: Members::Only(&["id"]),
+        payload: "`id`",
+        does: "ends the pause",
+        reply: Some("`{subscription}`"),
+        rule: Some(leaving::pausing::resume),
         ..USUAL
     },
     Command {

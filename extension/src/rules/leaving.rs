@@ -1,5 +1,7 @@
 //! Leaving and coming back: cancels subscriptions, and takes a planned end or a planned change back.
 
+pub(super) mod pausing;
+
 use crate::actions::subscription_change::{forget_cancellation, request_change, wait_for_change};
 use crate::catalog::amount;
 use crate::catalog::product::text;
@@ -11,7 +13,7 @@ use crate::desk::Desk;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::ids::SubscriptionId;
 use crate::model::json::{Object, encode};
-use crate::model::keys::{EffectKey, is_keep};
+use crate::model::keys::{EffectKey, word_of};
 use crate::model::records::cancellation::{Because, CancelRequest};
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::BillingHistory;
@@ -40,6 +42,8 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     }
     // A period that was not paid for has no end to wait for: it is neither collected nor used any more.
     let is_unpaid = matches!(row.status(), SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid);
+    let pause_begins = standing.subscription(&id).and_then(|facts| facts.pause_begins);
+    let is_unpaid = is_unpaid || pause_begins.is_some_and(|begins| begins <= desk.now);
     let at_period_end = at_period_end && !is_unpaid;
     let mut reply = json!({"subscription": id, "at_period_end": at_period_end});
     let mut payload = reply.clone();
@@ -49,7 +53,7 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let key = EffectKey::Cancel { subscription: id.clone(), asked_by: desk.event_hash() };
     let billing = desk.account.row::<BillingHistory>(&id)?.unwrap_or_default();
     // A change that has not begun is still wanted until the end.
-    if let Some(earlier) = billing.changing.clone().filter(|key| is_keep(key)) {
+    if let Some(earlier) = billing.changing.clone().filter(|key| word_of(key) == "keep") {
         desk.account.call_off(vec![earlier]);
     }
     let reply_to = desk.reply_to.cloned();
@@ -133,7 +137,7 @@ fn keep_one(desk: &mut Desk<'_>, id: &SubscriptionId, billing: BillingHistory) -
     forget_cancellation(desk, id)
 }
 
-/// Returns the living subscription that a command names; without an id that of a plan, or else the first one.
+/// Returns the living subscription that a command names; without an id that of a plan, or else a paused one, or else the first one.
 fn living(
     desk: &mut Desk<'_>,
     standing: &AccountStanding,
@@ -142,7 +146,11 @@ fn living(
     let named = text(body, "id")?;
     let wanted = match &named {
         Some(id) => Some(SubscriptionId::from(id.as_str())),
-        None => standing.plans.values().find_map(|plan| plan.subscription.clone()),
+        None => {
+            let of_plan = standing.plans.values().find_map(|plan| plan.subscription.clone());
+            let paused = || standing.subscriptions.iter().find(|facts| facts.row.paused.is_some());
+            of_plan.or_else(|| paused().map(|facts| facts.id.clone()))
+        }
     };
     let mut living = desk.account.all::<SubscriptionRow>()?.into_iter().filter(|(_, row)| !row.is_final());
     let found = living.find(|(id, _)| wanted.as_ref().is_none_or(|wanted| *id == **wanted));
@@ -162,6 +170,26 @@ fn cancel_with(
     let ends = |in_force: &PlanInForce| in_force.subscription.as_ref() == Some(plan);
     let end = standing.plans.iter().find(|(_, in_force)| ends(in_force)).and_then(|(f, _)| standing.plan_item(f));
     let Some((_, end)) = end else { return Ok(Vec::new()) };
+    let found = ending_with(desk, standing, plan)?;
+    for id in &found {
+        let billing = desk.account.row::<BillingHistory>(id)?.unwrap_or_default();
+        let ends_with_plan = Some(if at_period_end { end.period_end } else { desk.now });
+        let mut payload = json!({"subscription": id, "at_period_end": at_period_end});
+        if at_period_end {
+            payload["cancel_at_ms"] = json!(end.period_end);
+        }
+        let key = EffectKey::Cancel { subscription: id.clone(), asked_by: desk.event_hash() };
+        request_change(desk, id, BillingHistory { ends_with_plan, ..billing }, &key, &payload, None)?;
+    }
+    Ok(found)
+}
+
+/// Returns the add-ons whose condition only this plan meets.
+fn ending_with(desk: &Desk<'_>, standing: &AccountStanding, plan: &SubscriptionId) -> Ruled<Vec<SubscriptionId>> {
+    let ends = |in_force: &PlanInForce| in_force.subscription.as_ref() == Some(plan);
+    if !standing.plans.values().any(ends) {
+        return Ok(Vec::new());
+    }
     // Whether other plans, or the default plan that follows, grant the entitlement.
     let stays = |key: &str| {
         standing.plans.iter().any(|(family, in_force)| {
@@ -182,16 +210,6 @@ fn cancel_with(
         if all_end {
             found.push(facts.id.clone());
         }
-    }
-    for id in &found {
-        let billing = desk.account.row::<BillingHistory>(id)?.unwrap_or_default();
-        let ends_with_plan = Some(if at_period_end { end.period_end } else { desk.now });
-        let mut payload = json!({"subscription": id, "at_period_end": at_period_end});
-        if at_period_end {
-            payload["cancel_at_ms"] = json!(end.period_end);
-        }
-        let key = EffectKey::Cancel { subscription: id.clone(), asked_by: desk.event_hash() };
-        request_change(desk, id, BillingHistory { ends_with_plan, ..billing }, &key, &payload, None)?;
     }
     Ok(found)
 }

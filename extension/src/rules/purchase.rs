@@ -4,7 +4,7 @@
 use crate::actions::create_instance::{create_now, create_waiting};
 use crate::actions::customer::{CHECKOUT_NOT_OPENED, open_checkout, request_checkout};
 use crate::actions::failed_effect::unattended_result;
-use crate::actions::subscription_change::{forget_cancellation, request_change, wait_for_change};
+use crate::actions::subscription_change::{forget_cancellation, forget_refused, request_change, wait_for_change};
 use crate::catalog::price::Interval;
 use crate::catalog::return_address;
 use crate::catalog::sale::TrialCard;
@@ -15,11 +15,12 @@ use crate::derive::offer::{self, OFFERED_PRICE, OFFERED_QUANTITY, SelectedOffer}
 use crate::derive::plans::PlanInForce;
 use crate::derive::sold;
 use crate::derive::standing::{AccountStanding, UNLIMITED, standing};
+use crate::derive::subscriptions::SubscriptionFacts;
 use crate::desk::Desk;
 use crate::input::placement::metadata_naming;
 use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
 use crate::model::json::{Object, decode, encode};
-use crate::model::keys::{ClaimKey, EffectKey, FactKey};
+use crate::model::keys::{ClaimKey, EffectKey, FactKey, word_of};
 use crate::model::records::customer::{Customer, CustomerRequest};
 use crate::model::records::purchase::{Counted, Details, PurchaseRow, Sold, Step, pending};
 use crate::model::records::session::{Session, SessionStatus};
@@ -29,6 +30,9 @@ use crate::model::time::DAY_MS;
 use extension_contract::*;
 use serde_json::{Value, json};
 use std::cmp::Ordering;
+
+/// Why a paused plan is neither changed nor bought again.
+const PLAN_PAUSED: &str = "the plan is paused: subscription.resume";
 
 /// `purchase.create`: begins a checkout, or changes the plan of an account that already has a plan.
 pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
@@ -65,6 +69,13 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
             keep_unnamed(desk, &standing, &mut offer)?;
             return change(desk, &standing, &offer, product);
         }
+    }
+    // A paused plan goes on by itself; a second one would be paid beside it.
+    let is_paused = |facts: &SubscriptionFacts| {
+        facts.row.paused.is_some() && offer.price.family.as_ref().is_some_and(|family| facts.plans.contains_key(family))
+    };
+    if standing.subscriptions.iter().any(is_paused) {
+        return Err(Refusal::BadTransition(PLAN_PAUSED.to_owned()).into());
     }
     if offer.price.interval.is_none() && offer.price.amount.amount_minor == 0 {
         return complete_free_purchase(desk, &offer, &settings);
@@ -301,11 +312,15 @@ pub(super) fn change_plan(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> 
 /// Handles the result of a change of plan.
 pub(super) fn changed(desk: &mut Desk<'_>, subscription: &str, report: &EffectReport) -> Ruled<Outcome> {
     let outcome = unattended_result(desk, report)?;
+    let is_refused = report.answer.is_err();
     let billing = desk.account.row::<BillingHistory>(subscription)?;
     let Some(billing) = billing.filter(|billing| billing.changing.as_ref() == Some(&report.key)) else {
         return Ok(outcome);
     };
     desk.account.put(subscription, BillingHistory { changing: None, ..billing });
+    if is_refused {
+        forget_refused(desk, subscription, word_of(&report.key))?;
+    }
     Ok(Outcome::Applied)
 }
 
@@ -338,6 +353,9 @@ fn change(
     let (Some(plan), Some(subscription)) = (plan, plan.and_then(|plan| plan.subscription.clone())) else {
         return Err(Refusal::NoEntitlement(family.to_owned()).into());
     };
+    if standing.subscription(&subscription).is_some_and(|facts| facts.row.paused.is_some()) {
+        return Err(Refusal::BadTransition(PLAN_PAUSED.to_owned()).into());
+    }
     let billing = desk.account.row::<BillingHistory>(&subscription)?.unwrap_or_default();
     let is_held = plan.price_id.as_ref() == Some(&offer.price.id);
     let seats = standing.plan_item(family).map_or(1, |(_, item)| item.quantity);

@@ -129,8 +129,8 @@ pub(crate) struct StateSnapshot {
     pub event_id: String,
 }
 
-/// A snapshot in the history: time, rank, status, prices with quantities, pause of the collection, and the status before an
-/// update that changed it.
+/// A snapshot in the history: time, rank, status, prices with quantities, pause of the collection, the status before an update that
+/// changed it, and the end of the period in which the collection is paused.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Observation(
     pub Timestamp,
@@ -139,6 +139,7 @@ pub(crate) struct Observation(
     pub Rc<Vec<(PriceId, u32)>>,
     pub Option<Pause>,
     pub Option<SubscriptionStatus>,
+    pub Option<Timestamp>,
 );
 
 impl Observation {
@@ -162,6 +163,11 @@ impl Observation {
         self.4
     }
 
+    /// Returns the end of the period in which its collection is paused.
+    pub fn paused_until_end(&self) -> Option<Timestamp> {
+        self.6
+    }
+
     /// Returns the status until this snapshot; `None` if the snapshot does not show it.
     pub fn status_before(&self) -> Option<SubscriptionStatus> {
         // The previous attributes of an update contain the status only if it changed.
@@ -172,6 +178,13 @@ impl Observation {
     pub fn quantity_of(&self, price: &PriceId) -> Option<u32> {
         self.prices().iter().find(|(id, _)| id == price).map(|(_, quantity)| *quantity)
     }
+}
+
+/// A pause that a command has asked for, and that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PauseRequest {
+    /// Time at which the subscription goes on.
+    pub until: Timestamp,
 }
 
 /// A subscription.
@@ -203,6 +216,8 @@ pub(crate) struct SubscriptionRow {
     pub settled: bool,
     /// The cancellation that a command has asked for.
     pub asked: Option<CancelRequest>,
+    /// The pause that a command has asked for.
+    pub paused: Option<PauseRequest>,
 }
 
 /// The content of the row's metadata.
@@ -225,6 +240,8 @@ struct SubscriptionMetadata {
     settled: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     asked: Option<CancelRequest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused: Option<PauseRequest>,
 }
 
 /// The stored form of the history. Most snapshots have the same prices.
@@ -232,8 +249,9 @@ struct SubscriptionMetadata {
 struct StoredHistory {
     /// The distinct lists of prices with quantities.
     prices: Vec<Rc<Vec<(PriceId, u32)>>>,
-    /// Two packed numbers for each snapshot. The first is the time since the previous snapshot; the second combines the
-    /// rank with the previous status, the status with the pause, and the index in `prices`.
+    /// Two packed numbers for each snapshot, or three if the collection is paused. The first is the time since the previous snapshot; the
+    /// second combines the rank with the previous status, the status with the pause, and the index in `prices`; the third is the time to
+    /// the end of the period.
     seen: String,
 }
 
@@ -264,11 +282,16 @@ const PAUSES: [Option<Pause>; 4] = [None, Some(Pause::KeepAsDraft), Some(Pause::
 const RANKED: u64 = 36;
 const PAUSED: u64 = 32;
 
+/// Returns whether a number of a status with a pause is one without a pause.
+fn paused_at_none(number: u64) -> bool {
+    number < STATUSES.len() as u64
+}
+
 impl StoredHistory {
     fn of(history: &[Observation]) -> StoredHistory {
         let mut prices: Vec<Rc<Vec<(PriceId, u32)>>> = Vec::new();
         let (mut seen, mut last) = (String::with_capacity(history.len() * 10), 0);
-        for Observation(at, rank, status, of, pause, before) in history {
+        for Observation(at, rank, status, of, pause, before, period_end) in history {
             let known = prices.iter().position(|known| Rc::ptr_eq(known, of) || known == of);
             let place = known.unwrap_or_else(|| {
                 prices.push(of.clone());
@@ -280,6 +303,9 @@ impl StoredHistory {
             let before = STATUSES.iter().position(|known| Some(*known) == *before).map_or(0, |place| place + 1);
             let (ranked, paused) = (rank + before * RANKS.len(), status + pause * STATUSES.len());
             push_seen(&mut seen, &mut last, *at, [place as u64, ranked as u64, paused as u64]);
+            if !paused_at_none(paused as u64) {
+                packed::push(&mut seen, packed::unsigned(period_end.unwrap_or(*at).wrapping_sub(*at)));
+            }
         }
         StoredHistory { prices, seen }
     }
@@ -287,13 +313,13 @@ impl StoredHistory {
     fn read(self, id: &str) -> Fallible<Vec<Observation>> {
         let prices = self.prices;
         let damaged = || Failure::Internal(format!("history of subscription {id} cannot be read"));
-        let observation = |at: Timestamp, ranked: usize, paused: usize, place: usize| -> Option<Observation> {
+        let observation = |at: Timestamp, ranked: usize, paused: usize, place: usize, end| -> Option<Observation> {
             let (status, pause) = (STATUSES[paused % STATUSES.len()], *PAUSES.get(paused / STATUSES.len())?);
             let before = match (ranked / RANKS.len()).checked_sub(1) {
                 Some(place) => Some(*STATUSES.get(place)?),
                 None => None,
             };
-            Some(Observation(at, RANKS[ranked % RANKS.len()], status, prices.get(place)?.clone(), pause, before))
+            Some(Observation(at, RANKS[ranked % RANKS.len()], status, prices.get(place)?.clone(), pause, before, end))
         };
         let (mut numbers, mut last, mut out) =
             (packed::Numbers::of(&self.seen), 0i64, Vec::with_capacity(self.seen.len() / 8));
@@ -302,7 +328,11 @@ impl StoredHistory {
             last = last.wrapping_add(packed::signed(since));
             let (place, paused) = (usize::try_from(code / PAUSED / RANKED).ok(), (code % PAUSED) as usize);
             let ranked = (code / PAUSED % RANKED) as usize;
-            out.push(place.and_then(|place| observation(last, ranked, paused, place)).ok_or_else(damaged)?);
+            let end = match paused_at_none(paused as u64) {
+                true => None,
+                false => Some(last.wrapping_add(packed::signed(numbers.next().ok_or_else(damaged)?))),
+            };
+            out.push(place.and_then(|place| observation(last, ranked, paused, place, end)).ok_or_else(damaged)?);
         }
         Ok(out)
     }
@@ -436,6 +466,7 @@ impl SubscriptionRow {
             was_ever_served: self.was_ever_served,
             settled: self.settled,
             asked: self.asked.clone(),
+            paused: self.paused.clone(),
         };
         Ok(SubscriptionValues {
             customer_id: self.customer_id.clone(),
@@ -488,6 +519,7 @@ impl Record for SubscriptionRow {
             grace_end: values.grace_end,
             settled: kept.settled,
             asked: kept.asked,
+            paused: kept.paused,
         }))
     }
 

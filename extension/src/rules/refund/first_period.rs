@@ -30,7 +30,9 @@ pub(super) fn refund(desk: &mut Desk<'_>, body: &Object, id: &SubscriptionId) ->
         return Err(wrong_field("/amount", FieldErrorCode::NotAllowed, "", expected));
     }
     let not = |problem: &str| Err(Refusal::BadTransition(problem.to_owned()).into());
-    let Some(row) = desk.account.get::<SubscriptionRow>(id)? else { return Err(Refusal::NotFound(id.to_string()).into()) };
+    let Some(row) = desk.account.get::<SubscriptionRow>(id)? else {
+        return Err(Refusal::NotFound(id.to_string()).into());
+    };
     if row.is_final() {
         return not("the subscription has ended");
     }

@@ -45,10 +45,11 @@ pub(crate) fn cancel(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
         return outputs(&api.delete(request.build())?);
     }
     let is_told = details.as_ref().is_none_or(|details| details.are_those_of(&now));
-    let is_done = is_told && match at_s {
-        Some(at_s) => now.get("cancel_at").and_then(Value::as_i64) == Some(at_s),
-        None => now.get("cancel_at_period_end") == Some(&Value::Bool(true)),
-    };
+    let is_done = is_told
+        && match at_s {
+            Some(at_s) => now.get("cancel_at").and_then(Value::as_i64) == Some(at_s),
+            None => now.get("cancel_at_period_end") == Some(&Value::Bool(true)),
+        };
     if is_done {
         return outputs(&now);
     }
@@ -86,14 +87,16 @@ impl<'p> Details<'p> {
 
     fn of_end(&self) -> CancelSubscriptionCancellationDetails {
         let mut details = CancelSubscriptionCancellationDetails::new();
-        details.feedback = self.feedback.map(|word| CancelSubscriptionCancellationDetailsFeedback::Unknown(word.to_owned()));
+        details.feedback =
+            self.feedback.map(|word| CancelSubscriptionCancellationDetailsFeedback::Unknown(word.to_owned()));
         details.comment = self.comment.map(str::to_owned);
         details
     }
 
     fn of_update(&self) -> UpdateSubscriptionCancellationDetails {
         let mut details = UpdateSubscriptionCancellationDetails::new();
-        details.feedback = self.feedback.map(|word| UpdateSubscriptionCancellationDetailsFeedback::Unknown(word.to_owned()));
+        details.feedback =
+            self.feedback.map(|word| UpdateSubscriptionCancellationDetailsFeedback::Unknown(word.to_owned()));
         details.comment = self.comment.map(str::to_owned);
         details
     }

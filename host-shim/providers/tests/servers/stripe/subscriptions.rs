@@ -111,7 +111,8 @@ fn a_kept_subscription_neither_ends_nor_changes() {
         match with_change {
             true => _ = bench.done(&change(&sub, &price(&bench, "500", Some("month")), "period_end", "none", "down")),
             false => {
-                let mut end = call("stripe.subscription.cancel", json!({"subscription": sub["id"], "at_period_end": true}));
+                let mut end =
+                    call("stripe.subscription.cancel", json!({"subscription": sub["id"], "at_period_end": true}));
                 end.key = "cancel:kept".to_owned();
                 bench.done(&end);
             }
@@ -137,7 +138,8 @@ fn stripe_keeps_why_a_subscription_ends_until_it_is_kept() {
     let bench = Bench::start();
     let sub = subscription(&bench, "2000", "month");
     let cancel = |at_period_end: bool, details: Value, key: &str| {
-        let payload = json!({"subscription": sub["id"], "at_period_end": at_period_end, "cancellation_details": details});
+        let payload =
+            json!({"subscription": sub["id"], "at_period_end": at_period_end, "cancellation_details": details});
         let mut request = call("stripe.subscription.cancel", payload);
         request.key = key.to_owned();
         bench.done(&request);
