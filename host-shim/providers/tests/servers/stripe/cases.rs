@@ -76,6 +76,8 @@ pub const CASES: [Case; 16] = [
     },
     Case { kind: "stripe.subscription.cancel", payload: cancel, listed: |_| None },
     Case { kind: "stripe.subscription.keep", payload: keep, listed: |_| None },
+    Case { kind: "stripe.subscription.pause", payload: pause, listed: |_| None },
+    Case { kind: "stripe.subscription.resume", payload: resume, listed: |_| None },
     Case {
         kind: "stripe.subscription.update",
         payload: update_later,
@@ -187,6 +189,19 @@ fn cancel(bench: &Bench) -> Value {
 fn keep(bench: &Bench) -> Value {
     let sub = subscription(bench, "500", "month");
     bench.direct("POST", &format!("/v1/subscriptions/{}", text(&sub, "id")), &[("cancel_at_period_end", "true")]);
+    json!({"subscription": sub["id"]})
+}
+
+fn pause(bench: &Bench) -> Value {
+    let sub = subscription(bench, "500", "month");
+    let until_ms = (sub["items"]["data"][0]["current_period_end"].as_i64().unwrap() + 86_400) * 1_000;
+    json!({"subscription": sub["id"], "resumes_at_ms": until_ms})
+}
+
+fn resume(bench: &Bench) -> Value {
+    let sub = subscription(bench, "500", "month");
+    let form = [("pause_collection[behavior]", "void")];
+    bench.direct("POST", &format!("/v1/subscriptions/{}", text(&sub, "id")), &form);
     json!({"subscription": sub["id"]})
 }
 

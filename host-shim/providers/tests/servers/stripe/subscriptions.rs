@@ -157,6 +157,47 @@ fn stripe_keeps_why_a_subscription_ends_until_it_is_kept() {
     assert_eq!((at_once, &seen(&bench, &sub)["status"]), ((Value::Null, json!("moved_away")), &json!("canceled")));
 }
 
+/// Pauses a subscription for half a year, and ends the pause after a time. Returns the subscription before and after the end.
+fn paused(bench: &Bench, for_s: &str) -> (Value, Value) {
+    let sub = subscription(bench, "2000", "month");
+    let until_ms = period_end_ms(&sub) + 180 * 86_400_000;
+    let pause = call("stripe.subscription.pause", json!({"subscription": sub["id"], "resumes_at_ms": until_ms}));
+    assert_eq!(bench.done(&pause)["status"], "active");
+    let told = &seen(bench, &sub)["pause_collection"];
+    assert_eq!((&told["behavior"], &told["resumes_at"]), (&json!("void"), &json!(until_ms / 1_000)));
+    assert_eq!(bench.done(&after_a_crash(&pause))["status"], "active");
+    bench.direct("POST", "/_sandbox/clock", &[("advance_by", for_s)]);
+    let before = seen(bench, &sub);
+    let resume = call("stripe.subscription.resume", json!({"subscription": sub["id"]}));
+    for again in [resume.clone(), after_a_crash(&resume)] {
+        assert_eq!(bench.done(&again)["status"], "active");
+    }
+    let after = seen(bench, &sub);
+    assert_eq!(after["pause_collection"], Value::Null);
+    (before, after)
+}
+
+fn newest_invoice(bench: &Bench, sub: &Value) -> Value {
+    bench.direct("GET", &format!("/v1/invoices/{}", text(sub, "latest_invoice")), &[])
+}
+
+#[test]
+fn a_pause_that_ends_within_the_paid_period_costs_nothing() {
+    let bench = Bench::start();
+    let (before, after) = paused(&bench, "86400");
+    assert_eq!((period_end_ms(&after), &after["latest_invoice"]), (period_end_ms(&before), &before["latest_invoice"]));
+}
+
+#[test]
+fn after_a_pause_a_whole_period_begins_and_is_paid_once() {
+    let bench = Bench::start();
+    let (before, after) = paused(&bench, "4000000");
+    assert_eq!(newest_invoice(&bench, &before)["status"], "void");
+    let invoice = newest_invoice(&bench, &after);
+    assert_eq!((&invoice["status"], &invoice["amount_paid"]), (&json!("paid"), &json!(2000)));
+    assert!(period_end_ms(&after) > period_end_ms(&before), "{after}");
+}
+
 #[test]
 fn an_immediate_end_leaves_no_balance() {
     let bench = Bench::start();
