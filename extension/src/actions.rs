@@ -15,5 +15,6 @@ pub(crate) mod retrieve;
 pub(crate) mod session_lookup;
 pub(crate) mod spend;
 pub(crate) mod step_failed;
+pub(crate) mod subscription_change;
 pub(crate) mod task;
 pub(crate) mod usage_pull;

@@ -26,10 +26,12 @@ use crate::model::records::payouts::Payouts;
 use crate::model::records::product::ProductRow;
 use crate::model::records::purchase::Details;
 use crate::model::records::session::{Session, SessionStatus};
+use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::summary::Summary;
 use crate::model::records::usage::{UsageDay, Uses};
 use crate::model::records::usage_request::{UsageRequest, between, time_key};
 use crate::model::records::usage_sync::UsageSync;
+use crate::model::table::Record;
 use extension_contract::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -456,13 +458,18 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
             });
             (row.id.clone(), status_of(&value), encode(&value)?)
         }
-        Row::Subscription(row) => {
+        Row::Subscription(stored) => {
+            let read = SubscriptionRow::read(row)?;
+            let because = read.as_ref().map(SubscriptionRow::because).unwrap_or_default();
+            let paused_until = read.and_then(|row| row.paused).map(|paused| paused.until);
             let value = json!({
-                "id": row.id, "status": row.values.status, "items": row.values.items,
-                "cancel_at_period_end": row.values.cancel_at_period_end, "cancel_at": row.values.cancel_at,
-                "trial_end": row.values.trial_end, "grace_end": row.values.grace_end,
+                "id": stored.id, "status": stored.values.status, "items": stored.values.items,
+                "cancel_at_period_end": stored.values.cancel_at_period_end, "cancel_at": stored.values.cancel_at,
+                "trial_end": stored.values.trial_end, "grace_end": stored.values.grace_end,
+                "reason": because.reason, "comment": because.comment,
+                "paused_until": paused_until,
             });
-            (row.id.clone(), status_of(&value), encode(&value)?)
+            (stored.id.clone(), status_of(&value), encode(&value)?)
         }
         Row::Record(row) => {
             let mut value: Value = object(&row.collection, &row.id, &row.value)?;

@@ -14,6 +14,7 @@ mod ledger;
 mod limits;
 mod membership;
 mod meter_events;
+mod pauses;
 mod payouts;
 mod purchases;
 mod refused_purchases;
@@ -47,6 +48,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<Desire
     departure::reconcile(desk, &standing)?;
     refused_purchases::reconcile(desk, &standing, &mut desired)?;
     grace::reconcile(desk, &standing, &mut desired)?;
+    pauses::reconcile(desk, &standing, &mut desired)?;
     instances::reconcile(desk, &standing, is_continuation, &mut desired)?;
     tokens::reconcile(desk, &standing, &mut desired)?;
     comparison::reconcile(desk, &standing, &mut desired)?;

@@ -15,6 +15,7 @@ mod dispute;
 mod event;
 mod instance;
 mod invoice;
+mod leaving;
 mod listing;
 mod meter_event;
 mod metering;
@@ -155,6 +156,9 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Corr
         Some(Correlation::PromotionCode { code }) => coupons::answered(desk, code, report)?,
         Some(Correlation::Refund { purchase, amount_minor }) => {
             return refund::completed(desk, purchase, *amount_minor, report);
+        }
+        Some(Correlation::FirstPeriod { subscription, amount_minor }) => {
+            return refund::first_period::completed(desk, subscription, *amount_minor, report);
         }
         Some(
             correlation @ (Correlation::Registration

@@ -12,7 +12,7 @@ const FILES: [&str; 4] = ["catalog", "business", "routes", "tables"];
 const CORE: [&str; 10] =
     ["features", "plans", "addons", "packs", "instances", "coupons", "currency", "tax", "tax_ids", "codes"];
 /// Definitions of the full level that a value of the core level may be instead.
-const FULL: [&str; 4] = ["#/$defs/price", "#/$defs/amount", "#/$defs/trial", "#/$defs/coupon"];
+const FULL: [&str; 5] = ["#/$defs/price", "#/$defs/amount", "#/$defs/trial", "#/$defs/pause", "#/$defs/coupon"];
 /// The most words of the core level.
 pub const CORE_MAX: usize = 40;
 

@@ -31,8 +31,10 @@ facts! {
     INVOICE_PAYMENT_FAILED = "invoice.payment_failed" ["invoice"];
     /// A one-time payment is booked.
     PAYMENT_SUCCEEDED = "payment.succeeded" ["purchase"];
-    /// A subscription has ended for good.
-    SUBSCRIPTION_CANCELED = "subscription.canceled" ["subscription"];
+    /// A subscription has ended for good. `reason` and `comment` are empty if nobody gave them.
+    SUBSCRIPTION_CANCELED = "subscription.canceled" ["subscription", "reason", "comment"];
+    /// A subscription is to end at a time (`at`). Each time is reported once.
+    SUBSCRIPTION_CANCEL_PLANNED = "subscription.cancel_planned" ["subscription", "at", "reason", "comment"];
     /// A subscription is seen for the first time, with any status.
     SUBSCRIPTION_CREATED = "subscription.created" ["subscription"];
     /// Stripe sends a `customer.subscription.updated`.

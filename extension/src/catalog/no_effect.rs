@@ -7,9 +7,10 @@ use super::product::Proposed;
 use super::rate::{InvoiceTerms, Rates};
 use super::sale::{self, Sale};
 use super::schema::{Field, FieldType, SetBy, TypeDecl};
-use super::settings::Policies;
-use super::words::one_of;
+use super::settings::{Policies, Settings};
+use super::words::{is_word, one_of};
 use crate::model::money::{currency_meant, is_currency, smallest_charge};
+use crate::model::records::subscription::Pause;
 use extension_contract::pointer::escaped;
 use extension_contract::{FieldError, FieldErrorCode};
 use serde_json::Value;
@@ -181,6 +182,20 @@ pub(crate) fn check_policies(policies: &Policies, written: &Value, mistakes: &mu
         mistakes.push(error);
     }
     let is_written = |policy: &str| written["policies"].get(policy).is_some();
+    let reasons = &policies.cancel_reasons;
+    if reasons.is_empty() && is_written("cancel_reasons") {
+        let expected = "at least one reason; without the policy, a reason is any text";
+        mistakes.wrong("/policies/cancel_reasons", "no reason could be given", expected);
+    }
+    for (index, reason) in reasons.iter().enumerate() {
+        let path = format!("/policies/cancel_reasons/{index}");
+        if !is_word(reason) {
+            let (found, expected) = (format!("`{reason}` is not a word"), "such as too_expensive: a-z, 0-9 and `_`");
+            mistakes.wrong(&path, found, expected);
+        } else if reasons[..index].contains(reason) {
+            mistakes.wrong(&path, format!("`{reason}` is listed twice"), "it once");
+        }
+    }
     let late = policies.dunning.iter().position(|delay| !delay.is_zero() && *delay >= policies.grace);
     if let Some(index) = late.filter(|_| is_written("dunning")) {
         let (found, expected) = (
@@ -283,7 +298,8 @@ pub(super) fn check_meters(rates: &Rates, types: &[TypeDecl], mistakes: &mut Mis
     }
 }
 
-/// Checks that a type with `refund` has a product that is paid once, if it has any: other payments are not refunded on request.
+/// Checks that a type with `refund` has a product that is paid once, if it has any: the first period of a subscription is refunded on
+/// request only if its product itself has `refund`.
 pub(crate) fn check_refunds(
     decls: &[(usize, TypeDecl)],
     products: &[(usize, String, Proposed)],
@@ -295,8 +311,8 @@ pub(crate) fn check_refunds(
         let mut prices = of_type.flat_map(|(.., product)| product.prices(currency)).peekable();
         if prices.peek().is_some() && prices.all(|price| price.interval != Interval::Once) {
             let (found, expected) = (
-                "only a one-time payment is refunded on request, and no product of the type has one",
-                "a price `once`",
+                "`refund` of a type is about one-time payments, and no product of the type has one",
+                "a price `once`, or `refund` of each product",
             );
             mistakes.wrong(&format!("/product_types/{index}/refund"), found, expected);
         }
@@ -304,7 +320,8 @@ pub(crate) fn check_refunds(
 }
 
 /// Checks that the terms of a product have an effect on one of its prices, and that Stripe charges the smallest purchase.
-pub(crate) fn check_sale(proposed: &Proposed, path: &str, currency: &str, mistakes: &mut Mistakes) {
+pub(crate) fn check_sale(proposed: &Proposed, path: &str, settings: &Settings, mistakes: &mut Mistakes) {
+    let currency = settings.currency.as_str();
     let (metadata, prices) = (&proposed.metadata, proposed.prices(currency));
     let terms = Sale::of(&proposed.decl, metadata).unwrap_or_default();
     for price in &prices {
@@ -328,12 +345,30 @@ pub(crate) fn check_sale(proposed: &Proposed, path: &str, currency: &str, mistak
             "a trial comes before the first payment of a subscription",
             "a price by month or year",
         ),
-        (sale::REFUND, !has(true), "only a one-time payment is refunded on request", "a price `once`"),
+        (sale::REFUND, prices.is_empty(), "nothing is paid for a product without a price", "a price"),
+        (
+            sale::PAUSE,
+            !has(false) || proposed.decl.family.is_none(),
+            "only a subscription to a plan is paused",
+            "a plan with a price by month or year",
+        ),
         (sale::QUANTITY, prices.is_empty(), "a product without a price is not sold", "a price"),
     ] {
         if is_idle && metadata.get(name).is_some_and(|value| !value.is_null()) {
             mistakes.wrong(&format!("{path}/{name}"), found, expected);
         }
+    }
+}
+
+/// Checks that a plan which can be paused grants nothing meanwhile: otherwise it would go on for nothing.
+pub(crate) fn check_pauses(products: &[(usize, String, Proposed)], settings: &Settings, mistakes: &mut Mistakes) {
+    if settings.suspend_on_pause.contains(&Pause::Void) {
+        return;
+    }
+    for (index, ..) in products.iter().filter(|(.., product)| product.metadata.contains_key(sale::PAUSE)) {
+        let found = "a paused plan would go on without payments";
+        let expected = "`suspend_on_pause: [void]` in the policies of business.yml";
+        mistakes.wrong(&format!("/products/{index}/{}", sale::PAUSE), found, expected);
     }
 }
 

@@ -4,7 +4,7 @@
 use super::buy::Quantity;
 use super::mistakes::refusal;
 use super::schema::{RefundTerms, TypeDecl};
-use super::span::Delay;
+use super::span::{Delay, Span};
 use crate::model::halt::{Ruled, wrong_field};
 use crate::model::json::Object;
 use extension_contract::FieldErrorCode;
@@ -13,12 +13,14 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Member of a product with the quantities of a purchase. Like the next two, it is stored as a field of the metadata.
+/// Member of a product with the quantities of a purchase. Like the next three, it is stored as a field of the metadata.
 pub(crate) const QUANTITY: &str = "quantity";
 /// Member with the trial.
 pub(crate) const TRIAL: &str = "trial";
 /// Member with the refund.
 pub(crate) const REFUND: &str = "refund";
+/// Member with the pause.
+pub(crate) const PAUSE: &str = "pause";
 /// The longest trial in days, at Stripe (`trial_period_days`).
 const TRIAL_DAYS_MAX: u32 = 730;
 
@@ -39,6 +41,14 @@ impl Trial {
     pub fn days(&self) -> u32 {
         self.length.whole_days().unwrap_or_default()
     }
+}
+
+/// How long a subscription may be paused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PauseTerms {
+    /// The longest time without payments, from the end of the period that is paid for.
+    pub at_most: Span,
 }
 
 /// Whether a trial needs a card.
@@ -66,6 +76,10 @@ pub(crate) struct Sale {
     pub trial: Option<Trial>,
     /// When a one-time payment may be refunded.
     pub refund: Option<RefundTerms>,
+    /// When the first period of a subscription may be refunded. Only the product itself says so.
+    pub first_period: Option<RefundTerms>,
+    /// How long a subscription may be paused.
+    pub pause: Option<PauseTerms>,
 }
 
 impl Sale {
@@ -86,7 +100,8 @@ impl Sale {
             return Err(wrong_field(&format!("/metadata/{TRIAL}"), FieldErrorCode::OutOfRange, "", expected));
         }
         let refund = member::<RefundTerms>(metadata, REFUND, "{within}, such as {within: 14d}")?;
-        Ok(Sale { quantity: quantity.or(of_type), trial, refund: refund.or(decl.refund) })
+        let pause = member::<PauseTerms>(metadata, PAUSE, "{at_most}, such as {at_most: 90d}")?;
+        Ok(Sale { quantity: quantity.or(of_type), trial, refund: refund.or(decl.refund), first_period: refund, pause })
     }
 
     /// Returns the smallest and the largest quantity of a purchase.
@@ -125,7 +140,9 @@ mod tests {
         assert_eq!(stored_trial(json!("14d")), json!({"for": "14d"}));
         let without_card = read(json!({"trial": {"for": "7d", "card": "optional"}})).expect("terms");
         assert_eq!(without_card.trial.map(|trial| trial.card), Some(TrialCard::Optional));
-        assert!(seats.refund.is_some(), "the type's");
+        assert!(seats.refund.is_some() && seats.first_period.is_none(), "the type's");
+        let own = read(json!({"refund": {"within": "14d"}})).expect("terms");
+        assert!(own.refund == own.first_period && own.refund != seats.refund, "its own");
         assert_eq!(read(json!({"trial": null})).expect("terms").quantities(), (1, 1));
         assert_eq!(read(json!({"quantity": {"at_most": 10}})).expect("terms").quantities(), (1, 10));
     }
@@ -145,6 +162,9 @@ mod tests {
             json!({"trial": {"for": "14d", "crad": "optional"}}),
             json!({"trial": {"for": "14d", "card": "none"}}),
             json!({"refund": "14d"}),
+            json!({"pause": "90d"}),
+            json!({"pause": {"at_most": "0d"}}),
+            json!({"pause": {"most": "90d"}}),
         ] {
             assert!(read(wrong.clone()).is_err(), "{wrong}");
         }

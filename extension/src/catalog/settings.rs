@@ -97,6 +97,8 @@ policies! {
         /// Kinds of paused collection during which a subscription grants nothing (S62). With other kinds it keeps its
         /// grants.
         suspend_on_pause: Vec<Pause> = Vec::new();
+        /// The reasons that a cancellation may have; by default any text.
+        cancel_reasons: Vec<String> = Vec::new();
         /// Whether the objects of thin events are retrieved; thin events are refused by default.
         thin_events: bool = false;
         /// Whether prices are created at Stripe. If false, products refer to existing prices by their ids at Stripe.

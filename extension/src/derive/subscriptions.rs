@@ -28,6 +28,8 @@ pub(crate) struct SubscriptionFacts {
     pub named: Vec<Rc<CatalogPrice>>,
     /// End of the grace period after a failed payment.
     pub grace_end: Option<Timestamp>,
+    /// Time from which a paused subscription grants nothing: the end of the period that was paid for.
+    pub pause_begins: Option<Timestamp>,
     /// Time since which the subscription has granted nothing.
     pub lost_at: Option<Timestamp>,
     /// Time of the first failed payment, or else the start, of a subscription to a plan that was never paid.
@@ -61,18 +63,21 @@ fn grace_end(row: &SubscriptionRow, billing: &BillingHistory, grace: Delay) -> O
     Some(grace.after(first_failure(row, billing).map_or(run, |failed| failed.min(run))))
 }
 
-/// Returns the time since which a subscription has granted nothing; `None` while it grants something.
-fn lost_at(
-    row: &SubscriptionRow,
-    grace_end: Option<Timestamp>,
-    settings: &Settings,
-    now: Timestamp,
-) -> Option<Timestamp> {
+/// Returns when a paused subscription begins to grant nothing, if its kind of pause suspends it: at the end of the period in which it
+/// was paused, which is paid for.
+fn pause_begins(row: &SubscriptionRow, settings: &Settings) -> Option<Timestamp> {
     let is_suspended = |pause: Option<Pause>| pause.is_some_and(|pause| settings.suspend_on_pause.contains(&pause));
+    if row.is_final() || !is_suspended(row.state().pause) {
+        return None;
+    }
+    let first = row.history.iter().rev().take_while(|seen| is_suspended(seen.pause())).last();
+    let began = first.map_or(row.at, Observation::at);
+    Some(first.and_then(Observation::paused_until_end).map_or(began, |end| end.max(began)))
+}
+
+/// Returns the time since which a subscription has granted nothing because of its status; `None` while it grants something.
+fn lost_at(row: &SubscriptionRow, grace_end: Option<Timestamp>, now: Timestamp) -> Option<Timestamp> {
     match row.status() {
-        status if is_suspended(row.state().pause) && !is_final(status) => {
-            Some(row.run_start(|seen| is_suspended(seen.pause())).unwrap_or(row.at))
-        }
         SubscriptionStatus::Active | SubscriptionStatus::Trialing => None,
         SubscriptionStatus::PastDue => grace_end.filter(|end| *end <= now),
         status if is_final(status) => Some(row.ended_at()),
@@ -305,7 +310,9 @@ pub(crate) fn facts(
     for (id, row, billing) in rows {
         let grace_end = grace_end(&row, &billing, settings.grace);
         let frozen_at = frozen_at(&row, &billing);
-        let lost_at = lost_at(&row, grace_end, settings, now).into_iter().chain(frozen_at).min();
+        let pause_begins = pause_begins(&row, settings);
+        let paused_at = pause_begins.filter(|at| *at <= now);
+        let lost_at = lost_at(&row, grace_end, now).into_iter().chain(frozen_at).chain(paused_at).min();
         // A refused subscription that is being ended grants nothing, even if the one that was kept ends.
         let mut gives = if billing.refused || frozen_at.is_some() { Vec::new() } else { gives(&row, &known) };
         let mut before: Vec<(Rc<CatalogPrice>, u32)> = Vec::new();
@@ -335,7 +342,8 @@ pub(crate) fn facts(
                 None => unpaid_at = Some(billing.failed.values().copied().min().unwrap_or(row.first_at)),
             }
         }
-        out.push(SubscriptionFacts { id: id.into(), row, gives, named, grace_end, lost_at, unpaid_at, plans });
+        let id = id.into();
+        out.push(SubscriptionFacts { id, row, gives, named, grace_end, pause_begins, lost_at, unpaid_at, plans });
     }
     Ok((out, known))
 }

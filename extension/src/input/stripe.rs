@@ -278,6 +278,8 @@ pub(crate) struct Subscription<'a> {
     #[serde(borrow, default)]
     pub pause_collection: Option<PauseCollection<'a>>,
     #[serde(borrow, default)]
+    pub cancellation_details: Option<CancellationDetails<'a>>,
+    #[serde(borrow, default)]
     pub metadata: Option<Metadata<'a>>,
 }
 
@@ -312,6 +314,18 @@ pub(crate) struct PauseCollection<'a> {
     pub behavior: Option<Text<'a>>,
 }
 
+/// Why a subscription is cancelled.
+#[derive(serde::Deserialize, Default)]
+#[serde(default)]
+pub(crate) struct CancellationDetails<'a> {
+    /// `None` if the field is absent, `Some(None)` if it is null.
+    #[serde(borrow, deserialize_with = "crate::model::records::subscription::given")]
+    pub feedback: Option<Option<Text<'a>>>,
+    /// `None` if the field is absent, `Some(None)` if it is null.
+    #[serde(borrow, deserialize_with = "crate::model::records::subscription::given")]
+    pub comment: Option<Option<Text<'a>>>,
+}
+
 /// The `previous_attributes` of a subscription update: previous values of the fields that decisions use.
 #[derive(serde::Deserialize, Default)]
 #[serde(default)]
@@ -329,6 +343,8 @@ pub(crate) struct PreviousSubscription<'a> {
     /// `None` if the field is absent, `Some(None)` if it is null.
     #[serde(borrow, deserialize_with = "crate::model::records::subscription::given")]
     pub pause_collection: Option<Option<PauseCollection<'a>>>,
+    #[serde(borrow)]
+    pub cancellation_details: Option<CancellationDetails<'a>>,
 }
 
 /// A phase of a subscription schedule.

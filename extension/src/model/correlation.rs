@@ -122,6 +122,14 @@ pub(crate) enum Correlation {
         /// Amount in minor units.
         amount_minor: i64,
     },
+    /// A requested refund of the first period of a subscription.
+    FirstPeriod {
+        /// Subscription id.
+        #[serde(rename = "id")]
+        subscription: SubscriptionId,
+        /// Amount in minor units.
+        amount_minor: i64,
+    },
     /// Creation of a token.
     Token {
         /// Token id.
@@ -184,6 +192,7 @@ impl Correlation {
             | Correlation::Connect
             | Correlation::ConnectLink
             | Correlation::Refund { .. }
+            | Correlation::FirstPeriod { .. }
             | Correlation::Token { .. }
             | Correlation::Redeem { .. } => true,
             Correlation::Resource { .. }
@@ -219,6 +228,9 @@ impl Correlation {
                 vec![Reference::Row(RowKey::Purchase(purchase.clone()))]
             }
             Correlation::PlanChange { subscription } => vec![history_of(subscription)],
+            Correlation::FirstPeriod { subscription, .. } => {
+                vec![Reference::Row(RowKey::Subscription(subscription.to_string())), history_of(subscription)]
+            }
             Correlation::Sync { product, .. } => vec![Reference::Row(RowKey::Product(product.to_string()))],
             Correlation::Compare { subscription } => object_rows(subscription),
             Correlation::Retrieve { object, .. } => object_rows(object),
@@ -318,6 +330,7 @@ mod tests {
             r#"{"about":"usage_pull","id":3,"part":2,"from":5,"to":7}"#,
             r#"{"about":"transfer","id":"usd"}"#,
             r#"{"about":"refund","id":"pur_1","amount_minor":5}"#,
+            r#"{"about":"first_period","id":"sub_1","amount_minor":5}"#,
             r#"{"about":"token","id":"tok_1"}"#,
             r#"{"about":"token","id":"tok_1","part":"192.0.2.1"}"#,
             r#"{"about":"redeem","id":"tok_1","expires_at":7}"#,

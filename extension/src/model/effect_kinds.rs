@@ -151,6 +151,12 @@ effects! {
     "stripe.retrieve" as RETRIEVE ["object", "id"] -> ["date_ms", "object"], PATIENT;
     /// Cancels a subscription, at once or at the end of its period.
     "stripe.subscription.cancel" as SUBSCRIPTION_CANCEL ["subscription", "at_period_end"] -> [], PATIENT;
+    /// Takes back the planned end of a subscription, and its planned change.
+    "stripe.subscription.keep" as SUBSCRIPTION_KEEP ["subscription"] -> [], PATIENT;
+    /// Pauses the payments of a subscription until a time. The period that is paid for stays.
+    "stripe.subscription.pause" as SUBSCRIPTION_PAUSE ["subscription", "resumes_at_ms"] -> [], PATIENT;
+    /// Ends the pause of a subscription. A new period begins and is paid for, unless the current one is paid.
+    "stripe.subscription.resume" as SUBSCRIPTION_RESUME ["subscription"] -> [], PATIENT;
     /// Changes the price or quantity of a subscription.
     "stripe.subscription.update" as SUBSCRIPTION_UPDATE ["subscription", "item", "price"] -> [], PATIENT;
     /// Pays out shares to a connected account.

@@ -56,6 +56,6 @@ mod fact;
 mod timer;
 
 pub(crate) use claim::{CUSTOMER_CLAIMS, ClaimKey, type_row_id};
-pub(crate) use effect::{EffectKey, recipient_of};
+pub(crate) use effect::{EffectKey, recipient_of, word_of};
 pub(crate) use fact::FactKey;
 pub(crate) use timer::TimerKey;

@@ -1,5 +1,5 @@
 //! Erases the personal data of a closed account when its retention ends: product names, fields declared
-//! `personal`, IP addresses, the addresses of buyers, and, in the host, all payloads of events and effects. Ids, amounts and times remain.
+//! `personal`, IP addresses, the addresses of buyers, what customers wrote when they left, and, in the host, all payloads of events and effects. Ids, amounts and times remain.
 
 use super::schedule::DesiredSchedule;
 use crate::derive::standing::AccountStanding;
@@ -13,6 +13,7 @@ use crate::model::records::instance::{InstanceRecord, InstanceStatus};
 use crate::model::records::product::ProductRow;
 use crate::model::records::record_key;
 use crate::model::records::session::Session;
+use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::token::Access;
 use extension_contract::{ProductValues, RowKind};
 use serde_json::json;
@@ -49,9 +50,10 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
         },
         Erased::Accesses { reached } => match accesses(desk, reached)? {
             Progress::Row(id) => (Erased::Accesses { reached: Some(id) }, true),
-            Progress::End | Progress::BlockedAfter(_) => after_sessions(desk, None)?,
+            Progress::End | Progress::BlockedAfter(_) => after_sessions(desk, standing, None)?,
         },
-        Erased::Sessions { reached } => after_sessions(desk, reached)?,
+        Erased::Sessions { reached } => after_sessions(desk, standing, reached)?,
+        Erased::Subscriptions { reached } => after_subscriptions(desk, standing, reached)?,
     };
     if erased == Erased::All {
         desk.account.ask(request(&EffectKey::Erase, &json!({}), None)?);
@@ -101,7 +103,7 @@ fn products(desk: &mut Desk<'_>, reached: Option<String>) -> Ruled<Progress> {
 }
 
 /// Removes what buyers wrote from the checkouts. Returns the progress, and whether there is more to do.
-fn after_sessions(desk: &mut Desk<'_>, reached: Option<String>) -> Ruled<(Erased, bool)> {
+fn after_sessions(desk: &mut Desk<'_>, standing: &AccountStanding, reached: Option<String>) -> Ruled<(Erased, bool)> {
     let ids = desk.account.page(record_key(Session::COLLECTION, "").kind(), reached, PAGE)?;
     for id in &ids {
         let Some(session) = desk.account.get::<Session>(id)?.filter(|session| session.made_with.is_some()) else {
@@ -109,8 +111,37 @@ fn after_sessions(desk: &mut Desk<'_>, reached: Option<String>) -> Ruled<(Erased
         };
         desk.account.put(id, Session { made_with: None, ..session.as_ref().clone() });
     }
+    match progress_after(&ids) {
+        Progress::Row(id) => Ok((Erased::Sessions { reached: Some(id) }, true)),
+        Progress::End | Progress::BlockedAfter(_) => after_subscriptions(desk, standing, None),
+    }
+}
+
+/// Removes what the customer wrote about the end of subscriptions. Declared reasons remain. Returns the progress, and whether there is
+/// more to do.
+fn after_subscriptions(
+    desk: &mut Desk<'_>,
+    standing: &AccountStanding,
+    reached: Option<String>,
+) -> Ruled<(Erased, bool)> {
+    let ids = desk.account.page(RowKind::Subscription, reached, PAGE)?;
+    for id in &ids {
+        let Some(row) = desk.account.get::<SubscriptionRow>(id)? else { continue };
+        let mut erased = SubscriptionRow::clone(&row);
+        if let Some(asked) = &mut erased.asked {
+            asked.because.comment = None;
+            asked.because.reason.take_if(|reason| !standing.settings.cancel_reasons.contains(reason));
+        }
+        for view in &mut erased.views {
+            view.state.said.comment = None;
+            view.previous.iter_mut().filter_map(|previous| previous.said.as_mut()).for_each(|said| said.comment = None);
+        }
+        if erased != *row {
+            desk.account.put(id, erased);
+        }
+    }
     Ok(match progress_after(&ids) {
-        Progress::Row(id) => (Erased::Sessions { reached: Some(id) }, true),
+        Progress::Row(id) => (Erased::Subscriptions { reached: Some(id) }, true),
         Progress::End | Progress::BlockedAfter(_) => (Erased::All, false),
     })
 }

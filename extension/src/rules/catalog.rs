@@ -18,8 +18,8 @@ use crate::catalog::meter_checks::{Named, check_meters, check_meters_of};
 use crate::catalog::mistakes::{Mistakes, refusal};
 use crate::catalog::names::{BUSINESS, PRODUCT_TYPE};
 use crate::catalog::no_effect::{
-    check_conditions, check_credits, check_granted, check_members, check_personal, check_policies, check_refunds,
-    check_sale,
+    check_conditions, check_credits, check_granted, check_members, check_pauses, check_personal, check_policies,
+    check_refunds, check_sale,
 };
 use crate::catalog::price::prices_of;
 use crate::catalog::product::{Proposed, normalise_written, where_written};
@@ -281,7 +281,10 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     }
     check_refunds(&read, &products, &settings.currency, &mut mistakes);
     for (index, _, product) in &products {
-        check_sale(product, &format!("/products/{index}"), &settings.currency, &mut mistakes);
+        check_sale(product, &format!("/products/{index}"), &settings, &mut mistakes);
+    }
+    if !mistakes.is_left_out("/policies") {
+        check_pauses(&products, &settings, &mut mistakes);
     }
     check_credits(&read, &products, &settings.currency, &mut mistakes);
     check_conditions(&read, &products, &mut mistakes);

@@ -2,8 +2,8 @@
 //! roles and `docs/reference/commands.md` come from this table.
 
 use super::{
-    account, campaign, connect, correction, instance, listing, meter_event, metering, purchase, refund, spending, step,
-    token, usage_pull,
+    account, campaign, connect, correction, instance, leaving, listing, meter_event, metering, purchase, refund,
+    spending, step, token, usage_pull,
 };
 use crate::desk::Desk;
 use crate::model::halt::{Ruled, Verdict};
@@ -211,12 +211,40 @@ pub(crate) static COMMANDS: &[Command] = &[
     },
     Command {
         kind: "subscription.cancel",
-        members: Members::Only(&["id", "at_period_end"]),
+        members: Members::Only(&["id", "at_period_end", "reason", "comment"]),
         when_closed: true,
-        payload: "`id`, `at_period_end` (`false`: operators)",
-        does: "cancels the subscription and its add-ons",
+        payload: "`id`, `at_period_end` (`false`: operators), `reason`, `comment`",
+        does: "cancels the subscription and its add-ons, [below](#notes)",
         reply: Some("`{subscription, at_period_end, add_ons}`"),
-        rule: Some(purchase::cancel),
+        rule: Some(leaving::cancel),
+        ..USUAL
+    },
+    Command {
+        kind: "subscription.keep",
+        members: Members::Only(&["id"]),
+        payload: "`id`",
+        does: "takes back the planned end of the subscription and its add-ons, or its planned change",
+        reply: Some("`{subscription, add_ons}`"),
+        rule: Some(leaving::keep),
+        ..USUAL
+    },
+    Command {
+        kind: "subscription.pause",
+        required: &["until"],
+        members: Members::Only(&["id", "until"]),
+        payload: "`id`, `until`",
+        does: "pauses the plan after the paid period, [below](#notes)",
+        reply: Some("`{subscription, from, until}`"),
+        rule: Some(leaving::pausing::pause),
+        ..USUAL
+    },
+    Command {
+        kind: "subscription.resume",
+        members: Members::Only(&["id"]),
+        payload: "`id`",
+        does: "ends the pause",
+        reply: Some("`{subscription}`"),
+        rule: Some(leaving::pausing::resume),
         ..USUAL
     },
     Command {
@@ -457,9 +485,9 @@ pub(crate) static COMMANDS: &[Command] = &[
         required: &["id"],
         members: Members::Only(&["id", "amount", "reason"]),
         when_closed: true,
-        payload: "`id`; operators: `amount`, `reason`",
-        does: "refunds a one-time payment, as far as the type's `refund` allows",
-        reply: Some("`{purchase_id, amount_minor}`"),
+        payload: "`id` of a purchase or a subscription; operators: `amount`, `reason`",
+        does: "refunds a one-time payment, as far as `refund` allows, or the first period of a subscription, which ends, [below](#notes)",
+        reply: Some("`{purchase_id, amount_minor}`; `{subscription, amount_minor}`"),
         rule: Some(refund::refund),
         ..USUAL
     },

@@ -1,13 +1,12 @@
-//! Commands on purchases and subscriptions: create a checkout, change the plan, cancel. The outcome of a checkout
-//! arrives with its session's events.
+//! Commands on purchases and plans: create a checkout, change the plan. The outcome of a checkout arrives with its
+//! session's events.
 
 use crate::actions::create_instance::{create_now, create_waiting};
 use crate::actions::customer::{CHECKOUT_NOT_OPENED, open_checkout, request_checkout};
 use crate::actions::failed_effect::unattended_result;
-use crate::catalog::amount;
+use crate::actions::subscription_change::{forget_cancellation, forget_refused, request_change, wait_for_change};
 use crate::catalog::known_coupon;
 use crate::catalog::price::Interval;
-use crate::catalog::product::text;
 use crate::catalog::return_address;
 use crate::catalog::sale::TrialCard;
 use crate::catalog::settings::{CustomerCreation, Settings};
@@ -17,24 +16,24 @@ use crate::derive::offer::{self, OFFERED_PRICE, OFFERED_QUANTITY, SelectedOffer}
 use crate::derive::plans::PlanInForce;
 use crate::derive::sold;
 use crate::derive::standing::{AccountStanding, UNLIMITED, standing};
+use crate::derive::subscriptions::SubscriptionFacts;
 use crate::desk::Desk;
 use crate::input::placement::metadata_naming;
-use crate::model::correlation::Correlation;
-use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
-use crate::model::ids::SubscriptionId;
 use crate::model::json::{Object, decode, encode};
-use crate::model::keys::{ClaimKey, EffectKey, FactKey};
+use crate::model::keys::{ClaimKey, EffectKey, FactKey, word_of};
 use crate::model::records::customer::{Customer, CustomerRequest};
 use crate::model::records::purchase::{Counted, Details, PurchaseRow, Sold, Step, pending};
 use crate::model::records::session::{Session, SessionStatus};
-use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::{BillingHistory, PendingChange};
 use crate::model::records::summary::Summary;
 use crate::model::time::DAY_MS;
 use extension_contract::*;
 use serde_json::{Value, json};
 use std::cmp::Ordering;
+
+/// Why a paused plan is neither changed nor bought again.
+const PLAN_PAUSED: &str = "the plan is paused: subscription.resume";
 
 /// `purchase.create`: begins a checkout, or changes the plan of an account that already has a plan.
 pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
@@ -51,7 +50,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if let Some(plan) = held.filter(|plan| plan.price_id.is_some()) {
         // Whoever buys a plan again that is about to end goes on with it.
         let subscription = plan.subscription.as_deref().and_then(|id| standing.subscription(id));
-        let is_ending = subscription.is_some_and(|facts| facts.row.is_ending());
+        let is_ending = subscription.is_some_and(|facts| facts.row.is_leaving());
         // More or fewer seats of the same plan are a change.
         let item = standing.plan_item(offer.sold_as()).map(|(_, item)| item.quantity);
         let has_other_seats = offer.names_quantity && offer.price.terms()?.by_seat && item != Some(offer.quantity);
@@ -71,6 +70,13 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
             keep_unnamed(desk, &standing, &mut offer)?;
             return change(desk, &standing, &offer, product);
         }
+    }
+    // A paused plan goes on by itself; a second one would be paid beside it.
+    let is_paused = |facts: &SubscriptionFacts| {
+        facts.row.paused.is_some() && offer.price.family.as_ref().is_some_and(|family| facts.plans.contains_key(family))
+    };
+    if standing.subscriptions.iter().any(is_paused) {
+        return Err(Refusal::BadTransition(PLAN_PAUSED.to_owned()).into());
     }
     if offer.price.interval.is_none() && offer.price.amount.amount_minor == 0 {
         return complete_free_purchase(desk, &offer, &settings);
@@ -225,12 +231,6 @@ fn find_open_checkout(desk: &mut Desk<'_>, body: &Object, offer: &SelectedOffer)
     Ok(None)
 }
 
-fn ask(desk: &mut Desk<'_>, key: &EffectKey, payload: &Value, about: Option<&Correlation>) -> Ruled<()> {
-    let reply_to = desk.reply_to.cloned();
-    desk.account.ask(Effect { reply_to, ..request(key, payload, about)? });
-    Ok(())
-}
-
 /// Handles the result of the checkout request.
 pub(super) fn checkout_created(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ruled<Verdict> {
     let Some(mut row) = desk.account.row::<PurchaseRow>(id)? else {
@@ -310,22 +310,18 @@ pub(super) fn change_plan(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> 
     change(desk, &standing, &offer, None)
 }
 
-/// Returns the outcome of a command that must wait until the provider has answered an earlier change of the subscription:
-/// otherwise the earlier one, which may be tried again, could come last. One that has not begun is called off later.
-fn wait_for_change(desk: &mut Desk<'_>, subscription: &str) -> Ruled<Option<Outcome>> {
-    let billing = desk.account.get::<BillingHistory>(subscription)?;
-    let Some(key) = billing.and_then(|billing| billing.changing.clone()) else { return Ok(None) };
-    Ok(desk.account.has_begun(&key)?.then_some(Outcome::Deferred(DeferReason::Effect(key))))
-}
-
 /// Handles the result of a change of plan.
 pub(super) fn changed(desk: &mut Desk<'_>, subscription: &str, report: &EffectReport) -> Ruled<Outcome> {
     let outcome = unattended_result(desk, report)?;
+    let is_refused = report.answer.is_err();
     let billing = desk.account.row::<BillingHistory>(subscription)?;
     let Some(billing) = billing.filter(|billing| billing.changing.as_ref() == Some(&report.key)) else {
         return Ok(outcome);
     };
     desk.account.put(subscription, BillingHistory { changing: None, ..billing });
+    if is_refused {
+        forget_refused(desk, subscription, word_of(&report.key))?;
+    }
     Ok(Outcome::Applied)
 }
 
@@ -358,6 +354,9 @@ fn change(
     let (Some(plan), Some(subscription)) = (plan, plan.and_then(|plan| plan.subscription.clone())) else {
         return Err(Refusal::NoEntitlement(family.to_owned()).into());
     };
+    if standing.subscription(&subscription).is_some_and(|facts| facts.row.paused.is_some()) {
+        return Err(Refusal::BadTransition(PLAN_PAUSED.to_owned()).into());
+    }
     let billing = desk.account.row::<BillingHistory>(&subscription)?.unwrap_or_default();
     let is_held = plan.price_id.as_ref() == Some(&offer.price.id);
     let seats = standing.plan_item(family).map_or(1, |(_, item)| item.quantity);
@@ -368,7 +367,7 @@ fn change(
         pending.at > desk.now && is_other
     });
     // A change takes the end of the subscription back: who goes on with a plan stays.
-    let is_ending = standing.subscription(&subscription).is_some_and(|facts| facts.row.is_ending());
+    let is_ending = standing.subscription(&subscription).is_some_and(|facts| facts.row.is_leaving());
     if is_held && !taken_back && !is_ending && (!is_by_seat || seats == offer.quantity) {
         return Err(Refusal::AlreadyOwned(offer.product.id.clone()).into());
     }
@@ -384,10 +383,6 @@ fn change(
     let (price, quantity) = (&offer.price.id, offer.quantity);
     let pending = (at == "period_end").then(|| PendingChange { price: price.clone(), quantity, at: item.period_end });
     let key = EffectKey::Change { subscription: subscription.clone(), asked_by: desk.event_hash() };
-    if let Some(earlier) = billing.changing.clone() {
-        desk.account.call_off(vec![earlier]);
-    }
-    desk.account.put(&subscription, BillingHistory { pending, changing: Some(key.to_string()), ..billing });
     let mut payload = json!({
         "subscription": subscription, "item": item.id, "price": offer.price.id, "at": at,
         "period_end_ms": item.period_end, "proration_behavior": behavior,
@@ -399,7 +394,14 @@ fn change(
     if is_ending {
         payload["keep"] = json!(true);
     }
-    ask(desk, &key, &payload, Some(&Correlation::PlanChange { subscription: subscription.clone() }))?;
+    if let Some(earlier) = billing.changing.clone() {
+        desk.account.call_off(vec![earlier]);
+    }
+    let reply_to = desk.reply_to.cloned();
+    request_change(desk, &subscription, BillingHistory { pending, ..billing }, &key, &payload, reply_to)?;
+    if is_ending {
+        forget_cancellation(desk, &subscription)?;
+    }
     let over = exceeded_after(desk, standing, offer)?;
     let mut reply = json!({
         "subscription": subscription, "plan_id": offer.product.id, "at": at,
@@ -441,88 +443,4 @@ fn exceeded_after(desk: &mut Desk<'_>, standing: &AccountStanding, offer: &Selec
         }
     }
     Ok(out)
-}
-
-/// `subscription.cancel`: cancels at the end of the period; at once only by an administrator.
-pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
-    let at_period_end = match body.get("at_period_end") {
-        None | Some(Value::Null | Value::Bool(true)) => true,
-        Some(Value::Bool(false)) => false,
-        Some(_) => return Err(wrong_field("/at_period_end", FieldErrorCode::WrongType, "", "true or false")),
-    };
-    if !at_period_end && desk.actor.kind == ActorKind::User {
-        return Err(Refusal::Forbidden("only an administrator may cancel at once".to_owned()).into());
-    }
-    let named = text(body, "id")?;
-    let standing = standing(desk)?;
-    // Without an id, cancels the subscription of a plan, or else the first subscription that has not ended.
-    let wanted = match &named {
-        Some(id) => Some(SubscriptionId::from(id.as_str())),
-        None => standing.plans.values().find_map(|plan| plan.subscription.clone()),
-    };
-    let mut living = desk.account.all::<SubscriptionRow>()?.into_iter().filter(|(_, row)| !row.is_final());
-    let found = living.find(|(id, _)| wanted.as_ref().is_none_or(|wanted| *id == **wanted));
-    let (id, row) = found.ok_or_else(|| Refusal::NotFound(named.unwrap_or_else(|| "subscription".to_owned())))?;
-    let id = SubscriptionId::from(id);
-    if let Some(waits) = wait_for_change(desk, &id)? {
-        return Ok(waits.into());
-    }
-    // A period that was not paid for has no end to wait for: it is neither collected nor used any more.
-    let is_unpaid = matches!(row.status(), SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid);
-    let at_period_end = at_period_end && !is_unpaid;
-    let mut payload = json!({"subscription": id, "at_period_end": at_period_end});
-    let key = EffectKey::Cancel { subscription: id.clone(), asked_by: desk.event_hash() };
-    ask(desk, &key, &payload, None)?;
-    let add_ons = cancel_with(desk, &standing, &id, at_period_end)?;
-    if !add_ons.is_empty() {
-        payload["add_ons"] = json!(add_ons);
-    }
-    Ok(Verdict::answered(Answer::Value(encode(&payload)?)))
-}
-
-/// Cancels the add-ons whose condition only this plan meets, at the plan's end. Payments for the time after that
-/// are refunded when the add-ons have ended. If the provider does not support the date, it cancels an add-on at the end
-/// of the add-on's period, so that no paid time is lost.
-fn cancel_with(
-    desk: &mut Desk<'_>,
-    standing: &AccountStanding,
-    plan: &SubscriptionId,
-    at_period_end: bool,
-) -> Ruled<Vec<SubscriptionId>> {
-    let ends = |in_force: &PlanInForce| in_force.subscription.as_ref() == Some(plan);
-    let end = standing.plans.iter().find(|(_, in_force)| ends(in_force)).and_then(|(f, _)| standing.plan_item(f));
-    let Some((_, end)) = end else { return Ok(Vec::new()) };
-    // Whether other plans, or the default plan that follows, grant the entitlement.
-    let stays = |key: &str| {
-        standing.plans.iter().any(|(family, in_force)| {
-            let default = standing.settings.defaults.get(family).filter(|default| default.is_for(desk.account.owner()));
-            match ends(in_force) {
-                true => default.is_some_and(|default| amount::include(&default.grants, key)),
-                false => amount::include(&in_force.grants, key),
-            }
-        })
-    };
-    let mut found = Vec::new();
-    for facts in standing.subscriptions.iter().filter(|facts| facts.id != *plan && facts.lost_at.is_none()) {
-        let mut all_end = !facts.gives.is_empty();
-        for (price, _) in &facts.gives {
-            let condition = price.terms()?.condition.as_deref();
-            all_end &= condition.is_some_and(|key| standing.is_granted_by_plan(key) && !stays(key));
-        }
-        if all_end {
-            found.push(facts.id.clone());
-        }
-    }
-    for id in &found {
-        let billing = desk.account.row::<BillingHistory>(id)?.unwrap_or_default();
-        let ends_with_plan = Some(if at_period_end { end.period_end } else { desk.now });
-        desk.account.put(id, BillingHistory { ends_with_plan, ..billing });
-        let mut payload = json!({"subscription": id, "at_period_end": at_period_end});
-        if at_period_end {
-            payload["cancel_at_ms"] = json!(end.period_end);
-        }
-        let key = EffectKey::Cancel { subscription: id.clone(), asked_by: desk.event_hash() };
-        desk.account.ask(request(&key, &payload, None)?);
-    }
-    Ok(found)
 }

@@ -1,5 +1,7 @@
 //! `purchase.refund`: refunds a one-time purchase within the limits of its product type: unspent credits, or products
-//! that were not used. An administrator may refund any part of the remaining amount.
+//! that were not used. An administrator may refund any part of the remaining amount. `first_period` refunds subscriptions.
+
+pub(super) mod first_period;
 
 use crate::catalog::amount::{self, fits};
 use crate::catalog::product::required_text;
@@ -10,12 +12,14 @@ use crate::desk::Desk;
 use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
+use crate::model::ids::SubscriptionId;
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::EffectKey;
 use crate::model::money::{part_of, sendable};
 use crate::model::records::lot::Lot;
 use crate::model::records::payment::Payment;
 use crate::model::records::purchase::PurchaseRow;
+use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::summary::Summary;
 use crate::model::records::usage::UsageMonth;
 use crate::model::time::{month_of, rfc3339};
@@ -25,7 +29,15 @@ use serde_json::{Value, json};
 /// `purchase.refund`: requests a refund.
 pub(super) fn refund(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let id = required_text(body, "id")?;
-    let mut row = desk.account.row::<PurchaseRow>(&id)?.ok_or_else(|| Refusal::NotFound(id.clone()))?;
+    let row = desk.account.row::<PurchaseRow>(&id)?;
+    let subscription = match &row {
+        Some(row) => row.values.subscription_id.clone(),
+        None => desk.account.get::<SubscriptionRow>(&id)?.map(|_| id.clone()),
+    };
+    if let Some(subscription) = subscription {
+        return first_period::refund(desk, body, &SubscriptionId::from(subscription));
+    }
+    let mut row = row.ok_or_else(|| Refusal::NotFound(id.clone()))?;
     let (Some(paid_at), Some(payment)) = (row.paid_once_at(), row.values.payment_intent_id.clone()) else {
         return Err(Refusal::BadTransition("not a paid one-time purchase".to_owned()).into());
     };

@@ -16,6 +16,7 @@ use crate::model::mail_kinds;
 use crate::model::merge::News;
 use crate::model::merge::subscription::{BOUNDS, SubscriptionSnapshot, first, is_newer, merge};
 use crate::model::notice::send_once;
+use crate::model::records::cancellation::{Because, StripeDetails};
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::{Pause, Previous, State, SubscriptionRow, is_final};
 use crate::model::records::subscription_history::BillingHistory;
@@ -23,6 +24,9 @@ use crate::model::time::{from_seconds, rfc3339};
 use extension_contract::*;
 use serde_json::json;
 use std::rc::Rc;
+
+/// Maximum number of characters that are kept of what a customer wrote in Stripe's portal.
+const DETAILS_CHARS_MAX: usize = 500;
 
 /// Decides an event.
 pub(super) fn decide(
@@ -120,6 +124,7 @@ fn apply(
             _ => Err(refusal.into()),
         };
     }
+    let planned_end = planned_end(&view.state);
     let (mut row, news) = match &known {
         None => (first(view, BOUNDS), News::Changed),
         Some(row) => {
@@ -153,9 +158,16 @@ fn apply(
         let event = desk.event_id;
         publish(desk, &built_in_facts::SUBSCRIPTION_UPDATED, event, &[id])?;
     }
+    let Because { reason, comment } = row.because();
+    let (reason, comment) = (reason.unwrap_or_default(), comment.unwrap_or_default());
+    // Also a snapshot that is no longer the newest one shows that an end was planned.
+    if let Some(end) = planned_end {
+        let (reference, at) = (format!("{id}:{end}"), rfc3339(end));
+        publish(desk, &built_in_facts::SUBSCRIPTION_CANCEL_PLANNED, &reference, &[id, &at, &reason, &comment])?;
+    }
     if row.is_final() && !known.is_some_and(|known| known.is_final()) {
         desk.account.record_new_fact(FactKey::Ended(id).to_string());
-        publish(desk, &built_in_facts::SUBSCRIPTION_CANCELED, id, &[id])?;
+        publish(desk, &built_in_facts::SUBSCRIPTION_CANCELED, id, &[id, &reason, &comment])?;
     }
     let (snapshot, is_unclear) = (row.snapshot(), row.is_unclear && row.at == at);
     let known_snapshots =
@@ -175,6 +187,13 @@ fn apply(
         News::Same => Outcome::Duplicate(format!("view:{id}:{at}")),
         News::Older => Outcome::Stale(snapshot),
     })
+}
+
+/// Returns when a subscription with this state is to end; `None` if it goes on, or has ended.
+fn planned_end(state: &State) -> Option<Timestamp> {
+    let period_end = || state.items.iter().map(|item| item.period_end).max();
+    let planned = state.cancel_at.or_else(|| period_end().filter(|_| state.cancel_at_period_end));
+    planned.filter(|_| !is_final(state.status))
 }
 
 /// Stores the purchase of a subscription in its billing history, unless a session has already done so.
@@ -231,6 +250,22 @@ fn read_pause(shape: Option<&stripe::PauseCollection<'_>>) -> Option<Pause> {
     Pause::parse(shape?.behavior.as_deref()?)
 }
 
+/// Reads why a subscription is cancelled. Members that are absent are those of `unchanged`.
+fn read_details(shape: Option<&stripe::CancellationDetails<'_>>, unchanged: &StripeDetails) -> StripeDetails {
+    let Some(shape) = shape else { return unchanged.clone() };
+    let read = |given: &Option<Option<stripe::Text<'_>>>, unchanged: &Option<String>| match given {
+        None => unchanged.clone(),
+        Some(text) => {
+            let text = text.as_deref().filter(|text| !text.is_empty());
+            text.map(|text| text.chars().take(DETAILS_CHARS_MAX).collect())
+        }
+    };
+    StripeDetails {
+        feedback: read(&shape.feedback, &unchanged.feedback),
+        comment: read(&shape.comment, &unchanged.comment),
+    }
+}
+
 fn read_state(object: &stripe::Subscription<'_>) -> Ruled<State> {
     let missing = |field: &str| Halt::Refused(Refusal::Malformed(format!("/data/object/{field}")));
     let status = object.status.as_deref().ok_or_else(|| missing("status"))?;
@@ -260,6 +295,7 @@ fn read_state(object: &stripe::Subscription<'_>) -> Ruled<State> {
         trial_end: stripe::time(object.trial_end, "/data/object/trial_end")?,
         ended_at: ended_at.filter(|_| is_final(status)),
         pause: read_pause(object.pause_collection.as_ref()),
+        said: read_details(object.cancellation_details.as_ref(), &StripeDetails::default()),
     })
 }
 
@@ -325,6 +361,7 @@ fn read_previous(
         },
         items,
         pause: shape.pause_collection.as_ref().map(|pause| read_pause(pause.as_ref())),
+        said: shape.cancellation_details.as_ref().map(|details| read_details(Some(details), &state.said)),
     };
     Ok((previous != Previous::default()).then_some(previous))
 }

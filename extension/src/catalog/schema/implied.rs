@@ -46,6 +46,7 @@ fn sold(prices_by: SetBy) -> Vec<Field> {
         field(sale::QUANTITY, FieldType::Object, SetBy::Admin),
         field(sale::TRIAL, FieldType::Object, SetBy::Admin),
         field(sale::REFUND, FieldType::Object, SetBy::Admin),
+        field(sale::PAUSE, FieldType::Object, SetBy::Admin),
         field("highlight", FieldType::Bool, SetBy::Admin),
         Field { options: vec!["sales".to_owned()], ..field("contact", FieldType::Enum, SetBy::Admin) },
         Field { min: Some(0), ..field("display_order", FieldType::Int, SetBy::Admin) },

@@ -5,7 +5,8 @@ use crate::model::effect_kinds::{
     ACCOUNT_CREATE, ACCOUNT_ERASE, ACCOUNT_LINK, ACCOUNT_SEND, CHECKOUT_CREATE, CHECKOUT_EXPIRE, CREDIT_CREATE,
     CUSTOMER_CREATE, CUSTOMER_UPDATE, INVOICE_CREATE, MAIL_SEND, METER_EVENT_CREATE, PAYMENT_EVENT, PORTAL_CREATE,
     PRICE_CREATE, PROBE_WATCH, PRODUCT_CREATE, PROMOTION_CODE_CREATE, PROMOTION_CODE_UPDATE, REFUND_CREATE, RETRIEVE,
-    SECRET_ENSURE, SUBSCRIPTION_CANCEL, SUBSCRIPTION_UPDATE, TIMER_AT, TRANSFER_CREATE, USAGE_PULL,
+    SECRET_ENSURE, SUBSCRIPTION_CANCEL, SUBSCRIPTION_KEEP, SUBSCRIPTION_PAUSE, SUBSCRIPTION_RESUME,
+    SUBSCRIPTION_UPDATE, TIMER_AT, TRANSFER_CREATE, USAGE_PULL,
 };
 use crate::model::ids::{InvoiceId, ProductId, SubscriptionId};
 use extension_contract::Timestamp;
@@ -73,6 +74,12 @@ effect_keys! {
         Change { subscription: SubscriptionId, asked_by: String } = "change:{subscription}:{asked_by}", asks SUBSCRIPTION_UPDATE;
         /// A cancellation, by the requesting event.
         Cancel { subscription: SubscriptionId, asked_by: String } = "cancel:{subscription}:{asked_by}", asks SUBSCRIPTION_CANCEL;
+        /// A request that takes a planned end and a planned change back, by the requesting event.
+        Keep { subscription: SubscriptionId, asked_by: String } = "keep:{subscription}:{asked_by}", asks SUBSCRIPTION_KEEP;
+        /// A pause of a subscription, by the requesting event.
+        Pause { subscription: SubscriptionId, asked_by: String } = "pause:{subscription}:{asked_by}", asks SUBSCRIPTION_PAUSE;
+        /// The end of a pause, by the requesting command, or by the time of its end in milliseconds.
+        Resume { subscription: SubscriptionId, asked_by: String } = "resume:{subscription}:{asked_by}", asks SUBSCRIPTION_RESUME;
         /// A refund of a second session of a purchase.
         RefundSession { session: Id } = "refund-session:{session}", asks REFUND_CREATE;
         /// A refund of an invoice of a subscription that the account may not have.
@@ -149,6 +156,11 @@ effect_keys! {
 /// Returns the recipient in a mail's key; `None` if the key is not a mail's key.
 pub(crate) fn recipient_of(key: &str) -> Option<&str> {
     key.strip_prefix("mail:")?.split(':').nth(1)
+}
+
+/// Returns the word with which the key of an effect begins, such as `keep`.
+pub(crate) fn word_of(key: &str) -> &str {
+    key.split(':').next().unwrap_or_default()
 }
 
 #[cfg(test)]

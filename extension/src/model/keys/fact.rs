@@ -58,6 +58,8 @@ keys! {
         CustomerDeleted(id: &'a str) = "customer-deleted:{id}";
         /// The account has begun a trial of a plan of this family, or of this add-on. It gets no second one.
         Trial(sold_as: &'a str) = "trial:{sold_as}";
+        /// The account got the first period of a plan of this family, or of this add-on, refunded. It gets no second one.
+        FirstPeriodRefunded(sold_as: &'a str) = "first-period-refunded:{sold_as}";
         /// The upcoming end of a trial was reported.
         TrialWillEnd { subscription: &'a str, end: Timestamp } = "trial-will-end:{subscription}:{end}";
         /// A measurement was counted.

@@ -94,6 +94,10 @@ timers! {
     object {
         /// The end of a subscription's grace period.
         Grace { subscription } = "grace",
+        /// The end of the period that is paid for of a paused subscription.
+        Paused { subscription } = "paused",
+        /// The end of the pause of a subscription.
+        Resume { subscription } = "resumes",
         /// The start of a campaign or of its next batch.
         Campaign { campaign } = "campaign",
     }

@@ -6,6 +6,7 @@
 
 use super::subscription::{Bounds, SubscriptionSnapshot};
 use super::{News, customer, dispute, invoice, payment, payouts, price, session, subscription, subscription_schedule};
+use crate::model::records::cancellation::StripeDetails;
 use crate::model::records::customer::Customer;
 use crate::model::records::dispute::Dispute;
 use crate::model::records::dispute_status::DisputeStatus;
@@ -91,6 +92,12 @@ fn pause() -> impl Strategy<Value = Option<Pause>> {
 }
 
 prop_compose! {
+    fn details()(feedback in prop::option::weighted(0.2, Just("unused".to_owned()))) -> StripeDetails {
+        StripeDetails { feedback, comment: None }
+    }
+}
+
+prop_compose! {
     fn state()(
         status in status(),
         items in items(),
@@ -98,9 +105,10 @@ prop_compose! {
         cancel_at in prop::option::of(second()),
         ended_at in prop::option::of(second()),
         pause in pause(),
+        said in details(),
     ) -> State {
         let ended_at = ended_at.filter(|_| crate::model::records::subscription::is_final(status));
-        State { status, items, cancel_at_period_end, cancel_at, trial_end: None, ended_at, pause }
+        State { status, items, cancel_at_period_end, cancel_at, trial_end: None, ended_at, pause, said }
     }
 }
 
@@ -111,8 +119,9 @@ prop_compose! {
         cancel_at in prop::option::of(prop::option::of(second())),
         items in prop::option::of(items()),
         pause in prop::option::of(pause()),
+        said in prop::option::of(details()),
     ) -> Option<Previous> {
-        let previous = Previous { status, cancel_at_period_end, cancel_at, items, pause };
+        let previous = Previous { status, cancel_at_period_end, cancel_at, items, pause, said };
         (previous != Previous::default()).then_some(previous)
     }
 }
@@ -181,6 +190,7 @@ fn quantity_snapshot(number: u32, before: u32) -> SubscriptionSnapshot {
             trial_end: None,
             ended_at: None,
             pause: None,
+            said: StripeDetails::default(),
         },
         previous: vec![Previous { items: Some(quantity(before)), ..Previous::default() }],
     }

@@ -2,6 +2,7 @@
 
 use super::News;
 use super::subscription::{BOUNDS, SubscriptionSnapshot, first, merge};
+use crate::model::records::cancellation::StripeDetails;
 use crate::model::records::subscription::{Previous, State, SubscriptionRow, is_final};
 use SubscriptionStatus::{Active, Canceled, Incomplete, IncompleteExpired, PastDue};
 use extension_contract::{SnapshotRank, SubscriptionItem, SubscriptionStatus};
@@ -27,6 +28,7 @@ fn snapshot(at: i64, rank: SnapshotRank, status: SubscriptionStatus) -> Subscrip
             trial_end: None,
             ended_at: is_final(status).then_some(at),
             pause: None,
+            said: StripeDetails::default(),
         },
         previous: Vec::new(),
     }

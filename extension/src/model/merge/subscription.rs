@@ -79,6 +79,8 @@ pub(crate) fn first(snapshot: SubscriptionSnapshot, bounds: Bounds) -> Subscript
         is_unclear: false,
         grace_end: None,
         settled: false,
+        asked: None,
+        paused: None,
     }
 }
 
@@ -122,7 +124,10 @@ fn observed(snapshot: &SubscriptionSnapshot) -> Observation {
     // The previous attributes of other snapshots are states that were known before.
     let before = snapshot.previous.first().filter(|_| snapshot.rank == SnapshotRank::Updated);
     let before = before.and_then(|previous| previous.status).filter(|before| *before != status);
-    Observation(snapshot.at, snapshot.rank, status, Rc::new(prices), snapshot.state.pause, before)
+    let pause = snapshot.state.pause;
+    // The period ends at the earliest end of an item; a snapshot without items is no period.
+    let ends = || snapshot.state.items.iter().map(|item| item.period_end).min().unwrap_or(snapshot.at);
+    Observation(snapshot.at, snapshot.rank, status, Rc::new(prices), pause, before, pause.map(|_| ends()))
 }
 
 /// Adds a snapshot to the history, which keeps the newest snapshots without duplicates.

@@ -1,6 +1,7 @@
 //! A subscription at Stripe: the snapshots of its newest moment, which of them is current, and a history of earlier
 //! snapshots.
 
+use super::cancellation::{Because, CancelRequest, StripeDetails};
 use super::subscription_history::BillingHistory;
 use super::to_record;
 use crate::model::ids::PriceId;
@@ -61,6 +62,9 @@ pub(crate) struct State {
     pub ended_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pause: Option<Pause>,
+    /// Why it is to end, or has ended, as Stripe has it.
+    #[serde(default, skip_serializing_if = "StripeDetails::is_empty")]
+    pub said: StripeDetails,
 }
 
 /// The `previous_attributes` of an update, for the fields that are stored.
@@ -77,6 +81,8 @@ pub(crate) struct Previous {
     pub items: Option<Vec<SubscriptionItem>>,
     #[serde(skip_serializing_if = "Option::is_none", deserialize_with = "given")]
     pub pause: Option<Option<Pause>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub said: Option<StripeDetails>,
 }
 
 /// Distinguishes null from an absent field.
@@ -97,6 +103,7 @@ impl Previous {
             cancel_at: Some(state.cancel_at),
             items: Some(state.items.clone()),
             pause: Some(state.pause),
+            said: Some(state.said.clone()),
         }
     }
 
@@ -107,6 +114,7 @@ impl Previous {
             && self.cancel_at.is_none_or(|at| at == state.cancel_at)
             && self.items.as_ref().is_none_or(|items| *items == state.items)
             && self.pause.is_none_or(|pause| pause == state.pause)
+            && self.said.as_ref().is_none_or(|said| *said == state.said)
     }
 }
 
@@ -121,8 +129,8 @@ pub(crate) struct StateSnapshot {
     pub event_id: String,
 }
 
-/// A snapshot in the history: time, rank, status, prices with quantities, pause of the collection, and the status before an
-/// update that changed it.
+/// A snapshot in the history: time, rank, status, prices with quantities, pause of the collection, the status before an update that
+/// changed it, and the end of the period in which the collection is paused.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Observation(
     pub Timestamp,
@@ -131,6 +139,7 @@ pub(crate) struct Observation(
     pub Rc<Vec<(PriceId, u32)>>,
     pub Option<Pause>,
     pub Option<SubscriptionStatus>,
+    pub Option<Timestamp>,
 );
 
 impl Observation {
@@ -154,6 +163,11 @@ impl Observation {
         self.4
     }
 
+    /// Returns the end of the period in which its collection is paused.
+    pub fn paused_until_end(&self) -> Option<Timestamp> {
+        self.6
+    }
+
     /// Returns the status until this snapshot; `None` if the snapshot does not show it.
     pub fn status_before(&self) -> Option<SubscriptionStatus> {
         // The previous attributes of an update contain the status only if it changed.
@@ -164,6 +178,13 @@ impl Observation {
     pub fn quantity_of(&self, price: &PriceId) -> Option<u32> {
         self.prices().iter().find(|(id, _)| id == price).map(|(_, quantity)| *quantity)
     }
+}
+
+/// A pause that a command has asked for, and that has not ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct PauseRequest {
+    /// Time at which the subscription goes on.
+    pub until: Timestamp,
 }
 
 /// A subscription.
@@ -193,6 +214,10 @@ pub(crate) struct SubscriptionRow {
     pub grace_end: Option<Timestamp>,
     /// Whether the subscription has ended and grants nothing any more.
     pub settled: bool,
+    /// The cancellation that a command has asked for.
+    pub asked: Option<CancelRequest>,
+    /// The pause that a command has asked for.
+    pub paused: Option<PauseRequest>,
 }
 
 /// The content of the row's metadata.
@@ -213,6 +238,10 @@ struct SubscriptionMetadata {
     was_ever_served: bool,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     settled: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked: Option<CancelRequest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    paused: Option<PauseRequest>,
 }
 
 /// The stored form of the history. Most snapshots have the same prices.
@@ -220,8 +249,9 @@ struct SubscriptionMetadata {
 struct StoredHistory {
     /// The distinct lists of prices with quantities.
     prices: Vec<Rc<Vec<(PriceId, u32)>>>,
-    /// Two packed numbers for each snapshot. The first is the time since the previous snapshot; the second combines the
-    /// rank with the previous status, the status with the pause, and the index in `prices`.
+    /// Two packed numbers for each snapshot, or three if the collection is paused. The first is the time since the previous snapshot; the
+    /// second combines the rank with the previous status, the status with the pause, and the index in `prices`; the third is the time to
+    /// the end of the period.
     seen: String,
 }
 
@@ -252,11 +282,16 @@ const PAUSES: [Option<Pause>; 4] = [None, Some(Pause::KeepAsDraft), Some(Pause::
 const RANKED: u64 = 36;
 const PAUSED: u64 = 32;
 
+/// Returns whether a number of a status with a pause is one without a pause.
+fn paused_at_none(number: u64) -> bool {
+    number < STATUSES.len() as u64
+}
+
 impl StoredHistory {
     fn of(history: &[Observation]) -> StoredHistory {
         let mut prices: Vec<Rc<Vec<(PriceId, u32)>>> = Vec::new();
         let (mut seen, mut last) = (String::with_capacity(history.len() * 10), 0);
-        for Observation(at, rank, status, of, pause, before) in history {
+        for Observation(at, rank, status, of, pause, before, period_end) in history {
             let known = prices.iter().position(|known| Rc::ptr_eq(known, of) || known == of);
             let place = known.unwrap_or_else(|| {
                 prices.push(of.clone());
@@ -268,6 +303,9 @@ impl StoredHistory {
             let before = STATUSES.iter().position(|known| Some(*known) == *before).map_or(0, |place| place + 1);
             let (ranked, paused) = (rank + before * RANKS.len(), status + pause * STATUSES.len());
             push_seen(&mut seen, &mut last, *at, [place as u64, ranked as u64, paused as u64]);
+            if !paused_at_none(paused as u64) {
+                packed::push(&mut seen, packed::unsigned(period_end.unwrap_or(*at).wrapping_sub(*at)));
+            }
         }
         StoredHistory { prices, seen }
     }
@@ -275,13 +313,13 @@ impl StoredHistory {
     fn read(self, id: &str) -> Fallible<Vec<Observation>> {
         let prices = self.prices;
         let damaged = || Failure::Internal(format!("history of subscription {id} cannot be read"));
-        let observation = |at: Timestamp, ranked: usize, paused: usize, place: usize| -> Option<Observation> {
+        let observation = |at: Timestamp, ranked: usize, paused: usize, place: usize, end| -> Option<Observation> {
             let (status, pause) = (STATUSES[paused % STATUSES.len()], *PAUSES.get(paused / STATUSES.len())?);
             let before = match (ranked / RANKS.len()).checked_sub(1) {
                 Some(place) => Some(*STATUSES.get(place)?),
                 None => None,
             };
-            Some(Observation(at, RANKS[ranked % RANKS.len()], status, prices.get(place)?.clone(), pause, before))
+            Some(Observation(at, RANKS[ranked % RANKS.len()], status, prices.get(place)?.clone(), pause, before, end))
         };
         let (mut numbers, mut last, mut out) =
             (packed::Numbers::of(&self.seen), 0i64, Vec::with_capacity(self.seen.len() / 8));
@@ -290,7 +328,11 @@ impl StoredHistory {
             last = last.wrapping_add(packed::signed(since));
             let (place, paused) = (usize::try_from(code / PAUSED / RANKED).ok(), (code % PAUSED) as usize);
             let ranked = (code / PAUSED % RANKED) as usize;
-            out.push(place.and_then(|place| observation(last, ranked, paused, place)).ok_or_else(damaged)?);
+            let end = match paused_at_none(paused as u64) {
+                true => None,
+                false => Some(last.wrapping_add(packed::signed(numbers.next().ok_or_else(damaged)?))),
+            };
+            out.push(place.and_then(|place| observation(last, ranked, paused, place, end)).ok_or_else(damaged)?);
         }
         Ok(out)
     }
@@ -320,6 +362,23 @@ impl SubscriptionRow {
     /// Returns whether the subscription is to end, with its period or at a time.
     pub fn is_ending(&self) -> bool {
         self.state().cancel_at_period_end || self.state().cancel_at.is_some()
+    }
+
+    /// Returns whether the subscription is to end with its period or at a time, also if only a command has asked for it and no newer
+    /// snapshot is known.
+    pub fn is_leaving(&self) -> bool {
+        self.is_ending() || self.asked.as_ref().is_some_and(|asked| !asked.at_once && asked.at >= self.at)
+    }
+
+    /// Returns why the subscription is to end or has ended; nothing while it goes on. What a command said is more exact than what
+    /// Stripe keeps of it. Other words at Stripe are newer: they were written in Stripe's portal.
+    pub fn because(&self) -> Because {
+        let said = &self.state().said;
+        match &self.asked {
+            _ if !self.is_leaving() && !self.is_final() => Because::default(),
+            Some(asked) if said.is_empty() || *said == asked.because.at_stripe() => asked.because.clone(),
+            _ => said.into(),
+        }
     }
 
     /// Returns whether the subscription's status is final.
@@ -391,7 +450,8 @@ impl SubscriptionRow {
     pub fn values(&self) -> Fallible<SubscriptionValues> {
         let state = self.state();
         let fits_columns = |view: &StateSnapshot| {
-            view.previous.is_empty() && view.state.ended_at.is_none() && view.state.pause.is_none()
+            let State { ended_at, pause, said, .. } = &view.state;
+            view.previous.is_empty() && ended_at.is_none() && pause.is_none() && said.is_empty()
         };
         let kept = SubscriptionMetadata {
             customer_at: self.customer_at,
@@ -405,6 +465,8 @@ impl SubscriptionRow {
             first_at: self.first_at,
             was_ever_served: self.was_ever_served,
             settled: self.settled,
+            asked: self.asked.clone(),
+            paused: self.paused.clone(),
         };
         Ok(SubscriptionValues {
             customer_id: self.customer_id.clone(),
@@ -437,6 +499,7 @@ impl Record for SubscriptionRow {
                 trial_end: values.trial_end,
                 ended_at: None,
                 pause: None,
+                said: StripeDetails::default(),
             },
             previous: Vec::new(),
             event_id: values.snapshot.event_id.clone(),
@@ -455,6 +518,8 @@ impl Record for SubscriptionRow {
             was_ever_served: kept.was_ever_served,
             grace_end: values.grace_end,
             settled: kept.settled,
+            asked: kept.asked,
+            paused: kept.paused,
         }))
     }
 

@@ -87,6 +87,15 @@ pub(crate) struct RestRefund {
     pub requests: i64,
 }
 
+/// A requested refund of the first period, which the provider has not answered.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct FirstPeriodRefund {
+    /// Key of the request.
+    pub key: String,
+    /// The families of its plans, and its add-ons. An account gets such a refund of each once.
+    pub sold_as: BTreeSet<String>,
+}
+
 /// The billing history of a subscription.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -119,6 +128,9 @@ pub(crate) struct BillingHistory {
     /// Key of the requested change of plan that the provider has not answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changing: Option<String>,
+    /// The requested refund of the first period.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refunding: Option<FirstPeriodRefund>,
     /// When the subscription ends together with the plan that it needs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ends_with_plan: Option<Timestamp>,

@@ -187,7 +187,7 @@ const OF_CATALOG: [Mistake; 111] = [
         CATALOG,
         "    rank_by: rank\n",
         "    refund: {within: 7d}\n",
-        &["only a one-time payment is refunded", "`once`"],
+        &["`refund` of a type is about one-time payments", "`once`"],
     ),
     mistake(CATALOG, "[{meter: visits}]", "[{meter: tokens}]", &["`tokens` is a meter of `site`", "another name"])
         .at("  tokens:\n"),

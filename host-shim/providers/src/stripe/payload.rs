@@ -115,6 +115,15 @@ impl<'c> Payload<'c> {
         ids.filter(|ids| ids.iter().all(|id| is_id(id))).ok_or(wrong)
     }
 
+    /// Returns an object; none if it is missing or null.
+    pub fn maybe_object(self, member: &'static str) -> Result<Option<&'c Map<String, Value>>, Failed> {
+        match self.given(member) {
+            None => Ok(None),
+            Some(Value::Object(members)) => Ok(Some(members)),
+            Some(_) => Err(Failed::Payload { member, expected: "an object" }),
+        }
+    }
+
     /// Returns the payload's `metadata`. Null values are left out. Values other than strings are serialized as JSON.
     pub fn metadata(self) -> Result<HashMap<String, String>, Failed> {
         match self.given("metadata") {

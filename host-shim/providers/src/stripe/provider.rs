@@ -14,7 +14,7 @@ use serde_json::Value;
 type Handler = fn(&Api<'_>, &Call) -> Result<Value, Failed>;
 
 /// Effect kinds and their handlers.
-const HANDLERS: [(&str, Handler); 19] = [
+const HANDLERS: [(&str, Handler); 22] = [
     ("stripe.account.create", connect::create),
     ("stripe.account.link", connect::link),
     ("stripe.checkout.create", checkout::create),
@@ -32,6 +32,9 @@ const HANDLERS: [(&str, Handler); 19] = [
     ("stripe.refund.create", refund::create),
     ("stripe.retrieve", retrieve::retrieve),
     ("stripe.subscription.cancel", subscription::cancel),
+    ("stripe.subscription.keep", subscription::keep),
+    ("stripe.subscription.pause", subscription::pause),
+    ("stripe.subscription.resume", subscription::resume),
     ("stripe.subscription.update", subscription::update),
     ("stripe.transfer.create", transfer::create),
 ];

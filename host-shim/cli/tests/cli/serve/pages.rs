@@ -103,6 +103,7 @@ fn a_customer_goes_from_the_prices_to_a_running_instance_and_to_the_end_of_the_p
     assert_eq!((text("notDeleted"), text("deleted")), ("Write the name as it stands above.", "/dashboard"));
     assert_eq!((text("upgrade"), &told["portal"]), ("Get Professional", &json!(true)));
     assert_eq!(text("canceled"), "The subscription ends with the paid period.");
+    assert_eq!(text("stays"), "You keep your plan.");
     assert_eq!((text("returned"), text("status")), ("/instances/inst_ada", "Archived"));
     assert!(told["note"]["wrong"].as_str().is_some_and(|wrong| wrong.contains("first note")), "{told}");
     assert_eq!(told["note"]["kept"], "Kept <here>", "what was typed stays");

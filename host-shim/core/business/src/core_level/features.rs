@@ -11,7 +11,7 @@ const WORDS: [&str; 3] = ["limit", "flag", "pool"];
 /// The entitlement of plans that are sold by seats.
 pub(super) const SEATS: &str = "seats";
 /// Members of offers and of the products that they become. Features are written beside them and need other names.
-const RESERVED: [&str; 33] = [
+const RESERVED: [&str; 34] = [
     "name",
     "description",
     "highlight",
@@ -22,6 +22,7 @@ const RESERVED: [&str; 33] = [
     "quantity",
     "credits",
     "refund",
+    "pause",
     "rank",
     "id",
     "type",

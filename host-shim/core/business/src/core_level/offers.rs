@@ -65,8 +65,10 @@ impl Section {
     /// Returns the members of an offer beside its features.
     fn words(self) -> &'static [&'static str] {
         match self {
-            Section::Plans => &["name", "description", "highlight", "contact", "price", "trial", SEATS],
-            Section::Addons => &["name", "description", "highlight", "price", "trial", "quantity"],
+            Section::Plans => {
+                &["name", "description", "highlight", "contact", "price", "trial", "refund", "pause", SEATS]
+            }
+            Section::Addons => &["name", "description", "highlight", "price", "trial", "refund", "quantity"],
             Section::Packs => &["name", "description", "highlight", "price", "quantity", "credits", "refund"],
         }
     }

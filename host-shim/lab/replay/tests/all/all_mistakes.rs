@@ -85,7 +85,7 @@ fn mistakes_of_business_yml_have_their_own_file_and_line() {
     let catalog = WHOLE.replace("micros: {large: 12}", "micros: {large: -12}");
     let folder = folder_with(&catalog);
     let roles = "may:\n  list: [owner]\n  lits: [owner]\n  usage.cosnume: [owner]\nretry:\n  databsae: [1s]\n  mail.sned: [1s]\n\
-                 webhooks:\n  idp:\n    scheme: standard\n    secret: stripe_secret\n    events:\n      - {event: user.left, account: \"user:{id}\"}\npolicies: {erase_after: 90d}\n";
+                 webhooks:\n  idp:\n    scheme: standard\n    secret: stripe_secret\n    events:\n      - {event: user.left, account: \"user:{id}\"}\npolicies: {erase_after: 90d, suspend_on_pause: [void]}\n";
     fs::write(folder.path().join("business.yml"), roles).expect("written");
     let checked = check(&[folder.path().to_owned()], Sources::default(), &host_replay::native::runners(), None)
         .expect("it can be checked");

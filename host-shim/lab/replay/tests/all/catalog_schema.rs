@@ -168,7 +168,7 @@ fn a_catalog_in_json_is_the_same_business_as_in_yaml() {
 }
 
 /// Objects of the schema, each with its place in [`WHOLE`].
-const OBJECTS: [(&str, &str); 39] = [
+const OBJECTS: [(&str, &str); 40] = [
     ("", ""),
     ("/properties/policies", "/policies"),
     ("/$defs/meterDecl", "/meters/tokens"),
@@ -203,6 +203,7 @@ const OBJECTS: [(&str, &str); 39] = [
     ("/$defs/expected", "/product_types/2/expects/0"),
     ("/$defs/meter", "/product_types/2/meters/0"),
     ("/$defs/trial/anyOf/1", "/products/0/trial"),
+    ("/$defs/pause", "/products/0/pause"),
     ("/$defs/prices", "/products/0/prices"),
     ("/$defs/price", "/products/0/prices/month"),
     ("/$defs/price/properties/id/anyOf/1", "/products/0/prices/month/id"),
@@ -571,7 +572,7 @@ fn only_the_reader_checks_names_that_a_business_may_declare() {
         assert!(validator.is_valid(&json_of(&text)), "the schema refuses {bad}");
         assert!(!mistakes_of_text(&text, None).is_empty(), "the reader takes {bad}");
     }
-    let own = "policies: {erase_after: 30d}\nconfig: {zone: {}}\nresources: {tent: [ensure, change, destroy]}\n";
+    let own = "policies: {erase_after: 30d, suspend_on_pause: [void]}\nconfig: {zone: {}}\nresources: {tent: [ensure, change, destroy]}\n";
     let text = WHOLE.replace("resource: cdn", "resource: tent").replace("if: config.enabled", "if: config.zone");
     assert_eq!(mistakes_of_text(&text, Some(own)), []);
 }

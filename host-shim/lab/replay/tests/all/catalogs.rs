@@ -36,7 +36,7 @@ pub fn folder_with(document: &str) -> TempDir {
 
 /// The policies and a catalog with every clause and every member.
 pub const WHOLE: &str = r#"
-policies: {provider: stripe, currency: usd, sync_prices: true, compare_after: 1d, suspend_on_pause: [void], erase_after: 90d, mail_within: 3d, plan_within: 1m, thin_events: true, customer_creation: checkout, codes: true, tax: included, tax_ids: business, success_url: https://a.example,
+policies: {provider: stripe, currency: usd, sync_prices: true, compare_after: 1d, suspend_on_pause: [void], cancel_reasons: [too_expensive], erase_after: 90d, mail_within: 3d, plan_within: 1m, thin_events: true, customer_creation: checkout, codes: true, tax: included, tax_ids: business, success_url: https://a.example,
   cancel_url: https://a.example, origins: [https://a.example], grace: 7d, dunning: [0d, 3d], over_limit: 14d,
   archive_after: 30d, delete_after: 90d, notice: [7d], name_block: 30d, final_backup: 30d,
   error_credit_after: 24h}
@@ -126,6 +126,8 @@ products:
     default: false
     prices: {month: {amount: 500, id: {test: price_a, live: price_live_a}}}
     trial: {for: 14d}
+    refund: {within: 7d}
+    pause: {at_most: 90d}
     metadata: {slug: a}
     stripe_metadata: {slug: a}
   - {id: prod_b, type: pack, name: B, prices: {once: {amount: 700, id: price_b}},
@@ -152,11 +154,11 @@ features:
   words: {use: word, price: 0.000015, pay: credits}
 plans:
   free: {name: For free, description: One show, shows: 1, downloads: 1000, team_gb: 1, storage: 1}
-  studio: {price: {month: 12.00, year: {amount: 12000, id: price_studio_y}}, trial: 14d, highlight: true, shows: 3, themes: true}
+  studio: {price: {month: 12.00, year: {amount: 12000, id: price_studio_y}}, trial: 14d, refund: {within: 7d}, highlight: true, shows: 3, themes: true}
   team: {price: {month: 30.00, week: 8.00, day: 1.20, per: seat}, seats: {at_least: 3, at_most: 100}, downloads: unlimited}
   large: {contact: sales, seats: 5}
 addons:
-  extra_show: {name: One more show, description: Yes, highlight: false, price: {month: 4.00}, trial: 7d, quantity: {at_most: 10}, shows: 1}
+  extra_show: {name: One more show, description: Yes, highlight: false, price: {month: 4.00}, trial: 7d, refund: {within: 2d}, quantity: {at_most: 10}, shows: 1}
 packs:
   ten_dollars: {name: Ten, description: Ten, highlight: false, price: 10.00, quantity: {at_most: 2}, credits: 10.00, refund: {within: 14d}}
 instances:
@@ -208,7 +210,7 @@ pub const CORE_BROKEN: [(&str, &str); 36] = [
 ];
 
 /// Texts that occur once in [`WHOLE`], each with a replacement that makes the catalog wrong.
-pub const BROKEN: [(&str, &str); 114] = [
+pub const BROKEN: [(&str, &str); 117] = [
     ("policies:", "policys:"),
     ("product_types:", "types:"),
     ("grace: 7d", "grace: -7d"),
@@ -272,6 +274,9 @@ pub const BROKEN: [(&str, &str); 114] = [
     ("[{credit: \"{product.credits}\"}]", "[{credits: \"{product.credits}\"}]"),
     ("seller: {by: agent, micros: \"{product.token_micros}\"}", "seller: {by: agent}"),
     ("refund: {within: 30d}", "refund: 30d"),
+    ("cancel_reasons: [too_expensive]", "cancel_reasons: [Too expensive]"),
+    ("pause: {at_most: 90d}", "pause: 90d"),
+    ("pause: {at_most: 90d}", "pause: {at_most: 0d}"),
     ("share_bp: 9000", "share_bp: 10001"),
     ("listing: approved", "listing: true"),
     ("    split: {to: \"{product.creator}\", share_bp: 9000, hold: 7d, min: 5}\n", ""),

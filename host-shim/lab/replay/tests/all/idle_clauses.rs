@@ -51,6 +51,13 @@ const IDLE: &[Idle] = &[
         "backups: {formula: last}\n  spare: {}",
         "nothing names the meter `spare`",
     ),
+    idle(
+        "/properties/policies",
+        "cancel_reasons",
+        "cancel_reasons: [too_expensive]",
+        "cancel_reasons: []",
+        "no reason could be given",
+    ),
     idle("/properties/policies", "dunning", "dunning: [0d, 3d]", "dunning: [0d, 9d]", "the grace period ends after 7d"),
     idle(
         "/properties/policies",
@@ -58,6 +65,13 @@ const IDLE: &[Idle] = &[
         "notice: [7d]",
         "notice: [40d]",
         "an archive comes 30d after the suspension",
+    ),
+    idle(
+        "/$defs/pause",
+        "at_most",
+        "suspend_on_pause: [void]",
+        "suspend_on_pause: [keep_as_draft]",
+        "a paused plan would go on without payments",
     ),
     idle(
         "/$defs/entitlement",

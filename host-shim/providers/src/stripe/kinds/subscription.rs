@@ -7,11 +7,13 @@ use crate::stripe::failure::Failed;
 use crate::stripe::marks::Marks;
 use crate::stripe::payload::{Payload, is_id};
 use host_provider_api::Call;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use stripe_billing::SubscriptionScheduleEndBehavior;
 use stripe_billing::subscription::{
-    CancelSubscription, UpdateSubscription, UpdateSubscriptionCancelAt, UpdateSubscriptionItems,
-    UpdateSubscriptionProrationBehavior,
+    CancelSubscription, CancelSubscriptionCancellationDetails, CancelSubscriptionCancellationDetailsFeedback,
+    UpdateSubscription, UpdateSubscriptionCancelAt, UpdateSubscriptionCancellationDetails,
+    UpdateSubscriptionCancellationDetailsFeedback, UpdateSubscriptionItems, UpdateSubscriptionPauseCollection,
+    UpdateSubscriptionPauseCollectionBehavior, UpdateSubscriptionProrationBehavior,
 };
 use stripe_billing::subscription_schedule::{
     CreateSubscriptionSchedule, ReleaseSubscriptionSchedule, UpdateSubscriptionSchedule,
@@ -19,27 +21,35 @@ use stripe_billing::subscription_schedule::{
     UpdateSubscriptionSchedulePhasesProrationBehavior, UpdateSubscriptionSchedulePhasesStartDate,
     UpdateSubscriptionScheduleProrationBehavior,
 };
-use stripe_client_core::StripeRequest;
+use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 
-/// `stripe.subscription.cancel`: takes `subscription`, `at_period_end`, `cancel_at_ms`; returns `id`, `status`. Succeeds without
-/// a change if the subscription has ended. Nothing becomes customer balance: what goes back is refunded.
+/// `stripe.subscription.cancel`: takes `subscription`, `at_period_end`, `cancel_at_ms`, `cancellation_details` (`feedback`, `comment`);
+/// returns `id`, `status`. Succeeds without a change if the subscription has ended. Nothing becomes customer balance: what goes back is
+/// refunded.
 pub(crate) fn cancel(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let id = payload.id("subscription")?;
     let at_period_end = payload.maybe_flag("at_period_end")?;
     let at_period_end = at_period_end.ok_or(Failed::Payload { member: "at_period_end", expected: "true or false" })?;
     let at_s = payload.maybe_int("cancel_at_ms")?.map(|ms| ms.div_euclid(1_000));
+    let details = payload.maybe_object("cancellation_details")?.map(Details::of);
     let now = current(api, id)?;
     if has_ended(&now) {
         return outputs(&now);
     }
     if !at_period_end {
-        return outputs(&api.delete(CancelSubscription::new(id).build())?);
+        let mut request = CancelSubscription::new(id);
+        if let Some(details) = details {
+            request = request.cancellation_details(details.of_end());
+        }
+        return outputs(&api.delete(request.build())?);
     }
-    let is_done = match at_s {
-        Some(at_s) => now.get("cancel_at").and_then(Value::as_i64) == Some(at_s),
-        None => now.get("cancel_at_period_end") == Some(&Value::Bool(true)),
-    };
+    let is_told = details.as_ref().is_none_or(|details| details.are_those_of(&now));
+    let is_done = is_told
+        && match at_s {
+            Some(at_s) => now.get("cancel_at").and_then(Value::as_i64) == Some(at_s),
+            None => now.get("cancel_at_period_end") == Some(&Value::Bool(true)),
+        };
     if is_done {
         return outputs(&now);
     }
@@ -51,7 +61,116 @@ pub(crate) fn cancel(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
             .proration_behavior(UpdateSubscriptionProrationBehavior::None),
         None => request.cancel_at_period_end(true),
     };
+    if let Some(details) = details {
+        request = request.cancellation_details(details.of_update());
+    }
     outputs(&api.post(request.build(), &marks, "cancel")?)
+}
+
+/// Why a subscription is cancelled, as Stripe takes it. The empty text removes what was said before.
+struct Details<'p> {
+    feedback: Option<&'p str>,
+    comment: Option<&'p str>,
+}
+
+impl<'p> Details<'p> {
+    fn of(given: &'p Map<String, Value>) -> Details<'p> {
+        let text = |name: &str| given.get(name).and_then(Value::as_str);
+        Details { feedback: text("feedback"), comment: text("comment") }
+    }
+
+    /// Returns whether the subscription has these details already.
+    fn are_those_of(&self, subscription: &Value) -> bool {
+        let known = |name: &str| subscription.pointer(&format!("/cancellation_details/{name}")).and_then(Value::as_str);
+        self.feedback == known("feedback") && self.comment == known("comment")
+    }
+
+    fn of_end(&self) -> CancelSubscriptionCancellationDetails {
+        let mut details = CancelSubscriptionCancellationDetails::new();
+        details.feedback =
+            self.feedback.map(|word| CancelSubscriptionCancellationDetailsFeedback::Unknown(word.to_owned()));
+        details.comment = self.comment.map(str::to_owned);
+        details
+    }
+
+    fn of_update(&self) -> UpdateSubscriptionCancellationDetails {
+        let mut details = UpdateSubscriptionCancellationDetails::new();
+        details.feedback =
+            self.feedback.map(|word| UpdateSubscriptionCancellationDetailsFeedback::Unknown(word.to_owned()));
+        details.comment = self.comment.map(str::to_owned);
+        details
+    }
+}
+
+/// Asks Stripe not to end a subscription, and to forget why it was to end.
+fn take_back_end(api: &Api<'_>, id: &str, marks: &Marks) -> Result<Value, Failed> {
+    let nothing = Details { feedback: Some(""), comment: Some("") };
+    let request = UpdateSubscription::new(id).cancel_at_period_end(false).cancellation_details(nothing.of_update());
+    api.post(request.build(), marks, "keep")
+}
+
+/// `stripe.subscription.keep`: takes `subscription`; returns `id`, `status`. Takes back a planned end and a scheduled change. Succeeds
+/// without a change if neither is planned.
+pub(crate) fn keep(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let (payload, marks) = (Payload::of(call), Marks::of(call));
+    let id = payload.id("subscription")?;
+    let now = current(api, id)?;
+    if has_ended(&now) {
+        return Err(Failed::Inconsistent(format!("`{id}` has ended")));
+    }
+    let released = release(api, &marks, &now)?;
+    match (is_ending(&now), released) {
+        (true, _) => outputs(&take_back_end(api, id, &marks)?),
+        (false, true) => outputs(&current(api, id)?),
+        (false, false) => outputs(&now),
+    }
+}
+
+/// `stripe.subscription.pause`: takes `subscription`, `resumes_at_ms`; returns `id`, `status`. Until then Stripe voids the invoices of new
+/// periods. The period that is paid for is not changed.
+pub(crate) fn pause(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let (payload, marks) = (Payload::of(call), Marks::of(call));
+    let id = payload.id("subscription")?;
+    let missing = Failed::Payload { member: "resumes_at_ms", expected: "milliseconds since the epoch" };
+    let resumes_at_s = payload.maybe_int("resumes_at_ms")?.ok_or(missing)?.div_euclid(1_000);
+    let now = current(api, id)?;
+    if has_ended(&now) {
+        return Err(Failed::Inconsistent(format!("`{id}` has ended")));
+    }
+    let known = |name: &str| now.pointer(&format!("/pause_collection/{name}"));
+    if known("behavior").and_then(Value::as_str) == Some("void")
+        && known("resumes_at").and_then(Value::as_i64) == Some(resumes_at_s)
+    {
+        return outputs(&now);
+    }
+    let mut pause = UpdateSubscriptionPauseCollection::new(UpdateSubscriptionPauseCollectionBehavior::Void);
+    pause.resumes_at = Some(resumes_at_s);
+    outputs(&api.post(UpdateSubscription::new(id).pause_collection(pause).build(), &marks, "pause")?)
+}
+
+/// `stripe.subscription.resume`: takes `subscription`; returns `id`, `status`. If the invoice of the current period was voided, a new period
+/// begins now and is paid for now, since nobody would pay for the rest of the current one. Otherwise the period stays.
+pub(crate) fn resume(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let (payload, marks) = (Payload::of(call), Marks::of(call));
+    let id = payload.id("subscription")?;
+    let path = format!("/subscriptions/{id}");
+    let now = api.get(path.clone(), &[("expand[]", "latest_invoice")])?.object;
+    if has_ended(&now) {
+        return Err(Failed::Inconsistent(format!("`{id}` has ended")));
+    }
+    let is_paused = now.get("pause_collection").is_some_and(|pause| !pause.is_null());
+    let is_unpaid = now.pointer("/latest_invoice/status").and_then(Value::as_str) == Some("void");
+    if !is_paused && !is_unpaid {
+        return outputs(&now);
+    }
+    // The empty text removes the pause.
+    let mut form = json!({"pause_collection": ""});
+    if is_unpaid {
+        form["billing_cycle_anchor"] = json!("now");
+        form["proration_behavior"] = json!("none");
+    }
+    let request = RequestBuilder::new(StripeMethod::Post, path).form(&form);
+    outputs(&api.post(request, &marks, "resume")?)
 }
 
 /// `stripe.subscription.update`: takes `subscription`, `item`, `price`, `quantity`, `at` (`now`, or `period_end` with
@@ -68,13 +187,8 @@ pub(crate) fn update(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     if has_ended(&now) {
         return Err(Failed::Inconsistent(format!("`{}` has ended", change.subscription)));
     }
-    let is_ending =
-        now.get("cancel_at_period_end") == Some(&Value::Bool(true)) || now.get("cancel_at").is_some_and(Value::is_i64);
-    let now = match payload.maybe_flag("keep")? == Some(true) && is_ending {
-        true => {
-            let request = UpdateSubscription::new(change.subscription).cancel_at_period_end(false);
-            api.post(request.build(), &marks, "keep")?
-        }
+    let now = match payload.maybe_flag("keep")? == Some(true) && is_ending(&now) {
+        true => take_back_end(api, change.subscription, &marks)?,
         false => now,
     };
     match payload.maybe_text("at")?.unwrap_or("now") {
@@ -184,6 +298,12 @@ fn current(api: &Api<'_>, id: &str) -> Result<Value, Failed> {
 
 fn has_ended(subscription: &Value) -> bool {
     matches!(subscription.get("status").and_then(Value::as_str), Some("canceled" | "incomplete_expired"))
+}
+
+/// Returns whether a subscription is to end with its period or at a time.
+fn is_ending(subscription: &Value) -> bool {
+    subscription.get("cancel_at_period_end") == Some(&Value::Bool(true))
+        || subscription.get("cancel_at").is_some_and(Value::is_i64)
 }
 
 fn outputs(subscription: &Value) -> Result<Value, Failed> {

@@ -15,7 +15,7 @@ pub struct Case {
     pub listed: fn(&Value) -> Option<Listed>,
 }
 
-pub const CASES: [Case; 18] = [
+pub const CASES: [Case; 21] = [
     Case {
         kind: "stripe.account.create",
         payload: |_| json!({"metadata": {"user_id": "ada"}}),
@@ -92,6 +92,9 @@ pub const CASES: [Case; 18] = [
         listed: |payload| Some(("/v1/refunds".to_owned(), vec![("payment_intent", text(payload, "payment_intent"))])),
     },
     Case { kind: "stripe.subscription.cancel", payload: cancel, listed: |_| None },
+    Case { kind: "stripe.subscription.keep", payload: keep, listed: |_| None },
+    Case { kind: "stripe.subscription.pause", payload: pause, listed: |_| None },
+    Case { kind: "stripe.subscription.resume", payload: resume, listed: |_| None },
     Case {
         kind: "stripe.subscription.update",
         payload: update_later,
@@ -198,6 +201,25 @@ pub fn meter_event(bench: &Bench) -> Value {
 
 fn cancel(bench: &Bench) -> Value {
     json!({"subscription": subscription(bench, "500", "month")["id"], "at_period_end": true})
+}
+
+fn keep(bench: &Bench) -> Value {
+    let sub = subscription(bench, "500", "month");
+    bench.direct("POST", &format!("/v1/subscriptions/{}", text(&sub, "id")), &[("cancel_at_period_end", "true")]);
+    json!({"subscription": sub["id"]})
+}
+
+fn pause(bench: &Bench) -> Value {
+    let sub = subscription(bench, "500", "month");
+    let until_ms = (sub["items"]["data"][0]["current_period_end"].as_i64().unwrap() + 86_400) * 1_000;
+    json!({"subscription": sub["id"], "resumes_at_ms": until_ms})
+}
+
+fn resume(bench: &Bench) -> Value {
+    let sub = subscription(bench, "500", "month");
+    let form = [("pause_collection[behavior]", "void")];
+    bench.direct("POST", &format!("/v1/subscriptions/{}", text(&sub, "id")), &form);
+    json!({"subscription": sub["id"]})
 }
 
 fn update_later(bench: &Bench) -> Value {

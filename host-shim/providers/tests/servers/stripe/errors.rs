@@ -146,6 +146,7 @@ fn an_invalid_payload_is_refused_with_its_members_name_and_without_a_request() {
         ),
         ("stripe.retrieve", json!({"object": "customer", "id": "a?b"}), "id"),
         ("stripe.subscription.cancel", json!({"subscription": "sub_1"}), "at_period_end"),
+        ("stripe.subscription.pause", json!({"subscription": "sub_1"}), "resumes_at_ms"),
         ("stripe.transfer.create", json!({"destination": "acct_1"}), "transfer_group"),
     ] {
         let answer = bench.call(&call(kind, payload));

@@ -92,7 +92,8 @@ fn invoices_and_reports_of_usage() {
 
 #[test]
 fn subscriptions() {
-    every_fault(&["stripe.subscription.cancel", "stripe.subscription.update"]);
+    every_fault(&["stripe.subscription.cancel", "stripe.subscription.keep", "stripe.subscription.update"]);
+    every_fault(&["stripe.subscription.pause", "stripe.subscription.resume"]);
 }
 
 #[test]

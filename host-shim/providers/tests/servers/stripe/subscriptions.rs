@@ -104,6 +104,101 @@ fn a_subscription_ends_with_the_period_despite_a_scheduled_change() {
 }
 
 #[test]
+fn a_kept_subscription_neither_ends_nor_changes() {
+    let bench = Bench::start();
+    for with_change in [false, true] {
+        let sub = subscription(&bench, "2000", "month");
+        match with_change {
+            true => _ = bench.done(&change(&sub, &price(&bench, "500", Some("month")), "period_end", "none", "down")),
+            false => {
+                let mut end =
+                    call("stripe.subscription.cancel", json!({"subscription": sub["id"], "at_period_end": true}));
+                end.key = "cancel:kept".to_owned();
+                bench.done(&end);
+            }
+        }
+        let mut keep = call("stripe.subscription.keep", json!({"subscription": sub["id"]}));
+        keep.key = format!("keep:{with_change}");
+        assert_eq!(bench.done(&keep)["status"], "active");
+        assert_eq!(bench.done(&after_a_crash(&keep))["status"], "active");
+        let kept = seen(&bench, &sub);
+        assert_eq!((&kept["cancel_at_period_end"], &kept["cancel_at"]), (&json!(false), &Value::Null));
+        assert_eq!(kept["schedule"], Value::Null);
+        bench.direct("POST", "/_sandbox/clock", &[("advance_by", MONTH_S)]);
+        assert_eq!((&seen(&bench, &sub)["status"], price_of(&seen(&bench, &sub))), (&json!("active"), price_of(&sub)));
+    }
+    let sub = subscription(&bench, "500", "month");
+    bench.direct("DELETE", &format!("/v1/subscriptions/{}", text(&sub, "id")), &[]);
+    let answer = bench.call(&call("stripe.subscription.keep", json!({"subscription": sub["id"]})));
+    assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "inconsistent"), "{answer:?}");
+}
+
+#[test]
+fn stripe_keeps_why_a_subscription_ends_until_it_is_kept() {
+    let bench = Bench::start();
+    let sub = subscription(&bench, "2000", "month");
+    let cancel = |at_period_end: bool, details: Value, key: &str| {
+        let payload =
+            json!({"subscription": sub["id"], "at_period_end": at_period_end, "cancellation_details": details});
+        let mut request = call("stripe.subscription.cancel", payload);
+        request.key = key.to_owned();
+        bench.done(&request);
+        let told = seen(&bench, &sub)["cancellation_details"].clone();
+        (told["feedback"].clone(), told["comment"].clone())
+    };
+    let first = cancel(true, json!({"feedback": "too_expensive", "comment": "Sorry"}), "cancel:1");
+    assert_eq!(first, (json!("too_expensive"), json!("Sorry")));
+    let second = cancel(true, json!({"feedback": "unused", "comment": "Really"}), "cancel:2");
+    assert_eq!(second, (json!("unused"), json!("Really")), "what is said later counts, although it ends already");
+    bench.done(&call("stripe.subscription.keep", json!({"subscription": sub["id"]})));
+    let kept = seen(&bench, &sub)["cancellation_details"].clone();
+    assert_eq!((&kept["feedback"], &kept["comment"]), (&Value::Null, &Value::Null));
+    let at_once = cancel(false, json!({"comment": "moved_away"}), "cancel:3");
+    assert_eq!((at_once, &seen(&bench, &sub)["status"]), ((Value::Null, json!("moved_away")), &json!("canceled")));
+}
+
+/// Pauses a subscription for half a year, and ends the pause after a time. Returns the subscription before and after the end.
+fn paused(bench: &Bench, for_s: &str) -> (Value, Value) {
+    let sub = subscription(bench, "2000", "month");
+    let until_ms = period_end_ms(&sub) + 180 * 86_400_000;
+    let pause = call("stripe.subscription.pause", json!({"subscription": sub["id"], "resumes_at_ms": until_ms}));
+    assert_eq!(bench.done(&pause)["status"], "active");
+    let told = &seen(bench, &sub)["pause_collection"];
+    assert_eq!((&told["behavior"], &told["resumes_at"]), (&json!("void"), &json!(until_ms / 1_000)));
+    assert_eq!(bench.done(&after_a_crash(&pause))["status"], "active");
+    bench.direct("POST", "/_sandbox/clock", &[("advance_by", for_s)]);
+    let before = seen(bench, &sub);
+    let resume = call("stripe.subscription.resume", json!({"subscription": sub["id"]}));
+    for again in [resume.clone(), after_a_crash(&resume)] {
+        assert_eq!(bench.done(&again)["status"], "active");
+    }
+    let after = seen(bench, &sub);
+    assert_eq!(after["pause_collection"], Value::Null);
+    (before, after)
+}
+
+fn newest_invoice(bench: &Bench, sub: &Value) -> Value {
+    bench.direct("GET", &format!("/v1/invoices/{}", text(sub, "latest_invoice")), &[])
+}
+
+#[test]
+fn a_pause_that_ends_within_the_paid_period_costs_nothing() {
+    let bench = Bench::start();
+    let (before, after) = paused(&bench, "86400");
+    assert_eq!((period_end_ms(&after), &after["latest_invoice"]), (period_end_ms(&before), &before["latest_invoice"]));
+}
+
+#[test]
+fn after_a_pause_a_whole_period_begins_and_is_paid_once() {
+    let bench = Bench::start();
+    let (before, after) = paused(&bench, "4000000");
+    assert_eq!(newest_invoice(&bench, &before)["status"], "void");
+    let invoice = newest_invoice(&bench, &after);
+    assert_eq!((&invoice["status"], &invoice["amount_paid"]), (&json!("paid"), &json!(2000)));
+    assert!(period_end_ms(&after) > period_end_ms(&before), "{after}");
+}
+
+#[test]
 fn an_immediate_end_leaves_no_balance() {
     let bench = Bench::start();
     let sub = subscription(&bench, "2000", "month");

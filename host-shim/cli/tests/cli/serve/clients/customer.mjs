@@ -122,6 +122,14 @@ told.canceled = await story.text("[role=status]");
 // Stripe's webhook has changed the plan, and the page shows it.
 await story.sees("Ends", ".tag");
 await story.state("billing-canceled");
+// Whoever changes their mind before the end keeps the plan, and may cancel it again.
+await story.followText("Keep my plan");
+told.stays = await story.text("[role=status]");
+await story.sees("Active", ".tag");
+await page.click("summary");
+await story.type("[name=comment]", "Too many instances");
+await story.followText("Cancel the subscription");
+await story.sees("Ends", ".tag");
 
 // The session lasts for 14 days. After the login, the browser is on the page that it asked for.
 async function later(advance, path) {

@@ -1,0 +1,56 @@
+//! Requests that change a subscription at Stripe. Only the newest request of a subscription counts: a later one waits for an earlier
+//! one that has begun, so that the earlier one, which may be tried again, never comes last.
+
+use crate::desk::Desk;
+use crate::model::correlation::Correlation;
+use crate::model::effect::request;
+use crate::model::halt::Ruled;
+use crate::model::ids::SubscriptionId;
+use crate::model::keys::EffectKey;
+use crate::model::records::subscription::SubscriptionRow;
+use crate::model::records::subscription_history::BillingHistory;
+use extension_contract::{DeferReason, Effect, Outcome};
+use serde_json::Value;
+
+/// Returns the outcome of a command that must wait until the provider has answered an earlier request for the subscription. A request
+/// that has not begun can still be called off.
+pub(crate) fn wait_for_change(desk: &mut Desk<'_>, subscription: &str) -> Ruled<Option<Outcome>> {
+    let billing = desk.account.get::<BillingHistory>(subscription)?;
+    let Some(key) = billing.and_then(|billing| billing.changing.clone()) else { return Ok(None) };
+    Ok(desk.account.has_begun(&key)?.then_some(Outcome::Deferred(DeferReason::Effect(key))))
+}
+
+/// Requests a change, and remembers it in the subscription's billing history as the newest one. `reply_to` is the caller of the
+/// command, if the change is the one that it names.
+pub(crate) fn request_change(
+    desk: &mut Desk<'_>,
+    subscription: &SubscriptionId,
+    billing: BillingHistory,
+    key: &EffectKey,
+    payload: &Value,
+    reply_to: Option<String>,
+) -> Ruled<()> {
+    desk.account.put(subscription, BillingHistory { changing: Some(key.to_string()), ..billing });
+    let about = Correlation::PlanChange { subscription: subscription.clone() };
+    desk.account.ask(Effect { reply_to, ..request(key, payload, Some(&about))? });
+    Ok(())
+}
+
+/// Forgets that a command has cancelled the subscription, since a later one takes the cancellation back.
+pub(crate) fn forget_cancellation(desk: &mut Desk<'_>, subscription: &str) -> Ruled<()> {
+    if let Some(row) = desk.account.row::<SubscriptionRow>(subscription)?.filter(|row| row.asked.is_some()) {
+        desk.account.put(subscription, SubscriptionRow { asked: None, ..row });
+    }
+    Ok(())
+}
+
+/// Forgets a cancellation or a pause that the provider has refused. `word` is the first one of the request's key.
+pub(crate) fn forget_refused(desk: &mut Desk<'_>, subscription: &str, word: &str) -> Ruled<()> {
+    let Some(row) = desk.account.row::<SubscriptionRow>(subscription)? else { return Ok(()) };
+    match word {
+        "cancel" if row.asked.is_some() => desk.account.put(subscription, SubscriptionRow { asked: None, ..row }),
+        "pause" if row.paused.is_some() => desk.account.put(subscription, SubscriptionRow { paused: None, ..row }),
+        _ => {}
+    }
+    Ok(())
+}
