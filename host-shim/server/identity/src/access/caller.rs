@@ -23,7 +23,7 @@ pub struct Caller {
     pub key: String,
     /// Business and mode.
     pub partition: Partition,
-    /// The actor as which the caller acts.
+    /// The actor that the caller acts as.
     pub actor: Actor,
     /// The accounts that the caller may name.
     pub reach: Reach,
