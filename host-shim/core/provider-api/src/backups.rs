@@ -1,4 +1,4 @@
-//! Scheduled backups, which a provider makes and deletes for a business on a schedule.
+//! Scheduled backups, which a provider makes and deletes for a business.
 //!
 //! The host calls the verb `backup` with a [`BackupSchedule`] in the payload. The provider stores a [`ScheduledBackup`]
 //! next to the backup, and deletes the backup when a [`BackupExpiry`] asks for it.

@@ -1,4 +1,4 @@
-//! Errors as problem details (RFC 9457). `code` is stable, for programs; `detail` is for people.
+//! Errors as problem details (RFC 9457). `code` is stable, for programs; `detail` is for humans.
 
 use crate::site::questions::NotAsked;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -95,7 +95,7 @@ impl Problem {
         self.status
     }
 
-    /// Returns the description for people.
+    /// Returns the human-readable description.
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }

@@ -1,6 +1,6 @@
 //! Decides what requires a verified address. Until a user has verified the address, it may be somebody else's, and whoever verifies it
-//! gets the account. So an unverified user can buy and use the user's own account, but can access no other and leave nothing behind
-//! there that would remain active.
+//! gets the account. So an unverified user can buy and use the user's own account, but cannot contact anybody else, and leaves nothing
+//! behind in the account that would remain active.
 
 use crate::access::unauthorized;
 use crate::problem::Problem;

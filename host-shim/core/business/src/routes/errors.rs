@@ -11,7 +11,7 @@ pub struct ErrorAnswer {
     pub status: u16,
     /// Stable code, for programs.
     pub code: String,
-    /// Description for people; by default, the refusal's own.
+    /// Human-readable description; by default, the refusal's own.
     pub detail: Option<String>,
 }
 

@@ -199,7 +199,7 @@ mod tests {
         RouteTable::read(&files, &config).map_err(|Mistakes(told)| told.iter().map(ToString::to_string).collect())
     }
 
-    /// Reads one route with these members, after a type and before nothing.
+    /// Reads a single route with these members, after a type.
     fn route(members: &str) -> Result<RouteTable, Vec<String>> {
         let text = format!(
             "types: {{Plan: {{id: string, price: integer?}}}}\nroutes:\n  POST /api/a/{{id}}: {{name: a, about: A., {members}}}\n"

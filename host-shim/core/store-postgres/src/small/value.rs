@@ -26,7 +26,7 @@ impl Value {
     }
 }
 
-/// Makes the parameters of a statement.
+/// Builds the parameters of a statement.
 #[macro_export]
 macro_rules! values {
     ($($value:expr),* $(,)?) => { &[$($crate::small::Value::from($value)),*] };

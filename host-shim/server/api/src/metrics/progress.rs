@@ -33,7 +33,7 @@ const BOUNDS_S: [f64; 13] =
 const INSTANCES: &str = "instances";
 /// Source of the results of effects.
 const EFFECTS: &str = "effects";
-/// Who has completed a step that no person did.
+/// The `done_by` of a step that no person did.
 const MACHINE: &str = "machine";
 /// An instance for which a person has completed a step.
 const MANUAL: &str = "manual";

@@ -117,7 +117,7 @@ pub(crate) struct CountTurn {
 }
 
 impl Tools {
-    /// Makes tools.
+    /// Creates the tools.
     pub fn new(stripe: Option<StripeAccess>, drift: Option<Arc<dyn DriftCheck>>) -> Tools {
         Tools { stripe, drift, ..Tools::default() }
     }
@@ -175,6 +175,6 @@ pub trait MailPreviews: Send + Sync {
     /// Renders a mail, or lists the values if there is no template.
     ///
     /// # Errors
-    /// Fails if a value is missing or does not fit; the message is for people.
+    /// Fails with a human-readable message if a value is missing or does not fit.
     fn preview(&self, mail: ShownMail<'_>, values: &Value) -> Result<MailPreview, String>;
 }

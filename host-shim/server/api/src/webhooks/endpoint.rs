@@ -70,7 +70,7 @@ pub struct Endpoint {
     pub url: String,
     /// Event types that it gets; empty for all types.
     pub types: Vec<String>,
-    /// Description for people.
+    /// Human-readable description.
     pub description: String,
     /// Reference to the secret that signs.
     pub secret: String,

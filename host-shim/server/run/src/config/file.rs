@@ -21,7 +21,7 @@ pub const LOG_LEVELS: [&str; 4] = ["error", "warn", "info", "debug"];
 pub const LOG_FORMATS: [&str; 2] = ["text", "json"];
 const SECTIONS: [&str; 6] = ["server", "database", "storage", "data", "log", "businesses"];
 const SERVER: [&str; 4] = ["host", "port", "trusted_proxies", "url"];
-/// The expected form of the server's address, for people.
+/// The expected form of the server's address, as messages describe it.
 const URL_EXPECTED: &str = "an address for browsers, without a path: https://manage.example.com";
 const DATABASE: [&str; 4] = ["type", "url", "tables", "roles"];
 const ROLES: [&str; 4] = ["anonymous", "user", "admin", "service"];

@@ -68,7 +68,7 @@ impl<'n> Section<'n> {
         &self.place
     }
 
-    /// Returns the name of a member for people, including the path of its section.
+    /// Returns the name of a member for messages, including the path of its section.
     pub(crate) fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }

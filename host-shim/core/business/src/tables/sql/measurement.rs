@@ -11,8 +11,8 @@ pub(super) fn rows(sql: Sql<'_>) -> String {
     }
 }
 
-/// An event may repeat an id, and the first one counts. A measurement belongs to the usage of that day which has the most
-/// attributes in common with it.
+/// An event may repeat an id, and the first one counts. A measurement belongs to the usage of its day that has the
+/// most of its attributes.
 const SQLITE: &str = "\
 SELECT m.scope, m.id, m.meter, m.quantity, m.at, m.attributes, m.received_at, m.event,
     (SELECT CAST(round(1.0 * m.quantity * (x.value ->> 'cost_micros') / (x.value ->> 'quantity')) AS INTEGER)
