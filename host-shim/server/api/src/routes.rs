@@ -2,7 +2,7 @@
 //! route.
 //!
 //! [`of_pages`] provides the values for pages, [`request`] reads the values and finds the account, [`reads`] runs the queries of the route,
-//! and its command takes the same way as every other command.
+//! and its command follows the same path as every other command.
 
 pub(crate) mod bearer;
 pub(crate) mod of_pages;

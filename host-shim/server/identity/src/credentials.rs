@@ -6,7 +6,7 @@ use crate::users::{User, Users, UsersError, end_sessions};
 use extension_contract::{Account, Timestamp};
 use host_store_postgres::small::{SmallError, Statements, values};
 
-/// Adds a user, who owns the account from now on: its claim links expire. Returns false if another user already has the address.
+/// Adds a user, who owns the account from now on: its claim links are invalidated. Returns false if another user already has the address.
 pub(crate) fn add(rows: &impl Statements, user: &User, password: &str) -> Result<bool, SmallError> {
     let added = rows.execute(
         "INSERT INTO users (id, livemode, email, name, password, is_operator, created_at, announced_at, confirmed_at) \

@@ -184,8 +184,8 @@ async fn confirm(
 }
 
 /// Informs the business of a verified address, so that a checkout with that address finds the account. An account that such a checkout
-/// has already created is given to the user. Tokens that an unverified user created in an account expire. A failure is logged; the next
-/// verification tries again.
+/// has already created is given to the user. Tokens that an unverified user created in an account are revoked. A failure is logged; the
+/// next verification tries again.
 pub(super) async fn tell_proved(hosted: &HostedSite, user: &User, proof: &Proof) {
     if let Some(account) = &proof.taken_over
         && let Err(problem) = revoke_tokens(hosted, account).await

@@ -362,7 +362,7 @@ mod tests {
             loop {
                 let mut page = Page { sort: sort.clone(), after: after.clone(), most: 101, rows: Vec::new() };
                 let last = after.as_ref().map(|row| row["id"].clone());
-                // If it declares no order, a list is read from the last row backwards.
+                // Without a declared order, reading continues after the last row of the previous page.
                 let begin = all.iter().position(|row| sort.is_none() && Some(&row["id"]) == last.as_ref());
                 for row in &all[begin.map_or(0, |at| at + 1)..] {
                     if page.take(row.clone()).is_break() {

@@ -27,8 +27,8 @@ pub struct Caller {
     pub actor: Actor,
     /// The accounts that the caller may name.
     pub reach: Reach,
-    /// The actors that the caller acts as in some accounts, in place of `actor`: a member of an organization has its own roles
-    /// there.
+    /// The actors that the caller acts as in some accounts, in place of `actor`: a member of an organization acts with the
+    /// roles of that membership.
     pub in_accounts: BTreeMap<Account, Actor>,
 }
 
