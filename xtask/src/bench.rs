@@ -31,7 +31,7 @@ pub fn run(options: &Options) -> Result<()> {
     let component = groups.run("component", if is_profile { build::named_component } else { build::component })?;
     let (program, server) = groups.run("programs", build::bench)?;
     groups.run("bench", || process::run(command(&program, &server, &component).args(&options.args)))?;
-    // The summary goes to standard error, so that standard output has only the JSON of `--format json`.
+    // The summary goes to standard error, so that standard output contains only the JSON of `--format json`.
     eprint!("{}", groups.summary());
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `cargo xtask build`: the component, the host, and the program of instances on Lambda, ready to run, in `dist/`.
+//! `cargo xtask build`: the component, the host, and the program for instances on Lambda, ready to run, in `dist/`.
 
 use crate::groups::Groups;
 use crate::{notes, package, process};
@@ -44,16 +44,16 @@ pub struct Options {
     deb: bool,
 }
 
-/// The feature with the SDKs of clouds.
+/// The feature with the cloud SDKs.
 const CLOUDS: &str = "aws";
 /// Cargo profile of the optimised host and of the measuring program.
 const HOST_PROFILE: &str = "host";
 
-/// Runs the chore.
+/// Runs the command.
 ///
 /// # Errors
 ///
-/// A program does not compile, or `dist` cannot be written.
+/// Fails if a program does not compile, or `dist` cannot be written.
 pub fn run(options: &Options) -> Result<()> {
     let mut groups = Groups::default();
     if options.named {
@@ -81,17 +81,17 @@ pub fn run(options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Builds the block with the files that a platform reads beside it, and returns the path of the module.
+/// Builds the block with the files that a platform reads along with it, and returns the path of the module.
 fn block(options: &Options) -> Result<PathBuf> {
     Ok(component_builder::block_package(&dist(), options.block_url.as_deref())?)
 }
 
-/// The folder of finished programs.
+/// The folder for finished programs.
 pub fn dist() -> PathBuf {
     component_builder::workspace_root().join("dist")
 }
 
-/// A program that takes the component, and how it is built.
+/// A program that uses the component, and how it is built.
 #[derive(Clone, Copy, Debug)]
 pub struct ProgramBuild {
     /// The crate of the program.
@@ -100,7 +100,7 @@ pub struct ProgramBuild {
     name: &'static str,
     /// Further arguments of `cargo build`.
     args: &'static [&'static str],
-    /// The folder in the target folder that cargo builds into.
+    /// The subfolder of the target folder that cargo builds into.
     folder: &'static str,
 }
 
@@ -114,7 +114,7 @@ fn release_host() -> ProgramBuild {
     ProgramBuild { args: &["--profile", HOST_PROFILE, "--features", CLOUDS], folder: HOST_PROFILE, ..serving_host() }
 }
 
-/// The host without the SDK of a cloud, in the profile that the tests use.
+/// The host without cloud SDKs, in the profile that the tests use.
 pub fn serving_host() -> ProgramBuild {
     ProgramBuild { package: HOST, name: HOST, args: &[], folder: "debug" }
 }
@@ -124,11 +124,11 @@ pub fn replayer() -> ProgramBuild {
     ProgramBuild { package: "host-replay", name: "replay", args: &[], folder: "debug" }
 }
 
-/// Builds the component and a program that takes it at the same time, puts both into `dist`, and returns their paths.
+/// Builds the component and, at the same time, a program that uses it, puts both into `dist`, and returns their paths.
 ///
 /// # Errors
 ///
-/// A program does not compile, or `dist` cannot be written.
+/// Fails if a program does not compile, or `dist` cannot be written.
 pub fn both(wanted: &ProgramBuild) -> Result<(PathBuf, PathBuf)> {
     let module = start_module();
     let packages = ["build", "--package", wanted.package, "--package", "component-builder"];
@@ -140,11 +140,11 @@ pub fn both(wanted: &ProgramBuild) -> Result<(PathBuf, PathBuf)> {
     Ok((component, install_program(&folder.join(program(wanted.name)))?))
 }
 
-/// Puts a program into `dist` and returns its path there. The host is also there under the name of its folder, `host-shim`.
+/// Puts a program into `dist` and returns its path there. The host is also available there under the name of its folder, `host-shim`.
 ///
 /// # Errors
 ///
-/// `dist` cannot be written.
+/// Fails if `dist` cannot be written.
 pub fn install_program(built: &Path) -> Result<PathBuf> {
     let name = built.file_name().context("the path of a program has a name")?;
     let path = dist().join(name);
@@ -160,7 +160,7 @@ pub fn install_program(built: &Path) -> Result<PathBuf> {
 const COMPONENT: &str = "instance-provisioner.wasm";
 /// Name of the host's program.
 const HOST: &str = "provisioner";
-/// The folder with the host's crates, whose name the host has in `dist` as well.
+/// The folder with the host's crates; `dist` also contains the host under this name.
 #[cfg(unix)]
 const HOST_FOLDER: &str = "host-shim";
 /// Name of the program that wraps a module as a component.
@@ -175,16 +175,16 @@ pub fn dist_component() -> PathBuf {
 ///
 /// # Errors
 ///
-/// It does not compile, or `dist` cannot be written.
+/// Fails if it does not compile, or `dist` cannot be written.
 pub fn component() -> Result<PathBuf> {
     component_with(component_builder::PROFILE, &dist_component())
 }
 
-/// Builds the component with the names of its functions and returns its path.
+/// Builds the component with its function names and returns its path.
 ///
 /// # Errors
 ///
-/// It does not compile, or the target folder cannot be written.
+/// Fails if it does not compile, or the target folder cannot be written.
 pub fn named_component() -> Result<PathBuf> {
     component_with(component_builder::PROFILE_NAMED, &target_folder().join("instance-provisioner-named.wasm"))
 }
@@ -195,10 +195,10 @@ fn component_with(profile: &str, path: &Path) -> Result<PathBuf> {
     encode_to(&target_folder().join("debug").join(program(ENCODER)), &module, path)
 }
 
-/// A build of the component's module, under way.
+/// A build of the component's module that is in progress.
 pub type ModuleBuild = thread::JoinHandle<Result<PathBuf, component_builder::BuildError>>;
 
-/// Starts the build of the component's module. Cargo can build programs for this machine meanwhile.
+/// Starts the build of the component's module. Meanwhile, cargo can build programs for this machine.
 pub fn start_module() -> ModuleBuild {
     thread::spawn(|| component_builder::module(component_builder::PROVISIONER, component_builder::PROFILE))
 }
@@ -207,16 +207,16 @@ pub fn start_module() -> ModuleBuild {
 ///
 /// # Errors
 ///
-/// It does not compile.
+/// Fails if it does not compile.
 pub fn finish_module(build: ModuleBuild) -> Result<PathBuf> {
     Ok(build.join().map_err(|_| anyhow!("the build of the component panicked"))??)
 }
 
-/// Wraps a module as the component in `dist` by the program `encode-component`, and returns its path.
+/// Wraps a module as the component in `dist`, with the program `encode-component`, and returns its path.
 ///
 /// # Errors
 ///
-/// The module is not a component's core, or `dist` cannot be written.
+/// Fails if the module is not the core of a component, or `dist` cannot be written.
 pub fn encode(encoder: &Path, module: &Path) -> Result<PathBuf> {
     encode_to(encoder, module, &dist_component())
 }
@@ -230,7 +230,7 @@ fn encode_to(encoder: &Path, module: &Path, path: &Path) -> Result<PathBuf> {
 ///
 /// # Errors
 ///
-/// It does not compile.
+/// Fails if it does not compile.
 pub fn bench() -> Result<(PathBuf, PathBuf)> {
     let packages = ["build", "--profile", HOST_PROFILE, "--package", "host-bench", "--package", "provisioner"];
     process::run(&mut process::cargo(packages))?;
@@ -238,7 +238,7 @@ pub fn bench() -> Result<(PathBuf, PathBuf)> {
     Ok((folder.join(program("host-bench")), folder.join(program(HOST))))
 }
 
-/// Name of a program's file on this system.
+/// File name of a program on this system.
 pub fn program(name: &str) -> String {
     format!("{name}{}", std::env::consts::EXE_SUFFIX)
 }
@@ -249,8 +249,8 @@ pub fn target_folder() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), |folder| root.join(folder))
 }
 
-/// Makes a file next to its place and renames it, so that a running host keeps the file that it has open. Two processes may do so at the same
-/// time.
+/// Creates a file next to its destination and renames it, so that a running host keeps the file that it has open. Two processes may do so
+/// at the same time.
 pub(crate) fn install(path: &Path, make: impl FnOnce(&Path) -> std::io::Result<()>) -> Result<()> {
     let part = path.with_extension(format!("{}.part", std::process::id()));
     let folder = path.parent().context("a file has a folder")?;

@@ -18,7 +18,7 @@ pub struct Options {}
 ///
 /// # Errors
 ///
-/// Fails as [`check`] does.
+/// Fails like [`check`].
 pub fn run(_: &Options) -> Result<()> {
     let mut groups = Groups::default();
     let result = groups.run_or_tell("cargo-component", check);
@@ -36,8 +36,7 @@ pub fn check() -> Result<Done> {
     if let Some(missing) = TOOL.missing()? {
         return Ok(Done::Nothing(missing));
     }
-    // The tool has a target folder of its own, since it writes the component to the path of the module that cargo
-    // builds.
+    // The tool has its own target folder, since it writes the component to the path of the module that cargo builds.
     let folder = build::target_folder().join("cargo-component");
     let target = component_builder::TARGET;
     let package = component_builder::PROVISIONER;

@@ -9,10 +9,10 @@ use std::path::Path;
 const REQUIREMENTS: &str = "docs/requirements";
 /// Page with the Stripe scenarios.
 const STRIPE: &str = "docs/stripe-events.md";
-/// Letters before the dash of an id: one text for each business, and those of contradictions (D) and questions (Q).
+/// Letters before the dash of an id: one sequence for each business, and those of contradictions (D) and questions (Q).
 const LETTERS: [&str; 7] = ["SOL", "BOT", "PLG", "ORC", "TES", "D", "Q"];
 
-/// Returns the ids of all entries, page by page. An id with two entries is there twice.
+/// Returns the ids of all entries, page by page. An id with two entries appears twice.
 ///
 /// # Errors
 ///

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 pub enum Done {
     /// The step did all of its work.
     Whole,
-    /// The step did a part of its work. Contains what is missing and how to get it.
+    /// The step did part of its work. Contains what is missing and how to get it.
     InPart(String),
     /// The step did nothing. Contains what is missing and how to get it.
     Nothing(String),
@@ -35,7 +35,7 @@ impl Groups {
         result.with_context(|| format!("group `{name}` failed"))
     }
 
-    /// Runs a step that may lack something. The summary says what it lacks.
+    /// Runs a step for which something may be missing. The summary says what.
     ///
     /// # Errors
     ///

@@ -1,4 +1,5 @@
-//! `cargo xtask keywords`: how many words a founder has to know. A word is the name of a member in the schemas of a business's files.
+//! `cargo xtask keywords`: counts the words that a founder has to know. A word is the name of a member in the schemas of a business's
+//! files.
 
 use anyhow::{Context, Result};
 use component_builder::workspace_root;
@@ -11,9 +12,9 @@ const FILES: [&str; 4] = ["catalog", "business", "routes", "tables"];
 /// The clauses of the core level.
 const CORE: [&str; 10] =
     ["features", "plans", "addons", "packs", "instances", "coupons", "currency", "tax", "tax_ids", "codes"];
-/// Definitions of the full level that a value of the core level may be instead.
+/// Definitions of the full level that may be used in place of a core-level value.
 const FULL: [&str; 5] = ["#/$defs/price", "#/$defs/amount", "#/$defs/trial", "#/$defs/pause", "#/$defs/coupon"];
-/// The most words of the core level.
+/// Maximum number of words of the core level.
 pub const CORE_MAX: usize = 40;
 
 /// Count the words of the language in which a business is written: of the core level, and of each file.

@@ -1,15 +1,15 @@
-//! Runs a built program, for the chores that build it first.
+//! Runs a built program, for the commands that build it first.
 
 use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::{Command, ExitCode};
 
-/// Exit code of a chore that could not be done; 1 is the program's own.
+/// Exit code of a command that could not be run; 1 is the program's own.
 const CANNOT_RUN: u8 = 2;
 
-/// Runs a command with the component, unless the arguments choose an extension. `default` adds the arguments of a chore without
-/// any. Returns the exit code of the command.
+/// Runs a command with the component, unless the arguments choose an extension. `default` adds the arguments for a command
+/// without any. Returns the exit code of the command.
 pub fn with(
     mut command: Command,
     component: &Path,
@@ -29,7 +29,7 @@ pub fn with(
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(CANNOT_RUN))
 }
 
-/// Returns the exit code of a chore, and says why it could not be done.
+/// Returns the exit code of a command, and prints why it could not be run.
 pub fn exit(result: Result<u8>) -> ExitCode {
     match result {
         Ok(code) => ExitCode::from(code),

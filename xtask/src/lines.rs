@@ -1,4 +1,4 @@
-//! `cargo xtask lines`: how many lines each business has. A business is data, so no line of a program counts.
+//! `cargo xtask lines`: counts the lines of each business. A business is data, so lines of programs do not count.
 
 use anyhow::{Context, Result};
 use component_builder::workspace_root;
@@ -14,9 +14,9 @@ pub struct Options {}
 /// The lines of a business.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lines {
-    /// Catalog, settings, routes and views, also those of features.
+    /// Catalog, settings, routes and views, including those of features.
     pub data: usize,
-    /// Pages and their look.
+    /// Pages and their styles.
     pub pages: usize,
     /// Templates of mails.
     pub mails: usize,
@@ -69,7 +69,7 @@ pub fn of_business(folder: &Path) -> Result<Lines> {
     Ok(lines)
 }
 
-/// What the files of a folder are.
+/// The type of the files in a folder.
 #[derive(Clone, Copy)]
 enum Kind {
     Data,

@@ -32,7 +32,7 @@ enum Place {
 }
 
 impl Place {
-    /// Returns the filter for the names of the place's tests.
+    /// Returns the filter for the names of this place's tests.
     fn tests(self) -> &'static str {
         match self {
             Place::Local => "instance_on_this_machine",
@@ -42,7 +42,7 @@ impl Place {
         }
     }
 
-    /// Returns the test program of the place.
+    /// Returns the test program of this place.
     fn program(self) -> &'static str {
         if self == Place::Operation { "cli" } else { "clouds" }
     }

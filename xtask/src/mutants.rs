@@ -49,7 +49,7 @@ pub struct Options {
     format: report::Format,
 }
 
-/// Runs the chore.
+/// Runs the command.
 ///
 /// # Errors
 ///
@@ -91,7 +91,7 @@ pub fn run(options: &Options) -> Result<()> {
     }
 }
 
-/// Returns the mutants with the given ids, or all mutants without ids.
+/// Returns the mutants with the given ids, or all mutants if none are given.
 fn choose<'m>(all: &'m [Mutant], ids: &[String]) -> Result<Vec<&'m Mutant>> {
     if let Some(unknown) = ids.iter().find(|id| all.iter().all(|mutant| mutant.id != **id)) {
         bail!("--only: {FILE} has no mutant `{unknown}`");
@@ -110,7 +110,7 @@ fn find_catchers(chosen: &[&Mutant], programs: &Programs) -> Result<()> {
     Ok(())
 }
 
-/// Prints for each mutant the law that it breaks, and how many break one.
+/// Prints the law that each mutant breaks, and how many mutants break one.
 fn judge_by_laws(chosen: &[&Mutant], programs: &Programs) -> Result<()> {
     let judged = || chosen.iter().filter(|mutant| !matches!(mutant.verdict, Verdict::Survives(_)));
     let mut noticed = 0;

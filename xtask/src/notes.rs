@@ -1,4 +1,5 @@
-//! `dist/notes.zip`: the program of instances on AWS Lambda, as the runtime `provided.al2023` starts it.
+//! `dist/notes.zip`: the program for instances on AWS Lambda, in the form in which the runtime `provided.al2023` starts
+//! it.
 
 use crate::build::{dist, install, program, target_folder};
 use crate::process;
@@ -6,11 +7,11 @@ use anyhow::Result;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// The program is static, since Amazon Linux 2023 has an older C library than the machine that builds it may have.
+/// The program is static, since Amazon Linux 2023 may have an older C library than the machine that builds it.
 const TARGET: &str = "x86_64-unknown-linux-musl";
-/// Cargo profile of the program, and the folder of its builds.
+/// Cargo profile of the program, and the folder it is built into.
 const OPTIMISED: [&str; 2] = ["notes", "notes"];
-/// The same for the tests: they need no fast start, and wait for the compiler.
+/// The same for tests, which need no fast start but wait for the compiler.
 const PLAIN: [&str; 2] = ["dev", "debug"];
 /// Name of the zip file.
 pub const FILE: &str = "notes.zip";
@@ -23,7 +24,7 @@ const CC: &str = "CC_x86_64_unknown_linux_musl";
 /// The C compiler of musl, if it is installed.
 const MUSL_CC: &str = "musl-gcc";
 
-/// Returns true if this machine's own C compiler and linker can make the program.
+/// Returns true if this machine's own C compiler and linker can build the program.
 pub fn is_possible() -> bool {
     cfg!(all(target_os = "linux", target_arch = "x86_64"))
 }
@@ -32,16 +33,16 @@ pub fn is_possible() -> bool {
 ///
 /// # Errors
 ///
-/// It does not compile, or `dist` cannot be written.
+/// Fails if it does not compile, or `dist` cannot be written.
 pub fn build() -> Result<PathBuf> {
     packed(OPTIMISED, dist().join(FILE))
 }
 
-/// Does what [`build`] does, without optimisation and into the folder that cargo builds into.
+/// Like [`build`], but without optimisation and into the folder that cargo builds into.
 ///
 /// # Errors
 ///
-/// As [`build`].
+/// Fails like [`build`].
 pub fn build_for_tests() -> Result<PathBuf> {
     packed(PLAIN, target_folder().join(FILE))
 }

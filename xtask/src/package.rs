@@ -11,7 +11,7 @@ use std::process::Command;
 /// The tool that writes the package.
 const TOOL: Tool = Tool { name: "cargo-deb", version: "3.8.0" };
 
-/// Returns why the package cannot be tested on this machine, and how it can be; none if it can.
+/// Returns why the package cannot be tested on this machine, and how it could be; none if it can.
 pub fn untestable() -> Option<String> {
     let needed = ["/usr/bin/dpkg", "/usr/bin/apt-get", "/lib/systemd/systemd"];
     if let Some(missing) = needed.iter().find(|file| !Path::new(file).exists()) {
@@ -23,12 +23,12 @@ pub fn untestable() -> Option<String> {
     })
 }
 
-/// How small the package becomes.
+/// How well the package is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
-    /// For people who install it: packed by the program `xz`, since the tool's own copy of it may be unoptimised.
+    /// For people who install it: compressed by the program `xz`, since the tool's own copy may be unoptimised.
     Small,
-    /// For tests: packed in seconds, and a quarter larger.
+    /// For tests: compressed in seconds, and a quarter larger.
     Large,
 }
 
@@ -36,7 +36,7 @@ pub enum Size {
 ///
 /// # Errors
 ///
-/// The tool cannot be installed, a program is missing, or `dist` cannot be written.
+/// Fails if the tool cannot be installed, a program is missing, or `dist` cannot be written.
 pub fn make(size: Size) -> Result<PathBuf> {
     TOOL.ensure()?;
     let stripped = dist().join("stripped");

@@ -1,4 +1,4 @@
-//! `cargo xtask replay`: build everything, then replay.
+//! `cargo xtask replay`: builds everything, then replays.
 
 use crate::build;
 use crate::groups::Groups;
@@ -7,8 +7,8 @@ use anyhow::Result;
 use std::ffi::OsString;
 use std::process::{Command, ExitCode};
 
-/// The folders whose scenarios need nothing beside a host: the fixtures, and those of the examples. What is in their folders
-/// `at-stripe` is played beside a local Stripe.
+/// The folders whose scenarios need nothing apart from a host: the fixtures, and those of the examples. The scenarios in their `at-stripe`
+/// folders are played against a local Stripe.
 pub const PLAYED: [&str; 7] = [
     "fixtures",
     "examples/credits/scenarios",
@@ -33,11 +33,11 @@ pub struct Options {
     args: Vec<OsString>,
 }
 
-/// Run the chore.
+/// Runs the command.
 pub fn run(options: &Options) -> ExitCode {
     let mut groups = Groups::default();
     let code = replay(options, &mut groups);
-    // On the error stream, so that what `--format json` prints stays alone on the other.
+    // On standard error, so that standard output contains only what `--format json` prints.
     eprint!("{}", groups.summary());
     launch::exit(code)
 }

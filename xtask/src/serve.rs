@@ -1,4 +1,4 @@
-//! `cargo xtask serve`: build everything, then serve a business on this machine.
+//! `cargo xtask serve`: builds everything, then serves a business on this machine.
 
 use crate::build;
 use crate::groups::Groups;
@@ -21,7 +21,7 @@ pub struct Options {
     args: Vec<OsString>,
 }
 
-/// Runs the chore.
+/// Runs the command.
 pub fn run(options: &Options) -> ExitCode {
     launch::exit(serve(options))
 }

@@ -41,13 +41,13 @@ pub struct Options {
 }
 
 impl Options {
-    /// With `--all`, what all groups need is compiled at once.
+    /// With `--all`, everything that any group needs is compiled at once.
     fn extent(&self) -> Extent {
         if self.all { Extent::Full } else { Extent::Plain }
     }
 }
 
-/// Returns the path of a file that the last run kept for `cargo xtask coverage`: `passed.json` or `cases.jsonl`.
+/// Returns the path of a file that the last run saved for `cargo xtask coverage`: `passed.json` or `cases.jsonl`.
 pub fn kept(name: &str) -> PathBuf {
     run::folder().join(name)
 }
@@ -66,7 +66,7 @@ enum When {
     Always,
     /// With `--all`.
     InAll,
-    /// Only if the group is named: it takes long, and seldom finds what the others do not.
+    /// Only if the group is named: it takes long, and seldom finds anything that the others do not.
     Weekly,
 }
 
@@ -146,7 +146,7 @@ struct FullCount {
     target: &'static str,
     /// Environment variables with the counts.
     variables: &'static [(&'static str, &'static str)],
-    /// Beginnings of the paths of the tests that read the variables.
+    /// Prefixes of the paths of the tests that read the variables.
     tests: &'static [&'static str],
 }
 
@@ -212,8 +212,8 @@ fn tests(options: &Options) -> Result<Done> {
     let packages = packages::all()?;
     let (mut compiled, component) = started(options.extent())?;
     compiled.tests.retain(|program| !needs_others(program));
-    // `xtask` is compiled separately: with the feature `coverage` it uses the crates that macros use, with other
-    // features. If all were compiled together, every macro would be compiled again.
+    // `xtask` is compiled separately: with the feature `coverage` it uses the crates that macros use, but with different features. If
+    // everything were compiled together, every macro would be compiled again.
     compiled.add(programs::compile(&OF_XTASK, &packages)?);
     let summary = run::run(&compiled, &packages, component)?;
     run::keep(&summary.passed)?;
@@ -250,7 +250,7 @@ fn host(extent: Extent) -> Result<PathBuf> {
     compiled.binary("provisioner", "provisioner").map(PathBuf::from).context("cargo built no provisioner")
 }
 
-/// Lists which requirement is covered, with the program that the group `tests` compiles.
+/// Lists which requirements are covered, with the program that the group `tests` compiles.
 fn coverage() -> Result<Done> {
     let compiled = programs::compile(&OF_XTASK, &packages::all()?)?;
     let program = compiled.binary("xtask", "coverage").context("cargo built no coverage")?;
@@ -274,16 +274,16 @@ fn deny() -> Result<Done> {
     whole(process::run(&mut DENY.command(["check", "bans", "licenses", "sources"])))
 }
 
-/// How much cargo compiles. Each extent has the one before in it. A dependency is compiled once for all of them, since they ask for the same
-/// features of it (`xtask/shared-features`).
+/// How much cargo compiles. Each extent includes the previous one. A dependency is compiled once for all of them, since they request the
+/// same features (`xtask/shared-features`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Extent {
     /// What a plain run needs.
     Plain,
-    /// With the tests that start real clients.
+    /// Also the tests that start real clients.
     Full,
-    /// With the SDKs of clouds, which take minutes to compile, the block for a Solobase platform, the stand-in for the platform's host, and
-    /// the program of instances.
+    /// Also the cloud SDKs, which take minutes to compile, the block for a Solobase platform, the stand-in for the platform's host, and the
+    /// program for instances.
     Whole,
 }
 
@@ -291,7 +291,7 @@ pub enum Extent {
 const OF_BLOCK: [&str; 2] = ["host-block", "solobase-host"];
 
 impl Extent {
-    /// Returns the arguments of cargo that select its packages and features.
+    /// Returns the cargo arguments that select its packages and features.
     ///
     /// # Errors
     ///
@@ -312,7 +312,8 @@ impl Extent {
     }
 }
 
-/// Compiles and lints all programs and tests of an extent in one pass. Also returns what waits for the component and puts it into `dist`.
+/// Compiles and lints all programs and tests of an extent in one pass. Also returns the step that waits for the component and puts it into
+/// `dist`.
 fn started(extent: Extent) -> Result<(programs::Compiled, impl FnOnce() -> Result<()> + Send)> {
     let module = build::start_module();
     let selection = extent.selection()?;
@@ -327,7 +328,7 @@ fn started(extent: Extent) -> Result<(programs::Compiled, impl FnOnce() -> Resul
 ///
 /// # Errors
 ///
-/// Something does not compile, or a lint warns.
+/// Fails if something does not compile, or a lint warns.
 pub fn compile(extent: Extent) -> Result<programs::Compiled> {
     let (compiled, component) = started(extent)?;
     component()?;
@@ -354,7 +355,7 @@ fn providers() -> Result<Done> {
     whole(run::run(&compiled, &packages::all()?, || Ok(())))
 }
 
-/// Plays the stories of the five businesses on real servers and stand-ins for clouds, with the program of instances as AWS Lambda runs it.
+/// Plays the stories of the five businesses on real servers and stand-ins for clouds, with the program for instances run as on AWS Lambda.
 fn clouds() -> Result<Done> {
     if !notes::is_possible() {
         return Ok(Done::Nothing("the program of instances is built on Linux on x86_64".into()));
@@ -375,7 +376,7 @@ fn full_host() -> Result<Done> {
 }
 
 /// Builds the block, and tests it on a stand-in for a Solobase platform: its store, every scenario of one business, a kill at each call of
-/// a service, and the way of all data to `provisioner` and back.
+/// a service, and moving all data to `provisioner` and back.
 fn block() -> Result<Done> {
     let built = thread::spawn(component_builder::block);
     let compiled = compile(Extent::Whole);
@@ -386,12 +387,12 @@ fn block() -> Result<Done> {
     Ok(Done::Whole)
 }
 
-/// Checks every state of the stories in a browser at two widths in two colour schemes; a plain run checks it at one.
+/// Checks every state of the stories in a browser at two widths in two colour schemes; a plain run checks one combination.
 fn pages() -> Result<Done> {
     ignored(&compile(Extent::Full)?, "provisioner", "cli", &["serve::pages"])
 }
 
-/// Makes the Debian package with the full host, and follows `docs/operate/deploying.md` on a Debian machine of its own.
+/// Builds the Debian package with the full host, and follows `docs/operate/deploying.md` on a separate Debian machine.
 fn package() -> Result<Done> {
     if let Some(reason) = package::untestable() {
         return Ok(Done::Nothing(reason));
@@ -401,8 +402,8 @@ fn package() -> Result<Done> {
     ignored(&of_xtask()?, "xtask", "package", &[])
 }
 
-/// Measures a short stream of webhooks on both stores, with the programs that `tests` compiles, as it does the benchmark of the JSON reader.
-/// They are not optimised: the figures say nothing, but a wrong answer or a missing row fails.
+/// Measures a short stream of webhooks on both stores, and the JSON reader, with the programs that `tests` compiles. They are not
+/// optimised, so the figures mean nothing, but a wrong answer or a missing row fails.
 fn short_bench() -> Result<Done> {
     let compiled = compile(Extent::Plain)?;
     let program = compiled.binary("host-bench", "host-bench").context("cargo built no host-bench")?;
@@ -421,7 +422,7 @@ fn of_xtask() -> Result<programs::Compiled> {
     programs::compile(&OF_XTASK, &packages::all()?)
 }
 
-/// Runs the ignored tests of one program; of these only those whose path has one of `names`, if there are some.
+/// Runs the ignored tests of one program, or if `names` are given, only those whose path contains one of them.
 fn ignored(compiled: &programs::Compiled, package: &str, target: &str, names: &[&str]) -> Result<Done> {
     whole(process::run(command(compiled, package, target)?.arg("--ignored").args(names)))
 }
@@ -433,8 +434,8 @@ fn command(compiled: &programs::Compiled, package: &str, target: &str) -> Result
     Ok(program.command())
 }
 
-/// Tests the server with real clients of Stripe, compilers, and a client of a registry for images, then the local Stripe with real
-/// clients. The tests install the clients.
+/// Tests the server with real Stripe clients, compilers, and a client of an image registry, then the local Stripe with real clients. The
+/// tests install the clients.
 fn clients(options: &Options) -> Result<Done> {
     let without = options.without.join(",");
     let compiled = compile(Extent::Full)?;

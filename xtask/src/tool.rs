@@ -1,5 +1,4 @@
-//! Tools that a group needs and that are not part of cargo: subcommands of cargo, each with a version that is known to
-//! work.
+//! Tools that a group needs and that are not part of cargo: cargo subcommands, each with a version that is known to work.
 
 use crate::{build, process};
 use anyhow::{Result, bail};
@@ -8,7 +7,7 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A subcommand of cargo.
+/// A cargo subcommand.
 #[derive(Debug)]
 pub struct Tool {
     /// Name of the tool's crate: `cargo-` and the subcommand.
@@ -56,7 +55,7 @@ impl Tool {
         // The tools are compiled without optimization, since compiling takes longer than their work: 2 minutes for
         // cargo-component on two cores.
         command.arg("--debug").env("CARGO_PROFILE_DEV_DEBUG", "none");
-        // The tool is built outside of the workspace's target folder, so that the folder is not locked.
+        // The tool is built outside the workspace's target folder, so that the folder is not locked.
         command.arg("--root").arg(folder()).env_remove("CARGO_TARGET_DIR");
         process::run(&mut command)?;
         Ok(None)

@@ -69,7 +69,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Reads the folder, looks for secrets, and lets the extension check the catalog.
+/// Reads the folder, checks it for secrets, and lets the extension check the catalog.
 fn checked(args: &Args) -> Result<Setup, ReplayError> {
     let folder = BusinessFolder::load(&args.business)?;
     let runner = args.extension.runners(false, Workload::Scenarios)?.make()?;

@@ -165,7 +165,7 @@ fn github(checked: &Checked) -> io::Result<()> {
 fn json(checked: &Checked) -> io::Result<()> {
     let mut out = io::stdout().lock();
     for BadInput { place, problem, expected, guess, reported } in &checked.mistakes {
-        // A line of 0 means the file as a whole.
+        // Line 0 means the file as a whole.
         let line = Some(place.line).filter(|line| *line > 0);
         let reported = reported.as_deref();
         let (code, allowed) = (reported.map(|it| it.code), reported.map(|it| &it.expected));

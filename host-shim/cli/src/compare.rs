@@ -176,7 +176,7 @@ fn to_scenario(
         }
         Ok(None) => eprintln!("{}: not written, because only allowed differences were found", file.display()),
         Err(CutError::Replay(error)) => return Err(error.into()),
-        // The report has the difference. Only the scenario of the difference can't be written.
+        // The report contains the difference; only its scenario can't be written.
         Err(error) => eprintln!("{}: not written: {error}", file.display()),
     }
     Ok(())

@@ -13,7 +13,7 @@ use host_scenario::error::{BadInput, Place};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// Beginning of a reference to a variable in the settings of providers.
+/// Prefix of a reference to a variable in provider settings.
 const VARIABLE: &str = "secret:env/";
 
 /// The configuration of one business.
@@ -34,7 +34,7 @@ impl ConfiguredBusiness {
     }
 }
 
-/// The values of the command line for all businesses; they replace those of the file.
+/// The values from the command line, for all businesses; they override those in the file.
 #[derive(Default)]
 pub(crate) struct Overrides {
     pub(crate) folder: Option<PathBuf>,
@@ -44,12 +44,12 @@ pub(crate) struct Overrides {
     pub(crate) simulate: bool,
 }
 
-/// Reads the configuration file, with the variables of the process and of `.env` beside the file.
+/// Reads the configuration file, with the variables of the process and of the `.env` next to the file.
 pub(crate) fn read_file(file: &Path) -> Result<(ServerConfig, Environment), Vec<BadInput>> {
     read_file_with(file, Environment::of_this_process())
 }
 
-/// Reads the configuration file, with these variables and those of `.env` beside the file.
+/// Reads the configuration file, with these variables and those of the `.env` next to the file.
 pub(crate) fn read_file_with(
     file: &Path,
     environment: Environment,
@@ -59,11 +59,11 @@ pub(crate) fn read_file_with(
     Ok((ServerConfig::read(file, &environment)?, environment))
 }
 
-/// Returns the businesses of the file, or the one of the command line, as the command line changes them.
+/// Returns the businesses in the file, or the one given on the command line, with the changes from the command line.
 fn businesses(file: Option<&ServerConfig>, overrides: &Overrides) -> Vec<BusinessConfig> {
     let mut businesses = match (file, &overrides.folder) {
         (Some(file), None) => file.businesses.clone(),
-        // A folder that the file does not list has the values that all businesses have in common.
+        // A folder that the file does not list gets the values that all businesses share.
         (Some(file), Some(folder)) => {
             let same = |business: &&BusinessConfig| is_same(&business.folder, folder);
             let found = file.businesses.iter().find(same).cloned();
@@ -110,7 +110,7 @@ pub(crate) fn configured(
     if faults.is_empty() { Ok(found) } else { Err(faults) }
 }
 
-/// Returns what a business of a file lacks for a start. Local mode has providers and a key of its own.
+/// Returns what a business in a file needs before it can start. Local mode has its own providers and its own key.
 fn lacking(business: &ConfiguredBusiness, has_key: bool, place: &Place) -> Vec<BadInput> {
     if business.mode == BusinessMode::Local {
         return Vec::new();
@@ -128,7 +128,7 @@ fn lacking(business: &ConfiguredBusiness, has_key: bool, place: &Place) -> Vec<B
     lacking
 }
 
-/// Returns the configuration of a business, and whether there is a key of the stored secrets.
+/// Returns the configuration of a business, and whether there is a key for the stored secrets.
 fn one(
     config: BusinessConfig,
     environment: &Environment,
@@ -157,7 +157,7 @@ fn one(
     Ok((ConfiguredBusiness { mode, hosts, simulate, issuers, prepared, providers, lacking }, has_key))
 }
 
-/// Reads the settings of the providers, and returns the variables that they name.
+/// Reads the provider settings, and returns the variables used in them.
 fn settings(file: Option<&Path>, environment: &Environment) -> Result<(Settings, BTreeSet<String>), Vec<BadInput>> {
     let Some(file) = file else { return Ok((Settings::default(), variables_of(&Settings::default()).collect())) };
     let read = interpolated(file, environment)?;
@@ -174,7 +174,7 @@ fn variables_of(settings: &Settings) -> impl Iterator<Item = String> + use<> {
     names.map(str::to_owned).collect::<Vec<_>>().into_iter()
 }
 
-/// Returns the key of Stripe's API, unless the settings of the providers name a different key. Notes a variable without
+/// Returns the key for Stripe's API, unless the provider settings give a different key. Reports a variable that has no
 /// effect.
 fn stripe_key(
     prepared: &mut Prepared,

@@ -1,4 +1,4 @@
-//! The option with which a command uses the database of a server.
+//! The option that makes a command use a server's database.
 
 use clap::Args;
 use host_store_postgres::Settings;
@@ -24,7 +24,7 @@ impl DatabaseArgs {
     }
 }
 
-/// Reads the address of a database. No message has it, since it may have a password.
+/// Parses the address of a database. No message contains it, since it may contain a password.
 pub(crate) fn address(name: &str, given: Option<String>) -> Result<Settings, String> {
     let expected = "expected postgres://USER:PASSWORD@HOST/DATABASE";
     let given = given.filter(|given| !given.is_empty()).ok_or_else(|| format!("{name}: missing; {expected}"))?;

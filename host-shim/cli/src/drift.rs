@@ -89,7 +89,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     let Some(opened) = args.world.open_beside(secrets)? else { return usage("no providers".to_owned()) };
     let listed = opened.registry.held()?;
     let lists = |resource: &str| opened.registry.lists(&listed, resource);
-    // The store is read last: what exists then was requested before.
+    // The store is read last: whatever exists by then was requested before.
     store.begin()?;
     let spaces: BTreeSet<String> =
         store.scopes(None)?.iter().map(|scope| format!("{}/", scope.partition().name())).collect();
@@ -168,7 +168,7 @@ fn businesses(store: &mut dyn Reader) -> anyhow::Result<Vec<String>> {
     Ok(names.into_iter().collect())
 }
 
-/// Returns the orphans with these names, each once. `used_by` describes what refers to the existing resources with a name.
+/// Returns the orphans with these names, without duplicates. `used_by` describes what refers to the existing resources with a name.
 fn named(
     found: &[Drift],
     names: &[String],

@@ -1,12 +1,12 @@
-//! Prints about how long a command will take, before the command begins its work.
+//! Prints approximately how long a command will take, before it starts working.
 //!
-//! The times per unit of work are those of a processor of 2023, for a component of this project's size. They need only
-//! distinguish seconds, minutes and hours.
+//! The times per unit of work are those of a processor of 2023, for a component of this project's size. They only need
+//! to distinguish seconds, minutes and hours.
 
 use indicatif::ProgressBar;
 use std::time::Duration;
 
-/// Time to play a scenario once in one API version, with its checks.
+/// Time to play a scenario once in one API version, including its checks.
 pub(crate) const CASE: Duration = Duration::from_millis(10);
 /// Time to play an input: a scenario or a file of raw events. Most inputs are scenarios in two API versions.
 pub(crate) const INPUT: Duration = Duration::from_millis(20);
@@ -24,7 +24,7 @@ pub(crate) struct Estimate {
 }
 
 impl Estimate {
-    /// Returns an estimate of work without a limit of time. `each` is the time of one unit.
+    /// Returns an estimate for work without a time limit. `each` is the time per unit.
     pub(crate) fn new(count: usize, unit: &str, each: Duration) -> Estimate {
         let plural = if count == 1 { "" } else { "s" };
         Estimate { work: format!("{count} {unit}{plural}"), time: times(each, count), budget: None }
@@ -43,7 +43,7 @@ impl Estimate {
     }
 }
 
-/// Returns the time of `count` units of work. `each` is the time of one unit.
+/// Returns the time for `count` units of work. `each` is the time per unit.
 pub(crate) fn times(each: Duration, count: usize) -> Duration {
     each.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX))
 }

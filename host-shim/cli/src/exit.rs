@@ -1,4 +1,4 @@
-//! How a command ends: its exit code, and the errors that it prints before.
+//! How a command ends: its exit code, and the errors printed before that.
 
 use host_replay::command::{EXIT_FAILED, refuse};
 use host_replay::report::github;
@@ -11,7 +11,7 @@ pub(crate) fn failed(error: &anyhow::Error) -> ExitCode {
     ExitCode::from(EXIT_FAILED)
 }
 
-/// Returns an error with its causes. Many errors have the text of their cause already: it is not repeated.
+/// Returns an error with its causes. Many errors already contain the text of their cause, which is then not repeated.
 fn chain(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1).map(ToString::to_string) {
@@ -22,8 +22,8 @@ fn chain(error: &anyhow::Error) -> String {
     text
 }
 
-/// Ends a command. Prints a [`ReplayError`] as [`refuse`] does and, with `annotated`, also the mistakes of inputs as
-/// annotations of GitHub Actions. Returns any other error.
+/// Ends a command. Prints a [`ReplayError`] like [`refuse`] and, with `annotated`, also prints the mistakes in inputs
+/// as GitHub Actions annotations. Returns any other error.
 pub(crate) fn ended(result: anyhow::Result<ExitCode>, annotated: bool) -> anyhow::Result<ExitCode> {
     result.or_else(|error| {
         let known = error.downcast::<ReplayError>()?;

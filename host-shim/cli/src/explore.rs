@@ -175,7 +175,8 @@ fn tales(args: &Args) -> Result<Vec<Tale>, ReplayError> {
     let sources = args.source.sources();
     let mut tales = Vec::new();
     let mut stories = stories(&args.paths, sources, &runners)?;
-    // The events of these scenarios come from a local Stripe, in its own order. A scenario that is named alone is refused.
+    // The events of these scenarios come from a local Stripe, in its own order. A scenario that is given on its own is
+    // refused.
     let all = stories.len();
     if stories.iter().any(|story| !story.scenario.has_stripe_steps()) {
         stories.retain(|story| !story.scenario.has_stripe_steps());
@@ -212,7 +213,7 @@ fn limits(args: &Args) -> ExploreLimits {
     limits
 }
 
-/// Estimates the time of the variants of some scenarios.
+/// Estimates the time for the variants of some scenarios.
 fn estimate(count: usize, kinds: &[VariantKind], jobs: usize, budget: Option<Duration>) -> Estimate {
     let of_kind = |kind: &VariantKind| match kind {
         VariantKind::Written | VariantKind::Orders | VariantKind::Repeats | VariantKind::Drops => {
@@ -227,7 +228,7 @@ fn estimate(count: usize, kinds: &[VariantKind], jobs: usize, budget: Option<Dur
     Estimate { time, budget, ..Estimate::new(count, "scenario", each) }
 }
 
-/// Shows the progress, and ends the exploration after its budget of time.
+/// Shows the progress, and ends the exploration when its time budget is used up.
 struct Progress {
     bar: ProgressBar,
     began: Instant,

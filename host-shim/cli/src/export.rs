@@ -147,7 +147,7 @@ fn exported(args: &Args) -> Result<Export, ExportError> {
     let store = open(&StoreKind::Sqlite(file.clone()))?;
     let scope = scope(args, store.as_ref())?;
     let business = business(args, &scope)?;
-    // Without a file, the scenario is probably written into the working folder.
+    // Without a file, the scenario is probably written to the working folder.
     let named = named_in(args.output.as_deref().unwrap_or(Path::new("")), &business.folder);
     let runners = args.extension.runners(false, Workload::ManyEvents)?;
     let salt = (!args.plain).then(salt);
@@ -191,7 +191,7 @@ fn scope(args: &Args, store: &dyn Read) -> Result<Scope, ExportError> {
     }
 }
 
-/// Returns the business that the options or the store name.
+/// Returns the business given by the options or the store.
 fn business(args: &Args, scope: &Scope) -> Result<BusinessFolder, ReplayError> {
     let starts: Vec<PathBuf> = [std::env::current_dir(), std::env::current_exe()].into_iter().flatten().collect();
     let fixtures = match args.fixtures.clone().or_else(|| Fixtures::find(&starts)) {
@@ -202,8 +202,8 @@ fn business(args: &Args, scope: &Scope) -> Result<BusinessFolder, ReplayError> {
     Ok(BusinessFolder::load(&folder)?)
 }
 
-/// Makes a new salt for each export from the system's random hash keys, so that nobody can find a replaced value by
-/// trial.
+/// Creates a new salt for each export from the system's random hash keys, so that nobody can find a replaced value by
+/// trial and error.
 fn salt() -> [u8; 32] {
     let mut salt = [0; 32];
     for (at, part) in salt.chunks_mut(8).enumerate() {

@@ -65,7 +65,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     }
 }
 
-/// Prints the problems of the component with the host's contract, each with its remedy.
+/// Prints where the component does not match the host's contract, each with its remedy.
 fn print_advice(file: &std::path::Path) {
     let advice = std::fs::read(file)
         .map_err(|error| error.to_string())

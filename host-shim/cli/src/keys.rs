@@ -144,11 +144,11 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Returns what is wrong about a business that no server of the folder has; nothing before the first start.
+/// Returns what is wrong with a business that no server of the folder has; nothing before the first start.
 fn unknown(data: &DataFolder, business: &str) -> anyhow::Result<Option<String>> {
     let mut known = BTreeSet::new();
     let reader = match data.database() {
-        // A store that another version has written is read after the next start only.
+        // A store written by another version can only be read after the next start.
         Some(settings) => PostgresStore::open_reader(settings).ok(),
         None => data.path(STORE).is_file().then(|| SqliteStore::open_reader(data.path(STORE)).ok()).flatten(),
     };
@@ -157,7 +157,7 @@ fn unknown(data: &DataFolder, business: &str) -> anyhow::Result<Option<String>> 
         known.extend(reader.scopes(None)?.into_iter().map(|scope| scope.business));
         reader.end()?;
     }
-    // With a configuration, each business has a folder of its own, with a store in it unless a database has the accounts.
+    // With a configuration file, each business has its own folder, which contains a store unless the accounts are in a database.
     for entry in std::fs::read_dir(data.path(""))?.filter_map(Result::ok) {
         if entry.path().join(STORE).is_file() {
             known.extend(entry.file_name().into_string());

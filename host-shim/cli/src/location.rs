@@ -1,4 +1,4 @@
-//! Location of a store that is given on the command line: a SQLite file or a PostgreSQL database.
+//! The location of a store given on the command line: a SQLite file or a PostgreSQL database.
 
 use anyhow::Context;
 use host_store::{Reader, SqliteStore};
@@ -6,7 +6,7 @@ use host_store_postgres::{PostgresStore, Settings};
 use std::fmt;
 use std::path::PathBuf;
 
-/// A store of the command line.
+/// A store given on the command line.
 #[expect(clippy::large_enum_variant, reason = "a command has one or two of them")]
 pub(crate) enum Location {
     Sqlite(PathBuf),
@@ -24,7 +24,7 @@ impl fmt::Display for Location {
 }
 
 impl Location {
-    /// Opens the store to read it; a server may write it meanwhile.
+    /// Opens the store for reading; a server may be writing to it at the same time.
     pub(crate) fn reader(&self) -> anyhow::Result<Box<dyn Reader>> {
         match self {
             Location::Sqlite(file) => SqliteStore::open_reader(file).with_context(|| self.to_string()),
@@ -33,7 +33,7 @@ impl Location {
     }
 }
 
-/// Reads the location of a store. No message has an address, which may have a password.
+/// Parses the location of a store. No message contains an address, since it may contain a password.
 pub(crate) fn location(option: &str, text: &str) -> Result<Location, String> {
     if let Some(name) = text.strip_prefix("env:") {
         return match std::env::var(name) {
@@ -46,13 +46,13 @@ pub(crate) fn location(option: &str, text: &str) -> Result<Location, String> {
     }
     if text.starts_with("postgres://") || text.starts_with("postgresql://") {
         let settings = text.parse::<Settings>().map_err(|error| format!("{option}: {error}"))?;
-        // Nobody waits for a statement.
+        // Nobody is waiting for a statement.
         return Ok(Location::Postgres(settings.patient()));
     }
     Err(format!("{option}: expected sqlite:FILE, postgres://… or env:NAME"))
 }
 
-/// Reads the location of an existing store, which may also be the name of a file alone.
+/// Parses the location of an existing store, which may also be just the name of a file.
 pub(crate) fn existing(option: &str, text: &str) -> Result<Location, String> {
     let is_file = !["env:", "sqlite:", "postgres://", "postgresql://"].iter().any(|start| text.starts_with(start));
     let store = if is_file { Location::Sqlite(text.into()) } else { location(option, text)? };

@@ -64,7 +64,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         _ => {}
     }
-    // Held until the end: a server that runs would go on with the old store.
+    // Held until the end: a running server would continue with the old store.
     let _absent = [absent(&from)?, absent(&to)?];
     match (from, to) {
         (Location::Sqlite(file), Location::Postgres(to)) => {
@@ -99,10 +99,10 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// A lock until it is dropped.
+/// A lock that is held until it is dropped.
 type Held = Box<dyn Any>;
 
-/// Keeps servers away from a store; none for a file that is not that of a server.
+/// Keeps servers away from a store; none for a file that does not belong to a server.
 pub(crate) fn absent(location: &Location) -> anyhow::Result<Option<Held>> {
     let file = match location {
         Location::Sqlite(file) => file,
@@ -126,7 +126,7 @@ pub(crate) fn absent(location: &Location) -> anyhow::Result<Option<Held>> {
     }
 }
 
-/// Checks that a store to copy into has nothing.
+/// Checks that a store to copy into is empty.
 pub(crate) fn check_empty(store: &impl Read, location: &Location) -> anyhow::Result<()> {
     if is_empty(store).with_context(|| location.to_string())? {
         return Ok(());

@@ -1,4 +1,4 @@
-//! `provisioner export --all` and `provisioner import`: all data of a store or of a block, as lines of JSON.
+//! `provisioner export --all` and `provisioner import`: all data of a store or of a block, as JSON lines.
 
 use crate::exit::ended;
 use crate::location::{Location, location};
@@ -42,7 +42,7 @@ const AFTER_HELP: &str = "Examples:
 
 The file has everything, also personal data. Exit codes: 0 copied, 1 the copy failed, 2 bad usage or input.";
 
-/// The place of all data.
+/// The location of all data.
 enum Place {
     Sqlite(PathBuf),
     Postgres(Box<Settings>),
@@ -54,7 +54,7 @@ fn place(store: Option<&str>, block: &BlockArgs) -> Result<Place, String> {
         return Ok(Place::Block(block));
     }
     let text = store.ok_or_else(|| "expected --store STORE or --solobase URL".to_owned())?;
-    // `export` has always taken the name of a file.
+    // `export` has always accepted the name of a file.
     if Path::new(text).is_file() {
         return Ok(Place::Sqlite(text.into()));
     }

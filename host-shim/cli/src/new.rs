@@ -1,4 +1,5 @@
-//! `provisioner new NAME`: makes the folder of a business from a template, one of the examples of this repository.
+//! `provisioner new NAME`: creates the folder of a business from a template, which is one of the examples in this
+//! repository.
 
 use anyhow::Context;
 use clap::{Parser, ValueEnum};
@@ -103,7 +104,7 @@ fn write(files: &Dir<'_>, folder: &Path, adapt: &dyn Fn(&str) -> String) -> anyh
     Ok(())
 }
 
-/// Returns a text without the line that names a schema of this repository, and with the new folder in its commands.
+/// Returns a text without the line that refers to a schema in this repository, and with the new folder in its commands.
 fn adapted(text: &str, example: &str, folder: &Path) -> String {
     let mut out = String::new();
     for line in text.split_inclusive('\n').filter(|line| !line.starts_with("# yaml-language-server: ")) {

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 /// The variable with the service key of a block.
 const KEY: &str = "SOLOBASE_SERVICE_KEY";
-/// Longest wait between two rounds, in milliseconds. New effects are noticed after it at the latest.
+/// Longest wait between two rounds, in milliseconds. New effects are noticed after that time at the latest.
 const WAIT_MAX_MS: i64 = 2_000;
 /// Longest wait after a failed round, in milliseconds.
 const WAIT_FAILED_MAX_MS: u64 = 60_000;
@@ -29,7 +29,7 @@ pub(crate) struct BlockArgs {
 }
 
 impl BlockArgs {
-    /// Returns the block that the command line names.
+    /// Returns the block given on the command line.
     pub(crate) fn block(&self) -> Result<Option<Block>, String> {
         let Some(url) = &self.solobase else { return Ok(None) };
         let key = std::env::var(KEY).ok().filter(|key| !key.is_empty());

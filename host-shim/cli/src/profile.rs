@@ -119,7 +119,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::from(profiled.exit_code()))
 }
 
-/// Estimates the time of all rounds.
+/// Estimates the time for all rounds.
 fn estimate(args: &Args, inputs: usize) -> Estimate {
     let round = Estimate::new(inputs, "input", INPUT * if args.against.is_some() { 2 } else { 1 });
     let time = match args.repeat {

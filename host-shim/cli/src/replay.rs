@@ -44,7 +44,7 @@ pub(crate) fn run(args: Args) -> anyhow::Result<ExitCode> {
 }
 
 fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
-    // Only one input can use providers that keep their resources; else each scenario gets a local Stripe of its own.
+    // Only one input can use providers that keep their resources; otherwise each scenario gets its own local Stripe.
     let is_single = matches!(args.replay.paths.as_slice(), [path] if !path.is_dir());
     let opened = match args.world.has_providers() || (args.local_stripe && is_single) {
         true => args.world.open_for(args.replay.store.as_deref(), args.local_stripe)?,

@@ -86,7 +86,7 @@ struct WorldFolder {
 }
 
 impl WorldFolder {
-    /// Returns the place of the secrets; none for a file in the folder.
+    /// Returns the location of the secrets; none for a file in the folder.
     fn place(&self) -> anyhow::Result<Option<Place>> {
         let database = self.database.settings().map_err(anyhow::Error::msg)?;
         let owner = self.business.clone().unwrap_or_default();

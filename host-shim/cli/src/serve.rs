@@ -31,7 +31,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Default folder of data.
+/// Default data folder.
 const DATA: &str = "data";
 /// Default address.
 const LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8090);
@@ -184,7 +184,7 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
     let mut stripes = Vec::new();
     let is_one = businesses.len() == 1;
     for business in businesses {
-        // With a file, a second business can be added without moving the data of the first one.
+        // With a file, a second business can be added without moving the first one's data.
         let own = match file.is_some() {
             true => DataFolder::open(&data.path(&business.prepared.business.name), database.as_ref())?,
             false => data.clone(),
@@ -192,7 +192,7 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
         let prefix = if is_one { String::new() } else { format!("/{}", business.prepared.business.name) };
         let local = format!("http://{}{prefix}", reachable(address));
         let url = match (business.hosts.first().filter(|_| business.mode != BusinessMode::Local), &file) {
-            // A proxy in front of the server ends TLS.
+            // A proxy in front of the server terminates TLS.
             (Some(host), _) => format!("https://{host}"),
             (None, Some(ServerConfig { url: Some(url), .. })) => format!("{url}{prefix}"),
             _ => local.clone(),
@@ -233,7 +233,7 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
         declarations: runner.declarations().clone(),
         renewal: daemon.renewal(),
     };
-    // A server whose output is closed serves all the same.
+    // A server whose output is closed still serves.
     let _ = greet(&mut io::stdout(), &daemon, &stripes);
     supervisor::serving();
     daemon.run(async {
@@ -265,7 +265,7 @@ impl Args {
     }
 }
 
-/// Returns the address at which this machine reaches the server.
+/// Returns the address at which this machine can reach the server.
 fn reachable(address: SocketAddr) -> SocketAddr {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
@@ -275,13 +275,13 @@ fn reachable(address: SocketAddr) -> SocketAddr {
     (ip, address.port()).into()
 }
 
-/// Returns a function that makes instances of the extension.
+/// Returns a function that creates instances of the extension.
 fn make_runner(runners: Runners) -> host_run::MakeRunner {
     // A component was loaded and compiled before, and a library needs no file.
     Arc::new(move || runners.make().expect("a loaded extension makes runners"))
 }
 
-/// Returns the setup of a business. In local mode, starts its local Stripe at `stripe_port`, whose webhooks go to `webhooks`.
+/// Returns the setup of a business. In local mode, starts its local Stripe at `stripe_port` with webhooks to `webhooks`.
 fn hosted_setup(
     business: ConfiguredBusiness,
     data: DataFolder,

@@ -117,7 +117,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     Ok(if simulated.found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
 }
 
-/// Estimates the time of all days of all customers.
+/// Estimates the time for all days of all customers.
 fn estimate(options: &Options) -> Estimate {
     let days = options.customers.saturating_mul(options.days as usize);
     let work = format!("{} customers for {} days", options.customers, options.days);

@@ -1,4 +1,4 @@
-//! Spans of time in options.
+//! Time spans in options.
 
 use std::time::Duration;
 

@@ -4,8 +4,8 @@ use crate::database::{DATABASE_URL, address};
 use host_run::config::{Database, Environment, ServerConfig};
 use host_store_postgres::Settings;
 
-/// Returns the database of a server: from the environment if the command line asks for it, else from the configuration;
-/// none for a file. No message contains the address, which may contain a password.
+/// Returns the database of a server: from the environment if the command line asks for it, otherwise from the
+/// configuration; none for a file. No message contains the address, which may contain a password.
 pub(crate) fn database(
     is_asked: bool,
     file: Option<&ServerConfig>,

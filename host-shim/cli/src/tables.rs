@@ -106,7 +106,7 @@ fn try_run(args: &Args) -> anyhow::Result<ExitCode> {
         }
         (Location::Postgres(settings), false) => {
             let roles = args.roles();
-            // The same views are made again, too: there may be a new role.
+            // The same views are created again too, since there may be a new role.
             let script = match args.down {
                 true => postgres::down(&partition, &roles)?,
                 false => postgres::up(&business.tables, &partition, &roles)?.script,
@@ -134,7 +134,7 @@ fn sql(args: &Args, store: &Location, business: &BusinessFolder, partition: &Par
     })
 }
 
-/// Makes or removes the views in a file, which must be a store.
+/// Creates or removes the views in a file, which must be a store.
 fn in_file(args: &Args, file: &Path, business: &BusinessFolder, partition: &Partition) -> anyhow::Result<usize> {
     drop(host_store::SqliteStore::open_reader(file)?);
     if !args.down {

@@ -201,8 +201,8 @@ fn add(Add { whose, name, admin }: &Add) -> anyhow::Result<ExitCode> {
             told.collect::<Vec<_>>().join("\n")
         }
         Err(Refused::Taken) => format!("a user has the address {email}"),
-        // Nobody logs in and no link is used here.
-        Err(Refused::Wrong | Refused::NoLink | Refused::OfAnother | Refused::Unproved) => {
+        // Nobody logs in or uses a link here.
+        Err(Refused::Wrong | Refused::NoLink | Refused::NoSeat | Refused::OfAnother | Refused::Unproved) => {
             "the address or the password is wrong".to_owned()
         }
         Err(Refused::Failed(error)) => return Err(error.into()),

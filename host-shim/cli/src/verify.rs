@@ -155,7 +155,7 @@ fn show(bar: &ProgressBar, progress: Progress) {
 struct Report<'a> {
     format: Format,
     partition: &'a Partition,
-    /// True if objects of no account are only counted.
+    /// True if objects that belong to no account are only counted.
     ignores_unowned: bool,
 }
 
@@ -261,7 +261,7 @@ fn human(out: &mut dyn Write, partition: &Partition, one: &Difference) -> io::Re
     }
 }
 
-/// Returns a text without quotes, and any other value as JSON.
+/// Returns a string without quotes, and any other value as JSON.
 fn plain(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }

@@ -16,7 +16,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The context of the error of a provider that can't be opened.
+/// The context of the error if a provider can't be opened.
 const UNOPENED: &str = "the providers can't be opened";
 
 /// The options of live providers and their settings.
@@ -65,7 +65,7 @@ pub(crate) fn open_local_stripe(patience: Duration) -> anyhow::Result<LiveProvid
     Ok(stripe.add_to(live))
 }
 
-/// Returns what opens a local Stripe for each scenario with `at_stripe` steps, or for all.
+/// Returns the function that opens a local Stripe for each scenario with `at_stripe` steps, or for all.
 pub(crate) fn stripe_of_scenario(is_for_all: bool, patience: Duration) -> StripeOfScenario {
     StripeOfScenario::new(is_for_all, move || {
         open_local_stripe(patience).map_err(|error| match error.downcast::<ReplayError>() {
@@ -105,13 +105,13 @@ impl WorldArgs {
         self.open_with(false, None)
     }
 
-    /// Returns true if the folder with the resources of `local` and the secrets is named.
+    /// Returns true if the folder with the resources of `local` and the secrets is given.
     pub(crate) fn is_named(&self) -> bool {
         self.world.is_some()
     }
 
-    /// Opens the providers to look at what there is, while another process may serve it; none if no option requests one. `secrets` is
-    /// the place of the secrets, if they are not in a file of the folder.
+    /// Opens the providers in order to see what exists, while another process may be serving it; none if no option requests one.
+    /// `secrets` is the location of the secrets, if they are not in a file of the folder.
     pub(crate) fn open_beside(&self, secrets: Option<Place>) -> anyhow::Result<Option<Opened>> {
         Ok(self.open_with(false, Some(secrets))?.map(|(_, opened)| opened))
     }
@@ -131,7 +131,7 @@ impl WorldArgs {
         Ok(opened)
     }
 
-    /// Opens the providers; `beside` another process, it has the place of that process's secrets.
+    /// Opens the providers; `beside` another process, it uses the location of that process's secrets.
     fn open_with(
         &self,
         local_stripe: bool,

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Time limit of one installation.
 const LIMIT: Duration = Duration::from_secs(600);
-/// Time between two attempts to take the lock, which another process may hold while it installs.
+/// Interval between two attempts to take the lock, which another process may hold while it installs.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 
 /// Returns the folder of all installations.
@@ -24,7 +24,7 @@ fn target_of(program: &Path) -> Option<&Path> {
     profile.parent()
 }
 
-/// Runs one installation at a time, also across processes.
+/// Runs one installation at a time, even across processes.
 pub(crate) fn exclusively<T>(install: impl FnOnce() -> T) -> T {
     std::fs::create_dir_all(folder()).expect("the folder of the counterparts");
     let lock = File::create(folder().join("lock")).expect("the lock of the counterparts");
@@ -44,7 +44,8 @@ pub(crate) fn install(what: &str, line: &str) {
     assert!(output.status.success(), "{what} can't be installed. This line installs it:\n    {line}\n{text}");
 }
 
-/// Returns the folder of an installation. Runs the line that `line` returns for it, unless this was done for the same `wanted` text.
+/// Returns the folder of an installation. Runs the command line that `line` returns for it, unless this was already done for the
+/// same `wanted` text.
 pub fn installed(name: &str, wanted: &str, line: impl FnOnce(&str) -> String) -> PathBuf {
     let home = folder().join(name);
     let marker = home.join("installed.txt");
@@ -86,7 +87,7 @@ pub fn apt(package: &str, find: impl Fn() -> Option<PathBuf>) -> PathBuf {
     })
 }
 
-/// Returns a folder with these system packages and all that they need, as files that apt installs without a network. Installs
+/// Returns a folder with these system packages and all their dependencies, as files that apt can install without a network. Installs
 /// nothing.
 pub fn apt_archives(name: &str, packages: &[&str]) -> PathBuf {
     let home = folder().join(name);
@@ -96,7 +97,7 @@ pub fn apt_archives(name: &str, packages: &[&str]) -> PathBuf {
             home.display(),
             packages.join(" ")
         );
-        // The lists of packages may be missing or old.
+        // The package lists may be missing or old.
         install(
             name,
             &format!("mkdir -p {}/partial && {{ {download} || {{ apt-get update && {download}; }}; }}", home.display()),

@@ -1,4 +1,4 @@
-//! Starts an emulator of Lambda's runtime API, `cargo lambda watch`, and functions that ask it for requests.
+//! Starts an emulator of Lambda's runtime API, `cargo lambda watch`, and functions that poll it for requests.
 
 use crate::install::venv;
 use crate::server::Server;
@@ -40,7 +40,7 @@ impl Lambda {
         Lambda { server, functions: Vec::new() }
     }
 
-    /// Starts a function's program with these variables, those that Lambda itself sets, and no others.
+    /// Starts a function's program with these variables and those that Lambda itself sets, and no others.
     pub fn run(&mut self, name: &str, program: &Path, variables: &BTreeMap<String, String>) {
         let log = self.server.folder().join(format!("{}-{name}.log", self.functions.len()));
         let output = File::create(&log).expect("the log of a function");
@@ -55,7 +55,7 @@ impl Lambda {
         self.functions.push(Function { child, log });
     }
 
-    /// Returns the URL of a function, without a slash at the end.
+    /// Returns the URL of a function, without a trailing slash.
     pub fn url(&self, name: &str) -> String {
         format!("{}/lambda-url/{name}", self.server.url())
     }

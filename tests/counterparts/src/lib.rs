@@ -1,5 +1,5 @@
 //! Real servers for tests: installed once into `target/counterparts`, started per test on a free port of 127.0.0.1, and
-//! stopped on drop. A failed installation fails the test with the command that installs it. [`Supabase`],
+//! stopped on drop. If an installation fails, the test fails and prints the install command. [`Supabase`],
 //! [`LiteLlm`] and [`EffectService`], which can't be installed, are doubles built from their published APIs.
 //!
 //! Everything here is for tests, so it panics on errors instead of returning them.

@@ -1,5 +1,5 @@
 //! A test double of the spend log of a LiteLLM proxy, `GET /spend/logs/v2`, built from its published API: it checks the key and
-//! the query, filters by user and time, and gives pages. The proxy itself needs the engine of Prisma, which its client downloads.
+//! the query, filters by user and time, and returns pages. The real proxy needs the Prisma engine, which its client downloads.
 
 use crate::supabase::http::{Request, serve};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// Maximum number of requests of a page.
+/// Maximum number of requests on a page.
 const PAGE_SIZE_MAX: usize = 100;
 
 #[derive(Default)]
@@ -47,7 +47,7 @@ impl LiteLlm {
         format!("http://{}", self.address)
     }
 
-    /// Adds a request to the log: a row as the proxy gives it, with these members before those of `more`.
+    /// Adds a request to the log: a row in the proxy's form, with these members before those of `more`.
     pub fn log(&self, id: &str, user: &str, at: &str, model: &str, tokens: (i64, i64), more: &Value) {
         let mut row = json!({
             "request_id": id, "call_type": "acompletion", "api_key": "hash", "spend": 0.1234, "total_tokens": tokens.0 + tokens.1,
@@ -66,7 +66,7 @@ impl LiteLlm {
         lock(&self.state).failures = statuses.to_vec();
     }
 
-    /// Gives the rows of all users from now on, as a proxy that does not know the filter.
+    /// From now on, returns the rows of all users, like a proxy that does not know the filter.
     pub fn leak(&self) {
         lock(&self.state).leaks = true;
     }
@@ -107,7 +107,7 @@ fn answer(state: &mut State, request: &Request) -> (u16, Value) {
     }
     let is_of =
         |row: &Value, column: &str, value: Option<String>| value.is_none_or(|value| row[column] == value.as_str());
-    // Times are compared as texts, since each row has the form `2026-01-31T…`.
+    // Times are compared as strings, since every row has the form `2026-01-31T…`.
     let at = |row: &Value| row["startTime"].as_str().unwrap_or_default().replacen('T', " ", 1);
     let mut found: Vec<&Value> = state
         .rows
@@ -122,7 +122,7 @@ fn answer(state: &mut State, request: &Request) -> (u16, Value) {
     (200, json!({"data": data, "total": total, "page": page, "page_size": size, "total_pages": total.div_ceil(size)}))
 }
 
-/// Decodes a value of a query.
+/// Decodes a value in a query.
 fn decoded(text: &str) -> String {
     let mut parts = text.split('%');
     let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();

@@ -19,7 +19,8 @@ impl Moto {
             command.args(["-H", "127.0.0.1", "-p", &port.to_string()]);
             // Nonexistent regions are rejected, as by AWS.
             command.env("MOTO_ALLOW_NONEXISTENT_REGION", "false");
-            // Without these, services on ECS never have a running task, and certificates are issued after a minute.
+            // Without these, services on ECS never have a running task, and certificates are issued only after a
+            // minute.
             command.env("MOTO_ECS_SERVICE_RUNNING", "1").env("MOTO_ACM_VALIDATION_WAIT", "0");
             command
         }))

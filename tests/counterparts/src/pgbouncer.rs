@@ -1,4 +1,4 @@
-//! pgbouncer, which lends the sessions of a PostgreSQL server to its clients.
+//! pgbouncer, which shares the sessions of a PostgreSQL server among its clients.
 
 use crate::install::{apt, program};
 use crate::postgres::Postgres;
@@ -12,11 +12,11 @@ use std::time::Duration;
 const USER: &str = "postgres";
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// A pooler on a port of 127.0.0.1, which lets everybody in.
+/// A pooler on a port of 127.0.0.1, which accepts everybody.
 pub struct PgBouncer(Server);
 
 impl PgBouncer {
-    /// Starts a pooler before a server, with these lines of its section `[pgbouncer]`.
+    /// Starts a pooler in front of a server, with these lines in its section `[pgbouncer]`.
     pub fn start(server: &Postgres, lines: &[&str]) -> PgBouncer {
         let bin = apt("pgbouncer", || program(&["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer"]));
         PgBouncer(Server::start(|port, folder| {
@@ -31,7 +31,7 @@ impl PgBouncer {
             let file = folder.join("pgbouncer.ini");
             std::fs::write(&file, settings).expect("the settings");
             std::fs::write(folder.join("users"), format!("\"{USER}\" \"\"\n")).expect("the users");
-            // It reads its files as another user.
+            // It reads its files as a different user.
             std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).expect("readable");
             let is_root = succeeds(Command::new("id").arg("-u"), LIMIT).trim() == "0";
             let mut command = Command::new(if is_root { "setpriv".as_ref() } else { bin.as_os_str() });

@@ -15,7 +15,7 @@ use crate::run::{run, succeeds};
 use crate::server::free_port;
 
 const LIMIT: Duration = Duration::from_secs(60);
-/// Maximum number of attempts to start, each on another free port.
+/// Maximum number of attempts to start, each on a different free port.
 const STARTS: usize = 3;
 /// System user that runs the server; PostgreSQL refuses to run as root. The package creates this user.
 const USER: &str = "postgres";
@@ -74,7 +74,7 @@ impl Postgres {
         Postgres::with(&[], Storage::Durable(disk))
     }
 
-    /// Returns the server that all tests of this program share. It stops when the last thread that has called this function ends.
+    /// Returns the server shared by all tests of this program. It stops when the last thread that has called this function ends.
     pub fn shared() -> Arc<Postgres> {
         let mut server = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         let running = server.upgrade().unwrap_or_else(|| Arc::new(Postgres::start()));
@@ -88,10 +88,10 @@ impl Postgres {
         Postgres::with(names, Storage::Volatile)
     }
 
-    /// Starts a standby of this server: a copy that follows it, and that takes no writes until [`Postgres::promote`].
+    /// Starts a standby of this server: a copy that follows it and accepts no writes until [`Postgres::promote`].
     ///
     /// # Panics
-    /// If it does not start.
+    /// Panics if it does not start.
     pub fn standby(&self) -> Postgres {
         let folder = tempfile::tempdir().expect("a folder");
         let mut standby = Postgres { folder, bin: self.bin.clone(), port: free_port(), databases: Mutex::default() };
@@ -109,15 +109,15 @@ impl Postgres {
     /// Makes a standby the primary server.
     ///
     /// # Panics
-    /// If it is none.
+    /// Panics if it is not a standby.
     pub fn promote(&self) {
         succeeds(self.command("pg_ctl").arg("-D").arg(self.data()).args(["-w", "promote"]), LIMIT);
     }
 
-    /// Ends the server as a crash does.
+    /// Stops the server as a crash would.
     ///
     /// # Panics
-    /// If it does not run.
+    /// Panics if it is not running.
     pub fn crash(&self) {
         succeeds(self.command("pg_ctl").arg("-D").arg(self.data()).args(["-w", "-m", "immediate", "stop"]), LIMIT);
     }
@@ -146,7 +146,7 @@ impl Postgres {
         let mut initdb = server.command("initdb");
         succeeds(initdb.arg("-D").arg(&data).args(made).arg("--no-sync").arg("--pwfile").arg(&password), LIMIT);
         if matches!(storage, Storage::Durable(_)) {
-            // In the file and not on the command line, which would win over a later change.
+            // Set in the file rather than on the command line, which would take precedence over a later change.
             let file = std::fs::OpenOptions::new().append(true).open(data.join("postgresql.conf"));
             let line = b"pg_stat_statements.track = none\n";
             file.and_then(|mut file| file.write_all(line)).expect("the settings of the server");
@@ -176,15 +176,15 @@ impl Postgres {
                 break;
             }
             assert!(left > 0, "PostgreSQL does not start:\n{}", self.log());
-            // Another process may have taken the port meanwhile.
+            // Another process may have taken the port in the meantime.
             self.port = free_port();
         }
     }
 
-    /// Ends the server as a crash does, and starts it again on the same data.
+    /// Stops the server as a crash would, and restarts it on the same data.
     ///
     /// # Panics
-    /// If it does not start.
+    /// Panics if it does not start.
     pub fn restart(&mut self) {
         let mut restart = self.command("pg_ctl");
         restart.arg("-D").arg(self.data()).arg("-l").arg(self.folder.path().join("log"));
@@ -201,7 +201,7 @@ impl Postgres {
         self.folder.path()
     }
 
-    /// Returns the number of the server's process, the parent of those of its connections.
+    /// Returns the id of the server's process, the parent of the processes for its connections.
     pub fn id(&self) -> u32 {
         let file = std::fs::read_to_string(self.data().join("postmaster.pid")).expect("a running server has this file");
         file.lines().next().and_then(|line| line.trim().parse().ok()).expect("the first line is a number")
@@ -252,7 +252,7 @@ impl Postgres {
         String::from_utf8_lossy(&std::fs::read(self.folder.path().join("log")).unwrap_or_default()).into_owned()
     }
 
-    /// Returns the URL of a database on the socket, which it creates at the first call.
+    /// Returns the URL of a database on the socket, which is created by the first call.
     pub fn shared_database(&self, name: &str) -> String {
         let mut databases = self.databases.lock().unwrap_or_else(PoisonError::into_inner);
         databases.entry(name.to_owned()).or_insert_with(|| self.database(name)).clone()

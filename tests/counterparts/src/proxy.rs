@@ -13,7 +13,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-/// A fault of an exchange.
+/// A fault in an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// The proxy resets a new connection before it reads the request; the server receives nothing.
@@ -27,7 +27,7 @@ pub enum Fault {
     /// The proxy responds with this HTTP status and `Retry-After` in seconds; the server does not receive the request.
     /// With [`Protocol::Plain`], the proxy resets the connection instead.
     Status(u16, Option<u32>),
-    /// The server handles the request, but the proxy forwards only a part of the response and closes the connection.
+    /// The server handles the request, but the proxy forwards only part of the response and closes the connection.
     Truncate,
 }
 
@@ -62,9 +62,9 @@ struct State {
 #[derive(Clone)]
 struct Shared {
     state: Arc<Mutex<State>>,
-    /// True while every byte is held.
+    /// True while all bytes are held back.
     held: Arc<(Mutex<bool>, Condvar)>,
-    /// The server of new connections.
+    /// The server for new connections.
     upstream: Arc<Mutex<SocketAddr>>,
 }
 
@@ -78,7 +78,7 @@ impl Shared {
         self.held.1.notify_all();
     }
 
-    /// Waits as long as bytes are held.
+    /// Waits while bytes are held back.
     fn pass(&self) {
         let held = self.held.0.lock().unwrap_or_else(PoisonError::into_inner);
         drop(self.held.1.wait_while(held, |held| *held));
@@ -137,7 +137,7 @@ pub struct FaultProxy {
 }
 
 impl FaultProxy {
-    /// Starts a proxy before the server at `upstream`, without faults.
+    /// Starts a proxy in front of the server at `upstream`, without faults.
     pub fn start(upstream: SocketAddr, protocol: Protocol) -> FaultProxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
         let address = listener.local_addr().expect("a listener has an address");
@@ -180,18 +180,18 @@ impl FaultProxy {
         self.shared.state().faults.push((Condition::Always, fault));
     }
 
-    /// Lets the server freeze: connections stay open and are accepted, and no byte passes, until [`FaultProxy::go_on`]. Only with
-    /// [`Protocol::Plain`].
+    /// Makes the server appear frozen: connections stay open and are accepted, but no byte passes, until [`FaultProxy::go_on`].
+    /// Only with [`Protocol::Plain`].
     pub fn freeze(&self) {
         self.shared.set_held(true);
     }
 
-    /// Passes the held bytes and all later ones.
+    /// Passes on the bytes that were held back and all later ones.
     pub fn go_on(&self) {
         self.shared.set_held(false);
     }
 
-    /// Leads new connections to another server, as the name of a database after a failover.
+    /// Directs new connections to another server, like the name of a database after a failover.
     pub fn lead_to(&self, upstream: SocketAddr) {
         *self.shared.upstream.lock().unwrap_or_else(PoisonError::into_inner) = upstream;
     }

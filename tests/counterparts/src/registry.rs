@@ -1,4 +1,4 @@
-//! Starts the registry for images of Debian, `docker-registry`, and finds a client of it.
+//! Starts Debian's image registry, `docker-registry`, and finds a client for it.
 
 use crate::install::{apt, program};
 use crate::server::Server;
@@ -13,9 +13,9 @@ pub struct TokenAuth {
     pub realm: String,
     /// Name of the registry.
     pub service: String,
-    /// Name of the issuer of tokens.
+    /// Name of the token issuer.
     pub issuer: String,
-    /// File with the certificate of the tokens' key.
+    /// File with the certificate of the key that signs the tokens.
     pub certificate: PathBuf,
 }
 
@@ -34,7 +34,7 @@ impl DockerRegistry {
             );
             if let Some(TokenAuth { realm, service, issuer, certificate }) = auth {
                 let bundle = certificate.display();
-                // Writing to a text never fails.
+                // Writing to a string never fails.
                 let _ = writeln!(
                     config,
                     "auth: {{token: {{realm: '{realm}', service: '{service}', issuer: '{issuer}', rootcertbundle: '{bundle}'}}}}"
@@ -48,7 +48,7 @@ impl DockerRegistry {
         }))
     }
 
-    /// Returns `127.0.0.1:PORT`, the registry in the name of an image.
+    /// Returns `127.0.0.1:PORT`, which is the registry in the name of an image.
     pub fn host(&self) -> String {
         self.0.address().to_string()
     }

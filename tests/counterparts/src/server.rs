@@ -50,7 +50,7 @@ impl Server {
         self.address
     }
 
-    /// Returns the number of the server's process.
+    /// Returns the id of the server's process.
     pub fn id(&self) -> u32 {
         self.child.id()
     }

@@ -24,14 +24,14 @@ struct State {
     overlaps: Vec<Effect>,
 }
 
-/// A service on a port of 127.0.0.1. Each call has a thread of its own.
+/// A service on a port of 127.0.0.1. Each call is handled on its own thread.
 pub struct EffectService {
     address: SocketAddr,
     state: Arc<Mutex<State>>,
 }
 
 impl EffectService {
-    /// The secret of its signatures. The double does not check them.
+    /// The secret for its signatures. The double does not check them.
     pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
     /// Starts a service that answers at once.
@@ -54,12 +54,12 @@ impl EffectService {
         format!("http://{}/effects", self.address)
     }
 
-    /// Answers each call after this time from now on.
+    /// From now on, answers each call after this delay.
     pub fn slow_down(&self, delay: Duration) {
         lock(&self.state).delay = delay;
     }
 
-    /// Answers with 503 from now on, or no longer.
+    /// Sets whether it answers with 503 from now on.
     pub fn set_down(&self, is_down: bool) {
         lock(&self.state).is_down = is_down;
     }
@@ -74,7 +74,7 @@ impl EffectService {
         lock(&self.state).calls.len()
     }
 
-    /// Returns the effects that were carried out more than once, and those with two calls at the same time.
+    /// Returns the effects that were carried out more than once, and those that had two calls at the same time.
     pub fn repeated(&self) -> (Vec<String>, Vec<String>) {
         let state = lock(&self.state);
         let shown = |(scope, key, generation): &Effect| format!("{scope} {key} {generation}");
@@ -110,7 +110,7 @@ fn answer(state: &Mutex<State>, request: &Request) -> (u16, Value) {
     (200, outputs(&text("kind"), &effect))
 }
 
-/// Returns what an effect has made. It depends on the effect alone, so a repetition has the same result.
+/// Returns the outputs of an effect. They depend on the effect alone, so a repetition has the same result.
 fn outputs(kind: &str, (scope, key, generation): &Effect) -> Value {
     let id = format!("{scope}-{key}-{generation}").replace([':', '/'], "-");
     match kind {

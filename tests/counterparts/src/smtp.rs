@@ -93,7 +93,7 @@ impl Smtp {
         self.server.folder()
     }
 
-    /// Returns the files of the received mails, in order. Each begins with a line `X-Envelope-To: …` per recipient.
+    /// Returns the files of the received mails, in order. Each starts with one line `X-Envelope-To: …` per recipient.
     pub fn mails(&self) -> Vec<PathBuf> {
         let entries = std::fs::read_dir(self.server.folder()).expect("the folder of the mails");
         let mut mails: Vec<PathBuf> = entries.map(|entry| entry.expect("a mail").path()).collect();

@@ -1,4 +1,4 @@
-//! sqlacodegen, which reads the tables and views of a database and writes Python code with their columns and types.
+//! sqlacodegen, which reads the tables and views of a database and generates Python code with their columns and types.
 
 use crate::install::venv;
 use crate::run::succeeds;

@@ -21,9 +21,9 @@ const CREATE: [&str; 9] = [
     "desired_instance_size",
     "template_url",
 ];
-/// Maximum characters of a name.
+/// Maximum length of a name, in characters.
 const NAME_CHARS_MAX: usize = 256;
-/// Maximum projects per page.
+/// Maximum number of projects per page.
 const LIMIT_MAX: usize = 100;
 /// Supabase's message when the project limit is reached.
 const NO_MORE: &str = "The following organization members have reached their maximum limits for the number of active free projects within organizations where they are an administrator or owner: somebody (2 project limit).";
@@ -31,7 +31,7 @@ const NO_MORE: &str = "The following organization members have reached their max
 /// A project.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Project {
-    /// Id, 20 letters of a to z.
+    /// Id, 20 letters from a to z.
     pub reference: String,
     /// Slug of its organization.
     pub organization: String,
@@ -137,7 +137,7 @@ impl Supabase {
     }
 
     /// Uses a server as the database of the latest project. The double sets the project's password on the server, drops
-    /// the schema `app` when a project is created, and sets another password while the project is paused.
+    /// the schema `app` when a project is created, and sets a different password while the project is paused.
     pub fn set_database(&self, server: &Arc<Postgres>) {
         lock(&self.state).database = Arc::downgrade(server);
     }
@@ -152,7 +152,7 @@ impl Supabase {
         lock(&self.state).most = Some(most);
     }
 
-    /// Lets the next created project end with the status `INIT_FAILED`.
+    /// Makes the next created project end with the status `INIT_FAILED`.
     pub fn fail_next(&self) {
         lock(&self.state).next_fails = true;
     }

@@ -38,7 +38,7 @@ pub fn failures(report: &CaseReport) -> Vec<String> {
     report.failures.iter().map(|it| format!("{}:{}: {}", it.file.display(), it.line, it.title)).collect()
 }
 
-/// Returns the kills of a story: at each step that is not a check, one before and one after each of the first `writes`
+/// Returns the kills for a story: at each step that is not a check, one before and one after each of the first `writes`
 /// writes. Each kill comes with the index of its step. A kill at a write that does not occur has no effect.
 pub fn kills(story: &Story, writes: u64) -> Vec<(usize, Kill)> {
     let steps = story.scenario.steps.iter().enumerate();
@@ -47,8 +47,8 @@ pub fn kills(story: &Story, writes: u64) -> Vec<(usize, Kill)> {
     acting.flat_map(|(at, _)| (1..=writes).flat_map(moments).map(move |kill| (at, kill))).collect()
 }
 
-/// Returns a copy of a story whose host is killed at step `at`. The event is delivered again after the kill and can be
-/// a duplicate, so the step has no expectations.
+/// Returns a copy of a story in which the host is killed at step `at`. The event is delivered again after the kill and
+/// may be a duplicate, so the step has no expectations.
 pub fn killed_at(story: &Story, at: usize, kill: Kill) -> Story {
     let mut story = story.clone();
     let step = &mut Arc::make_mut(&mut story.scenario).steps[at];
@@ -56,7 +56,7 @@ pub fn killed_at(story: &Story, at: usize, kill: Kill) -> Story {
     story
 }
 
-/// Runs `find` on each item, on several threads, and collects the results in the order of the items.
+/// Runs `find` on each item, on several threads, and collects the results in item order.
 pub fn found_in<T: Sync>(all: &[T], find: impl Fn(&T) -> Vec<String> + Sync) -> Vec<String> {
     let mut found = Vec::new();
     let Ok(()) = in_order::<_, _, Infallible>(

@@ -27,7 +27,7 @@ fn find(left: &Value, right: &Value, path: String) -> Option<String> {
     }
 }
 
-/// The part of a state document that belongs to one account: rows and claims.
+/// Returns the part of a state document that belongs to one account: rows and claims.
 pub fn of_account(document: &Value, account: &str) -> Value {
     let list = |name: &str| document[name].as_array().cloned().unwrap_or_default();
     let rows: Vec<Value> = list("accounts").into_iter().filter(|rows| rows["account"] == account).collect();
@@ -35,7 +35,7 @@ pub fn of_account(document: &Value, account: &str) -> Value {
     json!({"rows": rows, "claims": claims})
 }
 
-/// A report as JSON, without members that depend on how the extension runs.
+/// Returns a report as JSON, without members that depend on how the extension runs.
 pub fn report(report: &Report) -> Value {
     let reply = match &report.reply {
         None => Value::Null,

@@ -1,4 +1,4 @@
-//! The hosts that stories are played on: how the extension runs, and where rows are stored.
+//! The hosts on which stories are played: how the extension runs, and where rows are stored.
 
 use crate::kept::Storage;
 use crate::world::Setup;
@@ -22,12 +22,12 @@ pub fn component() -> &'static LoadedComponent {
     })
 }
 
-/// Compiles a component, or takes its machine code from the cache of `provisioner`: several test programs need the same
-/// code.
+/// Compiles a component, or takes its machine code from the cache of `provisioner`, because several test programs need
+/// the same code.
 ///
 /// # Panics
 ///
-/// If the component cannot be loaded.
+/// Panics if the component cannot be loaded.
 pub fn compiled(bytes: &[u8]) -> LoadedComponent {
     let cache = ComponentCache::of_user();
     LoadedComponent::load_quickly(bytes, CallLimits::default(), cache.as_ref()).expect("a loaded component")
@@ -37,7 +37,7 @@ pub fn compiled(bytes: &[u8]) -> LoadedComponent {
 ///
 /// # Panics
 ///
-/// If the event cannot be read, or the store fails.
+/// Panics if the event cannot be read, or the store fails.
 pub fn carry_out(host: &mut Host, business: &str, body: &Value) -> Vec<Report> {
     let (bytes, now) = (body.to_string().into_bytes(), host.clock_mut().now());
     let decoded = host_intake::raw::read(bytes.clone(), business, now).expect("a readable event");
@@ -46,7 +46,7 @@ pub fn carry_out(host: &mut Host, business: &str, body: &Value) -> Vec<Report> {
     reports
 }
 
-/// The current component, reused for each event.
+/// Runners of the current component, reused for each event.
 pub fn runners() -> Runners {
     Runners::new("component", || Ok(Box::new(component().runner(Mode::Reused))))
 }
@@ -66,7 +66,7 @@ impl HostKind {
         [HostKind::Quick, HostKind::Shipped].into_iter().inspect(|kind| println!("on the host {kind:?}"))
     }
 
-    /// The setup of a host of this kind, for Solobase.
+    /// Returns the setup of a host of this kind, for Solobase.
     pub fn setup(self) -> Setup {
         match self {
             HostKind::Quick => Setup::default(),
@@ -75,7 +75,7 @@ impl HostKind {
     }
 }
 
-/// The setup of a host that runs the component on a store in memory.
+/// Returns the setup of a host that runs the component on a store in memory.
 pub fn in_wasm(mode: Mode) -> Setup {
     Setup { runners: Runners::new("component", move || Ok(Box::new(component().runner(mode)))), ..Setup::default() }
 }
@@ -94,7 +94,7 @@ pub struct Counts {
 ///
 /// # Panics
 ///
-/// If a case breaks the law. The message contains the kind of host and the smallest failing case.
+/// Panics if a case breaks the law. The message contains the kind of host and the smallest failing case.
 pub fn on_each_kind<S: Strategy>(
     file: &'static str,
     counts: Counts,

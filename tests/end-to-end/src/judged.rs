@@ -1,4 +1,4 @@
-//! Compares a played story with the expectations of the oracle.
+//! Compares a played story with the oracle's expectations.
 
 use crate::done::Done;
 use crate::judge::Ledgers;
@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 ///
 /// # Errors
 ///
-/// The first difference, with expected and actual value.
+/// Fails with the first difference, with expected and actual value.
 pub fn judge(world: &mut World, account: &Account, expected: &Expected) -> Result<(), String> {
     let mut done = Done::default();
     for entry in world.scripted().journal() {
@@ -37,14 +37,14 @@ pub fn judge(world: &mut World, account: &Account, expected: &Expected) -> Resul
 ///
 /// # Errors
 ///
-/// The first difference.
+/// Fails with the first difference.
 pub fn judge_end(world: &mut World, checked: &CheckedStory) -> Result<(), String> {
     let account = checked.story.account.parse().expect("an account");
     let (_, end) = checked.checks.last_key_value().expect("expectations at the end");
     judge(world, &account, end)
 }
 
-/// Checks that commands have their expected results, that no event failed, and that no event of Stripe was rejected.
+/// Checks that commands have their expected results, that no event failed, and that no Stripe event was rejected.
 fn verdicts(world: &World, checked: &CheckedStory) -> Result<(), String> {
     for report in &world.reports {
         let (name, reason) = (report.result.name(), report.result.reason().unwrap_or_default());
@@ -71,7 +71,7 @@ fn verdicts(world: &World, checked: &CheckedStory) -> Result<(), String> {
 ///
 /// # Errors
 ///
-/// The first difference, with the part and its time.
+/// Fails with the first difference, with the part and its time.
 pub fn holds(checked: &CheckedStory, parts: &[Part], world: &mut World, is_prompt: bool) -> Result<(), String> {
     let account: Account = checked.story.account.parse().expect("an account");
     for (index, part) in parts.iter().enumerate() {

@@ -34,8 +34,8 @@ impl StoreFiles {
         }
     }
 
-    /// Opens a copy of the files, as a process that is killed now would leave them; returns `None` for a store in
-    /// memory. Copies the files while the store is open, because closing the store would be an orderly end and no kill.
+    /// Opens a copy of the files, as a process killed now would leave them; returns `None` for a store in memory.
+    /// Copies the files while the store is open, because closing the store would be an orderly end rather than a kill.
     pub fn after_kill(&mut self) -> Option<Box<dyn Store>> {
         let log = |files: &StoreFiles| files.file("-wal");
         let (rows_before, log_before) = (self.file("")?, log(self)?);
@@ -47,13 +47,13 @@ impl StoreFiles {
         self.file("").map(opened)
     }
 
-    /// The database file, or its companion with a suffix such as `-wal`.
+    /// Returns the database file, or its companion with a suffix such as `-wal`.
     fn file(&self, suffix: &str) -> Option<PathBuf> {
         Some(self.folder.as_ref()?.path().join(format!("{}.db{suffix}", self.kills)))
     }
 }
 
-/// Opens a file. A test kills a process and not the machine, so a commit need not wait for the disk.
+/// Opens a file. A test kills a process, not the machine, so a commit need not wait for the disk.
 fn opened(file: PathBuf) -> Box<dyn Store> {
     Box::new(SqliteStore::open_with(file, Synchronous::Normal).expect("the file can be opened"))
 }

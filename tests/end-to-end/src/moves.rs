@@ -17,19 +17,19 @@ pub enum Kind {
     Renew,
     /// Another attempt to pay an open invoice.
     Retry,
-    /// The attempts to pay end after weeks, and the subscription becomes unpaid or canceled.
+    /// The attempts to pay stop after weeks, and the subscription becomes unpaid or canceled.
     GiveUp,
     /// The unpaid first payment of a subscription expires.
     Expire,
-    /// A change to another plan, whose invoice is due at once and is paid or fails.
+    /// A change to another plan, whose invoice is due at once and is either paid or fails.
     ChangePlan,
     /// A cancellation at the end of the period, by the command `subscription.cancel` or at Stripe.
     CancelAtEnd,
     /// The withdrawal of a cancellation.
     Undo,
-    /// The end of a subscription: at the end of its period if it is cancelled, else at once.
+    /// The end of a subscription: at the end of its period if it is cancelled, otherwise at once.
     End,
-    /// A refund of a part of a charge, or of the whole rest.
+    /// A refund of part of a charge, or of everything that is left.
     Refund,
     /// The command that creates an instance.
     Make,
@@ -37,7 +37,7 @@ pub enum Kind {
     Delete,
     /// The command that retries an instance.
     TryAgain,
-    /// The last event is delivered again under another id.
+    /// The last event is delivered again under a different id.
     Twin,
     /// Time passes.
     Wait,
@@ -80,7 +80,7 @@ pub fn one_of<K: Copy + std::fmt::Debug + 'static>(weighted: &[(u32, K)]) -> imp
     })
 }
 
-/// A purchase, and then fewer than `most` other moves.
+/// A purchase, followed by fewer than `most` other moves.
 pub fn moves(most: usize) -> impl Strategy<Value = Vec<Move>> {
     let first = (any::<bool>(), any::<u8>(), any::<u16>()).prop_map(|(ours, pick, flags)| {
         let kind = if ours { Kind::Order } else { Kind::Buy };

@@ -34,7 +34,7 @@ fn product(plan: usize) -> String {
     plans[plan % plans.len()].product.clone()
 }
 
-/// The catalog of Solobase with these plans as wares, in the same order.
+/// Solobase's catalog with these plans as wares, in the same order.
 fn catalog() -> &'static Catalog {
     static CATALOG: OnceLock<Catalog> = OnceLock::new();
     CATALOG.get_or_init(|| {

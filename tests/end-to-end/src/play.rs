@@ -11,7 +11,7 @@ use std::path::Path;
 ///
 /// # Panics
 ///
-/// If the text is no scenario.
+/// Panics if the text is not a scenario.
 pub fn bodies(scenario: &str) -> Vec<Vec<u8>> {
     let scenario = Scenario::parse(Path::new("events.yml"), scenario).expect("a scenario");
     let cases = prepare(&scenario, &fixtures().shapes).expect("bodies");
@@ -23,7 +23,7 @@ pub fn bodies(scenario: &str) -> Vec<Vec<u8>> {
 ///
 /// # Errors
 ///
-/// If the store fails.
+/// Fails if the store fails.
 pub fn part(world: &mut World, part: &Part) -> Result<(), StoreError> {
     world.advance_to(part.clock)?;
     for event in &part.events {
@@ -37,7 +37,7 @@ pub fn part(world: &mut World, part: &Part) -> Result<(), StoreError> {
 ///
 /// # Errors
 ///
-/// If the store fails.
+/// Fails if the store fails.
 pub fn commands(world: &mut World, commands: &[Delivery]) -> Result<(), StoreError> {
     for command in commands {
         world.deliver(&command.bytes)?;

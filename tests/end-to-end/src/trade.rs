@@ -5,7 +5,7 @@ use crate::moves::{Move, one_of};
 pub use host_simulate::trade::*;
 use proptest::prelude::*;
 
-/// At most `most` moves, of which the first is a purchase.
+/// Generates at most `most` moves, of which the first is a purchase.
 pub fn business_moves(catalog: &Catalog, most: usize) -> impl Strategy<Value = Vec<Move<MoveKind>>> + use<> {
     let first =
         (any::<u8>(), any::<u16>()).prop_map(|(pick, flags)| Move { kind: MoveKind::Buy, pick, flags, pause: 0 });

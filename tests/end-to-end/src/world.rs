@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 pub use host_simulate::sandbox::START_MS;
 
-/// The root folder of the repository.
+/// Returns the root folder of the repository.
 pub fn root() -> PathBuf {
     component_builder::workspace_root()
 }
@@ -33,7 +33,7 @@ fn business(name: &str) -> BusinessFolder {
     BusinessFolder::load(&test_support::in_business(name)).expect("a readable business")
 }
 
-/// A business of the fixtures or of the tutorial by its folder's name, read once.
+/// Returns a business of the fixtures or of the tutorial by the name of its folder, read once.
 pub fn business_named(name: &str) -> &'static BusinessFolder {
     static KNOWN: Mutex<BTreeMap<String, &'static BusinessFolder>> = Mutex::new(BTreeMap::new());
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -77,7 +77,7 @@ pub struct Setup {
     pub runners: Runners,
     /// The business.
     pub business: &'static BusinessFolder,
-    /// Configuration values that override the values of the business.
+    /// Configuration values that override those of the business.
     pub config: Vec<(String, String)>,
     /// Where the host stores its rows.
     pub storage: Storage,
@@ -151,7 +151,7 @@ impl World {
     ///
     /// # Errors
     ///
-    /// If the store fails.
+    /// Fails if the store fails.
     pub fn reopen(&mut self) -> Result<(), StoreError> {
         self.clock = self.clock.max(self.outbox().clock());
         self.outbox = None;
@@ -165,11 +165,11 @@ impl World {
         self.keep(recovered.map(|()| Vec::new()))
     }
 
-    /// A second host with another extension on a copy of the rows. Its provider knows no resource.
+    /// Returns a second host with another extension on a copy of the rows. Its provider knows no resources.
     ///
     /// # Panics
     ///
-    /// If the rows are not in memory.
+    /// Panics if the rows are not in memory.
     pub fn fork(&self, runners: Runners) -> World {
         let setup = Setup { runners, ..self.setup.clone() };
         let store = host_store::fork(self.store()).expect("a store in memory");
@@ -186,7 +186,7 @@ impl World {
     ///
     /// # Errors
     ///
-    /// If the store fails.
+    /// Fails if the store fails.
     pub fn accept(&mut self, mut event: Event) -> Result<Vec<Report>, StoreError> {
         event.received_at = self.clock;
         let reports = self.outbox_mut().accept(event, Vec::new());
@@ -199,7 +199,7 @@ impl World {
     ///
     /// # Errors
     ///
-    /// If the store fails.
+    /// Fails if the store fails.
     pub fn deliver(&mut self, bytes: &[u8]) -> Result<Vec<Report>, StoreError> {
         let Decoded { event, refusal, .. } =
             host_intake::raw::read(bytes.to_vec(), &self.setup.business.name, self.clock).expect("a readable event");
@@ -211,18 +211,18 @@ impl World {
     ///
     /// # Panics
     ///
-    /// If the store fails.
+    /// Panics if the store fails.
     pub fn outcome_of(&mut self, event: &Value) -> String {
         let reports = self.deliver(event.to_string().as_bytes()).expect("the store has no fault");
         let result = &reports.first().expect("a report").result;
         if result.name() == "rejected" { result.reason().unwrap_or_default() } else { result.name().to_owned() }
     }
 
-    /// Does the same as [`World::outcome_of`], and carries out all due effects.
+    /// Like [`World::outcome_of`], but also carries out all due effects.
     ///
     /// # Panics
     ///
-    /// If the store fails.
+    /// Panics if the store fails.
     pub fn carry_out(&mut self, event: &Value) -> String {
         let outcome = self.outcome_of(event);
         self.settle().expect("the store has no fault");
@@ -233,7 +233,7 @@ impl World {
     ///
     /// # Errors
     ///
-    /// If the store fails.
+    /// Fails if the store fails.
     pub fn settle(&mut self) -> Result<(), StoreError> {
         let now = self.clock;
         let ran = self.outbox_mut().run_until_quiet(now);
@@ -244,7 +244,7 @@ impl World {
     ///
     /// # Errors
     ///
-    /// If the store fails.
+    /// Fails if the store fails.
     pub fn advance_to(&mut self, until: Timestamp) -> Result<(), StoreError> {
         if until > self.clock {
             let ran = self.outbox_mut().advance_to(until);

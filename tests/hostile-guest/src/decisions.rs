@@ -101,7 +101,7 @@ fn effect(kind: &str, key: &str) -> Effect {
     }
 }
 
-/// Returns the decision with the error that the event's kind names.
+/// Returns the decision with the error given by the event's kind.
 pub fn spoil(kind: &str, mut decision: Decision) -> Result<Decision, Failure> {
     let answer = |json: String| Some(Reply::Answer(json));
     let large = || format!("{{\"a\":\"{}\"}}", "x".repeat(TOO_LARGE));

@@ -1,4 +1,4 @@
-//! A component that misbehaves in the way that the event's kind names. The host's tests run it.
+//! A component that misbehaves in the way given by the event's kind. The host's tests run it.
 
 // The generated code accesses raw memory.
 #![allow(unsafe_code)]

@@ -1,6 +1,6 @@
 //! The target types of the benchmark: a small struct, and a struct with the fields that the extension reads.
 //!
-//! The native time of serde_json for the small struct is the unit U of `docs/internals/figures.md`.
+//! serde_json's native time for the small struct is the unit U of `docs/internals/figures.md`.
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -9,7 +9,7 @@ use std::fmt;
 
 type Text<'a> = Cow<'a, str>;
 
-/// The small target type. The native time of serde_json for it is the unit U of `docs/internals/figures.md`.
+/// The small target type. serde_json's native time for it is the unit U of `docs/internals/figures.md`.
 pub mod unit {
     use super::Text;
     use serde::Deserialize;
@@ -60,7 +60,7 @@ pub mod unit {
     }
 }
 
-/// An id. Stripe sends a string, or an expanded object with a member `id`.
+/// An id. Stripe sends either a string, or an expanded object with a member `id`.
 struct Ref<'a>(Text<'a>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Ref<'a> {

@@ -8,22 +8,22 @@ use serde_json::{Map, Value, json};
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-/// Maximum number of rows of an answer, whatever the caller asks for.
+/// Maximum number of rows in an answer, whatever the caller asks for.
 const PAGE_MAX: i64 = 250;
-/// Maximum number of writes of a batch.
+/// Maximum number of writes in a batch.
 const WRITES_MAX: usize = 1000;
-/// Maximum length of a name in bytes: PostgreSQL cuts a longer one off.
+/// Maximum length of a name in bytes, because PostgreSQL truncates longer ones.
 const NAME_BYTES_MAX: usize = 63;
-/// What the service writes into `created_at` and `updated_at`. Nothing reads these columns, so the time stands still.
+/// The value that the service writes into `created_at` and `updated_at`. Nothing reads these columns, so the time stands still.
 const STAMP: &str = "2026-01-01T00:00:00+00:00";
 
 /// A period of the platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Period {
-    /// Before the rewrite of September 2026: blocks make tables with `database.ddl`, and there are no batches.
+    /// Before the rewrite of September 2026: blocks create tables with `database.ddl`, and there are no batches.
     BeforeRewrite,
-    /// Since the rewrite: `database.ensure_table` makes tables, `database.batch` applies several writes at once, and no block may run
-    /// `database.ddl`.
+    /// Since the rewrite: `database.ensure_table` creates tables, `database.batch` applies several writes at once, and no block may
+    /// run `database.ddl`.
     SinceRewrite,
 }
 
@@ -32,13 +32,13 @@ impl Period {
     pub const ALL: [Period; 2] = [Period::BeforeRewrite, Period::SinceRewrite];
 }
 
-/// A failed call: the platform's name of the error, and a text.
+/// A failed call: the platform's name of the error, and a message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{code}: {message}")]
 pub struct CallError {
     /// Name, for example `NotFound`.
     pub code: &'static str,
-    /// Text for people.
+    /// Message for people.
     pub message: String,
 }
 
@@ -182,7 +182,7 @@ struct IndexDef {
     unique: bool,
 }
 
-/// A value of a request as a column.
+/// A value in a request, as a column.
 struct Column<'v>(&'v Value);
 
 impl ToSql for Column<'_> {
@@ -200,7 +200,7 @@ impl ToSql for Column<'_> {
     }
 }
 
-/// Returns a quoted name; a name of other characters, or a longer one, is refused.
+/// Returns a quoted name; refuses names that are too long or contain other characters.
 fn name(text: &str) -> Result<String, CallError> {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     match !text.is_empty() && text.len() <= NAME_BYTES_MAX && text.chars().all(is_word) {
@@ -236,7 +236,7 @@ fn conditions<'f>(filters: &'f [FilterDef], values: &mut Vec<Column<'f>>) -> Res
     Ok(if sql.is_empty() { String::new() } else { format!(" WHERE {}", sql.join(" AND ")) })
 }
 
-/// Returns a row as the platform does: its id, and its columns.
+/// Returns a row in the platform's form: its id, and its columns.
 fn record(row: &rusqlite::Row<'_>, names: &[String]) -> rusqlite::Result<Value> {
     let (mut id, mut data) = (String::new(), Map::new());
     for (at, name) in names.iter().enumerate() {
@@ -254,7 +254,7 @@ fn record(row: &rusqlite::Row<'_>, names: &[String]) -> rusqlite::Result<Value> 
     Ok(json!({"id": id, "data": data}))
 }
 
-/// Returns a stored text as the platform does: a text that looks like JSON, and is JSON, as its value.
+/// Returns a stored string as the platform does: a string that looks like JSON, and is JSON, is returned as its value.
 fn text_value(text: &str) -> Value {
     let is_between = |first, last| text.starts_with(first) && text.ends_with(last);
     let parsed = (is_between('{', '}') || is_between('[', ']')).then(|| serde_json::from_str(text).ok()).flatten();
@@ -302,7 +302,7 @@ impl Database {
         Ok(Saved(copy))
     }
 
-    /// Replaces all tables by a copy.
+    /// Replaces all tables with a copy.
     ///
     /// # Errors
     /// Fails if SQLite fails.
@@ -317,10 +317,10 @@ impl Database {
         self.period
     }
 
-    /// Returns the tables that a request names, for the check of a caller's rights.
+    /// Returns the tables named in a request, for checking the caller's rights.
     ///
     /// # Errors
-    /// Fails for a request that cannot be read.
+    /// Fails if the request cannot be read.
     pub fn collections(kind: &str, body: &[u8]) -> Result<Vec<String>, CallError> {
         match kind {
             "database.batch" => {
@@ -427,7 +427,7 @@ fn list(connection: &Connection, request: &ListRequest) -> Result<Vec<u8>, CallE
     for SortDef { field, desc } in &request.sort {
         order.push(format!("{}{}", name(field)?, if *desc { " DESC" } else { "" }));
     }
-    // The platform orders rows with equal keys by their ids.
+    // The platform sorts rows with equal keys by their ids.
     order.push("id".to_owned());
     let limit = if request.limit > 0 { request.limit.min(PAGE_MAX) } else { PAGE_MAX };
     let sql = format!(

@@ -1,5 +1,5 @@
-//! Runs a block under wasmi, as the platform does: a new instance for each call, with limits of fuel and memory, and no right that
-//! the block has not declared.
+//! Runs a block under wasmi, as the platform does: a new instance for each call, with fuel and memory limits, and with no right
+//! that the block has not declared.
 
 use crate::info::BlockInfo;
 use crate::rights::Rights;
@@ -15,10 +15,10 @@ pub const FUEL: u64 = 100_000_000;
 pub const MEMORY_BYTES: usize = 256 * 65_536;
 /// Maximum number of open streams.
 const STREAMS_MAX: usize = 1024;
-/// Maximum size of a part of an answer, in bytes.
+/// Maximum size of one part of an answer, in bytes.
 const CHUNK_BYTES: usize = 512 * 1024;
 
-/// Names of the platform's errors, by their numbers.
+/// The platform's error names, by number.
 const CODES: [&str; 17] = [
     "Ok",
     "Cancelled",
@@ -51,7 +51,7 @@ pub enum GuestError {
     /// The guest trapped, ran out of fuel or memory, or was killed.
     #[error("the guest failed: {0}")]
     Trap(String),
-    /// An answer of the guest has another form.
+    /// An answer of the guest has a different form.
     #[error("the guest's answer cannot be read: {0}")]
     Answer(String),
 }
@@ -84,7 +84,7 @@ struct State {
     calls: u64,
     /// Number of the service call before which the guest is killed.
     kill_at: Option<u64>,
-    /// True to kill the guest after the call instead.
+    /// True to kill the guest after the call instead of before it.
     kill_after: bool,
 }
 
@@ -122,7 +122,7 @@ pub struct Guest {
     linker: Linker<State>,
     services: Arc<Services>,
     rights: Rights,
-    /// What the block says about itself.
+    /// The block's description of itself.
     pub info: BlockInfo,
 }
 
@@ -222,7 +222,7 @@ fn stream_finish(mut caller: Caller<'_, State>, handle: i64) -> Result<i32, Erro
     if kill {
         return Err(Error::new("killed after a call of a service"));
     }
-    // An error of the service comes with the first part of its answer.
+    // A service's error comes with the first part of its answer.
     Ok(0)
 }
 
@@ -290,10 +290,11 @@ fn linker(engine: &Engine) -> Result<Linker<State>, Error> {
 }
 
 impl Guest {
-    /// Loads a block: its `wafer.toml`, and the module beside it.
+    /// Loads a block: its `wafer.toml`, and the module next to it.
     ///
     /// # Errors
-    /// Fails if a file cannot be read, or if the block declares another name, or imports what the platform does not have.
+    /// Fails if a file cannot be read, or if the block declares a different name, or imports something that the platform does not
+    /// have.
     pub fn load(folder: &Path, services: Arc<Services>, granted: Option<Rights>) -> Result<Guest, GuestError> {
         let load = |error: &dyn std::fmt::Display| GuestError::Load(format!("{}: {error}", folder.display()));
         let text = std::fs::read_to_string(folder.join("wafer.toml")).map_err(|error| load(&error))?;
@@ -313,7 +314,7 @@ impl Guest {
     /// Loads a module.
     ///
     /// # Errors
-    /// As [`Guest::load`].
+    /// Fails like [`Guest::load`].
     pub fn of(
         module: &[u8],
         name: &str,
@@ -342,7 +343,7 @@ impl Guest {
         Guest { engine, module, linker, services, rights: rights.clone(), info: info.clone() }
     }
 
-    /// Returns the rights: what the block declares, within what the operator grants.
+    /// Returns the rights: those that the block declares, as far as the operator grants them.
     pub fn rights(&self) -> &Rights {
         &self.rights
     }
@@ -403,7 +404,7 @@ impl Guest {
     /// Calls the block's lifecycle. The result is `{"Ok": null}` or `{"Err": error}`.
     ///
     /// # Errors
-    /// Fails if the guest fails, or before it is called if a required configuration key has no value.
+    /// Fails if the guest fails, or, before the guest is called, if a required configuration key has no value.
     pub fn lifecycle(&self, event: &str) -> Result<(Value, Used), GuestError> {
         if let Some(key) = self.info.missing_key(&self.services) {
             return Err(GuestError::Config(key.to_owned()));
@@ -413,7 +414,8 @@ impl Guest {
         Ok((Guest::json(&answer)?, used))
     }
 
-    /// Passes a request to the block. `kill`: the number of the service call at which the guest is killed, and whether after it.
+    /// Passes a request to the block. `kill` is the number of the service call at which the guest is killed, and whether it is
+    /// killed after the call.
     ///
     /// # Errors
     /// Fails if the guest fails.

@@ -1,4 +1,5 @@
-//! What a block says about itself, as the platform reads it. The platform starts no block whose description has another form.
+//! A block's description of itself, as the platform reads it. The platform starts no block whose description has a different
+//! form.
 
 use crate::rights::Rights;
 use crate::services::Services;
@@ -14,7 +15,7 @@ pub struct BlockInfo {
     pub version: String,
     /// The interface that it implements.
     pub interface: String,
-    /// One line about it.
+    /// A one-line summary.
     pub summary: String,
     /// Its tables.
     #[serde(default)]
@@ -41,7 +42,7 @@ pub struct Collection {
 pub struct ConfigKey {
     /// Its full name.
     pub key: String,
-    /// The value of a key that is not set; empty for none.
+    /// The value of a key that is not set; empty if there is none.
     #[serde(default)]
     pub default: String,
     /// True if the block starts without a value.
@@ -63,7 +64,7 @@ pub enum InputType {
     Textarea,
     /// On or off.
     Toggle,
-    /// A secret. Its value is masked, as that of no other type.
+    /// A secret. This is the only type whose value is masked.
     Password,
     /// A colour.
     Color,
@@ -75,7 +76,7 @@ impl BlockInfo {
     /// Reads the description of a block that the platform registers under `name`.
     ///
     /// # Errors
-    /// Fails with a text if the platform does not register the block.
+    /// Fails with a message if the platform does not register the block.
     pub fn read(info: &[u8], name: &str) -> Result<BlockInfo, String> {
         let info: BlockInfo =
             serde_json::from_slice(info).map_err(|error| format!("the block's description cannot be read: {error}"))?;
@@ -91,7 +92,7 @@ impl BlockInfo {
         }
     }
 
-    /// Returns the first required key that has neither a value nor a default. The platform does not call `Init` then.
+    /// Returns the first required key that has neither a value nor a default. The platform then does not call `Init`.
     pub(crate) fn missing_key(&self, services: &Services) -> Option<&str> {
         let is_missing = |key: &&ConfigKey| !key.optional && key.default.is_empty() && !services.has_config(&key.key);
         self.config_keys.iter().find(is_missing).map(|key| key.key.as_str())

@@ -1,8 +1,8 @@
-//! A stand-in for the host of a Solobase platform, written from what is known of its calls (`docs/operate/solobase.md`).
+//! A stand-in for the host of a Solobase platform, written from what is known about its calls (`docs/operate/solobase.md`).
 //!
-//! [`guest`] runs a block under wasmi within limits and [`rights`], after it has read its description ([`info`]). [`services`] are what
-//! the block may call, [`database`] is the database service on SQLite, and [`server`] maps HTTP. The platform has had two periods, which
-//! differ in how tables are made and rows are written: [`database::Period`].
+//! [`guest`] runs a block under wasmi, within limits and [`rights`], after reading its description ([`info`]). [`services`] are what the
+//! block may call, [`database`] is the database service on SQLite, and [`server`] maps HTTP. The platform has had two periods, which
+//! differ in how tables are created and rows are written: [`database::Period`].
 
 pub mod database;
 pub mod guest;

@@ -1,4 +1,4 @@
-//! The rights of a block: what it declares, within what the operator grants. The default is none.
+//! The rights of a block: those that it declares, as far as the operator grants them. The default is none.
 
 use crate::database::{CallError, Database, fail};
 use serde::Deserialize;
@@ -54,10 +54,10 @@ impl Rights {
         Rights::default()
     }
 
-    /// Returns the rights as those of a block, whose tables begin with its own name.
+    /// Returns the rights in the form for a block, whose tables start with its own name.
     ///
     /// # Errors
-    /// Fails with a text for rights that no block may have.
+    /// Fails with a message if no block may have these rights.
     pub fn of_block(self, name: &str) -> Result<Rights, String> {
         let prefix = name.replace('-', "_").replace('/', "__") + "__";
         match &self.collections {
@@ -70,7 +70,7 @@ impl Rights {
         }
     }
 
-    /// Returns the rights that both have.
+    /// Returns the rights that are in both.
     #[must_use]
     pub fn within(&self, granted: &Rights) -> Rights {
         Rights {
@@ -84,7 +84,7 @@ impl Rights {
         }
     }
 
-    /// Returns the same rights without a block that may be called.
+    /// Returns the same rights, without the right to call a block.
     #[must_use]
     pub fn without_block(&self, name: &str) -> Rights {
         let mut rights = self.clone();
@@ -94,7 +94,7 @@ impl Rights {
         rights
     }
 
-    /// Returns the same rights without a table.
+    /// Returns the same rights, without any tables.
     #[must_use]
     pub fn without_table(&self, name: &str) -> Rights {
         let mut rights = self.clone();
@@ -104,7 +104,7 @@ impl Rights {
         rights
     }
 
-    /// Returns the same rights without those to make tables.
+    /// Returns the same rights, without those to create tables.
     #[must_use]
     pub fn without_schema(&self) -> Rights {
         Rights { ddl: false, schema: false, ..self.clone() }
@@ -118,7 +118,7 @@ impl Rights {
     /// Checks a call of a service.
     ///
     /// # Errors
-    /// Fails with `PermissionDenied` and the right that is missing.
+    /// Fails with `PermissionDenied` and the missing right.
     pub fn check(&self, block: &str, kind: &str, request: &[u8]) -> Result<(), CallError> {
         match block {
             "wafer-run/database" => {

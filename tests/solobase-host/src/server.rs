@@ -1,4 +1,5 @@
-//! The HTTP server of the stand-in. A block is reached only below the prefix with which the platform's program adds its route.
+//! The HTTP server of the stand-in. A block can be reached only below the prefix with which the platform's program adds its
+//! route.
 
 use crate::guest::{Guest, GuestError};
 use axum::Router;
@@ -12,7 +13,7 @@ use std::sync::Arc;
 
 /// Maximum length of a body at the listener.
 const BODY_BYTES_MAX: usize = 10 << 20;
-/// Headers that a block gets only with a right of its own.
+/// Headers that a block gets only with a separate right.
 const WITHHELD: [&str; 3] = ["authorization", "cookie", "set-cookie"];
 
 /// A running server.
@@ -36,7 +37,7 @@ struct Mounted {
     users: Arc<BTreeMap<String, (String, String)>>,
 }
 
-/// Serves a block below `/b/NAME`. `users`: by bearer token, the id and the roles of a user.
+/// Serves a block below `/b/NAME`. `users` contains the id and the roles of each user, by bearer token.
 ///
 /// # Errors
 /// Fails if no port is free.
@@ -120,7 +121,7 @@ fn action(method: &str) -> &'static str {
     }
 }
 
-/// Returns the HTTP response of a result.
+/// Returns the HTTP response for a result.
 fn response(result: &Value) -> Response<Body> {
     if result["action"] != "Respond" {
         return failed(&result["error"].to_string());

@@ -65,7 +65,7 @@ impl Services {
         locked(&self.used).push(used);
     }
 
-    /// Returns what each call of the block has used, and forgets it.
+    /// Returns what each call of the block has used, and clears the record.
     pub fn take_used(&self) -> Vec<Used> {
         std::mem::take(&mut *locked(&self.used))
     }

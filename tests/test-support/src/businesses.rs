@@ -1,8 +1,8 @@
-//! Where the businesses of this repository are.
+//! The locations of the businesses in this repository.
 
 use std::path::{Path, PathBuf};
 
-/// Folders of businesses: those with an owner, those that only tests use, and what a reader copies.
+/// Folders of businesses: those with an owner, those that only tests use, and those that readers copy.
 const PLACES: [&str; 3] = ["fixtures/businesses", "fixtures/catalogs", "examples"];
 
 fn root() -> PathBuf {
@@ -15,12 +15,12 @@ pub fn fixtures() -> PathBuf {
     root().join("fixtures")
 }
 
-/// The folders whose scenarios need nothing beside a host: the fixtures, and those of the examples. What is in their folders
-/// `at-stripe` is played beside a local Stripe.
+/// Returns the folders whose scenarios need nothing apart from a host: the fixtures, and those of the examples. The scenarios in
+/// their `at-stripe` folders are played against a local Stripe.
 ///
 /// # Panics
 ///
-/// If a folder can't be read.
+/// Panics if a folder can't be read.
 pub fn played() -> Vec<PathBuf> {
     let examples = businesses().into_iter().filter(|folder| folder.starts_with(root().join("examples")));
     [fixtures()].into_iter().chain(examples.map(|folder| folder.join("scenarios"))).collect()
@@ -30,7 +30,7 @@ pub fn played() -> Vec<PathBuf> {
 ///
 /// # Panics
 ///
-/// If a folder can't be read.
+/// Panics if a folder can't be read.
 pub fn businesses() -> Vec<PathBuf> {
     let in_place = |place: &str| std::fs::read_dir(root().join(place)).expect("a folder of businesses");
     let entries = PLACES.into_iter().flat_map(in_place).map(|entry| entry.expect("an entry").path());
@@ -39,7 +39,8 @@ pub fn businesses() -> Vec<PathBuf> {
     found
 }
 
-/// The folder of a business by its name, or a file in it: `path` begins with the name. A path of no business is one of the fixtures.
+/// Returns the folder of a business by its name, or a file in it: `path` begins with the name. A path that belongs to no business is
+/// taken from the fixtures.
 pub fn in_business(path: &str) -> PathBuf {
     let places = PLACES.map(|place| root().join(place).join(path));
     places.into_iter().find(|at| at.exists()).unwrap_or_else(|| fixtures().join(path))

@@ -1,8 +1,8 @@
-//! Reads counts from the environment for several test programs, says where the businesses are, and sets the allocator of these
+//! Reads counts from the environment for several test programs, locates the businesses, and sets the allocator of these
 //! programs.
 //!
-//! A test program that links this crate uses mimalloc, as the host does. The tests spend a sixth of their time in the
-//! system's allocator otherwise.
+//! A test program that links this crate uses mimalloc, as the host does. Otherwise the tests would spend a sixth of their time
+//! in the system's allocator.
 
 mod businesses;
 
@@ -15,7 +15,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 ///
 /// # Panics
 ///
-/// If the variable is not a positive number.
+/// Panics if the variable is not a positive number.
 pub fn count(variable: &str, default: usize) -> usize {
     match std::env::var(variable) {
         Err(std::env::VarError::NotPresent) => default,
@@ -23,12 +23,12 @@ pub fn count(variable: &str, default: usize) -> usize {
     }
 }
 
-/// Returns the part of stories, accounts or values that a run of the tests tries: one of this many. It is the variable
+/// Returns which fraction of stories, accounts or values a test run tries: one in this many. It is the variable
 /// `ONE_STORY_IN`, or 16; `cargo xtask test full-counts` sets it lower.
 ///
 /// # Panics
 ///
-/// If the variable is not a positive number.
+/// Panics if the variable is not a positive number.
 pub fn one_story_in() -> usize {
     count("ONE_STORY_IN", 16)
 }

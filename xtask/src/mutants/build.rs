@@ -1,4 +1,4 @@
-//! Builds the copy of the workspace once: the host that plays scenarios, and the test programs that the mutants name.
+//! Builds the copy of the workspace once: the host that plays scenarios, and the test programs that the mutants refer to.
 
 use super::catcher::Programs;
 use super::{Mutant, Verdict, copy};
@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-/// Compiles the programs, and returns their paths. The judgement by laws needs no test.
+/// Compiles the programs, and returns their paths. Judging by laws needs no test.
 ///
 /// # Errors
 ///
@@ -50,8 +50,8 @@ fn copy_of(package: &Package) -> PathBuf {
     copy::root().join(package.folder().strip_prefix(&root).unwrap_or(package.folder()))
 }
 
-/// Returns a cargo command in the copy. It shares the builds of dependencies with the workspace: the builds of the copy's own crates
-/// differ by their profile, which has no debug information.
+/// Returns a cargo command in the copy. It shares the builds of dependencies with the workspace; the builds of the copy's own crates
+/// have a different profile, without debug information.
 fn cargo(subcommand: &str) -> Command {
     let mut command = process::cargo([subcommand, "--quiet"]);
     command.current_dir(copy::root());
@@ -83,7 +83,7 @@ struct Diagnostic {
     rendered: Option<String>,
 }
 
-/// Compiles the wanted test targets, and returns their programs by package and target.
+/// Compiles the requested test targets, and returns their programs by package and target.
 fn test_programs(wanted: &BTreeSet<(&str, &str)>, packages: &[Package]) -> Result<BTreeMap<(String, String), PathBuf>> {
     let mut command = cargo("test");
     command.args(["--no-run", "--message-format", "json"]);
@@ -91,7 +91,7 @@ fn test_programs(wanted: &BTreeSet<(&str, &str)>, packages: &[Package]) -> Resul
         command.args(["--package", package]);
     }
     let is_of_wanted = |feature: &&str| wanted.iter().any(|(package, _)| feature.split('/').next() == Some(package));
-    // The program of providers with servers needs the SDKs.
+    // The program that tests providers with servers needs the SDKs.
     let features: Vec<&str> = [test::FEATURES, "host-providers/aws"].into_iter().filter(is_of_wanted).collect();
     if !features.is_empty() {
         command.args(["--features", &features.join(",")]);

@@ -1,4 +1,4 @@
-//! Runs what must catch a mutant: scenarios by `provisioner replay --native`, or one test of a test program.
+//! Runs what must catch a mutant: scenarios with `provisioner replay --native`, or one test of a test program.
 
 use super::copy::{self, VARIABLE};
 use super::list::Test;
@@ -22,13 +22,13 @@ pub struct Programs {
     pub tests: BTreeMap<(String, String), (PathBuf, PathBuf)>,
 }
 
-/// Time after which a run is stopped. A mutant that runs longer is caught: without a mutant, each run takes seconds.
+/// Time after which a run is stopped. A mutant that runs longer counts as caught: without a mutant, each run takes seconds.
 const STOPPED_AFTER: Duration = Duration::from_secs(60);
 /// Time after which the search for catchers is stopped, for one mutant.
 const SEARCH_STOPPED_AFTER: Duration = Duration::from_secs(600);
 /// Time after which the simulation of a business is stopped.
 const SIMULATION_STOPPED_AFTER: Duration = Duration::from_secs(120);
-/// Time between two looks at a running program.
+/// Interval between checks of a running program.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Exit code of `provisioner replay` for input that it cannot play.
 const BAD_INPUT: i32 = 2;
@@ -48,7 +48,7 @@ pub fn all_pass(mutants: &[&Mutant], programs: &Programs) -> Result<()> {
             Verdict::Survives(_) => {}
         }
     }
-    // All at once first: only a failure needs a run for each.
+    // All at once first: separate runs are needed only after a failure.
     if !scenarios.is_empty() && finish(&mut play(programs, scenarios.iter().copied()), None, STOPPED_AFTER)? != Some(0)
     {
         for scenario in scenarios {
@@ -109,7 +109,7 @@ pub fn failing_scenarios(mutant: &Mutant, programs: &Programs) -> Result<Vec<Str
 }
 
 /// Returns the law that a mutant breaks in a variant of its scenarios, or the first difference in a simulation of its business and of
-/// the others; `None` if there is none. Nothing that a scenario expects is judged.
+/// the others; `None` if there is none. The expectations of scenarios are not checked.
 ///
 /// # Errors
 ///
@@ -126,7 +126,7 @@ pub fn broken_law(mutant: &Mutant, programs: &Programs) -> Result<Option<String>
         if let Some(Explored { broken }) = broken {
             return Ok(Some(format!("explore, {}: {}: {}", broken.kind, broken.law, broken.what)));
         }
-        // The business of the scenario first.
+        // The business of the scenario comes first.
         businesses.sort_by_key(|business| !paths.iter().any(|path| path.contains(&format!("{business}/"))));
     }
     for business in businesses {
@@ -145,7 +145,7 @@ pub fn broken_law(mutant: &Mutant, programs: &Programs) -> Result<Option<String>
 const BUSINESSES: [&str; 8] =
     ["tesslate", "full-podcasts", "solobase", "seats", "orchestra", "twobot", "families-and-add-ons", "saas-plugins"];
 
-/// A line of a report of `explore` about a broken law.
+/// A line of an `explore` report about a broken law.
 #[derive(Deserialize)]
 struct Explored {
     broken: Broken,
@@ -159,7 +159,7 @@ struct Broken {
     what: String,
 }
 
-/// A line of a report in JSON; only lines about a case have the member.
+/// A line of a JSON report; only lines about a case have the member.
 #[derive(Deserialize)]
 struct Line {
     case: Option<Case>,
@@ -172,7 +172,7 @@ struct Case {
     status: String,
 }
 
-/// Returns the paths of the scenarios with failed cases in a report in JSON.
+/// Returns the paths of the scenarios with failed cases in a JSON report.
 fn failed_in(report: &str) -> Vec<String> {
     let lines = report.lines().filter_map(|line| serde_json::from_str::<Line>(line).ok());
     let failed = lines.filter_map(|line| line.case).filter(|case| case.status == "failed");

@@ -1,4 +1,4 @@
-//! Copies the workspace to `target/mutants/source`, with a switch at the place of each mutant.
+//! Copies the workspace to `target/mutants/source`, with a switch at the position of each mutant.
 
 use super::{FILE, Mutant, place};
 use crate::build;
@@ -26,7 +26,7 @@ pub(crate) fn is_on(id: &str) -> bool {
 }
 "#;
 
-/// Returns the folder of the chore's files.
+/// Returns the folder for the command's files.
 pub fn folder() -> PathBuf {
     build::target_folder().join("mutants")
 }
@@ -36,11 +36,12 @@ pub fn root() -> PathBuf {
     folder().join("source")
 }
 
-/// Makes or updates the copy, and returns a hash of the workspace's files apart from the list of mutants and documents.
+/// Creates or updates the copy, and returns a hash of the workspace's files apart from the list of mutants and
+/// documents.
 ///
 /// # Errors
 ///
-/// Fails if a file can't be copied, or if the place of a mutant is not found.
+/// Fails if a file can't be copied, or if the position of a mutant is not found.
 pub fn workspace(mutants: &[Mutant]) -> Result<u64> {
     let mut by_file: BTreeMap<&str, Vec<&Mutant>> = BTreeMap::new();
     for mutant in mutants {
@@ -97,7 +98,8 @@ fn files() -> Result<Vec<String>> {
     Ok(text.split('\0').filter(|path| !path.is_empty()).map(str::to_owned).collect())
 }
 
-/// Writes a file of the copy, unless it has this content: cargo compiles a crate again if a file's time changes.
+/// Writes a file of the copy, unless it already has this content: cargo compiles a crate again if the time of a file
+/// changes.
 fn write(file: &str, content: &[u8]) -> Result<PathBuf> {
     let to = root().join(file);
     if fs::read(&to).is_ok_and(|known| known == content) {

@@ -1,4 +1,5 @@
-//! Reads `xtask/mutants.txt`: the mutants, and what must catch each of them. The file's head explains its format.
+//! Reads `xtask/mutants.txt`: the mutants, and what must catch each of them. The beginning of the file explains its
+//! format.
 
 use anyhow::{Context, Result, bail};
 use std::collections::BTreeSet;
@@ -8,7 +9,7 @@ use std::path::Path;
 /// Path of the list in the workspace.
 pub const FILE: &str = "xtask/mutants.txt";
 
-/// A wrong version of one place of the code.
+/// A wrong version of one part of the code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mutant {
     /// Unique name.
@@ -49,13 +50,13 @@ pub struct Test {
 ///
 /// # Errors
 ///
-/// Fails if the file can't be read or has a mistake. The error names the line.
+/// Fails if the file can't be read or contains a mistake. The error gives the line.
 pub fn read(root: &Path) -> Result<Vec<Mutant>> {
     let text = fs::read_to_string(root.join(FILE)).with_context(|| format!("cannot read {FILE}"))?;
     parse(&text)
 }
 
-/// The lines of a block that have been read.
+/// The lines of a block read so far.
 #[derive(Default)]
 struct Block {
     line: usize,

@@ -1,5 +1,5 @@
-//! Finds the places of mutants in a source file, and puts a switch at each place. A run of white space in a mutant's text stands for
-//! any run of white space, so that a mutant stays valid when rustfmt wraps a line between two words.
+//! Finds the positions of mutants in a source file, and puts a switch at each of them. A run of white space in a mutant's text stands
+//! for any run of white space, so that a mutant stays valid when rustfmt wraps a line between two words.
 
 use super::Mutant;
 use anyhow::{Result, bail};
@@ -33,7 +33,7 @@ pub fn find(mutant: &Mutant, source: &str) -> Result<Range<usize>> {
     }
 }
 
-/// Replaces each run of white space by one space. Also returns the place in `text` of each byte of the result.
+/// Replaces each run of white space with one space. Also returns the position in `text` of each byte of the result.
 fn collapse(text: &str) -> (String, Vec<usize>) {
     let (mut out, mut places) = (String::with_capacity(text.len()), Vec::with_capacity(text.len()));
     for (at, char) in text.char_indices() {
@@ -48,18 +48,18 @@ fn collapse(text: &str) -> (String, Vec<usize>) {
     (out, places)
 }
 
-/// Returns a source with a switch at the place of each mutant. A marked text that ends with a semicolon is a statement, another is an
-/// expression.
+/// Returns a source with a switch at the position of each mutant. A marked text that ends with a semicolon is a statement; any other
+/// is an expression.
 ///
 /// # Errors
 ///
-/// Fails if a place is not found once, or if two places overlap without one containing the other.
+/// Fails if a position is not found exactly once, or if two positions overlap without one containing the other.
 pub fn switch(mutants: &[&Mutant], source: &str) -> Result<String> {
     let mut places = Vec::new();
     for mutant in mutants {
         places.push((find(mutant, source)?, *mutant));
     }
-    // An outer place comes before the places that it contains.
+    // An outer position comes before the positions that it contains.
     places.sort_by_key(|(place, mutant)| (place.start, std::cmp::Reverse(place.end), mutant.id.clone()));
     let mut out = String::with_capacity(source.len() * 2);
     let mut at = 0;

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 /// The result of a mutant's run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
-    /// The catcher that passed although it must fail; none if the mutant was caught.
+    /// The catcher that passed although it should have failed; none if the mutant was caught.
     pub passed: Option<String>,
     /// Duration of the run in seconds.
     pub seconds: f64,
@@ -37,7 +37,7 @@ impl Results {
         Ok(Results { file, sources_hash, by_key })
     }
 
-    /// Returns the result of a mutant with the present sources.
+    /// Returns the result of a mutant with the current sources.
     pub fn of(&self, mutant: &Mutant) -> Option<&Outcome> {
         self.by_key.get(&self.key(mutant))
     }
@@ -48,7 +48,7 @@ impl Results {
     ///
     /// Fails if the file can't be written.
     pub fn add(&mut self, mutant: &Mutant, outcome: Outcome) -> Result<()> {
-        // A result of other sources is not needed any more.
+        // Results of other sources are no longer needed.
         let prefix = format!("{} ", mutant.id);
         self.by_key.retain(|key, _| !key.starts_with(&prefix));
         self.by_key.insert(self.key(mutant), outcome);
@@ -56,7 +56,7 @@ impl Results {
         fs::write(&self.file, text).with_context(|| format!("cannot write {}", self.file.display()))
     }
 
-    /// Returns the key of a mutant's result: it changes with the mutant's text and with the sources.
+    /// Returns the key of a mutant's result, which changes with the mutant's text and with the sources.
     fn key(&self, mutant: &Mutant) -> String {
         let mut hasher = DefaultHasher::new();
         (self.sources_hash, format!("{mutant:?}")).hash(&mut hasher);

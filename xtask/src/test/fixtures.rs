@@ -23,11 +23,11 @@ struct Case {
     state: String,
 }
 
-/// Replays, and keeps the report for `cargo xtask coverage`.
+/// Replays, and saves the report for `cargo xtask coverage`.
 ///
 /// # Errors
 ///
-/// A case does not hold, or ends in another state than `fixtures/states.txt` says.
+/// Fails if a case does not hold, or ends in a state that differs from `fixtures/states.txt`.
 pub fn replay(host: &Path) -> Result<()> {
     let component = build::dist().join("instance-provisioner.wasm");
     let replay = |format: &str| {
@@ -39,7 +39,7 @@ pub fn replay(host: &Path) -> Result<()> {
     let mut command = replay("json");
     let output = command.stderr(Stdio::inherit()).output().with_context(|| format!("cannot run {}", host.display()))?;
     if !output.status.success() {
-        // Once more for people: with the differences.
+        // Once more for people, with the differences.
         process::run(&mut replay("human"))?;
         bail!("`provisioner replay {}` failed with {}", PLAYED.join(" "), output.status);
     }

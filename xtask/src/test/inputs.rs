@@ -1,4 +1,4 @@
-//! The inputs of a test program, as one hash: if it is the same, the program would pass again.
+//! The inputs of a test program, as one hash: if it is unchanged, the program would pass again.
 
 use super::programs::{Compiled, Program};
 use crate::packages::Package;
@@ -14,7 +14,7 @@ use std::path::Path;
 const LEFT_OUT: [&str; 5] = ["target", "dist", "node_modules", ".git", "corpus-new"];
 /// Test programs that read Rust sources.
 const READ_SOURCES: [(&str, &str); 1] = [("instance-provisioner", "layers")];
-/// Test programs that run the program of instances on Lambda.
+/// Test programs that run the program for instances on Lambda.
 const READ_NOTES: [(&str, &str); 1] = [("end-to-end", "clouds")];
 /// Variables that change what tests do, or how often.
 const VARIABLES: [&str; 13] = [
@@ -33,7 +33,7 @@ const VARIABLES: [&str; 13] = [
     "UPDATE_GOLDEN",
 ];
 
-/// Hashes of what several programs read.
+/// Hashes of inputs that several programs read.
 #[derive(Debug)]
 pub struct Inputs {
     /// Files that are not Rust sources, by path and content.
@@ -53,7 +53,7 @@ impl Inputs {
     ///
     /// # Errors
     ///
-    /// A file of the repository cannot be read.
+    /// Fails if a file of the repository cannot be read.
     pub fn read() -> Result<Inputs> {
         let (mut data, mut sources) = (DefaultHasher::new(), DefaultHasher::new());
         let root = component_builder::workspace_root();
@@ -73,12 +73,12 @@ impl Inputs {
         self.component = component.finish();
     }
 
-    /// The hash of one program's inputs.
+    /// Returns the hash of one program's inputs.
     pub fn of(&self, program: &Program, compiled: &Compiled, packages: &[Package]) -> u64 {
         let mut hasher = DefaultHasher::new();
         (self.data, self.env, &program.variables, program.only).hash(&mut hasher);
         identity(&program.executable).hash(&mut hasher);
-        // Cargo lists them in another order if it compiles one of them.
+        // Cargo lists them in a different order if it compiles one of them.
         let binaries: BTreeSet<_> = compiled.binaries.get(&program.package).into_iter().flatten().collect();
         binaries.iter().for_each(|file| identity(file).hash(&mut hasher));
         if reads_component(program, packages) {
@@ -101,7 +101,8 @@ pub fn reads_component(program: &Program, packages: &[Package]) -> bool {
     package.is_some_and(|package| package.depends_on("component-builder")) || program.package == "provisioner"
 }
 
-/// What tells a compiled file from one that was compiled again: cargo writes a file only if it compiles it.
+/// Returns what distinguishes a compiled file from one that was compiled again: cargo writes a file only if it compiles
+/// it.
 fn identity(file: &Path) -> Option<(u64, std::time::SystemTime)> {
     let metadata = fs::metadata(file).ok()?;
     Some((metadata.len(), metadata.modified().ok()?))

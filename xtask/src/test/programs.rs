@@ -1,7 +1,7 @@
 //! Compiles the test programs, with clippy's lints in the same pass, and lists them.
 //!
-//! Cargo calls `clippy-driver` in place of the compiler for the workspace's crates, so that one pass compiles and lints; a `cargo clippy`
-//! of its own would read every dependency a second time.
+//! Cargo calls `clippy-driver` in place of the compiler for the workspace's crates, so that one pass compiles and lints; a separate
+//! `cargo clippy` would read every dependency a second time.
 
 use crate::packages::{Package, Target};
 use crate::process;
@@ -14,7 +14,8 @@ use std::process::{Command, Stdio};
 
 /// The number of random cases of each property.
 const CASES: &str = "PROPTEST_CASES";
-/// The seed of the cases, which proptest reads. Without a number of random cases it is fixed, so that each run tries the same cases.
+/// The seed of the cases, which proptest reads. It is fixed unless a number of random cases is set, so that each run tries the same
+/// cases.
 const SEED: &str = "PROPTEST_RNG_SEED";
 
 /// A program whose tests are run.
@@ -28,14 +29,14 @@ pub struct Program {
     pub executable: PathBuf,
     /// The folder in which it runs.
     pub folder: PathBuf,
-    /// Variables that it gets besides the environment, for example counts.
+    /// Variables that it gets in addition to the environment, for example counts.
     pub variables: Vec<(&'static str, &'static str)>,
-    /// Beginnings of the paths of the tests to run; all tests if there is none.
+    /// Prefixes of the paths of the tests to run; if there are none, all tests run.
     pub only: &'static [&'static str],
 }
 
 impl Program {
-    /// Returns the command that runs the program as `cargo test` does: in the folder of its crate.
+    /// Returns the command that runs the program like `cargo test`: in the folder of its crate.
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.executable);
         command.current_dir(&self.folder).env("CARGO_MANIFEST_DIR", &self.folder);
@@ -67,7 +68,7 @@ pub struct Compiled {
 }
 
 impl Compiled {
-    /// Adds what another command compiled.
+    /// Adds what another command has compiled.
     pub fn add(&mut self, other: Compiled) {
         self.tests.extend(other.tests);
         for (package, files) in other.binaries {
@@ -75,7 +76,7 @@ impl Compiled {
         }
     }
 
-    /// The program `name` of a crate.
+    /// Returns the program `name` of a crate.
     pub fn binary(&self, package: &str, name: &str) -> Option<&Path> {
         let files = self.binaries.get(package)?;
         files.iter().find(|file| file.file_stem().is_some_and(|stem| stem == name)).map(PathBuf::as_path)
@@ -104,8 +105,8 @@ struct Diagnostic {
     rendered: Option<String>,
 }
 
-/// The crates in which the tests spend most of their time. They are optimised for the tests only: `cargo xtask replay` does not
-/// share their builds, because the tests compile the workspace's crates with clippy.
+/// The crates in which the tests spend most of their time. They are optimised for the tests only; `cargo xtask replay` does not share
+/// these builds, because the tests compile the workspace's crates with clippy.
 const OPTIMISED: [&str; 10] = [
     "host-engine",
     "host-intake",
@@ -123,7 +124,7 @@ const OPTIMISED: [&str; 10] = [
 ///
 /// # Errors
 ///
-/// Something does not compile, or a lint warns.
+/// Fails if something does not compile, or a lint warns.
 pub fn compile(args: &[&str], packages: &[Package]) -> Result<Compiled> {
     let mut command =
         process::cargo(["build", "--all-targets", "--message-format", "json"].iter().chain(args).copied());
@@ -136,7 +137,7 @@ pub fn compile(args: &[&str], packages: &[Package]) -> Result<Compiled> {
     let mut compiled = Compiled::default();
     let mut warnings = 0;
     for line in BufReader::new(output).lines() {
-        // Lines of other reasons lack fields, and are not needed.
+        // Lines with other reasons lack fields, and are not needed.
         let Ok(message) = serde_json::from_str::<Message>(&line?) else { continue };
         match (message.reason.as_str(), &message.message) {
             ("compiler-message", Some(diagnostic)) => {
@@ -174,11 +175,11 @@ impl Compiled {
     }
 }
 
-/// Makes a command of cargo lint the workspace's crates while it compiles them.
+/// Makes a cargo command lint the workspace's crates while it compiles them.
 ///
 /// # Errors
 ///
-/// The toolchain has no clippy.
+/// Fails if the toolchain has no clippy.
 pub fn lint(command: &mut Command) -> Result<()> {
     let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
     let output = Command::new(rustc).args(["--print", "sysroot"]).output().context("cannot run `rustc`")?;

@@ -1,7 +1,7 @@
 //! Runs test programs side by side and records which tests passed.
 //!
-//! A program that passed is not run again while its inputs stay the same: its own file, the files that it may read, and what the
-//! environment says about counts. Each skipped program is reported.
+//! A program that passed is not run again while its inputs stay the same: its own file, the files that it may read, and the counts set
+//! in the environment. Each skipped program is reported.
 
 use super::inputs::{self, Inputs};
 use super::programs::{Compiled, Program};
@@ -29,7 +29,7 @@ pub struct Passed {
     pub tests: Vec<String>,
 }
 
-/// The last good run of a program.
+/// The last successful run of a program.
 #[derive(Debug, Serialize, Deserialize)]
 struct Stamp {
     /// Hash of its inputs.
@@ -39,30 +39,30 @@ struct Stamp {
     passed: Passed,
 }
 
-/// What a run came to.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub struct Summary {
-    /// The programs that passed, also those that were skipped.
+    /// The programs that passed, including those that were skipped.
     pub passed: Vec<Passed>,
 }
 
-/// Programs that run alone, after the others: they measure time or memory.
+/// Programs that run alone, after the others, because they measure time or memory.
 const ALONE: [(&str, &str); 1] = [("host-replay", "stream_memory")];
-/// Programs that take minutes. They are started first where no program has run yet, so that both cores are busy until the end.
+/// Programs that take minutes. They are started first if no program has run yet, so that both cores are busy until the end.
 const LONG: [(&str, &str); 3] = [("end-to-end", "all"), ("provisioner", "cli"), ("host-explore", "all")];
 
-/// The folder of what chores keep between runs.
+/// The folder for what commands keep between runs.
 pub fn folder() -> PathBuf {
     build::target_folder().join("xtask")
 }
 
-/// Runs all programs, two at a time on two cores. The output of a failed program is printed whole.
+/// Runs all programs, two at a time on two cores. The output of a failed program is printed in full.
 ///
-/// Programs that do not read the component run beside `before`, all others once it has ended.
+/// Programs that do not read the component run alongside `before`, all others once it has ended.
 ///
 /// # Errors
 ///
-/// A test fails, a program cannot be started, or `before` fails.
+/// Fails if a test fails, a program cannot be started, or `before` fails.
 pub fn run<'c>(
     compiled: &'c Compiled,
     packages: &[Package],
@@ -86,7 +86,7 @@ pub fn run<'c>(
         for _ in 0..workers {
             scope.spawn(|| runs.run(&queue));
         }
-        // The queue is completed also if this fails, because the workers wait for it.
+        // The queue is completed even if this fails, because the workers wait for it.
         let mut then = before().and_then(|()| {
             inputs.read_component();
             queued(readers, &inputs)
@@ -103,7 +103,7 @@ pub fn run<'c>(
     runs.report(compiled.tests.len())
 }
 
-/// The programs that wait for a worker, the longest first.
+/// The programs that wait for a worker, longest first.
 struct Queue<'c> {
     waiting: Mutex<Waiting<'c>>,
     changed: Condvar,
@@ -154,7 +154,7 @@ struct Queued<'c> {
     stamp: PathBuf,
 }
 
-/// Sorts by time. The longest program is started first, so that the cores end together.
+/// Sorts by time. The longest program is started first, so that the cores finish together.
 fn sort(queue: &mut [Queued<'_>]) {
     queue.sort_by_key(|queued| (std::cmp::Reverse(queued.took_ms), queued.program.title()));
 }
@@ -211,7 +211,7 @@ impl Runs {
             Some(tests) => {
                 let took_ms = u64::try_from(end.took.as_millis()).unwrap_or(u64::MAX);
                 let stamp = Stamp { inputs: queued.key, took_ms, passed: tests };
-                // Without its stamp the program only runs again.
+                // Without its stamp, the program merely runs again.
                 let _ = serde_json::to_vec(&stamp).map(|text| fs::write(&queued.stamp, text));
                 lock(&self.passed).push(stamp.passed);
             }
@@ -222,7 +222,7 @@ impl Runs {
         }
     }
 
-    /// Prints the sums.
+    /// Prints the totals.
     fn report(self, programs: usize) -> Result<Summary> {
         let mut passed = self.skipped.into_inner().unwrap_or_default();
         let skipped = passed.len();
@@ -274,7 +274,7 @@ impl Ended {
         format!("{end:6}  {:7.1} s  {:5} tests  {}", self.took.as_secs_f64(), tests, program.title())
     }
 
-    /// The tests that passed, if all did.
+    /// Returns the tests that passed, if all did.
     fn passed(&self, program: &Program) -> Option<Passed> {
         let tests = tests(&self.output).map(str::to_owned).collect();
         self.succeeded.then(|| Passed { package: program.package.clone(), target: program.target.clone(), tests })
@@ -288,14 +288,14 @@ fn output(program: &Program) -> Result<(bool, String)> {
     command.env_remove("RUST_TEST_NOCAPTURE");
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
     let mut child = command.spawn().with_context(|| format!("cannot run {}", program.executable.display()))?;
-    // The command holds the pipe's other end, which must close for the reading to end.
+    // The command holds the other end of the pipe, which must close for the reading to end.
     drop(command);
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes)?;
     Ok((child.wait()?.success(), String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// The paths of the tests that an output reports as passed.
+/// Returns the paths of the tests that an output reports as passed.
 fn tests(output: &str) -> impl Iterator<Item = &str> {
     output.lines().filter_map(|line| {
         let path = line.trim_end().strip_prefix("test ")?.strip_suffix(" ... ok")?;
@@ -303,22 +303,22 @@ fn tests(output: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Keeps the list of passed tests for `cargo xtask coverage`.
+/// Saves the list of passed tests for `cargo xtask coverage`.
 ///
 /// # Errors
 ///
-/// The target folder cannot be written.
+/// Fails if the target folder cannot be written.
 pub fn keep(passed: &[Passed]) -> Result<PathBuf> {
     let file = folder().join("passed.json");
     write(&file, &serde_json::to_vec(passed)?)?;
     Ok(file)
 }
 
-/// Writes a file of the chores' folder.
+/// Writes a file in the commands' folder.
 ///
 /// # Errors
 ///
-/// The target folder cannot be written.
+/// Fails if the target folder cannot be written.
 pub fn write(file: &Path, text: &[u8]) -> Result<()> {
     fs::create_dir_all(folder())
         .and_then(|()| fs::write(file, text))

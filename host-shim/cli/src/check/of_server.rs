@@ -1,4 +1,4 @@
-//! `provisioner check --config FILE`: reports what would keep a server from starting with this file.
+//! `provisioner check --config FILE`: reports what would prevent a server from starting with this file.
 
 use super::print;
 use crate::configured::{ConfiguredBusiness, Overrides, configured, read_file};
@@ -31,7 +31,7 @@ pub(super) fn check(file: &Path, extension: &ExtensionArgs, format: Format) -> a
     Ok(if is_right { ExitCode::SUCCESS } else { ExitCode::from(EXIT_FAILED) })
 }
 
-/// Returns the businesses of the file, and what keeps a server from starting with it.
+/// Returns the businesses in the file, and what prevents a server from starting with it.
 fn found(file: &Path, runners: &Runners) -> Result<(Vec<ConfiguredBusiness>, Vec<BadInput>), Vec<BadInput>> {
     let failed =
         |error: String| vec![BadInput::new(host_scenario::error::Place::file(file), error, "an extension that runs")];

@@ -1,4 +1,4 @@
-//! `provisioner check FOLDER --store STORE`: reports what a start over this store would refuse or change.
+//! `provisioner check FOLDER --store STORE`: reports what a start with this store would refuse or change.
 
 use crate::location::{Location, location};
 use anyhow::Context;
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Rehearses the start of a business over a store, which stays as it is.
+/// Rehearses the start of a business on a store, which is left unchanged.
 pub(super) fn check(
     paths: &[PathBuf],
     store: &str,
@@ -63,7 +63,8 @@ pub(super) fn check(
     }
 }
 
-/// Returns the place of a store: also a server's data folder, or the folder of a business in it.
+/// Returns the location of a store, which may also be given as a server's data folder, or the folder of a business in
+/// it.
 fn place(text: &str) -> Result<Location, String> {
     let file = match Path::new(text).is_dir() {
         true => Path::new(text).join(STORE),

@@ -76,7 +76,7 @@ fn list(lines: &mut Vec<String>, name: &str, items: Option<Vec<String>>) {
     }
 }
 
-/// Describes a configuration key; of a secret only its key.
+/// Describes a configuration key; for a secret, only its key.
 fn key(decl: &ConfigDecl) -> String {
     if decl.value_type == ConfigType::Secret {
         return format!("{} (secret)", decl.key);

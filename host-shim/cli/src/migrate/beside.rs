@@ -1,4 +1,4 @@
-//! Copies what a server keeps beside its accounts: API keys, users, secrets and webhook endpoints.
+//! Copies what a server stores in addition to its accounts: API keys, users, secrets and webhook endpoints.
 
 use anyhow::Context;
 use host_providers::{SECRETS, VAULT};
@@ -25,7 +25,7 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// Returns the parts beside a store; none if the file is not that of a data folder.
+    /// Returns the parts that belong to a store; none if the file is not in a data folder.
     pub(super) fn of(store: &impl Read, file: &Path, settings: &Settings) -> anyhow::Result<Option<Parts>> {
         let Some(folder) = file.parent().filter(|_| file.ends_with(STORE)).map(Path::to_owned) else { return Ok(None) };
         let scopes = store.scopes(None).context("the businesses of the store can't be read")?;
@@ -76,18 +76,18 @@ impl Parts {
         Ok(())
     }
 
-    /// Notes in the folder that everything is in the database.
+    /// Records in the folder that everything is in the database.
     pub(super) fn note_database(&self) -> anyhow::Result<()> {
         Ok(DataFolder::moved(&self.folder, Some(&self.settings))?)
     }
 
-    /// Notes in the folder that everything is in its files.
+    /// Records in the folder that everything is in its files.
     pub(super) fn note_files(&self) -> anyhow::Result<()> {
         Ok(DataFolder::moved(&self.folder, None)?)
     }
 }
 
-/// Returns the file of API keys: with several businesses, it is in the folder above theirs.
+/// Returns the file of API keys: with several businesses, it is in their parent folder.
 fn keys(folder: &Path) -> PathBuf {
     let above = folder.parent().map(|above| above.join(KEYS)).filter(|file| file.is_file());
     above.filter(|_| !folder.join(KEYS).is_file()).unwrap_or_else(|| folder.join(KEYS))

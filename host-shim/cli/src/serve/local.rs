@@ -1,4 +1,4 @@
-//! The local Stripe of local mode. Its state and its port are files of the data folder, and its clock goes with the host's.
+//! The local Stripe of local mode. Its state and its port are stored in files of the data folder, and its clock follows the host's.
 
 mod prices;
 
@@ -16,15 +16,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
-/// A key of the local account; any key of this form is one.
+/// A key for the local account; it accepts any key of this form.
 const KEY: &str = "sk_test_local";
 /// Longest wait for the delivery of webhooks while the clock is advanced.
 const DELIVERY: Duration = Duration::from_secs(30);
-/// Pause between two looks for undelivered webhooks.
+/// Interval between checks for undelivered webhooks.
 const LOOK: Duration = Duration::from_millis(5);
 
-/// Returns the providers of local mode. The provider of this machine
-/// comes last, since it knows which addresses are here.
+/// Returns the providers of local mode. The provider for this machine comes last, since it knows which addresses are local.
 pub(super) fn providers() -> Vec<ProviderName> {
     vec![ProviderName::Http, ProviderName::Stripe, ProviderName::Local]
 }
@@ -45,7 +44,7 @@ impl LocalStripe {
         port: Option<u16>,
         url: &str,
     ) -> anyhow::Result<(LocalStripe, Vec<SecretConfig>)> {
-        // A second server of this folder is refused for that reason, and not for the port of its Stripe.
+        // A second server of this folder is refused for that reason, not because of the port of its Stripe.
         drop(data.lock()?);
         let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("stripe").enable_all().build()?;
         let state = Some(data.path("stripe.db"));
@@ -67,7 +66,7 @@ impl LocalStripe {
         self.server.url()
     }
 
-    /// Makes the prices that are missing. Returns what could not be made, in words.
+    /// Creates the missing prices. Returns a description of what could not be created.
     pub(super) fn add_prices(&self, prices: &[SoldPrice]) -> Vec<String> {
         prices::add(&self.server, prices)
     }
@@ -84,7 +83,7 @@ fn start_at_free_port(start: impl Fn(u16) -> Result<Server, ServerError>) -> Res
     tried.find(|started| !matches!(started, Err(ServerError::Bind { .. }))).unwrap_or_else(|| start(0))
 }
 
-/// Makes two endpoints for all events, in place of those of earlier starts, and returns their signing secrets: one for the
+/// Creates two endpoints for all events, which replace those of earlier starts, and returns their signing secrets: one for the
 /// events of the own account, and one for those of connected accounts.
 fn endpoints(server: &Server, url: &str) -> anyhow::Result<Vec<SecretConfig>> {
     let known = json_of(&server.handle(&own_request("GET", "/v1/webhook_endpoints", &[])));
@@ -102,8 +101,8 @@ fn endpoints(server: &Server, url: &str) -> anyhow::Result<Vec<SecretConfig>> {
     Ok(vec![add("local", false)?, add("local-connect", true)?])
 }
 
-/// Gives the account a head office and registrations, so that a business with `tax: automatic` sees taxes: in California, where the
-/// office is, and in Germany. What a person has set is kept.
+/// Gives the account a head office and tax registrations, so that a business with `tax: automatic` sees taxes: in California, where
+/// the office is, and in Germany. Anything that a person has set is kept.
 fn prepare_taxes(server: &Server) -> anyhow::Result<()> {
     let ask = |method: &str, path: &str, form: &[(&str, &str)]| -> anyhow::Result<Value> {
         let answer = json_of(&server.handle(&own_request(method, path, form)));

@@ -1,4 +1,4 @@
-//! The log of a server, on the error stream.
+//! The log of a server, on standard error.
 
 use clap::ValueEnum;
 use std::io::{self, IsTerminal};
@@ -7,7 +7,7 @@ use tracing_subscriber::fmt::layer;
 use tracing_subscriber::prelude::*;
 use tracing_subscriber::registry;
 
-/// Beginnings of the names of the host's own crates.
+/// Prefixes of the names of the host's own crates.
 const OWN: [&str; 2] = ["host_", env!("CARGO_CRATE_NAME")];
 
 /// The form of a log's lines.

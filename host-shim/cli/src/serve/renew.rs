@@ -1,5 +1,5 @@
-//! SIGHUP: reads the configuration file and `.env` again, and replaces the signing secrets of webhooks. All other values stay those of
-//! the start.
+//! SIGHUP: rereads the configuration file and `.env`, and replaces the signing secrets of webhooks. All other values stay as they were
+//! at the start.
 
 use crate::configured::{ConfiguredBusiness, Overrides, configured, read_file_with};
 use extension_contract::Declarations;
@@ -7,7 +7,7 @@ use host_run::config::{BusinessMode, Environment};
 use host_run::{NewSecrets, Renewal};
 use std::path::PathBuf;
 
-/// The configuration that SIGHUP makes a server read again.
+/// The configuration that a server rereads on SIGHUP.
 pub(super) struct Renewer {
     pub file: Option<PathBuf>,
     pub environment: Environment,
@@ -17,7 +17,7 @@ pub(super) struct Renewer {
 }
 
 impl Renewer {
-    /// Reads the secrets again. After a mistake, the secrets stay as they are.
+    /// Rereads the secrets. After a mistake, the secrets stay as they are.
     pub fn renew(&self) {
         let Some(file) = &self.file else {
             tracing::warn!("a server without --config has no file with secrets: SIGHUP changes nothing");
@@ -34,7 +34,7 @@ impl Renewer {
     }
 
     fn renew_one(&self, business: ConfiguredBusiness) {
-        // A local Stripe makes its own secret at each start.
+        // A local Stripe creates its own secret each time it starts.
         if business.mode == BusinessMode::Local {
             return;
         }

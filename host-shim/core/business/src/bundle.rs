@@ -5,8 +5,8 @@ use extension_contract::{ConfigDecl, ConfigType, Declarations};
 use host_engine::bundle::{Bundle, OwnWebhook};
 use host_provider_api::SECRET_PREFIX;
 
-/// Returns the keys of the secrets that a setup has in plain text, and not as references. A bundle of it would have these secrets.
-/// `extension`: the declarations of the extension, which those of the business extend.
+/// Returns the keys of the secrets that a setup contains in plain text instead of as references. A bundle of it would contain
+/// these secrets. `extension`: the declarations of the extension, which the business's extend.
 pub fn plain_secrets(setup: &Setup, extension: &Declarations) -> Vec<String> {
     let business = setup.processor_business();
     let is_plain = |decl: &ConfigDecl| {

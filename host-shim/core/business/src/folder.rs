@@ -1,7 +1,6 @@
-//! Loads a business folder. `catalog.yml` is for the extension; `business.yml` holds policies, permissions and the
-//! business's own declarations, `config.yml` the configuration, `routes.yml` the HTTP API, `tables.yml` the views of
-//! the store and `templates` the mails. A folder in `features` can add to all of these except the configuration and the
-//! views.
+//! Loads a business folder. `catalog.yml` is for the extension; `business.yml` contains policies, permissions and the
+//! business's own declarations, `config.yml` the configuration, `routes.yml` the HTTP API, `tables.yml` the views of the store
+//! and `templates` the mails. A folder in `features` can add to all of these except the configuration and the views.
 
 mod answers;
 mod costs;
@@ -70,7 +69,7 @@ pub struct BusinessFolder {
     pub lines: Arc<Node>,
     /// Own declarations of the business, in addition to those of the extension.
     pub own: BusinessDeclarations,
-    /// Mail templates: the list of placeholders by template name.
+    /// The business's own declarations, in addition to those of the extension.
     pub templates: BTreeMap<String, Value>,
     /// Configuration as text; secrets are references.
     pub config: BTreeMap<String, String>,
@@ -86,7 +85,7 @@ impl BusinessFolder {
     /// Loads a folder.
     ///
     /// # Errors
-    /// Fails with the mistakes of the first part of the folder that is wrong: its files, their clauses, or its configuration.
+    /// Fails with the mistakes in the first faulty part of the folder: its files, their clauses, or its configuration.
     pub fn load(folder: &Path) -> Result<BusinessFolder, Mistakes> {
         let features::MergedFiles { lines, templates, routes } = features::read(folder)?;
         let own = BusinessDeclarations::read(&lines)?;
@@ -117,18 +116,18 @@ impl BusinessFolder {
         Ok(business)
     }
 
-    /// Returns the folders for templates of mails: the business's own, and one of each feature.
+    /// Returns the folders with mail templates: the business's own, and one for each feature.
     pub fn template_folders(&self) -> Vec<PathBuf> {
         self.folders_with(templates::FOLDER)
     }
 
-    /// Returns a folder of this name in the business, and in each of its features.
+    /// Returns the folders with this name in the business and in each of its features.
     fn folders_with(&self, name: &str) -> Vec<PathBuf> {
         let features = features::names(&self.folder).unwrap_or_default();
         std::iter::once(self.folder.clone()).chain(features).map(|folder| folder.join(name)).collect()
     }
 
-    /// Returns the folders for pages: the business's own, and one of each feature.
+    /// Returns the folders with pages: the business's own, and one for each feature.
     pub fn page_folders(&self) -> Vec<PathBuf> {
         self.folders_with(PAGES_FOLDER)
     }
@@ -143,7 +142,7 @@ impl BusinessFolder {
         Ok(pages)
     }
 
-    /// Returns the business as its mails show it. Its pages are at `url`, and its console is at `console`.
+    /// Returns the business as it appears in its mails. Its pages are at `url`, and its console is at `console`.
     ///
     /// # Errors
     /// Fails with the mistakes of the pages.
@@ -169,7 +168,7 @@ impl BusinessFolder {
         mistakes
     }
 
-    /// Returns the business with the clauses that the extension reads only.
+    /// Returns the business with only the clauses that the extension reads.
     #[must_use]
     pub fn of_extension(&self) -> BusinessFolder {
         let BusinessDeclarations { config, effects, decimals, .. } = self.own.clone();
@@ -191,8 +190,8 @@ impl BusinessFolder {
         }
     }
 
-    /// Returns the folder's configuration with `overrides`. A value that is not a decimal number, although its key
-    /// requires one, is kept unchanged; the host refuses it at its start.
+    /// Returns the folder's configuration with `overrides`. A value that is not a decimal number, although its key requires
+    /// one, is kept unchanged; the host refuses it when it starts.
     pub fn config_with(&self, overrides: &[(String, String)]) -> BTreeMap<String, String> {
         let mut config = self.config.clone();
         let value = |(key, text): &(String, String)| {
@@ -211,7 +210,7 @@ impl BusinessFolder {
         BusinessFolder { catalog, lines: Arc::new(lines), ..self.clone() }
     }
 
-    /// Returns the business with another policy: a text in the clause `policies`.
+    /// Returns the business with another policy: a string in the clause `policies`.
     #[must_use]
     pub fn with_policy(&self, name: &str, value: &str) -> BusinessFolder {
         self.changed(|lines| with_policy(lines, name, Tree::Text(value.to_owned())))
@@ -227,19 +226,19 @@ impl BusinessFolder {
         })
     }
 
-    /// Returns the business with one more origin of its own pages.
+    /// Returns the business with one more origin for its own pages.
     #[must_use]
     pub fn with_origin(&self, origin: &str) -> BusinessFolder {
         self.changed(|lines| with_origin(lines, origin))
     }
 
-    /// Returns the origins of the business's own pages, as the policy `origins` names them.
+    /// Returns the origins of the business's own pages, as listed in the policy `origins`.
     pub fn origins(&self) -> Vec<String> {
         let origins = self.catalog[POLICIES]["origins"].as_array().into_iter().flatten();
         origins.filter_map(|origin| origin.as_str().map(str::to_owned)).collect()
     }
 
-    /// Returns the configuration keys that the catalog names in `${config.KEY}`.
+    /// Returns the configuration keys that the catalog uses in `${config.KEY}`.
     pub fn keys_in_catalog(&self) -> BTreeSet<String> {
         self.unfilled.as_ref().map(|unfilled| placeholders::named(unfilled)).unwrap_or_default().into_iter().collect()
     }
@@ -273,14 +272,14 @@ fn with_policy(lines: &Node, name: &str, value: Tree) -> Node {
     lines
 }
 
-/// Returns the path of an address, with its slash; none if it has no path.
+/// Returns the path of an address, including its slash; none if it has no path.
 fn path_of(address: &str) -> Option<&str> {
     let of_variable = || address.strip_prefix("${").and_then(|rest| rest.split_once('}'));
     let (_, rest) = address.split_once("://").or_else(of_variable)?;
     rest.find('/').map(|at| &rest[at..])
 }
 
-/// Replaces the origins of the addresses to which checkouts return. `${config.KEY}` at the beginning is an origin, too.
+/// Replaces the origins of the addresses to which checkouts return. A leading `${config.KEY}` counts as an origin too.
 fn move_checkouts(lines: &mut Node, url: &str) {
     match &mut lines.value {
         Tree::Map(entries) => {
@@ -310,7 +309,7 @@ fn with_origin(lines: &Node, origin: &str) -> Node {
 }
 
 /// Builds the payload of `catalog.load`: all clauses for the extension, and the mail templates. The extension does not get the
-/// configuration keys whose values stand in the catalog; it could not use them.
+/// configuration keys whose values are already in the catalog, because it could not use them.
 fn catalog_payload(lines: &Node, templates: &BTreeMap<String, Value>, unfilled: Option<&Node>) -> Value {
     let mut catalog = lines.json();
     if let Value::Object(document) = &mut catalog {

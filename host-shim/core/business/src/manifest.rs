@@ -1,4 +1,4 @@
-//! What `manifest.yml` states about an extension for the host, and the check that it permits the component beside it.
+//! What `manifest.yml` states about an extension for the host, and the check that it permits the component next to it.
 
 mod parse;
 
@@ -12,9 +12,9 @@ pub const FILE: &str = "manifest.yml";
 /// A manifest. Only the name is required; a part that is none restricts nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Manifest {
-    /// Name of the extension, equal to the name that its component declares.
+    /// Name of the extension, equal to the one that its component declares.
     pub name: String,
-    /// Key of the extension in configuration files of servers.
+    /// Key of the extension in servers' configuration files.
     pub config_key: Option<String>,
     /// Version of the extension.
     pub version: Option<String>,
@@ -49,7 +49,7 @@ pub struct NotPermitted {
 }
 
 impl NotPermitted {
-    /// Returns one line for each problem.
+    /// Returns one line per problem.
     pub fn lines(&self) -> Vec<String> {
         let NotPermitted { manifest, component, problems } = self;
         let line = |problem: &String| {
@@ -60,7 +60,8 @@ impl NotPermitted {
 }
 
 impl Manifest {
-    /// Checks the declarations and the imports of a component. A manifest without a name is none, and permits all.
+    /// Checks the declarations and the imports of a component. A manifest without a name counts as missing, and permits
+    /// everything.
     ///
     /// # Errors
     /// Fails with all problems if the manifest does not permit the component.
@@ -163,7 +164,7 @@ fn package_of(name: &str) -> Option<(&str, &str)> {
     Some((package, rest.split_once('@')?.1))
 }
 
-/// Returns the type of a configuration value, as manifests name it.
+/// Returns the type of a configuration value, as manifests write it.
 pub fn type_name(value_type: ConfigType) -> &'static str {
     match value_type {
         ConfigType::Text | ConfigType::Secret => "string",

@@ -9,7 +9,7 @@ use extension_contract::{FieldError, FieldErrorCode, Outcome, Refusal};
 use host_engine::processor::Report;
 use std::path::Path;
 
-/// Returns the mistakes of a refused catalog in the order of its lines; at least one. If there are too many, the last one says so.
+/// Returns the mistakes in a refused catalog in line order; at least one. If there are too many, the last one says so.
 pub(super) fn mistakes(business: &BusinessFolder, report: &Report) -> Vec<BadInput> {
     match report.result.outcome() {
         Some(Outcome::Rejected(Refusal::Invalid(errors))) if !errors.is_empty() => {
@@ -26,7 +26,7 @@ pub(super) fn mistakes(business: &BusinessFolder, report: &Report) -> Vec<BadInp
     }
 }
 
-/// Returns the place of a mistake, for sorting; the last one is that there are more.
+/// Returns the position of a mistake, for sorting; the note that there are more comes last.
 fn place_of(mistake: &BadInput) -> (bool, &Path, usize) {
     let is_more = mistake.reported.as_ref().is_some_and(|reported| reported.code == FieldErrorCode::More);
     (is_more, &mistake.place.file, mistake.place.line)
@@ -34,7 +34,7 @@ fn place_of(mistake: &BadInput) -> (bool, &Path, usize) {
 
 fn mistake(catalog: &Node, error: &FieldError) -> BadInput {
     let mut error = error.clone();
-    // The document of the extension has the clauses of all files.
+    // The extension's document contains the clauses of all files.
     if error.code == FieldErrorCode::UnknownField && error.path.matches('/').count() == 1 {
         error.expected.retain(|clause| !is_of_another_file(clause));
         let is_ours = error.expected.iter().any(|clause| clause == "product_types");
@@ -58,7 +58,7 @@ fn mistake(catalog: &Node, error: &FieldError) -> BadInput {
     let is_translated = is_translated(catalog, &error.path);
     let place = match error.code {
         FieldErrorCode::More => Place::file(&catalog.place().file),
-        // The person has not written the place in the full level.
+        // The author has not written this place in the full level.
         _ if is_translated => catalog.place_at(&error.path),
         _ => catalog.place_at(&error.path).at(&error.path),
     };
@@ -73,13 +73,13 @@ fn mistake(catalog: &Node, error: &FieldError) -> BadInput {
     }
 }
 
-/// Returns whether a value comes from a clause of the core level: its translation has lines and no columns.
+/// Returns whether a value comes from a clause in the core level, whose translation has lines but no columns.
 fn is_translated(catalog: &Node, path: &str) -> bool {
     let ends = path.match_indices('/').map(|(at, _)| at).skip(1).chain([path.len()]);
     ends.filter_map(|end| catalog.at(&path[..end]).ok()).any(|node| node.line > 0 && node.column == 0)
 }
 
-/// Returns the expected value for an error code, if the extension does not name it.
+/// Returns the expected value for an error code, if the extension does not give one.
 fn expected_by(code: FieldErrorCode) -> &'static str {
     match code {
         FieldErrorCode::Missing => "a value",

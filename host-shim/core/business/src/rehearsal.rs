@@ -1,4 +1,4 @@
-//! Finds out what a start with a catalog would change. The catalog is loaded into a copy of the platform's rows, and
+//! Finds out what starting with a catalog would change. The catalog is loaded into a copy of the platform's rows, and
 //! the store itself is left unchanged.
 
 use crate::start::{check_not_newer, load_if_changed};
@@ -15,17 +15,17 @@ use host_store::{Changes, MemoryStore, Partition, Read, RowWrite, Scope, Store, 
 use host_wasm_runner::runner::Runner;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Rows per query and per change.
+/// Number of rows per query and per change.
 const PAGE: usize = 500;
 /// The amount of a grant without a limit.
 const UNLIMITED: i64 = -1;
 
-/// What a start would change for those who hold something.
+/// What a start would change for those who already hold something.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rehearsal {
-    /// What goes off sale, by id.
+    /// Everything that goes off sale, by id.
     pub off_sale: Vec<OffSale>,
-    /// Limits that fall: by price and entitlement, then those of the default plans.
+    /// Limits that are lowered: by price and entitlement, then those of the default plans.
     pub falls: Vec<Fall>,
 }
 
@@ -51,13 +51,13 @@ pub struct Fall {
     pub key: String,
     /// Amount before the start; -1 is unlimited.
     pub before: i64,
-    /// Amount after it.
+    /// Amount after the start.
     pub after: i64,
     /// Number of accounts that pay the price, or have no other plan.
     pub accounts: usize,
 }
 
-/// Returns the changes that a start over a store would make, without making them. The store's rows should not change
+/// Returns the changes that a start would make to a store, without making them. The store's rows should not change
 /// meanwhile.
 ///
 /// # Errors
@@ -164,16 +164,16 @@ fn unpaid(processor: &mut Processor, business: &str, at: Timestamp) -> Result<Un
     Ok(found)
 }
 
-/// A limit that falls for accounts without another plan of a family.
+/// A limit that is lowered for accounts that have no other plan of a family.
 struct DefaultFall {
     fall: Fall,
     kinds: BTreeSet<AccountKind>,
-    /// The family of the default plan; none if no plan of it has a price.
+    /// The family of the default plan; none if none of its plans has a price.
     family: Option<String>,
 }
 
 impl DefaultFall {
-    /// Returns what falls, without the families and the accounts.
+    /// Returns the lowered limits, without the families and the accounts.
     fn all(before: &Unpaid, after: &Unpaid) -> Vec<DefaultFall> {
         let mut found: Vec<DefaultFall> = Vec::new();
         for ((kind, key), granted) in before {
@@ -234,7 +234,7 @@ fn copy_platform(store: &dyn Read, copy: &mut MemoryStore, partition: &Partition
     copy.apply(&changes).map(|_| ())
 }
 
-/// Visits the rows of a kind, a page at a time.
+/// Visits the rows of a kind, one page at a time.
 fn each(
     store: &dyn Read,
     scope: &Scope,
@@ -255,7 +255,7 @@ fn each(
     }
 }
 
-/// Counts the accounts that pay a price or have bought it, or that have no other plan than the default one.
+/// Counts the accounts that pay a price or have bought it, or that have no plan other than the default one.
 fn count_holders(
     store: &dyn Read,
     partition: &Partition,
@@ -275,7 +275,7 @@ fn count_holders(
                         Row::Subscription(row) if is_held(row.values.status) => {
                             prices.extend(row.values.items.into_iter().map(|item| item.price_id));
                         }
-                        // A purchase with a subscription ends with it.
+                        // A purchase with a subscription ends when the subscription does.
                         Row::Purchase(row)
                             if row.values.status == PurchaseStatus::Paid && row.values.subscription_id.is_none() =>
                         {

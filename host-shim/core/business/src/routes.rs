@@ -1,7 +1,7 @@
 //! The HTTP API of a business as data: `routes.yml`. A route has a method and a path, the callers who may use it, the values that it
-//! takes, the queries and the command that it sends, and the form of its answer. [`RouteTable::read`] checks a file as a catalog is
-//! checked: every mistake is told with its line. A server answers requests from the table; the OpenAPI document, the client and the
-//! access matrix come from it, too. Nothing here does HTTP, and nothing knows an account.
+//! accepts, the queries and the command that it sends, and the form of its answer. [`RouteTable::read`] checks a file like a
+//! catalog: every mistake is reported with its line. A server answers requests from the table, which is also the source of the
+//! OpenAPI document, the client and the access matrix. Nothing here does HTTP or knows an account.
 
 mod errors;
 mod expression;

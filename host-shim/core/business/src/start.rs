@@ -1,4 +1,4 @@
-//! Starts a host of a business: its folder, mode and configuration, and the load of its catalog.
+//! Starts a host for a business: its folder, mode and configuration, and the load of its catalog.
 
 use crate::folder::BusinessFolder;
 use crate::manifest::{Manifest, NotPermitted};
@@ -50,7 +50,7 @@ impl Setup {
         &self.folder
     }
 
-    /// Returns the business as a processor has it.
+    /// Returns the business in the form that a processor uses.
     pub fn processor_business(&self) -> &Business {
         &self.business
     }
@@ -102,7 +102,7 @@ pub enum StartError {
         /// Text of the failure.
         reason: String,
     },
-    /// A newer version of the extension has written the store.
+    /// A newer version of the extension has written to the store.
     #[error(
         "the store of {business} was written by a newer version of the extension: data version {found}, and this one reads \
          up to {known}. Start the newer version, or restore a backup from before it"
@@ -115,7 +115,7 @@ pub enum StartError {
         /// The newest data version that the extension reads.
         known: u32,
     },
-    /// The extension failed while it loaded the catalog into a store that another version of it has used last.
+    /// The extension failed while it loaded the catalog into a store that was last used by another version of it.
     #[error(
         "the extension failed while it loaded the catalog of {business}: {reason}. Another version of the extension has \
          loaded the last catalog, and what a newer one has written may not be readable: start that version, or restore a \
@@ -138,7 +138,7 @@ pub enum StartError {
     /// The extension's manifest does not permit its component.
     #[error(transparent)]
     NotPermitted(#[from] NotPermitted),
-    /// The store failed, or effects request effects without end.
+    /// The store failed, or effects request further effects endlessly.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
 }
@@ -149,8 +149,8 @@ impl From<StoreError> for StartError {
     }
 }
 
-/// Loads the catalog unless it is in force, that is unless the last load was accepted with the same catalog and
-/// configuration by the same component. Returns the reports; empty if nothing was loaded.
+/// Loads the catalog unless it is in force, that is, unless the last load was accepted with the same catalog and configuration by the same
+/// component. Returns the reports; empty if nothing was loaded.
 ///
 /// # Errors
 /// Fails if the extension refuses the catalog or fails, or if the store fails.

@@ -1,7 +1,7 @@
-//! The tables of a business as data: `tables.yml`. A store keeps the rows of all businesses in a few tables of its own; [`Tables`] names
-//! views over these rows, with the names and columns that people, psql and BI tools know. [`Tables::read`] checks a file and tells every
-//! mistake with its line; [`sqlite`] and [`postgres`] write the SQL of the views, and the SQL that removes them. No text of a file is
-//! part of an SQL text unless it is quoted.
+//! The tables of a business as data: `tables.yml`. A store keeps the rows of all businesses in a few tables of its own; [`Tables`]
+//! describes views over these rows, with names and columns for people, psql and BI tools. [`Tables::read`] checks a file and reports
+//! every mistake with its line; [`sqlite`] and [`postgres`] write the SQL that creates and removes the views. Text from a file only
+//! becomes part of the SQL quoted.
 
 mod kind;
 mod path;

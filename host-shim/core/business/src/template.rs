@@ -1,6 +1,6 @@
-//! The templates of a business and the text that they produce. Templates are written in the language of the crate
-//! minijinja: `{{ placeholder }}`, `{% if placeholder %}`, `{{ placeholder | upper }}`. The host parses the templates
-//! when it loads the business; the mail provider fills them in.
+//! The templates of a business and the text that they produce. Templates are written in the language of the minijinja
+//! crate: `{{ placeholder }}`, `{% if placeholder %}`, `{{ placeholder | upper }}`. The host parses the templates when
+//! it loads the business; the mail provider fills them in.
 
 mod built_in;
 mod error;

@@ -6,11 +6,11 @@ use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
-/// A folder that is deleted at the end.
+/// A folder that is deleted when this value is dropped.
 pub(crate) struct TestFolder(TempDir);
 
 impl TestFolder {
-    /// Makes a folder with files, by their paths below it.
+    /// Creates a folder with files, by their paths below it.
     pub(crate) fn of(files: &[(&str, &str)]) -> TestFolder {
         let folder = TestFolder(tempfile::tempdir().expect("a folder"));
         files.iter().for_each(|(name, text)| folder.write(name, text));

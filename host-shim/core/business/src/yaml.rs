@@ -1,8 +1,8 @@
-//! Reads YAML and JSON files so that each error message can name the file and the line of the mistake.
+//! Reads YAML and JSON files so that each error message can give the file and the line of the mistake.
 //!
-//! [`Node::parse`] reads a document into nodes that contain their places. [`bad_input::BadInput`] is a mistake with its
-//! place, the expected value and a [`guess`] at a misspelt name. A [`Checker`] reads the values of a document and
-//! reports all mistakes.
+//! [`Node::parse`] reads a document into nodes that contain their positions. [`bad_input::BadInput`] is a mistake with
+//! its position, the expected value and a [`guess`] at a misspelt name. A [`Checker`] reads the values of a document
+//! and reports all mistakes.
 
 pub mod bad_input;
 mod build;

@@ -1,5 +1,5 @@
-//! A business as plain data, for a host that cannot read folders. It is made where the folder is, after all checks, and carried as
-//! one JSON document.
+//! A business as plain data, for a host that cannot read folders. It is created where the folder is, after all checks, and passed
+//! on as one JSON document.
 
 use crate::catalog;
 use crate::processor::{Business, OwnDeclarations, Processor};
@@ -40,7 +40,7 @@ pub struct OwnWebhook {
 }
 
 impl Bundle {
-    /// Returns the business as a processor has it.
+    /// Returns the business in the form that a processor uses.
     pub fn business(&self) -> Business {
         Business {
             name: self.name.clone(),

@@ -12,7 +12,7 @@ const KIND: &str = "catalog.load";
 /// Actor of the load events.
 const SUBJECT: &str = "catalog";
 
-/// A catalog's load that is needed.
+/// A load of the catalog that is needed.
 #[derive(Clone, Debug)]
 pub struct NextLoad {
     /// The event that loads the catalog.
@@ -39,12 +39,12 @@ pub fn is_accepted(report: &Report) -> bool {
     was_accepted(report.result.outcome())
 }
 
-/// Returns true if a report is of a catalog that was loaded, at a start or by a command.
+/// Returns true if a report is about a catalog that was loaded, when the host started or by a command.
 pub(crate) fn is_load(report: &Report) -> bool {
     report.kind == KIND && is_accepted(report)
 }
 
-/// Returns true if an event is the load of a catalog by a starting host, and not a command.
+/// Returns true if an event is the load of a catalog by a starting host rather than by a command.
 pub fn is_load_at_start(event: &Event) -> bool {
     event.kind == KIND && event.actor.kind == ActorKind::Admin && event.actor.subject == SUBJECT
 }

@@ -54,7 +54,7 @@ pub(crate) fn json_size(what: &str, text: &str) -> Imported<()> {
     Err(ImportError::LimitExceeded(format!("{what} of {} bytes, at most {JSON_BYTES_MAX}", text.len())))
 }
 
-/// Returns the reason why a text is not readable JSON; none if it is readable.
+/// Returns the reason why a string is not readable JSON; none if it is readable.
 pub(crate) fn json_problem(text: &str) -> Option<String> {
     serde_json::from_str::<Readable>(text).err().map(|error| error.to_string())
 }

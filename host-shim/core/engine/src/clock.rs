@@ -19,7 +19,7 @@ pub struct ClockSource {
     kind: ClockKind,
     /// Time of a manual clock; milliseconds by which a clock is ahead of the system clock; otherwise 0.
     set: Arc<AtomicI64>,
-    /// The last returned time of a clock that follows the system clock.
+    /// The last time returned by a clock that follows the system clock.
     reached: Arc<Mutex<Reached>>,
     jumps: Jumps,
 }
@@ -39,8 +39,8 @@ struct Reached {
     at: Instant,
 }
 
-/// If the system clock is set back, a clock needs this many milliseconds for one of its own, until the system clock has
-/// caught up. So it never stops, and is not ahead for ever.
+/// After the system clock is set back, a clock takes this many milliseconds for each of its own, until the system clock has
+/// caught up. So it never stops, and does not stay ahead forever.
 const SLOWER: u128 = 2;
 
 impl Reached {
@@ -61,7 +61,7 @@ impl Reached {
     }
 }
 
-/// Lets the system clock of a [`Clock`] jump, in tests. A clone is the same.
+/// Makes the system clock of a [`Clock`] jump, in tests. Clones share the same clock.
 #[derive(Clone, Debug, Default)]
 pub struct Jumps(Arc<AtomicI64>);
 
@@ -82,12 +82,12 @@ impl ClockSource {
         ClockSource { kind, set: Arc::new(AtomicI64::new(set)), reached: Arc::new(Mutex::new(reached)), jumps }
     }
 
-    /// Returns the time, in milliseconds since the epoch. If the system clock is set back, the time goes on at half the speed
+    /// Returns the time, in milliseconds since the epoch. If the system clock is set back, the time continues at half speed
     /// until the system clock has caught up.
     pub fn now(&self) -> Timestamp {
         match self.kind {
             ClockKind::Manual => self.set.load(Ordering::Relaxed),
-            // A panic in between leaves a time that was returned.
+            // A panic in between leaves a time that has already been returned.
             ClockKind::System | ClockKind::AheadOfSystem => {
                 self.reached.lock().unwrap_or_else(PoisonError::into_inner).follow(self.unheld())
             }
@@ -104,8 +104,8 @@ impl ClockSource {
         if self.kind == ClockKind::Manual { 0 } else { self.set.load(Ordering::Relaxed) }
     }
 
-    /// Returns the time by which signatures of other programs are judged, in milliseconds since the epoch: the system
-    /// clock's, even if this clock is ahead of it.
+    /// Returns the time for checking signatures of other programs, in milliseconds since the epoch: the system clock's, even
+    /// if this clock is ahead of it.
     pub fn signatures(&self) -> Timestamp {
         if self.kind == ClockKind::Manual { self.now() } else { self.jumps.system_ms() }
     }
@@ -124,38 +124,39 @@ impl Clock {
         Clock { latest: start, source: ClockSource::new(ClockKind::Manual, start, Jumps::default()) }
     }
 
-    /// Creates a clock that follows the system clock. If the system clock is set back, this clock goes on at half the speed
+    /// Creates a clock that follows the system clock. If the system clock is set back, this clock continues at half speed
     /// until the system clock has caught up.
     pub fn system() -> Self {
         Clock::system_with(&Jumps::default())
     }
 
-    /// Creates a clock that follows the system clock, which a test lets jump.
+    /// Creates a clock that follows a system clock that a test can make jump.
     pub fn system_with(jumps: &Jumps) -> Self {
         let source = ClockSource::new(ClockKind::System, 0, jumps.clone());
         Clock { latest: source.now(), source }
     }
 
-    /// Creates a clock that follows the system clock, and that [`Clock::advance_to`] moves ahead of it: 30 days can be
-    /// tried in a minute.
+    /// Creates a clock that follows the system clock, and that [`Clock::advance_to`] moves ahead of it, so that 30 days pass
+    /// in a minute.
     ///
     /// `by` is the number of milliseconds that it is ahead at the start.
     pub fn ahead_of_system(by: i64) -> Self {
         Clock::ahead_of_system_with(by, &Jumps::default())
     }
 
-    /// Like [`Clock::ahead_of_system`], with a system clock that a test lets jump.
+    /// Like [`Clock::ahead_of_system`], with a system clock that a test can make jump.
     pub fn ahead_of_system_with(by: i64, jumps: &Jumps) -> Self {
         let source = ClockSource::new(ClockKind::AheadOfSystem, by.max(0), jumps.clone());
         Clock { latest: source.now(), source }
     }
 
-    /// Returns true if [`Clock::advance_to`] moves the clock, and not only holds it until the system clock has caught up.
+    /// Returns true if [`Clock::advance_to`] moves the clock, rather than only holding it until the system clock has caught
+    /// up.
     pub fn can_advance(&self) -> bool {
         self.source.kind != ClockKind::System
     }
 
-    /// Returns true if the clock moves only by [`Clock::advance_to`], so that the providers' work takes no time either.
+    /// Returns true if only [`Clock::advance_to`] moves the clock, so that the providers' work takes no time either.
     pub fn is_manual(&self) -> bool {
         self.source.kind == ClockKind::Manual
     }

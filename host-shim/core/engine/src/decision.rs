@@ -37,7 +37,7 @@ impl From<host_store::StoreError> for DecisionError {
 pub struct PreparedDecision {
     /// Changes for the store, without the inbox row.
     pub changes: Changes,
-    /// Full keys of the claims that the account newly takes.
+    /// Full keys of the claims that the account takes with this decision.
     pub claims_taken: Vec<String>,
     /// Newly requested effects, in order.
     pub requested: Vec<EffectRef>,
@@ -66,7 +66,7 @@ fn contract_error(text: impl Into<String>) -> DecisionError {
     DecisionError::Contract(text.into())
 }
 
-/// Checks a decision and turns it into changes of the account that the snapshot opened.
+/// Checks a decision and turns it into changes to the account opened by the snapshot.
 ///
 /// # Errors
 /// Fails if the decision breaks the contract, or if the store refuses a change or fails.
@@ -211,7 +211,7 @@ fn row_write<H: Handle>(
 ) -> Result<RowWrite, DecisionError> {
     let is_price = matches!(change.key, RowKey::Price(_));
     if !is_price && change.expected != stored {
-        // The change expects another version than the read or stored version.
+        // The change expects a version other than the one that was read or stored.
         return Err(ImportError::Conflict(stored).into());
     }
     let version = stored + 1;
@@ -469,7 +469,7 @@ impl<H: Handle> EffectChanges<'_, H> {
         Ok(())
     }
 
-    /// Returns the generations of a key, oldest first, including the changes of this decision so far.
+    /// Returns the generations of a key, oldest first, including this decision's changes so far.
     fn generations(&mut self, key: &str) -> Result<Vec<EffectRow>, DecisionError> {
         let mut rows = match self.read.get(key) {
             Some(rows) => rows.clone(),

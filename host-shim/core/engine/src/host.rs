@@ -1,4 +1,4 @@
-//! A host: the outbox and the clock of one business in one mode, which takes events and can be stopped.
+//! A host: the outbox and the clock of one business in one mode. It accepts events and can be stopped.
 
 use crate::clock::Clock;
 use crate::outbox::{self, Outbox, OutboxError};
@@ -27,7 +27,7 @@ impl Saved {
 }
 
 impl Host {
-    /// Saves the current state; none if the store cannot be forked. Providers save their own state.
+    /// Saves the current state; none if the store cannot be forked. Providers save their own state separately.
     pub fn save(&self) -> Option<Saved> {
         Some(Saved { outbox: self.outbox.save()?, clock: self.clock.clone() })
     }
@@ -72,7 +72,7 @@ impl Host {
         &self.clock
     }
 
-    /// Returns the clock, for reading or setting.
+    /// Returns the clock, for reading or for setting it.
     pub fn clock_mut(&mut self) -> &mut Clock {
         &mut self.clock
     }

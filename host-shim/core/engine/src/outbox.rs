@@ -1,8 +1,8 @@
-//! Carries out effects: leases them, makes calls to providers and turns the answers into events. The caller passes the time.
+//! Carries out effects: leases them, makes calls to providers and turns the answers into events. The caller passes in the time.
 //!
-//! Whoever makes a call takes its lease in the store at the call ([`Outbox::begin`]), and reports the answer under this lease
-//! ([`Outbox::finish`]): a thread of this host and a worker on another machine alike, for first calls, repeated calls and polls.
-//! After a crash, [`Outbox::recover`] repeats a running effect under the same key with a higher lease number.
+//! Whoever makes a call takes its lease in the store when the call begins ([`Outbox::begin`]), and reports the answer under this lease
+//! ([`Outbox::finish`]). This applies equally to a thread of this host and a worker on another machine, and to first calls, repeated
+//! calls and polls. After a crash, [`Outbox::recover`] repeats a running effect under the same key with a higher lease number.
 
 mod agenda;
 mod done;
@@ -37,14 +37,14 @@ use queue::{EffectTransition, Queue};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Maximum number of effects that run without an advance of the clock; more effects count as a loop.
+/// Maximum number of effects that run without the clock advancing; more count as a loop.
 pub const EFFECTS_MAX: usize = 100_000;
 /// Maximum duration of a call, in milliseconds: 5 minutes. A longer operation must report that it is in progress; a
 /// call without an answer by then is retried under the same key.
 pub const LEASE_MS: i64 = 300_000;
-/// Time after the end of a lease in which only its host continues the effect, in milliseconds: 1 minute.
+/// Time after the expiry of a lease during which only its host continues the effect, in milliseconds: 1 minute.
 pub const GRACE_MS: i64 = 60_000;
-/// Name of a host in leases, unless [`Outbox::set_owner`] sets another.
+/// Name of a host in leases, unless [`Outbox::set_owner`] sets a different one.
 const OWNER: &str = "host";
 
 /// The reason why the outbox stopped.
@@ -53,7 +53,7 @@ pub enum OutboxError {
     /// The store failed. Started effects stay running until [`Outbox::recover`].
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// Effects request effects without end.
+    /// Effects request further effects endlessly.
     #[error(
         "effects request effects without end: {executed} ran at {now}, the last was `{kind}` with key `{key}` of {scope}"
     )]
@@ -69,18 +69,17 @@ pub enum OutboxError {
         /// Scope of the last effect.
         scope: String,
     },
-    /// Effects start only after their mark is durable. So they cannot start in an open group, unless every provider
-    /// simulates.
+    /// Effects start only once their mark is durable. So they cannot start in an open group, unless every provider simulates.
     #[error("effects cannot run in an open group")]
     GroupOpen,
 }
 
 /// A processor with the providers that carry out its effects, in virtual or real time.
 ///
-/// A concurrent host calls [`Outbox::begin`], makes the calls on any thread with a clone of the registry, and passes
-/// each reply to [`Outbox::finish`]; during the calls neither the outbox nor the processor is borrowed.
-/// [`Outbox::run_until_quiet`] does all of this in one call. For a worker on another machine, [`Outbox::remember`] and
-/// [`Outbox::take_answers`] read from the store what an outbox in memory knows.
+/// A concurrent host calls [`Outbox::begin`], makes the calls on any thread with a clone of the registry, and passes each reply to
+/// [`Outbox::finish`]; during the calls neither the outbox nor the processor is borrowed. [`Outbox::run_until_quiet`] does all of this
+/// in one call. For a worker on another machine, [`Outbox::remember`] and [`Outbox::take_answers`] read from the store what an outbox
+/// otherwise keeps in memory.
 pub struct Outbox {
     queue: Queue,
     registry: Registry,
@@ -106,10 +105,10 @@ struct Called {
     provider: Option<usize>,
 }
 
-/// How much one [`Outbox::begin`] carries out.
+/// How much one [`Outbox::begin`] does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Round {
-    /// Maximum number of calls that begin together. None begins if it is 0.
+    /// Maximum number of calls that begin together. With 0, none begins.
     pub calls: usize,
     /// Maximum number of effects that end together without a call.
     pub ends: usize,
@@ -168,29 +167,29 @@ impl Outbox {
         owner.clone_into(&mut self.owner);
     }
 
-    /// Sets whether `timer.at` effects fire (default) or stay in the outbox.
+    /// Sets whether `timer.at` effects fire (the default) or stay in the outbox.
     pub fn set_fire_timers(&mut self, fire_timers: bool) {
         self.fire_timers = fire_timers;
     }
 
-    /// Sets the accounts that receive messages; a message to another account ends without an event. Without a list
-    /// every account receives messages.
+    /// Sets the accounts that receive messages; a message to another account ends without an event. Without a list, every account
+    /// receives messages.
     pub fn set_receivers(&mut self, receivers: Option<BTreeSet<Account>>) {
         self.queue.set_receivers(receivers);
     }
 
-    /// Sets another limit than [`EFFECTS_MAX`].
+    /// Sets a limit other than [`EFFECTS_MAX`].
     pub fn set_effects_max(&mut self, effects_max: usize) {
         self.effects_max = effects_max;
     }
 
-    /// Sets how much one [`Outbox::begin`] carries out.
+    /// Sets how much one [`Outbox::begin`] does.
     pub fn set_round(&mut self, round: Round) {
         self.round = round;
     }
 
-    /// Begins no further call: the host is about to end, and another host, or this one after its restart, makes them. Answers to
-    /// the calls that have begun are still taken.
+    /// Begins no further calls: the host is about to stop, and another host, or this one after its restart, will make them. Answers to
+    /// calls that have begun are still accepted.
     pub fn leave(&mut self) {
         self.round.calls = 0;
     }
@@ -210,12 +209,12 @@ impl Outbox {
         &self.registry
     }
 
-    /// Returns the providers, to register or replace some.
+    /// Returns the providers, so that some can be registered or replaced.
     pub fn registry_mut(&mut self) -> &mut Registry {
         &mut self.registry
     }
 
-    /// Returns the latest time that a caller has passed, in milliseconds since the epoch.
+    /// Returns the latest time passed in by a caller, in milliseconds since the epoch.
     pub fn clock(&self) -> Timestamp {
         self.clock
     }
@@ -280,7 +279,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Takes the running effects that no host carries out: the next [`Outbox::begin`] repeats or polls them.
+    /// Takes over the running effects that no host carries out: the next [`Outbox::begin`] repeats or polls them.
     ///
     /// # Errors
     /// Fails in an open group, or if the store fails.
@@ -320,8 +319,8 @@ impl Outbox {
         each_done(self.processor().store(), Some(self.processor().partition()), visit)
     }
 
-    /// Begins some of the effects due at `now`, and returns the calls to make. Each called effect is marked as running,
-    /// with its lease, before this function returns.
+    /// Begins some of the effects that are due at `now`, and returns the calls to make. Each called effect is marked as running, with
+    /// its lease, before this function returns.
     ///
     /// Effects that need no call end here. One `begin` either returns calls or ends effects, so that results of simulations are stored
     /// in the order in which their effects became due. The calls of real providers begin in turn by account.
@@ -374,7 +373,7 @@ impl Outbox {
         self.begin_some(of_agenda, &of_queue, now)
     }
 
-    /// Returns a test of effects whose calls may not begin now.
+    /// Returns a predicate for effects whose calls may not begin now.
     fn is_blocked(&self) -> impl Fn(&EffectRow) -> bool {
         move |row| self.round.calls == 0 || !self.rooms.has_room(&self.registry, &row.effect.kind, &row.scope.name())
     }
@@ -405,7 +404,7 @@ impl Outbox {
         Ok(begun)
     }
 
-    /// Leases effects and begins their calls: polls and repeated calls of the agenda, and due effects by their numbers. Returns none if
+    /// Leases effects and begins their calls: polls and repeated calls from the agenda, and due effects by number. Returns none if
     /// another host has taken all of them.
     fn begin_some(
         &mut self,
@@ -439,8 +438,8 @@ impl Outbox {
         Ok(Some(begun))
     }
 
-    /// Leases effects of the agenda for their next calls, and returns them in order. Omits those that another host has taken
-    /// meanwhile.
+    /// Leases effects of the agenda for their next calls, and returns them in order. Omits those that another host has taken in the
+    /// meantime.
     fn lease_again(
         &mut self,
         of_agenda: Vec<(AgendaEvent, EffectRow)>,
@@ -495,7 +494,7 @@ impl Outbox {
     /// repeated answer is ignored.
     ///
     /// # Errors
-    /// Fails if the store fails. Then nothing of the replies is stored, and they can be passed again.
+    /// Fails if the store fails. Nothing of the replies is then stored, and they can be passed in again.
     pub fn finish(&mut self, replies: Vec<(Call, Reply)>, now: Timestamp) -> Result<Vec<Report>, OutboxError> {
         self.clock = self.clock.max(now);
         let (mut planned, mut polls, mut before) = (Vec::new(), Vec::new(), Vec::new());
@@ -553,8 +552,7 @@ impl Outbox {
         Ok(found.is_some_and(|row| row.state == EffectState::Finished))
     }
 
-    /// Advances the time to `until`; everything runs at its due time, in order. Then gives up events that have waited
-    /// too long.
+    /// Advances the time to `until`, with everything running at its due time, in order. Then gives up events that have waited too long.
     ///
     /// # Errors
     /// Fails like [`Outbox::run_until_quiet`].
@@ -574,7 +572,8 @@ impl Outbox {
         Ok(reports)
     }
 
-    /// Returns the time of the next effect, timer, retry, poll, deadline or end of a lease, or at which a provider has room again.
+    /// Returns the time of the next effect, timer, retry, poll, deadline or lease expiry, or the time at which a provider has capacity
+    /// again.
     ///
     /// # Errors
     /// Fails if the store fails.
@@ -630,8 +629,7 @@ impl Outbox {
         self.retry_or_fail(row, None, failure(EffectFailureClass::TimedOut, "lost-answer", message), now)
     }
 
-    /// Plans a retry if the policy has a further attempt, at the latest at the deadline; otherwise ends the effect with
-    /// `failure`.
+    /// Plans a retry, at the latest at the deadline, if the policy allows another attempt; otherwise ends the effect with `failure`.
     fn retry_or_fail(
         &self,
         row: EffectRow,
@@ -647,7 +645,7 @@ impl Outbox {
         PlannedTransition { row: without_lease(row), transition: EffectTransition::Retry(at), agenda: None }
     }
 
-    /// Stores transitions, then puts effects that continue into the agenda.
+    /// Stores transitions, then puts the effects that continue into the agenda.
     fn apply(&mut self, planned: Vec<PlannedTransition>, now: Timestamp) -> Result<Vec<Report>, OutboxError> {
         let mut agenda_states = Vec::with_capacity(planned.len());
         let mut transitions = Vec::with_capacity(planned.len());
@@ -681,8 +679,8 @@ fn is_worth_polling(row: &EffectRow, now: Timestamp) -> bool {
     now < row.effect.deadline.unwrap_or(row.created_at).saturating_add(WAIT_MAX_MS)
 }
 
-/// True if another host holds the lease. The lease counts for some time after it has expired, because its holder may
-/// just be calling or polling. A holder that returns later can no longer end the effect.
+/// True if another host holds the lease. The lease counts for some time after it has expired, because its holder may still be calling
+/// or polling. A holder that returns later can no longer end the effect.
 fn is_held_by_other(lease: &Lease, owner: &str, now: Timestamp) -> bool {
     let is_of_other = lease.owner.as_deref().is_some_and(|name| name != owner);
     is_of_other && lease.until.is_none_or(|until| now < until.saturating_add(GRACE_MS))
@@ -702,19 +700,19 @@ fn timed_out(row: EffectRow) -> PlannedTransition {
         attempts => format!("the deadline passed after {attempts} attempts; what was done is not known"),
     };
     let answer = Err(failure(EffectFailureClass::TimedOut, "deadline", message));
-    // A provider that still works on the effect is polled later, also by a restarted host.
+    // A provider that is still working on the effect is polled later, even by a restarted host.
     let row = if row.lease.token.is_some() { row } else { without_lease(row) };
     PlannedTransition { row, transition: EffectTransition::End { answer, by: Actor::system() }, agenda: None }
 }
 
-/// Ends the lease; its number stays, so that the next lease has a higher number.
+/// Ends the lease, but keeps its number, so that the next lease has a higher one.
 fn without_lease(mut row: EffectRow) -> EffectRow {
     row.lease = Lease { number: row.lease.number, ..Lease::default() };
     row
 }
 
-/// Sets the token and the time of the next poll, at least 1 ms ahead. The effect is due at this time; the lease is longer while the
-/// poll is made, so that a host that starts again knows that it was made.
+/// Sets the token and the time of the next poll, at least 1 ms ahead. The effect is due at this time; the lease lasts longer while the
+/// poll is made, so that a restarted host knows that it was made.
 fn in_progress(mut row: EffectRow, after_ms: i64, token: String, now: Timestamp) -> EffectRow {
     row.due_at = now.saturating_add(after_ms.max(1));
     row.lease = Lease { until: Some(row.due_at), token: Some(token), ..row.lease };

@@ -31,7 +31,7 @@ impl PaymentEvent {
     /// Parses a payload.
     ///
     /// # Errors
-    /// Fails with the text of the parse error.
+    /// Fails with the message of the parse error.
     pub(crate) fn parse(payload: &str) -> Result<PaymentEvent, String> {
         serde_json::from_str(payload).map_err(|error| error.to_string())
     }

@@ -1,5 +1,5 @@
-//! Processes events. An event is decided on a snapshot of its account and committed as a whole; then the events that it
-//! wakes run.
+//! Processes events. An event is decided on a snapshot of its account and committed as a whole; then the events that it wakes
+//! are run.
 //!
 //! Only the processor writes the inbox. It calls the extension through a [`Runner`] and does not interpret decisions;
 //! it determines itself which account an event belongs to, which events are duplicates, and which events wait.
@@ -44,8 +44,7 @@ use std::sync::Arc;
 pub const ATTEMPTS_MAX: u32 = 5;
 /// Delay after the first, second, … failed attempt, in milliseconds: 1 s, 10 s, 1 min, 10 min.
 pub const RETRY_DELAYS_MS: [i64; ATTEMPTS_MAX as usize - 1] = [1_000, 10_000, 60_000, 600_000];
-/// Maximum number of parked events. Beyond it, the oldest parked events are evicted, events without this host's mark
-/// first.
+/// Maximum number of parked events. Beyond it, the oldest are evicted, starting with those that do not carry this host's mark.
 pub const PARKED_MAX: u64 = 100_000;
 /// Maximum wait of an event for a claim, a fact or an effect, in milliseconds: 30 days.
 pub const WAIT_MAX_MS: i64 = 30 * 24 * 3_600_000;
@@ -69,7 +68,8 @@ pub struct Business {
     pub own: OwnDeclarations,
     /// SHA-256 of catalog and configuration, hex; recorded with every outcome.
     pub catalog_hash: String,
-    /// What the manifest permits the extension. The default restricts nothing. The operator permits the effects of the business.
+    /// What the manifest permits the extension to do. The default restricts nothing. The operator permits the effects of the
+    /// business.
     pub permitted: Permitted,
     /// Parts of the extension's rows that are excluded from the state.
     pub not_state: NotState,
@@ -82,13 +82,13 @@ pub struct OwnDeclarations {
     pub config: Vec<ConfigDecl>,
     /// Effect kinds of its resources.
     pub effects: Vec<EffectDecl>,
-    /// Retry policies of its own effects and the extension's, by resource (`database`) or effect kind (`database.ensure`).
+    /// Retry policies for its own effects and the extension's, by resource (`database`) or effect kind (`database.ensure`).
     pub retries: Vec<(String, RetryPolicy)>,
 }
 
 impl OwnDeclarations {
-    /// Returns the extension's declarations, extended by the business's. A retry policy for an effect kind has
-    /// precedence over one for its resource.
+    /// Returns the extension's declarations together with the business's. A retry policy for an effect kind takes precedence
+    /// over one for its resource.
     pub fn beside(&self, declarations: &Declarations) -> Declarations {
         let mut joined = declarations.clone();
         joined.config.extend(self.config.iter().cloned());
@@ -109,19 +109,19 @@ impl OwnDeclarations {
 pub struct Counters {
     /// Parked events that were evicted because of [`PARKED_MAX`] or [`PARKED_CONNECTED_MAX`].
     pub parked_evicted: u64,
-    /// Woken events that were postponed to [`Processor::retry_due`], because they are of another account than the event
-    /// that woke them, or because of [`WOKEN_MAX`].
+    /// Woken events that were postponed to [`Processor::retry_due`], because they belong to another account than the event that
+    /// woke them, or because of [`WOKEN_MAX`].
     pub woken_postponed: u64,
 }
 
 /// The writes that become durable together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Group {
-    /// Each write by itself.
+    /// Each write is durable by itself.
     None,
-    /// All writes since the begin of the group.
+    /// All writes since the group began.
     Open,
-    /// Like `Open`, and the store may hold writes back and apply several at once; see [`Store::begin_together`].
+    /// Like `Open`, but the store may hold writes back and apply several at once; see [`Store::begin_together`].
     Together,
 }
 
@@ -136,7 +136,7 @@ pub struct Processor {
     business: Business,
     deciding: Arc<Deciding>,
     group: Group,
-    /// Number of groups to run before the changes of a group are applied together again.
+    /// Number of groups to run before the changes of a group are again applied together.
     apart_left: u32,
     parked_max: u64,
     parked_connected_max: usize,
@@ -171,12 +171,12 @@ impl Processor {
         })
     }
 
-    /// Sets another limit than [`PARKED_MAX`].
+    /// Sets a limit other than [`PARKED_MAX`].
     pub fn set_parked_max(&mut self, parked_max: u64) {
         self.parked_max = parked_max;
     }
 
-    /// Sets another limit than [`PARKED_CONNECTED_MAX`].
+    /// Sets a limit other than [`PARKED_CONNECTED_MAX`].
     pub fn set_parked_connected_max(&mut self, parked_connected_max: usize) {
         self.parked_connected_max = parked_connected_max;
     }
@@ -186,7 +186,7 @@ impl Processor {
         self.store.get()
     }
 
-    /// Returns the store, for changes by the outbox and by tests.
+    /// Returns the store, so that the outbox and tests can change it.
     pub fn store_mut(&mut self) -> &mut dyn Store {
         self.store.get_mut()
     }
@@ -231,7 +231,7 @@ impl Processor {
         (self.store.into_inner(), self.runner)
     }
 
-    /// Begins a group: all following writes become durable together, by [`Processor::commit_group`].
+    /// Begins a group: [`Processor::commit_group`] makes all following writes durable together.
     ///
     /// # Errors
     /// Fails if the store fails.
@@ -273,7 +273,7 @@ impl Processor {
         self.group != Group::None
     }
 
-    /// Runs `body` in the open group, or in a group of its own.
+    /// Runs `body` in the open group, or in its own group.
     ///
     /// # Errors
     /// Fails with the error of `body`, or if the store fails.
@@ -296,7 +296,7 @@ impl Processor {
     /// committed; then the step runs again, first in a new group, where it may wait for the other host.
     ///
     /// # Errors
-    /// Fails with the error of `body`, also if [`CONFLICTS_MAX`] steps in a row met another host, or if the store fails.
+    /// Fails with the error of `body`, even if [`CONFLICTS_MAX`] steps in a row met another host, or if the store fails.
     pub(crate) fn step<T>(
         &mut self,
         mut body: impl FnMut(&mut Self) -> Result<T, StoreError>,
@@ -319,8 +319,8 @@ impl Processor {
         }
     }
 
-    /// Creates a processor of the same business over another handle of the store that writes, for another thread. None if the
-    /// store has only one such handle.
+    /// Creates a processor of the same business over another writing handle of the store, for another thread. None if the store
+    /// has only one such handle.
     ///
     /// # Errors
     /// Fails if the store fails.
@@ -411,9 +411,8 @@ impl Processor {
 
     /// Runs an event again on behalf of an operator: a dead letter, a rejected, waiting or pending event.
     ///
-    /// An applied, ignored, duplicate, stale or erased event is reported as `duplicate`, and an event that the intake
-    /// refused is reported with its refusal; neither runs again. Returns no report if this business and mode have no
-    /// such row.
+    /// An applied, ignored, duplicate, stale or erased event is reported as `duplicate`, and an event that the intake refused is
+    /// reported with its refusal; neither is run again. Returns no report if this business and mode have no such row.
     ///
     /// # Errors
     /// Fails if the store fails.
@@ -434,7 +433,7 @@ impl Processor {
         self.run_and_wake(Attempt::redriven(row), None, now)
     }
 
-    /// Returns rows that wait for a retry and dead letters, in order of acceptance.
+    /// Returns rows that wait for a retry, and dead letters, in order of acceptance.
     ///
     /// # Errors
     /// Fails if the store fails.
@@ -450,8 +449,8 @@ impl Processor {
         pages(|after| self.store().dead(&self.deciding.partition, after, PAGE))
     }
 
-    /// Returns a page of this business's and mode's inbox, in order of acceptance, after row `after`. Fewer than
-    /// `limit` rows mean the last page.
+    /// Returns a page of the inbox of this business and mode, in order of acceptance, after row `after`. Fewer than `limit` rows
+    /// mean that it is the last page.
     ///
     /// # Errors
     /// Fails if the store fails.
@@ -481,8 +480,8 @@ fn pages(read: impl Fn(u64) -> Result<Vec<InboxRow>, StoreError>) -> Result<Vec<
     }
 }
 
-/// Returns the outcome of an event whose mode differs from the mode of its secret or of the business; none for other
-/// events. Called before the extension (S09, S76).
+/// Returns the outcome of an event whose mode differs from that of its secret or of the business; none for other events. Called
+/// before the extension (S09, S76).
 ///
 /// A secret is named `test/…` or `live/…`. A live Connect endpoint also gets the test events of its connected accounts,
 /// so a live secret does not contradict such an event.

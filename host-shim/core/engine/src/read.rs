@@ -18,7 +18,7 @@ pub fn holder(store: &dyn Read, partition: &Partition, claim: &str) -> Stored<Op
     Ok(found.pop().flatten().and_then(|row| row.holder))
 }
 
-/// Returns a product of an account, also if it is deleted.
+/// Returns a product of an account, even if it is deleted.
 ///
 /// # Errors
 /// Fails if the store fails.

@@ -1,4 +1,4 @@
-//! The requests and answers between an outbox on another machine and its worker: a block of a Solobase platform, and
+//! The requests and answers exchanged by an outbox on another machine and its worker: a block of a Solobase platform, and
 //! `provisioner outbox`.
 
 use extension_contract::Timestamp;
@@ -6,11 +6,11 @@ use host_provider_api::Reply;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Maximum number of calls that are lent at once.
+/// Maximum number of calls that are lent at the same time.
 pub const CALLS_MAX: usize = 16;
 
-/// Maximum length of a body that a block takes, in bytes. The platform gives a block 100 000 000 units of fuel for a call, and a body
-/// comes as a list of numbers in JSON.
+/// Maximum length of a body that a block accepts, in bytes. The platform gives a block 100 000 000 units of fuel for a call, and a
+/// body arrives as a JSON list of numbers.
 pub const BODY_BYTES_MAX: usize = 128 * 1024;
 
 /// `POST /outbox/lease`.
@@ -21,7 +21,7 @@ pub struct Lease {
     pub owner: String,
     /// Maximum number of calls; at most [`CALLS_MAX`].
     pub limit: usize,
-    /// True for the first request of a worker that has started again: the calls that it had are lent once more.
+    /// True for the first request of a restarted worker: the calls that it had are lent once more.
     #[serde(default)]
     pub restarted: bool,
 }
@@ -60,7 +60,7 @@ pub struct Leased {
     pub calls: Vec<LentCall>,
     /// True if more is due now.
     pub more: bool,
-    /// Time at which something is due next, in milliseconds since the epoch.
+    /// Time at which something is next due, in milliseconds since the epoch.
     pub next: Option<Timestamp>,
 }
 
@@ -75,6 +75,6 @@ pub struct Answer {
     pub generation: u32,
     /// Number of the lease.
     pub lease: u64,
-    /// The provider's reply; silence while the worker still makes the call.
+    /// The provider's reply; silence while the worker is still making the call.
     pub reply: Reply,
 }

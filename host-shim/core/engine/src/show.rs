@@ -6,7 +6,7 @@ use crate::view::parsed;
 use extension_contract::{Balance, Entitlement, FieldError, Listed, Offer, Product, Refusal, UsageTotal};
 use serde_json::{Map, Value, json};
 
-/// A list with its name; `next` is the value of `after` for the following page.
+/// A list under its name; `next` is the value of `after` for the following page.
 pub fn page(name: &str, entries: Vec<Value>, next: Option<Value>) -> Value {
     json!({name: entries, "next": next})
 }
@@ -32,7 +32,7 @@ pub fn offer(offer: &Offer) -> Value {
     json!({"product": product(&offer.product), "prices": prices, "available": offer.available})
 }
 
-/// Reads an entry of the list `offers`; none if the product is not on sale.
+/// Parses an entry of the list `offers`; none if the product is not on sale.
 pub fn listed_offer(text: &str) -> Option<Offer> {
     let mut value: Value = serde_json::from_str(text).ok()?;
     let product = serde_json::from_value(value.get_mut("product")?.take()).ok()?;
@@ -96,7 +96,8 @@ pub fn refusal_status(refusal: &Refusal) -> u16 {
     }
 }
 
-/// Returns the description of a refusal of the host since too many effects of the account are open. It is answered with 429.
+/// Returns the description of a refusal by the host because too many effects of the account are open. It is answered with
+/// 429.
 pub fn too_many_open(refusal: &Refusal) -> Option<String> {
     let open = open_effects(refusal)?;
     Some(format!("{open} requests of this account are still being carried out; try again when some of them have ended"))
@@ -118,7 +119,8 @@ pub fn refusal_members(refusal: &Refusal) -> Map<String, Value> {
     members
 }
 
-/// Returns wrong values, each with the pointer to it, a code, a text, and what is allowed and was probably meant.
+/// Returns the wrong values, each with a pointer to it, a code, a message, the allowed values, and the one that was probably
+/// meant.
 pub fn wrong_fields(errors: &[FieldError]) -> Value {
     errors.iter().map(wrong_field).collect()
 }

@@ -1,4 +1,4 @@
-//! The view of the store that an extension has during a call: the event's account, as it was before the event, and the
+//! The view of the store that an extension has during a call: the event's account as it was before the event, and the
 //! catalog.
 //!
 //! Places the event, and records all reads so that the commit can depend on them. Writes nothing. Owns the store during
@@ -61,7 +61,7 @@ pub enum PlacementResult {
     Parked {
         /// Short keys of the claims.
         keys: Vec<String>,
-        /// True if the event bears a mark of this host.
+        /// True if the event carries a mark of this host.
         marked: bool,
     },
     /// No account; the event is not for this business.
@@ -119,7 +119,7 @@ pub struct Snapshot<H = Box<dyn Store>> {
     versions: HashMap<RowKey, RowVersion>,
     /// Claims that placed the event or that the extension read, by full key.
     claims: BTreeMap<String, Option<ClaimRow>>,
-    /// Generations of the effects that the extension asked for, by key.
+    /// Generations of the effects that the extension queried, by key.
     effects: BTreeMap<String, Vec<EffectRow>>,
     account_revision: Option<u64>,
     catalog_revision: Option<u64>,
@@ -138,7 +138,7 @@ pub struct FinishedSnapshot<H = Box<dyn Store>> {
     pub versions: HashMap<RowKey, RowVersion>,
     /// Claims that placed the event or that the extension read, by full key.
     pub claims: BTreeMap<String, Option<ClaimRow>>,
-    /// Generations of the effects that the extension asked for, by key.
+    /// Generations of the effects that the extension queried, by key.
     pub effects: BTreeMap<String, Vec<EffectRow>>,
     /// Revision of the account, if it was read.
     pub account_revision: Option<u64>,
@@ -197,7 +197,7 @@ impl<H: Handle> Snapshot<H> {
         answer
     }
 
-    /// Returns the scope of the opened account.
+    /// Returns the scope of the account that was opened.
     fn scope(&self) -> Imported<Scope> {
         match &self.place {
             Some(PlacementResult::Here(account)) => Ok(self.context.partition.scope(account.clone())),
@@ -205,7 +205,7 @@ impl<H: Handle> Snapshot<H> {
         }
     }
 
-    /// Places an event, and reads its account, in one query of the store.
+    /// Places an event and reads its account, in one query of the store.
     fn place_of(&mut self, placement: &Placement, facts: &[String]) -> Imported<(PlacementResult, Option<OpenedRows>)> {
         let partition = &self.context.partition;
         if let Some(account) = &self.context.account {
@@ -231,7 +231,7 @@ impl<H: Handle> Snapshot<H> {
         Ok((result, opened.map(|placed| placed.rows)))
     }
 
-    /// Returns whether an event may name its account: an event of a connected account names only the platform.
+    /// Returns whether an event may name its account. An event of a connected account may name only the platform.
     fn may_name(&self, account: &Account) -> bool {
         self.context.connected_account.is_none() || *account == Account::Platform
     }
@@ -245,7 +245,7 @@ impl<H: Handle> Snapshot<H> {
     ) -> Imported<PlacementResult> {
         let mut holder: Option<(&str, Account)> = None;
         for ((key, full), claim) in full_keys.iter().zip(claims) {
-            // The placement depends on these claims, also on claims without a holder.
+            // The placement depends on these claims, including those without a holder.
             self.claims.insert(full.clone(), claim.clone());
             let held = claim.filter(|row| row.until.is_none_or(|until| until > self.context.now));
             let Some(account) = held.and_then(|row| row.holder) else { continue };
@@ -270,7 +270,8 @@ impl<H: Handle> Snapshot<H> {
         let marked = match placement.mark {
             Mark::Ours => true,
             Mark::Unknown => false,
-            // The names may be those of a customer who becomes ours later, so an unknown price decides only about the mark.
+            // The names may belong to a customer who will become ours later, so an unknown price only decides about the
+            // mark.
             Mark::ByPrices => self.sells(&placement.names)?,
         };
         if full_keys.is_empty() && placement.mark == Mark::ByPrices && !marked {
@@ -282,7 +283,7 @@ impl<H: Handle> Snapshot<H> {
         Ok(PlacementResult::Parked { keys: placement.keys.clone(), marked })
     }
 
-    /// Returns true if the catalog has one of the named prices.
+    /// Returns true if the catalog contains one of these prices.
     fn sells(&self, names: &[Reference]) -> Imported<bool> {
         let prices = names.iter().filter_map(|name| match name {
             Reference::Catalog(key @ CatalogKey::Price(_)) => Some(key.clone()),

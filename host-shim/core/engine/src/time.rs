@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-/// Parses an RFC 3339 time into milliseconds since the epoch; none if the text is not a time.
+/// Parses an RFC 3339 time into milliseconds since the epoch; none if the string is not a time.
 pub fn parse(text: &str) -> Option<i64> {
     // jiff accepts more than RFC 3339; only that form is allowed.
     if text.as_bytes().get(10) != Some(&b'T') {
@@ -19,7 +19,7 @@ pub fn text(ms: i64) -> String {
     }
 }
 
-/// Units of a span, with their milliseconds. The first matching unit counts, so `ms` precedes `s`.
+/// Units of a span, with their milliseconds. The first matching unit is used, so `ms` precedes `s`.
 const UNITS: [(&str, i64); 5] = [("ms", 1), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)];
 
 /// Parses a span such as `250ms`, `90s`, `15m`, `12h` or `7d` into milliseconds.

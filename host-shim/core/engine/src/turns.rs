@@ -1,15 +1,15 @@
-//! A bounded queue in which callers take turns, so that whoever sends much waits for the own work and not others for it.
+//! A bounded queue in which callers take turns, so that whoever sends much waits for their own work and others do not.
 //!
-//! The server, operators, webhooks and callers have lines of their own. Each line may be as long as the queue, so a full line fills no
-//! other, and whoever takes work takes it from one line after the other. In the line of callers, the next work is that of the caller whose
-//! last turn is the longest ago, and one caller has at most a quarter of the line. The work of one caller keeps its order.
+//! The server, operators, webhooks and callers have separate lines. Each line may be as long as the queue, so a full line does not fill
+//! another, and work is taken from one line after the other. In the callers' line, the next work is that of the caller whose last turn was
+//! longest ago, and one caller may occupy at most a quarter of the line. The work of one caller keeps its order.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-/// Maximum number of commands of callers that wait in a host, and as many of operators, webhooks and the server.
+/// Maximum number of callers' commands that wait in a host. The same number applies to operators, webhooks and the server each.
 pub const COMMANDS_WAITING: usize = 1_024;
-/// The part of the line of callers that one of them may have.
+/// The fraction of the callers' line that one of them may occupy.
 const PART_OF_CALLER: usize = 4;
 
 /// Whose turn it is.
@@ -41,7 +41,7 @@ impl Turn {
     }
 }
 
-/// The reason why a queue takes no work; the work was not done.
+/// The reason why a queue does not accept work; the work was not done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotQueued {
     /// The line, or the caller's part of it, is full.
@@ -50,7 +50,7 @@ pub enum NotQueued {
         /// Maximum length of the line.
         waiting: usize,
     },
-    /// Nobody takes work any more.
+    /// Nobody takes work any longer.
     #[error("nobody takes work any more")]
     Ended,
 }
@@ -58,7 +58,7 @@ pub enum NotQueued {
 /// The work of one kind of callers.
 struct Line<T> {
     of: HashMap<Turn, VecDeque<T>>,
-    /// Everybody whose work waits, the next one first.
+    /// Everybody who has waiting work, next one first.
     order: VecDeque<Turn>,
     length: usize,
 }
@@ -95,11 +95,11 @@ impl<T> Line<T> {
 
 struct State<T> {
     lines: [Line<T>; 4],
-    /// The line that is next.
+    /// The line whose turn is next.
     next: usize,
     senders: usize,
     takers: usize,
-    /// True when nothing more is sent, although there are senders.
+    /// True once nothing more may be sent, although senders exist.
     is_ended: bool,
 }
 
@@ -135,7 +135,7 @@ pub struct Sender<T>(Arc<Queue<T>>);
 /// Takes work from a queue; a clone takes from the same queue.
 pub struct Taker<T>(Arc<Queue<T>>);
 
-/// Makes a queue whose lines have at most so much work.
+/// Creates a queue whose lines hold at most this much work.
 pub fn queue<T>(waiting_max: usize) -> (Sender<T>, Taker<T>) {
     let state = State { lines: Default::default(), next: 0, senders: 1, takers: 1, is_ended: false };
     let queue = Arc::new(Queue { state: Mutex::new(state), changed: Condvar::new(), waiting_max });
@@ -146,7 +146,7 @@ impl<T> Sender<T> {
     /// Sends work without waiting.
     ///
     /// # Errors
-    /// Fails if too much of it waits, or if nobody takes it any more.
+    /// Fails if too much work is waiting, or if nobody takes it any longer.
     pub fn try_send(&self, turn: Turn, work: T) -> Result<(), NotQueued> {
         let waiting = self.0.waiting_max;
         let mut state = self.0.state();
@@ -165,7 +165,7 @@ impl<T> Sender<T> {
         Ok(())
     }
 
-    /// Ends the queue for all senders: what waits is still taken, and nothing more.
+    /// Ends the queue for all senders: waiting work is still taken, but nothing more is accepted.
     pub fn end(&self) {
         self.0.state().is_ended = true;
         self.0.changed.notify_all();
@@ -200,7 +200,7 @@ impl<T> Taker<T> {
         }
     }
 
-    /// Takes at most so much of the work that waits.
+    /// Takes at most this much of the waiting work.
     pub fn take_waiting(&self, most: usize) -> Vec<T> {
         let mut state = self.0.state();
         std::iter::from_fn(|| state.pop()).take(most).collect()
@@ -218,7 +218,7 @@ impl<T> Drop for Taker<T> {
     fn drop(&mut self) {
         let mut state = self.0.state();
         state.takers -= 1;
-        // Who waits for an answer learns at once that there is none.
+        // Whoever is waiting for an answer learns at once that there is none.
         let left = if state.takers == 0 { state.lines.each_mut().map(std::mem::take).into() } else { Vec::new() };
         drop(state);
         drop(left);

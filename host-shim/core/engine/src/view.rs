@@ -1,4 +1,4 @@
-//! JSON form of a host's state, for scenarios, pages and tests: sections by id, with times as RFC 3339.
+//! JSON form of a host's state, for scenarios, pages and tests: sections by id, with RFC 3339 times.
 
 mod rows;
 
@@ -10,10 +10,10 @@ use extension_contract::{Account, Actor, FACT_SOURCE, Outcome, Payload, Question
 use host_store::{EffectRow, InboxState, Stored};
 use serde_json::{Map, Value, json};
 
-/// Sources of events from outside; the host creates events of all other sources.
+/// Sources of external events; events of all other sources are created by the host.
 const OUTSIDE: [&str; 4] = ["stripe", "api", "products", FACT_SOURCE];
 
-/// Returns true for the source of an event from outside, false for results, timers and messages.
+/// Returns true for the source of an external event, false for results, timers and messages.
 pub fn is_outside(source: &str) -> bool {
     OUTSIDE.contains(&source)
 }
@@ -43,7 +43,7 @@ pub fn records(processor: &Processor, account: &Account) -> Stored<Value> {
     Ok(Value::Object(collections))
 }
 
-/// Returns every held claim by key, with its end and its holder.
+/// Returns every held claim by key, with its holder and the time when it ends.
 ///
 /// # Errors
 /// Fails if the store fails.
@@ -134,8 +134,8 @@ fn effect(row: &EffectRow) -> Value {
     })
 }
 
-/// Returns the last outcome of every event from outside, by id, with reason and account. The outcome is `failed` for a
-/// dead letter and for an event that waits for a retry.
+/// Returns the last outcome of every external event, by id, with reason and account. The outcome is `failed` for a dead
+/// letter and for an event that waits for a retry.
 ///
 /// # Errors
 /// Fails if the store fails.

@@ -1,8 +1,8 @@
 //! Serves several callers on one thread: receives jobs from a bounded channel, commits them in groups, then answers.
 //!
-//! A group contains the jobs that have come while the group before it was committed, at most [`WriterLimits::group`], in
-//! their order: the disk sets the pace, and nobody waits for others to come. Answers, reports and calls leave only after the commit; if it fails, no caller gets an outcome. The
-//! [`Listener`] makes the calls to providers on other threads, without blocking the host.
+//! A group contains the jobs that arrived while the previous group was committed, at most [`WriterLimits::group`], in order: the disk sets
+//! the pace, and no job waits for others to arrive. Answers, reports and calls leave only after the commit; if it fails, no caller gets an
+//! outcome. The [`Listener`] makes the calls to providers on other threads, without blocking the host.
 
 mod deciders;
 mod jobs;
@@ -30,21 +30,21 @@ use std::time::{Duration, Instant};
 
 /// Interval of the search for events that wait too long, in milliseconds: 1 hour (of a maximum wait of 30 days).
 const EXPIRE_EVERY_MS: i64 = 3_600_000;
-/// Interval of the search for effects of hosts that have ended, in milliseconds: 1 minute (of a lease of 5).
+/// Interval of the search for effects of hosts that have stopped, in milliseconds: 1 minute (of a lease of 5).
 pub const TAKE_OVER_EVERY_MS: i64 = 60_000;
-/// Pause of the outbox after a failure of the store.
+/// Pause of the outbox after a store failure.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Longest pause before an answer that could not be stored is stored again.
 const PAUSE_MAX: Duration = Duration::from_secs(60);
-/// Longest wait for a time at which something is due. The system clock may reach this time earlier than planned: it is set
-/// forward, or the machine was asleep.
+/// Longest wait for a time at which something is due. The system clock may reach this time earlier than planned, because it is set forward
+/// or the machine was asleep.
 const WAIT_MAX: Duration = Duration::from_secs(1);
 
 /// The limits of a writer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriterLimits {
-    /// Maximum number of waiting jobs; a further caller waits or gets [`JobError::Busy`]. Before threads that decide, so many wait in each
-    /// line of a queue.
+    /// Maximum number of waiting jobs; a further caller waits or gets [`JobError::Busy`]. With deciding threads, the same number may wait
+    /// in each line of a queue.
     pub waiting: usize,
     /// Maximum number of jobs in one group.
     pub group: usize,
@@ -74,14 +74,14 @@ pub trait Listener: Send {
     }
 }
 
-/// A writer that runs on a thread of its own.
+/// A writer that runs on its own thread.
 pub struct Writer {
     jobs: Jobs,
     thread: JoinHandle<Host>,
 }
 
 impl Writer {
-    /// Starts the writer of a started host. It begins with the due effects.
+    /// Starts the writer of a started host. It begins with the effects that are due.
     ///
     /// # Errors
     /// Fails if the thread cannot be created.
@@ -111,8 +111,8 @@ impl Writer {
         &self.jobs
     }
 
-    /// Stops the writer after the jobs that wait now, and returns the host. None if the thread panicked; the host is
-    /// then lost, as in a crash.
+    /// Stops the writer after the currently waiting jobs, and returns the host. None if the thread panicked; the host is then lost, as in a
+    /// crash.
     pub fn stop(self) -> Option<Host> {
         // The writer may have ended already.
         let _ = self.jobs.stop();
@@ -123,7 +123,7 @@ impl Writer {
 /// The reports of one job, or the reason why it was denied; a denied job is not stored.
 type JobReports = Stored<Vec<Report>>;
 
-/// Answers the callers of a group that is committed or has failed, in the order of its jobs. Calls `committed` before it answers.
+/// Answers the callers of a group that has been committed or has failed, in job order. Calls `committed` before it answers.
 fn answer_all(
     decided: Result<Vec<JobReports>, OutboxError>,
     answers: Vec<OnAnswer>,
@@ -159,9 +159,9 @@ struct WriterLoop {
     limits: WriterLimits,
     /// Time of the next search for events that wait too long.
     expire_at: Timestamp,
-    /// Time of the next search for effects of hosts that have ended.
+    /// Time of the next search for effects of hosts that have stopped.
     take_over_at: Timestamp,
-    /// True after a failure of the store: the outbox may not know all running effects.
+    /// True after a store failure: the outbox may not know all running effects.
     is_stale: bool,
     unsaved: Unsaved,
     /// Advances of the clock, in order.
@@ -271,7 +271,7 @@ impl WriterLoop {
         answer(result);
     }
 
-    /// Takes the first job, and the jobs that wait behind it.
+    /// Takes the first job and the jobs that wait behind it.
     fn gather(&self, first: Option<Job>, jobs: &Receiver<Job>) -> Batch {
         let mut batch = Batch::default();
         let mut next = first;
@@ -293,7 +293,7 @@ impl WriterLoop {
         answer_all(decided, answers, &mut *self.listener, |done| revisits.note(done.iter().flatten().flatten()));
     }
 
-    /// Decides and commits a group; returns the reports or the denial of each job. Fills `answers` also if it fails.
+    /// Decides and commits a group; returns the reports or the denial of each job. Fills `answers` even if it fails.
     fn decide(&mut self, group: Vec<Job>, answers: &mut Vec<OnAnswer>) -> Result<Vec<JobReports>, OutboxError> {
         let mut arrived = Vec::new();
         let mut steps = Vec::new();
@@ -360,8 +360,8 @@ impl WriterLoop {
         }
     }
 
-    /// If the clock is to be advanced and no call is without an answer, moves it to the next time at which something is due, or
-    /// ends the advance. `next` is that time including polls. Returns true if the clock has moved.
+    /// If the clock should advance and no call is without an answer, moves it to the next time at which something is due, or ends the
+    /// advance. `next` is that time including polls. Returns true if the clock has moved.
     fn advance(&mut self, next: Timestamp) -> Result<bool, OutboxError> {
         while !self.advances.is_empty() && !self.host.outbox().has_calls() {
             let is_manual = self.host.clock().is_manual();
@@ -430,7 +430,7 @@ impl WriterLoop {
         }
     }
 
-    /// Stores the answers that could not be stored, if it is time.
+    /// Stores the answers that could not be stored before, if it is time.
     fn save_again(&mut self) {
         if self.unsaved.wait() == Some(Duration::ZERO) {
             self.save_all_again();

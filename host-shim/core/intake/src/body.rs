@@ -21,7 +21,7 @@ pub struct TooLarge {
 /// Checks an announced or counted length. The server must call this function before any computation over the body.
 ///
 /// # Errors
-/// [`TooLarge`] above [`BODY_BYTES_MAX`].
+/// Fails with [`TooLarge`] above [`BODY_BYTES_MAX`].
 pub fn check_length(bytes: u64) -> Result<(), TooLarge> {
     if bytes > BODY_BYTES_MAX as u64 { Err(TooLarge { bytes }) } else { Ok(()) }
 }

@@ -55,12 +55,12 @@ pub struct Decoded {
     pub refusal: Option<Refusal>,
     /// Time in the body: `created`, or `timestamp` of a product event or command.
     pub time: Option<Timestamp>,
-    /// Id of the customer that the object in Stripe's body names, or of the object itself. Events with the same subject may change the
-    /// same account, so a host decides them one after the other.
+    /// Id of the customer named in the object of Stripe's body, or of the object itself if it is a customer. Events with the same
+    /// subject may change the same account, so a host decides them one after the other.
     pub subject: Option<String>,
 }
 
-/// An event that the host itself has made: nothing is wrong with it.
+/// An event created by the host itself, in which nothing can be wrong.
 impl From<Event> for Decoded {
     fn from(event: Event) -> Self {
         Decoded { event, refusal: None, time: None, subject: None }
@@ -76,7 +76,7 @@ pub(crate) fn id_of_bytes(bytes: &[u8]) -> String {
 /// Decodes a body. `matched` is the secret that signed the body; none for an unsigned file.
 ///
 /// # Errors
-/// [`Quarantined`] if the body is not a JSON object.
+/// Fails with [`Quarantined`] if the body is not a JSON object.
 pub fn decode(
     body: Vec<u8>,
     business: &str,
@@ -125,7 +125,7 @@ impl Facts {
         if !thin && object.as_deref() != Some(SNAPSHOT_EVENT) {
             reader.malformed(root, "object");
         }
-        // If the body has two members `id`, neither of them is reliable.
+        // If the body has two `id` members, neither of them is reliable.
         let id = reader.required_id(root, "id").filter(|_| document.duplicate() != Some("/id"));
         let kind = reader.required_id(root, "type").unwrap_or_default();
         let time = if thin { reader.rfc3339(root, "created") } else { reader.seconds(root, "created") };
@@ -160,8 +160,8 @@ impl Facts {
     }
 }
 
-/// Reads the connected account of the event; none for our own account. The account is in `account`, before 2017 in
-/// `user_id`. In a thin event, it is the last account in `context`.
+/// Reads the connected account of the event; none for our own account. The account is in `account`, or in `user_id` before 2017. In a
+/// thin event, it is the last account in `context`.
 fn connected_account(reader: &mut Reader, root: LocatedObject<'_, '_>, thin: bool) -> Option<String> {
     let account = account_id(reader, root, "account");
     if account.is_some() {
@@ -180,7 +180,7 @@ fn connected_account(reader: &mut Reader, root: LocatedObject<'_, '_>, thin: boo
     named
 }
 
-/// Reads a member that is null or names an account. An empty text names none, and must not count as our own account.
+/// Reads a member that is null or contains an account. An empty string is not an account, and must not be taken for our own account.
 fn named(reader: &mut Reader, root: LocatedObject<'_, '_>, name: &str) -> Option<String> {
     if root.get(name).and_then(|value| value.as_str()).is_some_and(|text| text.is_empty()) {
         reader.malformed(root, name);
@@ -202,7 +202,7 @@ fn is_account_id(text: &str) -> bool {
     text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-')
 }
 
-/// Reads the idempotency key of the request that caused the event: from `request`, which before 2017-05-25 was only the
+/// Reads the idempotency key of the request that caused the event: from `request`, which before 2017-05-25 contained only the
 /// request's id; in a thin event from `reason.request`.
 fn request_key(reader: &mut Reader, root: LocatedObject<'_, '_>, thin: bool) -> Option<String> {
     let (outer, pointer) = if thin {
@@ -250,7 +250,7 @@ fn read_data(reader: &mut Reader, root: LocatedObject<'_, '_>) -> Option<String>
             reader.malformed(object, name.name);
         }
     }
-    // A customer is an id, or the customer itself.
+    // A customer is either an id or the customer object itself.
     let customer = object.get("customer").and_then(|customer| match customer.kind() {
         JsonKind::Object => customer.get("id"),
         _ => Some(customer),
@@ -266,8 +266,8 @@ fn is_valid_amount(value: Value<'_>) -> bool {
     }
 }
 
-/// Returns true if the endpoint receives events of both modes from this account. Only a live Connect endpoint does,
-/// from its connected accounts.
+/// Returns true if the endpoint receives events of both modes from this account. Only a live Connect endpoint does, for its connected
+/// accounts.
 fn receives_both_modes(secret: &EndpointSecret, account: Option<&str>) -> bool {
     secret.mode() == Mode::Live && secret.connect() != Some(false) && account.is_some()
 }

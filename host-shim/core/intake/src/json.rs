@@ -22,7 +22,7 @@ pub enum JsonError {
         /// Length in bytes.
         bytes: usize,
     },
-    /// The text begins with a byte order mark.
+    /// The text starts with a byte order mark.
     #[error("byte order mark at the beginning, expected JSON")]
     ByteOrderMark,
     /// The bytes are not UTF-8.
@@ -125,7 +125,7 @@ impl<'t> Document<'t> {
     /// Parses a text.
     ///
     /// # Errors
-    /// [`JsonError`] with the position of the first error.
+    /// Fails with [`JsonError`] and the position of the first error.
     pub fn parse(bytes: &'t [u8]) -> Result<Self, JsonError> {
         if bytes.len() > BODY_BYTES_MAX {
             return Err(JsonError::TooLarge { bytes: bytes.len() });
@@ -205,7 +205,7 @@ impl<'d> Value<'d> {
         items.ok()?.into_iter().map(object).collect()
     }
 
-    /// Returns a member of an object by name; the first member, if several members have this name.
+    /// Returns a member of an object by name; the first one if several members have this name.
     pub fn get(&self, name: &str) -> Option<Value<'d>> {
         self.members().find(|(member, _)| member.name == name).map(|(_, value)| value)
     }
@@ -239,8 +239,7 @@ pub struct Name<'d> {
     pub raw: &'d str,
 }
 
-/// Appends a reference token to a JSON Pointer (RFC 6901). Replaces control characters, and cuts a pointer that is too
-/// long.
+/// Appends a reference token to a JSON Pointer (RFC 6901). Replaces control characters, and truncates a pointer that is too long.
 pub(crate) fn push_token(pointer: &mut String, token: &str) {
     pointer.push('/');
     for c in token.chars() {

@@ -23,8 +23,8 @@ use body::{Quarantined, TooLarge};
 use extension_contract::Timestamp;
 use signature::SignatureError;
 
-/// The reason why a delivery does not become an event. The texts do not reveal to the sender why a signature or a body
-/// is not valid.
+/// The reason why a delivery does not become an event. The messages do not reveal to the sender why a signature or a
+/// body is invalid.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refused {
     /// The body is too long.
@@ -52,7 +52,7 @@ impl Refused {
 /// of the endpoint, `headers` are all `Stripe-Signature` headers of the request, and `now` becomes `received_at`.
 ///
 /// # Errors
-/// [`Refused`] if a check fails.
+/// Fails with [`Refused`] if a check fails.
 pub fn receive<'h>(
     business: &str,
     secrets: &EndpointSecrets,

@@ -1,7 +1,7 @@
 //! Reads unsigned events from a file: a Stripe event, a product event, a fact of the business, a command, measurements, or a message of
-//! another account. An object always becomes an event if it has a text in `object`, `event`, `type` or `command`, texts in `message`
-//! and `from`, or a list in `usage`. If other parts are missing, the event gets a refusal, so that a replay shows it. Other input is an
-//! error.
+//! another account. An object always becomes an event if it has a string in `object`, `event`, `type` or `command`, strings in
+//! `message` and `from`, or a list in `usage`. If other parts are missing, the event gets a refusal, so that a replay shows it. Any
+//! other input is an error.
 
 mod command;
 mod message;
@@ -71,7 +71,7 @@ enum InputKind {
 /// it later.
 ///
 /// # Errors
-/// [`InputError`] if the bytes are not an event.
+/// Fails with [`InputError`] if the bytes are not an event.
 pub fn read(bytes: Vec<u8>, business: &str, received_at: Timestamp) -> Result<Decoded, InputError> {
     let document = parse_object(&bytes)?;
     let envelope = match input_kind(&document)? {

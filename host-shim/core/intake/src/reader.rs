@@ -1,5 +1,5 @@
-//! Reads members of JSON objects. An optional text, flag or object that is null or the empty string counts as missing.
-//! The first problem becomes the refusal.
+//! Reads members of JSON objects. An optional string, flag or object that is null or the empty string counts as
+//! missing. The first problem becomes the refusal.
 
 use crate::json::{Document, JsonKind, Value, push_token};
 use extension_contract::{ID_BYTES_MAX, Refusal, Timestamp};
@@ -58,7 +58,7 @@ impl Reader {
         }
     }
 
-    /// Reads a text of any length.
+    /// Reads a string of any length.
     pub(crate) fn prose(&mut self, parent: LocatedObject<'_, '_>, name: &str) -> Option<String> {
         let value = parent.get(name)?;
         let Some(text) = value.as_str() else {
@@ -68,7 +68,7 @@ impl Reader {
         (!text.is_empty()).then(|| text.into_owned())
     }
 
-    /// Reads a text for an id, a kind or part of a key: at most 255 bytes, no control characters.
+    /// Reads a string for an id, a kind or part of a key: at most 255 bytes, no control characters.
     pub(crate) fn id(&mut self, parent: LocatedObject<'_, '_>, name: &str) -> Option<String> {
         let text = self.prose(parent, name)?;
         if text.len() > ID_BYTES_MAX || text.chars().any(char::is_control) {
@@ -114,7 +114,7 @@ impl Reader {
         seconds.map(|seconds| seconds * 1000)
     }
 
-    /// Reads an RFC 3339 text as milliseconds since the Unix epoch, truncated.
+    /// Reads an RFC 3339 string as milliseconds since the Unix epoch, truncated.
     pub(crate) fn rfc3339(&mut self, parent: LocatedObject<'_, '_>, name: &str) -> Option<Timestamp> {
         let text = self.prose(parent, name)?;
         let time = text.parse::<jiff::Timestamp>().ok().map(|time| time.as_millisecond()).filter(|ms| *ms >= 0);

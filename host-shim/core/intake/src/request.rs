@@ -1,7 +1,7 @@
 //! Decides how a server answers a webhook request. [`Endpoints::answer`] takes a request as a value, and returns the
 //! response and the data to store.
 //!
-//! A path may end with a slash. The response is never a redirect, since senders of webhooks count redirects as failed
+//! A path may have a trailing slash. The response is never a redirect, since webhook senders count redirects as failed
 //! deliveries. `Content-Type` is ignored, since the signature covers only the bytes.
 
 use crate::body::Quarantined;
@@ -48,7 +48,7 @@ pub struct Endpoints {
 pub struct WebhookReply {
     /// HTTP status if storing succeeds; otherwise the server must send 503.
     pub status: u16,
-    /// Value of the header `Allow`, for status 405.
+    /// Value of the `Allow` header, for status 405.
     pub allow: Option<&'static str>,
     /// The data to store before the response is sent.
     pub taken: Taken,
@@ -71,7 +71,7 @@ impl WebhookReply {
     }
 }
 
-/// The endpoint of a path.
+/// The endpoint for a path.
 enum Endpoint<'e> {
     Stripe(&'e EndpointSecrets),
     Webhook(&'e Webhook, &'e Key),
@@ -115,8 +115,8 @@ impl Endpoints {
         }
     }
 
-    /// Returns the response to a request whose body need not be read: for another path or method, and without a signature that
-    /// any body could have. None if the body decides.
+    /// Returns the response to a request whose body need not be read: one with a different path or method, or without a
+    /// signature that any body could match. None if the response depends on the body.
     pub fn answer_without_body(&self, head: Request<'_>, now: Timestamp) -> Option<WebhookReply> {
         let reply = self.answer(Request { body: Vec::new(), ..head }, now);
         match reply.taken {

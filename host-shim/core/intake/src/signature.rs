@@ -21,14 +21,14 @@ pub const HEADER_NAME: &str = "stripe-signature";
 pub const HEADER_BYTES_MAX: usize = 4096;
 /// Maximum number of signatures of a header that are checked. Stripe sends one for each active secret of the endpoint.
 pub const SIGNATURES_MAX: usize = 8;
-/// Maximum number of secrets of one endpoint. To verify a delivery takes at most one pass over its body per secret.
+/// Maximum number of secrets of one endpoint. Verifying a delivery takes at most one pass over its body per secret.
 pub const SECRETS_MAX: usize = 4;
 /// Default of the maximum difference between a delivery's time and ours, in seconds. Stripe's libraries have the same
 /// default.
 pub const TOLERANCE_S_DEFAULT: u32 = 300;
 
-/// The reason why a delivery is not authentic. `Display` gives the same text for all reasons, since the text may reach
-/// the sender. [`SignatureError::label`] distinguishes the reasons for counters.
+/// The reason why a delivery is not authentic. `Display` gives the same message for all reasons, since it may reach the
+/// sender. [`SignatureError::label`] distinguishes the reasons for counters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SignatureError {
     /// The header is missing or empty.
@@ -39,13 +39,13 @@ pub enum SignatureError {
     HeaderTooLong,
     /// An element of the header is not `scheme=value`.
     BadElement,
-    /// The header has no time.
+    /// The header contains no time.
     NoTime,
-    /// The header has several times.
+    /// The header contains several times.
     SeveralTimes,
     /// The time is not a number of seconds.
     BadTime,
-    /// The header has no `v1` signature of 64 lower-case hex digits among the first [`SIGNATURES_MAX`].
+    /// The header contains no `v1` signature of 64 lower-case hex digits among the first [`SIGNATURES_MAX`].
     NoSignature,
     /// The time is too far in the past.
     TooOld,
@@ -86,7 +86,7 @@ impl EndpointSecrets {
     /// Verifies all `Stripe-Signature` headers of a request at `now`; returns the secret that signed `body`.
     ///
     /// # Errors
-    /// [`SignatureError`] if the delivery is not authentic.
+    /// Fails with [`SignatureError`] if the delivery is not authentic.
     pub fn verify<'h>(
         &self,
         headers: impl IntoIterator<Item = &'h [u8]>,

@@ -9,7 +9,7 @@ pub fn signature(secret: &str, time_s: i64, body: &[u8]) -> String {
     hex::encode(mac.chain_update(time_s.to_string()).chain_update(b".").chain_update(body).finalize().into_bytes())
 }
 
-/// Returns the header `Stripe-Signature` for `body`, signed at `time_s` seconds since the Unix epoch.
+/// Returns the `Stripe-Signature` header for `body`, signed at `time_s` seconds since the Unix epoch.
 pub fn sign(secret: &str, time_s: i64, body: &[u8]) -> String {
     format!("t={time_s},v1={}", signature(secret, time_s, body))
 }

@@ -26,7 +26,8 @@ pub struct Webhook {
     pub name: String,
     /// Signature scheme of its deliveries.
     pub scheme: Scheme,
-    /// Template of a delivery's id, for a scheme that signs no id. Without a template, the id is the hash of the body.
+    /// Template of a delivery's id, for a scheme that does not sign an id. Without a template, the id is the hash of
+    /// the body.
     pub id: Option<Template>,
     /// Facts. A delivery becomes the first fact whose conditions match its body.
     pub facts: Vec<FactOf>,
@@ -57,7 +58,7 @@ pub enum Received {
 /// Turns a delivery into a fact. Checks length, signature and JSON, in this order.
 ///
 /// # Errors
-/// [`Refused`] if a check fails.
+/// Fails with [`Refused`] if a check fails.
 pub fn receive(
     webhook: &Webhook,
     key: &Key,

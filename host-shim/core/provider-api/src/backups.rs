@@ -1,7 +1,7 @@
-//! Scheduled backups, which a provider makes and deletes for a business at regular times.
+//! Scheduled backups, which a provider makes and deletes for a business.
 //!
-//! The host calls the verb `backup` with a [`BackupSchedule`] in the payload. The provider keeps a [`ScheduledBackup`]
-//! beside the backup, and deletes the backup when a [`BackupExpiry`] names it.
+//! The host calls the verb `backup` with a [`BackupSchedule`] in the payload. The provider stores a [`ScheduledBackup`]
+//! next to the backup, and deletes the backup when a [`BackupExpiry`] asks for it.
 
 use crate::call::Call;
 use crate::names::letters;
@@ -10,17 +10,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Member of a payload of `backup` that makes the backup a scheduled one.
+/// Member of the payload of `backup` that makes the backup a scheduled one.
 const MEMBER: &str = "schedule";
-/// Seconds of a day.
+/// Seconds per day.
 const DAY_S: i64 = 24 * 60 * 60;
 
-/// The time of a scheduled backup, and for how long it is kept.
+/// The time of a scheduled backup, and how long it is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BackupSchedule {
     /// Time by the host's clock, in seconds since the Unix epoch.
     pub at_s: i64,
-    /// Days for which the backup is kept.
+    /// How many days the backup is kept.
     pub keep_days: u32,
 }
 
@@ -37,7 +37,7 @@ impl BackupSchedule {
         json!({"outputs": outputs, MEMBER: {"at_s": self.at_s, "keep_days": self.keep_days}})
     }
 
-    /// Returns the entry that the provider keeps beside the backup of a resource.
+    /// Returns the entry that the provider stores next to the backup of a resource.
     pub fn entry(self, resource: &ResourceId) -> ScheduledBackup {
         let partition = resource.scope.rsplit_once('/').map_or("", |(partition, _)| partition);
         ScheduledBackup {
@@ -49,7 +49,7 @@ impl BackupSchedule {
     }
 }
 
-/// The entry that a provider keeps beside a scheduled backup. It has no word that a customer has chosen.
+/// The entry that a provider stores next to a scheduled backup. It contains no word chosen by a customer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScheduledBackup {
     /// Business and mode: `business/mode`.
@@ -58,11 +58,11 @@ pub struct ScheduledBackup {
     pub resource: String,
     /// Time of the backup by the host's clock, in seconds since the Unix epoch.
     pub made_at_s: i64,
-    /// End of the time for which the backup is kept, in seconds since the Unix epoch.
+    /// When the backup may be deleted, in seconds since the Unix epoch.
     pub kept_until_s: i64,
 }
 
-/// Names the scheduled backups of one business and mode that are to be deleted.
+/// Selects the scheduled backups of one business and mode that should be deleted.
 pub struct BackupExpiry<'e> {
     /// Business and mode: `business/mode`.
     pub partition: &'e str,
@@ -73,7 +73,7 @@ pub struct BackupExpiry<'e> {
 }
 
 impl BackupExpiry<'_> {
-    /// Returns the backups to delete: those whose time has passed, but never the newest of a resource that exists.
+    /// Returns the backups to delete: those that have expired, but never the newest one of a resource that exists.
     pub fn expired<B>(&self, backups: impl IntoIterator<Item = (ScheduledBackup, B)>) -> Vec<B> {
         let mut by_resource: BTreeMap<String, Vec<(i64, i64, B)>> = BTreeMap::new();
         for (entry, backup) in backups.into_iter().filter(|(entry, _)| entry.partition == self.partition) {

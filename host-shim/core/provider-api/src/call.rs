@@ -15,8 +15,8 @@ pub struct Call {
     pub scope: String,
     /// Key of the effect; together with `scope` and `generation` it is the provider's idempotency key.
     pub key: String,
-    /// Time of the request in milliseconds since the epoch. A store that was restored from a backup may use a key and a generation again
-    /// for other work; then the time differs.
+    /// Time of the request in milliseconds since the epoch. A store that was restored from a backup may reuse a key and a generation for
+    /// other work; the time then differs.
     pub requested_at: i64,
     /// Generation of the effect; a higher generation supersedes the desired state of a lower one.
     pub generation: u32,
@@ -30,7 +30,7 @@ pub struct Call {
     pub deadline: Option<i64>,
     /// Lease number (fencing number): calls of the same effect with a lower number have lost their lease.
     pub lease: u64,
-    /// Resolver of secret references.
+    /// Resolves secret references.
     pub secrets: SecretAccess,
 }
 
@@ -64,7 +64,7 @@ impl Call {
     /// Reads the plain value of a reference in the payload (`secret:database/1`).
     ///
     /// # Errors
-    /// Fails if the text is not a reference, or if the secret is unknown or cannot be read now.
+    /// Fails if the string is not a reference, or if the secret is unknown or cannot be read now.
     pub fn secret(&self, reference: &str) -> Result<Secret, SecretError> {
         self.secrets.resolve(&self.scope, reference)
     }
@@ -102,8 +102,7 @@ impl Call {
 pub enum CallOutcome {
     /// Done, with the outputs that the kind declares: a JSON object without plain secrets.
     Done(Value),
-    /// Started and not done yet. The outbox polls later: it repeats the call with the token. Polls do not count as
-    /// attempts.
+    /// Started but not done yet. The outbox polls later by repeating the call with the token. Polls do not count as attempts.
     InProgress {
         /// Milliseconds until the next poll.
         after_ms: i64,
@@ -112,7 +111,7 @@ pub enum CallOutcome {
     },
     /// Failed, or it is unknown whether the call succeeded; a retry may succeed.
     Retry {
-        /// Milliseconds until the next attempt, if the remote system named a delay; otherwise the retry policy decides.
+        /// Milliseconds until the next attempt, if the remote system asked for a delay; otherwise the retry policy decides.
         after_ms: Option<i64>,
         /// Code for programs, for example `throttled`.
         code: String,
@@ -134,7 +133,7 @@ impl CallOutcome {
         CallOutcome::Refused { code: code.to_owned(), message: message.into() }
     }
 
-    /// Returns a failure that a retry may fix, at the time that the effect's retry policy sets.
+    /// Returns a failure that a retry may fix, at the time set by the effect's retry policy.
     pub fn retry(code: &str, message: impl Into<String>) -> Self {
         CallOutcome::Retry { after_ms: None, code: code.to_owned(), message: message.into() }
     }
@@ -151,10 +150,10 @@ impl CallOutcome {
         }
     }
 
-    /// Replaces each plain value that a call has resolved by its reference.
+    /// Replaces each plain value that a call has resolved with its reference.
     pub(crate) fn redacted(self, secrets: &SecretAccess) -> CallOutcome {
         let redacted = secrets.redaction();
-        // Not every store keeps U+0000.
+        // Not every store can keep U+0000.
         self.map_text(&|text| redacted(if text.contains('\0') { text.replace('\0', "\u{fffd}") } else { text }))
     }
 }
@@ -184,8 +183,8 @@ pub enum Reply {
     },
 }
 
-/// The call is refused if the secret is unknown, since a retry would not find it either. The call is retried if the
-/// secret store is not available.
+/// If the secret is unknown, the call is refused, since a retry would not find it either. If the secret store is not available, the call
+/// is retried.
 impl From<SecretError> for CallOutcome {
     fn from(error: SecretError) -> Self {
         match error {

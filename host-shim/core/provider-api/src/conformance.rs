@@ -22,7 +22,7 @@ pub struct Violation {
 
 /// Creates, observes, suspends, resumes and destroys a resource. Makes each call that changes the resource twice.
 ///
-/// `ensure` is the payload of the call of `ensure`. The resource must not exist yet.
+/// `ensure` is the payload of the `ensure` call. The resource must not exist yet.
 ///
 /// # Errors
 /// Fails with the first promise that the provider breaks.

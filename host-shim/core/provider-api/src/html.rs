@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-/// Replaces the special characters of HTML by character references, so that the text is safe in an element and in a
+/// Replaces the special characters of HTML with character references, so that the text is safe in an element and in a
 /// quoted attribute.
 pub fn escaped(text: &str) -> Cow<'_, str> {
     if !text.contains(['&', '<', '>', '"', '\'']) {

@@ -1,8 +1,8 @@
 //! Carries out effects: the provider trait, the registry that picks a provider, and the scripted provider.
 //!
-//! A provider never sees the store and decides nothing. It takes a [`Call`] and returns a [`CallOutcome`]; the outbox
-//! keeps attempts, backoff, leases and deadlines. The outbox may repeat a call with the same key and generation at any
-//! time, for example after a crash.
+//! A provider never sees the store and decides nothing. It receives a [`Call`] and returns a [`CallOutcome`]; the
+//! outbox manages attempts, backoff, leases and deadlines. The outbox may repeat a call with the same key and
+//! generation at any time, for example after a crash.
 
 mod backups;
 mod call;

@@ -27,7 +27,7 @@ pub struct Rules {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{name}` is not a valid {} name: expected {} to {} of a-z, 0-9{}, with a letter or digit at both ends", .rules.what, .rules.shortest, .rules.longest, others(.rules))]
 pub struct BadName {
-    /// The requested name, cut to 80 characters.
+    /// The requested name, truncated to 80 characters.
     pub name: String,
     /// The rules; the name breaks at least one of them.
     pub rules: Rules,
@@ -38,7 +38,7 @@ fn others(rules: &Rules) -> String {
 }
 
 impl Rules {
-    /// Returns the name if it keeps the rules.
+    /// Returns the name if it obeys the rules.
     ///
     /// # Errors
     /// Fails if the name breaks a rule.
@@ -58,7 +58,7 @@ impl Rules {
     /// Returns an opaque name that is unique to this resource: `prefix`, followed by the [`letters`] of the id.
     ///
     /// # Errors
-    /// Fails if the prefix leaves no room for [`DERIVED_LETTERS`] or has a byte that the rules refuse.
+    /// Fails if the prefix leaves no room for [`DERIVED_LETTERS`] or contains a byte that the rules refuse.
     pub fn derive(&self, prefix: &str, id: &ResourceId) -> Result<String, BadName> {
         let name = format!("{prefix}{}", letters(id));
         self.check(&name).map(str::to_owned)
@@ -79,7 +79,7 @@ impl Rules {
 /// Returns [`DERIVED_LETTERS`] characters of `a-z` and `2-9`, derived from scope, resource and id.
 pub fn letters(id: &ResourceId) -> String {
     let mut hash = Sha256::new();
-    // The length before each part keeps the concatenations of different ids different.
+    // The length before each part ensures that the concatenations of different ids differ.
     for part in [&id.scope, &id.resource, &id.id] {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());

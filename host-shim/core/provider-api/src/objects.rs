@@ -1,17 +1,17 @@
-//! Lists the objects that the payment source has. A host reads them to compare them with its records.
+//! Lists the objects of the payment source. A host reads them to compare them with its records.
 
 use serde_json::Value;
 
 /// A kind of objects that can be listed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ObjectKind {
-    /// Subscriptions, also those that have ended.
+    /// Subscriptions, including those that have ended.
     Subscription,
-    /// Invoices, also drafts.
+    /// Invoices, including drafts.
     Invoice,
-    /// Payments: an attempt to collect an amount, with its state.
+    /// Payments: attempts to collect an amount, with their state.
     PaymentIntent,
-    /// Charges: each one an attempt of a payment.
+    /// Charges: each is one attempt at a payment.
     Charge,
     /// Refunds.
     Refund,
@@ -43,7 +43,7 @@ impl ObjectKind {
     }
 }
 
-/// To which object the listed objects belong.
+/// The object to which the listed objects belong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum ObjectsOf {
     /// All objects of the kind.
@@ -66,21 +66,22 @@ pub struct ObjectQuery {
     pub livemode: bool,
     /// The kind.
     pub kind: ObjectKind,
-    /// To which object they belong.
+    /// The object to which they belong.
     pub of: ObjectsOf,
-    /// Only objects created since, a time of the provider in seconds since the epoch; 0 for all.
+    /// Only objects created since this time of the provider, in seconds since the epoch; 0 for all.
     pub since_s: i64,
-    /// [`ObjectPage::next`] of the page before; none for the first page.
+    /// [`ObjectPage::next`] of the previous page; none for the first page.
     pub after: Option<String>,
     /// Maximum number of objects, 1 to [`OBJECTS_MAX`].
     pub limit: usize,
 }
 
-/// Maximum number of objects of a page.
+/// Maximum number of objects on a page.
 pub const OBJECTS_MAX: usize = 100;
 
 impl ObjectQuery {
-    /// Returns the first page of all objects of a kind that belong to something, with as many objects as possible.
+    /// Returns the query for the first page of all objects of a kind that belong to something, with as many objects as
+    /// possible.
     pub fn first(livemode: bool, kind: ObjectKind, of: ObjectsOf) -> ObjectQuery {
         ObjectQuery { livemode, kind, of, since_s: 0, after: None, limit: OBJECTS_MAX }
     }
@@ -98,7 +99,7 @@ pub struct ObjectPage {
 /// The reason why objects were not listed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ObjectListError {
-    /// Objects of the kind cannot be selected like this.
+    /// Objects of this kind cannot be selected in this way.
     #[error("{}s cannot be listed by {by}: expected {expected}", .kind.name())]
     Selection {
         /// The kind.
@@ -114,10 +115,10 @@ pub enum ObjectListError {
     /// An id is malformed.
     #[error("`{member}`: expected an id of the provider")]
     Id {
-        /// Where the id is.
+        /// Where the id occurs.
         member: &'static str,
     },
-    /// The provider did not answer, or refused. The text has no secrets.
+    /// The provider did not answer, or refused. The message contains no secrets.
     #[error("{0}")]
     Provider(String),
 }
@@ -127,13 +128,13 @@ pub trait ObjectList: Send + Sync {
     /// Lists one page, newest first.
     ///
     /// # Errors
-    /// Fails if the objects cannot be selected like this, or if the provider does not answer.
+    /// Fails if the objects cannot be selected in this way, or if the provider does not answer.
     fn objects(&self, query: &ObjectQuery) -> Result<ObjectPage, ObjectListError>;
 
-    /// Lists up to `max` objects, page by page. Returns false as well if there are more.
+    /// Lists up to `max` objects, page by page. Also returns false if there are more.
     ///
     /// # Errors
-    /// As [`ObjectList::objects`].
+    /// Fails like [`ObjectList::objects`].
     fn all_objects(&self, query: &ObjectQuery, max: usize) -> Result<(Vec<Value>, bool), ObjectListError> {
         let (mut found, mut query) = (Vec::new(), query.clone());
         loop {

@@ -23,7 +23,7 @@ use std::sync::Arc;
 /// | `destroy` | deletes the resource; succeeds if it does not exist |
 ///
 /// A provider of databases also has `backup`, which makes a verified backup, and `restore`. The host repeats `backup` with a
-/// [`BackupSchedule`](crate::BackupSchedule) for each database that is to be backed up at regular times.
+/// [`BackupSchedule`](crate::BackupSchedule) for each database that is backed up on a schedule.
 pub trait Provider: Send + Sync {
     /// Carries out the call. If the call fails, the outcome contains the reason.
     fn call(&self, call: &Call) -> CallOutcome;
@@ -34,34 +34,34 @@ pub trait Provider: Send + Sync {
         true
     }
 
-    /// Returns how many calls of the provider may run at the same time, and how many may begin now. Further calls wait in the store,
+    /// Returns how many of the provider's calls may run at the same time, and how many may begin now. Further calls wait in the store,
     /// without a lease.
     fn room(&self) -> Room {
         Room::default()
     }
 
-    /// Counts a call that the outbox is about to make among those that have begun.
+    /// Counts a call that the outbox is about to make as begun.
     fn reserve(&self) {}
 
-    /// Returns true if a [`CallOutcome::Retry`] with this code concerns only the call, for example one mailbox, and not
-    /// the provider: then other calls need not wait.
+    /// Returns true if a [`CallOutcome::Retry`] with this code concerns only the call, for example one mailbox, and not the provider, so
+    /// that other calls need not wait.
     fn is_of_call(&self, code: &str) -> bool {
         let _ = code;
         false
     }
 
-    /// Returns the name of the provider in the settings; none for one that has no settings.
+    /// Returns the name of the provider in the settings; none if it has no settings.
     fn name(&self) -> Option<&'static str> {
         None
     }
 
-    /// Returns since when no call of the provider succeeds; none if the last one did.
+    /// Returns since when no call of the provider has succeeded; none if the last one did.
     fn outage(&self) -> Option<Outage> {
         None
     }
 
-    /// Returns the members of `RESOURCE.ensure` in which the provider, with its settings, can't make every value. It still
-    /// refuses the calls that have other values.
+    /// Returns the members of `RESOURCE.ensure` for which the provider, with its settings, can't create every value. It still refuses calls
+    /// with other values.
     fn restrictions(&self, resource: &str) -> Vec<Restriction> {
         let _ = resource;
         Vec::new()
@@ -84,11 +84,11 @@ pub trait Provider: Send + Sync {
         Ok(Vec::new())
     }
 
-    /// Deletes the scheduled backups that `expiry` names, and returns their number. A provider whose remote system deletes
-    /// them by itself does nothing.
+    /// Deletes the scheduled backups selected by `expiry`, and returns their number. A provider whose remote system deletes them
+    /// automatically does nothing.
     ///
     /// # Errors
-    /// Fails if a backup cannot be read or deleted now; the others are deleted.
+    /// Fails if a backup cannot be read or deleted now; the others are still deleted.
     fn expire_backups(&self, expiry: &BackupExpiry<'_>) -> Result<usize, NotExpired> {
         let _ = expiry;
         Ok(0)
@@ -100,15 +100,15 @@ pub trait Provider: Send + Sync {
     }
 }
 
-/// Code of a refusal because a later generation has been applied to the resource.
+/// Code for a refusal because a later generation has been applied to the resource.
 pub const SUPERSEDED: &str = "superseded";
 
 /// How many calls of a provider may run at the same time, and how many may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
-    /// Of all accounts together.
+    /// For all accounts together.
     pub at_once: usize,
-    /// Of one account.
+    /// For one account.
     pub per_account: usize,
     /// How many of them may begin now.
     pub begins: usize,
@@ -117,13 +117,13 @@ pub struct Room {
 }
 
 impl Default for Room {
-    /// 16 calls, which may all be of one account, without a limit of the rate.
+    /// 16 calls, which may all be of one account, without a rate limit.
     fn default() -> Self {
         Room { at_once: 16, per_account: 16, begins: usize::MAX, wait_ms: 0 }
     }
 }
 
-/// A time in which every call of a provider fails.
+/// A period in which every call of a provider fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outage {
     /// Name of the provider in the settings.
@@ -134,7 +134,7 @@ pub struct Outage {
     pub failures: usize,
     /// Code of the last failure.
     pub code: String,
-    /// Text of the last failure, for operators; without secrets.
+    /// Message of the last failure, for operators; without secrets.
     pub message: String,
 }
 
@@ -147,14 +147,14 @@ pub struct Listed {
     has_list: Vec<bool>,
 }
 
-/// The values of a payload's member that a provider can make.
+/// The values of a payload's member that a provider supports.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Restriction {
     /// Name of the member.
     pub member: &'static str,
-    /// The values; empty if the provider can make none.
+    /// The values; empty if the provider supports none.
     pub allowed: Vec<String>,
-    /// The values or the settings that are needed, for people.
+    /// The required values or settings, for people.
     pub expected: String,
     /// Name of another member: a payload that has it is not restricted.
     pub unless: Option<&'static str>,
@@ -167,19 +167,19 @@ impl Restriction {
         Restriction { member, allowed, expected, unless: None }
     }
 
-    /// Returns the restriction of a member that the provider can't make with any value.
+    /// Returns the restriction of a member that the provider does not support with any value.
     pub fn never(member: &'static str, expected: &str) -> Restriction {
         Restriction { member, allowed: Vec::new(), expected: expected.to_owned(), unless: None }
     }
 
-    /// Returns the restriction of payloads that do not have the member `other`.
+    /// Restricts only payloads that do not have the member `other`.
     pub fn unless(self, other: &'static str) -> Restriction {
         Restriction { unless: Some(other), ..self }
     }
 }
 
-/// A provider that only simulates. Its resources exist only in memory: if the process ends, the calls are undone. So
-/// the store does not have to record that an effect is running before the call.
+/// A provider that only simulates. Its resources exist only in memory: when the process ends, the calls are undone. So the store does not
+/// have to record that an effect is running before the call.
 pub trait Simulation {
     /// The host calls this function instead of [`Provider::call`]. It may also return [`Reply::Silence`].
     fn play(&self, call: &Call) -> Reply;
@@ -214,7 +214,7 @@ impl Registry {
         Registry::default()
     }
 
-    /// Creates a registry in which `provider` takes all effects.
+    /// Creates a registry in which `provider` handles all effects.
     pub fn with_default(provider: Arc<dyn Provider>) -> Self {
         let mut registry = Registry::new();
         registry.register(&["*"], provider);
@@ -231,7 +231,7 @@ impl Registry {
         }
     }
 
-    /// Replaces each provider by the provider that `wrap` returns for it.
+    /// Replaces each provider with the one that `wrap` returns for it.
     pub fn wrap(&mut self, mut wrap: impl FnMut(Arc<dyn Provider>) -> Arc<dyn Provider>) {
         for provider in &mut self.providers {
             *provider = wrap(provider.clone());
@@ -248,19 +248,19 @@ impl Registry {
         SecretAccess::new(self.secrets.clone())
     }
 
-    /// Returns true if a provider takes effects of this kind.
+    /// Returns true if a provider handles effects of this kind.
     pub fn takes(&self, kind: &str) -> bool {
         self.find(kind).is_some()
     }
 
-    /// Returns [`Provider::restrictions`] of the provider that makes this resource; empty without a provider.
+    /// Returns [`Provider::restrictions`] of the provider that creates this resource; empty without a provider.
     pub fn restrictions(&self, resource: &str) -> Vec<Restriction> {
         let provider = self.find(&format!("{resource}.ensure"));
         provider.map(|provider| provider.restrictions(resource)).unwrap_or_default()
     }
 
-    /// Returns the number of the provider that takes effects of this kind, and how many of its calls may run and begin. None for a
-    /// simulation and without a provider: they answer at once.
+    /// Returns the number of the provider that handles effects of this kind, and how many of its calls may run and begin. None for a
+    /// simulation and without a provider, since these answer at once.
     pub fn room(&self, kind: &str) -> Option<(usize, Room)> {
         let number = self.number(kind)?;
         let provider = &self.providers[number];
@@ -274,12 +274,12 @@ impl Registry {
         }
     }
 
-    /// Returns the name of the provider that takes effects of this kind.
+    /// Returns the name of the provider that handles effects of this kind.
     pub fn name_of(&self, kind: &str) -> Option<&'static str> {
         self.find(kind)?.name()
     }
 
-    /// Returns the providers of which no call succeeds now.
+    /// Returns the providers whose calls currently do not succeed.
     pub fn outages(&self) -> Vec<Outage> {
         self.providers.iter().filter_map(|provider| provider.outage()).collect()
     }
@@ -289,7 +289,7 @@ impl Registry {
         self.providers.iter().all(|provider| provider.simulation().is_some())
     }
 
-    /// Returns the simulation that takes effects of this kind.
+    /// Returns the simulation that handles effects of this kind.
     pub fn simulation(&self, kind: &str) -> Option<&dyn Simulation> {
         self.find(kind)?.simulation()
     }
@@ -299,9 +299,8 @@ impl Registry {
         self.providers.iter().filter_map(|provider| provider.simulation()).any(Simulation::is_new)
     }
 
-    /// Carries out an effect with the provider of the longest matching pattern. In the reply, replaces each plain
-    /// secret that the call has resolved by its reference. A panic of the provider becomes a retry, since it is unknown
-    /// what the provider did before the panic.
+    /// Carries out an effect with the provider of the longest matching pattern. In the reply, replaces each plain secret that the call has
+    /// resolved with its reference. A panic of the provider becomes a retry, since it is unknown what the provider did before the panic.
     pub fn call(&self, call: &Call) -> Reply {
         let Some(provider) = self.find(&call.kind) else {
             return CallOutcome::refused("no-provider", format!("no provider takes `{}`", call.kind)).into();
@@ -320,7 +319,7 @@ impl Registry {
         }
     }
 
-    /// Returns [`Provider::ends`] of the provider that takes effects of this kind; true without a provider.
+    /// Returns [`Provider::ends`] of the provider that handles effects of this kind; true without a provider.
     pub fn ends(&self, kind: &str) -> bool {
         self.find(kind).is_none_or(Provider::ends)
     }
@@ -340,7 +339,7 @@ impl Registry {
         Ok(listed)
     }
 
-    /// Returns true if the provider that makes this resource was among those that have listed theirs.
+    /// Returns true if the provider that creates this resource was among those that have listed theirs.
     pub fn lists(&self, listed: &Listed, resource: &str) -> bool {
         let number = self.number(&format!("{resource}.ensure"));
         number.is_some_and(|number| listed.has_list.get(number) == Some(&true))
@@ -359,8 +358,8 @@ impl Registry {
         Ok(unreadable)
     }
 
-    /// Deletes the expired backups of all providers; asks each provider once, also after a failure of another. Returns the
-    /// number of deleted backups, and the first failure.
+    /// Deletes the expired backups of all providers; asks each provider once, even after another has failed. Returns the number of deleted
+    /// backups, and the first failure.
     pub fn expire_backups(&self, expiry: &BackupExpiry<'_>) -> (usize, Option<NotExpired>) {
         let (mut deleted, mut failure) = (0, None);
         for provider in &self.providers {
@@ -390,8 +389,8 @@ impl Registry {
     }
 }
 
-/// Calls a provider. A late resource bears the marks of the call that made it, so its provider finds it by the id and the generation of
-/// that call. If something has changed the resource since, it is no late resource any more: then there is nothing to destroy.
+/// Calls a provider. A late resource carries the marks of the call that created it, so its provider finds it by the id and the generation
+/// of that call. If something has changed the resource since, it is no longer a late resource, and there is nothing to destroy.
 fn call_as_made(provider: &dyn Provider, call: &Call) -> CallOutcome {
     let Some((made_as, generation)) = call.resource_id().made_late_as() else { return provider.call(call) };
     let key = format!("{}/{}", made_as.id, call.verb());

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// The name of a provider, of every one that this project has: a program may be built without some of them.
+/// The name of a provider, out of all that this project has; a program may be built without some of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ProviderName {
     /// Functions, buckets, distributions and dedicated databases of AWS.
@@ -14,11 +14,11 @@ pub enum ProviderName {
     Local,
     /// Health probes.
     Http,
-    /// The usage in the spend log of a LiteLLM proxy.
+    /// Usage from the spend log of a LiteLLM proxy.
     Litellm,
     /// Databases on shared PostgreSQL servers.
     Postgres,
-    /// Credentials of a registry for images.
+    /// Credentials for an image registry.
     Registry,
     /// A business's own effects, at a service of the business.
     Service,

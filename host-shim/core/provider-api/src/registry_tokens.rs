@@ -6,13 +6,13 @@
 pub struct RegistryToken {
     /// The token. It is a secret.
     pub token: String,
-    /// Seconds for which it is valid.
+    /// How many seconds it is valid.
     pub expires_in: i64,
-    /// Time of its signature, RFC 3339.
+    /// Time when it was signed, RFC 3339.
     pub issued_at: String,
 }
 
-/// The token itself stays out of logs.
+/// Keeps the token itself out of logs.
 impl std::fmt::Debug for RegistryToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("RegistryToken").field("expires_in", &self.expires_in).finish_non_exhaustive()
@@ -25,7 +25,7 @@ pub trait RegistryTokens: Send + Sync {
     /// Returns the name by which the registry calls itself (`service`).
     fn service(&self) -> &str;
 
-    /// Signs a token of a subject that gives access to nothing, as an answer to a client that only logs in. None if it cannot be
-    /// signed now.
+    /// Signs a token for a subject that gives no access, as an answer to a client that only logs in. None if it cannot be signed
+    /// now.
     fn without_access(&self, subject: &str) -> Option<RegistryToken>;
 }

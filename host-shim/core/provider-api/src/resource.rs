@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-/// Marks the id of a resource that turned up after someone had already made a replacement by hand:
-/// `inst_1/database@late-2` is the database that the second generation of `inst_1/database` made.
+/// Marks the id of a resource that turned up after somebody had already replaced it manually: `inst_1/database@late-2`
+/// is the database created by the second generation of `inst_1/database`.
 const LATE: &str = "@late-";
 
 /// Verbs that may be the last part of an effect's key.
@@ -28,14 +28,14 @@ impl fmt::Display for ResourceId {
 }
 
 impl ResourceId {
-    /// Returns under which id, and with which generation, a late resource was made; none for any other resource.
+    /// Returns the id and the generation with which a late resource was created; none for any other resource.
     pub fn made_late_as(&self) -> Option<(ResourceId, u32)> {
         let (id, generation) = self.id.rsplit_once(LATE)?;
         Some((ResourceId { id: id.to_owned(), ..self.clone() }, generation.parse().ok()?))
     }
 }
 
-/// A resource in the remote system that bears this host's marks.
+/// A resource in the remote system that carries this host's marks.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Held {
     /// Id of the resource, read from the marks.

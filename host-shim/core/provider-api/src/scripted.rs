@@ -73,7 +73,7 @@ pub struct Entry {
 ///
 /// A scripted [`ScriptedAnswer::Ok`] overrides the derived outputs member by member, so that a scenario writes only the
 /// members that matter; `Ok(null)` returns the derived outputs. The provider carries out a call whose answer is a
-/// success, also if this answer is lost or late. `observe` reports the existing resource, overridden by its scripted
+/// success, even if this answer is lost or late. `observe` reports the existing resource, overridden by its scripted
 /// answer. If a host was killed before it stored an answer and repeats the attempt, the attempt gets the same answer. A
 /// clone is a second handle on the same provider.
 #[derive(Clone, Default)]
@@ -90,7 +90,7 @@ impl Memory {
     }
 }
 
-/// Scripted answers that a call did not get, since another provider carried it out.
+/// Scripted answers that a call did not get, because another provider carried it out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PassedOver {
     /// Kind of the effect.
@@ -133,7 +133,7 @@ impl Scripted {
 
     /// Sets the answers for the effect keys that match `pattern`: an exact key, or a pattern in which `*` stands for
     /// any characters. Each call consumes one answer, and the last answer repeats. Each key has its own position in the
-    /// list. An exact key has precedence over patterns, and an earlier pattern over a later pattern. A second call with
+    /// list. An exact key takes precedence over patterns, and an earlier pattern over a later one. A second call with
     /// the same pattern replaces the answers.
     pub fn script(&self, pattern: impl Into<String>, answers: Vec<ScriptedAnswer>) {
         self.state().script.set(pattern.into(), answers);
@@ -170,7 +170,7 @@ impl Scripted {
         self.state().journal.iter().map(|entry| (**entry).clone()).collect()
     }
 
-    /// Adds an entry to the journal, for a call that another provider has answered.
+    /// Adds an entry to the journal, for a call answered by another provider.
     pub fn note(&self, call: &Call, answer: ScriptedAnswer) {
         self.state().journal.push(Arc::new(Entry { call: call.clone(), answer }));
     }
@@ -283,12 +283,12 @@ impl State {
         if let Some(same) = self.last_answers.get(&id).filter(is_same) {
             return same.answer.clone();
         }
-        // A later request finds what an earlier one made, as the provider of Stripe does by its marks.
+        // A later request finds what an earlier one created, as the Stripe provider does by its marks.
         if let Some((_, outputs)) = self.unanswered.get(&id).filter(|(made, _)| *made < call.generation) {
             return ScriptedAnswer::Ok(outputs.clone());
         }
         let answer = self.new_answer(call);
-        // After a silence, the host repeats the attempt. The repeated attempt may get another answer.
+        // After a silence, the host repeats the attempt. The repeated attempt may get a different answer.
         if !matches!(answer, ScriptedAnswer::Lost | ScriptedAnswer::Never) {
             let (kind, generation, attempt) = (kind.clone(), *generation, *attempt);
             let last = LastAnswer { kind, generation, attempt, answer: answer.clone() };
@@ -411,7 +411,7 @@ mod tests {
         let (first, second) = (call("database.ensure", 1), call("database.change", 2));
         scripted.pass_over(&first);
         assert_eq!(scripted.passed_over(), []);
-        // A poll gets no answer of its own.
+        // A poll gets no separate answer.
         scripted.pass_over(&Call { token: Some("1".to_owned()), ..first });
         assert_eq!(scripted.passed_over(), []);
         for _ in 0..2 {

@@ -31,7 +31,7 @@ impl fmt::Debug for Secret {
 /// The reason why a secret cannot be read, created or deleted.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SecretError {
-    /// The text does not begin with [`SECRET_PREFIX`]. The error omits the text, since it may be a plain value.
+    /// The string does not start with [`SECRET_PREFIX`]. The error omits the string, since it may be a plain value.
     #[error("the text is not a secret reference")]
     NoReference,
     /// This scope has no secret under this reference.
@@ -64,10 +64,11 @@ pub trait Secrets: Send + Sync {
     /// Fails if the store is not available.
     fn make(&self, scope: &str, name: &str, bytes: usize) -> Result<MadeSecret, SecretError>;
 
-    /// Stores a value under a name of `scope`, in place of an earlier one. The same name has the same reference.
+    /// Stores a value under a name of `scope`, replacing an earlier one. The same name has the same reference.
     ///
     /// # Errors
-    /// Fails if the store is not available. By default it also fails because the store takes no values from outside.
+    /// Fails if the store is not available. By default it also fails because the store does not accept values from
+    /// outside.
     fn put(&self, scope: &str, name: &str, plain: &str) -> Result<MadeSecret, SecretError> {
         let _ = (scope, plain);
         let reason = "this store has no given values".to_owned();
@@ -132,7 +133,7 @@ impl SecretAccess {
         self.secrets(reference)?.forget(scope, reference)
     }
 
-    /// Returns a function that replaces each resolved plain value in a text by its reference.
+    /// Returns a function that replaces each resolved plain value in a text with its reference.
     pub(crate) fn redaction(&self) -> impl Fn(String) -> String {
         let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner).clone();
         resolved.retain(|(_, secret)| !secret.expose().is_empty());

@@ -1,4 +1,4 @@
-//! Percent-encodes text so that it can be a part of a URL.
+//! Percent-encodes text so that it can be part of a URL.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ pub fn encoded(text: &str, plain: &[u8]) -> String {
     for byte in text.bytes() {
         match byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || plain.contains(&byte) {
             true => out.push(char::from(byte)),
-            // Writing to a text cannot fail.
+            // Writing to a string cannot fail.
             false => drop(write!(out, "%{byte:02X}")),
         }
     }

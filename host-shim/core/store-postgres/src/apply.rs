@@ -1,4 +1,4 @@
-//! Applies the changes of a group: at once, or together after they have waited.
+//! Applies the changes of a group, either at once or together after they have waited.
 
 use crate::columns::Numbered;
 use crate::store::{PostgresStore, StoredEvent};
@@ -17,14 +17,16 @@ impl PostgresStore {
         if self.together.borrow().is_none() {
             return applied;
         }
-        // One by one, the event might be undone and decided again; a group of which some changes wait begins again as a whole.
+        // One by one, the event might be undone and decided again; but a group of which some changes are waiting starts again as a
+        // whole.
         applied.map_err(|error| {
             self.break_group();
             StoreError::Unavailable(error.to_string())
         })
     }
 
-    /// Applies changes at once: those of one event, or of a group. If an event waits for one of the keys `wakes`, that is an error.
+    /// Applies changes at once, either those of one event or those of a group. It is an error if an event waits for one of the keys
+    /// `wakes`.
     fn apply_now(&self, all: &[Numbered<'_>], wakes: &[String]) -> Stored<Applied> {
         let is_of_catalog = |scope: &Scope| scope.account == Account::Platform;
         if all.iter().any(|(_, it)| it.has_rows() && it.scope.as_ref().is_some_and(is_of_catalog)) {
@@ -65,7 +67,7 @@ impl PostgresStore {
         Ok(Applied::Done { seq: seq.map(i64::unsigned_abs) })
     }
 
-    /// Begins a group whose changes may wait.
+    /// Begins a group whose changes may be held back.
     pub(crate) fn begin_held(&mut self, partition: &Partition, events: &[(&str, &str)]) -> Stored<()> {
         host_store::Store::begin(self)?;
         let (sources, ids): (Vec<&str>, Vec<&str>) = events.iter().copied().unzip();
@@ -77,18 +79,18 @@ impl PostgresStore {
         Ok(())
     }
 
-    /// Returns what a question about the changes that wait answers; false if none wait.
+    /// Evaluates a predicate on the waiting changes; false if there are none.
     pub(crate) fn waits(&self, question: impl FnOnce(&Batch) -> bool) -> bool {
         let together = self.together.borrow();
         together.as_ref().is_some_and(|together| !together.batch.changes.is_empty() && question(&together.batch))
     }
 
-    /// Applies the changes that wait if a question about them is answered with true.
+    /// Applies the waiting changes if a predicate on them is true.
     pub(crate) fn settle_if(&self, question: impl FnOnce(&Batch) -> bool) -> Stored<()> {
         if self.waits(question) { self.settle_held() } else { Ok(()) }
     }
 
-    /// Applies the changes that wait.
+    /// Applies the waiting changes.
     pub(crate) fn settle_held(&self) -> Stored<()> {
         let batch = match &mut *self.together.borrow_mut() {
             Some(together) if !together.batch.changes.is_empty() => std::mem::take(&mut together.batch),
@@ -105,15 +107,15 @@ impl PostgresStore {
         Err(StoreError::Unavailable(format!("the changes of a group cannot be applied together: {reason}")))
     }
 
-    /// Notes the keys that the last change wakes if it waits; returns false if it does not. If an event waits for one of the keys, the
-    /// group will fail.
+    /// Notes the keys that the last change wakes if that change is waiting; otherwise returns false. If an event waits for one of the
+    /// keys, the group will fail.
     pub(crate) fn wake_later(&self, keys: &[String]) -> bool {
         let mut together = self.together.borrow_mut();
         let batch = together.as_mut().map(|together| &mut together.batch).filter(|batch| !batch.changes.is_empty());
         batch.map(|batch| batch.wakes.extend_from_slice(keys)).is_some()
     }
 
-    /// Lets a change wait, and returns the number of its event; none if it must be applied at once.
+    /// Holds back a change and returns the number of its event; none if it must be applied at once.
     fn hold(&self, changes: &Changes) -> Stored<Option<i64>> {
         let may_wait = self.together.borrow().as_ref().is_some_and(|together| together.may_wait(changes));
         if !may_wait {

@@ -1,4 +1,4 @@
-//! Rows of the catalog that events have needed: they seldom change, and each event names the revision that it has read.
+//! Rows of the catalog that events have needed. They seldom change, and each event names the revision that it has read.
 
 use crate::decode::{self, column, get};
 use crate::store::{CatalogCache, PostgresStore};
@@ -6,11 +6,11 @@ use extension_contract::CatalogRow;
 use host_store::{Partition, Stored};
 use std::collections::{BTreeMap, HashMap};
 
-/// Largest number of rows that are kept.
+/// Maximum number of rows that are kept.
 const KEPT_MAX: usize = 1024;
 
-/// Returns the products and prices with these keys in a revision of the catalog. Returns none if the catalog has another revision
-/// now, or changes in the open group, whose revision may be that of other rows one day.
+/// Returns the products and prices with these keys in a revision of the catalog. Returns none if the catalog now has a different
+/// revision, or if it changes in the open group, since that revision number may later stand for different rows.
 pub(crate) fn rows(
     store: &PostgresStore,
     partition: &Partition,

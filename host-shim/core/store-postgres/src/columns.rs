@@ -1,4 +1,4 @@
-//! Changes as arrays, one for each column, for the function `apply_together`.
+//! Turns changes into arrays, one for each column, for the function `apply_together`.
 
 use crate::decode::column;
 use crate::locks;
@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
-/// The changes of an event, and the number of a new event; without one, it gets the next.
+/// The changes of an event, and the number for a new event; without one, it gets the next number.
 pub(crate) type Numbered<'a> = (Option<i64>, &'a Changes);
 
 /// The columns of the claims that were read.
@@ -181,12 +181,12 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Returns the number of the last item: arrays of PostgreSQL begin with 1.
+/// Returns the number of the last item: PostgreSQL arrays start at 1.
 fn last<T>(items: &[T]) -> i64 {
     i64::try_from(items.len()).unwrap_or(i64::MAX)
 }
 
-/// Returns texts as an array in the notation of PostgreSQL.
+/// Returns strings as an array in PostgreSQL notation.
 fn array(texts: impl IntoIterator<Item = String>) -> String {
     let mut all = "{".to_owned();
     for text in texts {
@@ -227,7 +227,7 @@ fn partition(changes: &Changes) -> Option<(&str, bool)> {
     }
 }
 
-/// Applies the changes of one event, or of several new events of one partition and of different accounts. Returns the
+/// Applies the changes of one event, or of several new events in one partition and of different accounts. Returns the
 /// result, its detail, the number of the first new event, and the number of the transaction.
 pub(crate) fn apply(
     store: &PostgresStore,
@@ -277,8 +277,8 @@ pub(crate) fn apply(
 /// Number of parts of the parameters. The last part is JSON.
 const PARTS: usize = 7;
 
-/// Returns the statement with the parameters of the given parts. Empty parts are written into its text, since the
-/// server looks up the type of each parameter at each call.
+/// Returns the statement with parameters for the given parts. Empty parts are written into its text, because the server
+/// looks up the type of each parameter on every call.
 fn statement(parts: &[(bool, Params<'_>); PARTS]) -> &'static str {
     static STATEMENTS: [OnceLock<String>; 1 << PARTS] = [const { OnceLock::new() }; 1 << PARTS];
     let which = parts.iter().fold(0, |which, (is_given, _)| 2 * which + usize::from(*is_given));

@@ -1,4 +1,5 @@
-//! Reads columns: numbers, accounts, JSON, and the rows of an account. Also finds the numbers of partitions and scopes in SQL.
+//! Reads columns: numbers, accounts, JSON, and the rows of an account. Also contains the SQL that finds the numbers of
+//! partitions and scopes.
 
 use extension_contract::{Account, CatalogRow};
 use host_store::Stored;

@@ -10,13 +10,13 @@ use std::sync::LazyLock;
 const NEEDS_NO_CALL: &str =
     "(t.kind IN ('account.send', 'payment.event', 'account.erase') OR coalesce(t.deadline <= $3, false))";
 
-/// Returns the beginning of a query of effects.
+/// Returns the beginning of a query for effects.
 fn of(from: &str) -> String {
     select_from(EffectRow::TABLE, EffectRow::COLUMNS, from)
 }
 
-/// Returns the due effects in the table `t` that are not timers. The parameters after the partition: the present time,
-/// the largest number, whether timers fire, and the kinds whose providers have no room.
+/// Returns the due effects in the table `t` that are not timers. The parameters after the partition are the current time, the largest
+/// number, whether timers fire, and the kinds whose providers have no capacity.
 fn due() -> String {
     let (partition, first) = (partition!(), first_of_its_key(Dialect::Postgres));
     format!(
@@ -34,14 +34,14 @@ fn due_timers() -> String {
     )
 }
 
-/// Returns due effects in order of time.
+/// Returns due effects in time order.
 pub(crate) static DUE: LazyLock<String> = LazyLock::new(|| {
     let from = format!("((SELECT * FROM {} LIMIT $4) UNION ALL (SELECT * FROM {}))", due(), due_timers());
     of(&from) + " ORDER BY t.due_at, t.seq LIMIT $4"
 });
 
-/// Returns due effects in turn by account, see [`DueQuery::turns`](host_store::DueQuery::turns). Two more parameters are the number of
-/// effects that are looked at, and the most of an account and kind.
+/// Returns due effects with accounts taking turns, see [`DueQuery::turns`](host_store::DueQuery::turns). Two more parameters are the
+/// number of effects examined, and the maximum per account and kind.
 pub(crate) static DUE_IN_TURN: LazyLock<String> = LazyLock::new(|| {
     format!(
         "WITH due AS (SELECT t.seq, t.due_at, t.scope, t.kind, {NEEDS_NO_CALL} AS own FROM {} LIMIT $7), \
@@ -56,8 +56,8 @@ pub(crate) static DUE_IN_TURN: LazyLock<String> = LazyLock::new(|| {
     )
 });
 
-/// Marks and leases chosen effects; returns them in the chosen order. Leaves out what another host is changing just now.
-/// After the partition come the present, the numbers, the end of the leases, and the owner.
+/// Marks and leases the chosen effects; returns them in the chosen order. Omits those that another host is changing at the moment. The
+/// parameters after the partition are the current time, the numbers, the end of the leases, and the owner.
 pub(crate) static LEASE: LazyLock<String> = LazyLock::new(|| {
     format!(
         "WITH free AS (SELECT f.seq FROM effects f WHERE f.seq = ANY($4::bigint[]) AND f.partition = {} \

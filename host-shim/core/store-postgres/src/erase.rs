@@ -7,7 +7,7 @@ use host_store::implementation::erase;
 use host_store::implementation::json::{RunJson, payload_columns, to_json};
 use host_store::{InboxRow, Scope, Stored};
 
-/// Number of events that are read at once.
+/// Number of events that are read at a time.
 const PAGE: i64 = 256;
 
 /// Erases the ended events and effects of an account, and its replies.

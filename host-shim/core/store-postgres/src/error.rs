@@ -1,6 +1,6 @@
-//! Why a database cannot be used as a store.
+//! The reasons why a database cannot be used as a store.
 
-/// The reason why a database cannot be used as a store. No text has a password.
+/// The reason why a database cannot be used as a store. No message contains a password.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum OpenError {
     /// The address is wrong.
@@ -30,7 +30,7 @@ pub enum OpenError {
         /// Version that this program reads.
         known: i32,
     },
-    /// A build before the first release has written the schema.
+    /// The schema was written by a build from before the first release.
     #[error("schema version {found} is of a build before the first release: begin with a new schema")]
     Early {
         /// The version of the schema.
@@ -48,7 +48,7 @@ pub enum OpenError {
         /// The encoding.
         found: String,
     },
-    /// A pooler gives the session of one connection to others.
+    /// A pooler shares the session of one connection with others.
     #[error(
         "a pooler before PostgreSQL gives one session to several connections: expected one session for each connection until \
          it ends, as with `pool_mode = session` and `server_reset_query = DISCARD ALL` of pgbouncer"

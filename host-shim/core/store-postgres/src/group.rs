@@ -1,4 +1,4 @@
-//! The groups of a store: transactions, savepoints, and what becomes of a commit whose answer is lost.
+//! The groups of a store: transactions, savepoints, and finding out the fate of a commit whose answer is lost.
 
 use crate::reader::PostgresReader;
 use crate::store::{PostgresStore, StoredEvent};
@@ -7,11 +7,11 @@ use crate::{decode, effects};
 use host_store::{Applied, Changes, EffectRow, LeaseRequest, Partition, Reader, Store, StoreError, Stored};
 use std::time::{Duration, Instant};
 
-/// Pause between two looks.
+/// Pause between two checks.
 const FATE_PAUSE: Duration = Duration::from_millis(100);
 
-/// Writes pages of a new file, which a full disk has no room for, and changes nothing. A temporary table that stayed would hold up the
-/// server's cleaning, and a lasting one would wait for every backup.
+/// Writes pages of a new file, for which a full disk has no space, and changes nothing. A temporary table that stayed would hold up the
+/// server's cleanup, and a permanent one would wait for every backup.
 const WRITE_TEST: &str = "DO $$ BEGIN
     IF has_database_privilege(current_database(), 'TEMP') THEN
         PERFORM set_config('temp_tablespaces', '', true);
@@ -21,7 +21,7 @@ const WRITE_TEST: &str = "DO $$ BEGIN
 END $$";
 
 impl PostgresStore {
-    /// Runs `body` in the open group, or in a group of its own.
+    /// Runs `body` in the open group, or in its own group.
     fn grouped<T>(&mut self, body: impl FnOnce(&Self) -> Stored<T>) -> Stored<T> {
         if self.in_group {
             return body(self);
@@ -29,18 +29,18 @@ impl PostgresStore {
         self.begin()?;
         let done = body(self).and_then(|value| self.commit().map(|()| value));
         if done.is_err() {
-            // The first error says more; in both cases no change remains.
+            // The first error is more informative; in both cases no change remains.
             let _ = self.rollback();
         }
         done
     }
 
     /// Returns true if a transaction was certainly committed, although the answer is lost. Its number alone is no proof: after a crash,
-    /// the server may give it to another transaction.
+    /// the server may assign it to another transaction.
     fn is_committed(&self, transaction: &str, event: &StoredEvent) -> bool {
-        // As long as for an answer.
+        // As long as waiting for an answer.
         let until = Instant::now() + self.wire.settings().answer_time();
-        // The number of the row's own transaction is another one if the event was stored after a savepoint.
+        // The row's own transaction has a different number if the event was stored after a savepoint.
         let sql = "SELECT pg_xact_status($1::text::xid8), EXISTS (SELECT FROM events \
                    WHERE seq = $2 AND source = $3 AND id = $4)";
         while Instant::now() < until {
@@ -96,7 +96,7 @@ impl Store for PostgresStore {
         let has_begun = !self.wire.is_to_begin();
         self.forget_group();
         if has_begun && self.wire.execute("ROLLBACK").is_err() {
-            // A closed connection rolls back as well.
+            // A closed connection rolls back too.
             self.wire.disconnect();
         }
         Ok(())
@@ -106,7 +106,7 @@ impl Store for PostgresStore {
         if self.in_group {
             return Err(StoreError::Misuse("a group is already open".into()));
         }
-        // One statement is a transaction of its own; without a group it is repeated over a new connection.
+        // One statement is its own transaction; without a group it is repeated over a new connection.
         self.query_now(WRITE_TEST, &[]).map(drop)
     }
 
@@ -156,7 +156,7 @@ impl Store for PostgresStore {
         if !self.in_group {
             return Err(StoreError::Misuse("no group is open".into()));
         }
-        // A later savepoint of the same name hides the earlier one, which is released.
+        // A later savepoint hides the earlier one of the same name, which is released.
         self.wire.send_ahead(if self.at_mark.is_some() { "RELEASE step; SAVEPOINT step" } else { "SAVEPOINT step" });
         self.at_mark = Some(self.held.borrow().clone());
         Ok(())
@@ -166,7 +166,7 @@ impl Store for PostgresStore {
         let Some(held) = self.at_mark.clone() else { return Err(StoreError::Misuse("no mark is set".into())) };
         self.wire.execute("ROLLBACK TO step").inspect_err(|_| self.is_broken.set(true))?;
         self.is_broken.set(false);
-        // The rollback has released the locks since the mark.
+        // The rollback has released the locks taken since the mark.
         self.held.replace(held);
         Ok(())
     }
@@ -174,7 +174,7 @@ impl Store for PostgresStore {
 
 impl Drop for PostgresStore {
     fn drop(&mut self) {
-        // The changes of an open group were never acknowledged, so that an error needs no report.
+        // The changes of an open group were never acknowledged, so an error need not be reported.
         if self.in_group {
             let _ = self.rollback();
         }

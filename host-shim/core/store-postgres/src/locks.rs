@@ -7,7 +7,7 @@ use host_store::{Changes, InboxChange};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
-/// The keys of a change's locks, in their order, and for each whether it is shared.
+/// The keys of a change's locks, in order, and whether each is shared.
 pub(crate) fn of(schema: &str, changes: &Changes) -> (Vec<i64>, Vec<bool>) {
     let mut locks = BTreeMap::new();
     let mut add = |kind: &str, text: &str, shared: bool| {
@@ -33,7 +33,7 @@ pub(crate) fn of(schema: &str, changes: &Changes) -> (Vec<i64>, Vec<bool>) {
     locks.into_iter().unzip()
 }
 
-/// Returns the key of the lock of a running server with a name.
+/// Returns the key of the lock of a running server with a given name.
 pub(crate) fn of_host(schema: &str, name: &str) -> i64 {
     key(schema, "host", name)
 }
@@ -43,7 +43,7 @@ pub(crate) fn of_servers(schema: &str) -> i64 {
     key(schema, "servers", "")
 }
 
-/// Returns the key of a lock. It is negative: positive keys mark the open numbers of events.
+/// Returns the key of a lock. It is negative: positive keys mark the open event numbers.
 fn key(schema: &str, kind: &str, text: &str) -> i64 {
     let hash = Sha256::digest(format!("{schema}/{kind}/{text}"));
     let bytes: [u8; 8] = hash[..8].try_into().unwrap_or_default();

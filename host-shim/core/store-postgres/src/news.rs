@@ -1,14 +1,14 @@
-//! Reads the events that hosts have stored or changed since a place in the log.
+//! Reads the events that hosts have stored or changed since a position in the log.
 
 use crate::decode::{column, get, maybe_account, number};
 use crate::store::PostgresStore;
 use host_store::{News, NewsPlace, Partition, Stored};
 
-/// Numbers of events, and of transactions, that a crash of the server may have lost, so that they are given again: more than the server
-/// gives in the 0.6 s after which it has written the log of every transaction.
+/// How many event numbers, and transaction numbers, a crash of the server may have lost, so that they are assigned again: more than the
+/// server assigns in the 0.6 s within which it has written the log of every transaction.
 const GIVEN_AGAIN_MAX: u64 = 10_000;
 
-/// Returns a place for a reader that has lost its connection, perhaps by a crash of the server: some news may be told twice.
+/// Returns a position for a reader that has lost its connection, perhaps because the server crashed. Some events may be reported twice.
 pub(crate) fn before_a_crash(place: NewsPlace) -> NewsPlace {
     NewsPlace {
         accepted: place.accepted.saturating_sub(GIVEN_AGAIN_MAX),
@@ -16,7 +16,7 @@ pub(crate) fn before_a_crash(place: NewsPlace) -> NewsPlace {
     }
 }
 
-/// Returns the news in the open snapshot, whose log ends at a number.
+/// Returns the new events in the open snapshot, whose log ends at a given number.
 pub(crate) fn after(
     store: &PostgresStore,
     partition: &Partition,
@@ -24,7 +24,7 @@ pub(crate) fn after(
     log_end: i64,
     limit: i64,
 ) -> Stored<(Vec<News>, NewsPlace)> {
-    // Each transaction below has ended, so the snapshot has all of its changes.
+    // Each lower transaction has ended, so the snapshot contains all of its changes.
     let oldest = "SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
     let oldest: i64 = store.query_one(oldest, &[])?.map_or(Ok(0), |row| get(&row, 0))?;
     let end = NewsPlace {

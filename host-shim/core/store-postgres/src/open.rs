@@ -1,7 +1,7 @@
-//! Places an event by its claims, and reads everything that it needs of its account.
+//! Places an event by its claims, and reads everything that it needs from its account.
 //!
-//! Most events need the live rows only, and rows of the catalog that other events have needed before. For these, one short statement is
-//! enough. If an event may need more, the function `open_account` follows the references of rows.
+//! Most events need only the live rows, and catalog rows that earlier events have needed. For these, one short statement is enough. If
+//! an event may need more, the function `open_account` follows the references of rows.
 
 use crate::catalog;
 use crate::decode::{self, get, number, stored};
@@ -12,8 +12,8 @@ use host_store::{ClaimRow, OpenedRows, Partition, PlaceQuery, Placed, Stored};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use tokio_postgres::Row;
 
-/// The parts of `open_account` without the catalog's rows and without a list of references: each row contains its own.
-/// The account has `more` if one of the named rows is stored and not live, or has referrers.
+/// The parts of `open_account` without the catalog rows and the list of references, since each row contains its own. The account has
+/// `more` if one of the named rows is stored and not live, or has referrers.
 macro_rules! open {
     () => {
         "
@@ -48,7 +48,7 @@ const OPEN_WITH_FACTS: &str = concat!(
      WHERE f.scope = (SELECT id FROM place) AND f.fact = ANY ($7)"
 );
 
-/// All parts, with rows of the catalog, and without the references of rows.
+/// All parts, with catalog rows, but without the references of rows.
 const OPEN_ACCOUNT: &str =
     "SELECT part, key, first, second, body, value, NULL::text[] FROM open_account($1, $2, $3, $4, $5, $6, $7, $8)";
 
@@ -107,7 +107,7 @@ impl PostgresStore {
         Answer::read(&self.query_now(OPEN_ACCOUNT, params)?)
     }
 
-    /// Adds the rows of the catalog to which an answer refers. Returns false if the catalog has changed meanwhile.
+    /// Adds the catalog rows to which an answer refers. Returns false if the catalog has changed in the meantime.
     fn add_catalog(&self, partition: &Partition, answer: &mut Answer) -> Stored<bool> {
         let keys: Vec<&str> = answer.references.iter().filter_map(|name| name.strip_prefix(CATALOG)).collect();
         let revision = answer.opened.catalog_revision;

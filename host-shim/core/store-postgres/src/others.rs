@@ -1,4 +1,4 @@
-//! What few changes have, as the JSON that the function `apply_together` takes.
+//! The parts that few changes have, as the JSON that the function `apply_together` accepts.
 
 use crate::decode::column;
 use extension_contract::{Account, Outcome, Reply, Row};
@@ -29,7 +29,7 @@ pub(crate) struct Others<'a> {
     pub(crate) unique: Vec<Value>,
     /// Keys of the purchases of a change that writes several.
     pub(crate) released: Vec<Value>,
-    /// What is done with effects, in the order of the change.
+    /// What is done to effects, in the order of the change.
     pub(crate) requests: Vec<OfAccount<RequestJson<'a>>>,
     pub(crate) inserts: Vec<OfAccount<EffectJson<'a>>>,
     pub(crate) updates: Vec<OfAccount<UpdateJson<'a>>>,
@@ -70,7 +70,7 @@ pub(crate) struct ProgressJson<'a> {
 }
 
 impl<'a> ProgressJson<'a> {
-    /// Returns the progress of an event; a new event may have an account already.
+    /// Returns the progress of an event; a new event may already have an account.
     pub(crate) fn of(progress: &'a InboxProgress, new: Option<&'a NewInbox>) -> ProgressJson<'a> {
         let account = progress.account.as_ref().or(new.and_then(|new| new.event.account.as_ref()));
         let (state, at, waits_since) = state_columns(&progress.state);
@@ -126,13 +126,13 @@ impl<'a> GenerationsJson<'a> {
     }
 }
 
-/// What is done with an effect.
+/// What is done to an effect.
 #[derive(Serialize)]
 pub(crate) struct RequestJson<'a> {
     key: &'a str,
     generation: u32,
     inserts: bool,
-    /// True if the change itself has inserted the effect before.
+    /// True if the same change has inserted the effect before.
     inserted: bool,
 }
 
@@ -317,7 +317,7 @@ impl<'a> Others<'a> {
     }
 }
 
-/// Returns items as JSON; none without items.
+/// Returns items as JSON; none if there are no items.
 pub(crate) fn some_json<T: Serialize>(items: &[T]) -> Stored<Option<String>> {
     if items.is_empty() { Ok(None) } else { to_json(&items).map(Some) }
 }

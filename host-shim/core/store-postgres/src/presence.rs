@@ -1,8 +1,8 @@
 //! Tracks which servers use a database. A running server holds a lock on its own name, so that no second server uses
-//! the name, and a shared lock on the store, so that nobody copies the store meanwhile.
+//! that name, and a shared lock on the store, so that nobody copies the store at the same time.
 //!
 //! A lock belongs to a connection. If the connection breaks, the locks are free until the server takes them again over
-//! the next one.
+//! the next connection.
 
 use crate::error::OpenError;
 use crate::locks;
@@ -12,7 +12,7 @@ use host_store::{StoreError, Stored};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Time for which a starting server waits for the locks of its predecessor, whose connection may still be open.
+/// How long a starting server waits for the locks of its predecessor, whose connection may still be open.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Pause between two attempts.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -29,10 +29,10 @@ pub enum PresenceError {
         /// The name.
         name: String,
     },
-    /// A server runs.
+    /// A server is running.
     #[error("a server uses the database: stop it first, since what it stores meanwhile would be lost")]
     Served,
-    /// Somebody copies the store.
+    /// Somebody is copying the store.
     #[error("the store is being copied: start the server after it")]
     Copied,
     /// The database cannot be used.
@@ -51,7 +51,7 @@ pub struct Presence {
     wire: Wire,
     name: i64,
     servers: i64,
-    /// Number of the connection that has the locks.
+    /// Number of the connection that holds the locks.
     held_by: Option<u64>,
 }
 
@@ -61,7 +61,7 @@ enum Taken {
     Both,
     /// Another server has the name.
     Name,
-    /// Somebody copies the store.
+    /// Somebody is copying the store.
     Store,
 }
 
@@ -88,7 +88,8 @@ impl Presence {
         }
     }
 
-    /// Takes the locks again if the connection has broken. Returns false if another server has the name meanwhile.
+    /// Takes the locks again if the connection has broken. Returns false if another server has taken the name in the
+    /// meantime.
     ///
     /// # Errors
     /// Fails if the database cannot be used.
@@ -97,7 +98,7 @@ impl Presence {
     }
 
     fn try_take(&mut self) -> Stored<Taken> {
-        // A broken connection shows when it is used.
+        // A broken connection is only noticed when it is used.
         if self.held_by == Some(self.wire.number()) && self.wire.query("SELECT 1", &[]).is_ok() {
             return Ok(Taken::Both);
         }
@@ -126,7 +127,7 @@ impl Absence {
     /// Takes the lock.
     ///
     /// # Errors
-    /// Fails if a server uses the store, or if the database cannot be used.
+    /// Fails if a server is using the store, or if the database cannot be used.
     pub fn take(settings: &Settings) -> Result<Absence, PresenceError> {
         let wire = Wire::connect(settings.patient())?;
         match is_taken(&wire, "SELECT pg_try_advisory_lock($1)", locks::of_servers(settings.schema()))? {

@@ -1,4 +1,4 @@
-//! Readers, each with a connection of its own, and the news that they tell.
+//! Readers, each with its own connection, and the new events that they report.
 
 use crate::error::OpenError;
 use crate::settings::Settings;
@@ -21,10 +21,10 @@ impl PostgresStore {
     }
 }
 
-/// A reader with a connection of its own, and a transaction during a snapshot.
+/// A reader with its own connection, and a transaction during a snapshot.
 pub(crate) struct PostgresReader {
     store: PostgresStore,
-    /// Number of the connection that has read the last news.
+    /// Number of the connection that last read new events.
     news_from: Cell<u64>,
 }
 
@@ -54,7 +54,7 @@ impl Reader for PostgresReader {
         let begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SELECT 1";
         let wire = &self.store.wire;
         let rows = match wire.query_then("SELECT log_end($1)", &[&self.store.tag], begin) {
-            // A restart of the server is noticed by the first query after it; nothing was read yet.
+            // A restart of the server is noticed by the first query after it; nothing has been read yet.
             Err(_) if wire.may_repeat() => {
                 wire.ensure()?;
                 wire.query_then("SELECT log_end($1)", &[&self.store.tag], begin)?
@@ -71,7 +71,7 @@ impl Reader for PostgresReader {
             return Err(StoreError::Misuse("no snapshot is open".into()));
         }
         if self.store.wire.execute("COMMIT").is_err() {
-            // Nothing was written, and a closed connection ends the snapshot as well.
+            // Nothing was written, and closing the connection ends the snapshot too.
             self.store.wire.disconnect();
         }
         self.store.forget_group();

@@ -1,9 +1,10 @@
-//! The schema as numbered SQL files. The table `schema_version` has the number of files that a database has applied.
+//! The schema as numbered SQL files. The table `schema_version` contains the number of files that have been applied to a
+//! database.
 
 use crate::error::OpenError;
 use crate::wire::Wire;
 
-/// Migrations in order. A file that was released never changes. The first ones stand for the schemas of builds before the first
+/// Migrations in order. A released file never changes. The first ones stand for the schemas of builds from before the first
 /// release.
 const MIGRATIONS: [&str; 4] = ["", "", "", include_str!("migrations/0001_tables.sql")];
 /// Number of schemas before the first release, which are not migrated.
@@ -38,19 +39,19 @@ pub(crate) fn check(wire: &Wire) -> Result<(), OpenError> {
     }
 }
 
-/// Migrates a database to the newest schema, in one transaction. Hosts that start at once take turns.
+/// Migrates a database to the newest schema, in one transaction. Hosts that start at the same time take turns.
 pub(crate) fn migrate(wire: &Wire) -> Result<(), OpenError> {
     check_server(wire)?;
     if version(wire)? == Some(known()) {
         return Ok(());
     }
-    // A migration may take long, so it has a connection with other limits. This second connection also shows a pooler that lets
-    // several connections use one session, before anything is written.
+    // A migration may take long, so it uses a connection with different limits. This second connection also reveals a pooler
+    // that lets several connections use one session, before anything is written.
     let wire = &Wire::connect(wire.settings().patient())?;
     wire.execute(&format!("BEGIN; {} SELECT pg_advisory_xact_lock({LOCK})", wire.settings().search_path("SET LOCAL")))?;
     let migrated = migrate_in_transaction(wire).and_then(|()| Ok(wire.execute("COMMIT")?));
     if migrated.is_err() {
-        // The first error says more; a closed connection rolls back as well.
+        // The first error is more informative; a closed connection rolls back too.
         let _ = wire.execute("ROLLBACK");
     }
     migrated

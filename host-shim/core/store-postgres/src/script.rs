@@ -1,4 +1,4 @@
-//! Runs SQL that another crate writes, such as the views of a business.
+//! Runs SQL written by another crate, such as the views of a business.
 
 use crate::error::OpenError;
 use crate::settings::Settings;
@@ -8,7 +8,7 @@ use host_store::{StoreError, Stored};
 /// Maximum number of attempts to run a script. Each deadlock lasts a second before PostgreSQL ends it.
 const ATTEMPTS: usize = 20;
 
-/// Runs a script over a connection of its own, with the store's tables in the search path. A script that fails within its own
+/// Runs a script over its own connection, with the store's tables in the search path. A script that fails within its own
 /// transaction changes nothing.
 ///
 /// # Errors
@@ -17,10 +17,10 @@ pub fn run_script(settings: &Settings, script: &str) -> Result<(), OpenError> {
     Ok(Wire::connect(settings.patient())?.execute(script)?)
 }
 
-/// Runs a script that creates a schema with a comment, unless there is one with this comment. Returns true if it ran.
+/// Runs a script that creates a schema with a comment, unless a schema with this comment exists. Returns true if it ran.
 ///
 /// # Errors
-/// As [`run_script`].
+/// Fails like [`run_script`].
 pub fn run_script_unless_made(
     settings: &Settings,
     schema: &str,
@@ -32,7 +32,7 @@ pub fn run_script_unless_made(
         // A script that fails leaves its connection within a transaction, so each attempt has its own.
         let wire = Wire::connect(settings.patient())?;
         match run_unless_made(&wire, schema, comment, script) {
-            // The script locks tables that other servers are using, so that PostgreSQL may end one of both.
+            // The script locks tables that other servers are using, so PostgreSQL may abort one of the two.
             Err(StoreError::Locked(_)) if attempt < ATTEMPTS => attempt += 1,
             result => return Ok(result?),
         }

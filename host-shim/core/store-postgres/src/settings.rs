@@ -8,13 +8,13 @@ use tokio::task::JoinHandle;
 use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::{Client, Config, NoTls, SimpleQueryMessage};
 
-/// Schema of the store's tables, unless the address names another.
+/// Schema of the store's tables, unless the address specifies another.
 const SCHEMA: &str = "provisioner";
 /// The parameters of the address that are durations, for messages.
 const STATEMENT: &str = "statement_timeout";
 const LOCK: &str = "lock_timeout";
 const IDLE: &str = "idle_in_transaction_session_timeout";
-/// Longest time until a host of the address has accepted a connection, and until the operating system ends a silent one.
+/// How long a host in the address may take to accept a connection, and after how long the operating system closes a silent one.
 const CONNECT_TIME: Duration = Duration::from_secs(5);
 const KEEPALIVES_IDLE: Duration = Duration::from_secs(30);
 const KEEPALIVES_INTERVAL: Duration = Duration::from_secs(10);
@@ -24,7 +24,7 @@ const TCP_USER_TIME: Duration = Duration::from_secs(30);
 const PORT: u16 = 5432;
 /// The setting that marks a session as used. A new session does not have it.
 const MARK: &str = "provisioner.session";
-/// Longest time of a statement that somebody waits for at a small table.
+/// Timeout of a statement on a small table that somebody is waiting for.
 const QUICK: Duration = Duration::from_secs(5);
 
 /// How long PostgreSQL may take.
@@ -32,37 +32,37 @@ const QUICK: Duration = Duration::from_secs(5);
 struct TimeLimits {
     /// A statement.
     statement: Duration,
-    /// The wait of a statement for a lock.
+    /// A statement's wait for a lock.
     lock: Duration,
-    /// A transaction without a statement: a host that hangs must not hold up others for ever.
+    /// A transaction without a statement: a host that hangs must not hold up others forever.
     idle: Duration,
 }
 
 /// Limits of a server's own statements.
 const USUAL: TimeLimits =
     TimeLimits { statement: Duration::from_secs(15), lock: Duration::from_secs(10), idle: Duration::from_secs(60) };
-/// Limits of work that nobody waits for, such as a migration or a copy.
+/// Limits for work that nobody waits for, such as a migration or a copy.
 const PATIENT: TimeLimits =
     TimeLimits { statement: Duration::from_hours(1), lock: Duration::from_mins(10), idle: Duration::from_hours(1) };
 
 /// The address of a store: `postgres://USER:PASSWORD@HOST:PORT/DATABASE?schema=NAME&sslmode=MODE`.
 ///
-/// `sslmode` is `disable`, `prefer` or `require`; on TCP the default is `require`, with a certificate for the host name. On a
-/// Unix socket there is no TLS. Of several hosts, the first that takes writes is used; `target_session_attrs=any` also takes a
+/// `sslmode` is `disable`, `prefer` or `require`; on TCP the default is `require`, with a certificate for the host name. On a Unix
+/// socket there is no TLS. If there are several hosts, the first that accepts writes is used; `target_session_attrs=any` also accepts a
 /// standby. `statement_timeout`, `lock_timeout` and `idle_in_transaction_session_timeout` are durations with a unit.
 #[derive(Clone)]
 pub struct Settings {
-    /// The address with all of its hosts.
+    /// The address with all its hosts.
     config: Config,
     /// One for each host.
     hosts: Vec<Config>,
     schema: String,
     limits: TimeLimits,
-    /// PEM file with certificate authorities to trust beside the machine's.
+    /// PEM file with certificate authorities to trust in addition to the machine's.
     ca: Option<std::path::PathBuf>,
 }
 
-/// Writes the hosts, the database and the schema; no password.
+/// Writes the hosts, the database and the schema, but no password.
 impl fmt::Display for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "postgres {} at {}", self.config.get_dbname().unwrap_or_default(), names(&self.config).join(","))?;
@@ -108,7 +108,7 @@ impl FromStr for Settings {
         }
         let is_given = |name: &str| kept.iter().any(|pair| pair.split_once('=').is_some_and(|(key, _)| key == name));
         let address = if kept.is_empty() { rest.to_owned() } else { format!("{rest}?{}", kept.join("&")) };
-        // The library's error would quote the address, which may have a password.
+        // The library's error would quote the address, which may contain a password.
         let mut config: Config = address
             .parse()
             .map_err(|_| OpenError::Address("expected `postgres://USER:PASSWORD@HOST:PORT/DATABASE`".to_owned()))?;
@@ -148,7 +148,7 @@ impl FromStr for Settings {
     }
 }
 
-/// Reads a duration with a unit.
+/// Parses a duration with a unit.
 fn duration(name: &str, text: &str) -> Result<Duration, OpenError> {
     let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
@@ -203,7 +203,7 @@ fn of_each_host(config: &Config) -> Result<Vec<Config>, OpenError> {
     Ok((0..count).map(one).collect())
 }
 
-/// Returns a copy without hosts and ports; a host that is added to it is the only one.
+/// Returns a copy without hosts and ports; a host added to it is the only one.
 fn without_hosts(config: &Config) -> Config {
     let mut one = Config::new();
     if let Some(user) = config.get_user() {
@@ -242,7 +242,7 @@ impl Settings {
         &self.schema
     }
 
-    /// Returns the settings for another schema of the database. The name has no spaces, quotes and backslashes.
+    /// Returns the settings for another schema of the database. The name must not contain spaces, quotes or backslashes.
     #[must_use]
     pub fn in_schema(&self, schema: &str) -> Settings {
         let mut settings = Settings { schema: schema.to_owned(), ..self.clone() };
@@ -257,15 +257,15 @@ impl Settings {
         Settings { limits: PATIENT, ..self.clone() }
     }
 
-    /// Returns the settings for statements that look up a few rows, for which a request waits.
+    /// Returns the settings for statements that look up a few rows while a request waits.
     #[must_use]
     pub fn quick(&self) -> Settings {
         let statement = if self.limits == PATIENT { PATIENT.statement } else { self.limits.statement.min(QUICK) };
         Settings { limits: TimeLimits { statement, ..self.limits }, ..self.clone() }
     }
 
-    /// Returns the time after which the answer to a statement is not awaited any more: a third more than PostgreSQL's own limit, and at
-    /// least two seconds more. Even a busy server must have time to report that it has ended the statement.
+    /// Returns how long the answer to a statement is awaited: a third longer than PostgreSQL's own limit, and at least two seconds
+    /// longer. Even a busy server must have time to report that it has ended the statement.
     pub(crate) fn answer_time(&self) -> Duration {
         const MARGIN: Duration = Duration::from_secs(2);
         self.limits.statement + (self.limits.statement / 3).max(MARGIN)
@@ -276,9 +276,8 @@ impl Settings {
     fn prepare(&self) -> String {
         let own = self.config.get_options().unwrap_or_default();
         let TimeLimits { statement, lock, idle } = self.limits;
-        // Plans are made once: plans for the values of a call would be no better, and making one costs more than
-        // running it. A host that disappears without closing its connection must not keep its locks for hours, which is
-        // the server's own setting.
+        // Plans are made once: plans for the values of a call would be no better, and making one costs more than running it. The
+        // server's default would let a host that disappears without closing its connection keep its locks for hours.
         let all = [
             (STATEMENT, statement.as_millis().to_string()),
             (LOCK, lock.as_millis().to_string()),
@@ -305,7 +304,7 @@ impl Settings {
         format!("{set} search_path = \"{}\";", self.schema)
     }
 
-    /// Opens a connection to the first host that takes writes, and returns it with the task that drives it.
+    /// Opens a connection to the first host that accepts writes, and returns it with the task that drives it.
     pub(crate) async fn connect(&self) -> Result<(Client, JoinHandle<()>), OpenError> {
         let mut problems = Vec::new();
         for host in &self.hosts {
@@ -329,7 +328,7 @@ impl Settings {
         Err(OpenError::Unreachable(problems.join("; ")))
     }
 
-    /// Opens a connection to one host, checks that it is the wanted one, and prepares the session.
+    /// Opens a connection to one host, checks that it is the right one, and prepares the session.
     async fn session(&self, host: &Config) -> Result<(Client, JoinHandle<()>), OpenError> {
         let (client, task) = self.connect_to(host).await?;
         let found = match client.simple_query(&self.prepare()).await {
@@ -376,7 +375,7 @@ impl Settings {
     }
 }
 
-/// Returns a host once for each of its addresses, so that each has the whole time of an attempt.
+/// Returns a host once for each of its addresses, so that each gets the full time for an attempt.
 async fn addresses(host: &Config) -> Result<Vec<Config>, String> {
     let [Host::Tcp(name)] = host.get_hosts() else { return Ok(vec![host.clone()]) };
     if !host.get_hostaddrs().is_empty() {

@@ -1,7 +1,7 @@
-//! Small tables that a server needs beside its store: API keys, users and sessions, secrets, outgoing webhooks. They are in a SQLite file
-//! of one host, or in a schema of PostgreSQL that all hosts share. Each crate writes its statements once, in the words that both
-//! understand: parameters are `?1`, numbers and truth values are `INTEGER`, and an insertion that replaces a row is
-//! `ON CONFLICT … DO UPDATE`. In both places one transaction writes at a time. This crate knows no table.
+//! Small tables that a server needs in addition to its store: API keys, users and sessions, secrets, outgoing webhooks. They are in a
+//! SQLite file of one host, or in a PostgreSQL schema that all hosts share. Each crate writes its statements once, in SQL that both
+//! understand: parameters are `?1`, numbers and booleans are `INTEGER`, and an insertion that replaces a row is `ON CONFLICT … DO
+//! UPDATE`. In both, only one transaction writes at a time. This crate knows no specific table.
 
 mod copy;
 mod place;
@@ -16,7 +16,7 @@ pub use place::{Place, Shape};
 pub use store::{SmallStore, Statements, Transaction};
 pub use value::{FromValue, Row, Value};
 
-/// The reason why the tables cannot be used. No text has a value of a statement.
+/// The reason why the tables cannot be used. No message contains a value of a statement.
 #[derive(Debug, thiserror::Error)]
 pub enum SmallError {
     /// The file cannot be created.
@@ -31,7 +31,7 @@ pub enum SmallError {
     /// PostgreSQL failed.
     #[error("PostgreSQL: {0}")]
     Postgres(String),
-    /// A newer program has written the tables.
+    /// The tables were written by a newer program.
     #[error("it has version {found}, and this program knows {known}: use a newer program")]
     Newer {
         /// Version of the tables.
@@ -39,7 +39,7 @@ pub enum SmallError {
         /// Newest version that this program knows.
         known: usize,
     },
-    /// A row has another value than the program writes.
+    /// A row contains a value that the program does not write.
     #[error("column {column} of a row is {found}: expected {expected}")]
     Damaged {
         /// Number of the column in the query, from 0.
@@ -49,7 +49,7 @@ pub enum SmallError {
         /// Expected kind.
         expected: &'static str,
     },
-    /// A table to copy into has another row.
+    /// A table that is the target of a copy contains a different row.
     #[error("the table `{table}` has another row with the same key: copy into empty tables")]
     Differs {
         /// Name of the table.

@@ -15,16 +15,16 @@ use tokio_postgres::Row;
 /// What a transaction holds.
 #[derive(Clone, Default)]
 pub(crate) struct Held {
-    /// True once the transaction has locks: then it must not wait for others.
+    /// True once the transaction has locks: from then on it must not wait for others.
     pub(crate) locks: bool,
-    /// True once the numbers of events that it may get are marked as open.
+    /// True once the event numbers that it may get are marked as open.
     pub(crate) open_numbers: bool,
     /// The first new event that it has stored.
     pub(crate) event: Option<StoredEvent>,
 }
 
-/// A new event of a transaction. It tells this transaction from a later one that gets the same number, because a crash of the server
-/// has lost both the transaction and the fact that its number was used.
+/// A new event of a transaction. It distinguishes this transaction from a later one that gets the same number because a crash of the
+/// server has lost both the transaction and the fact that its number was used.
 #[derive(Clone)]
 pub(crate) struct StoredEvent {
     pub(crate) seq: i64,
@@ -32,7 +32,7 @@ pub(crate) struct StoredEvent {
     pub(crate) id: String,
 }
 
-/// The kept rows of one revision of a catalog, by key; none for a row that does not exist.
+/// The cached rows of one revision of a catalog, by key; none for a row that does not exist.
 #[derive(Default)]
 pub(crate) struct CatalogCache {
     pub(crate) of: Option<(Partition, u64)>,
@@ -42,7 +42,7 @@ pub(crate) struct CatalogCache {
 /// A store in PostgreSQL. Any number of handles, of any number of hosts, may write at the same time.
 pub struct PostgresStore {
     pub(crate) wire: Wire,
-    /// Mark of the open numbers of this schema.
+    /// Mark of this schema's open numbers.
     pub(crate) tag: i64,
     pub(crate) in_group: bool,
     /// True after a statement of the open group failed.
@@ -52,7 +52,7 @@ pub struct PostgresStore {
     pub(crate) at_mark: Option<Held>,
     /// Number of the open group's transaction, once it has written.
     pub(crate) transaction: RefCell<Option<String>>,
-    /// The changes that wait, in a group in which they may.
+    /// The waiting changes, in a group whose changes may wait.
     pub(crate) together: RefCell<Option<Together>>,
     /// The texts of queries.
     pub(crate) texts: Texts,
@@ -92,14 +92,14 @@ impl PostgresStore {
         })
     }
 
-    /// Runs a query that may read what any change of the open group has written.
+    /// Runs a query that may read anything that a change in the open group has written.
     pub(crate) fn query(&self, sql: &str, params: Params<'_>) -> Stored<Vec<Row>> {
         self.settle_held()?;
         self.query_now(sql, params)
     }
 
-    /// Runs a query that reads nothing that waiting changes write. After an error in a group, only the group's rollback or the way
-    /// back to its mark can follow.
+    /// Runs a query that reads nothing written by waiting changes. After an error in a group, only a rollback of the group or to its
+    /// mark can follow.
     pub(crate) fn query_now(&self, sql: &str, params: Params<'_>) -> Stored<Vec<Row>> {
         if !self.in_group {
             self.wire.ensure()?;
@@ -107,7 +107,7 @@ impl PostgresStore {
             return Err(StoreError::Unavailable("the open group is incomplete after an earlier error".into()));
         }
         match self.wire.query(sql, params) {
-            // Only reads run outside of a group. A restart of the server is noticed by the first of them.
+            // Only reads run outside a group. The first of them notices a restart of the server.
             Err(_) if !self.in_group && self.wire.may_repeat() => {
                 self.wire.ensure()?;
                 self.wire.query(sql, params)
@@ -120,22 +120,22 @@ impl PostgresStore {
         Ok(self.query(sql, params)?.into_iter().next())
     }
 
-    /// Notes that the numbers of events that the transaction may get are marked as open.
+    /// Records that the event numbers which the transaction may get are marked as open.
     pub(crate) fn marked_open(&self) {
         self.held.borrow_mut().open_numbers = true;
     }
 
-    /// Notes that the transaction takes locks. Returns true if it may wait for them.
+    /// Records that the transaction takes locks. Returns true if it may wait for them.
     pub(crate) fn locks_now(&self) -> bool {
         !std::mem::replace(&mut self.held.borrow_mut().locks, true)
     }
 
-    /// Lets the open group fail: only its rollback can follow.
+    /// Makes the open group fail: only its rollback can follow.
     pub(crate) fn break_group(&self) {
         self.is_broken.set(true);
     }
 
-    /// Ends the group's part in this program.
+    /// Clears this program's state of the group.
     pub(crate) fn forget_group(&mut self) {
         self.wire.forget_ahead();
         self.in_group = false;

@@ -1,4 +1,4 @@
-//! The tables, as the queries of all stores read them. Each query is one round trip, except those of the whole log outside of a snapshot.
+//! The tables, as the queries of all stores read them. Each query is one round trip, except those of the whole log outside a snapshot.
 
 use crate::decode::{self, account, column, get, limit, partition, scope};
 use crate::effects;
@@ -26,14 +26,14 @@ use tokio_postgres::types::{FromSql, ToSql, Type, accepts};
 struct RowAnswer<'r> {
     row: &'r Row,
     columns: &'static [Column],
-    /// Place of the first column.
+    /// Index of the first column.
     first: usize,
 }
 
 impl RowAnswer<'_> {
     fn value<'r, T: FromSql<'r>>(&'r self, column: Column) -> Stored<T> {
         let place = match self.columns.get(column) {
-            // All columns were read.
+            // All columns have been read.
             Some(known) if *known == column => Some(column),
             _ => self.columns.iter().position(|known| *known == column),
         };
@@ -42,7 +42,7 @@ impl RowAnswer<'_> {
     }
 }
 
-/// A whole number of any width, or a truth value.
+/// An integer of any width, or a boolean.
 struct Number(i64);
 
 impl<'a> FromSql<'a> for Number {
@@ -118,8 +118,8 @@ fn values<'c>(cells: impl IntoIterator<Item = &'c Cell<'c>>) -> Values<'c> {
 }
 
 impl PostgresStore {
-    /// Applies waiting changes before a query that may read them: a query of a scope's rows, facts, effects or
-    /// revision, of claims, or of anything else.
+    /// Applies waiting changes before a query that may read them: a query for a scope's rows, facts, effects or revision, for claims, or
+    /// for anything else.
     fn settle_for(&self, table: &Table, equal: &[Cell<'_>]) -> Stored<()> {
         match equal.first() {
             Some(Cell::Scope(scope)) => self.settle_if(|batch| batch.has_scope(scope)),
@@ -143,7 +143,7 @@ impl PostgresStore {
         self.query_now(&sql, params)?.iter().map(|row| view(row, 0)).collect()
     }
 
-    /// Returns the effects of a query of its own.
+    /// Returns the effects of a query with its own text.
     pub(crate) fn effects(&self, sql: &str, params: Params<'_>) -> Stored<Vec<EffectRow>> {
         self.query(sql, params)?.iter().map(|row| view(row, 0)).collect()
     }
@@ -193,7 +193,7 @@ impl Tables for &PostgresStore {
         let sql = self.texts.some(V::TABLE, V::COLUMNS, &Query { equal, ..Query::default() });
         let rows = self.query_now(&sql, &parameters(&values))?;
         let found: HashMap<&str, &Row> = rows.iter().map(|row| Ok((get(row, 0)?, row))).collect::<Stored<_>>()?;
-        // A key may be asked for twice.
+        // A key may be requested twice.
         names.iter().map(|name| found.get(&**name).map(|row| view(row, 1)).transpose()).collect()
     }
 
@@ -246,7 +246,7 @@ impl Tables for &PostgresStore {
         self.settle_if(|batch| batch.has_scope(scope))?;
         let (account, from) = (scope.account.to_string(), kind_prefix(kind));
         let to = prefix_end(&from).unwrap_or_default();
-        // Two ranges of the index, which are empty while every row is up to date.
+        // Two ranges of the index, both empty while every row is up to date.
         let range = concat!(
             "(SELECT * FROM rows o WHERE o.shown AND o.fingerprint IS NOT NULL AND o.key >= $5 AND o.key < $6 AND o.scope = ",
             scope!(),

@@ -1,19 +1,19 @@
-//! A group whose changes are held back and applied together: one call of the database for all of them instead of one for each.
+//! A group whose changes are held back and applied together, with one call to the database for all of them instead of one for each.
 //!
-//! Decisions of a group mostly concern different accounts. Their changes wait here until a read needs what one of them writes, or until
-//! the group is settled. A change that may not wait is applied at once, after those that do: it is a group of one, as is a change outside
-//! of such a group. If one cannot be applied, the whole group fails, and its caller does everything again one by one.
+//! The decisions in a group mostly concern different accounts. Their changes wait here until a read needs what one of them writes, or
+//! until the group is settled. A change that may not wait is applied at once, after those that do: it is a group of one, as is a change
+//! outside such a group. If one cannot be applied, the whole group fails, and its caller does everything again one by one.
 
 use host_store::{Changes, InboxChange, Partition, Scope};
 use std::collections::{HashSet, VecDeque};
 
-/// The changes that wait, with the numbers of their events.
+/// The waiting changes, with the numbers of their events.
 #[derive(Default)]
 pub(crate) struct Batch {
     pub(crate) changes: Vec<(i64, Changes)>,
     /// Revision of the catalog that the decisions have read.
     catalog_revision: Option<u64>,
-    /// Keys for which no event waits, if the group is to succeed.
+    /// Keys for which no event must be waiting if the group is to succeed.
     pub(crate) wakes: Vec<String>,
     scopes: HashSet<Scope>,
     claims: HashSet<String>,
@@ -48,7 +48,7 @@ impl Together {
         business == own && livemode == *mode && self.unknown.contains(&(source.to_owned(), id.to_owned()))
     }
 
-    /// Returns the number for the new event of a change, which from now on is stored.
+    /// Returns the number for the new event of a change, which counts as stored from now on.
     pub(crate) fn number_of(&mut self, changes: &Changes) -> Option<i64> {
         let Some(InboxChange::New(new)) = &changes.inbox else { return None };
         let is_of_group = new.event.business == self.partition.business && new.livemode == self.partition.livemode;
@@ -56,7 +56,8 @@ impl Together {
         if is_of_group && self.unknown.remove(&key) { self.numbers.pop_front() } else { None }
     }
 
-    /// Returns true if a change may wait: it is of a new event of the group, and all that can refuse it also shows later.
+    /// Returns true if a change may wait: it belongs to a new event of the group, and anything that could refuse it can still be detected
+    /// later.
     pub(crate) fn may_wait(&self, changes: &Changes) -> bool {
         let Some(InboxChange::New(new)) = &changes.inbox else { return false };
         let is_of_account = match &changes.scope {
@@ -98,7 +99,7 @@ impl Batch {
         !self.claims.is_empty()
     }
 
-    /// Lets a change wait.
+    /// Holds back a change.
     pub(crate) fn push(&mut self, number: i64, changes: &Changes) {
         self.scopes.extend(changes.scope.clone());
         self.claims.extend(changes.claims.keys().cloned());

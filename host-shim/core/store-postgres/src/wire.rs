@@ -1,7 +1,7 @@
-//! A connection to PostgreSQL for one plain thread: each call blocks until its answer has come.
+//! A connection to PostgreSQL for one plain thread: each call blocks until its answer has arrived.
 //!
-//! A statement that only begins something (a transaction, a savepoint) is sent together with the next query, and costs no
-//! round trip of its own. A broken connection is opened again by the next call.
+//! A statement that only begins something (a transaction, a savepoint) is sent together with the next query, and costs no round
+//! trip of its own. The next call reopens a broken connection.
 
 use crate::error::OpenError;
 use crate::settings::Settings;
@@ -18,7 +18,7 @@ use tokio_postgres::{Client, Error, Row, Statement};
 
 /// Begins a transaction.
 pub(crate) const BEGIN: &str = "BEGIN";
-/// Longest pause after an attempt to connect that has failed late. A call in it fails at once.
+/// Longest pause after an attempt to connect that failed slowly. Calls during the pause fail at once.
 const PAUSE_MAX: Duration = Duration::from_secs(1);
 
 /// The parameters of a query.
@@ -51,13 +51,13 @@ pub struct Wire {
     link: RefCell<Option<Link>>,
     /// Statements to send before the next query.
     ahead: RefCell<String>,
-    /// True after the server has said that it ends the connection, or that it is not the one to talk to.
+    /// True after the server has announced that it is closing the connection, or that it is not the right one to talk to.
     is_ended: Cell<bool>,
-    /// True after the server has not answered in time: nothing more is sent over this connection.
+    /// True after the server has not answered in time; nothing more is sent over this connection.
     is_late: Cell<bool>,
     /// The last failed attempt to connect, and the end of the pause after it.
     refused: RefCell<Option<(OpenError, Instant)>>,
-    /// Time of the last failed attempt to connect, and of the last answer that has not come.
+    /// Time of the last failed attempt to connect, or of the last answer that did not arrive.
     failed_at: Cell<Option<Instant>>,
     /// How many times the connection was opened.
     number: Cell<u64>,
@@ -119,13 +119,13 @@ impl Wire {
         !self.is_ended.get() && !self.is_late.get() && self.link.borrow().as_ref().is_some_and(is_open)
     }
 
-    /// True if the connection has ended, so that a call that only reads may be repeated at once over a new connection.
-    /// False after a timeout: the caller has waited long enough.
+    /// True if the connection has ended, so that a call that only reads may be repeated at once over a new connection. False
+    /// after a timeout, because the caller has waited long enough.
     pub(crate) fn may_repeat(&self) -> bool {
         !self.is_connected() && !self.is_late.get()
     }
 
-    /// Returns true if the database was not reached, or did not answer, since a time.
+    /// Returns true if the database was not reached, or did not answer, since a given time.
     pub fn has_failed_since(&self, time: Instant) -> bool {
         self.failed_at.get().is_some_and(|failed| failed >= time)
     }
@@ -136,14 +136,14 @@ impl Wire {
         if let Some(Link { client, mut task, .. }) = link {
             drop(client);
             task.abort();
-            // The connection is closed now, and not at the next call.
+            // The connection is closed now rather than at the next call.
             let _ = self.runtime.block_on(&mut task);
         }
         self.is_ended.set(false);
         self.is_late.set(false);
     }
 
-    /// Waits for the answer to statements. If it does not come in time, the connection counts as ended.
+    /// Waits for the answer to statements. If it does not arrive in time, the connection counts as ended.
     fn answered<T>(&self, answer: impl Future<Output = Result<T, Error>>) -> Result<T, StoreError> {
         if self.is_late.get() {
             return Err(disconnected());
@@ -159,7 +159,7 @@ impl Wire {
         }
     }
 
-    /// Returns the error of the store, and notes whether the connection has become useless.
+    /// Returns the store's error, and records whether the connection has become useless.
     fn failed(&self, error: &Error) -> StoreError {
         if error.as_db_error().is_some_and(ends) {
             self.is_ended.set(true);
@@ -182,7 +182,7 @@ impl Wire {
         self.number.get()
     }
 
-    /// Opens the connection again if it is broken.
+    /// Reopens the connection if it is broken.
     ///
     /// # Errors
     /// Fails if the database is not reached.
@@ -202,12 +202,12 @@ impl Wire {
         ahead.push(';');
     }
 
-    /// Returns true if the statement that begins a transaction still waits for the next query.
+    /// Returns true if the statement that begins a transaction is still waiting for the next query.
     pub(crate) fn is_to_begin(&self) -> bool {
         self.ahead.borrow().starts_with(BEGIN)
     }
 
-    /// Forgets the statements that wait for the next query.
+    /// Drops the statements that wait for the next query.
     pub(crate) fn forget_ahead(&self) {
         self.ahead.borrow_mut().clear();
     }
@@ -252,7 +252,7 @@ impl Wire {
     /// Runs a statement, and returns the number of rows that it has changed.
     ///
     /// # Errors
-    /// As [`Wire::query`].
+    /// Fails like [`Wire::query`].
     pub fn change(&self, sql: &str, params: Params<'_>) -> Result<u64, StoreError> {
         let mut link = self.link.borrow_mut();
         let link = link.as_mut().ok_or_else(disconnected)?;
@@ -265,7 +265,7 @@ impl Wire {
     /// Runs statements without parameters.
     ///
     /// # Errors
-    /// As [`Wire::query`].
+    /// Fails like [`Wire::query`].
     pub fn execute(&self, statements: &str) -> Result<(), StoreError> {
         let ahead = std::mem::take(&mut *self.ahead.borrow_mut());
         let link = self.link.borrow();
@@ -275,12 +275,12 @@ impl Wire {
     }
 }
 
-/// Returns true if no further statement of the connection can succeed: the server ends it, or has become read-only, as a primary
-/// server that others have replaced.
+/// Returns true if no further statement of the connection can succeed: the server is closing it, or has become read-only, like a
+/// primary server that has been replaced.
 fn ends(error: &DbError) -> bool {
     let is_fatal = match error.parsed_severity() {
         Some(severity) => matches!(severity, Severity::Fatal | Severity::Panic),
-        // A pooler's own errors have the text alone.
+        // A pooler's own errors contain only the text.
         None => ["FATAL", "PANIC"].contains(&error.severity()),
     };
     // Class 08 contains errors of the connection.
@@ -291,7 +291,7 @@ fn disconnected() -> StoreError {
     StoreError::Unavailable("no connection to PostgreSQL".to_owned())
 }
 
-/// Returns the error of the store for an error of PostgreSQL. It has no values of the statement.
+/// Returns the store's error for a PostgreSQL error. It contains no values of the statement.
 pub(crate) fn failure(error: &Error) -> StoreError {
     let Some(found) = error.as_db_error() else { return StoreError::Unavailable(error.to_string()) };
     let text = format!("{} (SQLSTATE {})", found.message(), found.code().code());

@@ -14,9 +14,9 @@ use std::fmt;
 pub enum Cell<'c> {
     /// No value.
     Null,
-    /// A whole number, a time, or a truth value as 0 or 1.
+    /// An integer, a time, or a boolean as 0 or 1.
     Int(i64),
-    /// A text, also one of JSON.
+    /// A string, which may be JSON.
     Text(Cow<'c, str>),
     /// Bytes.
     Bytes(Cow<'c, [u8]>),
@@ -101,14 +101,14 @@ impl<'c, T: Into<Cell<'c>>> From<Option<T>> for Cell<'c> {
     }
 }
 
-/// A row of an answer. Columns have the numbers of the table; only those that the view names can be read.
+/// A row of an answer. Columns are numbered as in the table; only those listed in the view can be read.
 pub trait Answer {
     /// Reads a number.
     ///
     /// # Errors
-    /// All methods fail with `StoreError::Unavailable` for a value of another kind, and if the storage fails.
+    /// All methods fail with `StoreError::Unavailable` if the value is of a different kind or the storage fails.
     fn int(&self, column: Column) -> Stored<Option<i64>>;
-    /// Reads a text.
+    /// Reads a string.
     fn text(&self, column: Column) -> Stored<Option<&str>>;
     /// Reads bytes.
     fn bytes(&self, column: Column) -> Stored<Option<Cow<'_, [u8]>>>;
@@ -117,19 +117,19 @@ pub trait Answer {
     /// Reads a partition.
     fn partition(&self, column: Column) -> Stored<Partition>;
 
-    /// Reads a text that each row has.
+    /// Reads a string that every row has.
     fn a_text(&self, column: Column) -> Stored<&str> {
         self.text(column)?.ok_or_else(|| missing(column))
     }
-    /// Reads a number that each row has.
+    /// Reads a number that every row has.
     fn a_number<T: TryFrom<i64, Error: fmt::Display>>(&self, column: Column) -> Stored<T> {
         T::try_from(self.int(column)?.ok_or_else(|| missing(column))?).map_err(damaged)
     }
-    /// Reads a truth value.
+    /// Reads a boolean.
     fn truth(&self, column: Column) -> Stored<bool> {
         Ok(self.a_number::<i64>(column)? != 0)
     }
-    /// Reads a text into memory of its own.
+    /// Reads a string into its own memory.
     fn own_text(&self, column: Column) -> Stored<Option<String>> {
         Ok(self.text(column)?.map(str::to_owned))
     }
@@ -154,19 +154,19 @@ pub trait Record {
     /// Returns the value of a column.
     ///
     /// # Errors
-    /// `StoreError::Misuse` for a value without a form in JSON.
+    /// Fails with `StoreError::Misuse` if a value has no JSON form.
     fn cell(&self, column: Column) -> Stored<Cell<'_>>;
 
     /// Returns the values of all columns.
     ///
     /// # Errors
-    /// As [`Record::cell`].
+    /// Fails like [`Record::cell`].
     fn cells(&self) -> Stored<Vec<Cell<'_>>> {
         (0..Self::TABLE.columns.len()).map(|column| self.cell(column)).collect()
     }
 }
 
-/// What a change writes of a row.
+/// The part of a row that a change writes.
 pub trait Patch {
     /// The table.
     const TABLE: &'static Table;
@@ -175,11 +175,11 @@ pub trait Patch {
     /// Returns the value of a written column.
     ///
     /// # Errors
-    /// `StoreError::Misuse` for a value without a form in JSON.
+    /// Fails with `StoreError::Misuse` if a value has no JSON form.
     fn cell(&self, column: Column) -> Stored<Cell<'_>>;
 }
 
-/// What a query reads of a row.
+/// The part of a row that a query reads.
 pub trait View: Sized {
     /// The table.
     const TABLE: &'static Table;
@@ -188,7 +188,7 @@ pub trait View: Sized {
     /// Reads the columns.
     ///
     /// # Errors
-    /// `StoreError::Unavailable` for a damaged row.
+    /// Fails with `StoreError::Unavailable` if a row is damaged.
     fn read(row: &impl Answer) -> Stored<Self>;
 }
 

@@ -1,4 +1,4 @@
-//! Copies everything of a store into an empty store of another kind: the same numbers, revisions and times.
+//! Copies everything in a store into an empty store of another kind, keeping numbers, revisions and times.
 
 mod lines;
 mod pages;
@@ -14,7 +14,7 @@ use crate::store::{Read, Store};
 use extension_contract::{Reply, Timestamp};
 use pages::page_of;
 
-/// Number of parts that are read at once.
+/// Number of parts that are read at a time.
 const PAGE: usize = 500;
 /// Number of parts in one commit.
 const GROUP: u64 = 2_000;
@@ -65,7 +65,7 @@ pub enum Part {
         /// The reply.
         reply: Reply,
     },
-    /// A claim or block, by its full key.
+    /// A claim or block, with its full key.
     Claim(String, ClaimRow),
     /// An event.
     Event {
@@ -80,30 +80,29 @@ pub enum Part {
     Effect(EffectRow),
 }
 
-/// A store that can be copied. Lists are in the order of their keys, after the key `after`.
+/// A store that can be copied. Lists are in key order, after the key `after`.
 ///
 /// # Errors
 /// Every method fails with `StoreError::Unavailable` if the underlying storage fails.
 pub trait Source: Read {
-    /// Returns rows of a scope with all that is kept of them, by the texts of their keys.
+    /// Returns rows of a scope with everything kept about them, by the texts of their keys.
     fn whole_rows(&self, scope: &Scope, after: &str, limit: usize) -> Stored<Vec<WholeRow>>;
     /// Returns facts of a scope with the ids of their events.
     fn facts(&self, scope: &Scope, after: &str, limit: usize) -> Stored<Vec<(String, String)>>;
     /// Returns the callers of a scope with their last replies.
     fn replies(&self, scope: &Scope, after: &str, limit: usize) -> Stored<Vec<(String, Reply)>>;
-    /// Returns the full keys that an event waits for.
+    /// Returns the full keys for which an event waits.
     fn waits(&self, seq: u64) -> Stored<Vec<String>>;
 }
 
 /// A store into which another store can be copied.
 pub trait Target: Store {
-    /// Writes a part in the open group. A scope comes before its rows, and events and effects come in the order of
-    /// their numbers.
+    /// Writes a part in the open group. A scope comes before its rows, and events and effects come in number order.
     ///
     /// # Errors
     /// Fails with `StoreError::Unavailable` if the underlying storage fails.
     fn put_part(&mut self, part: &Part) -> Stored<()>;
-    /// Lets the numbers of new events and effects begin after those that were written.
+    /// Makes the numbers of new events and effects start after those that were written.
     ///
     /// # Errors
     /// Fails with `StoreError::Unavailable` if the underlying storage fails.
@@ -118,11 +117,11 @@ pub fn is_empty(store: &(impl Read + ?Sized)) -> Stored<bool> {
     Ok(store.inbox_newest()? == 0 && store.scopes(None)?.is_empty())
 }
 
-/// Copies a store into an empty one. No other handle may write to either meanwhile. Calls `progress` with the number of copied parts.
-/// Returns that number.
+/// Copies a store into an empty one. No other handle may write to either of them meanwhile. Calls `progress` with the number of
+/// copied parts. Returns that number.
 ///
 /// # Errors
-/// `StoreError::Misuse` if the target has accounts or events; otherwise as the stores.
+/// Fails with `StoreError::Misuse` if the target has accounts or events; otherwise like the stores.
 pub fn copy(from: &dyn Source, to: &mut dyn Target, progress: &mut dyn FnMut(u64)) -> Stored<u64> {
     if !is_empty(to)? {
         return Err(StoreError::Misuse("the store to copy into is not empty".to_owned()));
@@ -131,7 +130,7 @@ pub fn copy(from: &dyn Source, to: &mut dyn Target, progress: &mut dyn FnMut(u64
     copy.to.begin()?;
     let copied = copy.all(from).and_then(|()| copy.to.end_parts()).and_then(|()| copy.to.commit());
     if let Err(error) = copied {
-        // The first error says more.
+        // The first error is more informative.
         let _ = copy.to.rollback();
         return Err(error);
     }

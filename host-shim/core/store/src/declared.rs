@@ -47,7 +47,7 @@ impl Declared {
     /// replaced by the reference `secret:config/KEY`, so that the plain secret never reaches the extension.
     ///
     /// # Errors
-    /// Fails if a value is not declared, has another type than declared, or is required and missing.
+    /// Fails if a value is not declared, is not of the declared type, or is required and missing.
     pub fn new(declarations: &Declarations, given: &BTreeMap<String, String>) -> Result<Self, ConfigError> {
         if let Some(key) = given.keys().find(|key| !declarations.config.iter().any(|decl| decl.key == **key)) {
             return Err(ConfigError::Undeclared { key: key.clone() });

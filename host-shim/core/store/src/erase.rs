@@ -8,7 +8,7 @@ use extension_contract::{Delivery, EffectReport, FieldError, Outcome, Payload, P
 /// Replaces an erased JSON object.
 pub const NO_JSON: &str = "{}";
 
-/// Erases the payload of an event. The variant stays, so that the inbox stays readable.
+/// Erases the payload of an event. The variant is kept, so that the inbox stays readable.
 pub fn payload(payload: &mut Payload) {
     match payload {
         Payload::Payment(body) => *body = NO_JSON.into(),
@@ -42,7 +42,7 @@ pub fn outcome(outcome: &mut Option<Outcome>) {
     }
 }
 
-/// Erases the text of an error, if there is one.
+/// Erases the text of an error, if any.
 pub fn error(error: &mut Option<String>) {
     error.iter_mut().for_each(|text| *text = String::new());
 }

@@ -1,4 +1,4 @@
-//! A store that fails at a chosen write, or at its reads and those of its readers. For tests and for the exploration of crashes.
+//! A store that fails at a chosen write, or at its reads and those of its readers. For tests and for exploring crashes.
 
 use crate::changes::{Applied, Changes};
 use crate::error::{StoreError, Stored};
@@ -21,7 +21,7 @@ pub enum Moment {
 /// The state of the store after a fault.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Then {
-    /// Every call fails until the store is opened again: a crash.
+    /// Every call fails until the store is opened again, as after a crash.
     Dead,
     /// The next call works.
     Alive,
@@ -43,7 +43,7 @@ struct State {
     writes_fail: bool,
     /// Number of calls of [`Store::try_write`].
     tried: u64,
-    /// What another host does before a write, with the number of the write.
+    /// What another host does before a write, with the number of that write.
     meanwhile: Option<(u64, Meanwhile)>,
 }
 
@@ -85,7 +85,7 @@ impl Faults {
         self.state().fault = None;
     }
 
-    /// Sets whether reads fail from now on, also those of readers. Does not affect writes.
+    /// Sets whether reads, including those of readers, fail from now on. Does not affect writes.
     pub fn fail_reads(&self, fail: bool) {
         self.state().reads_fail = fail;
     }
@@ -95,7 +95,7 @@ impl Faults {
         self.state().writes_fail = fail;
     }
 
-    /// Returns how many times the store was asked to write only to see whether it can.
+    /// Returns how many times the store was asked to write just to check whether it can.
     pub fn tried(&self) -> u64 {
         self.state().tried
     }
@@ -106,16 +106,16 @@ impl Faults {
         self.state().writes
     }
 
-    /// Returns true after the fault struck.
+    /// Returns true if the fault has struck.
     pub fn struck(&self) -> bool {
         let state = self.state();
         state.fault.is_some_and(|(at, ..)| state.writes >= at)
     }
 
-    /// Opens the store, also after a crash. Uncommitted changes are rolled back.
+    /// Opens the store, even after a crash. Uncommitted changes are rolled back.
     ///
     /// # Panics
-    /// If the wrapped store cannot roll back.
+    /// Panics if the wrapped store cannot roll back.
     pub fn open(&self) -> Box<dyn Store> {
         let mut state = self.state();
         state.dead = false;
@@ -179,8 +179,8 @@ impl State {
 /// The store that [`Faults::open`] returns.
 struct FaultStore(Faults);
 
-/// Returns an independent store with the same rows, also for a store in memory that can be made to fail. Returns none for
-/// a store on disk. The copy includes the changes of an open group, but has no open group itself.
+/// Returns an independent store with the same rows, including for a store in memory that can be made to fail. Returns none for a
+/// store on disk. The copy includes the changes of an open group, but has no open group itself.
 pub fn fork(store: &dyn Store) -> Option<MemoryStore> {
     let any: &dyn Any = store;
     match any.downcast_ref::<FaultStore>() {

@@ -1,5 +1,5 @@
-//! What a store in another crate needs beside the traits: the one implementation and what it asks of a database, erasures, beginnings of
-//! keys, forms in JSON, unique values, and readers that lend a store.
+//! What a store in another crate needs in addition to the traits: the shared implementation and what it asks of a database, erasures,
+//! key prefixes, JSON forms, unique values, and readers that lend a store.
 
 pub use crate::kept::Kept;
 pub use crate::prefix::{kind_prefix, prefix_end};

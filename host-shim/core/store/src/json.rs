@@ -38,7 +38,7 @@ pub fn damaged(what: impl std::fmt::Display) -> StoreError {
 /// Returns a value as JSON.
 ///
 /// # Errors
-/// `StoreError::Misuse` for a value without a form in JSON.
+/// Fails with `StoreError::Misuse` if a value has no JSON form.
 pub fn to_json(value: &impl Serialize) -> Stored<String> {
     serde_json::to_string(value).map_err(|error| StoreError::Misuse(format!("no JSON: {error}")))
 }
@@ -46,14 +46,14 @@ pub fn to_json(value: &impl Serialize) -> Stored<String> {
 /// Parses JSON.
 ///
 /// # Errors
-/// `StoreError::Unavailable` for a damaged row.
+/// Fails with `StoreError::Unavailable` if a row is damaged.
 pub fn from_json<'a, T: Deserialize<'a>>(text: &'a str) -> Stored<T> {
     serde_json::from_str(text).map_err(damaged)
 }
 
-/// The content of a row as two texts of JSON. Its kind, and the id of a record, are in its key.
+/// The content of a row as two JSON texts. Its kind, and the id of a record, are in its key.
 pub struct Content<'r> {
-    /// All members but the extension's own.
+    /// All members except the extension's own.
     pub body: String,
     /// The extension's own text: the metadata of a product, purchase or subscription, the terms of a price, the value of a record.
     pub value: &'r str,
@@ -69,7 +69,7 @@ impl<'r> Content<'r> {
     /// Returns the content of a row.
     ///
     /// # Errors
-    /// `StoreError::Misuse` for a row without a form in JSON.
+    /// Fails with `StoreError::Misuse` if a row has no JSON form.
     pub fn of(row: &'r Row) -> Stored<Content<'r>> {
         /// Returns the JSON of a row without the text.
         fn without<T: Clone + Serialize>(row: &T, text: impl Fn(&mut T) -> &mut String) -> Stored<String> {
@@ -102,7 +102,7 @@ impl<'r> Content<'r> {
 /// Returns a row from the text of its key and its content.
 ///
 /// # Errors
-/// `StoreError::Unavailable` for a damaged row.
+/// Fails with `StoreError::Unavailable` if a row is damaged.
 pub fn row_of(key: &str, body: &str, value: String) -> Stored<Row> {
     Ok(match row_key(key).ok_or_else(|| damaged(key))? {
         RowKey::Product(_) => {
@@ -131,12 +131,13 @@ pub fn row_of(key: &str, body: &str, value: String) -> Stored<Row> {
 /// Returns a stored row from the text of its key, its version and its content.
 ///
 /// # Errors
-/// `StoreError::Unavailable` for a damaged row.
+/// Fails with `StoreError::Unavailable` if a row is damaged.
 pub fn stored(key: &str, data_version: i64, body: &str, value: String) -> Stored<StoredRow> {
     Ok(StoredRow { data_version: u32::try_from(data_version).map_err(damaged)?, row: row_of(key, body, value)? })
 }
 
-/// Returns the texts of the references by which a row is found, each once. Nobody looks for the rows that refer to the catalog.
+/// Returns the texts of the references by which a row is found, without duplicates. Nobody searches for the rows that refer to the
+/// catalog.
 pub fn targets(references: &[Reference]) -> BTreeSet<String> {
     let found_by = references.iter().filter(|reference| !matches!(reference, Reference::Catalog(_)));
     found_by.map(ToString::to_string).collect()
@@ -146,7 +147,7 @@ pub fn targets(references: &[Reference]) -> BTreeSet<String> {
 pub struct RowParts<'a> {
     /// False for a soft-deleted product and for a deleted record.
     pub shown: bool,
-    /// Texts of the references by which the row is found, each once.
+    /// Texts of the references by which the row is found, without duplicates.
     pub targets: BTreeSet<String>,
     /// Type of a product.
     pub product_type: Option<&'a str>,
@@ -180,10 +181,10 @@ impl<'a> RowParts<'a> {
     }
 }
 
-/// The members of an event that no condition of a query needs.
+/// The members of an event that no query condition needs.
 #[derive(Serialize, Deserialize)]
 pub struct Envelope<'a> {
-    /// Mode that the event names.
+    /// The mode given in the event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub livemode: Option<bool>,
     /// Number of the delivery.
@@ -279,7 +280,7 @@ pub fn state_columns(state: &InboxState) -> (i16, Timestamp, Option<Timestamp>) 
 /// Returns a state from its columns.
 ///
 /// # Errors
-/// `StoreError::Unavailable` for a damaged row.
+/// Fails with `StoreError::Unavailable` if a row is damaged.
 pub fn state_of(state: i16, at: Timestamp, waits_since: Option<Timestamp>) -> Stored<InboxState> {
     Ok(match state {
         PENDING => InboxState::Pending { not_before: at, waits_since },
@@ -304,7 +305,7 @@ pub fn state_number(state: EffectState) -> i16 {
 /// Returns an effect's state by its number.
 ///
 /// # Errors
-/// `StoreError::Unavailable` for a damaged row.
+/// Fails with `StoreError::Unavailable` if a row is damaged.
 pub fn effect_state(number: i16) -> Stored<EffectState> {
     Ok(match number {
         0 => EffectState::Queued,
@@ -318,7 +319,7 @@ pub fn effect_state(number: i16) -> Stored<EffectState> {
 /// Returns the kind and the bytes of a payload.
 ///
 /// # Errors
-/// `StoreError::Misuse` for a payload without a form in JSON.
+/// Fails with `StoreError::Misuse` if a payload has no JSON form.
 pub fn payload_columns(payload: &Payload) -> Stored<(i16, Cow<'_, [u8]>)> {
     Ok(match payload {
         Payload::Payment(bytes) => (PAYMENT, Cow::Borrowed(bytes)),
@@ -330,7 +331,7 @@ pub fn payload_columns(payload: &Payload) -> Stored<(i16, Cow<'_, [u8]>)> {
 /// Returns a payload from its kind and its bytes.
 ///
 /// # Errors
-/// `StoreError::Unavailable` for a damaged row.
+/// Fails with `StoreError::Unavailable` if a row is damaged.
 pub fn payload_of(kind: i16, bytes: Vec<u8>) -> Stored<Payload> {
     Ok(match kind {
         PAYMENT => Payload::Payment(bytes),

@@ -1,6 +1,6 @@
-//! A store in a database: the one implementation of [`Read`](crate::Read) over any [`Tables`], and of [`Store`] over any [`Backend`]. A
-//! store in memory ([`MemoryStore`](crate::MemoryStore)) has its own: its rows need no columns, and values of columns would cost it a
-//! third of its speed.
+//! A store in a database: the shared implementation of [`Read`](crate::Read) over any [`Tables`], and of [`Store`] over any
+//! [`Backend`]. The store in memory ([`MemoryStore`](crate::MemoryStore)) has its own implementation: its rows need no columns, and
+//! column values would cost it a third of its speed.
 
 mod apply;
 mod backend;
@@ -27,7 +27,7 @@ pub use tables::{Range, Tables};
 pub struct Kept<B> {
     pub(crate) backend: B,
     pub(crate) in_group: bool,
-    /// True after a change of the open group was written only in part.
+    /// True after a change in the open group was only partly written.
     is_broken: bool,
     cache: Cache,
 }
@@ -72,7 +72,7 @@ impl<B: Backend> Kept<B> {
         }
     }
 
-    /// Fails if the open group is incomplete: a write failed half-way, or the backend itself has rolled it back, for example
+    /// Fails if the open group is incomplete: a write failed halfway, or the backend itself has rolled the group back, for example
     /// because the disk is full.
     fn check_whole(&self) -> Stored<()> {
         if self.in_group && (self.is_broken || !self.backend.is_whole()) {
@@ -90,7 +90,7 @@ impl<B: Backend> Kept<B> {
         Ok(())
     }
 
-    /// Runs `body` in the open group, or in a group of its own.
+    /// Runs `body` in the open group, or in its own group.
     ///
     /// # Errors
     /// Fails with the error of `body`, or if the storage fails.
@@ -141,7 +141,7 @@ impl<B: Backend> Store for Kept<B> {
         self.begin()?;
         let written = self.backend.touch().and_then(|()| self.commit());
         if written.is_err() {
-            // The first error says more.
+            // The first error is more informative.
             let _ = self.end_group();
         }
         written

@@ -86,7 +86,7 @@ impl MemoryStore {
         })
     }
 
-    /// Shows the state to the readers, if there are any: a state that readers share is copied before its next change.
+    /// Publishes the state to the readers, if any. A state that readers share is copied before its next change.
     fn publish(&self) {
         if let Some(published) = self.published.borrow().upgrade() {
             *published.lock().unwrap_or_else(PoisonError::into_inner) = self.fork();

@@ -4,18 +4,18 @@ use extension_contract::Row;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 
-/// The sections whose rows have ids right after the section's name; the other sections are `records/COLLECTION`.
+/// The sections whose rows have their ids right after the section's name; the other sections are `records/COLLECTION`.
 const SECTIONS: [&str; 3] = ["products", "purchases", "subscriptions"];
 
 /// A part of rows that a manifest excludes from the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Excluded {
     section: String,
-    /// Id of the row; a final `*` stands for any end, and `None` for every row.
+    /// Id of the row; a trailing `*` matches any suffix, and `None` every row.
     id: Option<String>,
-    /// Names of nested members, where `*` stands for every member; empty for the whole row.
+    /// Names of nested members, where `*` matches every member; empty for the whole row.
     path: Vec<String>,
-    /// The only value of the member that is excluded; an object that then is empty is excluded, too.
+    /// The only value of the member that is excluded; an object that becomes empty is excluded too.
     only: Option<Value>,
 }
 
@@ -38,7 +38,7 @@ impl Excluded {
         is_named.then(|| Excluded { section, id: id.map(str::to_owned), path, only: None })
     }
 
-    /// Excludes the member only where it has this value, with objects that then are empty.
+    /// Excludes the member only where it has this value, together with objects that become empty.
     #[must_use]
     pub fn only(self, value: Value) -> Excluded {
         Excluded { only: Some(value), ..self }
@@ -66,8 +66,8 @@ impl NotState {
         NotState { parts: parts.into_iter().collect(), catalog: Vec::new() }
     }
 
-    /// Excludes the rows that loading a catalog writes, too, but only from the state as a document and as a hash. Later events depend on
-    /// these rows, so that two stores with different catalogs are never the same.
+    /// Also excludes the rows that loading a catalog writes, but only from the state as a document and as a hash. Later events depend on
+    /// these rows, so two stores with different catalogs are never the same.
     #[must_use]
     pub fn with_catalog(self, catalog: impl IntoIterator<Item = Excluded>) -> Self {
         NotState { catalog: catalog.into_iter().collect(), ..self }

@@ -1,4 +1,4 @@
-//! What a manifest permits an extension: its permissions, the kinds of its effects, and the events that reach it.
+//! What a manifest permits an extension to do: its permissions, the kinds of its effects, and the events that reach it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -46,7 +46,8 @@ impl fmt::Display for Permission {
     }
 }
 
-/// The part of a manifest that restricts decisions and events. A part that is none restricts nothing, so the default permits all.
+/// The part of a manifest that restricts decisions and events. A part that is none restricts nothing, so the default permits
+/// everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Permitted {
     /// The permissions, each with its description.

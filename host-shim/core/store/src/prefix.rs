@@ -1,9 +1,9 @@
-//! Ranges of ids and keys that begin with a prefix, in byte order.
+//! Ranges of ids and keys that start with a prefix, in byte order.
 
 use extension_contract::RowKind;
 use std::ops::Bound;
 
-/// Returns the text with which the keys of a kind begin.
+/// Returns the prefix of the keys of a kind.
 pub fn kind_prefix(kind: &RowKind) -> String {
     match kind {
         RowKind::Product => "product:".to_owned(),
@@ -14,7 +14,7 @@ pub fn kind_prefix(kind: &RowKind) -> String {
     }
 }
 
-/// Returns the smallest text that is greater than all texts with a prefix, if there is one.
+/// Returns the smallest string that is greater than all strings with a prefix, if any.
 pub fn prefix_end(prefix: &str) -> Option<String> {
     let mut end = prefix.to_owned();
     while let Some(last) = end.pop() {
@@ -33,7 +33,7 @@ pub fn scan_bounds(prefix: &str, descending: bool, after: Option<&str>) -> (Stri
     let (from, to) = text_range(prefix, descending, after.map(str::to_owned));
     let from = match from {
         Bound::Included(from) => from,
-        // A text followed by a zero byte is the next text in byte order.
+        // A string followed by a zero byte is the next string in byte order.
         Bound::Excluded(after) => after + "\0",
         Bound::Unbounded => String::new(),
     };
@@ -44,7 +44,7 @@ pub fn scan_bounds(prefix: &str, descending: bool, after: Option<&str>) -> (Stri
     (from, to)
 }
 
-/// Returns the bounds of the texts with a prefix that follow `after` in the direction of a scan.
+/// Returns the bounds of the strings with a prefix that follow `after` in the direction of a scan.
 pub fn text_range(prefix: &str, descending: bool, after: Option<String>) -> (Bound<String>, Bound<String>) {
     let (from, end) = (Bound::Included(prefix.to_owned()), prefix_end(prefix));
     match after {

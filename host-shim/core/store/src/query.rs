@@ -4,7 +4,7 @@ use crate::cell::Cell;
 use crate::schema::{Column, Index};
 use std::ops::Bound;
 
-/// A comparison with a value. A comparison with null never fits, as in SQL.
+/// A comparison with a value. A comparison with null never matches, as in SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Op {
     /// Equal.
@@ -19,7 +19,7 @@ pub enum Op {
     Ge,
 }
 
-/// A query. The rows come in order of the index, and then of the table's key.
+/// A query. The rows come in index order, and then in the order of the table's key.
 #[derive(Clone, Debug)]
 pub struct Query<'q> {
     /// The index; none for the table's key.
@@ -34,7 +34,7 @@ pub struct Query<'q> {
     pub tests: &'q [(Column, Op, Cell<'q>)],
     /// Only effects without an earlier open effect of the same ordering key.
     pub first_of_ordering_key: bool,
-    /// The last row first.
+    /// Last row first.
     pub descending: bool,
     /// Maximum number of rows.
     pub limit: usize,
@@ -61,7 +61,7 @@ impl Query<'_> {
         Query { index: Some(index), ..Query::default() }
     }
 
-    /// Returns the values in the order of the parameters of its text in SQL, without the limit.
+    /// Returns the values in the order of the parameters of the SQL text, without the limit.
     pub fn values(&self) -> impl Iterator<Item = &Cell<'_>> {
         let bounds = [&self.from, &self.to].into_iter().filter_map(|bound| match bound {
             Bound::Unbounded => None,
@@ -71,11 +71,11 @@ impl Query<'_> {
     }
 }
 
-/// Whether a query goes on.
+/// Whether a query continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// With the next row.
+    /// Continues with the next row.
     On,
-    /// Not: the caller has all that it needs.
+    /// Stops: the caller has everything it needs.
     Stop,
 }

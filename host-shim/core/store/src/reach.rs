@@ -1,4 +1,4 @@
-//! Finds the rows of an account that are reachable over references, for every store.
+//! Finds the rows of an account that are reachable through references, for every store.
 
 use crate::error::Stored;
 use extension_contract::{CatalogKey, REFERENCES_MAX, Reference, RowKey};
@@ -76,7 +76,7 @@ impl<G: Graph> Walk<'_, G> {
         while let Some(key) = frontier.queue.pop_front() {
             self.follow(&key, &mut frontier)?;
             let mut after: Option<String> = None;
-            // Without room, the walk could reach only rows that it has already found.
+            // Once the limit is reached, the walk could only reach rows that it has already found.
             while self.room > 0 {
                 let page = self.graph.referrers(&key, after.as_deref(), PAGE)?;
                 for (_, referrer) in &page {
@@ -94,7 +94,7 @@ impl<G: Graph> Walk<'_, G> {
     fn walk_from_live(&mut self) -> Stored<()> {
         let mut frontier = Frontier::default();
         for key in std::mem::take(&mut self.live) {
-            // Most live rows refer to no row, and then lead nowhere.
+            // Most live rows refer to no row, and so lead nowhere.
             let row = self.found.get(&key);
             if row.is_some_and(|row| self.graph.references(row).iter().any(|reference| row_key(reference).is_some())) {
                 frontier.add(key);
@@ -115,7 +115,7 @@ impl<G: Graph> Walk<'_, G> {
         references.iter().try_for_each(|key| self.visit(key, frontier))
     }
 
-    /// Adds a row to the result and the queue, if it exists and there is room.
+    /// Adds a row to the result and the queue, if it exists and the limit is not reached.
     fn visit(&mut self, key: &RowKey, frontier: &mut Frontier) -> Stored<()> {
         if let Some((key, _)) = self.found.get_key_value(key) {
             frontier.add(key.clone());

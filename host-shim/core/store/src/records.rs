@@ -1,4 +1,4 @@
-//! What is written to the tables and what is read from them.
+//! What is written to the tables and read from them.
 
 use crate::cell::{Answer, Cell, Patch, Record, View, all};
 use crate::changes::{InboxProgress, NewInbox, RowWrite};
@@ -24,7 +24,7 @@ fn no_column(table: &Table, column: Column) -> StoreError {
     StoreError::Misuse(format!("`{}` has no column {column} to write", table.name))
 }
 
-/// Implements [`View`] for a text or number in one column.
+/// Implements [`View`] for a string or number in one column.
 macro_rules! column {
     ($(#[$doc:meta])* $name:ident($kind:ty) = $table:ident.$column:ident by $read:ident $($into:ident)?) => {
         $(#[$doc])*
@@ -58,7 +58,7 @@ column! {
     ClaimKey(String) = claims.KEY by a_text to_owned
 }
 column! {
-    /// A caller that was answered.
+    /// A caller that has received an answer.
     Caller(String) = replies.CALLER by a_text to_owned
 }
 column! {
@@ -74,7 +74,7 @@ column! {
     WaitingEvent(u64) = waits.SEQ by a_number
 }
 column! {
-    /// A full key that an event waits for.
+    /// A full key for which an event waits.
     AwaitedKey(String) = waits.KEY by a_text to_owned
 }
 column! {
@@ -233,7 +233,7 @@ impl View for OutdatedRow {
     }
 }
 
-/// What the next write of a row needs of the last one.
+/// The parts of the previous write of a row that its next write needs.
 pub struct WrittenRow {
     /// The references by which the row is found; none unless it is shown.
     pub shown_references: Vec<Reference>,
@@ -402,7 +402,7 @@ impl<'w> NewEvent<'w> {
     /// Returns the row of a received event.
     ///
     /// # Errors
-    /// `StoreError::Misuse` for a payload without a form in JSON.
+    /// Fails with `StoreError::Misuse` if a payload has no JSON form.
     pub fn of(new: &'w NewInbox) -> Stored<NewEvent<'w>> {
         let none = EventProgress {
             account: new.event.account.clone(),
@@ -495,7 +495,7 @@ pub struct EventProgress {
 }
 
 impl EventProgress {
-    /// Returns the progress after a change, and the number and the content of the run that is not the last one any more.
+    /// Returns the progress after a change, and the number and content of the run that is no longer the last one.
     pub fn after(self, progress: &InboxProgress) -> (EventProgress, Option<(u32, Run)>) {
         let InboxProgress { account, state, failures, error, outcome, run, .. } = progress;
         let (run, earlier) = match (run, self.run) {
@@ -655,7 +655,7 @@ impl View for EarlierRun {
     }
 }
 
-/// A full key that an event waits for.
+/// A full key for which an event waits.
 pub struct Wait<'w> {
     pub key: &'w str,
     pub seq: u64,
@@ -792,7 +792,7 @@ impl Patch for EffectProgress<'_> {
     }
 }
 
-/// Where an effect stands: number, generation, state and number of the lease.
+/// The state of an effect: number, generation, state and lease number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EffectStand {
     pub seq: u64,
@@ -866,7 +866,7 @@ impl Patch for ErasedEffect {
     }
 }
 
-/// The key of a row, which must be one.
+/// Parses the key of a row, which must be valid.
 pub fn key_of(text: &str) -> Stored<RowKey> {
     row_key(text).ok_or_else(|| damaged(text))
 }

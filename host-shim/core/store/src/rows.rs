@@ -19,7 +19,7 @@ pub struct OpenedRows {
     pub facts: Vec<bool>,
 }
 
-/// Asks for the account of an event, and for the account's rows and facts that the event needs.
+/// Requests the account of an event, and the account's rows and facts that the event needs.
 #[derive(Clone, Copy, Debug)]
 pub struct PlaceQuery<'q> {
     /// Partition of the event.
@@ -30,7 +30,7 @@ pub struct PlaceQuery<'q> {
     pub now: Timestamp,
     /// The account if nobody holds one of the claims.
     pub otherwise: Option<&'q Account>,
-    /// The references that the event names.
+    /// The references named in the event.
     pub named: &'q [Reference],
     /// The facts that the event asks for.
     pub facts: &'q [String],
@@ -84,8 +84,7 @@ pub enum InboxState {
     Pending {
         /// Earliest next attempt, in milliseconds since the epoch.
         not_before: Timestamp,
-        /// Start of the wait of an event that has waited and was woken. If it must wait again, the wait counts from
-        /// then.
+        /// Since when an event that was woken had been waiting. If it must wait again, the wait still counts from then.
         waits_since: Option<Timestamp>,
     },
     /// The event's account is unknown; the event waits for one of its claim keys.
@@ -105,7 +104,7 @@ pub enum InboxState {
 }
 
 impl InboxState {
-    /// Returns the start of the event's wait, also of a wait that was interrupted; none for other events.
+    /// Returns since when the event has been waiting, even if the wait was interrupted; none for other events.
     pub fn waits_since(&self) -> Option<Timestamp> {
         match self {
             InboxState::Parked { since } | InboxState::Deferred { since } => Some(*since),
@@ -232,40 +231,40 @@ pub struct Lease {
     pub owner: Option<String>,
 }
 
-/// A question for effects that may begin.
+/// A query for effects that may begin.
 #[derive(Clone, Copy, Debug)]
 pub struct DueQuery<'a> {
     /// Business and mode.
     pub partition: &'a Partition,
-    /// The present, in milliseconds since the epoch.
+    /// The current time, in milliseconds since the epoch.
     pub now: Timestamp,
     /// False if timers do not fire; they are then left out.
     pub timers: bool,
-    /// Kinds whose providers have no room: their effects are left out, unless they need no call.
+    /// Kinds whose providers have no capacity: their effects are left out, unless they need no call.
     pub busy: &'a [String],
-    /// If set, accounts take turns: first the effects that need no call, then the first effect of each account and
-    /// kind, then the second of each, and so on, at most this many of one account and kind. A store considers the first
-    /// [`TURNS_SEARCHED_MAX`] due effects.
+    /// If set, accounts take turns: first the effects that need no call, then the first effect of each account and kind, then the
+    /// second of each, and so on, up to this many per account and kind. A store considers the first [`TURNS_SEARCHED_MAX`] due
+    /// effects.
     pub turns: Option<usize>,
     /// Maximum number of effects.
     pub limit: usize,
 }
 
-/// Maximum number of due effects among which a store finds the turns of accounts.
+/// Maximum number of due effects that a store searches for the accounts' turns.
 pub const TURNS_SEARCHED_MAX: usize = 10_000;
 
 impl<'a> DueQuery<'a> {
-    /// Asks for all due effects, with timers, in order of time.
+    /// Selects all due effects, including timers, in time order.
     pub fn of(partition: &'a Partition, now: Timestamp, limit: usize) -> Self {
         DueQuery { partition, now, timers: true, busy: &[], turns: None, limit }
     }
 
-    /// Returns true for a due effect that is left out because its provider has no room.
+    /// Returns true for a due effect that is left out because its provider has no capacity.
     pub fn passes_over(&self, effect: &impl Due) -> bool {
         self.busy.iter().any(|kind| kind == effect.kind()) && effect.needs_call(self.now)
     }
 
-    /// Returns the wanted ones of due effects, which come in order of time.
+    /// Selects the wanted ones from due effects, which come in time order.
     pub fn in_order<D: Due>(&self, due: impl IntoIterator<Item = D>) -> Vec<D> {
         let Some(most) = self.turns else { return due.into_iter().take(self.limit).collect() };
         let mut counts: BTreeMap<(Scope, String), usize> = BTreeMap::new();
@@ -288,13 +287,13 @@ impl<'a> DueQuery<'a> {
     }
 }
 
-/// What decides about the turn of a due effect.
+/// The parts of a due effect that determine its turn.
 pub trait Due {
     /// The scope that requested it.
     fn scope(&self) -> &Scope;
     /// Its kind.
     fn kind(&self) -> &str;
-    /// The time after which it is not carried out any more.
+    /// The time after which it is no longer carried out.
     fn deadline(&self) -> Option<Timestamp>;
 
     /// Returns true for an effect that needs a provider at `now`: the host itself carries out neither the kind, nor the end of
@@ -339,7 +338,7 @@ pub struct LeaseRequest<'a> {
     pub partition: &'a Partition,
     /// Name of the host.
     pub owner: &'a str,
-    /// The present, in milliseconds since the epoch.
+    /// The current time, in milliseconds since the epoch.
     pub now: Timestamp,
     /// Expiry of the leases, in milliseconds since the epoch.
     pub until: Timestamp,
@@ -374,7 +373,7 @@ pub struct EffectRow {
 }
 
 impl EffectRow {
-    /// As [`Due::needs_call`].
+    /// Like [`Due::needs_call`].
     pub fn needs_call(&self, now: Timestamp) -> bool {
         Due::needs_call(self, now)
     }

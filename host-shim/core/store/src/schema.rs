@@ -1,20 +1,20 @@
-//! The tables of a store, their columns and indexes, as data: what every kind of store keeps.
+//! The tables of a store, their columns and indexes, as data: everything that each kind of store keeps.
 //!
 //! The databases have the same tables in SQL (`migrations/0001_tables.sql` of each). Times are in milliseconds since the epoch.
 
 /// Number of a column in its table.
 pub type Column = usize;
 
-/// What a column contains.
+/// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A whole number or a time.
+    /// An integer or a time.
     Int,
-    /// A truth value, as 0 or 1.
+    /// A boolean, as 0 or 1.
     Truth,
-    /// A text, also one of JSON.
+    /// A string, which may be JSON.
     Text,
-    /// Texts, as a JSON array.
+    /// Strings, as a JSON array.
     Texts,
     /// Bytes.
     Bytes,
@@ -31,22 +31,22 @@ pub struct Table {
     pub name: &'static str,
     /// Names of its columns.
     pub columns: &'static [&'static str],
-    /// What they contain.
+    /// Their types.
     pub kinds: &'static [Kind],
     /// Columns of its key.
     pub key: &'static [Column],
-    /// Number of its last columns, whose texts are large and change only in an erasure.
+    /// Number of its last columns, whose texts are large and change only when they are erased.
     pub cold: usize,
-    /// Name in SQLite of the table with these columns, which only grows at its end.
+    /// Name of the SQLite table with these columns, which only grows at its end.
     pub texts: &'static str,
     /// Its other indexes, in order of [`Index::at`].
     pub indexes: &'static [&'static Index],
 }
 
-/// An index. It has the rows that meet its conditions, in order of its columns and then of the table's key.
+/// An index. It contains the rows that meet its conditions, in the order of its columns and then of the table's key.
 #[derive(Debug)]
 pub struct Index {
-    /// Place among the indexes of its table.
+    /// Position among the indexes of its table.
     pub at: usize,
     /// Name in SQL.
     pub name: &'static str,
@@ -67,9 +67,9 @@ pub enum Only {
     Below(Column, i64),
     /// The column has one of these numbers.
     OneOf(Column, &'static [i64]),
-    /// The column has this text.
+    /// The column contains this string.
     Named(Column, &'static str),
-    /// The column has another text.
+    /// The column contains a different string.
     NotNamed(Column, &'static str),
     /// The column is not null.
     Some(Column),
@@ -265,7 +265,7 @@ pub mod runs {
         Table { name: "runs", columns: COLUMNS, kinds: KINDS, key: &[SEQ, N], cold: 0, texts: "", indexes: &[] };
 }
 
-/// The full keys that a parked or deferred event waits for.
+/// The full keys for which a parked or deferred event waits.
 pub mod waits {
     use super::{Column, Index, Table};
     columns! { key KEY Text, seq SEQ Int }

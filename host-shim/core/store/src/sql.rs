@@ -1,4 +1,4 @@
-//! The texts of queries in SQL, for the tables of SQLite and those of PostgreSQL, made once for each shape of a query.
+//! The SQL texts of queries, for the tables of SQLite and PostgreSQL, generated once per shape of a query.
 
 use crate::query::{Op, Query};
 use crate::schema::{Column, Index, Kind, Only, Table, replies};
@@ -8,17 +8,17 @@ use std::ops::Bound;
 use std::ptr;
 use std::sync::Arc;
 
-/// Whose SQL it is.
+/// The dialect of SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Dialect {
-    /// SQLite: a query names its index, and the large texts of a row are in a table of their own.
+    /// SQLite: a query names its index, and the large texts of a row are in a separate table.
     Sqlite,
     /// PostgreSQL: numbers are `bigint` parameters, a scope takes three parameters (business, mode, account) and a
     /// partition two, and a row of an answer with a scope or partition ends with its business and mode.
     Postgres,
 }
 
-/// What a text depends on.
+/// The parts of a query on which its text depends.
 #[derive(Clone, PartialEq, Eq, Hash)]
 struct Shape {
     what: &'static str,
@@ -34,7 +34,7 @@ struct Shape {
     limited: bool,
 }
 
-/// The texts that were made.
+/// The texts generated so far.
 pub struct Texts {
     dialect: Dialect,
     made: RefCell<HashMap<Shape, Arc<str>>>,
@@ -51,7 +51,7 @@ impl Texts {
         self.made.borrow().values().cloned().collect()
     }
 
-    /// Returns the text of a kind for a query, which `make` makes.
+    /// Returns the text of a kind for a query; `make` generates it.
     pub(crate) fn text(
         &self,
         what: &'static str,
@@ -77,12 +77,12 @@ impl Texts {
         self.made.borrow_mut().entry(shape).or_insert_with(make).clone()
     }
 
-    /// Returns the query of some columns. Its parameters are the values of the query, and the limit if there is one.
+    /// Returns the query for some columns. Its parameters are the values of the query, and the limit if there is one.
     pub fn select(&self, table: &'static Table, columns: &'static [Column], query: &Query<'_>) -> Arc<str> {
         self.text("select", table, columns, query, |parameters| select(table, columns, query, parameters))
     }
 
-    /// Returns the query of the number of rows. Its parameters are the values of the query.
+    /// Returns the query for the number of rows. Its parameters are the values of the query.
     pub fn count(&self, table: &'static Table, query: &Query<'_>) -> Arc<str> {
         self.text("count", table, &[], query, |mut parameters| {
             let index = if self.dialect == Dialect::Sqlite { indexed(table, query) } else { String::new() };
@@ -91,7 +91,8 @@ impl Texts {
     }
 
     /// Returns PostgreSQL's query for the rows whose last key column has one of the values in the last parameter, an
-    /// array of texts. The query fixes the other key columns. The first column of the answer is the value, as a text.
+    /// array of strings. The query fixes the other key columns. The first column of the answer is the value, as a
+    /// string.
     pub fn some(&self, table: &'static Table, columns: &'static [Column], query: &Query<'_>) -> Arc<str> {
         self.text("some", table, columns, query, |mut parameters| {
             let last = table.key.last().map(|last| (table.columns[*last], table.kinds[*last]));
@@ -134,7 +135,7 @@ fn select(table: &'static Table, columns: &[Column], query: &Query<'_>, mut para
     sql
 }
 
-/// Returns the beginning of PostgreSQL's query of columns of a table, or of any `from` with the same columns.
+/// Returns the beginning of PostgreSQL's query for columns of a table, or of any `from` with the same columns.
 pub fn select_from(table: &Table, columns: &[Column], from: &str) -> String {
     let kind = |kind: Kind| columns.iter().any(|column| table.kinds[*column] == kind);
     let (has_scope, has_partition) = (kind(Kind::Scope), kind(Kind::Partition));
@@ -183,7 +184,7 @@ fn to_op(query: &Query<'_>) -> Option<Op> {
     }
 }
 
-/// Returns the columns of an index, and then those of the table's key unless the index is unique.
+/// Returns the columns of an index, followed by those of the table's key unless the index is unique.
 fn order(table: &'static Table, index: Option<&'static Index>) -> impl Iterator<Item = Column> {
     let (first, unique) = index.map_or((&[][..], false), |index| (index.columns, index.unique));
     let key = table.key.iter().filter(move |column| !unique && !first.contains(column));
@@ -203,13 +204,13 @@ pub fn first_of_its_key(dialect: Dialect) -> String {
 fn indexed(table: &Table, query: &Query<'_>) -> String {
     match query.index {
         Some(index) => format!(" INDEXED BY {}", index.name),
-        // A number is found without an index.
+        // A number can be found without an index.
         None if table.cold > 0 => " NOT INDEXED".to_owned(),
         None => String::new(),
     }
 }
 
-/// The parameters of a text, which are numbered in its order.
+/// The parameters of a text, numbered in order.
 pub(crate) struct Parameters {
     dialect: Dialect,
     last: usize,
@@ -246,7 +247,7 @@ impl Parameters {
 /// Returns the conditions of a query.
 fn conditions(table: &'static Table, query: &Query<'_>, parameters: &mut Parameters) -> String {
     let dialect = parameters.dialect;
-    // An index with conditions is used only for the same words.
+    // An index with conditions is used only if the query has them in the same words.
     let only = query.index.into_iter().flat_map(|index| index.only);
     let mut conditions: Vec<String> = only.map(|only| condition(dialect, table, only)).collect();
     if dialect == Dialect::Sqlite && ptr::eq(table, &replies::TABLE) {

@@ -1,7 +1,7 @@
 //! The store in SQLite: one file, one writing connection, durable when a group is committed.
 //!
-//! Statements are prepared once. What only the extension reads is stored as the text or bytes that it wrote, so that it is not encoded
-//! twice. A change takes one statement for each row and no savepoint: with one, SQLite copies each page that an event changes.
+//! Statements are prepared once. Data that only the extension reads is stored as the text or bytes that it wrote, so that it is not
+//! encoded twice. A change takes one statement per row and no savepoint: with one, SQLite copies each page that an event changes.
 
 mod checkpoints;
 mod rows;
@@ -37,8 +37,7 @@ const CACHE_KIB: i64 = 16 * 1024;
 /// Number of pages in the write-ahead log that triggers a checkpoint (16 MiB): more than SQLite's default, for fewer
 /// checkpoints.
 const CHECKPOINT_PAGES: i64 = 4096;
-/// Like [`CHECKPOINT_PAGES`], if a separate thread does the checkpoints (64 MiB): the writer only steps in if that
-/// thread cannot.
+/// Like [`CHECKPOINT_PAGES`], if a separate thread does the checkpoints (64 MiB): the writer steps in only if that thread cannot.
 const CHECKPOINT_PAGES_BESIDE: i64 = 16_384;
 /// Size in bytes to which the write-ahead log is truncated after a checkpoint.
 const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
@@ -81,7 +80,7 @@ pub enum OpenError {
         /// Version that this program reads.
         known: usize,
     },
-    /// A build before the first release has written the file.
+    /// The file was written by a build from before the first release.
     #[error("schema version {found} is of a build before the first release: begin with a new data folder")]
     Early {
         /// The file's `user_version`.
@@ -135,7 +134,7 @@ impl Kept<Sqlite> {
     /// Opens or creates a file, with a choice of durability.
     ///
     /// # Errors
-    /// As [`SqliteStore::open`].
+    /// Fails like [`SqliteStore::open`].
     pub fn open_with(path: impl AsRef<Path>, synchronous: Synchronous) -> Result<Self, OpenError> {
         let path = path.as_ref();
         crate::sqlite_file::create_private(path).map_err(|error| OpenError::Io { path: path.to_owned(), error })?;
@@ -144,11 +143,11 @@ impl Kept<Sqlite> {
         Ok(Kept::over(file))
     }
 
-    /// Copies the write-ahead log into the file on a thread of its own from now on, for a server: otherwise, a commit waits for
-    /// the copy now and then. Changes nothing for a store in memory.
+    /// From now on, copies the write-ahead log into the file on a separate thread, for a server: otherwise, a commit would now and
+    /// then wait for the copy. Changes nothing for a store in memory.
     ///
     /// # Errors
-    /// Fails if the file cannot be opened once more, or if the thread cannot be created.
+    /// Fails if the file cannot be opened a second time, or if the thread cannot be created.
     pub fn checkpoint_beside(&mut self) -> Result<(), OpenError> {
         let file = &mut self.backend;
         if let Some(path) = &file.path {
@@ -182,7 +181,7 @@ impl Kept<Sqlite> {
         &self.backend.connection
     }
 
-    /// Returns the steps of SQLite's virtual machine for all statements of the tables since the last call.
+    /// Returns the number of steps that SQLite's virtual machine took for all statements on the tables since the last call.
     #[cfg(test)]
     pub(crate) fn steps(&self) -> i32 {
         let steps = |sql: std::sync::Arc<str>| {
@@ -238,7 +237,7 @@ impl Sqlite {
         self.connection.prepare_cached(sql).and_then(|mut sql| sql.execute([])).map(drop).map_err(unavailable)
     }
 
-    /// Begins a transaction with this statement. Its first query tells whether others have written. Returns true if they have.
+    /// Begins a transaction with this statement. Its first query shows whether others have written. Returns true if they have.
     fn begin_group(&mut self, begin: &str) -> Stored<bool> {
         self.run(begin)?;
         let changes = self
@@ -259,8 +258,8 @@ impl Sqlite {
         Ok(true)
     }
 
-    /// Empties the write-ahead log, which holds pages from before an erasure. This fails while another connection reads
-    /// an older state. Then the next commit tries again, and the last connection to close deletes the log.
+    /// Empties the write-ahead log, which contains pages from before an erasure. This fails while another connection reads an older
+    /// state; then the next commit tries again, and the last connection to close deletes the log.
     fn empty_log(&mut self) {
         let is_busy = || -> Result<bool, rusqlite::Error> {
             self.connection.busy_timeout(Duration::ZERO)?;
@@ -282,7 +281,7 @@ impl Sqlite {
 
 impl Drop for Sqlite {
     fn drop(&mut self) {
-        // The changes of an open group were never acknowledged, so that an error needs no report.
+        // The changes of an open group were never acknowledged, so an error need not be reported.
         let _ = self.rollback();
     }
 }
@@ -337,7 +336,7 @@ impl Tables for Sqlite {
         }
         self.run("SAVEPOINT snapshot")?;
         let answer = body();
-        // Nothing was written, so that releasing and rolling back are equivalent.
+        // Nothing was written, so releasing and rolling back are equivalent.
         self.run("RELEASE snapshot")?;
         answer
     }
@@ -385,7 +384,7 @@ impl Backend for Sqlite {
     fn rollback(&mut self) -> Stored<()> {
         self.scopes.clear();
         self.in_group = false;
-        // After some errors, for example of a full disk, SQLite itself has rolled back.
+        // After some errors, for example a full disk, SQLite itself has rolled back.
         if self.connection.is_autocommit() { Ok(()) } else { self.run("ROLLBACK") }
     }
 
@@ -412,7 +411,7 @@ impl Backend for Sqlite {
     }
 }
 
-/// A reader with a connection of its own.
+/// A reader with its own connection.
 struct SqliteReader(SqliteStore);
 
 impl Lend for SqliteReader {
@@ -428,7 +427,7 @@ impl Reader for SqliteReader {
     fn begin(&mut self) -> Stored<()> {
         match self.0.in_group {
             true => Err(StoreError::Misuse("a snapshot is already open".into())),
-            // The snapshot begins with the first query, which `begin_group` makes.
+            // The snapshot begins with the first query, which `begin_group` runs.
             false => self.0.begin_by(|file| file.begin_group("BEGIN DEFERRED")),
         }
     }
@@ -437,7 +436,7 @@ impl Reader for SqliteReader {
         if !std::mem::take(&mut self.0.in_group) {
             return Err(StoreError::Misuse("no snapshot is open".into()));
         }
-        // The caches stay: the next transaction checks them.
+        // The caches are kept: the next transaction checks them.
         self.0.backend.in_group = false;
         self.0.backend.run("COMMIT")
     }

@@ -1,5 +1,5 @@
-//! Creates SQLite files that only their owner reads, and opens those that several processes use at the same time. The store, the
-//! small tables of a server and the vault share it.
+//! Creates SQLite files that only their owner can read, and opens those that several processes use at the same time. Shared by
+//! the store, the small tables of a server and the vault.
 
 use rusqlite::{Connection, Error, ErrorCode};
 use std::fs::OpenOptions;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 /// Pause between two attempts to change the journal mode.
 const PAUSE: Duration = Duration::from_millis(5);
 
-/// Creates an empty file that only its owner may read or write. An existing file stays as it is.
+/// Creates an empty file that only its owner may read or write. An existing file is left as it is.
 ///
 /// # Errors
 ///
@@ -27,8 +27,8 @@ pub fn create_private(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes the file use a write-ahead log. While another connection writes to a file without a log, SQLite refuses this at
-/// once and ignores the connection's busy timeout. Therefore this function tries again for as long as `patience`.
+/// Makes the file use a write-ahead log. While another connection writes to a file without a log, SQLite refuses this at once
+/// and ignores the connection's busy timeout, so this function keeps trying for as long as `patience`.
 ///
 /// # Errors
 ///

@@ -41,8 +41,8 @@ pub fn state_hash(stores: &[&dyn Read], not_state: &NotState) -> Stored<String> 
     Ok(hex::encode(hash.finalize()))
 }
 
-/// Returns `{"accounts": […], "claims": […]}`: accounts in order of business, mode (test first) and account text, each
-/// with its rows in order of their ids; claims in order of their full keys. JSON stored as text is embedded as JSON.
+/// Returns `{"accounts": […], "claims": […]}`: accounts in order of business, mode (test first) and account text, each with its
+/// rows in id order; claims in the order of their full keys. JSON stored as text is embedded as JSON.
 ///
 /// # Errors
 /// Fails if a store cannot be read or a row cannot be serialized.

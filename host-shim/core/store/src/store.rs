@@ -56,7 +56,7 @@ pub trait Read {
     /// `catalog` holds the products and prices of the catalog that the named references and the rows' references name,
     /// each once.
     fn open(&self, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows>;
-    /// Finds the account of an event by its claims, and reads everything that the event needs of it.
+    /// Finds the account of an event by its claims, and reads everything that the event needs from it.
     ///
     /// The account is the holder of the claims that are held at `query.now`, or `query.otherwise` if nobody holds them.
     /// Returns the claims. Returns no account if the claims have several holders, or if they have none and `otherwise`
@@ -110,7 +110,7 @@ pub trait Read {
     fn effects_due(&self, query: &DueQuery<'_>) -> Stored<Vec<EffectRow>>;
     /// Returns the running effects in order of `seq`. A starting host resumes them.
     fn effects_running(&self, partition: &Partition) -> Stored<Vec<EffectRow>>;
-    /// Returns the finished effects whose lease has a token, in order of `seq`: their providers still worked on them at the
+    /// Returns the finished effects whose lease has a token, in order of `seq`: their providers were still working on them at the
     /// deadline. A starting host asks these providers for a late success.
     fn effects_awaited(&self, partition: &Partition) -> Stored<Vec<EffectRow>>;
     /// Returns the effects of the scope that have not ended, in order of `seq`.
@@ -180,7 +180,7 @@ pub(crate) fn place_by_steps(
     Ok((rows, Some(Placed { account, rows: opened })))
 }
 
-/// A place in the log of a store: the reader knows everything before it.
+/// A position in the log of a store: the reader knows everything before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NewsPlace {
     /// Number of the last new event.
@@ -200,7 +200,7 @@ pub struct News {
     pub is_new: bool,
 }
 
-/// A handle that only reads, beside the handle that writes. Any number of readers may be open, each on its own thread.
+/// A handle that only reads, separate from the handle that writes. Any number of readers may be open, each on its own thread.
 ///
 /// Between [`Reader::begin`] and [`Reader::end`] all queries see the state of the last commit before the begin. A
 /// reader never waits for a writer, and a writer never waits for a reader. A snapshot should be short: while it is
@@ -213,12 +213,12 @@ pub trait Reader: Read + Send {
     fn begin(&mut self) -> Stored<()>;
     /// Ends the snapshot.
     fn end(&mut self) -> Stored<()>;
-    /// Returns the events of a partition that hosts have stored or changed after a place, at most `limit` new ones, and the place
-    /// after them. Without a place, returns no event, and the place after the last one. After a crash of the database,
-    /// some are returned again.
+    /// Returns the events of a partition that hosts have stored or changed after a position, at most `limit` new ones, and the position
+    /// after them. Without a position, returns no events and the position after the last one. After a crash of the database, some are
+    /// returned again.
     ///
     /// # Errors
-    /// `StoreError::Misuse` outside of a snapshot, and for a store without peers: its only host knows what it has stored.
+    /// Fails with `StoreError::Misuse` outside a snapshot, and for a store without peers, whose only host knows what it has stored.
     fn news(&self, partition: &Partition, after: Option<NewsPlace>, limit: usize) -> Stored<(Vec<News>, NewsPlace)> {
         let _ = (partition, after, limit);
         Err(StoreError::Misuse("a store without peers has no news".into()))
@@ -251,23 +251,23 @@ pub trait Store: Read + Send + Any {
         Ok(())
     }
 
-    /// Applies all changes of an event, or none of them. Returns a conflict if something differs from `expected`, or if
-    /// the inbox has an event of the same business, mode, source and id.
+    /// Applies all changes of an event, or none of them. Returns a conflict if something differs from `expected`, or if the inbox
+    /// already has an event of the same business, mode, source and id.
     fn apply(&mut self, changes: &Changes) -> Stored<Applied>;
 
-    /// Erases a part of what [`Changes::erase`] erases, for a store whose calls are limited. Returns true if there may be more. A store
-    /// that erases an account at once does nothing here.
+    /// Erases part of what [`Changes::erase`] erases, for a store whose calls are limited. Returns true if more may be left. A store
+    /// that erases accounts in one step does nothing here.
     fn erase_part(&mut self, scope: &Scope) -> Stored<bool> {
         let _ = scope;
         Ok(false)
     }
 
-    /// Marks the chosen effects as running under new leases of the owner, and returns them in the chosen order, in one step: no
-    /// other host can take one of them. Each has one started attempt more, and no token. Omits effects that are no
-    /// longer due because another host has taken them.
+    /// Marks the chosen effects as running under new leases of the owner, and returns them in the chosen order, in one step: no other
+    /// host can take one of them. Each has one more started attempt, and no token. Omits effects that are no longer due because another
+    /// host has taken them.
     fn lease(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>>;
 
-    /// Returns true if other handles, also of other hosts, may write at the same time. Only then [`Store::apply`] fails with
+    /// Returns true if other handles, possibly of other hosts, may write at the same time. Only then can [`Store::apply`] fail with
     /// `StoreError::Locked`.
     fn has_peers(&self) -> bool {
         false
@@ -277,8 +277,8 @@ pub trait Store: Read + Send + Any {
     /// together, until [`Store::settle`]; its reads see them nevertheless. Returns false, and begins nothing, if the store has no
     /// such groups.
     ///
-    /// If a change cannot be applied, the call that finds it out fails with `StoreError::Unavailable`, and so does every later one:
-    /// the caller rolls the group back, and applies its changes one by one in a group of [`Store::begin`]. The group has no marks.
+    /// If a change cannot be applied, the call that detects it fails with `StoreError::Unavailable`, and so does every later one: the
+    /// caller rolls the group back, and applies its changes one by one in a group of [`Store::begin`]. The group has no marks.
     fn begin_together(&mut self, partition: &Partition, events: &[(&str, &str)]) -> Stored<bool> {
         let _ = (partition, events);
         Ok(false)
@@ -289,18 +289,18 @@ pub trait Store: Read + Send + Any {
         Ok(())
     }
 
-    /// Marks the point in the open group to which [`Store::undo`] goes back. A later mark replaces an earlier one.
+    /// Marks the point in the open group to which [`Store::undo`] returns. A later mark replaces an earlier one.
     ///
     /// # Errors
-    /// `StoreError::Misuse` without a group, and for a store without peers.
+    /// Fails with `StoreError::Misuse` without a group, and for a store without peers.
     fn mark(&mut self) -> Stored<()> {
         Err(StoreError::Misuse("a store without peers has no marks".into()))
     }
 
-    /// Discards the changes of the open group since its mark, also after an error. The group stays open.
+    /// Discards the changes in the open group since its mark, even after an error. The group stays open.
     ///
     /// # Errors
-    /// `StoreError::Misuse` without a mark.
+    /// Fails with `StoreError::Misuse` without a mark.
     fn undo(&mut self) -> Stored<()> {
         Err(StoreError::Misuse("a store without peers has no marks".into()))
     }
@@ -308,7 +308,7 @@ pub trait Store: Read + Send + Any {
     /// Opens another handle that writes; none for a store with one writing handle.
     ///
     /// # Errors
-    /// As [`Store::reader`].
+    /// Fails like [`Store::reader`].
     fn peer(&self) -> Stored<Option<Box<dyn Store>>> {
         Ok(None)
     }

@@ -1,4 +1,4 @@
-//! Tests what the conformance suite does not: the guarantees of one store, forks, and the state hash.
+//! Tests what the conformance suite does not cover: the guarantees of one store, forks, and the state hash.
 
 mod declared;
 mod erase;

@@ -1,5 +1,5 @@
-//! A runner that wraps another runner and replaces its `handle`, for example to observe or alter decisions. It forwards
-//! all other calls.
+//! A runner that wraps another one and replaces its `handle`, for example to observe or alter decisions. All other
+//! calls are forwarded.
 
 use crate::runner::{Ran, Runner, SharedImports};
 use extension_contract::{Answer, Candidate, Decision, Declarations, Event, Problem, ProductValues, Query, Question};

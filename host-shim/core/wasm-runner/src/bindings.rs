@@ -3,7 +3,7 @@
 // The generated code contains `unsafe`: it does not check the types of the component's functions again before a call.
 #![allow(unsafe_code)]
 
-/// The bindings, written by wasmtime's generator. `cargo xtask bindings` runs the generator.
+/// The bindings, written by wasmtime's generator, which `cargo xtask bindings` runs.
 #[allow(clippy::all, missing_docs, unused, reason = "generated")]
 mod generated {
     include!("../../../../generated/host.rs");

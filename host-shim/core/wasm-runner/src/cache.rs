@@ -29,7 +29,7 @@ pub enum CacheError {
         /// Error of the operating system.
         source: std::io::Error,
     },
-    /// The path is not a folder, but a file or a link, for example.
+    /// The path is not a folder but, for example, a file or a link.
     #[error("the cache of compiled components {} is not a folder", folder.display())]
     NotAFolder {
         /// Path of the folder.
@@ -87,7 +87,7 @@ impl ComponentCache {
     /// Opens a folder as a cache. Creates it with mode 0700 if it does not exist.
     ///
     /// # Errors
-    /// [`CacheError`] if the folder cannot be used, belongs to another user, or other users may write to it.
+    /// Fails with [`CacheError`] if the folder cannot be used, belongs to another user, or is writable by others.
     pub fn open(folder: &Path) -> Result<Self, CacheError> {
         let cache = ComponentCache { folder: folder.to_owned() };
         system::make_folder(folder).map_err(|source| CacheError::Unusable { folder: folder.to_owned(), source })?;
@@ -96,7 +96,7 @@ impl ComponentCache {
     }
 
     /// Opens the user's default folder as a cache; none if the user has no such folder, or if it cannot be used. Without a
-    /// cache, components are compiled at each start of the program, which only takes longer.
+    /// cache, components are compiled each time the program starts, which only takes longer.
     pub fn of_user() -> Option<Self> {
         ComponentCache::default_folder().and_then(|folder| ComponentCache::open(&folder).ok())
     }
@@ -110,7 +110,7 @@ impl ComponentCache {
     }
 
     /// Loads the compiled component from the cache. If the file is missing or damaged, compiles `bytes` and stores the
-    /// result in the cache. Of several callers, one compiles and the others wait for it.
+    /// result in the cache. If there are several callers, one compiles and the others wait for it.
     pub(crate) fn load_or_compile(&self, engine: &Engine, bytes: &[u8]) -> wasmtime::Result<(Component, Origin)> {
         let path = self.folder.join(key(engine, bytes));
         if let Some(component) = read(engine, &path) {
@@ -131,8 +131,8 @@ impl ComponentCache {
         Ok((component, origin))
     }
 
-    /// Waits until no other thread or process compiles. Returns none if the folder has no locks: two callers then compile
-    /// the same component, which only takes longer.
+    /// Waits until no other thread or process is compiling. Returns none if the folder has no locks: two callers then
+    /// compile the same component, which only takes longer.
     fn lock(&self) -> Option<File> {
         let file = File::options().create(true).truncate(false).write(true).open(self.folder.join(LOCK)).ok()?;
         file.lock().ok().map(|()| file)
@@ -197,8 +197,8 @@ fn read(engine: &Engine, path: &Path) -> Option<Component> {
         return None;
     }
     // SAFETY: `code` must be the unchanged result of `Component::serialize`. Only `write` creates these files: the file
-    // belongs to us and nobody else may write it (checked on the open file), and the checksum excludes damage. A
-    // file for another wasmtime or other settings has another name, and wasmtime checks both again.
+    // belongs to us and nobody else may write it (checked on the open file), and the checksum rules out damage. A file for
+    // another wasmtime or other settings has a different name, and wasmtime checks both again.
     #[allow(unsafe_code)]
     let component = unsafe { Component::deserialize(engine, code) };
     component.ok()

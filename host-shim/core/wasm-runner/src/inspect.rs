@@ -22,9 +22,9 @@ const IMPORTS: [&str; 7] = ["types", "rows", "effects", "account", "claims", "ca
 /// The result of an inspection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inspection {
-    /// Names of the imports, in order of the file.
+    /// Names of the imports, in file order.
     pub imports: Vec<String>,
-    /// Names of the exports, in order of the file.
+    /// Names of the exports, in file order.
     pub exports: Vec<String>,
     /// Versions of `solobase:products` in the names of imports and exports; usually one version.
     pub wit_version: Vec<String>,
@@ -56,7 +56,7 @@ pub enum InspectError {
 /// Inspects a file.
 ///
 /// # Errors
-/// [`InspectError`] if the file cannot be read or is not a component.
+/// Fails with [`InspectError`] if the file cannot be read or is not a component.
 pub fn inspect_file(path: &Path, cache: Option<&ComponentCache>) -> Result<Inspection, InspectError> {
     let bytes = std::fs::read(path).map_err(|source| InspectError::Unreadable { path: path.to_owned(), source })?;
     inspect(&bytes, cache)
@@ -65,7 +65,7 @@ pub fn inspect_file(path: &Path, cache: Option<&ComponentCache>) -> Result<Inspe
 /// Inspects a component: reads its names, then tries to load it. `cache` keeps the machine code of that attempt.
 ///
 /// # Errors
-/// [`InspectError`] if the bytes are not a component.
+/// Fails with [`InspectError`] if the bytes are not a component.
 pub fn inspect(bytes: &[u8], cache: Option<&ComponentCache>) -> Result<Inspection, InspectError> {
     let Names { imports, exports } = names(bytes)?;
     let prefix = format!("{PACKAGE}/");
@@ -137,7 +137,7 @@ pub(crate) fn names(bytes: &[u8]) -> Result<Names, InspectError> {
 /// modules that the encoder adds may have names.
 ///
 /// # Errors
-/// [`InspectError`] if the bytes are not valid WebAssembly.
+/// Fails with [`InspectError`] if the bytes are not valid WebAssembly.
 pub fn has_function_names(bytes: &[u8]) -> Result<bool, InspectError> {
     let malformed = |error: BinaryReaderError| InspectError::Malformed(error.to_string());
     let (mut functions, mut named) = (0, 0);

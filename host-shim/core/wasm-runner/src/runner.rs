@@ -1,4 +1,4 @@
-//! The trait `Runner`, by which the host calls an extension: a native library, or a component in wasmtime.
+//! The trait `Runner`, with which the host calls an extension: a native library, or a component in wasmtime.
 
 use extension_contract::{
     Answer, Candidate, Decision, Declarations, Event, Imports, Problem, ProductValues, Query, Question,
@@ -58,7 +58,7 @@ pub enum RunError {
         /// Limit in bytes.
         limit_bytes: u64,
     },
-    /// A returned value violates the contract: for example, a key is empty, or a text is not JSON.
+    /// A returned value violates the contract: for example, a key is empty, or a string is not JSON.
     #[error("bad value: {what}: {problem}")]
     BadValue {
         /// Name of the value.

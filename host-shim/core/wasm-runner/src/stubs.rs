@@ -31,7 +31,7 @@ pub(crate) fn with_stubs(bytes: &[u8]) -> Option<Vec<u8>> {
     Some(stubbed)
 }
 
-/// Replaces a body by a trap of the same size. A body of two bytes is empty and stays.
+/// Replaces a body with a trap of the same size. A body of two bytes is empty and is left unchanged.
 fn stub(body: &mut [u8]) {
     // A body consists of the count of its locals, its instructions, and the instruction `end`.
     if let [locals, first, others @ .., _] = body {

@@ -155,16 +155,15 @@ impl LoadedComponent {
     /// function for a host that decides many events.
     ///
     /// # Errors
-    /// [`LoadError`] if the component is invalid, does not fit the world, or fails to return its declarations.
+    /// Fails with [`LoadError`] if the component is invalid, does not fit the world, or fails to return its declarations.
     pub fn load(bytes: &[u8], limits: CallLimits, cache: Option<&ComponentCache>) -> Result<Self, LoadError> {
         LoadedComponent::load_with(bytes, limits, cache, None, OptLevel::Speed)
     }
 
-    /// Loads a component as [`LoadedComponent::load`] does, but compiles it in two thirds of the time, to slower machine code.
-    /// Decisions and fuel are the same.
+    /// Like [`LoadedComponent::load`], but compiles in two thirds of the time, to slower machine code. Decisions and fuel are the same.
     ///
     /// # Errors
-    /// As [`LoadedComponent::load`].
+    /// Fails like [`LoadedComponent::load`].
     pub fn load_quickly(bytes: &[u8], limits: CallLimits, cache: Option<&ComponentCache>) -> Result<Self, LoadError> {
         LoadedComponent::load_with(bytes, limits, cache, None, OptLevel::None)
     }
@@ -172,7 +171,7 @@ impl LoadedComponent {
     /// Loads a component for a profile: samples its stack while it runs, without a deadline.
     ///
     /// # Errors
-    /// As [`LoadedComponent::load`].
+    /// Fails like [`LoadedComponent::load`].
     pub fn load_sampled(
         bytes: &[u8],
         limits: CallLimits,
@@ -193,7 +192,7 @@ impl LoadedComponent {
         optimisation: OptLevel,
     ) -> Result<Self, LoadError> {
         let imports = check(bytes)?;
-        // The engine checks the epoch at each loop and call, which costs time. A fuel limit makes it superfluous.
+        // The engine checks the epoch at each loop and call, which costs time. A fuel limit makes these checks superfluous.
         let has_epochs = limits.fuel.is_none() || samples.is_some();
         let engine =
             new_engine(&limits, has_epochs, optimisation).map_err(|error| LoadError::Engine(format!("{error:#}")))?;
@@ -230,7 +229,7 @@ impl LoadedComponent {
         &self.shared.declarations
     }
 
-    /// Returns the names of the component's imports, in order of the file.
+    /// Returns the names of the component's imports, in file order.
     pub fn imports(&self) -> &[String] {
         &self.shared.imports
     }

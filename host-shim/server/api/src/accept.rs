@@ -1,4 +1,4 @@
-//! Sends events and jobs to the writer of a site, and waits for its answer.
+//! Sends events and jobs to the writer of a site and waits for the answer.
 
 use crate::problem::Problem;
 use crate::site::Site;
@@ -12,7 +12,8 @@ use std::future::Future;
 use std::time::Duration;
 use tokio::sync::oneshot;
 
-/// Sends an event to the writer, in the turn of the request, and waits for its commit. Refuses an event with U+0000, which not every store keeps.
+/// Sends an event to the writer in the request's turn and waits for the commit. Refuses an event that contains U+0000, which not
+/// every store can keep.
 pub(crate) async fn accept(site: &Site, decoded: Decoded, raw: Vec<u8>) -> Result<Vec<Report>, Problem> {
     let has_zero = match &decoded.event.payload {
         Payload::Command(text) => has_zero_character(text.as_bytes()),
@@ -25,7 +26,7 @@ pub(crate) async fn accept(site: &Site, decoded: Decoded, raw: Vec<u8>) -> Resul
     soon(answer_of(|answer| site.try_accept_then(turn::current(), decoded, raw, answer))).await
 }
 
-/// Returns true if a text of a JSON document has U+0000, which JSON can only write as an escape.
+/// Returns true if a string in a JSON document contains U+0000, which JSON can only write as an escape.
 fn has_zero_character(json: &[u8]) -> bool {
     let mut rest = json;
     while let Some(at) = rest.iter().position(|byte| *byte == b'\\') {
@@ -38,7 +39,7 @@ fn has_zero_character(json: &[u8]) -> bool {
     false
 }
 
-/// Waits for the answer of a writer. If it does not come in time, the event may still be stored: sending it again is safe.
+/// Waits for the answer of a writer. If it does not come in time, the event may be stored all the same; it is safe to send it again.
 pub(crate) async fn soon<T, E>(answer: impl Future<Output = Result<Result<T, E>, JobError>>) -> Result<T, Problem>
 where
     Problem: From<E>,
@@ -51,7 +52,7 @@ where
     }
 }
 
-/// Sends a job that passes its answer to a function, and waits for the answer.
+/// Sends a job that passes its answer to a function, and waits for that answer.
 pub(crate) async fn answer_of<T: Send + 'static>(
     send: impl FnOnce(Box<dyn FnOnce(T) + Send>) -> Result<(), JobError>,
 ) -> Result<T, JobError> {

@@ -1,4 +1,4 @@
-//! Finds the caller behind the header `Authorization` or the cookie of a session, and the account that a request is about.
+//! Finds the caller behind the `Authorization` header or the session cookie, and the account that a request is about.
 
 use crate::authenticator::Authenticator;
 use crate::cookie;
@@ -10,7 +10,7 @@ use host_identity::access::{Caller, Reach};
 use host_identity::issuers::Checked;
 use host_identity::{Users, UsersError};
 
-/// Returns the caller of a request to a site. A key of another business or mode is unknown.
+/// Returns the caller of a request to a site. A key of a different business or mode is unknown.
 pub(crate) async fn caller(
     authenticator: &dyn Authenticator,
     site: &HostedSite,
@@ -37,9 +37,9 @@ pub(crate) async fn caller(
     }
 }
 
-/// Returns the caller of a key as long as its user is there: none after the user has left, or after an operator became a user like any
-/// other. In an organization the key counts while the user is a member. The business answers for the users of another server, until their
-/// account is closed, and for its programs.
+/// Returns the caller of a key while its user exists: none after the user has left, or after an operator has become an ordinary user. In
+/// an organization the key is valid while the user is a member. The business vouches for its programs, and for the users of another
+/// server until their account is closed.
 pub(crate) fn with_user(users: &Users, mut caller: Caller) -> Result<Option<Caller>, UsersError> {
     let (livemode, subject) = (caller.partition.livemode, &caller.actor.subject);
     let Some((user, _)) = users.by_id(livemode, subject)? else {
@@ -70,7 +70,7 @@ async fn signed(site: &HostedSite, token: &str) -> Result<Option<Caller>, Proble
     let checked = match issuer.caller(token, partition) {
         Checked::UnknownKey => {
             let asked = issuer.clone();
-            // The issuer may have a new key. If it does not answer, the known keys count.
+            // The issuer may have a new key. If it does not answer, the known keys are used.
             match tokio::task::spawn_blocking(move || asked.fetch_keys()).await {
                 Ok(Ok(())) => {}
                 Ok(Err(error)) => tracing::warn!(%error, "the keys of an issuer were not fetched"),
@@ -86,7 +86,7 @@ async fn signed(site: &HostedSite, token: &str) -> Result<Option<Caller>, Proble
     }
 }
 
-/// Returns the token of a request: of the header `Authorization`, or else of the cookie of a session.
+/// Returns the token of a request, from the `Authorization` header or else from the session cookie.
 ///
 /// # Errors
 /// Fails if a page of another server makes a request that changes something.
@@ -106,7 +106,7 @@ pub(crate) fn token<'h>(
     }
 }
 
-/// Returns the token of the only header `Authorization: Bearer TOKEN`.
+/// Returns the token if there is exactly one header `Authorization: Bearer TOKEN`.
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut named = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (named.next(), named.next()) else { return None };
@@ -118,8 +118,8 @@ pub(crate) fn unauthorized(detail: &str) -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
 }
 
-/// Returns the account of a request: the named one, or else the caller's own. An account that the caller does
-/// not reach is forbidden, whether it exists or not.
+/// Returns the account of a request: the one it names, or else the caller's own. An account that the caller may not access is forbidden,
+/// whether it exists or not.
 pub(crate) fn account(caller: &Caller, named: Option<&str>) -> Result<Account, Problem> {
     let account = match named {
         None => caller.own_account().cloned().ok_or_else(|| {

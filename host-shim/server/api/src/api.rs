@@ -1,5 +1,5 @@
-//! The API of the sites: one router with the routes of every server, and those of the business where it has none. A page reads and acts
-//! through it as a browser would.
+//! The API of the sites: one router with the routes that every server has. Anything else goes to the routes of the business. A page
+//! reads and acts through the API as a browser would.
 
 use crate::state::{AppState, HostedSite};
 use crate::{routes, server_route, table};
@@ -15,12 +15,12 @@ use tower::ServiceExt;
 #[derive(Clone)]
 pub(crate) struct SiteRouter {
     plain: Router,
-    /// Of a site with the platform's own paths.
+    /// For sites with the platform's own paths.
     with_platform_paths: Router,
 }
 
 impl SiteRouter {
-    /// Makes the router. The fallback finds the site among the extensions of the request.
+    /// Creates the router. The fallback finds the site in the extensions of the request.
     pub(crate) fn new<T: 'static>(app: &AppState, fallback: impl Handler<T, AppState>) -> SiteRouter {
         let of = |has_platform_paths| {
             let router = server_route::router(table::all(has_platform_paths));
@@ -29,7 +29,7 @@ impl SiteRouter {
         SiteRouter { plain: of(false), with_platform_paths: of(true) }
     }
 
-    /// Answers a request to a site. A refusal is answered in the words of the business.
+    /// Answers a request to a site. The business may provide the answer to a refusal.
     pub(crate) async fn answer(&self, hosted: &Arc<HostedSite>, mut request: Request<Body>) -> Response {
         request.extensions_mut().insert(hosted.clone());
         let router = if hosted.has_platform_paths { &self.with_platform_paths } else { &self.plain };
@@ -47,7 +47,7 @@ pub(crate) struct Api {
 }
 
 impl Api {
-    /// Makes the API of all sites.
+    /// Creates the API of all sites.
     pub(crate) fn new(app: AppState) -> Api {
         Api { router: SiteRouter::new(&app, of_business), app }
     }
@@ -57,7 +57,7 @@ impl Api {
         self.router.answer(hosted, request).await
     }
 
-    /// Takes the sites back, when nothing else has them any more; none otherwise.
+    /// Returns the sites if nothing else uses them any longer, otherwise none.
     pub(crate) fn into_sites(self) -> Option<Vec<HostedSite>> {
         drop(self.router);
         let sites = Arc::into_inner(self.app.sites)?;

@@ -1,4 +1,4 @@
-//! Asks the extension and the store of a site, each time from a snapshot, on a thread that never decides.
+//! Queries the extension and the store of a site, each time on a snapshot, on a thread that never decides.
 
 use crate::problem::Problem;
 use crate::site::Site;
@@ -13,14 +13,14 @@ use tokio::sync::oneshot;
 /// Longest wait for an answer.
 const PATIENCE: Duration = Duration::from_secs(STORE_S_MAX);
 
-/// Asks on a thread of the site, in the turn of the request, and waits for the answer.
+/// Runs a query on a thread of the site, in the request's turn, and waits for the answer.
 pub(crate) async fn ask<T: Send + 'static>(
     site: &Site,
     body: impl FnOnce(&mut Answerer) -> T + Send + 'static,
 ) -> Result<T, Problem> {
     let (sender, answer) = oneshot::channel();
     site.questioner().try_ask_in(turn::current(), move |answerer| {
-        // Nobody waits any more for a question that has had to wait too long.
+        // Nobody is waiting any longer for a query that was queued too long.
         if !sender.is_closed() {
             drop(sender.send(body(answerer)));
         }
@@ -31,7 +31,7 @@ pub(crate) async fn ask<T: Send + 'static>(
     }
 }
 
-/// Reads the store on a thread of the site, in one snapshot.
+/// Reads the store in one snapshot, on a thread of the site.
 pub(crate) async fn read<T: Send + 'static>(
     site: &Site,
     body: impl FnOnce(&dyn Read) -> Stored<T> + Send + 'static,
@@ -39,7 +39,7 @@ pub(crate) async fn read<T: Send + 'static>(
     Ok(ask(site, move |answerer| answerer.read(body)).await??)
 }
 
-/// Asks the extension on a thread of the site, and waits for the answer.
+/// Queries the extension on a thread of the site, and waits for the answer.
 pub(crate) async fn asked<T: Send + 'static>(
     site: &Site,
     body: impl FnOnce(&mut Answerer) -> Result<T, AskError> + Send + 'static,
@@ -47,7 +47,7 @@ pub(crate) async fn asked<T: Send + 'static>(
     Ok(ask(site, body).await??)
 }
 
-/// Checks the number of rows of a page.
+/// Checks the number of rows requested for a page.
 pub(crate) fn limit<N: PartialOrd + From<u8> + Display>(limit: N, max: N) -> Result<N, Problem> {
     match limit >= N::from(1) && limit <= max {
         true => Ok(limit),

@@ -1,14 +1,14 @@
-//! Counts what somebody has open at the same time: requests in progress, or connections.
+//! Counts what each caller has open at the same time: requests in progress, or connections.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// How much each of some has open. Who has nothing open is not kept.
+/// The number of open items per key. Keys with no open item are not kept.
 #[derive(Debug)]
 pub(crate) struct AtOnce<K>(Mutex<HashMap<K, usize>>);
 
-/// Something open, until it is dropped.
+/// An open item, which counts until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Held<K: Eq + Hash> {
     of: Arc<AtOnce<K>>,
@@ -26,7 +26,7 @@ impl<K: Clone + Eq + Hash> AtOnce<K> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Counts something that is open for all of these, each with the most that it may have. None if one of them has as much already.
+    /// Counts an item as open for all of these keys, each with its own maximum. Returns none if one of them has reached its maximum.
     pub(crate) fn begin(self: &Arc<Self>, of: &[(K, usize)]) -> Option<Held<K>> {
         let mut open = self.open();
         if of.iter().any(|(name, most)| open.get(name).copied().unwrap_or_default() >= *most) {

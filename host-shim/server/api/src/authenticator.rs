@@ -1,4 +1,4 @@
-//! Who finds the callers of bearer tokens.
+//! Finds the callers of bearer tokens.
 
 use host_identity::access::{AccessError, Caller, Keys, Token};
 

@@ -1,7 +1,7 @@
-//! Answers in place of an instance that does not run, at the instance's own address.
+//! Answers, at an instance's own address, for an instance that is not running.
 //!
-//! Such requests come from the local provider, and from proxies or wildcard records that lead the host names of instances to this
-//! server. The first request to an instance that was archived because nobody used it restores the instance (ORC-42).
+//! Such requests come from the local provider, and from proxies or wildcard records that direct the host names of instances to this server.
+//! The first request to an instance that was archived for lack of use restores it (ORC-42).
 
 pub(crate) mod hosts;
 
@@ -23,10 +23,10 @@ use serde_json::{Value, json};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-/// Command that restores an instance that was archived because nobody used it.
+/// The command that restores an instance that was archived for lack of use.
 const RESUME: &str = "instance.resume";
 
-/// Answers a request to an instance that does not run. `scope` is `BUSINESS/MODE/ACCOUNT`.
+/// Answers a request to an instance that is not running. `scope` is `BUSINESS/MODE/ACCOUNT`.
 pub(crate) async fn of_scope(api: &Api, scope: &str, instance: &str, request: Parts) -> Response {
     let mut sites = api.app.sites.iter();
     match sites.find_map(|site| Some((site, account_in(site.site.partition(), scope)?))) {
@@ -39,8 +39,8 @@ pub(crate) async fn of_scope(api: &Api, scope: &str, instance: &str, request: Pa
     }
 }
 
-/// Answers a request to the host name of an instance. Returns none if no instance has the name and the site has no names of its own: then it
-/// may be a name of the site.
+/// Answers a request to the host name of an instance. Returns none if no instance has the name and the site has no host names of its own,
+/// because the name may then be the site's.
 pub(crate) async fn at_its_host(
     api: &Api,
     site: &Arc<HostedSite>,
@@ -60,12 +60,12 @@ pub(crate) async fn at_its_host(
     Some(answer(api, site, &request, found).await)
 }
 
-/// Returns the account of a scope, if it is one of a partition.
+/// Returns the account of a scope that belongs to a partition.
 fn account_in(partition: &Partition, scope: &str) -> Option<Account> {
     scope.strip_prefix(&partition.name())?.strip_prefix('/')?.parse().ok()
 }
 
-/// Looks for an instance of an account. Restores it if it was archived because nobody used it.
+/// Finds an instance of an account. Restores it if it was archived for lack of use.
 async fn look(
     site: &Arc<HostedSite>,
     account: Account,
@@ -105,7 +105,7 @@ async fn find(
     Ok(Some((Away::of(&instance), account.revision)))
 }
 
-/// Restores an instance. Requests that find the same state of the account are one command.
+/// Restores an instance. Requests that see the same state of the account send the same command.
 async fn wake(site: &Arc<HostedSite>, account: &Account, away: &Away, revision: u64) {
     let id = format!("wake:{}:{revision}", away.id);
     let payload = json!({"id": away.id}).to_string();

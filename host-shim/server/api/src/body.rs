@@ -1,5 +1,5 @@
-//! Reads the body of a request, within a limit of size and a limit of time; also as the members of a fixed form. Work on a large body is
-//! done where no other request waits for it.
+//! Reads the body of a request within a size limit and a time limit, if wanted as the members of a fixed form. Work on a large body is done
+//! where it holds up no other request.
 
 use crate::description::fields;
 use crate::problem::Problem;
@@ -12,10 +12,10 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
-/// Length of a body in bytes up to which work on it takes less time than passing it to another thread and back would be worth.
+/// Up to this many bytes, work on a body takes less time than handing it to another thread and back.
 const SMALL_BYTES: usize = 64 * 1024;
 
-/// Does work on a body of so many bytes; if it is large, on a thread that may take long.
+/// Does work on a body of the given length, on a thread that may block if the body is large.
 pub(crate) async fn apart<T: Send + 'static>(
     bytes: usize,
     work: impl FnOnce() -> T + Send + 'static,
@@ -29,7 +29,7 @@ pub(crate) async fn apart<T: Send + 'static>(
     })
 }
 
-/// Refuses a body that announces more than so many bytes.
+/// Refuses a body whose announced length exceeds the limit.
 pub(crate) fn check_announced(headers: &HeaderMap, bytes_max: usize) -> Result<(), Problem> {
     let announced = headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     match announced.is_some_and(|bytes| bytes > bytes_max) {
@@ -38,7 +38,7 @@ pub(crate) fn check_announced(headers: &HeaderMap, bytes_max: usize) -> Result<(
     }
 }
 
-/// Reads a body of at most so many bytes. A body that announces more is not read.
+/// Reads a body of limited length. A body that announces more is not read.
 pub(crate) async fn read(
     headers: &HeaderMap,
     body: Body,
@@ -55,7 +55,7 @@ pub(crate) async fn read(
     }
 }
 
-/// Returns the members of a body; none for an empty body.
+/// Returns the members of a body; an empty body has none.
 pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
     if body.is_empty() {
         return Ok(Map::new());
@@ -67,7 +67,8 @@ pub(crate) fn object(body: &[u8]) -> Result<Map<String, Value>, Problem> {
     serde_json::from_slice(body).map_err(|error| Problem::bad("malformed", error.to_string()))
 }
 
-/// Reads a body of at most so many bytes with these members, each with its type: `email: string?`. Others, and values of another type, are told.
+/// Reads a body of limited length with the given members, each with its type: `email: string?`. Reports unknown members and values of the
+/// wrong type.
 pub(crate) async fn members(
     app: &AppState,
     headers: &HeaderMap,

@@ -1,5 +1,5 @@
-//! What happened at the sites since somebody looked: which accounts were decided about, and why effects fail. Wakes the streams and pages
-//! that wait for it.
+//! Collects what happened at the sites since the last look: which accounts had decisions, and why effects fail. Wakes the streams and
+//! pages that wait for changes.
 
 use crate::site::Observer;
 use crate::tries::Tries;
@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// The accounts of all sites about which something was decided.
+/// The accounts of all sites that had a decision.
 #[derive(Debug, Default)]
 pub(crate) struct Changed(Mutex<BTreeMap<Partition, BTreeSet<Account>>>);
 
@@ -22,7 +22,7 @@ impl Changed {
         self.lock().entry(partition.clone()).or_default().extend(accounts);
     }
 
-    /// Takes the accounts of a site.
+    /// Takes out the accounts of a site.
     pub(crate) fn take(&self, partition: &Partition) -> BTreeSet<Account> {
         self.lock().get_mut(partition).map(std::mem::take).unwrap_or_default()
     }
@@ -35,7 +35,7 @@ impl Changed {
 /// What happened at the sites of a server.
 #[derive(Debug, Default)]
 pub struct Changes {
-    /// The accounts about which something was decided.
+    /// The accounts that had a decision.
     pub(crate) changed: Changed,
     /// Wakes streams after commits.
     pub(crate) wakes: Arc<Wakes>,
@@ -50,7 +50,7 @@ impl Changes {
     }
 }
 
-/// Notes what happens at one site.
+/// Records what happens at one site.
 struct SiteChanges {
     changes: Arc<Changes>,
     partition: Partition,

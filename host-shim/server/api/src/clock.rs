@@ -1,5 +1,5 @@
-//! `POST /api/operator/clock`, in local mode only: advances the host's clock and that of the local services together, so that
-//! 30 days can be tried in a minute.
+//! `POST /api/operator/clock`, in local mode only: advances the host's clock together with those of the local services, so
+//! that 30 days pass in a minute.
 
 use crate::accept::answer_of;
 use crate::body;
@@ -18,7 +18,7 @@ use host_engine::time;
 use serde::Deserialize;
 use serde_json::json;
 
-/// Longest advance of one request, in milliseconds: 400 days.
+/// Longest advance in one request, in milliseconds: 400 days.
 const ADVANCE_MS_MAX: i64 = 400 * 86_400_000;
 
 #[derive(Debug, Deserialize)]
@@ -26,7 +26,7 @@ const ADVANCE_MS_MAX: i64 = 400 * 86_400_000;
 struct Advance {
     /// A span, such as `30d`.
     advance: Option<String>,
-    /// A time, RFC 3339.
+    /// A time in RFC 3339 format.
     to: Option<String>,
 }
 
@@ -58,7 +58,7 @@ async fn advance(
         serde_json::from_slice(&bytes).map_err(|error| Problem::bad("malformed", error.to_string()))?;
     let now = hosted.site.clock().now();
     let to = target(&given, now)?;
-    // One advance at a time, also for requests that come together.
+    // One advance at a time, even if several requests arrive together.
     let _turn = app.advancing.lock().await;
     let mut last = Timestamp::MIN;
     loop {
@@ -66,7 +66,7 @@ async fn advance(
             let local = local.clone();
             blocking(move || local.next_due(to)).await?
         };
-        // A service that does not act when it is due must not hold up the clock.
+        // A service that does not act when it is due must not block the clock.
         let step = due.filter(|due| *due > last).unwrap_or(to).clamp(now, to);
         last = step;
         settle(&hosted, step).await?;

@@ -1,5 +1,5 @@
-//! What the server itself keeps of an account, and deletes when the account is closed: its webhook endpoints, its user or the
-//! organization with its members, and the links to it.
+//! Deletes what the server itself stores about an account when the account is closed: its webhook endpoints, its user or its
+//! organization with the members, and the links to it.
 
 use crate::state::HostedSite;
 use extension_contract::Account;
@@ -7,7 +7,8 @@ use extension_contract::Account;
 /// The command that closes an account.
 pub(crate) const CLOSE: &str = "account.close";
 
-/// Deletes what the server keeps of a closed account. A failure is logged: closing the account again repeats it.
+/// Deletes what the server stores about a closed account. A failure is only logged; closing the account again retries the
+/// deletion.
 pub(crate) fn forget(hosted: &HostedSite, account: &Account) {
     if let Some(own) = &hosted.webhooks
         && let Err(error) = own.delete_endpoints_of(hosted.site.partition(), account)

@@ -1,5 +1,5 @@
-//! `POST /api/commands/KIND`: sends a command and answers with its reply. A reply that needs the result of an effect is
-//! waited for; one that does not come in time is fetched from `GET /api/commands/ID`.
+//! `POST /api/commands/KIND`: sends a command and answers with its reply. If the reply needs the result of an effect, the request
+//! waits for it; a reply that does not come in time can be fetched from `GET /api/commands/ID`.
 
 use crate::accept::accept;
 use crate::access;
@@ -39,9 +39,9 @@ use tokio::sync::oneshot;
 
 /// Source of a command.
 const SOURCE: &str = "api";
-/// Header by which a caller may send a request twice.
+/// The header that lets a caller send a request twice.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// Maximum length of that header, as at Stripe.
+/// Maximum length of that header; the same as Stripe's.
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// The contract has no larger JSON.
 const _: () = assert!(COMMAND_BYTES_MAX == JSON_BYTES_MAX);
@@ -66,17 +66,17 @@ impl Answered {
         Answered { status: StatusCode::OK, location: None, body }
     }
 
-    /// Returns an answer with a status that means success.
+    /// Returns an answer with a successful status.
     pub(crate) fn of(status: u16, body: Value) -> Self {
         Answered { status: StatusCode::from_u16(status).unwrap_or(StatusCode::OK), ..Answered::ok(body) }
     }
 
-    /// Returns true if the answer has no reply yet.
+    /// Returns true if the answer does not contain a reply yet.
     pub(crate) fn is_pending(&self) -> bool {
         self.status == StatusCode::ACCEPTED
     }
 
-    /// Replaces status and body of an answer with a reply; one without a reply yet stays as it is.
+    /// Replaces the status and body of an answer that contains a reply; an answer without a reply is unchanged.
     pub(crate) fn map(self, status: StatusCode, change: impl FnOnce(Value) -> Value) -> Self {
         match self.status {
             StatusCode::OK => Answered { status, body: change(self.body), ..self },
@@ -84,19 +84,19 @@ impl Answered {
         }
     }
 
-    /// Returns the reply; null for an answer without one yet.
+    /// Returns the reply, or null if there is none yet.
     pub(crate) fn reply(&self) -> &Value {
         if self.status == StatusCode::OK { &self.body } else { &Value::Null }
     }
 
-    /// The event is stored, and its reply will be at a path.
+    /// The event is stored, and its reply will be available at a path.
     fn later(id: &str) -> Self {
         let location = format!("/api/commands/{}", encoded(id, b":"));
         let body = json!({"id": id, "status": "pending", "location": location});
         Answered { status: StatusCode::ACCEPTED, location: Some(location), body }
     }
 
-    /// Answers an event without a caller, by its outcome.
+    /// Answers an event that has no caller, according to its outcome.
     pub(crate) fn of_report(report: Option<&Report>) -> Result<Self, Problem> {
         let Some(report) = report else { return Err(Problem::unavailable("the event was not reported")) };
         if let Disposition::Outcome(Outcome::Rejected(refusal)) = &report.result {
@@ -156,7 +156,7 @@ async fn post(
     run(&app, &hosted, caller, account, &kind, payload, &headers).await
 }
 
-/// Sends a command of a caller in an account, which the caller reaches.
+/// Sends a command of a caller in an account that the caller can access.
 pub(crate) async fn run(
     app: &AppState,
     hosted: &HostedSite,
@@ -170,7 +170,7 @@ pub(crate) async fn run(
     run_with_id(app, hosted, caller, account, kind, payload, id).await
 }
 
-/// Sends a command with an id, which the caller has by [`id`].
+/// Sends a command with an id that the caller got from [`id`].
 pub(crate) async fn run_with_id(
     app: &AppState,
     hosted: &HostedSite,
@@ -182,7 +182,7 @@ pub(crate) async fn run_with_id(
 ) -> Result<Answered, Problem> {
     check_members(hosted, kind, &payload)?;
     proof::may_give(hosted, &caller, kind, &payload)?;
-    // Operators and services are trusted with the disk. The bearer of a token is not, although it acts as a service.
+    // Operators and services are trusted not to fill the disk. The bearer of a token is not, although it acts as a service.
     let is_limited = matches!(caller.reach, Reach::Accounts(_));
     let whose = turn::name_of(&caller);
     let is_unproved = is_limited && proof::is_unproved(hosted, &caller)?;
@@ -205,7 +205,7 @@ pub(crate) async fn run_with_id(
     answered
 }
 
-/// Maximum number of values in the payload of a user's command: more would use up the fuel of a decision.
+/// Maximum number of values in the payload of a user's command. More would use up the fuel of a decision.
 const VALUES_MAX: usize = 2_000;
 
 /// Refuses a payload with too many values.
@@ -226,7 +226,7 @@ fn check_values(payload: &str) -> Result<(), Problem> {
     }
 }
 
-/// Refuses a payload with a member that its command never has, in the words of the extension, before it is stored.
+/// Refuses a payload with a member that its command never has, before it is stored and with the extension's wording.
 fn check_members(hosted: &HostedSite, kind: &str, payload: &str) -> Result<(), Problem> {
     let declared = hosted.site.commands().iter().find(|command| command.kind == kind);
     let Some(schema) = declared.map(|command| parsed(&command.schema)) else { return Ok(()) };
@@ -240,7 +240,7 @@ fn check_members(hosted: &HostedSite, kind: &str, payload: &str) -> Result<(), P
     Err(Problem::of_refusal(&Refusal::Invalid(vec![error])))
 }
 
-/// Returns the event of a command, for which nobody waits.
+/// Returns the event of a command whose reply nobody waits for.
 pub(crate) fn event(
     hosted: &HostedSite,
     id: String,
@@ -266,7 +266,7 @@ pub(crate) fn event(
     }
 }
 
-/// Returns the payload: the body, which is a JSON object, without blanks between tokens; or `{}` for an empty body.
+/// Returns the payload: the body, a JSON object, without whitespace between tokens, or `{}` for an empty body.
 pub(crate) fn payload(bytes: &[u8]) -> Result<String, Problem> {
     if bytes.is_empty() {
         return Ok("{}".to_owned());
@@ -279,8 +279,8 @@ pub(crate) fn payload(bytes: &[u8]) -> Result<String, Problem> {
     std::str::from_utf8(bytes).map(compact).map_err(|error| Problem::bad("malformed", error.to_string()))
 }
 
-/// Returns the id of a command about something, such as an account: from the caller's key for repetitions, or a new one. Neither two
-/// API keys nor two accounts share an id.
+/// Returns the id of a command about something, such as an account: derived from the caller's idempotency key, or a new one. Neither
+/// two API keys nor two accounts share an id.
 pub(crate) fn id(app: &AppState, caller: &Caller, about: &str, headers: &HeaderMap) -> Result<String, Problem> {
     let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
     match (given.next(), given.next()) {
@@ -301,7 +301,7 @@ pub(crate) fn id(app: &AppState, caller: &Caller, about: &str, headers: &HeaderM
     }
 }
 
-/// Forgets the caller when the request ends.
+/// Removes the waiting caller when the request ends.
 struct Waiting<'s> {
     hosted: &'s HostedSite,
     caller: String,
@@ -341,7 +341,7 @@ pub(crate) async fn send(
     }
 }
 
-/// Refuses an event whose id was used for another one, and repeats the refusal of an event that was refused before.
+/// Refuses an event whose id was used for a different event, and repeats the refusal of an event that was refused before.
 pub(crate) async fn refuse_reused(hosted: &HostedSite, report: &Report, sent: &Event) -> Result<(), Problem> {
     if !matches!(report.result, Disposition::Outcome(Outcome::Duplicate(_))) {
         return Ok(());
@@ -365,8 +365,8 @@ fn of_reply(reply: &Reply) -> Result<Answered, Problem> {
     }
 }
 
-/// Carries out `GET /api/commands/ID`: the reply to a command of before, for who has sent it. It may have an address that opens the
-/// account's payments to whoever reads it, so no other member of an organization has it.
+/// Carries out `GET /api/commands/ID`: returns the reply to an earlier command to whoever sent it. The reply may contain an address
+/// that gives its reader access to the account's payments, so other members of the organization do not get it.
 async fn get(KnownCaller { hosted, caller }: KnownCaller, PathPart(id): PathPart<String>) -> Result<Answered, Problem> {
     let partition = hosted.site.partition().clone();
     let wanted = id.clone();

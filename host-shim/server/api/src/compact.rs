@@ -1,6 +1,7 @@
-//! Writes JSON without the blanks between its tokens: what is stored, and what a budget counts, is what the sender said.
+//! Writes JSON without whitespace between its tokens, so that only what the sender said is stored and counted against a
+//! budget.
 
-/// Returns a valid JSON text without blanks between tokens.
+/// Returns a valid JSON document without whitespace between tokens.
 pub(crate) fn compact(json: &str) -> String {
     let (mut is_text, mut is_escaped) = (false, false);
     let is_kept = |c: &char| {

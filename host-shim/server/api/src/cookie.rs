@@ -1,8 +1,8 @@
-//! Cookies of browsers: that of a session, that of a login which is under way at an issuer, and the mark of a browser that
-//! has logged in before.
+//! The browser cookies: one for a session, one for a login in progress at an issuer, and one that marks a browser that has logged in
+//! before.
 //!
-//! A browser sends its cookies with every request, whichever page makes it. So a request that changes something counts only if the browser
-//! says that a page of this server makes it ([`is_from_own_page`]); forms need no hidden token (CSRF).
+//! A browser sends its cookies with every request, no matter which page makes it. A request that changes something is therefore accepted
+//! only if the browser says that it comes from a page of this server ([`is_from_own_page`]); forms need no hidden CSRF token.
 
 use crate::state::HostedSite;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
@@ -12,18 +12,18 @@ use extension_contract::Timestamp;
 pub(crate) const SESSION: &str = "session";
 /// The cookie of a login at an issuer.
 pub(crate) const LOGIN: &str = "login";
-/// The mark of a browser that has logged in before.
+/// The cookie that marks a browser that has logged in before.
 pub(crate) const BROWSER: &str = "browser";
-/// The header in which a browser says which page makes a request (Fetch Metadata).
+/// The header in which a browser says which kind of page makes a request (Fetch Metadata).
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Returns the name of a cookie. With the prefix, no other host and no page without TLS can set it.
+/// Returns the name of a cookie. With the prefix, neither another host nor a page without TLS can set it.
 fn name(hosted: &HostedSite, of: &str) -> String {
     let prefix = if hosted.has_tls() { "__Host-" } else { "" };
     format!("{prefix}{of}-{}", hosted.site.partition().business)
 }
 
-/// Returns a cookie of a request.
+/// Returns the value of a cookie in a request.
 pub(crate) fn read<'h>(hosted: &HostedSite, headers: &'h HeaderMap, of: &str) -> Option<&'h str> {
     let name = name(hosted, of);
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
@@ -31,30 +31,30 @@ pub(crate) fn read<'h>(hosted: &HostedSite, headers: &'h HeaderMap, of: &str) ->
     pairs.find(|(named, _)| *named == name).map(|(_, value)| value)
 }
 
-/// Returns the header that sets a cookie for some seconds; 0 deletes it. None if the value cannot be in a header.
+/// Returns the header that sets a cookie for some seconds; 0 deletes it. Returns none if the value is not allowed in a header.
 pub(crate) fn set(hosted: &HostedSite, of: &str, value: &str, seconds: i64) -> Option<HeaderValue> {
     let secure = if hosted.has_tls() { "; Secure" } else { "" };
     let line = format!("{}={value}; Path=/; Max-Age={seconds}; HttpOnly; SameSite=Lax{secure}", name(hosted, of));
     HeaderValue::from_str(&line).ok()
 }
 
-/// Returns the header that begins a session.
+/// Returns the header that sets the session cookie.
 pub(crate) fn begin_session(hosted: &HostedSite, token: &str, expires_at: Timestamp) -> Option<HeaderValue> {
     let seconds = expires_at.saturating_sub(hosted.site.clock().now()).div_euclid(1_000);
     set(hosted, SESSION, token, seconds)
 }
 
-/// Returns the header that takes the cookie of a session from a browser; none if the browser has none.
+/// Returns the header that deletes the session cookie, or none if the browser has no such cookie.
 pub(crate) fn end_session(hosted: &HostedSite, headers: &HeaderMap) -> Option<HeaderValue> {
     read(hosted, headers, SESSION).and_then(|_| set(hosted, SESSION, "", 0))
 }
 
-/// True if a page of this server makes the request, or the person at the browser. Without a browser's word it is not.
+/// True if the browser says that the request comes from a page of this server, or from the user directly. False if it does not say.
 pub(crate) fn is_from_own_page(headers: &HeaderMap) -> bool {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
     match text(SITE) {
         Some(site) => ["same-origin", "none"].contains(&site),
-        // Older browsers say only the origin.
+        // Older browsers send only the origin.
         None => {
             let origin = text(header::ORIGIN).and_then(|origin| origin.split_once("://"));
             origin.zip(text(header::HOST)).is_some_and(|((_, origin), host)| origin.eq_ignore_ascii_case(host))

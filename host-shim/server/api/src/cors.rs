@@ -1,16 +1,17 @@
-//! Decides which pages may call the API from a browser: those of the business's own origins, never all.
+//! Decides which pages may call the API from a browser: those of the origins that the business lists, never all.
 
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use axum::http::{HeaderName, HeaderValue, Method};
 use std::time::Duration;
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-/// Time for which a browser remembers the answer.
+/// How long a browser remembers the answer.
 const REMEMBERED: Duration = Duration::from_hours(1);
-/// Header by which a request may be sent twice.
+/// The header that lets a caller send a request twice.
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// Makes the layer that tells browsers whether a page of another origin may read an answer. An origin is `https://shop.example`.
+/// Creates the layer that tells browsers whether a page of another origin may read an answer. An origin is
+/// `https://shop.example`.
 pub fn cors(origins: &[String]) -> CorsLayer {
     let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
     CorsLayer::new()

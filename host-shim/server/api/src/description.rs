@@ -1,18 +1,18 @@
-//! What the OpenAPI document, the client in TypeScript and the tables of the documents show of a route that every server has. Types are
-//! written as in `routes.yml`; the members of a body are also what its handler reads.
+//! Describes the routes that every server has, for the OpenAPI document, the TypeScript client and the tables in the documentation.
+//! Types are written as in `routes.yml`. The handlers read the same lists of body members.
 
 use host_business::routes::{Field, Type};
 use std::collections::BTreeMap;
 
-/// Beginning of a member that stands for the members of another shape.
+/// Prefix of a member that includes the members of another shape.
 const SPREAD: &str = "...";
 
-/// Who may use a route. The handler decides; this is for readers.
+/// Who may use a route. For documentation only: the handler enforces it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// Everybody, also without a key.
+    /// Everybody, even without a key.
     All,
-    /// Everybody; a key shows more.
+    /// Everybody; callers with a key see more.
     Visitors,
     /// Callers with a key.
     Keys,
@@ -30,12 +30,12 @@ pub(crate) enum Access {
     Readers,
     /// Bearers of a download token.
     Tokens,
-    /// Senders with a secret of their own.
+    /// Senders that have their own secret.
     Signed,
 }
 
 impl Access {
-    /// Returns the words for readers.
+    /// Returns the name shown in the documentation.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Access::All => "all",
@@ -58,29 +58,29 @@ impl Access {
     }
 }
 
-/// The members of an object, by the name that it has in the document. The name begins with `Server`, so that a business may have a type
-/// of the same name without it.
+/// An object type of the OpenAPI document and its members. Its name begins with `Server`, so that it cannot collide with a type of the
+/// business.
 #[derive(Debug)]
 pub(crate) struct Shape {
     pub(crate) name: &'static str,
-    /// Each with its type: `email: string?`. `...NAME` stands for the members of another shape.
+    /// Each member with its type: `email: string?`. `...NAME` includes the members of another shape.
     members: &'static [&'static str],
-    /// The shapes that the members name.
+    /// The shapes to which the members refer.
     of: &'static [&'static Shape],
 }
 
 impl Shape {
-    /// Makes a shape with members.
+    /// Creates a shape with the given members.
     pub(crate) const fn new(name: &'static str, members: &'static [&'static str]) -> Shape {
         Shape { name, members, of: &[] }
     }
 
-    /// Adds the shapes that the members name.
+    /// Adds the shapes to which the members refer.
     pub(crate) const fn with(self, of: &'static [&'static Shape]) -> Shape {
         Shape { of, ..self }
     }
 
-    /// Returns the members, also those of the shapes that it contains.
+    /// Returns the members, including those of included shapes.
     pub(crate) fn fields(&self) -> Vec<Field> {
         let fields = self.members.iter().flat_map(|member| match member.strip_prefix(SPREAD) {
             Some(name) => self.of.iter().find(|shape| shape.name == name).map_or_else(Vec::new, |shape| shape.fields()),
@@ -89,7 +89,7 @@ impl Shape {
         fields.collect()
     }
 
-    /// Adds the shape and those that its members name, each by its name.
+    /// Adds the shape, and recursively the shapes to which its members refer, keyed by name.
     fn collect(&'static self, into: &mut BTreeMap<&'static str, &'static Shape>) {
         into.insert(self.name, self);
         self.of.iter().for_each(|shape| shape.collect(into));
@@ -106,57 +106,57 @@ pub(crate) enum Given {
     Nothing,
     /// An object with these members.
     Members(&'static [&'static str]),
-    /// An object that something else describes, such as the manifest.
+    /// An object that is described elsewhere, such as the manifest.
     Object,
-    /// Bytes that a sender has signed.
+    /// Bytes signed by the sender.
     Signed,
 }
 
-/// The body of an answer of success.
+/// The body of a successful response.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Answer {
     /// Any JSON.
     Json,
     /// An object.
     Of(&'static Shape),
-    /// Another address, to which a browser goes.
+    /// A redirect to another address.
     Redirect,
-    /// A text of this media type.
+    /// Text of this media type.
     Text(&'static str),
 }
 
-/// What readers see of a route.
+/// The documentation of a route.
 #[derive(Debug)]
 pub(crate) struct Description {
     /// `GET`, `POST`, …
     pub(crate) method: &'static str,
     /// Path, with `{name}` for a variable part.
     pub(crate) path: &'static str,
-    /// Name of the client's method; empty for a route that no client calls.
+    /// Name of the client's method; empty for a route that the client does not call.
     pub(crate) name: &'static str,
     /// What the route does, in one sentence.
     pub(crate) about: &'static str,
-    /// What else a reader should know; may be empty.
+    /// Further notes for readers; may be empty.
     pub(crate) detail: &'static str,
-    /// Name of its group.
+    /// Name of the group it belongs to.
     pub(crate) tag: &'static str,
     /// Who may use it.
     pub(crate) access: Access,
-    /// Parameters of the query, each with its type.
+    /// Query parameters, each with its type.
     pub(crate) query: &'static [&'static str],
     /// Body of a request.
     pub(crate) body: Given,
-    /// Status of success.
+    /// Status of a successful response.
     pub(crate) status: &'static str,
-    /// Another status with an answer of the same form, if there is one.
+    /// Another success status with the same kind of response, if any.
     pub(crate) also: Option<&'static str>,
-    /// Answer of success.
+    /// Body of a successful response.
     pub(crate) answer: Answer,
-    /// True for a command: it takes an `Idempotency-Key`, and its reply may come later.
+    /// True for a command: it accepts an `Idempotency-Key`, and its reply may come later.
     pub(crate) is_command: bool,
-    /// True for another route whose reply may come later.
+    /// True for a route that is not a command but whose reply may also come later.
     pub(crate) may_pend: bool,
-    /// False for a route that the document and the client leave out.
+    /// False for a route that is left out of the document and the client.
     pub(crate) is_listed: bool,
 }
 
@@ -168,7 +168,7 @@ impl Description {
     }
 }
 
-/// Returns the shapes that routes answer with, and all that these name, in the order of their names.
+/// Returns the shapes in the responses of the routes and all shapes to which these refer, sorted by name.
 pub(crate) fn shapes<'d>(routes: impl IntoIterator<Item = &'d Description>) -> Vec<&'static Shape> {
     let mut found = BTreeMap::from([(NOTHING.name, &NOTHING)]);
     for route in routes {
@@ -184,7 +184,7 @@ pub(crate) fn fields(members: &[&str]) -> Vec<Field> {
     members.iter().map(|member| field(member)).collect()
 }
 
-/// Reads a member with its type. A wrong type is `json`; a test finds it.
+/// Parses a member and its type. An invalid type falls back to `json`; a test catches such mistakes.
 fn field(text: &str) -> Field {
     let (name, of) = text.split_once(": ").unwrap_or((text, ""));
     of_type(name, Type::parse(of).unwrap_or(Type::Json))
@@ -196,7 +196,7 @@ fn of_type(name: &str, value_type: Type) -> Field {
 
 #[cfg(test)]
 impl Shape {
-    /// Panics if a member has no type, or names a shape that is not there.
+    /// Panics if a member has no type or refers to an unknown shape.
     pub(crate) fn check(&self) {
         for member in self.members {
             let named = match member.strip_prefix(SPREAD) {

@@ -33,14 +33,14 @@ use std::time::{Duration, Instant};
 
 /// Maximum length of a description in characters.
 const DESCRIPTION_CHARS_MAX: usize = 500;
-/// Rows of a page of the log.
+/// Maximum number of rows on a page of the log.
 const ROWS_MAX: usize = 100;
-/// Time for which the maker of the first endpoint waits until the state of all accounts is noted.
+/// How long the request that creates the first endpoint waits until the state of all accounts has been recorded.
 const BASELINE: Duration = Duration::from_secs(10);
-/// Time between two looks whether it is noted.
+/// Interval between checks whether it has been recorded.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// The query of a list, and of a new endpoint.
+/// The query of a list and of a new endpoint.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct OfAccount {
@@ -149,7 +149,7 @@ impl HostedSite {
     }
 }
 
-/// Returns the account of a request; none for all accounts, which operators and services mean if they name none.
+/// Returns the account of a request. None means all accounts: the default for operators and services.
 fn account_of(caller: &Caller, named: Option<&str>) -> Result<Option<Account>, Problem> {
     let account = match named {
         None if caller.is_service() && caller.own_account().is_none() => None,
@@ -161,21 +161,21 @@ fn account_of(caller: &Caller, named: Option<&str>) -> Result<Option<Account>, P
     }
 }
 
-/// Returns an endpoint that the caller manages and may change: an unproved user may not.
+/// Returns an endpoint that the caller manages and may change, which a user with an unverified address may not.
 fn own_endpoint(called: &KnownCaller, id: &str) -> Result<Endpoint, Problem> {
     let endpoint = endpoint(called, id)?;
     needs_proof(&called.hosted, &called.caller)?;
     Ok(endpoint)
 }
 
-/// Returns an endpoint that the caller manages. One of others looks like an unknown one.
+/// Returns an endpoint that the caller manages. Other callers' endpoints look like unknown ones.
 fn endpoint(called: &KnownCaller, id: &str) -> Result<Endpoint, Problem> {
     let found = called.hosted.webhooks()?.webhooks.endpoint(id)?;
     let found = found.filter(|endpoint| manages(&called.caller, endpoint.account.as_ref()));
     found.ok_or_else(|| Problem::not_found("no endpoint with this id"))
 }
 
-/// Counts a message that a person sends to an endpoint, since each is stored for a month or sent to another server.
+/// Counts a message that a person causes to be sent to an endpoint, since each one is stored for a month or sent to another server.
 fn count_message(app: &AppState, called: &KnownCaller, endpoint: &Endpoint) -> Result<(), Problem> {
     let account = endpoint.account.as_ref().map(ToString::to_string);
     app.rates.endpoint_message(&called.hosted.site.partition().name(), account.as_deref())
@@ -214,7 +214,7 @@ fn delivery_shown(delivery: &Delivery) -> Value {
     })
 }
 
-/// Checks address, types and description, as far as they are given.
+/// Checks those of address, types and description that are given.
 fn changes(given: &Map<String, Value>, is_local: bool) -> Result<Changes, Problem> {
     let mut errors = WrongValues::default();
     let mut wrong = |path: String, found: String| {
@@ -252,7 +252,7 @@ fn changes(given: &Map<String, Value>, is_local: bool) -> Result<Changes, Proble
     }
 }
 
-/// Carries out `POST /api/endpoints`: makes an endpoint, and shows its secret once.
+/// Carries out `POST /api/endpoints`: creates an endpoint, and shows its secret once.
 async fn make(
     State(app): State<AppState>,
     called: KnownCaller,
@@ -296,7 +296,7 @@ async fn make(
     if let Some(detail) = too_many {
         return Err(Problem::new(StatusCode::CONFLICT, "too-many-endpoints", detail));
     }
-    // The endpoint gets every change after this answer, so the server notes the state of all accounts first.
+    // The endpoint gets every change after this answer, so the server first records the state of all accounts.
     let until = Instant::now() + BASELINE;
     while !own.webhooks.has_baseline()? && Instant::now() < until {
         tokio::time::sleep(LOOK).await;
@@ -351,8 +351,8 @@ async fn delete(called: KnownCaller, PathPart(id): PathPart<String>) -> Result<A
     Ok(Answered::ok(json!({})))
 }
 
-/// Carries out `POST /api/endpoints/ID/rotate`: makes another secret, and shows it. Each earlier one signs as well for a day. The same
-/// request again, by its `Idempotency-Key`, shows the secret that the first one has made.
+/// Carries out `POST /api/endpoints/ID/rotate`: creates a new secret and shows it. Each earlier secret also signs for another day.
+/// Repeating the request with the same `Idempotency-Key` shows the secret created by the first one.
 async fn rotate(
     State(app): State<AppState>,
     called: KnownCaller,
@@ -432,7 +432,7 @@ async fn resend(
     }
 }
 
-/// Carries out `POST /api/endpoints/ID/resend`: sends all failed messages since a time again.
+/// Carries out `POST /api/endpoints/ID/resend`: resends all messages that have failed since a given time.
 async fn resend_failed(
     State(app): State<AppState>,
     called: KnownCaller,

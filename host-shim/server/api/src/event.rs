@@ -1,4 +1,5 @@
-//! `POST /api/events`: a service of the business reports what happened: a product event, a fact, or measurements.
+//! `POST /api/events`: a service of the business reports something that happened: a product event, a fact, or
+//! measurements.
 
 use crate::accept::accept;
 use crate::body;
@@ -16,7 +17,7 @@ use host_business::routes::limits::EVENT_BYTES_MAX;
 use host_intake::body::BODY_BYTES_MAX;
 use host_intake::raw;
 
-/// What is read can be parsed.
+/// Whatever is read can be parsed.
 const _: () = assert!(EVENT_BYTES_MAX == BODY_BYTES_MAX);
 
 /// Returns the routes.

@@ -1,4 +1,5 @@
-//! Reads from a request what handlers need: who calls, and what the path and the query say. A failure is a problem.
+//! Extracts from a request what handlers need: the caller, and the parts of the path and the query. A failure becomes a
+//! problem.
 
 use crate::access;
 use crate::problem::Problem;
@@ -18,13 +19,14 @@ pub(crate) struct KnownCaller {
     pub(crate) caller: Caller,
 }
 
-/// The site of a request, whoever calls.
+/// The site of a request, whoever the caller is.
 pub(crate) struct Hosted(pub(crate) Arc<HostedSite>);
 
-/// The site of a request that needs no key. It counts for the caller's key, or else for the sender's address.
+/// The site of a request that needs no key. The request counts against the caller's key, or else against the sender's
+/// address.
 pub(crate) struct Open(pub(crate) Arc<HostedSite>);
 
-/// Marks a request that a page makes on behalf of its reader, whose own request was counted already.
+/// Marks a request that a page makes on behalf of its reader, whose own request has already been counted.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Counted;
 
@@ -65,7 +67,7 @@ pub(crate) async fn caller(app: &AppState, hosted: &HostedSite, parts: &Parts) -
     caller_of(app, hosted, parts, &parts.method).await
 }
 
-/// Returns the caller of a request that is judged by this method, within the rate limits.
+/// Returns the caller of a request that is treated as having this method, within the rate limits.
 pub(crate) async fn caller_of(
     app: &AppState,
     hosted: &HostedSite,
@@ -86,7 +88,7 @@ pub(crate) async fn caller_of(
     }
 }
 
-/// Counts a request that needs no key: for its key if it has a valid one, otherwise for its address.
+/// Counts a request that needs no key: against its key if that is valid, otherwise against its address.
 pub(crate) async fn count(
     app: &AppState,
     hosted: &HostedSite,
@@ -121,7 +123,7 @@ impl FromRequestParts<AppState> for Hosted {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Problem> {
-        // The front notes the site before it calls the router.
+        // The front records the site before it calls the router.
         let hosted = parts.extensions.get::<Arc<HostedSite>>().cloned();
         hosted.map(Hosted).ok_or_else(|| Problem::not_found("no business of this name"))
     }

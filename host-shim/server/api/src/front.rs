@@ -1,7 +1,7 @@
-//! Finds the site of a request, and the handler of a path.
+//! Finds the site of a request and the handler for its path.
 //!
-//! A server with one site needs neither a host name nor a prefix. With several sites, a site is found by the request's host
-//! name, or by its business as the first part of the path: `/solobase/api/…`.
+//! A server with one site needs neither a host name nor a prefix. With several sites, the site is found by the host name of the request,
+//! or by the business as the first segment of the path: `/solobase/api/…`.
 
 use crate::api::{Api, SiteRouter};
 use crate::authenticator::Authenticator;
@@ -42,7 +42,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use tracing::Instrument;
 use url::Url;
 
-/// Names that a business on a server with several sites cannot have, since they begin other paths.
+/// Names that a business cannot have on a server with several sites, because other paths start with them.
 const TAKEN: [&str; 9] = ["admin", "api", "assets", "auth", "b", "do", "ext", "health", "metrics"];
 
 /// The reason why sites cannot be served together.
@@ -51,10 +51,10 @@ pub enum FrontError {
     /// There is no site.
     #[error("no site: expected at least one business")]
     NoSite,
-    /// Two sites cannot be told apart.
+    /// Two sites cannot be distinguished.
     #[error("two sites have the name `{0}`: expected one business, and one host name, for each site")]
     SameName(String),
-    /// The name of a business is the beginning of another path.
+    /// The name of a business is the start of another path.
     #[error("the business `{name}` cannot be the first part of a path: expected another name than {}", TAKEN.join(", "))]
     TakenName {
         /// The name.
@@ -62,21 +62,21 @@ pub enum FrontError {
     },
 }
 
-/// What the front of a server is made of.
+/// Everything needed to create the front of a server.
 pub struct FrontSetup {
-    /// The sites, each with its names.
+    /// The sites with their names.
     pub sites: Vec<HostedSite>,
     /// Finds the caller of a key.
     pub authenticator: Arc<dyn Authenticator>,
-    /// Makes ids.
+    /// Generates ids.
     pub ids: Arc<dyn Ids>,
-    /// The limits of requests.
+    /// The request limits.
     pub limits: FrontLimits,
-    /// The proxies whose `X-Forwarded-For` counts; none for those on this machine.
+    /// The proxies whose `X-Forwarded-For` is trusted; none means those on this machine.
     pub proxies: Option<Vec<IpNet>>,
     /// The metrics, which observe the sites.
     pub metrics: Arc<Metrics>,
-    /// What happens at the sites, which it observes.
+    /// The changes at the sites, which it observes.
     pub changes: Arc<Changes>,
     /// Keeps authentic bytes that are not events; `()` only counts them.
     pub quarantine: Arc<dyn Quarantine>,
@@ -90,10 +90,10 @@ pub struct Front {
 }
 
 impl Front {
-    /// Makes the front of some sites.
+    /// Creates the front of some sites.
     ///
     /// # Errors
-    /// Fails without a site, or if two sites cannot be told apart.
+    /// Fails if there is no site, or if two sites cannot be distinguished.
     pub fn new(setup: FrontSetup) -> Result<Front, FrontError> {
         let FrontSetup { sites, authenticator, ids, limits, proxies, metrics, changes, quarantine } = setup;
         check_names(&sites)?;
@@ -139,7 +139,7 @@ impl Front {
         Ok(Front { api, router })
     }
 
-    /// Asks the accounts of all sites for what waits for an operator, so that the first who looks need not wait.
+    /// Asks the accounts of all sites for whatever waits for an operator, so that the first operator who looks need not wait.
     pub async fn look_for_waiting(&self) {
         for site in self.api.app.sites.iter() {
             if let Err(problem) = waiting(&self.api.app, site).await {
@@ -149,7 +149,7 @@ impl Front {
         }
     }
 
-    /// Announces the users that are not announced to their businesses yet.
+    /// Announces the users who have not been announced to their businesses yet.
     pub async fn announce_users(&self) {
         for site in self.api.app.sites.iter() {
             identity::announce_all(site).await;
@@ -166,7 +166,8 @@ impl Front {
         &self.api.app
     }
 
-    /// Tells clients from now on that the server stops: `/health` fails, and streams, which would keep their connections open, end.
+    /// Signals to clients that the server is stopping: from now on `/health` fails, and streams, which would keep their connections
+    /// open, end.
     pub(crate) fn begin_to_stop(&self) {
         self.api.app.stopping.send_replace(true);
     }
@@ -192,7 +193,7 @@ impl Front {
         unread.tell(&mut response);
         let headers = response.headers_mut();
         headers.insert(trace::HEADER, id);
-        // Browsers must not guess another type, and nothing is cached unless the handler allows it.
+        // Browsers must not guess a different type, and nothing is cached unless the handler allows it.
         headers.entry(header::X_CONTENT_TYPE_OPTIONS).or_insert(HeaderValue::from_static("nosniff"));
         headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
         response
@@ -227,20 +228,20 @@ impl Front {
         answered.oneshot(request).await.unwrap_or_else(|never| match never {})
     }
 
-    /// Answers a request to an instance that does not run. `scope` is `BUSINESS/MODE/ACCOUNT`.
+    /// Answers a request to an instance that is not running. `scope` is `BUSINESS/MODE/ACCOUNT`.
     pub async fn away(&self, scope: &str, instance: &str, request: Parts) -> Response {
         away::of_scope(&self.api, scope, instance, request).await
     }
 
-    /// Takes the sites back, to stop them, when no request is being answered any more; none otherwise.
+    /// Returns the sites, so that they can be stopped, once no request is being answered; none before that.
     pub fn into_sites(self) -> Option<Vec<HostedSite>> {
         drop(self.router);
         self.api.into_sites()
     }
 }
 
-/// Answers what no route of the server does: by a route of the business, or else by a page. A person at a browser gets a page also for a
-/// path that does not exist.
+/// Answers what no route of the server handles: with a route of the business, or else with a page. For a path that does not exist, a
+/// person at a browser gets a page too.
 async fn of_business_or_pages(api: &Api, hosted: &Arc<HostedSite>, request: Request<Body>) -> Response {
     let (request, problem) = match routes::answer(&api.app, hosted, request).await {
         Ok(response) => return response,
@@ -283,18 +284,18 @@ fn check_names(sites: &[HostedSite]) -> Result<(), FrontError> {
 }
 
 impl HostedSite {
-    /// Returns true if the address for browsers has this host name.
+    /// Returns true if the public address for browsers has this host name.
     fn is_at(&self, host: &str) -> bool {
         Url::parse(&self.url).is_ok_and(|url| url.host_str() == Some(host))
     }
 
-    /// Returns the path under which the router has a path: a site with the platform's paths also has other spellings of them.
+    /// Returns the path under which the router knows a path: a site with the platform's paths accepts other spellings of them too.
     pub(crate) fn canonical(&self, path: &str) -> String {
         let other = self.has_platform_paths.then(|| products::canonical(path)).flatten();
         other.unwrap_or_else(|| path.to_owned())
     }
 
-    /// Returns the webhook of which a path is an alias. The path may end in a slash.
+    /// Returns the webhook for which a path is an alias. The path may end in a slash.
     fn alias(&self, path: &str) -> Option<&str> {
         let path = path.strip_suffix('/').unwrap_or(path);
         let of_platform = || products::webhook(path).filter(|_| self.has_platform_paths);
@@ -309,7 +310,7 @@ impl AppState {
         host.or(request.uri().host()).map(|host| without_port(host).to_ascii_lowercase())
     }
 
-    /// Returns the site whose instances have such a host name, and whose instance it is.
+    /// Returns the site whose instances have host names like this one, and the instance.
     fn instance_of(&self, request: &Request<Body>) -> Option<(Arc<HostedSite>, InstanceHost)> {
         let host = Self::host_of(request)?;
         let is_own = |site: &Arc<HostedSite>| site.names.contains(&host) || site.is_at(&host);
@@ -320,7 +321,7 @@ impl AppState {
         sites.find_map(|site| Some((site.clone(), site.pages.instance_hosts().instance(&host)?)))
     }
 
-    /// Returns the site of a request, and the path without the name of the business if it has this name.
+    /// Returns the site of a request, and the path without the name of the business if it starts with that.
     fn site_of(&self, request: &Request<Body>) -> Option<(Arc<HostedSite>, Option<String>)> {
         if let Some(named) =
             Self::host_of(request).and_then(|host| self.sites.iter().find(|site| site.names.contains(&host)))
@@ -335,7 +336,7 @@ impl AppState {
         }
         match self.sites.as_slice() {
             [only] => Some((only.clone(), None)),
-            // Health and metrics are of the whole server.
+            // Health and metrics cover the whole server.
             [first, ..] if ["health", "metrics"].contains(&rest) => Some((first.clone(), None)),
             _ => None,
         }
@@ -369,7 +370,7 @@ fn without_port(host: &str) -> &str {
     }
 }
 
-/// Replaces the path and keeps the query. Returns false if the path is not one.
+/// Replaces the path and keeps the query. Returns false if the path is invalid.
 fn set_path(uri: &mut Uri, path: &str) -> bool {
     let query = uri.query().map(|query| format!("?{query}")).unwrap_or_default();
     let Ok(path_and_query) = PathAndQuery::try_from(format!("{path}{query}")) else { return false };

@@ -1,8 +1,8 @@
-//! `GET /health`: reports whether each site can read and write its store, and whether its catalog answers.
+//! `GET /health`: reports whether each site can read and write its store and whether its catalog responds.
 //!
-//! Every request reads. Writes are tested at most once every few seconds, for all requests together, by a commit that
-//! changes nothing. A store that does not answer in time counts as failing, so that a hanging store never blocks the
-//! answer. Operators also see which providers have an outage.
+//! Every request reads. Writes are tested at most once every few seconds for all requests together, with a commit that
+//! changes nothing. A store that does not answer in time counts as failing, so a hanging store never blocks the answer.
+//! Operators also see which providers have an outage.
 
 pub(crate) mod probes;
 
@@ -31,7 +31,7 @@ pub(crate) fn routes() -> Vec<ServerRoute> {
 }
 
 async fn get(State(app): State<AppState>, Open(asked): Open, headers: HeaderMap) -> Response {
-    // A proxy sends the next requests elsewhere.
+    // So that a proxy sends the next requests elsewhere.
     if *app.stopping.borrow() {
         return answer(StatusCode::SERVICE_UNAVAILABLE, json!({"status": "stopping", "failing": []}));
     }

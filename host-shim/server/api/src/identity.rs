@@ -1,7 +1,8 @@
-//! `/api/auth/…`: users register, log in and log out. The token of the answer is the user's key for all other paths.
+//! `/api/auth/…`: users register, log in and log out. The token in the answer is the user's key for all other paths.
 //!
-//! A business learns of a new user by the fact `user.registered`, if it declares that fact, and by the command `account.register`, which
-//! makes the customer at Stripe. Neither holds the registration up: what failed is told again at the next login and start.
+//! A business learns of a new user through the fact `user.registered`, if it declares that fact, and through the command
+//! `account.register`, which creates the customer at Stripe. Neither delays the registration; whatever failed is repeated at the next
+//! login and at the next start.
 
 mod browser;
 pub(crate) mod issuers;
@@ -43,7 +44,7 @@ use session::Session;
 use site_users::{REGISTERED, SiteUsers};
 use tokio::sync::oneshot;
 
-/// Message in the log if the file of users fails.
+/// Message in the log if the user database fails.
 const LOGIN: &str = "a user was not registered or logged in";
 
 impl HostedSite {
@@ -132,7 +133,7 @@ async fn register(
     note_language(users, &registered.user, &headers);
     announce(&hosted, users, &registered.user).await;
     let sender = app.rates.client(peer, &headers).map(MailSender::at);
-    // The user can ask for the mail again.
+    // The user can request the mail again.
     match mails::ask_to_confirm(&app, &hosted, sender, &registered.user).await {
         Ok(()) => {}
         Err(NotSent::TooMany(_)) => tracing::info!(user = registered.user.id, "{UNCONFIRMED}: too many went there"),
@@ -155,7 +156,7 @@ async fn log_in(
     let text = |name: &str| given.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let (email, password) = (text("email"), text("password"));
     let now = hosted.site.clock().now();
-    // Only an address can be a user's. Other texts count for the sender's own address alone.
+    // Only an address can belong to a user. Other strings count against the sender's own address alone.
     let address = Address::parse(&email);
     let browser = address.as_ref().and_then(|address| browser::known(&hosted, users, &headers, address));
     let business = hosted.site.partition().name();
@@ -176,7 +177,7 @@ async fn log_in(
     Ok(browser::remembered(&hosted, users, &headers, &logged_in.user, Answered::ok(shown(&logged_in))))
 }
 
-/// Carries out `POST /api/auth/logout`: ends the session of the token, and takes the cookie from the browser.
+/// Carries out `POST /api/auth/logout`: ends the session of the token, and deletes the cookie from the browser.
 async fn log_out(Open(hosted): Open, method: Method, headers: HeaderMap) -> Result<Response, Problem> {
     let users = hosted.users()?;
     let token = token(&hosted, &method, &headers)?;
@@ -185,14 +186,14 @@ async fn log_out(Open(hosted): Open, method: Method, headers: HeaderMap) -> Resu
     Ok(logged_out(&hosted, &headers))
 }
 
-/// Carries out `POST /api/auth/logout/everywhere`: ends all sessions of the user, also those on machines that somebody else has.
+/// Carries out `POST /api/auth/logout/everywhere`: ends all sessions of the user, including those on machines that somebody else has.
 async fn log_out_everywhere(session: Session, headers: HeaderMap) -> Result<Response, Problem> {
     let now = session.hosted.site.clock().now();
     session.users()?.identity().log_out_everywhere(&session.user, now).map_err(Problem::from)?;
     Ok(logged_out(&session.hosted, &headers))
 }
 
-/// Returns the answer to a logout, which takes the cookie from the browser.
+/// Returns the answer to a logout, which deletes the session cookie.
 fn logged_out(hosted: &HostedSite, headers: &HeaderMap) -> Response {
     let mut response = Answered::ok(json!({})).into_response();
     if let Some(cookie) = cookie::end_session(hosted, headers) {
@@ -242,7 +243,7 @@ async fn answer(ask: impl FnOnce(Then) -> Result<(), Refused>) -> Result<LoggedI
 /// Waits for a thread that verifies a password.
 async fn proved(ask: impl FnOnce(Box<dyn FnOnce(bool) + Send>) -> Result<(), Refused>) -> Result<bool, Problem> {
     let (sender, answer) = oneshot::channel();
-    // A request that has ended waits for no answer.
+    // A request that has ended no longer waits for the answer.
     ask(Box::new(move |is_right| sender.send(is_right).unwrap_or_default()))?;
     answer.await.map_err(|_| Problem::unavailable("the password was not verified"))
 }
@@ -300,7 +301,7 @@ fn shown(logged_in: &LoggedIn) -> Value {
     })
 }
 
-/// Notes the language of a user's browser, in which the mails are. A failure is logged: the next login notes it again.
+/// Stores the language of the user's browser, in which mails are written. A failure is logged; the next login tries again.
 fn note_language(users: &SiteUsers, user: &User, headers: &HeaderMap) {
     let Some(accepted) = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()) else { return };
     if let Err(error) = users.identity().users().speaks(&user.id, Locale::accepted(accepted).tag) {
@@ -308,8 +309,8 @@ fn note_language(users: &SiteUsers, user: &User, headers: &HeaderMap) {
     }
 }
 
-/// Announces a user to the business: sends the fact, if it is declared, and the command that makes the customer. A failure is logged,
-/// and the next login or start announces the user again.
+/// Announces a user to the business: sends the fact, if it is declared, and the command that creates the customer. A failure is logged,
+/// and the next login or start tries again.
 pub(crate) async fn announce(hosted: &HostedSite, users: &SiteUsers, user: &User) {
     let told = async {
         if let Some(members) = &users.told {
@@ -327,7 +328,7 @@ pub(crate) async fn announce(hosted: &HostedSite, users: &SiteUsers, user: &User
     }
 }
 
-/// Announces all users that are not announced to the business yet.
+/// Announces all users who have not been announced to the business yet.
 pub(crate) async fn announce_all(hosted: &HostedSite) {
     let Some(users) = &hosted.users else { return };
     match users.identity().users().unannounced(hosted.site.partition().livemode) {
@@ -366,7 +367,7 @@ fn fact(hosted: &HostedSite, user: &User, members: &[String]) -> Result<(Decoded
     Ok((decoded, raw))
 }
 
-/// Returns the command that makes the customer.
+/// Returns the command that creates the customer.
 fn registration(hosted: &HostedSite, user: &User) -> (Decoded, Vec<u8>) {
     let actor = Actor { kind: ActorKind::User, subject: user.id.clone(), roles: Vec::new() };
     let payload = json!({"email": user.email, "name": user.name}).to_string();

@@ -1,12 +1,12 @@
-//! The ids of commands that their callers do not name.
+//! The ids of commands for which the caller gives none.
 
-/// Makes ids.
+/// Generates ids.
 pub trait Ids: Send + Sync {
     /// Returns a new id; none if the system has no random bytes.
     fn command(&self) -> Option<String>;
 }
 
-/// Makes random ids of 128 bits.
+/// Generates random ids of 128 bits.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RandomIds;
 

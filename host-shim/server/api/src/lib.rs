@@ -1,7 +1,7 @@
-//! The HTTP server of one or several sites. [`Front`] finds the site of a request. One router ([`api`]) answers it by a route that every
-//! server has ([`table`] lists them, and each stands beside its handler), then by one of the business ([`routes`]), then by a page
-//! ([`pages`]). [`away`] answers for instances that do not run. [`serve`] accepts connections within their limits. Every answer to an
-//! accepted event is sent after its commit. Errors are problems as in RFC 9457.
+//! The HTTP server of one or several sites. [`Front`] finds the site of a request. One router ([`api`]) answers it with a route that
+//! every server has ([`table`] lists them, and each is described next to its handler), then with one of the business ([`routes`]), then
+//! with a page ([`pages`]). [`away`] answers for instances that are not running. [`serve`] accepts connections within their limits.
+//! Every answer to an accepted event is sent after its commit. Errors are problems as in RFC 9457.
 
 mod accept;
 mod access;

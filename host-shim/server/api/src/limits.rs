@@ -1,4 +1,4 @@
-//! The limits of requests, as a server is configured with them.
+//! The request limits with which a server is configured.
 
 use host_business::routes::limits::{
     ADDRESS_IN_PROGRESS, BODY_S_MAX, KEY_AT_ONCE, KEY_PER_SECOND, LOGINS_PER_MINUTE, MAILS_OF_ONE_PER_HOUR,
@@ -7,7 +7,7 @@ use host_business::routes::limits::{
 };
 use std::time::Duration;
 
-/// A rate: so many requests a second in the long run, and so many at once. 0 counts as 1.
+/// A rate: this many requests a second in the long run, and this many at once. 0 counts as 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// Requests a second.
@@ -16,16 +16,16 @@ pub struct Rate {
     pub burst: u32,
 }
 
-/// Numbers of mails that requests may cause.
+/// Limits on the number of mails that requests may cause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MailLimits {
-    /// To one mailbox in an hour.
+    /// To one mailbox per hour.
     pub per_hour: u32,
-    /// To one mailbox in a day.
+    /// To one mailbox per day.
     pub per_day: u32,
-    /// Of one sender to one mailbox in an hour.
+    /// From one sender to one mailbox per hour.
     pub to_one_per_hour: u32,
-    /// Of one sender in an hour, without resets.
+    /// From one sender per hour, not counting resets.
     pub of_one_per_hour: u32,
 }
 
@@ -41,30 +41,30 @@ impl Default for MailLimits {
     }
 }
 
-/// The limits of requests.
+/// The request limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FrontLimits {
     /// Time in which a body must arrive.
     pub body: Duration,
-    /// Time for which a caller waits for a reply that needs the result of an effect.
+    /// How long a caller waits for a reply that needs the result of an effect.
     pub reply: Duration,
-    /// Requests of one key.
+    /// Requests with one key.
     pub key: Rate,
-    /// Requests without a valid key, of one address.
+    /// Requests without a valid key from one address.
     pub stranger: Rate,
-    /// Registrations and logins in a minute: of one address, and failed logins of one user.
+    /// Registrations and logins per minute from one address, and failed logins of one user.
     pub logins: u32,
-    /// Registrations with a password in a day, of one address.
+    /// Registrations with a password per day from one address.
     pub registrations: u32,
-    /// Requests of a user, or of the bearer of a token, that are in progress at the same time.
+    /// Concurrent requests of a user, or of the bearer of a token.
     pub user_at_once: usize,
-    /// Those of a service or an operator.
+    /// Concurrent requests of a service or an operator.
     pub program_at_once: usize,
-    /// Those of an address, without those of services, operators and providers.
+    /// Concurrent requests from an address, not counting those of services, operators and providers.
     pub address_at_once: usize,
     /// Mails that requests cause.
     pub mails: MailLimits,
-    /// Time after which the caller of an open stream is found again.
+    /// How often the caller of an open stream is checked again.
     pub recheck: Duration,
 }
 

@@ -1,4 +1,4 @@
-//! Reads a list of an account, however long it is, in turns of a limited number of rows, so that other queries run in between.
+//! Reads a list of an account, however long, in turns of a limited number of rows, so that other queries can run in between.
 
 use crate::ask::ask;
 use crate::problem::Problem;
@@ -10,7 +10,7 @@ use host_engine::view::parsed;
 use serde_json::Value;
 use std::ops::ControlFlow;
 
-/// Beginning of the ids of product types in the catalog's own list of products.
+/// Prefix of the ids of product types in the catalog's own list of products.
 const TYPE_ROW: &str = "type:";
 
 /// A list of an account.
@@ -27,12 +27,12 @@ pub(crate) struct List {
 pub(crate) type Row = (String, Value);
 
 impl List {
-    /// Returns a list from its beginning.
+    /// Returns a list, to be read from its first row.
     pub(crate) fn new(question: Question, kind: &'static str) -> List {
         List { question, kind, filter: None, after: None }
     }
 
-    /// Passes each row to a function, in the order of the ids, until it breaks or there are no more.
+    /// Passes each row to a function, in id order, until the function breaks or there are no more rows.
     pub(crate) async fn each<S, F>(mut self, hosted: &HostedSite, mut state: S, mut take: F) -> Result<S, Problem>
     where
         S: Send + 'static,
@@ -86,7 +86,7 @@ impl List {
     /// Returns all wanted rows.
     ///
     /// # Errors
-    /// Fails if there are too many for one answer.
+    /// Fails if there are too many of them for one answer.
     pub(crate) async fn whole(
         self,
         hosted: &HostedSite,
@@ -106,7 +106,7 @@ impl List {
     }
 }
 
-/// Finds an entry by its id. Lists are in byte order of the ids, so the search begins just before the id.
+/// Finds an entry by its id. Lists are in byte order of the ids, so the search starts just before the id.
 pub(crate) fn one_entry(
     answerer: &mut Answerer,
     question: &Question,
@@ -130,7 +130,7 @@ pub(crate) fn one_entry(
     }
 }
 
-/// The answer for a list that is needed whole and is too long.
+/// The answer if a list is needed as a whole and is too long.
 fn too_many(kind: &str) -> Problem {
     let detail = format!("the account has more than {ROWS_MAX} {kind}: read them at /api/queries/list");
     Problem::new(axum::http::StatusCode::UNPROCESSABLE_ENTITY, "too-many", detail)

@@ -1,14 +1,14 @@
-//! Limits the mails that requests cause: to one mailbox, of one sender, and of one sender to one mailbox.
+//! Limits the mails that requests cause: to one mailbox, from one sender, and from one sender to one mailbox.
 //!
-//! Resets of passwords count apart from other mails, so that nobody uses up the resets of somebody else with invitations. Each of their
-//! limits lets one more through before the link of the last one has expired: whoever gets none has a link that works. How many mailboxes
-//! one sender reaches is therefore limited for other mails only; an address that asks for resets has the limit of logins.
+//! Password resets are counted separately from other mails, so nobody can use up somebody else's resets with invitations. Each limit on
+//! resets lets another one through before the last link has expired, so whoever gets no new link has one that works. For this reason, the
+//! number of mailboxes per sender is limited only for other mails; an address that requests resets is subject to the login limit.
 
 use crate::limits::MailLimits;
 use crate::shares::{DAY, HOUR, NETWORK_BITS, Shares, beginning};
 use std::net::IpAddr;
 
-/// Who causes a mail by a request.
+/// Who causes a mail with a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum MailSender<'m> {
     /// A user with a session.
@@ -27,22 +27,22 @@ impl MailSender<'_> {
     }
 }
 
-/// A mailbox, in which resets of passwords count apart.
+/// A mailbox, in which password resets are counted separately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Mailbox<'m> {
     /// Name of the business and its mode.
     pub(crate) business: &'m str,
     /// Address.
     pub(crate) address: &'m str,
-    /// True for a reset of the password.
+    /// True for a password reset.
     pub(crate) is_reset: bool,
 }
 
-/// What a share belongs to.
+/// What a share of a limit belongs to.
 #[derive(Clone, Copy, Hash)]
 struct Counted<'m>(Option<MailSender<'m>>, Option<Mailbox<'m>>);
 
-/// The limits of mails, with what is used of them.
+/// The mail limits and how much of them is used.
 pub(crate) struct MailRates {
     to_one: Shares,
     of_one: Shares,
@@ -60,8 +60,8 @@ impl MailRates {
         }
     }
 
-    /// Counts a mail. Fails, and counts nothing, with the seconds after which the next one may be sent. A mail without a sender counts for
-    /// its mailbox only.
+    /// Counts a mail. If a limit is reached, counts nothing and fails with the seconds after which the next mail may be sent. A mail
+    /// without a sender counts against its mailbox only.
     pub(crate) fn take(&self, sender: Option<MailSender<'_>>, to: Mailbox<'_>) -> Result<(), u64> {
         self.take_at(self.day.now(), sender, to)
     }
@@ -89,7 +89,7 @@ mod tests {
     use proptest::prelude::*;
 
     const MINUTE_NS: u64 = 60_000_000_000;
-    /// The time for which the link of a reset works.
+    /// How long the link of a reset works.
     const LINK_MINUTES: u64 = 60;
 
     fn mailbox(address: &str, is_reset: bool) -> Mailbox<'_> {
@@ -100,7 +100,7 @@ mod tests {
         Some(MailSender::at(IpAddr::from(number.to_be_bytes())))
     }
 
-    /// Returns how many of so many mails are sent.
+    /// Returns how many of the given number of mails are sent.
     fn sent(count: u32, take: impl Fn(u32) -> Result<(), u64>) -> u32 {
         (0..count).map(|number| u32::from(take(number).is_ok())).sum()
     }

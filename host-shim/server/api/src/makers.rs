@@ -1,4 +1,4 @@
-//! Who made a webhook endpoint, and whether that key or user may still have it.
+//! Finds out who created a webhook endpoint, and whether that key or user may still have it.
 
 use crate::access::with_user;
 use crate::problem::Problem;
@@ -10,12 +10,12 @@ use host_identity::{OWNER, Users, UsersError};
 use host_store::Partition;
 use std::sync::Arc;
 
-/// Beginning of the id of a maker who is a user of the business.
+/// Prefix of the id of a maker who is a user of the business.
 const USER: &str = "user:";
-/// Beginning of the id of a maker for whom a trusted issuer vouches. The server does not learn when the issuer no longer does.
+/// Prefix of the id of a maker for whom a trusted issuer vouches. The server does not learn when the issuer no longer does.
 const ISSUED: &str = "issued:";
 
-/// The keys and users of a business in one mode, who make its webhook endpoints.
+/// The keys and users of a business in one mode, who create its webhook endpoints.
 pub struct Makers {
     /// The keys of the server.
     pub keys: Arc<Keys>,
@@ -25,7 +25,7 @@ pub struct Makers {
     pub partition: Partition,
 }
 
-/// The reason why it is not known whether a maker may still have an endpoint.
+/// The reason why it could not be determined whether a maker may still have an endpoint.
 #[derive(Debug, thiserror::Error)]
 pub enum MakerError {
     /// The keys cannot be read.
@@ -37,8 +37,8 @@ pub enum MakerError {
 }
 
 impl Makers {
-    /// Returns true if the maker of an endpoint may still have it: the key is not revoked and its user has not left, or the user is still
-    /// there, and each still manages the account. An endpoint without a known maker stays.
+    /// Returns true if the maker of an endpoint may still have it: the key has not been revoked and its user has not left, or the user
+    /// still exists, and the key or user still manages the account. An endpoint without a known maker stays.
     ///
     /// # Errors
     /// Fails if the keys or the users cannot be read.

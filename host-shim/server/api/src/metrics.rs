@@ -1,4 +1,4 @@
-//! `GET /metrics`: counters and durations, in the text format of OpenMetrics. No label has an account, an id or a text of a
+//! `GET /metrics`: counters and durations in the OpenMetrics text format. No label contains an account, an id or a string from a
 //! caller.
 
 pub(crate) mod answer;
@@ -203,7 +203,7 @@ impl Default for Metrics {
 }
 
 impl Metrics {
-    /// Counts an answered request. `route` is the pattern of its path, which is none for an unknown path.
+    /// Counts an answered request. `route` is the pattern of its path; an unknown path has none.
     pub(crate) fn answered(&self, route: Option<&str>, status: u16, took: Duration) {
         let route = route.unwrap_or("none").to_owned();
         self.requests.get_or_create(&RequestLabels { route, status }).inc();
@@ -216,13 +216,13 @@ impl Metrics {
         self.refused.get_or_create(&RefusalLabels { site, reason: reason.to_owned() }).inc();
     }
 
-    /// Counts a sweep that has reached its end.
+    /// Counts a completed sweep.
     pub fn swept(&self, partition: &Partition) {
         count(&self.sweeps, partition, "done", 1);
     }
 
-    /// Notes how far a sweep has come: the time before which all events are stored, and the parts of the list that are left. Counts
-    /// the lost deliveries that it has found since the last note.
+    /// Records the progress of a sweep: the time before which all events are stored, and how many parts of the list are left.
+    /// Counts the lost deliveries found since the last call.
     pub fn sweeping(&self, partition: &Partition, until_s: i64, parts_left: usize, missed: usize) {
         let site = SiteLabels::of(partition);
         self.missed.get_or_create(&site).inc_by(missed as u64);
@@ -242,7 +242,7 @@ impl Metrics {
         self.missed.get_or_create(&SiteLabels::of(partition)).inc_by(missed as u64);
     }
 
-    /// Notes the number of resources that differ from their records, by kind of difference.
+    /// Records the number of resources that differ from their records, by kind of difference.
     pub fn drifted(&self, partition: &Partition, counts: &[(&str, usize)]) {
         for (kind, count) in counts {
             let labels = DriftLabels { site: SiteLabels::of(partition), kind: (*kind).to_owned() };
@@ -251,7 +251,7 @@ impl Metrics {
         count(&self.drift_checks, partition, "done", 1);
     }
 
-    /// Counts a comparison of resources with records that failed.
+    /// Counts a failed comparison of resources with records.
     pub fn drift_failed(&self, partition: &Partition) {
         count(&self.drift_checks, partition, "failed", 1);
     }
@@ -266,14 +266,14 @@ impl Metrics {
         count(&self.backups, partition, "failed", 1);
     }
 
-    /// Notes the number of resources whose backup is late.
+    /// Records the number of resources whose backup is late.
     pub fn backups_late(&self, partition: &Partition, late: usize) {
         let late = i64::try_from(late).unwrap_or(i64::MAX);
         self.late_backups.get_or_create(&SiteLabels::of(partition)).set(late);
     }
 
-    /// Looks at what a site has committed since the last time, as much as one reading of the store allows. Returns the number
-    /// of notes; fails if the store cannot be read.
+    /// Reads what a site has committed since the last time, as much as one read of the store allows. Returns the number of notes;
+    /// fails if the store cannot be read.
     async fn look(&self, site: &Site) -> Result<usize, NotRead> {
         let partition = site.partition().clone();
         let notes = self.progress.take(&partition);
@@ -291,7 +291,7 @@ impl Metrics {
         }
     }
 
-    /// Returns the text of the metrics: of all, or only those of one business.
+    /// Returns the text of the metrics, either all of them or those of one business.
     fn text(&self, of: Option<&str>) -> Result<String, std::fmt::Error> {
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
@@ -319,7 +319,7 @@ struct SiteMetrics {
     partition: Partition,
 }
 
-/// Maximum characters of a provider's words in the log.
+/// Maximum number of characters of a provider's message in the log.
 const MESSAGE_MAX: usize = 300;
 
 fn shortened(message: &str) -> &str {
@@ -332,8 +332,8 @@ fn instance_of(key: &str) -> Option<&str> {
 }
 
 impl SiteMetrics {
-    /// Logs why an attempt failed. Providers put no secrets into their words. Words about a mail may name a person, and are for
-    /// operators only.
+    /// Logs why an attempt failed. Providers put no secrets into their messages. Messages about a mail may contain personal data,
+    /// and are for operators only.
     fn log_failure(&self, call: &Call, provider: &str, (code, message): (&str, &str), what: &str) {
         let (business, kind, attempt) = (self.partition.name(), &*call.kind, call.attempt);
         let (message, instance) = match kind.starts_with("mail.") || kind.starts_with("user.") {
@@ -405,7 +405,8 @@ impl Observer for SiteMetrics {
     }
 }
 
-/// Returns the lines about one business. A label's value has no plain quotation mark, so none looks like another label.
+/// Returns the lines about one business. The value of a label contains no unescaped quotation mark, so it cannot be mistaken for
+/// another label.
 fn only_of(text: &str, business: &str) -> String {
     let labels = ["{", ","].map(|before| format!("{before}business=\"{business}\""));
     let is_of = |line: &&str| line.starts_with('#') || labels.iter().any(|label| line.contains(label));

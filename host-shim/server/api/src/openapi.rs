@@ -1,5 +1,5 @@
-//! What comes from the routes of a business and of every server: the OpenAPI document ([`document`]), which a page of the server shows to people, and a
-//! client in TypeScript ([`typescript`]). Both are made from the same table as the answers of a server.
+//! Generates, from the routes of a business and of every server, the OpenAPI document ([`document`]), which a page of the server shows to
+//! people, and a TypeScript client ([`typescript`]). Both come from the table that the server itself answers by.
 
 mod document;
 mod events;

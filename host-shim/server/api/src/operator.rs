@@ -1,6 +1,6 @@
-//! The operator's API: events ([`events`]), effects ([`effects`]), actions on them ([`intervene`]), failed instances that are tried again ([`retry`]), accounts ([`accounts`]) beside
-//! Stripe's objects ([`stripe`]), mails as they look ([`mails`]), differences of resources ([`drift`]) and their backups ([`backups`]). Only keys of operators may
-//! use it.
+//! The operator's API: events ([`events`]), effects ([`effects`]), actions on them ([`intervene`]), retries of failed instances
+//! ([`retry`]), accounts ([`accounts`]) compared with Stripe's objects ([`stripe`]), previews of mails ([`mails`]), differences of
+//! resources from their records ([`drift`]) and their backups ([`backups`]). Only operators' keys may use it.
 
 mod accounts;
 mod backups;
@@ -25,11 +25,11 @@ use crate::state::HostedSite;
 use extension_contract::Account;
 use serde_json::{Value, json};
 
-/// Rows of a page without `limit`.
+/// Default number of rows on a page.
 const LIMIT_DEFAULT: usize = 50;
-/// Maximum number of rows of a page.
+/// Maximum number of rows on a page.
 const LIMIT_MAX: usize = 500;
-/// Maximum number of rows that a search reads for one page. A page may be empty although more pages follow.
+/// Maximum number of rows that a search reads for one page. A page may be empty even if more pages follow.
 const SEARCHED_MAX: usize = 10_000;
 /// Rows per query of a search.
 const PAGE: usize = 500;
@@ -59,13 +59,13 @@ fn account(text: &str) -> Result<Account, Problem> {
     text.parse().map_err(|error: extension_contract::BadAccount| Problem::bad("account", error.to_string()))
 }
 
-/// Returns the name of an account's scope in a site: business, mode and account; none without an account.
+/// Returns the name of an account's scope in a site, which consists of business, mode and account; none without an account.
 fn scope_name(hosted: &HostedSite, account_name: Option<&str>) -> Result<Option<String>, Problem> {
     let account = account_name.map(account).transpose()?;
     Ok(account.map(|account| hosted.site.partition().scope(account).name()))
 }
 
-/// Returns a page of those entries of a whole list that are wanted, after the entry with the number `after`.
+/// Filters a complete list and returns a page of the matching entries, starting after the entry with the number `after`.
 fn page_of<T>(
     (name, entries): (&str, &[T]),
     is_wanted: impl Fn(&T) -> bool,

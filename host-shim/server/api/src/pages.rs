@@ -1,8 +1,7 @@
-//! The pages of a site: shown to browsers, with forms that call the API.
+//! The pages of a site, which browsers show, with forms that call the API.
 //!
-//! A page may read and do nothing that its reader could not over HTTP: what its head names is called as another request of the same
-//! browser ([`call`]). [`show`] shows a page, [`act`] carries out a form,
-//! and [`words`] tells a person why it was refused.
+//! A page can do nothing that its reader could not do over HTTP: each call in its head is made as another request of the same
+//! browser ([`call`]). [`show`] shows a page, [`act`] carries out a form, and [`words`] explains to a person why it was refused.
 
 mod act;
 pub(crate) mod away;
@@ -24,17 +23,17 @@ use axum::response::{IntoResponse, Response};
 use host_business::pages::PageSet;
 use std::sync::Arc;
 
-/// Beginning of the paths of forms.
+/// Prefix of the paths of forms.
 const ACTIONS: &str = "/do/";
-/// Beginning of the paths of files that pages load.
+/// Prefix of the paths of files that pages load.
 const ASSETS: &str = "/assets/";
-/// What a page may load: nothing from elsewhere, and no script of its own text. Forms may lead to a checkout at another address.
+/// What a page may load: nothing from elsewhere, and no inline script. Forms may lead to a checkout at another address.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; frame-src 'self'; \
                       base-uri 'none'; frame-ancestors 'none'";
-/// Time for which browsers keep a file of the pages.
+/// How long browsers keep the files of the pages.
 const ASSETS_KEPT: &str = "public, max-age=300";
 
-/// Answers a request for a page, a form or a file of the pages; gives the request back if it is none.
+/// Answers a request for a page, a form or a file of the pages; returns any other request.
 pub(crate) async fn answer(
     api: &Api,
     hosted: &Arc<HostedSite>,
@@ -54,7 +53,7 @@ pub(crate) async fn answer(
         return Ok(act::act(api, hosted, &set, name, request).await);
     }
     if path.starts_with(ACTIONS) && is_get {
-        // Somebody loads the page again that a refused form has shown.
+        // Somebody reloads the page that a refused form has shown.
         let (parts, _) = request.into_parts();
         let asked = show::PageRequest { api, hosted, set: &set, parts: &parts };
         return Ok(see_other(&format!("{}/", asked.base())));
@@ -67,14 +66,14 @@ pub(crate) async fn answer(
     Ok(asked.show(&path, show::Extra::default()).await)
 }
 
-/// Returns the request without its body if a person at a browser asks for a path of no program.
+/// Returns the request without its body if a person at a browser asks for a path that is not for programs.
 pub(crate) fn is_wanted(request: &Request<Body>) -> Option<Parts> {
     let accepts = request.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
     let is_person = request.method() == Method::GET && accepts.is_some_and(|accepts| accepts.contains("text/html"));
     (is_person && !request.uri().path().starts_with("/api/")).then(|| without_body(request))
 }
 
-/// Answers with a page that tells a failure to a person at a browser, in place of an answer for programs.
+/// Answers a person at a browser with a page that explains a failure, in place of an answer for programs.
 pub(crate) async fn failure(
     api: &Api,
     hosted: &Arc<HostedSite>,
@@ -94,7 +93,7 @@ fn asset(set: &PageSet, name: &str) -> Response {
                 (header::CONTENT_TYPE, asset.media),
                 (header::CACHE_CONTROL, ASSETS_KEPT),
                 (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-                // A logo that is opened by itself must not run a script.
+                // A logo that is opened on its own must not run a script.
                 (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"),
             ];
             (headers, asset.bytes.clone()).into_response()

@@ -1,14 +1,14 @@
-//! A body whose frames a function asks for.
+//! A body that gets its frames from a function.
 
 use axum::body::{Body, Bytes};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// What a body answers if it is asked for a frame.
+/// The result of polling a body for a frame.
 pub(crate) type Polling = Poll<Option<Result<Frame<Bytes>, axum::Error>>>;
 
-/// Returns a body of which `poll` asks `body` for each frame.
+/// Returns a body that calls `poll` on `body` for each frame.
 pub(crate) fn polled<F>(body: Body, poll: F) -> Body
 where
     F: FnMut(Pin<&mut Body>, &mut Context<'_>) -> Polling + Send + Unpin + 'static,

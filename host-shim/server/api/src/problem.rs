@@ -1,4 +1,4 @@
-//! Errors as problem details (RFC 9457). `code` is stable, for programs; `detail` is for people.
+//! Errors as problem details (RFC 9457). `code` is stable, for programs; `detail` is for humans.
 
 use crate::site::questions::NotAsked;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -16,7 +16,7 @@ use std::borrow::Cow;
 
 /// Seconds after which a caller may try again when a queue is full or the store has failed.
 const RETRY_AFTER_S: u64 = 1;
-/// Seconds after which a request may be sent again that waits for effects to end.
+/// Seconds after which a request that waits for effects to end may be sent again.
 const OPEN_EFFECTS_WAIT_S: u64 = 5;
 /// Media type of a problem.
 const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/problem+json");
@@ -31,7 +31,7 @@ pub(crate) struct Problem {
     more: Map<String, Value>,
     retry_after_s: Option<u64>,
     allow: Option<Box<str>>,
-    /// The refusal behind the problem, for which a business may have an answer of its own.
+    /// The refusal behind the problem, to which a business may have its own answer.
     refusal: Option<Box<Refusal>>,
 }
 
@@ -46,7 +46,7 @@ impl Problem {
         Problem::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
-    /// There is nothing at this path or with this id, or the caller may not know that there is.
+    /// There is nothing at this path or with this id, or the caller must not know that there is.
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Problem::new(StatusCode::NOT_FOUND, "not-found", detail)
     }
@@ -55,7 +55,7 @@ impl Problem {
         Problem::new(StatusCode::FORBIDDEN, "forbidden", detail)
     }
 
-    /// The method is not allowed; `allow` are the allowed methods.
+    /// The method is not allowed; `allow` lists the allowed methods.
     pub(crate) fn method(allow: &str) -> Self {
         let detail = format!("expected {allow}");
         Problem { allow: Some(allow.into()), ..Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", detail) }
@@ -67,13 +67,13 @@ impl Problem {
         Problem { retry_after_s: Some(RETRY_AFTER_S), ..problem }
     }
 
-    /// The caller sends too many requests; the next may come after some seconds.
+    /// The caller sends too many requests; the next is allowed after some seconds.
     pub(crate) fn too_many(detail: &str, retry_after_s: u64) -> Self {
         let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", detail);
         Problem { retry_after_s: Some(retry_after_s), ..problem }
     }
 
-    /// Too many requests of the caller are in progress; the next may come when one of them has ended.
+    /// Too many requests of the caller are in progress; the next is allowed when one of them has ended.
     pub(crate) fn at_once(detail: &str) -> Self {
         let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-at-once", detail);
         Problem { retry_after_s: Some(RETRY_AFTER_S), ..problem }
@@ -95,7 +95,7 @@ impl Problem {
         self.status
     }
 
-    /// Returns the description for people.
+    /// Returns the human-readable description.
     pub(crate) fn detail(&self) -> &str {
         &self.detail
     }
@@ -137,7 +137,7 @@ impl Problem {
         problem.with("in", json!(part)).with("errors", show::wrong_fields(wrong.listed()))
     }
 
-    /// Returns an answer as it is, or, if it is the answer to a refused request, the answer that a business gives to it.
+    /// Returns an answer unchanged, or, if it answers a refused request, the business's own answer to it.
     pub(crate) fn answered(mut response: Response, errors: &ErrorMap) -> Response {
         let Some(Refused { refusal, is_answered: false }) = response.extensions().get::<Refused>() else {
             return response;
@@ -181,7 +181,7 @@ impl Problem {
         Problem { more: show::refusal_members(&refusal), refusal: Some(Box::new(refusal)), ..problem }
     }
 
-    /// The answer has no body that could reveal anything about the failure, except that the caller may try again.
+    /// The answer contains nothing that could reveal anything about the failure, except that the caller may try again.
     pub(crate) fn internal() -> Self {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the request failed; the operator's log says why")
     }
@@ -192,11 +192,11 @@ fn and_more(listed: usize, count: usize) -> String {
     if count > listed { format!(", and {} more", count - listed) } else { String::new() }
 }
 
-/// Mark of an answer to a refused request.
+/// Marks the answer to a refused request.
 #[derive(Clone)]
 struct Refused {
     refusal: Box<Refusal>,
-    /// True if the business has given its answer.
+    /// True if the business has already given its answer.
     is_answered: bool,
 }
 
@@ -210,7 +210,7 @@ impl From<JobError> for Problem {
         match error {
             JobError::Busy { .. } => Problem::unavailable("too many requests wait"),
             JobError::Ended => Problem::unavailable("the server stops"),
-            // The error of a store may name a path.
+            // The message of a store error may contain a path.
             JobError::Failed(_) => Problem::unavailable("nothing could be stored"),
             JobError::RealTime => Problem::bad("real-time", error.to_string()),
         }

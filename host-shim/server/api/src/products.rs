@@ -1,8 +1,8 @@
 //! The products routes: `/api/products…` of every business, and `/b/products/…` and `/ext/products/…` of a business that asks for them.
 //!
-//! [`table`] maps each path and method to an action; an action is a command or a query of the extension. [`read`] and
-//! [`write`] carry the actions out, [`show`] gives answers the platform's shape. A route whose feature the extension does
-//! not have is answered with 501 and the reason.
+//! [`table`] maps each path and method to an action, which is a command or a query of the extension. [`read`] and [`write`] carry the
+//! actions out, and [`show`] gives the answers the platform's shape. A route whose feature the extension lacks is answered with 501 and
+//! the reason.
 
 mod page;
 mod platform;
@@ -30,30 +30,31 @@ pub(crate) use read::DELETED;
 pub(crate) use show::offer;
 use std::sync::Arc;
 
-/// Beginning of the paths that the pages of a business call.
+/// Prefix of the paths that the pages of a business call.
 const OWN: &str = "/api/products";
-/// Paths at which the platform's own products extensions take Stripe's webhooks.
+/// Paths at which the platform's own products extensions receive Stripe webhooks.
 const WEBHOOKS: [&str; 3] = ["/b/products/webhooks", "/b/products/webhooks/stripe", "/ext/products/webhooks"];
-/// Beginnings of paths that the platform's versions have, and the beginnings of the same paths here.
+/// Path prefixes of the platform's versions, and the corresponding prefixes here.
 const CANONICAL: [(&str, &str); 3] = [
     ("/admin/b/products/", "/b/products/admin/"),
     ("/admin/ext/products/", "/ext/products/admin/"),
     ("/b/products/api/", "/b/products/"),
 ];
 
-/// Returns the webhook of which a path is an alias.
+/// Returns the webhook for which a path is an alias.
 pub(crate) fn webhook(path: &str) -> Option<&'static str> {
     WEBHOOKS.contains(&path).then_some("stripe")
 }
 
-/// Returns the path under which the table has a path of an older or newer version of the platform.
+/// Returns the path in the table that corresponds to a path of an older or newer version of the platform.
 pub(crate) fn canonical(path: &str) -> Option<String> {
     let (_, rest, here) =
         CANONICAL.iter().find_map(|(other, here)| path.strip_prefix(other).map(|rest| (other, rest, here)))?;
     Some(format!("{here}{rest}"))
 }
 
-/// Returns the routes, each method of a path as one: those of every business, or also those in the platform's own spellings.
+/// Returns the routes, one for each method of a path: those of every business, and if wanted also those in the platform's own
+/// spellings.
 pub(crate) fn routes(has_platform_paths: bool) -> Vec<ServerRoute> {
     let lines = ROUTES.iter().flat_map(|route| route.paths.iter().map(move |path| (route, *path)));
     let lines = lines.filter(|(_, path)| has_platform_paths || path.starts_with(OWN));
@@ -85,11 +86,11 @@ fn server_route(route: &'static Route, method: &'static str, path: &'static str)
 /// The envelope of lists and objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Style {
-    /// `/api/products`: objects as they are, lists by their name.
+    /// `/api/products`: objects as they are, lists under their name.
     Plain,
     /// `/b/products`: records with `id` and `data`.
     Records,
-    /// `/ext/products`: as `/api/products`, purchases with `limit` and `offset`.
+    /// `/ext/products`: like `/api/products`, but purchases with `limit` and `offset`.
     Extension,
 }
 
@@ -107,7 +108,7 @@ impl Style {
 struct ProductsRequest {
     app: AppState,
     hosted: Arc<HostedSite>,
-    /// None for a request without a key, to a route that needs none.
+    /// None if the request has no key and the route needs none.
     caller: Option<Caller>,
     style: Style,
     /// The variable part of the path; empty without one.
@@ -121,12 +122,12 @@ impl ProductsRequest {
         self.caller.as_ref().ok_or_else(|| access::unauthorized("expected `Authorization: Bearer KEY`"))
     }
 
-    /// Returns the account that the request is about: the named one, or else the caller's own.
+    /// Returns the account that the request is about: the one it names, or else the caller's own.
     fn account(&self) -> Result<Account, Problem> {
         access::account(self.caller()?, self.filter.account()?.as_deref())
     }
 
-    /// Returns the account as [`Asking::account`], and the platform for a caller that reaches all accounts and names none.
+    /// Like [`Asking::account`], but returns the platform for a caller that can access all accounts and names none.
     fn account_or_platform(&self) -> Result<Account, Problem> {
         let caller = self.caller()?;
         match caller.own_account().is_none() && caller.reaches(&Account::Platform) && !self.filter.names_account() {

@@ -1,5 +1,6 @@
-//! What needs a proved address. Until a user has proved the address, it may be somebody else's, and whoever proves it gets the account.
-//! So an unproved user buys and uses the own account, but reaches nobody else and leaves nothing there that would go on.
+//! Decides what requires a verified address. Until a user has verified the address, it may be somebody else's, and whoever verifies it
+//! gets the account. So an unverified user can buy and use the user's own account, but cannot contact anybody else, and leaves nothing
+//! behind in the account that would remain active.
 
 use crate::access::unauthorized;
 use crate::problem::Problem;
@@ -10,20 +11,20 @@ use host_identity::access::Caller;
 use host_identity::{Address, User};
 use serde_json::Value;
 
-/// The command that tells Stripe the address of an account.
+/// The command that sends the address of an account to Stripe.
 const REGISTER: &str = "account.register";
-/// The commands whose result goes on after the session that gave them: payouts go to whoever has connected an account at Stripe.
+/// The commands whose results outlast the session in which they were sent: payouts go to whoever has connected an account at Stripe.
 const COMMANDS: [&str; 1] = ["account.connect"];
 
-/// The user has not proved the address yet.
+/// The user has not verified the address yet.
 pub(crate) fn unproved() -> Problem {
     let detail =
         "prove your address first, by the link that was mailed to it; `POST /api/auth/confirmation` mails it again";
     Problem::new(StatusCode::FORBIDDEN, "address-not-proved", detail)
 }
 
-/// Returns the user of this server as whom a caller acts; none for operators, services, and users of another server. A user who has left
-/// is no user of another server.
+/// Returns the user of this server that a caller acts as; none for operators, services, and users of another server. A user who has left
+/// does not count as a user of another server.
 fn user_of(hosted: &HostedSite, caller: &Caller) -> Result<Option<User>, Problem> {
     let Some(users) = hosted.users.as_ref().filter(|_| caller.actor.kind == ActorKind::User) else { return Ok(None) };
     let livemode = hosted.site.partition().livemode;
@@ -34,7 +35,7 @@ fn user_of(hosted: &HostedSite, caller: &Caller) -> Result<Option<User>, Problem
     }
 }
 
-/// Returns true for a user who has not proved the address, and for whoever acts in the own account of such a user.
+/// Returns true for a user who has not verified the address, and for whoever acts in such a user's own account.
 pub(crate) fn is_unproved(hosted: &HostedSite, caller: &Caller) -> Result<bool, Problem> {
     if let Some(user) = user_of(hosted, caller)? {
         return Ok(user.confirmed_at.is_none());
@@ -46,7 +47,7 @@ pub(crate) fn is_unproved(hosted: &HostedSite, caller: &Caller) -> Result<bool, 
     Ok(found.is_some_and(|(user, _)| user.confirmed_at.is_none()))
 }
 
-/// Refuses a user who has not proved the address.
+/// Refuses a user who has not verified the address.
 pub(crate) fn needs_proof(hosted: &HostedSite, caller: &Caller) -> Result<(), Problem> {
     match user_of(hosted, caller)? {
         Some(user) if user.confirmed_at.is_none() => Err(unproved()),
@@ -54,7 +55,7 @@ pub(crate) fn needs_proof(hosted: &HostedSite, caller: &Caller) -> Result<(), Pr
     }
 }
 
-/// Refuses a command that needs a proof, or that names an address which is not the user's own.
+/// Refuses a command that requires a verified address, or that contains an address which is not the user's own.
 pub(crate) fn may_give(hosted: &HostedSite, caller: &Caller, kind: &str, payload: &str) -> Result<(), Problem> {
     if COMMANDS.contains(&kind) {
         return needs_proof(hosted, caller);

@@ -16,9 +16,9 @@ use host_engine::time;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// The queries, for messages.
+/// The names of the queries, for messages.
 const NAMES: [&str; 5] = ["balances", "catalog", "entitlements", "list", "usage"];
-/// Rows of a page without `limit`.
+/// Default number of rows on a page.
 const LIMIT_DEFAULT: u32 = 100;
 /// The value of an unlimited amount.
 const UNLIMITED: i64 = -1;
@@ -27,11 +27,11 @@ const UNLIMITED: i64 = -1;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Arguments {
-    /// The account; the key's own if it has only one.
+    /// The account. By default the key's own, if it has only one.
     account: Option<String>,
-    /// Time of the answer, RFC 3339; now without it.
+    /// Time for which the answer holds, in RFC 3339 format; now by default.
     at: Option<String>,
-    /// Beginning and end of `usage`, RFC 3339.
+    /// Start and end of `usage`, in RFC 3339 format.
     start: Option<String>,
     end: Option<String>,
     /// Kind, filter and page of `list`.
@@ -44,7 +44,7 @@ struct Arguments {
     amount: Option<i64>,
 }
 
-/// Returns the question of a caller, if the caller reaches the account.
+/// Returns the question of a caller who can access the account.
 fn question(called: &KnownCaller, given: &Arguments) -> Result<Question, Problem> {
     let account = access::account(&called.caller, given.account.as_deref())?;
     let at = match &given.at {
@@ -153,8 +153,8 @@ async fn entitlements(called: KnownCaller, QueryOf(given): QueryOf<Arguments>) -
     entitlements_of(&called.hosted, question).await.map(Json)
 }
 
-/// Carries out `GET /api/entitlements/check`: may the account use `amount` more of `key`? Without a right to it, the answer
-/// says which products would give one.
+/// Carries out `GET /api/entitlements/check`: may the account use `amount` more of `key`? If not, the answer lists the
+/// products that would allow it.
 async fn check(called: KnownCaller, QueryOf(given): QueryOf<Arguments>) -> Result<Json<Value>, Problem> {
     let (question, hosted) = (question(&called, &given)?, called.hosted);
     let key = needed("key", given.key.as_deref())?.to_owned();

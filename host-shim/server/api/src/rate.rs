@@ -1,7 +1,7 @@
 //! Limits the requests, logins and stored bytes of each sender: a key, a user, an address, or an IPv6 network.
 //!
-//! Each table keeps 16 bytes a sender, under a keyed hash, so its size does not depend on what is sent. Webhooks have no rate limit: their
-//! senders come in bursts, and a full queue answers them with 503.
+//! Each table keeps 16 bytes per sender, under a keyed hash, so its size does not depend on what is sent. Webhooks have no rate limit:
+//! they arrive in bursts, and a full queue answers them with 503.
 
 use crate::limits::{FrontLimits, Rate};
 use crate::mail_rate::MailRates;
@@ -16,10 +16,10 @@ use ipnet::IpNet;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Header in which a proxy appends the address of its client.
+/// The header to which a proxy appends the address of its client.
 const FORWARDED: &str = "x-forwarded-for";
 
-/// The share of an address, and for IPv6 that of its network.
+/// The share of an address and, for IPv6, that of its network.
 struct Addresses {
     client: Shares,
     network: Shares,
@@ -48,17 +48,17 @@ impl Addresses {
     }
 }
 
-/// An attempt whose failures count for a user.
+/// An attempt whose failures count against a user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Tried<'t> {
-    /// A login. Attempts from a browser that has logged in with this address before count separately.
+    /// A login. Attempts from a browser that has logged in with this address before are counted separately.
     LogIn {
         /// Business, mode and address.
         user: (&'t str, &'t str),
         /// The known browser.
         browser: Option<&'t str>,
     },
-    /// The password of a user who has logged in.
+    /// Entering the password of a user who is logged in.
     Prove {
         /// Id of the user.
         user: &'t str,
@@ -70,14 +70,15 @@ pub(crate) enum Tried<'t> {
     },
 }
 
-/// Whose budgets of stored bytes a command uses.
+/// Whose budgets of stored bytes are charged for a command.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Storing<'s> {
     /// The user, or the account of a token.
     pub(crate) whose: &'s str,
-    /// True for a user who has not proved the address. Anybody can be such a user many times, so these also share budgets by address.
+    /// True for a user who has not verified the address. Anybody can be such a user many times, so these users also share budgets by
+    /// address.
     pub(crate) is_unproved: bool,
-    /// The address that sends the request.
+    /// The address that sent the request.
     pub(crate) address: Option<IpAddr>,
 }
 
@@ -92,12 +93,12 @@ pub(crate) struct Rates {
     endpoints: Shares,
     commands: Shares,
     refused: Shares,
-    /// Bytes of users who have not proved their addresses.
+    /// Bytes stored by users who have not verified their addresses.
     unproved: Shares,
     unproved_from: Addresses,
     registrations: Addresses,
     organizations: Shares,
-    /// The proxies that name their clients.
+    /// The proxies that report their clients.
     proxies: Vec<IpNet>,
 }
 
@@ -133,13 +134,13 @@ impl Rates {
         self.logins_from.take(address, 1).map_err(problem)
     }
 
-    /// Counts an attempt of a user, who may not exist. [`Rates::succeeded`] takes it back.
+    /// Counts an attempt of a user, who may not exist. [`Rates::succeeded`] undoes it.
     pub(crate) fn tries(&self, tried: Tried<'_>) -> Result<(), Problem> {
         let problem = |seconds| Problem::too_many("too many attempts of this user have failed", seconds);
         self.failures.take(tried, 1).map_err(problem)
     }
 
-    /// Takes back an attempt that has not failed.
+    /// Undoes the count of an attempt that has not failed.
     pub(crate) fn succeeded(&self, tried: Tried<'_>) {
         self.failures.give_back(tried, 1);
     }
@@ -156,24 +157,24 @@ impl Rates {
         self.strangers.take(address, 1).map_err(problem)
     }
 
-    /// Counts a message that somebody sends by hand to the endpoints of an account, or of the whole business.
+    /// Counts a message that somebody sends manually to the endpoints of an account or of the whole business.
     pub(crate) fn endpoint_message(&self, business: &str, account: Option<&str>) -> Result<(), Problem> {
         let problem = |seconds| Problem::too_many("too many messages were sent to endpoints by hand", seconds);
         self.endpoints.take((business, account), 1).map_err(problem)
     }
 
-    /// Counts a registration with a password from an address. [`Rates::not_registered`] takes it back.
+    /// Counts a registration with a password from an address. [`Rates::not_registered`] undoes it.
     pub(crate) fn registers(&self, address: Option<IpAddr>) -> Result<(), Problem> {
         let problem = |seconds| Problem::too_many("too many users were registered from this address", seconds);
         address.map_or(Ok(()), |address| self.registrations.take(address, 1).map_err(problem))
     }
 
-    /// Takes back a registration that was refused.
+    /// Undoes the count of a registration that was refused.
     pub(crate) fn not_registered(&self, address: Option<IpAddr>) {
         address.inspect(|address| self.registrations.give_back(*address, 1));
     }
 
-    /// Counts an organization that a user makes or dissolves.
+    /// Counts an organization that a user creates or closes.
     pub(crate) fn organization(&self, user: &str) -> Result<(), Problem> {
         let problem = |seconds| Problem::too_many("you make and dissolve too many organizations", seconds);
         self.organizations.take(user, 1).map_err(problem)
@@ -193,7 +194,7 @@ impl Rates {
         self.commands.take(of.whose, stored(payload)).map_err(problem)
     }
 
-    /// Counts the reply to a command of a user, which is stored as well. It may be longer than the command.
+    /// Counts the reply to a user's command, which is stored as well. It may be longer than the command.
     pub(crate) fn reply(&self, of: Storing<'_>, reply: &str) {
         let bytes = reply.len() as u64;
         if of.is_unproved {
@@ -208,10 +209,10 @@ impl Rates {
         self.refused.spend(of.whose, stored(payload));
     }
 
-    /// Returns the address of a sender: that of the peer, or of the client that a trusted proxy names.
+    /// Returns the address of a sender: that of the peer, or of the client reported by a trusted proxy.
     pub(crate) fn client(&self, peer: Option<Peer>, headers: &HeaderMap) -> Option<IpAddr> {
         let mut client = peer?.0.ip().to_canonical();
-        // Each proxy appends the address of its client. Entries before the first untrusted one are claims of that client.
+        // Each proxy appends the address of its client. Entries before the first untrusted one are mere claims of that client.
         let lines = headers.get_all(FORWARDED).iter().rev().filter_map(|value| value.to_str().ok());
         let mut named = lines.flat_map(|line| line.rsplit(',')).map(|text| text.trim().parse::<IpAddr>());
         while self.trusts(client) {
@@ -221,7 +222,7 @@ impl Rates {
         Some(client)
     }
 
-    /// Returns true for a proxy that names its clients.
+    /// Returns true for a proxy that reports its clients.
     pub(crate) fn trusts(&self, address: IpAddr) -> bool {
         self.proxies.iter().any(|network| network.contains(&address))
     }
@@ -231,7 +232,7 @@ fn stored(payload: &str) -> u64 {
     COMMAND_BYTES_LEAST.max(payload.len() as u64)
 }
 
-/// Returns the proxies of a server without a setting: those on this machine.
+/// Returns the default proxies: those on this machine.
 pub(crate) fn usual_proxies() -> Vec<IpNet> {
     let loopback = [(IpAddr::from([127, 0, 0, 0]), 8), (IpAddr::V6(Ipv6Addr::LOCALHOST), 128)];
     loopback.into_iter().filter_map(|(address, bits)| IpNet::new(address, bits).ok()).collect()
@@ -396,7 +397,7 @@ mod tests {
         assert!(rates.organization("bob").is_ok());
     }
 
-    /// A 429 is no success: nobody tries passwords with the success of somebody else.
+    /// A 429 is not a success: nobody can use somebody else's success to try passwords.
     #[test]
     fn a_success_takes_back_neither_the_logins_of_its_address_nor_the_failures_of_other_users() {
         let rates = rates(Rate { per_second: 1, burst: 1 }, 10);

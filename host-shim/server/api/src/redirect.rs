@@ -1,10 +1,10 @@
-//! Sends a browser to another address.
+//! Redirects a browser.
 
 use crate::problem::Problem;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-/// Answers with another address, which a browser then asks for. No cache keeps the answer.
+/// Answers with a redirect, which the browser follows with a GET. No cache keeps the answer.
 pub(crate) fn see_other(address: &str) -> Response {
     match HeaderValue::from_str(address) {
         Ok(address) => {

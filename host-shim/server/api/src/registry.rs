@@ -1,6 +1,6 @@
-//! `GET /api/registry/token`: the token endpoint of a registry for images, in the form that its clients expect
-//! (<https://distribution.github.io/distribution/spec/auth/token/>). A client sends a download token as the password of HTTP Basic, and
-//! the endpoint redeems it by the command `token.redeem`, whose grant is a token that the provider of the registry has signed.
+//! `GET /api/registry/token`: the token endpoint of an image registry, in the form that its clients expect
+//! (<https://distribution.github.io/distribution/spec/auth/token/>). A client sends a download token as the HTTP Basic password. The
+//! endpoint redeems it with the command `token.redeem`, whose grant is a token signed by the registry's provider.
 
 use crate::access::{self, unauthorized};
 use crate::command;
@@ -20,15 +20,15 @@ use extension_contract::{Account, Refusal};
 use host_provider_api::RegistryToken;
 use serde_json::json;
 
-/// The header that asks a client without a valid token for one.
+/// The header that asks a client without a valid token to get one.
 const CHALLENGE: HeaderValue = HeaderValue::from_static("Basic realm=\"registry\", charset=\"UTF-8\"");
 /// The command that redeems a download token.
 const REDEEM: &str = "token.redeem";
-/// The kind of resources of a scope that are repositories, and the action that a grant allows.
+/// The resource kind that stands for repositories in a scope, and the action that a grant allows.
 const REPOSITORY: &str = "repository";
 const PULL: &str = "pull";
 
-/// The query of a request. `account`, `client_id` and `offline_token` do not matter: the download token says whose it is.
+/// The query of a request. `account`, `client_id` and `offline_token` are ignored: the download token identifies its owner.
 #[derive(Debug, PartialEq, Eq)]
 struct TokenRequest {
     service: String,
@@ -42,7 +42,7 @@ impl TokenRequest {
         let Query(members) = members.map_err(|error| Problem::bad("query", error.body_text()))?;
         let of = |wanted: &'static str| members.iter().filter(move |(name, _)| name == wanted).map(|(_, value)| value);
         let service = of("service").next().cloned().unwrap_or_default();
-        // A client sends a parameter for each scope, or one with spaces.
+        // A client sends either one parameter per scope, or one with spaces.
         let scopes = of("scope").flat_map(|scopes| scopes.split(' '));
         Ok(TokenRequest { service, pulls: scopes.filter_map(pulled).map(str::to_owned).collect() })
     }
@@ -51,7 +51,7 @@ impl TokenRequest {
 /// Returns the repository of a scope `repository:NAME:ACTION,…` with the action `pull`.
 fn pulled(scope: &str) -> Option<&str> {
     let (kind, rest) = scope.split_once(':')?;
-    // The name may have a port.
+    // The name may contain a port.
     let (name, actions) = rest.rsplit_once(':')?;
     (kind == REPOSITORY && actions.split(',').any(|action| action == PULL)).then_some(name)
 }
@@ -64,7 +64,7 @@ const TOKEN: Shape = Shape::new(
 /// Returns the routes.
 pub(crate) fn routes() -> Vec<ServerRoute> {
     vec![
-        // A `HEAD` would use up a token without showing what it gives.
+        // A `HEAD` request would use up a token without showing the result.
         ServerRoute::get("/api/registry/token", "", token)
             .without_head()
             .about("The token endpoint of a registry for images.")
@@ -74,8 +74,8 @@ pub(crate) fn routes() -> Vec<ServerRoute> {
     ]
 }
 
-/// Carries out `GET /api/registry/token`. Only a request for `pull` redeems a token: a client that logs in, or asks for something that
-/// nobody gets, has a token without access, as the protocol wants it, and keeps the download token.
+/// Carries out `GET /api/registry/token`. Only a request for `pull` redeems a token. A client that logs in, or asks for something that
+/// nobody gets, receives a token without access, as the protocol requires, and keeps the download token.
 async fn token(State(app): State<AppState>, Hosted(hosted): Hosted, parts: Parts) -> Response {
     match answer(&app, &hosted, &parts).await {
         Ok(RegistryToken { token, expires_in, issued_at }) => {
@@ -122,7 +122,7 @@ async fn answer(app: &AppState, hosted: &HostedSite, parts: &Parts) -> Result<Re
     }
 }
 
-/// Returns the password of the only header `Authorization: Basic …`. The name of the user is any text.
+/// Returns the password if there is exactly one header `Authorization: Basic …`. The user name is ignored.
 fn password(headers: &HeaderMap) -> Option<String> {
     let mut named = headers.get_all(header::AUTHORIZATION).iter();
     let (Some(value), None) = (named.next(), named.next()) else { return None };
@@ -132,7 +132,7 @@ fn password(headers: &HeaderMap) -> Option<String> {
     Some(password.to_owned())
 }
 
-/// Redeems a download token. Returns the repository of the grant, and the token that it is.
+/// Redeems a download token. Returns the repository of the grant and the token that the grant consists of.
 async fn redeem(
     app: &AppState,
     hosted: &HostedSite,
@@ -145,7 +145,7 @@ async fn redeem(
     if let Some(ip) = app.rates.client(parts.extensions.get().copied(), &parts.headers) {
         payload["ip"] = json!(ip.to_string());
     }
-    // Each request is a command of its own: the same one again would have the same answer again.
+    // Each request is a separate command: with the same one, the same answer would come again.
     let command = app.ids.command().ok_or_else(|| Problem::unavailable("no random bytes"))?;
     let payload = payload.to_string();
     let answered = command::run_with_id(app, hosted, caller, account.clone(), REDEEM, payload, command).await;
@@ -162,7 +162,7 @@ async fn redeem(
     Ok((repository, RegistryToken { token, expires_in, issued_at }))
 }
 
-/// A token that the extension refuses is a wrong password for a client of a registry.
+/// To the client of a registry, a token that the extension refuses is a wrong password.
 fn of_redemption(problem: Problem) -> Problem {
     match problem.refusal() {
         Some(Refusal::RequirementUnmet(code)) => {

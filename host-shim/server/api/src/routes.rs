@@ -1,7 +1,8 @@
-//! The routes of a business: its `routes.yml`, carried out. A route is data; the steps of a request are here, the same for each.
+//! Carries out the routes that a business declares in its `routes.yml`. A route is data; the steps of a request are here, the same for each
+//! route.
 //!
-//! [`of_pages`] has the values for pages; [`request`] reads the values and finds the account, [`reads`] asks the queries of the route, and the command goes the way of
-//! every other command.
+//! [`of_pages`] provides the values for pages, [`request`] reads the values and finds the account, [`reads`] runs the queries of the route,
+//! and its command follows the same path as every other command.
 
 pub(crate) mod bearer;
 pub(crate) mod of_pages;
@@ -33,7 +34,7 @@ use request::RouteRequest;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
-/// Returns the routes that every server has for those of a business.
+/// Returns the routes that every server has for serving those of a business.
 pub(crate) fn routes() -> Vec<ServerRoute> {
     vec![
         ServerRoute::get("/openapi.json", "", document)
@@ -49,14 +50,14 @@ async fn document(State(app): State<AppState>, Open(hosted): Open) -> Response {
     ([(header::CONTENT_TYPE, "application/json")], document).into_response()
 }
 
-/// Returns the methods of a path, for the header `Allow`.
+/// Returns the methods of a path, for the `Allow` header.
 fn allow(methods: &[Method]) -> String {
     let names = methods.iter().map(|method| if *method == Method::Get { "GET, HEAD" } else { method.name() });
     names.collect::<Vec<_>>().join(", ")
 }
 
-/// Answers a request by the route of the business that it names. If there is none, gives the request back, with the problem to answer if
-/// nothing else does: 405 for a path that has routes of other methods, otherwise 404.
+/// Answers a request with the route of the business that matches it. If none does, returns the request, with the problem to answer if
+/// nothing else handles it: 405 for a path that has routes with other methods, otherwise 404.
 pub(crate) async fn answer(
     app: &AppState,
     hosted: &Arc<HostedSite>,
@@ -80,7 +81,7 @@ async fn answer_by(
 ) -> Response {
     let sends_by_get = route.method == Method::Get && route.command.is_some();
     if sends_by_get && request.method() == axum::http::Method::HEAD {
-        // Whoever asks for the headers of an answer does not expect a command.
+        // Whoever asks only for the headers of an answer does not expect a command.
         let mut response = Problem::method(Method::Get.name()).into_response();
         response.extensions_mut().insert(RoutePattern(route.pattern.to_string()));
         return response;
@@ -90,7 +91,7 @@ async fn answer_by(
         Err(problem) => Problem::answered(problem.into_response(), &route.errors),
     };
     if sends_by_get {
-        // A command makes something, for example a link that works once: no cache may answer in its place.
+        // A command creates something, for example a link that works once, so no cache may answer in its place.
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     response.extensions_mut().insert(RoutePattern(route.pattern.to_string()));
@@ -114,7 +115,7 @@ async fn carry_out(
     let Some(kind) = &route.command else {
         return filled(hosted, route, scope).await.map(|body| Answered::of(route.status, body));
     };
-    // The checker gives a command to no route without a caller.
+    // The checker allows no command on a route without a caller.
     let (Some(caller), Some(account)) = (caller, account) else {
         return Err(access::unauthorized("expected `Authorization: Bearer KEY`"));
     };
@@ -137,14 +138,14 @@ async fn carry_out(
     };
     let scope = reader.read(&route.then, scope.with("reply", &reply)).await?;
     let body = if route.give.is_some() { filled(hosted, route, scope).await? } else { reply };
-    // Only an answer that is ready uses the secret up.
+    // The secret is used up only by an answer that is ready.
     if let Some(reference) = revealed {
         keeper.forget(&reference)?;
     }
     Ok(Answered::of(route.status, body))
 }
 
-/// Returns the answer of a route. What it has read may be long, and is then filled in where no other request waits for it.
+/// Returns the answer of a route. The data that it has read may be long, and is then filled in where it holds up no other request.
 async fn filled(hosted: &Arc<HostedSite>, route: &Route, scope: Scope) -> Result<Value, Problem> {
     if route.reads.is_empty() && route.then.is_empty() {
         return given(hosted, route, &scope);
@@ -153,7 +154,7 @@ async fn filled(hosted: &Arc<HostedSite>, route: &Route, scope: Scope) -> Result
     ask(&hosted.site, move |_| given(&of, &route, &scope)).await?
 }
 
-/// Returns the answer of a route, which has the type that the route promises.
+/// Returns the answer of a route, which has the type that the route declares.
 fn given(hosted: &HostedSite, route: &Route, scope: &Scope) -> Result<Value, Problem> {
     let given = route.give.as_ref().map(|give| give.value(scope, Absent::Null)).transpose();
     let answer = given.map_err(|error| Problem::of_value(&error))?.flatten().unwrap_or_else(|| json!({}));
@@ -165,14 +166,14 @@ fn given(hosted: &HostedSite, route: &Route, scope: &Scope) -> Result<Value, Pro
 }
 
 impl Problem {
-    /// A form of the business does not fit the values; the business's `routes.yml` must be mended.
+    /// A form of the business does not fit the values; the business has to fix its `routes.yml`.
     fn of_value(error: &ValueError) -> Problem {
         tracing::error!(%error, "an answer of routes.yml has no value");
         Problem::internal()
     }
 }
 
-/// Puts the secrets of a request into the vault, and shows those of a reply.
+/// Puts the secrets of a request into the vault, and reveals those of a reply.
 struct Keeper<'r> {
     secrets: Option<&'r dyn Secrets>,
     hosted: &'r HostedSite,
@@ -188,7 +189,7 @@ impl Keeper<'_> {
         self.secrets.ok_or_else(|| Problem::unavailable("the server has no vault"))
     }
 
-    /// Puts the secrets of a request into the vault; returns the names with the references. The same request has the same
+    /// Puts the secrets of a request into the vault, and returns the names with their references. Repeating the request gives the same
     /// references.
     fn keep(&self, route: &Route, id: &str, scope: &Scope) -> Result<Scope, Problem> {
         let mut references = Map::new();
@@ -212,7 +213,7 @@ impl Keeper<'_> {
         Ok(Some(reference))
     }
 
-    /// Deletes a secret that is shown: it is shown once.
+    /// Deletes a secret that has been shown, since it is shown only once.
     fn forget(&self, reference: &str) -> Result<(), Problem> {
         self.vault()?.forget(&self.scope(), reference).map_err(not_shown)
     }

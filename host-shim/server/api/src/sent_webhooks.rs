@@ -1,4 +1,4 @@
-//! The webhooks that a site sends: the file of its endpoints, and where their secrets are.
+//! The webhooks that a site sends: the database of its endpoints, and where their secrets are kept.
 
 use crate::problem::Problem;
 use crate::webhooks::{Endpoint, Webhooks, WebhooksError, new_secret};
@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 /// The webhooks of a site.
 pub struct SiteWebhooks {
-    /// The file of endpoints and messages.
+    /// The database of endpoints and messages.
     pub webhooks: Arc<Webhooks>,
     /// Keeps the secrets of endpoints.
     pub secrets: Arc<dyn Secrets>,
-    /// True for a server that may send to this machine.
+    /// True for a server that may send to its own machine.
     pub is_local: bool,
 }
 
@@ -24,7 +24,7 @@ impl SiteWebhooks {
         format!("{}/webhooks", partition.name())
     }
 
-    /// Makes a secret; returns it and its reference.
+    /// Creates a secret; returns it and its reference.
     pub(crate) fn secret(&self, partition: &Partition) -> Result<(String, String), Problem> {
         let unavailable = |error: &dyn std::fmt::Display| {
             tracing::error!(%error, "a secret of an endpoint was not made");
@@ -62,7 +62,7 @@ impl SiteWebhooks {
         }
     }
 
-    /// Deletes a secret; what cannot be deleted stays unused.
+    /// Deletes a secret. If that fails, the secret stays but is unused.
     pub(crate) fn forget(&self, partition: &Partition, reference: &str) {
         if let Err(error) = self.secrets.forget(&SiteWebhooks::scope(partition), reference) {
             tracing::error!(%error, "a secret of an endpoint was not deleted");

@@ -1,4 +1,4 @@
-//! Accepts connections, within their limits, and ends them gracefully.
+//! Accepts connections within their limits, and closes them gracefully.
 
 use crate::at_once::AtOnce;
 use crate::front::Front;
@@ -24,20 +24,21 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use tokio_io_timeout::TimeoutStream;
 
-/// The limits of connections.
+/// The limits on connections.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConnectionLimits {
     /// Maximum number of open connections; a further one waits to be accepted.
     pub open: usize,
-    /// Maximum number of open connections of an address; a further one is closed. Those of proxies that name their clients do not count.
+    /// Maximum number of open connections from an address; a further one is closed. Connections of proxies that report their clients do
+    /// not count.
     pub of_address: usize,
-    /// Time in which the head of a request must arrive, also that of the next request on an open connection.
+    /// Time in which the head of a request must arrive, including that of the next request on an open connection.
     pub head: Duration,
     /// Maximum length of the head of a request, in bytes.
     pub head_bytes: usize,
     /// Maximum number of headers.
     pub headers: usize,
-    /// Time for which a client may read nothing of an answer before its connection is cut.
+    /// How long a client may read nothing of an answer before its connection is cut.
     pub write: Duration,
     /// Time for the requests that are being answered when the server stops.
     pub stop: Duration,
@@ -58,25 +59,25 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// Wraps a connection so that it fails when a write makes no progress for a time.
+/// Wraps a connection so that it fails if a write makes no progress for a given time.
 fn with_write_timeout<S: AsyncRead + AsyncWrite>(stream: S, within: Duration) -> Pin<Box<TimeoutStream<S>>> {
     let mut stream = TimeoutStream::new(stream);
     stream.set_write_timeout(Some(within));
     Box::pin(stream)
 }
 
-/// The end of a server.
+/// How a server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Serving {
     /// Every request that had arrived was answered.
     Answered,
-    /// Some requests were not answered in time; their connections were cut.
+    /// Some requests were not answered in time, and their connections were cut.
     Cut,
 }
 
-/// Serves connections until `stop` ends. Then it answers the requests that have arrived. Meanwhile the port stays open, so that a
-/// request that a proxy has just sent gets an answer, but `/health` fails and each answer closes its connection. Then it closes the port
-/// and returns.
+/// Serves connections until `stop` completes. Then it answers the requests that have arrived. Meanwhile the port stays open, so that a
+/// request that a proxy has just sent still gets an answer, but `/health` fails and each answer closes its connection. Finally it closes
+/// the port and returns.
 pub async fn serve(
     listener: TcpListener,
     front: Front,
@@ -98,7 +99,7 @@ pub async fn serve(
     front.begin_to_stop();
     let until = Instant::now() + limits.stop;
     let mut last = http.clone();
-    // Each connection gets one answer more, which closes it.
+    // Each connection gets one more answer, which closes it.
     last.keep_alive(false);
     let serving = Accepting { begun, http: &last, graceful: None };
     tokio::select! {
@@ -124,28 +125,28 @@ fn http(limits: &ConnectionLimits) -> http1::Builder {
     http
 }
 
-/// What connections have in common.
+/// What all connections share.
 #[derive(Clone, Copy)]
 struct Begun<'s> {
     front: &'s Front,
     limits: &'s ConnectionLimits,
     open: &'s Arc<Semaphore>,
     of_addresses: &'s Arc<AtOnce<IpAddr>>,
-    /// Each connection has a copy until it ends.
+    /// Each connection holds a copy until it ends.
     alive: &'s mpsc::Sender<Infallible>,
 }
 
-/// What accepts connections.
+/// The state of the loop that accepts connections.
 struct Accepting<'s> {
     begun: Begun<'s>,
     http: &'s http1::Builder,
-    /// Ends the connections after the answers that are under way; none for connections that end after one answer by themselves. Those must
-    /// not be asked to end: they would, without reading a request that has arrived.
+    /// Closes the connections after the answers in progress; none for connections that close on their own after one answer. Those must not
+    /// be asked to close: they would do so without reading a request that has arrived.
     graceful: Option<&'s GracefulShutdown>,
 }
 
 impl Accepting<'_> {
-    /// Accepts connections, as long as nobody stops it.
+    /// Accepts connections until it is stopped.
     async fn accept_all(&self, listener: &TcpListener) {
         // The semaphore is never closed.
         while let Ok(permit) = self.begun.open.clone().acquire_owned().await {
@@ -157,9 +158,10 @@ impl Accepting<'_> {
         }
     }
 
-    /// Accepts the connections that the system has taken, which would be reset with the port, and closes the port.
+    /// Accepts the connections that the system has already taken, which would otherwise be reset when the port closes, and closes the
+    /// port.
     fn accept_waiting(&self, listener: TcpListener) {
-        // The runtime might not have heard of all of them yet.
+        // The runtime might not have learned of all of them yet.
         let Ok(listener) = listener.into_std() else { return };
         while let Ok((stream, peer)) = listener.accept() {
             if stream.set_nonblocking(true).is_ok()
@@ -176,9 +178,9 @@ impl Accepting<'_> {
         let is_proxy = self.begun.front.state().rates.trusts(address);
         let most = |(network, times)| (network, self.begun.limits.of_address.saturating_mul(times as usize));
         let counted: Vec<(IpAddr, usize)> = networks(address).filter(|_| !is_proxy).map(most).collect();
-        // The newest one is closed: the others may be in use.
+        // The newest one is closed, because the others may be in use.
         let Some(of_address) = self.begun.of_addresses.begin(&counted) else { return };
-        // Answers are written whole, so waiting for more of them only delays them.
+        // Answers are written as a whole, so waiting for more data only delays them.
         let _ = stream.set_nodelay(true);
         let front = self.begun.front.clone();
         let service = service_fn(move |request: hyper::Request<Incoming>| {
@@ -197,7 +199,7 @@ impl Accepting<'_> {
         };
         let held = (permit, of_address, self.begun.alive.clone());
         tokio::spawn(async move {
-            // A connection that its client cuts is not an error of the server.
+            // A connection cut by its client is not an error of the server.
             let _ = answered.await;
             drop(held);
         });

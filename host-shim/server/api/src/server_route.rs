@@ -1,4 +1,4 @@
-//! A route that every server has: its description and the handler that answers it, in one place. [`crate::table`] has all of them.
+//! A route that every server has, with its description and its handler in one place. [`crate::table`] contains all of them.
 
 use crate::description::{Access, Answer, Description, Given, NOTHING, Shape};
 use crate::problem::Problem;
@@ -23,9 +23,9 @@ pub(crate) struct ServerRoute {
 /// The methods that a handler answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Methods {
-    /// That of the description, and HEAD beside GET.
+    /// The method in the description, and HEAD in addition to GET.
     Usual,
-    /// That of the description alone.
+    /// Only the method in the description.
     WithoutHead,
     /// Every method: the handler refuses those that are wrong.
     Every,
@@ -53,7 +53,7 @@ impl ServerRoute {
         ServerRoute { description, handler, answers: Methods::Usual }
     }
 
-    /// Makes a route of a method; `GET` also answers `HEAD`.
+    /// Creates a route with one method; `GET` also answers `HEAD`.
     pub(crate) fn of<T: 'static>(
         method: &'static str,
         path: &'static str,
@@ -70,17 +70,17 @@ impl ServerRoute {
         ServerRoute::new(method, path, name, on(filter, handler))
     }
 
-    /// Makes a route that reads.
+    /// Creates a route that reads.
     pub(crate) fn get<T: 'static>(path: &'static str, name: &'static str, handler: impl Handler<T, AppState>) -> Self {
         ServerRoute::of("GET", path, name, handler)
     }
 
-    /// Makes a route that changes something.
+    /// Creates a route that changes something.
     pub(crate) fn post<T: 'static>(path: &'static str, name: &'static str, handler: impl Handler<T, AppState>) -> Self {
         ServerRoute::of("POST", path, name, handler)
     }
 
-    /// Makes a route that deletes something.
+    /// Creates a route that deletes something.
     pub(crate) fn delete<T: 'static>(
         path: &'static str,
         name: &'static str,
@@ -89,7 +89,7 @@ impl ServerRoute {
         ServerRoute::of("DELETE", path, name, handler)
     }
 
-    /// Makes a route whose handler answers every method, and is described by one.
+    /// Creates a route whose handler answers every method, although only one is described.
     pub(crate) fn every<T: 'static>(
         method: &'static str,
         path: &'static str,
@@ -103,22 +103,22 @@ impl ServerRoute {
         self
     }
 
-    /// Describes what the route does.
+    /// Describes the purpose of the route.
     pub(crate) fn about(self, about: &'static str) -> Self {
         self.described(|of| of.about = about)
     }
 
-    /// Adds what else a reader should know.
+    /// Adds further notes for readers.
     pub(crate) fn detail(self, detail: &'static str) -> Self {
         self.described(|of| of.detail = detail)
     }
 
-    /// Names who may use the route.
+    /// Sets who may use the route.
     pub(crate) fn by(self, access: Access) -> Self {
         self.described(|of| of.access = access)
     }
 
-    /// Names the group of the route.
+    /// Sets the group of the route.
     pub(crate) fn tag(self, tag: &'static str) -> Self {
         self.described(|of| of.tag = tag)
     }
@@ -133,7 +133,7 @@ impl ServerRoute {
         self.described(|of| of.body = Given::Members(members))
     }
 
-    /// Describes a body of another kind.
+    /// Describes a different kind of body.
     pub(crate) fn given(self, body: Given) -> Self {
         self.described(|of| of.body = body)
     }
@@ -143,27 +143,27 @@ impl ServerRoute {
         self.described(|of| of.answer = Answer::Of(shape))
     }
 
-    /// Describes an answer of another kind.
+    /// Describes a different kind of answer.
     pub(crate) fn answers(self, answer: Answer) -> Self {
         self.described(|of| of.answer = answer)
     }
 
-    /// Names the status of success, which is usually 200.
+    /// Sets the success status if it is not 200.
     pub(crate) fn status(self, status: &'static str) -> Self {
         self.described(|of| of.status = status)
     }
 
-    /// Names another status with an answer of the same form.
+    /// Sets another success status with the same kind of response.
     pub(crate) fn also(self, status: &'static str) -> Self {
         self.described(|of| of.also = Some(status))
     }
 
-    /// Marks a command.
+    /// Marks the route as a command.
     pub(crate) fn command(self) -> Self {
         self.described(|of| of.is_command = true)
     }
 
-    /// Says that the reply may come later.
+    /// Marks a route whose reply may come later.
     pub(crate) fn may_pend(self) -> Self {
         self.described(|of| of.may_pend = true)
     }
@@ -173,14 +173,14 @@ impl ServerRoute {
         self.described(|of| of.is_listed = false)
     }
 
-    /// Refuses `HEAD`, for a route whose `GET` begins something or uses something up.
+    /// Refuses `HEAD`, for a route whose `GET` starts something or uses something up.
     pub(crate) fn without_head(self) -> Self {
         let handler = self.handler.head(|| async { Problem::method("GET") });
         ServerRoute { handler, answers: Methods::WithoutHead, ..self }
     }
 }
 
-/// Returns the router of all routes. A path answers its other methods with 405 and those that it has.
+/// Returns the router of all routes. A path answers methods that it does not have with 405 and a list of those that it has.
 pub(crate) fn router(routes: Vec<ServerRoute>) -> Router<AppState> {
     let mut paths: BTreeMap<&str, (MethodRouter<AppState>, BTreeSet<&str>)> = BTreeMap::new();
     let mut router = Router::new();
@@ -201,7 +201,7 @@ pub(crate) fn router(routes: Vec<ServerRoute>) -> Router<AppState> {
     router.route_layer(from_fn(with_route))
 }
 
-/// Notes the pattern of the request's path on its answer, for the metrics.
+/// Adds the pattern of the request's path to its answer, for the metrics.
 async fn with_route(route: MatchedPath, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     response.extensions_mut().insert(RoutePattern(route.as_str().to_owned()));

@@ -1,4 +1,4 @@
-//! Shares of senders that refill with time. Each table keeps 16 bytes a sender, under a keyed hash, so its size does not depend on what
+//! Shares of senders that refill over time. Each table keeps 16 bytes per sender, under a keyed hash, so its size does not depend on what
 //! is sent.
 
 use crate::limits::Rate;
@@ -9,9 +9,9 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// Number of leading bits of an IPv6 address that one client has in common.
+/// Length of the IPv6 prefix that belongs to one client.
 const CLIENT_BITS: u32 = 64;
-/// Number of leading bits that a provider gives to a customer.
+/// Length of the prefix that a provider assigns to a customer.
 pub(crate) const NETWORK_BITS: u32 = 48;
 pub(crate) const SECOND: Duration = Duration::from_secs(1);
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
@@ -22,21 +22,21 @@ pub(crate) const DAY: Duration = Duration::from_secs(86_400);
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Peer(pub(crate) SocketAddr);
 
-/// Shares that refill with time (GCRA). Stores for each sender when its share will be full again, in nanoseconds since the start.
+/// Shares that refill over time (GCRA). Stores for each sender when its share will be full again, in nanoseconds since the start.
 pub(crate) struct Shares {
-    /// Time in which one unit comes back.
+    /// Time in which one unit is refilled.
     unit_ns: u64,
-    /// Time in which a whole share comes back.
+    /// Time in which a whole share is refilled.
     share_ns: u64,
     begun: Instant,
     hasher: RandomState,
     full_at: Mutex<HashMap<u64, u64>>,
-    /// Number of senders at which some are forgotten.
+    /// Number of senders at which some are dropped.
     most: usize,
 }
 
 impl Shares {
-    /// Every sender may use `share` at once, and gets `amount` of it back in a time.
+    /// Every sender may use `share` at once, and regains `amount` of it per period.
     pub(crate) fn new(amount: u64, within: Duration, share: u64) -> Shares {
         let within = u64::try_from(within.as_nanos()).unwrap_or(u64::MAX);
         let unit_ns = within / amount.max(1);
@@ -66,7 +66,7 @@ impl Shares {
         self.full_at.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Uses a part of the share. Fails with the seconds after which it is there.
+    /// Takes a part of the share. Fails with the seconds after which it will be available.
     pub(crate) fn take(&self, sender: impl Hash, amount: u64) -> Result<(), u64> {
         self.take_at(self.now(), sender, amount)
     }
@@ -83,7 +83,7 @@ impl Shares {
         Ok(())
     }
 
-    /// Fails with the seconds after which something of the share is left.
+    /// Fails with the seconds after which some of the share will be available.
     pub(crate) fn check(&self, sender: impl Hash) -> Result<(), u64> {
         let full = self.full_at().get(&self.hasher.hash_one(sender)).copied().unwrap_or_default();
         match full.saturating_sub(self.now()).checked_sub(self.share_ns) {
@@ -101,7 +101,7 @@ impl Shares {
         self.note(&mut all, now, sender, full);
     }
 
-    /// Gives back what was taken.
+    /// Gives back what has been taken.
     pub(crate) fn give_back(&self, sender: impl Hash, amount: u64) {
         if let Some(full) = self.full_at().get_mut(&self.hasher.hash_one(sender)) {
             *full = full.saturating_sub(self.unit_ns.saturating_mul(amount));
@@ -115,7 +115,7 @@ impl Shares {
         all.insert(sender, full);
     }
 
-    /// Forgets the senders whose share is full, and the less active half of the others if the table is still more than half full. The next
+    /// Drops the senders whose share is full, and the less active half of the others if the table is still more than half full. The next
     /// call is therefore at least half a table of new senders away.
     fn forget(&self, all: &mut HashMap<u64, u64>, now: u64) {
         all.retain(|_, full| *full > now);
@@ -128,8 +128,8 @@ impl Shares {
     }
 }
 
-/// Returns the networks for which an address counts, each with the times of a share that it has: an IPv4 address itself, and for IPv6 the
-/// network of the client and that of its provider.
+/// Returns the networks against which an address counts, each with the number of shares that it has: an IPv4 address itself, and for IPv6
+/// the network of the client and that of its provider.
 pub(crate) fn networks(address: IpAddr) -> impl Iterator<Item = (IpAddr, u32)> {
     let (client, network) = match address {
         IpAddr::V4(_) => (address, None),
@@ -162,7 +162,7 @@ mod tests {
         assert_eq!(shares.take_at(100 * SECOND_NS, "a", 4), Err(2), "more than a share");
     }
 
-    /// Whatever is sent, the table keeps its number of entries of 16 bytes, and those who use most are remembered.
+    /// Whatever is sent, the table stays within its number of 16-byte entries and remembers the senders that use most.
     #[test]
     fn the_senders_that_use_least_are_forgotten_beyond_the_limit() {
         let shares = Shares { most: 1_000, ..Shares::per(10, HOUR) };

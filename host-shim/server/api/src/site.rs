@@ -1,8 +1,8 @@
 //! A site: one business in one mode on a server.
 //!
 //! A [`Site`] has a writer, which decides and commits; threads that call providers ([`calls`]); threads that answer
-//! questions, each with a reader and an extension of its own ([`questions`]); the callers that wait for a reply
-//! ([`replies`]); and sweeps for lost deliveries ([`sweep`]). It knows no HTTP.
+//! questions, each with its own reader and extension ([`questions`]); callers that wait for a reply ([`replies`]); and
+//! sweeps for lost deliveries ([`sweep`]). It knows nothing about HTTP.
 
 pub mod calls;
 pub mod news;

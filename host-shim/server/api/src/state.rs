@@ -1,4 +1,4 @@
-//! The state of a server, for all handlers: its sites, and what requests share.
+//! The state of a server, shared by all handlers: its sites, and what requests have in common.
 
 use crate::authenticator::Authenticator;
 use crate::changes::Changes;
@@ -40,11 +40,11 @@ pub struct HostedSite {
     pub site: Site,
     /// Host names, in lower case and without a port.
     pub names: Vec<String>,
-    /// Further paths of webhooks, each with the name of its webhook: `/api/billing/webhook` → `stripe`.
+    /// Further webhook paths, each with the name of its webhook: `/api/billing/webhook` → `stripe`.
     pub aliases: BTreeMap<String, String>,
-    /// True for a site that also has the paths of the platform's products extensions.
+    /// True for a site that also serves the paths of the platform's products extensions.
     pub has_platform_paths: bool,
-    /// The words for deliveries, by webhook, in place of the server's own.
+    /// The answers to deliveries, by webhook, in place of the server's own.
     pub webhook_answers: BTreeMap<String, WebhookAnswer>,
     /// Lets operators advance the clock, in local mode only.
     pub local_clock: Option<Arc<dyn LocalClock>>,
@@ -52,21 +52,21 @@ pub struct HostedSite {
     pub costs: Vec<ResourceCost>,
     /// The routes of the business.
     pub routes: BusinessRoutes,
-    /// The users of the business; none if it has no users of its own.
+    /// The users of the business; none if it has no users.
     pub users: Option<SiteUsers>,
-    /// Address of the site for browsers, without a slash at the end: `https://manage.example.com`.
+    /// Address of the site for browsers, without a trailing slash: `https://manage.example.com`.
     pub url: String,
     /// The issuers that the business trusts.
     pub issuers: Vec<Arc<Issuer>>,
-    /// The tools of operators' requests.
+    /// What operators' requests need.
     pub tools: Tools,
     /// The pages for browsers.
     pub pages: SitePages,
     /// The webhooks that the business sends; none if it sends none.
     pub webhooks: Option<SiteWebhooks>,
-    /// Signs the tokens of a registry for images; none if the server has no such registry.
+    /// Signs the tokens of an image registry; none if the server has no such registry.
     pub registry: Option<Arc<dyn RegistryTokens>>,
-    /// Lets pages of the business's origins call the API, see [`crate::cors`].
+    /// Lets pages of the origins that the business lists call the API, see [`crate::cors`].
     pub cors: CorsLayer,
 }
 
@@ -97,13 +97,13 @@ pub(crate) struct AppState {
     pub(crate) quarantine: Arc<dyn Quarantine>,
     /// The open streams.
     pub(crate) streams: Arc<Streams>,
-    /// The last tests of the stores' writes.
+    /// The last write tests of the stores.
     pub(crate) writes: Arc<Writes>,
-    /// True when the server stops; streams then end.
+    /// True once the server is stopping; streams then end.
     pub(crate) stopping: Arc<watch::Sender<bool>>,
     /// The accounts in which something waits for an operator, by site.
     pub(crate) waiting: Arc<BTreeMap<Partition, tokio::sync::Mutex<Waiting>>>,
-    /// Whether the catalogs answer.
+    /// Whether the catalogs respond.
     pub(crate) catalogs: Arc<CatalogProbes>,
     /// The OpenAPI documents.
     pub(crate) documents: Arc<BTreeMap<Partition, String>>,
@@ -125,7 +125,7 @@ impl AppState {
         OpenRequest::of(&self.in_progress, self.rates.client(peer, headers), self.limits.address_at_once)
     }
 
-    /// Counts a request of a caller who was found, and passes the turn on to the caller.
+    /// Counts a request of an identified caller, and passes the turn on to the caller.
     ///
     /// # Errors
     /// Fails if the caller sends too many requests, or if too many are in progress.

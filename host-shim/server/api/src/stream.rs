@@ -1,7 +1,7 @@
-//! `GET /api/events`: the events of the accounts that a key reaches, as server-sent events. Each comes once, in the order of acceptance,
-//! soon after its commit and with its state at that time. A commit wakes the streams of its accounts and those of whoever reaches
-//! every account. The pages of operators also show what is no new event, such as a failed attempt: their stream has an empty message
-//! for it.
+//! `GET /api/events`: the events of the accounts that a key can access, as server-sent events. Each is sent once, in the order of
+//! acceptance, soon after its commit and with its state at that time. A commit wakes the streams of its accounts and of callers with
+//! access to every account. Operators' pages also show changes that are not new events, such as a failed attempt; their stream contains
+//! an empty message for each.
 
 use crate::access::{self};
 use crate::ask::{asked, read};
@@ -32,10 +32,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
-/// Header with the number of the last event that the client has, which is the `id` of a message. The client gets what came after it;
-/// without the header and without `after`, the stream begins now.
+/// The header with the number of the last event that the client has, which is the `id` of a message. The client gets everything after it.
+/// Without the header and without `after`, the stream starts now.
 const LAST_EVENT_ID: &str = "last-event-id";
-/// Time until a stream that could not read reads again.
+/// Time until a stream that could not read tries again.
 const AGAIN: Duration = Duration::from_millis(500);
 /// Rows per query.
 const PAGE: usize = 200;
@@ -44,36 +44,36 @@ const PAGE: usize = 200;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct StreamQuery {
-    /// True for events without their kinds as names: a browser receives named events only by these names.
+    /// True for events that are not named after their kinds: a browser receives named events only under these names.
     #[serde(default)]
     unnamed: bool,
-    /// Number of the last event that the client knows, for one that cannot send the header.
+    /// Number of the last event that the client knows, if it cannot send the header.
     after: Option<u64>,
 }
 
 /// The state of one stream.
 ///
-/// A stream ends with the right to it. The caller is found again before new events are sent, and at regular times: without the
-/// session, key, token or membership of its beginning, or with other rights, a client has to connect again, as browsers do by
-/// themselves.
+/// A stream ends with the right to it. The caller is authenticated again before new events are sent, and at regular intervals. If the
+/// session, key, token or membership of the start no longer exists, or the rights have changed, the client has to reconnect, as browsers
+/// do automatically.
 struct Reading {
     hosted: Arc<HostedSite>,
     caller: Caller,
-    /// Finds the caller again, by the headers of the request.
+    /// Authenticates the caller again, with the headers of the request.
     authenticator: Arc<dyn Authenticator>,
     headers: HeaderMap,
-    /// When the caller is to be found again at the latest, and the time from one to the next.
+    /// When the caller must be authenticated again at the latest, and the interval between two checks.
     check_at: Instant,
     recheck: Duration,
     cursor: Cursor,
     waiting: VecDeque<InboxRow>,
-    /// The number that the client gave or was told, if the store lacks the event: to be told.
+    /// The number that the client gave or received, if the store does not have the event; still to be reported.
     lost: Option<u64>,
     /// The accounts whose lists the caller may read.
     reach: Reach,
     /// Changes with each commit that may bring something.
     commits: watch::Receiver<()>,
-    /// True when the server stops.
+    /// True once the server is stopping.
     stopping: watch::Receiver<bool>,
     is_unnamed: bool,
     /// Changes with each failed attempt of an effect.
@@ -88,17 +88,17 @@ struct Reading {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Cursor {
     number: u64,
-    /// Id of the event; none if there is no event with this number.
+    /// Id of the event; none if no event has this number.
     id: Option<String>,
 }
 
-/// What comes after a cursor.
+/// What follows a cursor.
 #[derive(Debug)]
 enum Next {
     /// These events.
     Events(Vec<InboxRow>),
-    /// The store lacks the event of the cursor, and ends here: it is an older one, restored from a backup, or another database has
-    /// taken over. The message `stream.reset` says so, and the stream goes on from there.
+    /// The store does not have the event of the cursor, and ends before it: it is an older copy, restored from a backup, or another
+    /// database has taken over. The message `stream.reset` reports this, and the stream continues from there.
     Older(Cursor),
 }
 
@@ -123,7 +123,7 @@ async fn get(
     headers: HeaderMap,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Problem> {
     let open = app.streams.begin(&caller)?;
-    // Subscribed before the first read, so that no commit between them is missed.
+    // Subscribed before the first read, so that no commit in between is missed.
     let (wake, commits) = app.changes.wakes.add(hosted.site.partition(), &caller.reach);
     let stopping = app.stopping.subscribe();
     turn::goes_on();
@@ -160,7 +160,8 @@ async fn get(
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }
 
-/// Returns the accounts of a caller without those in which the caller's role may not read the lists, by the clause `may` of the business.
+/// Returns the accounts of a caller, without those whose lists the caller's role may not read according to the `may` clause of the
+/// business.
 async fn readable(hosted: &HostedSite, caller: &Caller) -> Result<Reach, Problem> {
     let Reach::Accounts(accounts) = &caller.reach else { return Ok(Reach::All) };
     let (accounts, by_role, at) = (accounts.clone(), caller.in_accounts.clone(), hosted.site.clock().now());
@@ -185,14 +186,14 @@ async fn readable(hosted: &HostedSite, caller: &Caller) -> Result<Reach, Problem
     readable.await.map(Reach::Accounts)
 }
 
-/// Returns the cursor at an event, or at the newest one if it is not given or the store does not have its number yet.
+/// Returns the cursor at an event, or at the newest one if none is given or the store does not have its number yet.
 fn cursor_at(store: &dyn Read, given: Option<u64>) -> Stored<Cursor> {
     let newest = store.inbox_newest()?;
     let number = given.unwrap_or(newest).min(newest);
     Ok(Cursor { number, id: store.inbox(number)?.map(|row| row.event.id) })
 }
 
-/// Returns the next events that a caller may reach, without reading those of accounts that the caller does not reach.
+/// Returns the next events that a caller may access, without reading those of other accounts.
 fn page(store: &dyn Read, partition: &Partition, reach: &Reach, cursor: &Cursor) -> Stored<Next> {
     let at = cursor_at(store, Some(cursor.number))?;
     if at.number < cursor.number || (cursor.id.is_some() && at.id != cursor.id) {
@@ -212,14 +213,14 @@ fn page(store: &dyn Read, partition: &Partition, reach: &Reach, cursor: &Cursor)
 }
 
 impl Reading {
-    /// Finds the caller again. Returns false if the caller has no right to the stream any more, or has other rights.
+    /// Authenticates the caller again. Returns false if the caller no longer has a right to the stream, or the rights have changed.
     async fn is_still_called(&mut self) -> bool {
         self.check_at = Instant::now() + self.recheck;
         let found = access::caller(&*self.authenticator, &self.hosted, &Method::GET, &self.headers).await;
         found.is_ok_and(|caller| caller == self.caller)
     }
 
-    /// Waits for the next event that the caller may see; none when the caller's right or the server ends, or the store fails.
+    /// Waits for the next event that the caller may see; none when the caller's right ends, the server stops, or the store fails.
     async fn next(&mut self) -> Option<Event> {
         loop {
             let is_page_of_operators = self.is_unnamed && self.caller.is_operator();
@@ -242,7 +243,7 @@ impl Reading {
             let (partition, reach) = (self.hosted.site.partition().clone(), self.reach.clone());
             let cursor = self.cursor.clone();
             let Ok(next) = read(&self.hosted.site, move |store| page(store, &partition, &reach, &cursor)).await else {
-                // Too many questions wait, or the store cannot be read now.
+                // Too many questions are waiting, or the store cannot be read now.
                 tokio::select! {
                     () = sleep_until(Instant::now() + AGAIN) => continue,
                     _ = self.stopping.wait_for(|stopping| *stopping) => return None,
@@ -259,7 +260,7 @@ impl Reading {
             if let Some(last) = rows.last() {
                 self.cursor = Cursor { number: last.seq, id: Some(last.event.id.clone()) };
             }
-            // An event without an account is one that only operators see.
+            // An event without an account is visible only to operators.
             let is_seen = |row: &InboxRow| row.event.account.is_some() || self.caller.is_operator();
             self.waiting = rows.into_iter().filter(is_seen).collect();
             if !self.waiting.is_empty() && !self.is_still_called().await {
@@ -305,7 +306,7 @@ mod tests {
         let cursor = cursor_at(&before, None).expect("read");
         let next = |store: &MemoryStore, cursor: &Cursor| page(store, &partition, &Reach::All, cursor).expect("read");
         assert!(matches!(next(&before, &cursor), Next::Events(rows) if rows.is_empty()));
-        // A copy takes over that ends earlier, and decides other events.
+        // A copy takes over that ends earlier, and decides different events.
         let mut copy = store_with(&["evt_1"]);
         for id in ["evt_4", "evt_5", "evt_6"] {
             let newest = cursor_at(&copy, None).expect("read");

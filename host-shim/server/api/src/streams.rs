@@ -1,5 +1,5 @@
-//! Counts open streams. Each actor may open a few, so nobody takes the streams of all, and some are kept for operators, who need them
-//! most when everything else is busy.
+//! Counts open streams. Each actor may open a few, so nobody can use up everybody's streams, and some are reserved for operators, who
+//! need them most when everything else is busy.
 
 use crate::problem::Problem;
 use extension_contract::ActorKind;
@@ -8,7 +8,7 @@ use host_identity::access::Caller;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Seconds after which somebody with too many streams may try again.
+/// Seconds after which a caller with too many streams may try again.
 const RETRY_AFTER_S: u64 = 10;
 
 /// The open streams of a server.
@@ -18,7 +18,7 @@ pub(crate) struct Streams(Mutex<Open>);
 #[derive(Debug, Default)]
 struct Open {
     all: usize,
-    /// Those of others than operators.
+    /// The streams of callers other than operators.
     others: usize,
     /// By business, mode, kind of actor and id.
     of_actors: HashMap<String, usize>,
@@ -40,7 +40,7 @@ impl Streams {
     /// Counts a stream of a caller.
     ///
     /// # Errors
-    /// Fails if the caller or the server has as many as it may have.
+    /// Fails if the caller or the server has reached its maximum.
     pub(crate) fn begin(self: &Arc<Streams>, caller: &Caller) -> Result<OpenStream, Problem> {
         let Caller { partition, actor, .. } = caller;
         let name = format!("{}:{:?}:{}", partition.name(), actor.kind, actor.subject);

@@ -1,5 +1,5 @@
-//! All routes of a server. A new one is added to `routes` of its module: the router, the OpenAPI document, the client in
-//! TypeScript and the tables of the documents come from there.
+//! All routes of a server. A new one is added to `routes` of its module; the router, the OpenAPI document, the TypeScript client and
+//! the tables in the documentation are generated from there.
 
 use crate::description::Description;
 use crate::server_route::ServerRoute;
@@ -10,7 +10,7 @@ use crate::{
 use host_business::routes::RouteTable;
 use serde_json::Value;
 
-/// Returns the routes of a business. One that asks for them also has the platform's own spellings of the products routes.
+/// Returns the routes of a business. If it asks for them, they include the platform's own spellings of the products routes.
 pub(crate) fn all(has_platform_paths: bool) -> Vec<ServerRoute> {
     let server = [
         webhook::routes(),
@@ -32,19 +32,19 @@ pub(crate) fn all(has_platform_paths: bool) -> Vec<ServerRoute> {
     server.chain(others).chain(products::routes(has_platform_paths)).collect()
 }
 
-/// Returns what readers see of routes, without those that are left out.
+/// Returns the documentation of the routes, except those that are left out.
 fn described(routes: &[ServerRoute]) -> Vec<&Description> {
     routes.iter().map(|route| &route.description).filter(|of| of.is_listed).collect()
 }
 
-/// Returns the OpenAPI document of a business's API, with the routes of every server, and the platform's own paths if the business has
-/// them. `version` is that of the API, for its readers.
+/// Returns the OpenAPI document of a business's API, with the routes of every server, and with the platform's own paths if the business
+/// has them. `version` is the API version shown to readers.
 pub fn document(table: &RouteTable, business: &str, has_platform_paths: bool, version: &str) -> Value {
     openapi::document(table, &described(&all(has_platform_paths)), business, version)
 }
 
-/// Returns the text of a client in TypeScript. `name` is the name of the object with the business's routes, such as `billingApi`; those
-/// of every server are in the object `server`.
+/// Returns the text of a TypeScript client. `name` is the name of the object with the business's routes, such as `billingApi`; those of
+/// every server are in the object `server`.
 pub fn typescript(table: &RouteTable, name: &str) -> String {
     openapi::typescript(table, &described(&all(false)), name)
 }
@@ -58,7 +58,7 @@ mod tests {
     use std::fmt::Write;
     use std::{env, fs};
 
-    /// The groups of routes, each with a table in a document.
+    /// The groups of routes, each of which is a table in a document.
     const TABLES: [(&str, &str); 7] = [
         ("Server", "operate/serving.md"),
         ("Operator", "operate/serving.md"),
@@ -69,7 +69,7 @@ mod tests {
         ("Endpoints", "operate/webhooks.md"),
     ];
 
-    /// Returns what a line of a table says in its last column.
+    /// Returns the text in the last column of a table row.
     fn words(of: &Description) -> String {
         let members = match of.body {
             Given::Members(members) => fields(members),
@@ -90,7 +90,7 @@ mod tests {
         words
     }
 
-    /// Returns how a line of a table names a route.
+    /// Returns the method and path as a table row shows them.
     fn line(of: &Description) -> String {
         let query: Vec<String> = fields(of.query).iter().map(|field| format!("{}=", field.name)).collect();
         let query = if query.is_empty() { String::new() } else { format!("?{}", query.join("&")) };
@@ -100,7 +100,7 @@ mod tests {
         }
     }
 
-    /// Returns the lines of a table. Neighbours that do the same stand in one line.
+    /// Returns the rows of a table. Neighbouring routes that do the same share a row.
     fn table(routes: &[ServerRoute], tag: &str) -> String {
         let mut rows: Vec<(Vec<String>, &str, String)> = Vec::new();
         for of in routes.iter().map(|route| &route.description).filter(|of| of.tag == tag) {
@@ -157,7 +157,7 @@ mod tests {
         shapes(descriptions).into_iter().for_each(Shape::check);
     }
 
-    // The reader of `routes.yml` is in a crate below, and has its own list.
+    // The code that reads `routes.yml` is in a lower-level crate, and has its own list.
     #[test]
     fn no_business_has_a_route_at_a_path_of_every_server() {
         for route in all(true) {

@@ -1,13 +1,14 @@
-//! Logs requests. Each has an id, which is in the header `x-request-id` of its answer and in every line about it.
+//! Logs requests. Each has an id, which appears in the `x-request-id` header of its answer and in every log line about
+//! it.
 //!
-//! A line has the pattern of a path, never the path, the query or a body: these name accounts.
+//! A line contains the pattern of a path, never the path, the query or a body, because these identify accounts.
 
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tracing::{Span, debug, debug_span, error};
 
-/// The header of the id.
+/// The header with the id.
 pub(crate) const HEADER: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Numbers the requests of a process.
@@ -19,7 +20,7 @@ pub(crate) struct Requests {
 
 impl Requests {
     pub(crate) fn new() -> Requests {
-        // Without random bytes the ids of two processes are alike, which only a reader of both logs would notice.
+        // Without random bytes, the ids of two processes may be equal, which only a reader of both logs would notice.
         Requests { process: getrandom::u64().unwrap_or(0), next: AtomicU64::new(1) }
     }
 
@@ -27,7 +28,7 @@ impl Requests {
     pub(crate) fn next(&self) -> HeaderValue {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let id = HeaderValue::try_from(format!("{:016x}-{number}", self.process));
-        // Hexadecimal digits are always a header's value.
+        // Hexadecimal digits are always a valid header value.
         id.unwrap_or(HeaderValue::from_static("unknown"))
     }
 }
@@ -41,7 +42,7 @@ pub(crate) fn span(id: &HeaderValue) -> Span {
     debug_span!("request", id = id.to_str().unwrap_or_default())
 }
 
-/// Logs an answer: a failure of the server as an error, others only if details are wanted.
+/// Logs an answer: server failures as errors, others only if details are wanted.
 pub(crate) fn answered(span: &Span, method: &Method, route: Option<&str>, status: StatusCode, took: Duration) {
     let (route, status, took_ms) = (route.unwrap_or("none"), status.as_u16(), took.as_secs_f64() * 1e3);
     span.in_scope(|| match status {

@@ -1,5 +1,5 @@
-//! Why effects fail: the last failed attempt of each, for operators. It is in memory, so a server knows the attempts that it
-//! made itself since its start.
+//! Records why effects fail: the last failed attempt of each, for operators. It is kept in memory, so a server knows only
+//! the attempts that it has made since its start.
 
 use host_provider_api::{Call, CallOutcome, Reply};
 use host_store::EffectRow;
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// Maximum effects whose last attempt is known. Beyond it, the one that failed first is forgotten.
+/// Maximum number of effects whose last attempt is known. Beyond that, the one that failed first is dropped.
 const KNOWN_MAX: usize = 1_000;
 
 /// Scope (`business/mode/account`), key and generation of an effect.
@@ -20,7 +20,7 @@ pub(crate) struct FailedTry {
     pub(crate) attempt: u32,
     /// The provider's code, for example `throttled`.
     pub(crate) code: String,
-    /// The provider's words, without secrets.
+    /// The provider's message, without secrets.
     pub(crate) message: String,
 }
 
@@ -66,7 +66,7 @@ impl Tries {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes the answer to a call. A success is the end of what is known about the effect.
+    /// Records the answer to a call. After a success, the effect is dropped.
     pub(crate) fn note(&self, call: &Call, reply: &Reply) {
         let id = (call.scope.clone(), call.key.clone(), call.generation);
         match reply {
@@ -80,7 +80,7 @@ impl Tries {
         }
     }
 
-    /// Returns what changes with each failed attempt.
+    /// Returns a receiver that changes with each failed attempt.
     pub(crate) fn watch(&self) -> watch::Receiver<u64> {
         self.failed.subscribe()
     }

@@ -1,8 +1,8 @@
 //! Assigns each request a turn, and limits the requests in progress per address and per caller. A request begins in the
-//! turn of its address; [`pass_on`] passes the turn on to the caller. Store queries and events use the turn of the
-//! request implicitly ([`current`]), as does a streamed answer, so nobody waits behind all the requests of somebody
-//! else. Requests of services and operators, and signed requests of providers, are not counted for their address, which
-//! a whole company may share.
+//! turn of its address; [`pass_on`] passes it on to the caller. Store queries, events and streamed answers use the turn
+//! of the request implicitly ([`current`]), so nobody waits behind all the requests of somebody else. Requests of
+//! services and operators, and signed requests of providers, are not counted against their address, which a whole
+//! company may share.
 
 use crate::at_once::{AtOnce, Held};
 use crate::polled::polled;
@@ -78,12 +78,12 @@ pub(crate) async fn within<F: Future>(asking: Arc<OpenRequest>, future: F) -> F:
     REQUEST.scope(asking, future).await
 }
 
-/// Returns the turn of the request that is being answered; the server's own outside of one.
+/// Returns the turn of the request that is being answered; outside of a request, the server's own.
 pub(crate) fn current() -> Turn {
     REQUEST.try_with(|asking| asking.state().turn.clone()).unwrap_or(Turn::Server)
 }
 
-/// Returns the address that sends the request.
+/// Returns the address that sent the request.
 pub(crate) fn address() -> Option<IpAddr> {
     REQUEST.try_with(|asking| asking.address).ok().flatten()
 }
@@ -96,7 +96,7 @@ pub(crate) fn name_of(caller: &Caller) -> String {
 }
 
 /// Passes the turn on to a caller, who then has one more request in progress. With `leaves_address`, the request is no
-/// longer counted for its address.
+/// longer counted against its address.
 ///
 /// # Errors
 /// Fails if too many are in progress.
@@ -109,7 +109,7 @@ pub(crate) fn pass_on(
 ) -> Result<(), Problem> {
     let passed_on = REQUEST.try_with(|asking| {
         let mut state = asking.state();
-        // A page calls the API as its reader, whose request is counted already.
+        // A page calls the API on behalf of its reader, whose request has already been counted.
         if state.of_caller.as_ref().is_some_and(|(known, _)| *known == name) {
             return Ok(());
         }
@@ -124,7 +124,7 @@ pub(crate) fn pass_on(
     passed_on.unwrap_or(Ok(()))
 }
 
-/// Passes the turn on to providers: the request has the signature of one.
+/// Passes the turn on to providers, because the request has a provider's signature.
 pub(crate) fn signed() {
     // Outside of a request there is no turn to pass on.
     let _ = REQUEST.try_with(|asking| {
@@ -133,7 +133,7 @@ pub(crate) fn signed() {
     });
 }
 
-/// Stops counting the request: it is a stream now, which may stay open for a long time and has its own limit.
+/// Stops counting the request: it has become a stream, which may stay open for a long time and has its own limit.
 pub(crate) fn goes_on() {
     let _ = REQUEST.try_with(|asking| {
         let mut state = asking.state();
@@ -141,7 +141,7 @@ pub(crate) fn goes_on() {
     });
 }
 
-/// Lets work go on in the turn of the request, which is in progress until the work ends.
+/// Lets work continue in the turn of the request, which remains in progress until the work ends.
 pub(crate) fn carry<F: Future>(future: F) -> impl Future<Output = F::Output> {
     let asking = REQUEST.try_with(Arc::clone).ok();
     async move {
@@ -152,8 +152,8 @@ pub(crate) fn carry<F: Future>(future: F) -> impl Future<Output = F::Output> {
     }
 }
 
-/// Lets the body of an answer go on in the turn of its request. A body of known size is complete and
-/// makes no further queries.
+/// Lets the body of an answer continue in the turn of its request. A body of known size is complete and makes no
+/// further queries.
 pub(crate) fn carried(asking: Arc<OpenRequest>, response: Response<Body>) -> Response<Body> {
     match HttpBody::size_hint(response.body()).exact() {
         Some(_) => response,

@@ -1,5 +1,5 @@
-//! Tells whether the body of a request was read to its end. A connection on which a part of a body is left cannot have another
-//! request, so its answer says that it closes: a client would send the next request into it otherwise.
+//! Determines whether the body of a request was read to its end. If a part of it is left, the connection cannot carry another
+//! request, so the answer must say that it closes; otherwise a client would send the next request over it.
 
 use crate::polled::polled;
 use axum::body::Body;
@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Poll, ready};
 
-/// Whether the body of a request is still unread in part.
+/// Whether some of a request's body is still unread.
 pub(crate) struct Unread(Arc<AtomicBool>);
 
 /// Watches the body of a request.
@@ -28,7 +28,7 @@ pub(crate) fn watch(request: Request<Body>) -> (Request<Body>, Unread) {
 }
 
 impl Unread {
-    /// Lets the answer say that the connection closes, if a part of the body is left.
+    /// Adds to the answer that the connection closes, if some of the body is left.
     pub(crate) fn tell<T>(&self, answer: &mut Response<T>) {
         if self.0.load(Ordering::Relaxed) {
             answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
@@ -50,7 +50,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_connection_closes_unless_the_body_was_read_to_its_end() {
-        // Given a body that nobody reads, one that was read, and none.
+        // Tested with a body that nobody reads, with one that was read, and without one.
         let (_request, unread) = watch(Request::new(Body::from("{}")));
         assert!(told(&unread));
         let (request, unread) = watch(Request::new(Body::from("{}")));

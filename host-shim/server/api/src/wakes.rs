@@ -1,5 +1,5 @@
-//! Wakes the streams to which a commit may bring something: those of its accounts, and those of whoever reaches every account. What a
-//! commit costs does not depend on how many others are connected.
+//! Wakes the streams to which a commit may bring something: those of its accounts, and those of callers with access to every account.
+//! The cost of a commit does not depend on how many other clients are connected.
 
 use extension_contract::Account;
 use host_identity::access::Reach;
@@ -8,7 +8,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
-/// The streams of a server that wait, by the name of a scope (`business/mode/account`), or of a business and mode for all its accounts.
+/// The waiting streams of a server, by the name of a scope (`business/mode/account`), or by business and mode for all its accounts.
 #[derive(Debug, Default)]
 pub(crate) struct Wakes(Mutex<Waiting>);
 
@@ -18,7 +18,7 @@ struct Waiting {
     number: u64,
 }
 
-/// The place of a stream among those that are woken, until it is dropped.
+/// The registration of a stream to be woken, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Wake {
     wakes: Arc<Wakes>,
@@ -49,7 +49,7 @@ impl Wakes {
         (Wake { wakes: self.clone(), names, number }, receiver)
     }
 
-    /// Wakes the streams of a commit about some accounts.
+    /// Wakes the streams affected by a commit about some accounts.
     pub(crate) fn committed<'a>(&self, partition: &Partition, accounts: impl Iterator<Item = &'a Account>) {
         let scopes = accounts.map(|account| partition.scope(account.clone()).name());
         let names: BTreeSet<String> = scopes.chain([partition.name()]).collect();

@@ -44,7 +44,7 @@ async fn deliver(
         (Ok(()), Some(words)) => words.success.into_response(),
         (Err(problem), None) => problem.into_response(),
         (Err(problem), Some(words)) => {
-            // The sender knows the words; the status, and when to come again, stay.
+            // The sender expects this body; the status, and when to retry, stay.
             let (mut parts, _) = problem.into_response().into_parts();
             parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
             parts.headers.remove(CONTENT_LENGTH);
@@ -64,7 +64,7 @@ async fn answer(app: &AppState, hosted: &HostedSite, request: Request<Body>) -> 
     let (parts, body) = request.into_parts();
     let endpoints = hosted.site.endpoints();
     body::check_announced(&parts.headers, EVENT_BYTES_MAX)?;
-    // Who sends no signature does not get a large body read.
+    // The server does not read a large body without a signature.
     let now = hosted.site.clock().signatures();
     let early = with_delivery(&parts, Vec::new(), |delivery| endpoints.answer_without_body(delivery, now));
     let reply = match early {
@@ -94,7 +94,7 @@ async fn answer(app: &AppState, hosted: &HostedSite, request: Request<Body>) -> 
         }
         Taken::Nothing(_) if status.is_success() => Ok(()),
         Taken::Nothing(counted) if status == StatusCode::NOT_FOUND => Err(Problem::not_found(counted)),
-        // The texts do not reveal why a signature is not valid.
+        // The messages do not reveal why a signature is invalid.
         Taken::Nothing(counted) => {
             app.refused(hosted, counted);
             let code = if status == StatusCode::BAD_REQUEST { "signature" } else { counted };

@@ -1,7 +1,7 @@
-//! Outgoing webhooks, signed as Standard Webhooks says.
+//! Outgoing webhooks, signed according to Standard Webhooks.
 //!
-//! [`Webhooks`] has the tables of endpoints, messages and deliveries. [`differences`] finds what has changed in an account and has to be
-//! told. [`Sender`] sends what is due, each endpoint on a thread of its own. The crate knows neither the store nor an HTTP server.
+//! [`Webhooks`] contains the tables of endpoints, messages and deliveries. [`differences`] finds the changes in an account that have to
+//! be reported. [`Sender`] sends what is due, with a thread for each endpoint. These modules know neither the store nor an HTTP server.
 
 mod address;
 mod deliveries;
@@ -29,13 +29,13 @@ pub use tables::{SHAPE, Webhooks, WebhooksError};
 
 /// Maximum number of endpoints of the operators and services of a business in one mode: each may occupy a thread.
 pub const ENDPOINTS_MAX: u32 = 50;
-/// Maximum number of endpoints of all customers of a business in one mode. They do not count for operators and services.
+/// Maximum number of endpoints of all customers of a business in one mode. They do not count against operators and services.
 pub const ENDPOINTS_OF_CUSTOMERS_MAX: u32 = 10_000;
-/// Maximum number of endpoints of an account that its customers make.
+/// Maximum number of endpoints of an account that are created by its customers.
 pub const ENDPOINTS_OF_ACCOUNT_MAX: u32 = 5;
-/// Maximum number of endpoints that a customer makes, in all accounts together.
+/// Maximum number of endpoints created by one customer, in all accounts together.
 pub const ENDPOINTS_OF_MAKER_MAX: u32 = 20;
-/// Maximum number of messages that wait for an endpoint; with more it is disabled.
+/// Maximum number of messages that wait for an endpoint. With more, it is disabled.
 pub const WAITING_MAX: usize = 100_000;
-/// Maximum number of earlier secrets of an endpoint that still sign.
+/// Maximum number of an endpoint's earlier secrets that still sign.
 pub const OLD_SECRETS_MAX: usize = 4;

@@ -1,7 +1,7 @@
-//! The API keys of a server, in a SQLite file beside the store or in PostgreSQL.
+//! The API keys of a server, in a SQLite file next to the store or in PostgreSQL.
 //!
-//! The table has the hash of each key, never the key. A key belongs to one business in one mode, acts as one actor, and
-//! reaches the actor's own account, named accounts, or all accounts.
+//! The table contains the hash of each key, never the key. A key belongs to one business in one mode, acts as one
+//! actor, and can access either the actor's own account, or named accounts, or all accounts.
 
 mod caller;
 mod keys;

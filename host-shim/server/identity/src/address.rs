@@ -1,4 +1,4 @@
-//! E-mail addresses, in the form by which a user is found.
+//! E-mail addresses, in the normalized form by which a user is found.
 
 use crate::names::is_unseen;
 use idna::AsciiDenyList;
@@ -8,14 +8,14 @@ use unicode_normalization::UnicodeNormalization;
 /// Maximum length of an address in bytes, as mail servers accept it.
 const BYTES_MAX: usize = 254;
 
-/// An e-mail address in the one form of its mailbox: in lower case and composed letters (NFC), the domain by IDNA with the letters of its
-/// language.
+/// An e-mail address in the one form of its mailbox: lower case, composed letters (NFC), and the domain converted by IDNA to the letters
+/// of its language.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Address(String);
 
 impl Address {
-    /// Reads an address; none if the text cannot be one, or if the mail provider could send nothing to it. Whether it exists is known
-    /// only after a mail was answered.
+    /// Parses an address; none if the string cannot be one, or if the mail provider could not send to it. Whether it exists is known only
+    /// after somebody has reacted to a mail.
     pub fn parse(text: &str) -> Option<Address> {
         let (name, host) = text.trim().rsplit_once('@')?;
         let name: String = name.nfc().collect::<String>().to_lowercase().nfc().collect();
@@ -30,7 +30,7 @@ impl Address {
         (is_name && is_host && is_sent && text.len() <= BYTES_MAX).then_some(Address(text))
     }
 
-    /// Returns the text.
+    /// Returns the address as a string.
     pub fn as_str(&self) -> &str {
         &self.0
     }

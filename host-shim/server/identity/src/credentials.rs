@@ -1,12 +1,12 @@
-//! Makes users, notes that they have proved their addresses, and sets their passwords. Each of these ends the sessions and links by which
-//! somebody else could undo it.
+//! Creates users, records that they have verified their addresses, and sets their passwords. Each of these ends the sessions and links
+//! with which somebody else could undo it.
 
 use crate::links;
 use crate::users::{User, Users, UsersError, end_sessions};
 use extension_contract::{Account, Timestamp};
 use host_store_postgres::small::{SmallError, Statements, values};
 
-/// Adds a user, who has the account from now on: the claim links to it end. Returns false if a user has the address.
+/// Adds a user, who owns the account from now on: its claim links are invalidated. Returns false if another user already has the address.
 pub(crate) fn add(rows: &impl Statements, user: &User, password: &str) -> Result<bool, SmallError> {
     let added = rows.execute(
         "INSERT INTO users (id, livemode, email, name, password, is_operator, created_at, announced_at, confirmed_at) \
@@ -29,8 +29,8 @@ pub(crate) fn add(rows: &impl Statements, user: &User, password: &str) -> Result
     Ok(added == 1)
 }
 
-/// Notes that a user has proved the address. The first proof ends the user's other sessions and links: nobody had to prove anything to
-/// begin them. Without a session it may be somebody else who had registered, and given a name.
+/// Records that a user has verified the address. The first verification ends the user's other sessions and links, because these could be
+/// started without verifying anything. Without a session, it may be somebody else who registered, and who gave the name.
 pub(crate) fn prove(
     rows: &impl Statements,
     user: User,
@@ -48,7 +48,7 @@ pub(crate) fn prove(
     Ok(User { confirmed_at: Some(now), name, ..user })
 }
 
-/// Sets a user's password, and ends all sessions and links by which somebody could set another one.
+/// Sets a user's password, and ends all sessions and links with which somebody could set a different one.
 pub(crate) fn set_password(
     rows: &impl Statements,
     user: &User,
@@ -61,10 +61,10 @@ pub(crate) fn set_password(
 }
 
 impl Users {
-    /// Adds a user. Returns false if a user has the address.
+    /// Adds a user. Returns false if another user already has the address.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn add(&self, user: &User, password: &str) -> Result<bool, UsersError> {
         self.0.write(|rows| Ok(add(rows, user, password)?))
     }

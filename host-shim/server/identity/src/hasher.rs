@@ -1,5 +1,5 @@
-//! Judges and hashes passwords on a few threads, which have a bounded queue and turns: so passwords cost neither memory nor the processor's
-//! time of other requests, and whoever sends many waits for the own ones.
+//! Checks and hashes passwords on a few threads with a bounded queue and turns. So passwords take neither memory nor processor time from
+//! other requests, and whoever sends many of them waits only for their own.
 
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
@@ -7,15 +7,15 @@ use host_engine::turns::{Sender, Taker, Turn, queue};
 use std::io;
 use std::thread;
 
-/// Memory of one hash in KiB, its passes and its lanes: the minimum that OWASP recommends for Argon2id.
+/// Memory of one hash in KiB, number of passes, and number of lanes: the minimum that OWASP recommends for Argon2id.
 const COST: (u32, u32, u32) = (19 * 1024, 2, 1);
-/// Number of random bytes of a salt.
+/// Length of a salt in random bytes.
 const SALT_BYTES: usize = 16;
 
 /// Work for a thread.
 type Work = Box<dyn FnOnce(&Argon2<'static>) + Send>;
 
-/// Too many passwords wait to be hashed.
+/// Too many passwords are waiting to be hashed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("too many logins at the same time")]
 pub struct Busy;
@@ -28,7 +28,8 @@ pub struct Hasher {
 }
 
 impl Hasher {
-    /// Starts the threads. At most `waiting` passwords of callers wait. The work is the server's, until [`Hasher::in_turn`] says whose it is.
+    /// Starts the threads. At most `waiting` passwords of callers may wait. The work counts as the server's own until [`Hasher::in_turn`]
+    /// says whose it is.
     ///
     /// # Errors
     /// Fails if a thread cannot be started.
@@ -41,17 +42,17 @@ impl Hasher {
         Ok(Hasher { sender, turn: Turn::Server })
     }
 
-    /// Returns the same threads, for work in a turn.
+    /// Returns a handle to the same threads, for work in a turn.
     #[must_use]
     pub fn in_turn(&self, turn: Turn) -> Hasher {
         Hasher { sender: self.sender.clone(), turn }
     }
 
-    /// Hashes a password that is strong enough. The function receives what the judgement gives with the hash, which is none if the system
-    /// has no random bytes; or why the password is not hashed.
+    /// Hashes a password that is strong enough. The function receives the result of the check together with the hash, which is none if the
+    /// system has no random bytes; or the reason why the password was not hashed.
     ///
     /// # Errors
-    /// Fails if too many passwords wait; the function is then not called.
+    /// Fails if too many passwords are waiting; the function is then not called.
     pub(crate) fn judge_and_hash<T, E>(
         &self,
         password: String,
@@ -61,10 +62,11 @@ impl Hasher {
         self.send(Box::new(move |argon| then(judge(&password).map(|judged| (judged, hashed(argon, &password))))))
     }
 
-    /// Verifies a password. Without a hash, it takes the same time and is wrong: an unknown user cannot be told from a wrong password.
+    /// Verifies a password. Without a hash, this takes the same time and fails, so that an unknown user cannot be distinguished from a
+    /// wrong password.
     ///
     /// # Errors
-    /// Fails if too many passwords wait; the function is then not called.
+    /// Fails if too many passwords are waiting; the function is then not called.
     pub fn verify(
         &self,
         password: String,
@@ -178,7 +180,7 @@ mod tests {
         assert_eq!(done, ["eve", "ada", "bob", "eve"]);
     }
 
-    /// To judge a password can take longer than to hash it, so neither is done by whoever asks.
+    /// Checking a password can take longer than hashing it, so neither is done on the calling thread.
     #[test]
     fn a_password_is_judged_on_a_thread_of_the_hasher() {
         let hasher = Hasher::start(1, 8).expect("a thread");

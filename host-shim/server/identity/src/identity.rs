@@ -20,26 +20,26 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-/// Time for which a session counts, in milliseconds: 14 days.
+/// How long a session is valid, in milliseconds: 14 days.
 const SESSION_MS: i64 = 14 * 24 * 3_600_000;
-/// Time after a login at an issuer for which it stands for a password, in milliseconds: 10 minutes.
+/// How long a login through an issuer takes the place of a password, in milliseconds: 10 minutes.
 const FRESH_MS: i64 = 10 * 60_000;
 /// Maximum length of a name in characters.
 pub(crate) const NAME_CHARS_MAX: usize = 200;
-/// The role in a claim that makes an operator of the business.
+/// The role in a claim that makes its owner an operator of the business.
 pub const OPERATOR: &str = "operator";
-/// Number of random bytes of an id.
+/// Length of an id in random bytes.
 const ID_BYTES: usize = 12;
-/// Number of random bytes of a link's token.
+/// Length of a link's token in random bytes.
 const LINK_BYTES: usize = 32;
 
 /// The reason why users cannot be served now.
 #[derive(Debug, thiserror::Error)]
 pub enum IdentityError {
-    /// The users cannot be read or written.
+    /// The user database cannot be read or written.
     #[error(transparent)]
     Users(#[from] UsersError),
-    /// Too many passwords wait.
+    /// Too many passwords are waiting.
     #[error(transparent)]
     Busy(#[from] Busy),
     /// The system has no random bytes.
@@ -58,17 +58,17 @@ impl From<SmallError> for IdentityError {
 pub enum Refused {
     /// Some values are wrong.
     Invalid(Vec<FieldError>),
-    /// A user has the address.
+    /// Another user has the address.
     Taken,
-    /// The address or the password is wrong; which one is not told.
+    /// The address or the password is wrong; the error does not say which.
     Wrong,
     /// The link is unknown, was used or has expired.
     NoLink,
-    /// The link went to another user.
+    /// The link was sent to another user.
     OfAnother,
-    /// All seats of the organization have a member.
+    /// All seats of the organization are used.
     NoSeat,
-    /// The issuer of a login has proved no address.
+    /// The issuer of a login has not verified an address.
     Unproved,
     /// Nobody can be registered or logged in now.
     Failed(IdentityError),
@@ -80,14 +80,14 @@ impl<E: Into<IdentityError>> From<E> for Refused {
     }
 }
 
-/// A user who wants to be registered.
+/// A user to be registered.
 #[derive(Clone)]
 pub struct NewUser {
     /// Address.
     pub email: String,
     /// Password.
     pub password: String,
-    /// Name for people.
+    /// Display name.
     pub name: Option<String>,
     /// True for an operator.
     pub is_operator: bool,
@@ -102,16 +102,16 @@ pub struct LoggedIn {
     pub token: String,
     /// When the session expires, in milliseconds since the epoch.
     pub expires_at: Timestamp,
-    /// What the login has proved.
+    /// What the login has verified.
     pub proof: Proof,
 }
 
-/// What a login has proved for the first time.
+/// What a login has verified for the first time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Proof {
-    /// The account of whoever had registered with the address without proving it. Keys that were made in it before must end.
+    /// The account of whoever had registered with the address without verifying it. Keys that were created in it before must be revoked.
     pub taken_over: Option<Account>,
-    /// True if the user has another address than before.
+    /// True if the user's address has changed.
     pub has_moved: bool,
 }
 
@@ -125,7 +125,7 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Puts the parts together.
+    /// Combines the parts.
     pub fn new(partition: Partition, users: Arc<Users>, hasher: Hasher, signer: Signer) -> Identity {
         Identity { partition, users, hasher, signer: Arc::new(signer) }
     }
@@ -145,26 +145,26 @@ impl Identity {
         self.signer.key_set()
     }
 
-    /// Returns the mark of a browser from which the owner of an address has logged in; none if it cannot be signed.
+    /// Returns the mark for a browser in which the owner of an address has logged in; none if it cannot be signed.
     pub fn mark_browser(&self, whose: &str, browser: &str, now: Timestamp, until: Timestamp) -> Option<String> {
         self.signer.mark(whose, browser, now, until)
     }
 
-    /// Returns whose mark it is, and the browser; none if the mark does not count.
+    /// Returns the owner of a mark, and the browser; none if the mark is not valid.
     pub fn marked_browser(&self, mark: &str, now: Timestamp) -> Option<(String, String)> {
         self.signer.verify_mark(mark, now)
     }
 
-    /// Returns the same users, for requests in a turn: whoever sends many passwords waits for the own ones.
+    /// Returns a handle to the same users, for requests in a turn: whoever sends many passwords waits only for their own.
     #[must_use]
     pub fn in_turn(&self, turn: Turn) -> Identity {
         Identity { hasher: self.hasher.in_turn(turn), ..self.clone() }
     }
 
-    /// Makes a user and logs the user in. The function receives the answer on another thread, which also judges the password.
+    /// Creates a user and logs the user in. The function receives the answer on another thread, which also checks the password.
     ///
     /// # Errors
-    /// Fails if too many passwords wait; the function is then not called.
+    /// Fails if too many passwords are waiting; the function is then not called.
     pub fn register(
         &self,
         new: NewUser,
@@ -182,7 +182,7 @@ impl Identity {
     /// Logs a user in. The function receives the answer on another thread.
     ///
     /// # Errors
-    /// Fails if the users cannot be read, or if too many passwords wait; the function is then not called.
+    /// Fails if the user database cannot be read, or if too many passwords are waiting; the function is then not called.
     pub fn log_in(
         &self,
         email: &str,
@@ -211,17 +211,17 @@ impl Identity {
     /// Returns the user of a token and the id of the session; none if the token is not valid or the session has ended.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn user(&self, token: &str, now: Timestamp) -> Result<Option<(User, String)>, UsersError> {
         let Some((user, session)) = self.signer.verify(token, now) else { return Ok(None) };
         let found = self.users.of_session(self.partition.livemode, &session, now)?;
         Ok(found.filter(|found| found.id == user).map(|user| (user, session)))
     }
 
-    /// Returns the caller of a token: a user in the own accounts and organizations, or an operator.
+    /// Returns the caller of a token: a user in the user's own accounts and organizations, or an operator.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn caller(&self, token: &str, now: Timestamp) -> Result<Option<Caller>, UsersError> {
         let Some((user, _)) = self.user(token, now)? else { return Ok(None) };
         let as_user = |id: &str, roles| Actor { kind: ActorKind::User, subject: id.to_owned(), roles };
@@ -244,12 +244,12 @@ impl Identity {
                 (as_user(&user.id, Vec::new()), Reach::Accounts(accounts), in_accounts)
             }
         };
-        // Requests of a user count together, whatever the session is: also the ids of idempotent requests.
+        // Requests of a user are counted together, whichever session they use. The same holds for the ids of idempotent requests.
         let (key, partition) = (format!("user:{}", user.id), self.partition.clone());
         Ok(Some(Caller { key, partition, actor, reach, in_accounts }))
     }
 
-    /// Makes the random token of a link.
+    /// Generates the random token of a link.
     ///
     /// # Errors
     /// Fails if the system has no random bytes.
@@ -259,21 +259,21 @@ impl Identity {
         Ok(URL_SAFE_NO_PAD.encode(bytes))
     }
 
-    /// Returns the link of a token, if it is of one of these kinds.
+    /// Returns the link with a token, if it is of one of these kinds.
     ///
     /// # Errors
-    /// Fails if the link is unknown, was used or has expired, or if the users cannot be read.
+    /// Fails if the link is unknown, was used or has expired, or if the user database cannot be read.
     pub fn link(&self, token: &str, kinds: &[LinkKind], now: Timestamp) -> Result<Link, Refused> {
         let link = self.users.link(self.partition.livemode, token, now)?;
         link.filter(|link| kinds.contains(&link.kind)).ok_or(Refused::NoLink)
     }
 
-    /// Sets the password of the user whose address a link proves, ends all sessions and logs the user in. So the owner of an address
-    /// gets the account also if somebody else has registered with it. The owner of an account that a checkout has made becomes a user.
+    /// Sets the password of the user whose address a link verifies, ends all sessions and logs the user in. So the owner of an address
+    /// gets the account even if somebody else has registered with it. The owner of an account that a checkout has created becomes a user.
     /// The function receives the answer on another thread.
     ///
     /// # Errors
-    /// Fails if the link cannot be used, or if too many passwords wait; the function is then not called.
+    /// Fails if the link cannot be used, or if too many passwords are waiting; the function is then not called.
     pub fn set_password(
         &self,
         token: &str,
@@ -297,8 +297,8 @@ impl Identity {
         Ok(())
     }
 
-    /// Gives the address's user the password and the account of a link, and makes the user if there is none. An account that somebody has
-    /// is given to nobody. If it fails, the link is not used up.
+    /// Gives the password, and the account of the link, to the user with the address, who is created if there is none. An account that
+    /// somebody already has is given to nobody. On failure, the link is not used up.
     fn owner_of(
         &self,
         link: &Link,
@@ -316,7 +316,7 @@ impl Identity {
             match (users::by_address(rows, livemode, address)?, &link.account) {
                 (Some((user, _)), account) => {
                     let own = Account::User(user.id.clone());
-                    // An account is taken over by a claim only. The other links are the user's own.
+                    // Only a claim takes over an account. The other links are for the user's own.
                     let is_given = match link.kind {
                         LinkKind::Claim => organizations::add_account(rows, livemode, account, &user.id)?,
                         LinkKind::Confirm | LinkKind::Invitation | LinkKind::Reset => *account == own,
@@ -351,11 +351,12 @@ impl Identity {
         })
     }
 
-    /// Notes in a session that its user has proved the address by a link. A link alone says nothing about who registered with the
-    /// address: without a session it sets a new password ([`Identity::set_password`]). The first proof ends the user's other sessions.
+    /// Records, in a session, that its user has verified the address with a link. A link alone says nothing about who registered with the
+    /// address: without a session, it sets a new password ([`Identity::set_password`]). The first verification ends the user's other
+    /// sessions.
     ///
     /// # Errors
-    /// Fails if the link cannot be used or went to another user, or if the users cannot be written.
+    /// Fails if the link cannot be used or was sent to another user, or if the user database cannot be written.
     pub fn confirm(&self, token: &str, (user, session): (&User, &str), now: Timestamp) -> Result<User, Refused> {
         let livemode = self.partition.livemode;
         let link = self.link(token, &[LinkKind::Confirm], now)?;
@@ -364,17 +365,18 @@ impl Identity {
         }
         self.users.0.write(|rows| {
             let user = users::by_id(rows, livemode, &user.id)?.map(|(user, _)| user);
-            // The link proves the address to which it went, and no later one.
+            // The link verifies the address to which it was sent, not a later one.
             let user = user.filter(|user| user.email == link.email).ok_or(Refused::NoLink)?;
             used_up(rows, livemode, token)?;
             Ok(credentials::prove(rows, user, Some(session), now)?)
         })
     }
 
-    /// Returns true if a user without a password has logged in at an issuer a moment ago, in this session. That stands for a password.
+    /// Returns true if a user without a password has recently logged in through an issuer in this session, which takes the place of a
+    /// password.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn is_fresh(&self, session: &str, now: Timestamp) -> Result<bool, UsersError> {
         let begun_at = self.users.begun_at(session)?;
         Ok(begun_at.is_some_and(|begun_at| now.saturating_sub(begun_at) <= FRESH_MS))
@@ -383,15 +385,15 @@ impl Identity {
     /// Returns true if a user has a password.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn has_password(&self, user: &str) -> Result<bool, UsersError> {
         Ok(self.users.by_id(self.partition.livemode, user)?.is_some_and(|(_, hash)| !hash.is_empty()))
     }
 
-    /// Tells whether a password is the user's. The function receives the answer on another thread.
+    /// Verifies a user's password. The function receives the answer on another thread.
     ///
     /// # Errors
-    /// Fails if the users cannot be read, or if too many passwords wait; the function is then not called.
+    /// Fails if the user database cannot be read, or if too many passwords are waiting; the function is then not called.
     pub fn prove(&self, user: &str, password: String, then: impl FnOnce(bool) + Send + 'static) -> Result<(), Refused> {
         let found = self.users.by_id(self.partition.livemode, user)?;
         let hash = found.map(|(_, hash)| hash).filter(|hash| !hash.is_empty());
@@ -401,7 +403,7 @@ impl Identity {
     /// Ends the session of a token.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn log_out(&self, token: &str, now: Timestamp) -> Result<(), UsersError> {
         match self.signer.verify(token, now) {
             Some((_, session)) => self.users.end(&session, now),
@@ -412,13 +414,13 @@ impl Identity {
     /// Ends all sessions of a user.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn log_out_everywhere(&self, user: &User, now: Timestamp) -> Result<(), UsersError> {
         Ok(users::end_sessions(&self.users.0, &user.id, None, now)?)
     }
 }
 
-/// Uses up a link that was not used before.
+/// Uses up a link, which must be unused.
 pub(crate) fn used_up(rows: &impl Statements, livemode: bool, token: &str) -> Result<(), Refused> {
     match links::use_link(rows, livemode, token)? {
         true => Ok(()),
@@ -426,18 +428,18 @@ pub(crate) fn used_up(rows: &impl Statements, livemode: bool, token: &str) -> Re
     }
 }
 
-/// Adds a user without a session, and waits until the password is hashed: for commands of operators.
+/// Adds a user without a session, and waits until the password is hashed: for operators' commands.
 ///
 /// # Errors
-/// Fails as a registration.
+/// Fails like a registration.
 pub fn add_user(users: &Users, hasher: &Hasher, livemode: bool, new: NewUser, now: Timestamp) -> Result<User, Refused> {
     let (sender, made) = channel();
-    // The receiver waits below.
+    // The receiver is waiting below.
     hasher.make(new, String::new(), move |made| drop(sender.send(made)))?;
     made.recv().map_err(|_| IdentityError::NoRandom)??.add(users, livemode, now)
 }
 
-/// A new user whose values are right, with the hash of the password.
+/// A new user with valid values, and the hash of the password.
 struct Made {
     address: Address,
     name: Option<String>,
@@ -465,7 +467,8 @@ impl Made {
 }
 
 impl Hasher {
-    /// Checks a new user of a business and hashes the password, all of it on a thread of the hasher: to judge a password takes long.
+    /// Checks a new user of a business and hashes the password, entirely on a thread of the hasher, because checking a password takes
+    /// long.
     fn make(
         &self,
         mut new: NewUser,
@@ -488,7 +491,7 @@ fn weak(password: &str, address: &Address, business: &str) -> Option<FieldError>
     weakness(password, address, business).map(error)
 }
 
-/// Returns the address of a new user of a business, or the wrong values.
+/// Returns the address of a new user of a business, or the invalid values.
 fn checked(new: &NewUser, password: &str, business: &str) -> Result<Address, Vec<FieldError>> {
     let wrong = |path: &str, code, expected: &str| FieldError::new(path, code, "").expecting(expected);
     let address = Address::parse(&new.email);
@@ -508,7 +511,7 @@ fn checked(new: &NewUser, password: &str, business: &str) -> Result<Address, Vec
     }
 }
 
-/// Makes a random id.
+/// Generates a random id.
 ///
 /// # Errors
 /// Fails if the system has no random bytes.

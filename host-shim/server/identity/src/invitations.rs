@@ -1,7 +1,7 @@
 //! Invitations to organizations: who may send them, which are open, and what a user accepts.
 //!
-//! An invitation counts while its sender owns the organization; one without a sender comes from a step of the business's catalog, and counts
-//! while the user whose command has led to the step is a member. It goes to an address, so accepting it proves the address.
+//! An invitation is valid while its sender owns the organization. One without a sender comes from a step in the business's catalog, and is
+//! valid while the user whose command led to the step is a member. It is sent to an address, so accepting it verifies that address.
 
 use crate::credentials;
 use crate::identity::{Identity, Refused, used_up};
@@ -14,7 +14,7 @@ use host_store_postgres::small::{SmallError, Statements, values};
 
 /// Maximum number of open invitations of an organization.
 pub const INVITATIONS_MAX: u32 = 50;
-/// Number of hexadecimal digits of an invitation's id, which begins its hash.
+/// Number of hexadecimal digits of an invitation's id, which is the beginning of its hash.
 const ID_DIGITS: usize = 24;
 
 /// An open invitation, as owners see it.
@@ -26,14 +26,14 @@ pub struct Invitation {
     pub email: String,
     /// The roles of the new member.
     pub roles: Vec<String>,
-    /// The user who sent it, or whose command has led to the step that sent it.
+    /// The user who sent it, or whose command led to the step that sent it.
     pub sender: Option<String>,
     /// When it expires, in milliseconds since the epoch.
     pub expires_at: Timestamp,
 }
 
-/// Returns true while an invitation to an organization counts: its sender owns the organization, and the user who has caused its step is a
-/// member who has proved the address. Who is a user of another server is known by the key only, which the business has made.
+/// Returns true while an invitation to an organization is valid: its sender owns the organization, and the user who caused its step is a
+/// member with a verified address. A user of another server is known only by the key that the business has created.
 fn counts(rows: &impl Statements, link: &Link, organization: &str) -> Result<bool, SmallError> {
     if let Some(sender) = &link.sender
         && !owns(rows, organization, sender)?
@@ -47,7 +47,7 @@ fn counts(rows: &impl Statements, link: &Link, organization: &str) -> Result<boo
     }
 }
 
-/// Returns true if the invitation counts, its sender, if there is one, has proved an address, and the organization has not too many open
+/// Returns true if the invitation is valid, its sender, if any, has verified an address, and the organization does not have too many open
 /// invitations.
 pub(crate) fn may_be_sent(rows: &impl Statements, link: &Link, now: Timestamp) -> Result<bool, SmallError> {
     let Account::Organization(organization) = &link.account else { return Ok(false) };
@@ -68,7 +68,7 @@ pub(crate) fn may_be_sent(rows: &impl Statements, link: &Link, now: Timestamp) -
     Ok(open.unwrap_or(0) < INVITATIONS_MAX)
 }
 
-/// Returns the invitation of a token for a user, and its organization.
+/// Returns the invitation with a token, if it is for this user, and its organization.
 fn invitation_for(
     rows: &impl Statements,
     token: &str,
@@ -92,16 +92,16 @@ impl Identity {
     /// Returns what an invitation is for.
     ///
     /// # Errors
-    /// Fails if the invitation has ended or went to another address, or if the users cannot be read.
+    /// Fails if the invitation is no longer valid or was sent to another address, or if the user database cannot be read.
     pub fn invitation(&self, token: &str, user: &User, now: Timestamp) -> Result<(Link, Organization), Refused> {
         invitation_for(&self.users().0, token, user, now)
     }
 
-    /// Makes a user a member of an organization by an invitation, which proves the user's address. If that is the first proof, the other
-    /// sessions end. `seats` is how many members the organization may have. Returns the user and the organization.
+    /// Makes a user a member of an organization by means of an invitation, which verifies the user's address. If that is the first
+    /// verification, the other sessions end. `seats` is the maximum number of members. Returns the user and the organization.
     ///
     /// # Errors
-    /// Fails as [`Identity::invitation`], if all seats are used, or if the users cannot be written.
+    /// Fails like [`Identity::invitation`], if all seats are used, or if the user database cannot be written.
     pub fn join(
         &self,
         token: &str,
@@ -125,10 +125,10 @@ impl Identity {
 }
 
 impl Users {
-    /// Returns the open invitations of an organization, in the order of their addresses.
+    /// Returns the open invitations of an organization, sorted by address.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn invitations(
         &self,
         livemode: bool,
@@ -145,7 +145,7 @@ impl Users {
             Ok(Invitation {
                 id: row.get(0)?,
                 email: row.get(1)?,
-                // The program itself writes the text.
+                // The program itself writes the string.
                 roles: serde_json::from_str(&row.get::<String>(2)?).unwrap_or_default(),
                 sender: row.get(3)?,
                 expires_at: row.get(4)?,
@@ -156,7 +156,7 @@ impl Users {
     /// Withdraws an invitation of an organization. Returns false if there is no open one with this id.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn withdraw(&self, livemode: bool, organization: &str, id: &str, now: Timestamp) -> Result<bool, UsersError> {
         let end = format!(
             "UPDATE links SET expires_at = 0 \

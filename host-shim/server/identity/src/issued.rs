@@ -1,4 +1,4 @@
-//! Users who log in at an issuer instead of with a password.
+//! Logs in users through an issuer (an external identity provider) instead of with a password.
 
 use crate::address::Address;
 use crate::credentials;
@@ -8,16 +8,16 @@ use crate::users::{self, COLUMNS, User, user};
 use extension_contract::{Account, Timestamp};
 use host_store_postgres::small::{SmallError, Statements, values};
 
-/// Whom an issuer has logged in.
+/// A user whom an issuer has authenticated.
 #[derive(Clone, Copy, Debug)]
 pub struct Issued<'a> {
     /// The issuer.
     pub issuer: &'a str,
     /// Id at the issuer.
     pub subject: &'a str,
-    /// Address that the issuer has proved; none if it has proved none.
+    /// The address that the issuer has verified, if any.
     pub email: Option<&'a str>,
-    /// Name for people.
+    /// Display name.
     pub name: Option<&'a str>,
 }
 
@@ -36,11 +36,12 @@ fn add_issued(rows: &impl Statements, livemode: bool, issued: Issued<'_>, user: 
 }
 
 impl Identity {
-    /// Begins a session of whom an issuer has logged in. The first time, the proved address decides who that is: a user who has it, or
-    /// a new one. Later the user gets the address that the issuer proves, unless another user has proved it.
+    /// Begins a session for a user whom an issuer has authenticated. At the first login, the verified address selects the user: the
+    /// existing user with that address, or else a new one. At later logins, the user's address is updated to the one that the issuer
+    /// verified, unless another user has verified it.
     ///
     /// # Errors
-    /// Fails if the issuer has proved no address of somebody new, or if the users cannot be used.
+    /// Fails if the user is new and the issuer has verified no address, or if the user database is unavailable.
     pub fn log_in_issued(&self, issued: Issued<'_>, now: Timestamp) -> Result<LoggedIn, Refused> {
         let livemode = self.partition().livemode;
         let address = issued.email.and_then(Address::parse);
@@ -54,7 +55,7 @@ impl Identity {
     }
 }
 
-/// Returns the user of whom an issuer has logged in for the first time, or with another address than before.
+/// Returns the user for a first login through the issuer, or for a login with a changed address.
 fn known_from_now_on(
     rows: &impl Statements,
     (livemode, now): (bool, Timestamp),
@@ -72,7 +73,7 @@ fn known_from_now_on(
     let (user, proof) = match users::by_address(rows, livemode, address)? {
         Some((user, _)) if user.confirmed_at.is_some() => (user, Proof::default()),
         Some((user, _)) => {
-            // Whoever registered with the address has not proved it, and may be somebody else.
+            // Whoever registered with the address has not verified it, and may be somebody else.
             credentials::set_password(rows, &user, "", now)?;
             let taken_over = Some(Account::User(user.id.clone()));
             (credentials::prove(rows, user, None, now)?, Proof { taken_over, has_moved: false })
@@ -83,8 +84,8 @@ fn known_from_now_on(
     Ok((user, proof))
 }
 
-/// Gives a user another address. If somebody has registered with it without proving it, the user gets that account as a further one.
-/// If another user has proved it, both keep the addresses that they have.
+/// Changes a user's address. If somebody else has registered with the address without verifying it, that account is added to the
+/// user's accounts. If another user has verified it, nothing changes.
 fn moved(rows: &impl Statements, known: User, address: &Address) -> Result<(User, Proof), SmallError> {
     let other = users::by_address(rows, known.livemode, address)?.map(|(other, _)| other);
     if other.as_ref().is_some_and(|other| other.confirmed_at.is_some()) {

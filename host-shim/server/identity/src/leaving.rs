@@ -1,5 +1,5 @@
-//! Users who leave, and accounts that are closed. What they had does not come back: no session, no link and no key of them counts, and
-//! nobody takes their accounts over.
+//! Users who leave, and accounts that are closed. What they had does not come back: none of their sessions, links and keys is valid
+//! any longer, and nobody takes over their accounts.
 
 use crate::links;
 use crate::users::{self, User, Users, UsersError};
@@ -12,7 +12,7 @@ pub(crate) fn has_left(rows: &impl Statements, livemode: bool, id: &str) -> Resu
     Ok(rows.query_one(any, values![livemode, id], |row| row.get(0))?.unwrap_or(false))
 }
 
-/// Notes that somebody has left: a user of this server (`was_user`), or of another one.
+/// Records that somebody has left: a user of this server (`was_user`), or of another one.
 fn leaves(rows: &impl Statements, livemode: bool, id: &str, was_user: bool, now: Timestamp) -> Result<(), SmallError> {
     let note =
         "INSERT INTO former_users (id, livemode, was_user, left_at) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING";
@@ -32,16 +32,16 @@ impl Users {
     /// Deletes a user with the sessions, the memberships, the links to the address, and the invitations that the user sent or caused.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn delete(&self, user: &User, now: Timestamp) -> Result<(), UsersError> {
         self.0.write(|rows| Ok(delete(rows, user, now)?))
     }
 
-    /// Ends what the server keeps of a closed account: the user of an account, the organization with its members, a user's further
+    /// Ends what the server stores for a closed account: its user, or the organization with its members, or a user's additional
     /// account, and the links to it with their addresses.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn close(&self, livemode: bool, account: &Account, now: Timestamp) -> Result<(), UsersError> {
         self.0.write(|rows| {
             links::end_with_address(rows, livemode, "account", &account.to_string())?;
@@ -63,10 +63,10 @@ impl Users {
         })
     }
 
-    /// Takes an operator's rights from a user, and ends the sessions.
+    /// Revokes a user's operator rights, and ends the sessions.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn demote(&self, user: &User, now: Timestamp) -> Result<(), UsersError> {
         self.0.write(|rows| {
             rows.execute("UPDATE users SET is_operator = 0 WHERE id = ?1", values![&user.id])?;
@@ -77,15 +77,15 @@ impl Users {
     /// Returns true for a user who has left, or whose account is closed.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn has_left(&self, livemode: bool, id: &str) -> Result<bool, UsersError> {
         Ok(has_left(&self.0, livemode, id)?)
     }
 
-    /// Returns true for somebody who was a user of this server and has left.
+    /// Returns true for a former user of this server.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn was_user(&self, livemode: bool, id: &str) -> Result<bool, UsersError> {
         let any = "SELECT EXISTS (SELECT 1 FROM former_users WHERE livemode = ?1 AND id = ?2 AND was_user = 1)";
         Ok(self.0.query_one(any, values![livemode, id], |row| row.get(0))?.unwrap_or(false))

@@ -1,4 +1,5 @@
-//! Makes links for mails. The address of a link has its token, so it is a secret in the vault, and mails name its reference.
+//! Creates links for mails. A link's address contains its token, so it is stored in the vault as a secret, and mails contain a reference to
+//! it.
 
 use crate::identity::{Identity, IdentityError};
 use crate::invitations;
@@ -9,16 +10,16 @@ use host_provider_api::{SecretError, Secrets};
 use std::fmt;
 use std::sync::Arc;
 
-/// Number of bytes of the hash in a secret's name.
+/// Length of the hash in a secret's name, in bytes.
 const NAME_BYTES: usize = 8;
 
-/// The reason why a link is not made.
+/// The reason why a link was not created.
 #[derive(Debug, thiserror::Error)]
 pub enum LinkError {
-    /// The users cannot be read or written, or the system has no random bytes.
+    /// The user database cannot be read or written, or the system has no random bytes.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// It is an invitation whose sender may send no more, or a claim to an account that somebody has.
+    /// It is an invitation whose sender may send no more of them, or a claim to an account that somebody already has.
     #[error(
         "the account has a user, or whoever invites may do so no more, or the organization has too many open invitations"
     )]
@@ -28,7 +29,7 @@ pub enum LinkError {
     Vault(#[from] SecretError),
 }
 
-/// Makes links to the pages of a business.
+/// Creates links to the pages of a business.
 #[derive(Clone)]
 pub struct LinkMaker {
     identity: Identity,
@@ -43,7 +44,7 @@ impl fmt::Debug for LinkMaker {
 }
 
 impl LinkMaker {
-    /// Links lead to `BASE/auth/KIND?token=TOKEN`, without a slash at the end of `base`.
+    /// Links lead to `BASE/auth/KIND?token=TOKEN`, with a `base` that has no trailing slash.
     pub fn new(identity: Identity, secrets: Arc<dyn Secrets>, base: String) -> LinkMaker {
         LinkMaker { identity, secrets, base }
     }
@@ -58,10 +59,10 @@ impl LinkMaker {
         self.identity.partition().scope(account.clone()).name()
     }
 
-    /// Makes a link and returns the reference of its address. Deletes what is left of links that work no more.
+    /// Creates a link and returns the reference to its address. Deletes what is left of links that no longer work.
     ///
     /// # Errors
-    /// Fails if the vault or the users cannot be written.
+    /// Fails if the vault or the user database cannot be written.
     pub fn make(&self, link: &Link, now: Timestamp) -> Result<String, LinkError> {
         let users = self.identity.users();
         for forgotten in users.forget_links(link.livemode, now).map_err(IdentityError::from)? {
@@ -77,7 +78,7 @@ impl LinkMaker {
         Ok(reference)
     }
 
-    /// Returns the reference of the page on which users log in, for mails to users who need no link.
+    /// Returns the reference to the login page, for mails to users who need no link.
     ///
     /// # Errors
     /// Fails if the vault cannot be written.
@@ -91,12 +92,12 @@ impl LinkMaker {
 }
 
 impl Users {
-    /// Adds a link. An invitation takes the place of an earlier one to the same address and organization. Other links work beside each
-    /// other until one is used. Returns false, and adds nothing, if it is an invitation that may not be sent, or a claim to an account that
-    /// somebody has.
+    /// Adds a link. An invitation replaces an earlier one to the same address and organization. Several other links work at the same time
+    /// until one is used. Returns false, and adds nothing, for an invitation that may not be sent, or a claim to an account that somebody
+    /// already has.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn add_link(&self, token: &str, link: &Link, secret: Option<&str>, now: Timestamp) -> Result<bool, UsersError> {
         self.0.write(|rows| {
             let may_be_sent = match link.kind {

@@ -1,8 +1,8 @@
-//! Users of a server: who they are, how they prove it, and how long that counts.
+//! The users of a server: who they are, how they authenticate, and how long that is valid.
 //!
-//! [`Users`] keeps accounts with hashed passwords and their sessions. [`Hasher`] hashes passwords on a few threads, so that logins
-//! cannot take the processor from webhooks. [`Signer`] makes and verifies the tokens of sessions. A [`Link`] by mail proves an address.
-//! [`Identity`] puts them together. It knows no HTTP. [`access`] has the API keys, [`issuers`] the tokens of OpenID Connect.
+//! [`Users`] stores accounts with hashed passwords and their sessions. [`Hasher`] hashes passwords on a few threads, so that logins
+//! cannot take the processor from webhooks. [`Signer`] issues and verifies session tokens. A [`Link`] sent by mail verifies an address.
+//! [`Identity`] combines them. It knows nothing about HTTP. [`access`] contains the API keys, [`issuers`] the tokens of OpenID Connect.
 
 pub mod access;
 mod address;

@@ -1,4 +1,5 @@
-//! Links by mail: each has a random token, of which only the hash is kept, and works once. Whoever has it has read the mail.
+//! Links sent by mail. Each has a random token, of which only the hash is stored, and works once. Whoever has the token has read the
+//! mail.
 
 use crate::address::Address;
 use crate::users::{User, Users, UsersError};
@@ -8,15 +9,15 @@ use sha2::{Digest, Sha256};
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;
-/// How long the link of the first operator works: longer than anybody advances the clock of local mode.
+/// How long the link of the first operator works: longer than anybody advances the clock in local mode.
 const OPERATOR_MS: i64 = 100 * 366 * DAY_MS;
 
 /// The purpose of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkKind {
-    /// To take over an account that a checkout has made.
+    /// To take over an account created by a checkout.
     Claim,
-    /// To prove an address.
+    /// To verify an address.
     Confirm,
     /// To join an organization.
     Invitation,
@@ -48,7 +49,7 @@ impl LinkKind {
         }
     }
 
-    /// Returns the time for which a link of this kind works, in milliseconds.
+    /// Returns how long a link of this kind works, in milliseconds.
     fn works_ms(self) -> i64 {
         match self {
             LinkKind::Claim => 30 * DAY_MS,
@@ -58,7 +59,7 @@ impl LinkKind {
     }
 }
 
-/// Returns the condition that somebody has an account, or has had it: a user, also as a further one, or one who has left.
+/// Returns the SQL condition that somebody has or had an account: a user, be it as an additional account, or one who has left.
 fn taken(account: &str, livemode: &str) -> String {
     format!(
         "(EXISTS (SELECT 1 FROM users WHERE 'user:' || users.id = {account}) \
@@ -69,7 +70,7 @@ fn taken(account: &str, livemode: &str) -> String {
     )
 }
 
-/// Returns true if somebody has an account, or has had it. Such an account is given to nobody else.
+/// Returns true if somebody has or had an account. Such an account is given to nobody else.
 pub(crate) fn is_taken(rows: &impl Statements, livemode: bool, account: &Account) -> Result<bool, SmallError> {
     let query = format!("SELECT {}", taken("?1", "?2"));
     Ok(rows.query_one(&query, values![account.to_string(), livemode], |row| row.get(0))?.unwrap_or(false))
@@ -82,7 +83,7 @@ pub struct Link {
     pub kind: LinkKind,
     /// True for a link of live mode.
     pub livemode: bool,
-    /// The address to which it goes.
+    /// The address to which it is sent.
     pub email: String,
     /// The user's account, or the organization to join.
     pub account: Account,
@@ -90,12 +91,12 @@ pub struct Link {
     pub roles: Vec<String>,
     /// The user who sent an invitation.
     pub sender: Option<String>,
-    /// The user whose command has led to the step that sends an invitation.
+    /// The user whose command led to the step that sends an invitation.
     pub cause: Option<String>,
 }
 
 impl Link {
-    /// Returns a link without roles and a sender.
+    /// Returns a link without roles or a sender.
     pub fn new(kind: LinkKind, livemode: bool, address: &Address, account: Account) -> Link {
         Link {
             kind,
@@ -108,7 +109,7 @@ impl Link {
         }
     }
 
-    /// Returns the time for which the link works, in milliseconds.
+    /// Returns how long the link works, in milliseconds.
     fn works_ms(&self) -> i64 {
         match self.kind {
             LinkKind::Claim if !self.roles.is_empty() => OPERATOR_MS,
@@ -117,23 +118,23 @@ impl Link {
     }
 }
 
-/// A link that was forgotten, whose secret in the vault is to be deleted.
+/// A deleted link, whose secret in the vault still has to be deleted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForgottenLink {
-    /// The account in whose scope the secret is.
+    /// The account whose scope contains the secret.
     pub account: Account,
     /// True for a link of live mode.
     pub livemode: bool,
-    /// Reference of the secret.
+    /// Reference to the secret.
     pub secret: String,
 }
 
-/// Returns the hash of a token in the table.
+/// Returns the hash of a token as stored in the table.
 fn hash(token: &str) -> String {
     hex::encode(Sha256::digest(token.as_bytes()))
 }
 
-/// Returns the link of a token; none if it has expired, was used or does not exist.
+/// Returns the link with a token; none if it has expired, was used or does not exist.
 pub(crate) fn by_token(
     rows: &impl Statements,
     livemode: bool,
@@ -153,7 +154,7 @@ pub(crate) fn by_token(
     }))
 }
 
-/// Ends the links to an address or of an account (`column`), and forgets their addresses.
+/// Invalidates the links to an address or of an account (`column`), and deletes their addresses.
 pub(crate) fn end_with_address(
     rows: &impl Statements,
     livemode: bool,
@@ -165,14 +166,14 @@ pub(crate) fn end_with_address(
     Ok(())
 }
 
-/// Ends the claim links to an account, which has a user from now on.
+/// Invalidates the claim links to an account, which has a user from now on.
 pub(crate) fn end_claims(rows: &impl Statements, livemode: bool, account: &Account) -> Result<(), SmallError> {
     let end = "UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND account = ?2 AND kind = ?3";
     rows.execute(end, values![livemode, account.to_string(), LinkKind::Claim.name()])?;
     Ok(())
 }
 
-/// Ends the links by which a user, or whoever reads the mails of the user, could set a password or prove the address.
+/// Invalidates the links with which a user, or whoever reads the user's mail, could set a password or verify the address.
 pub(crate) fn end_of_user(rows: &impl Statements, user: &User) -> Result<(), SmallError> {
     let end = "UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND kind <> ?4 AND (email = ?2 OR account = ?3)";
     let account = Account::User(user.id.clone()).to_string();
@@ -180,8 +181,8 @@ pub(crate) fn end_of_user(rows: &impl Statements, user: &User) -> Result<(), Sma
     Ok(())
 }
 
-/// Adds a link. An invitation takes the place of an earlier one to the same address and organization. Other links work beside each other
-/// until one is used, since mails arrive in any order and a stranger may ask for the newest.
+/// Adds a link. An invitation replaces an earlier one to the same address and organization. Several other links work at the same time
+/// until one is used, since mails arrive in any order and a stranger may request the newest.
 pub(crate) fn add(
     rows: &impl Statements,
     token: &str,
@@ -215,34 +216,34 @@ pub(crate) fn add(
     Ok(())
 }
 
-/// Uses a link up. Returns false if it was used before.
+/// Uses up a link. Returns false if it was used before.
 pub(crate) fn use_link(rows: &impl Statements, livemode: bool, token: &str) -> Result<bool, SmallError> {
     let end = "UPDATE links SET expires_at = 0 WHERE hash = ?1 AND livemode = ?2 AND expires_at > 0";
     Ok(rows.execute(end, values![hash(token), livemode])? == 1)
 }
 
 impl Users {
-    /// Returns the link of a token; none if it has expired, was used or does not exist.
+    /// Returns the link with a token; none if it has expired, was used or does not exist.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn link(&self, livemode: bool, token: &str, now: Timestamp) -> Result<Option<Link>, UsersError> {
         Ok(by_token(&self.0, livemode, token, now)?)
     }
 
-    /// Uses a link up. Returns false if it was used before: of two at once, one gets true.
+    /// Uses up a link. Returns false if it was used before: if two callers try at the same time, only one gets true.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn use_link(&self, livemode: bool, token: &str) -> Result<bool, UsersError> {
         Ok(use_link(&self.0, livemode, token)?)
     }
 
-    /// Deletes the links of a mode that work no more, and returns those that have a secret. The newest claim link of an account stays
-    /// without its secret until a user has the account: its mails go to the address of that link.
+    /// Deletes the links of a mode that no longer work, and returns those that have a secret. The newest claim link of an account is
+    /// kept, without its secret, until a user has the account, because the account's mails go to the address of that link.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn forget_links(&self, livemode: bool, now: Timestamp) -> Result<Vec<ForgottenLink>, UsersError> {
         let ended = "livemode = ?1 AND expires_at <= ?2";
         let secrets = format!("SELECT account, secret FROM links WHERE {ended} AND secret IS NOT NULL");
@@ -267,28 +268,28 @@ impl Users {
         Ok(forgotten.collect())
     }
 
-    /// Returns true if somebody has an account, or has had it: a user, also as a further one, or one who has left.
+    /// Returns true if somebody has or had an account: a user, be it as an additional account, or one who has left.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn is_taken(&self, livemode: bool, account: &Account) -> Result<bool, UsersError> {
         Ok(is_taken(&self.0, livemode, account)?)
     }
 
-    /// Ends the links by which somebody becomes the first operator of local mode.
+    /// Invalidates the links with which somebody becomes the first operator in local mode.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn end_operator_links(&self, livemode: bool) -> Result<(), UsersError> {
         let end = "UPDATE links SET expires_at = 0 WHERE livemode = ?1 AND kind = ?2 AND roles <> '[]'";
         self.0.execute(end, values![livemode, LinkKind::Claim.name()])?;
         Ok(())
     }
 
-    /// Returns the accounts that checkouts have made for an address and that no user has yet. Their links may have expired.
+    /// Returns the accounts that checkouts have created for an address and that no user has yet. Their links may have expired.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn claimable(&self, livemode: bool, address: &Address) -> Result<Vec<Account>, UsersError> {
         let all = format!(
             "SELECT DISTINCT account FROM links \

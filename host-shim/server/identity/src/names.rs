@@ -1,15 +1,16 @@
-//! Names that stand in mails to others. A mail program makes a link of anything that looks like an address, so names have none.
+//! Names that appear in mails to other people. A mail program turns anything that looks like an address into a link, so names must not
+//! contain any.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
-/// Characters that browsers read as the dot of a host name, after compatible forms such as `．` and `․` have become a dot.
+/// Characters that browsers treat as the dot of a host name, after compatibility forms such as `．` and `․` have become a dot.
 const DOTS: [char; 2] = ['.', '\u{3002}'];
 /// Number of parts of an IPv4 address.
 const IPV4_PARTS: usize = 4;
 
-/// Returns true for a text that may stand in a mail to somebody else: it has no e-mail address, URL, host name and IP address, which a
-/// mail program could show as a link, and all of its characters are seen.
+/// Returns true for a string that may appear in a mail to somebody else: it contains no e-mail address, URL, host name or IP address,
+/// which a mail program could show as a link, and all of its characters are visible.
 pub fn fits_in_mail(text: &str) -> bool {
     let plain: String = text.nfkc().collect();
     let is_word = |c: char| c.is_alphanumeric() || is_mark(c) || c == '-' || DOTS.contains(&c);
@@ -17,7 +18,7 @@ pub fn fits_in_mail(text: &str) -> bool {
     !leads_elsewhere && !text.chars().any(is_unseen)
 }
 
-/// Returns true for a character that is not shown, but changes how a text is read or where a line ends.
+/// Returns true for an invisible character that changes how a text is read or where a line ends.
 pub(crate) fn is_unseen(c: char) -> bool {
     use GeneralCategory::{Control, Format, LineSeparator, ParagraphSeparator};
     matches!(c.general_category(), Control | Format | LineSeparator | ParagraphSeparator)
@@ -27,8 +28,8 @@ fn is_mark(c: char) -> bool {
     c.general_category_group() == GeneralCategoryGroup::Mark
 }
 
-/// Returns true for `evil.example`, `x.evil.example.5` and `127.0.0.1`, but not for `Inc.`, `B.V.`, `No.5` and `3.5`: behind a dot, a
-/// single letter and a number are parts of an abbreviation or of a number.
+/// Returns true for `evil.example`, `x.evil.example.5` and `127.0.0.1`, but not for `Inc.`, `B.V.`, `No.5` and `3.5`: after a dot, a
+/// single letter or a number is part of an abbreviation or of a number.
 fn has_host(word: &str) -> bool {
     let labels: Vec<&str> = word.split(DOTS).collect();
     let is_part = |label: &str| label.chars().count() < 2 || label.bytes().all(|byte| byte.is_ascii_digit());
@@ -105,7 +106,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever stands around a host name, the name is found: only letters, digits, hyphens and dots belong to it.
+        /// A host name is found whatever surrounds it: only letters, digits, hyphens and dots belong to it.
         #[test]
         fn nothing_around_a_host_name_hides_it(
             before in any::<char>(), host in "[a-z][a-z0-9-]{0,10}\\.[a-z]{2,10}", after in any::<char>(),

@@ -1,11 +1,11 @@
-//! Organizations, the roles of their members, and the further accounts of users.
+//! Organizations, the roles of their members, and the additional accounts of users.
 
 use crate::links::{self, LinkKind};
 use crate::users::{self, COLUMNS, User, Users, UsersError, user};
 use extension_contract::{Account, Timestamp};
 use host_store_postgres::small::{Row, SmallError, Statements, values};
 
-/// The role of who makes an organization. Owners invite and remove members.
+/// The role of the user who creates an organization. Owners invite and remove members.
 pub const OWNER: &str = "owner";
 
 /// An organization.
@@ -13,25 +13,25 @@ pub const OWNER: &str = "owner";
 pub struct Organization {
     /// Id; the account is `organization:ID`.
     pub id: String,
-    /// Name for people.
+    /// Display name.
     pub name: String,
-    /// When it was made, in milliseconds since the epoch.
+    /// When it was created, in milliseconds since the epoch.
     pub created_at: Timestamp,
 }
 
 /// The result of removing a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Removed {
-    /// The member is removed.
+    /// The member was removed.
     Done,
     /// There is no such member.
     Unknown,
-    /// An organization keeps an owner.
+    /// The member is the last owner, whom the organization must keep.
     LastOwner,
 }
 
 fn roles(text: &str) -> Vec<String> {
-    // The program itself writes the text.
+    // The program itself writes the string.
     serde_json::from_str(text).unwrap_or_default()
 }
 
@@ -53,7 +53,7 @@ pub(crate) fn organization_of(
     rows.query_one(one, values![livemode, id], organization)
 }
 
-/// Returns the roles of a member; none for who is no member.
+/// Returns the roles of a member, or none if the user is not a member.
 pub(crate) fn roles_in(
     rows: &impl Statements,
     organization: &str,
@@ -74,7 +74,7 @@ pub(crate) fn owns(rows: &impl Statements, organization: &str, user: &str) -> Re
     Ok(roles_in(rows, organization, user)?.is_some_and(|roles| roles.iter().any(|role| role == OWNER)))
 }
 
-/// Adds a member to an organization, or gives a member further roles.
+/// Adds a member to an organization, or gives a member additional roles.
 pub(crate) fn join(
     rows: &impl Statements,
     organization: &str,
@@ -92,7 +92,7 @@ pub(crate) fn join(
     Ok(())
 }
 
-/// Gives a user a further account; the claim links to it end. Returns false if somebody else has it, or has had it.
+/// Gives a user another account and invalidates its claim links. Returns false if somebody else has or had it.
 pub(crate) fn add_account(
     rows: &impl Statements,
     livemode: bool,
@@ -115,10 +115,10 @@ pub(crate) fn add_account(
 }
 
 impl Users {
-    /// Makes an organization whose owner is a user. Returns false, and makes nothing, if the user has not proved an address.
+    /// Creates an organization owned by a user. Returns false, and creates nothing, if the user has not verified an address.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn found(&self, livemode: bool, organization: &Organization, owner: &str) -> Result<bool, UsersError> {
         let Organization { id, name, created_at } = organization;
         self.0.write(|rows| {
@@ -141,15 +141,15 @@ impl Users {
     /// Returns an organization.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn organization(&self, livemode: bool, id: &str) -> Result<Option<Organization>, UsersError> {
         Ok(organization_of(&self.0, livemode, id)?)
     }
 
-    /// Returns the organizations of a user, each with the roles.
+    /// Returns a user's organizations, each with the user's roles in it.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn organizations_of(&self, user: &str) -> Result<Vec<(Organization, Vec<String>)>, UsersError> {
         let all = "SELECT organizations.id, name, created_at, roles FROM members \
                    JOIN organizations ON organizations.id = members.organization \
@@ -157,10 +157,10 @@ impl Users {
         Ok(self.0.query(all, values![user], |row| Ok((organization(row)?, roles(&row.get::<String>(3)?))))?)
     }
 
-    /// Returns the members of an organization, each with the roles.
+    /// Returns the members of an organization, each with their roles.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn members(&self, organization: &str) -> Result<Vec<(User, Vec<String>)>, UsersError> {
         let all = format!(
             "SELECT {COLUMNS}, roles FROM members JOIN users ON users.id = members.\"user\" \
@@ -169,19 +169,19 @@ impl Users {
         Ok(self.0.query(&all, values![organization], |row| Ok((user(row)?, roles(&row.get::<String>(8)?))))?)
     }
 
-    /// Adds a member to an organization, or gives a member further roles.
+    /// Adds a member to an organization, or gives a member additional roles.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn join(&self, organization: &str, user: &str, new_roles: &[String], now: Timestamp) -> Result<(), UsersError> {
         self.0.write(|rows| Ok(join(rows, organization, user, new_roles, now)?))
     }
 
-    /// Removes a member, but not the last owner. The invitations to the member's address end, and those that the member sent
-    /// or caused.
+    /// Removes a member, unless they are the last owner. Invalidates the invitations to the member's address and the ones
+    /// that the member sent or caused.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn remove(&self, organization: &str, user: &str) -> Result<Removed, UsersError> {
         self.0.write(|rows| {
             let all = "SELECT \"user\", roles FROM members WHERE organization = ?1";
@@ -207,7 +207,7 @@ impl Users {
     /// Deletes an organization with its members and invitations.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn dissolve(&self, livemode: bool, id: &str) -> Result<(), UsersError> {
         self.0.write(|rows| {
             let account = Account::Organization(id.to_owned()).to_string();
@@ -218,18 +218,18 @@ impl Users {
         })
     }
 
-    /// Gives a user a further account, such as one that a checkout has made. Returns false if another user has it.
+    /// Gives a user another account, such as one created by a checkout. Returns false if somebody else has it.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn add_account(&self, livemode: bool, account: &Account, user: &str) -> Result<bool, UsersError> {
         self.0.write(|rows| Ok(add_account(rows, livemode, account, user)?))
     }
 
-    /// Returns the further accounts of a user.
+    /// Returns the additional accounts of a user.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn further_accounts(&self, user: &str) -> Result<Vec<Account>, UsersError> {
         let all = "SELECT account FROM further_accounts WHERE \"user\" = ?1 ORDER BY account";
         let rows = self.0.query(all, values![user], |row| row.get::<String>(0))?;

@@ -1,5 +1,5 @@
-//! Decides whether a password is strong enough. Its length counts (NIST SP 800-63B), and so does the number of guesses that it withstands:
-//! zxcvbn estimates it from common passwords, words, names, dates and patterns of the keyboard, the address and the name of the business.
+//! Decides whether a password is strong enough, by its length (NIST SP 800-63B) and by the number of guesses that it withstands. zxcvbn
+//! estimates the latter from common passwords, words, names, dates, keyboard patterns, the address and the name of the business.
 
 use crate::address::Address;
 use zxcvbn::{Score, zxcvbn};
@@ -8,12 +8,13 @@ use zxcvbn::{Score, zxcvbn};
 pub const PASSWORD_CHARS_MIN: usize = 10;
 /// Maximum length of a password in characters: longer ones would only cost time.
 pub const PASSWORD_CHARS_MAX: usize = 200;
-/// Characters whose strength is estimated: further ones only add to it, and the time of an estimate grows faster than the length.
+/// Number of characters whose strength is estimated. Further ones only add to it, and the time for an estimate grows faster than the
+/// length.
 const JUDGED_CHARS_MAX: usize = 24;
 /// Minimum strength: at least 10^8 guesses.
 const SCORE_MIN: Score = Score::Three;
 
-/// Returns why a password is weak; none for a password that may be used. `business` is a name that is guessed first, too.
+/// Returns why a password is weak; none if it is acceptable. `business` is a name that attackers would also guess first.
 pub fn weakness(password: &str, address: &Address, business: &str) -> Option<String> {
     let chars = password.chars().count();
     if !(PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&chars) {

@@ -7,7 +7,7 @@ use crate::users::{Users, UsersError};
 use extension_contract::Account;
 use host_store_postgres::small::{Row, SmallError, Statements, values};
 
-/// Who gets the mails of an account.
+/// A person who gets the mails of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mailed {
     /// Address.
@@ -21,10 +21,10 @@ fn mailed(row: &Row) -> Result<Mailed, SmallError> {
 }
 
 impl Users {
-    /// Notes the language of a user.
+    /// Records the language of a user.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn speaks(&self, id: &str, language: &str) -> Result<(), UsersError> {
         let set = "UPDATE users SET language = ?2 WHERE id = ?1 AND coalesce(language, '') <> ?2";
         self.0.execute(set, values![id, language])?;
@@ -34,18 +34,18 @@ impl Users {
     /// Returns the language of the user with an address; none if it is not known.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn language_of(&self, livemode: bool, address: &Address) -> Result<Option<String>, UsersError> {
         let one = "SELECT email, language FROM users WHERE livemode = ?1 AND email = ?2";
         let found = self.0.query_one(one, values![livemode, address.as_str()], mailed)?;
         Ok(found.and_then(|user| user.language))
     }
 
-    /// Returns true for an account whose mails go to an address that nobody has proved yet: that of a new user, or of a buyer without a
-    /// user.
+    /// Returns true for an account whose mails go to an address that nobody has verified yet: that of a new user, or of a buyer without
+    /// a user.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn is_unproved(&self, livemode: bool, account: &Account) -> Result<bool, UsersError> {
         let Account::User(id) = account else { return Ok(false) };
         let unproved = "SELECT 1 FROM users WHERE livemode = ?1 AND id = ?2 AND confirmed_at IS NULL \
@@ -56,11 +56,11 @@ impl Users {
         Ok(self.0.query_one(unproved, parameters, |_| Ok(()))?.is_some())
     }
 
-    /// Returns who gets the mails of an account: its user, or whoever has taken it over, or the address to which the link to it went,
-    /// also after that link has expired; or the owners of an organization.
+    /// Returns who gets the mails of an account: its user, or whoever has taken it over, or the address to which its claim link was
+    /// sent, even after that link has expired; or the owners of an organization.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn mailed(&self, livemode: bool, account: &Account) -> Result<Vec<Mailed>, UsersError> {
         match account {
             Account::User(id) => {
@@ -87,7 +87,7 @@ impl Users {
                 let rows =
                     self.0.query(owners, values![id, livemode], |row| Ok((mailed(row)?, row.get::<String>(2)?)))?;
                 let owns = |roles: &str| {
-                    // The program itself writes the text.
+                    // The program itself writes the string.
                     serde_json::from_str::<Vec<String>>(roles).is_ok_and(|roles| roles.iter().any(|role| role == OWNER))
                 };
                 Ok(rows.into_iter().filter(|(_, roles)| owns(roles)).map(|(user, _)| user).collect())

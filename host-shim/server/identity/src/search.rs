@@ -1,22 +1,22 @@
-//! Finds accounts by a part of the name or the address of whom they belong to, for operators.
+//! Finds accounts by a part of their owner's name or address, for operators.
 
 use crate::users::{Users, UsersError};
 use extension_contract::Account;
 use host_store_postgres::small::{Statements, values};
 
-/// Escapes the characters with a meaning in a pattern of LIKE.
+/// Escapes the special characters in a LIKE pattern.
 const ESCAPE: char = '!';
 
-/// Whose account it is, as far as the server knows.
+/// The owner of an account, as far as the server knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Holder {
     /// Name of the user or the organization.
     pub name: Option<String>,
-    /// Address that gets the mails of the account.
+    /// Address to which the mails of the account are sent.
     pub email: Option<String>,
 }
 
-/// Returns the pattern of texts that contain a part.
+/// Returns the pattern of strings that contain a part.
 fn containing(part: &str) -> String {
     let mut pattern = String::from("%");
     for letter in part.chars() {
@@ -29,11 +29,11 @@ fn containing(part: &str) -> String {
 }
 
 impl Users {
-    /// Returns up to `limit` users, and up to `limit` organizations, whose name or address contains a part, whatever its case. They
-    /// come after the account `after`, in the order of accounts.
+    /// Returns up to `limit` users and up to `limit` organizations whose name or address contains a part, ignoring case. They come
+    /// after the account `after`, in account order.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn search(
         &self,
         livemode: bool,
@@ -41,7 +41,7 @@ impl Users {
         after: Option<&Account>,
         limit: usize,
     ) -> Result<Vec<Account>, UsersError> {
-        // SQLite changes the case of ASCII only, so another letter is also looked for as it was typed.
+        // SQLite ignores the case of ASCII letters only, so other letters are also searched for as they were typed.
         let (lower, typed) = (containing(&part.to_lowercase()), containing(part));
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         let mut found = Vec::new();
@@ -67,10 +67,10 @@ impl Users {
         Ok(found)
     }
 
-    /// Returns whose an account is: its user or organization, or who gets its mails.
+    /// Returns the owner of an account: its user or organization, or whoever gets its mails.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn holder(&self, livemode: bool, account: &Account) -> Result<Holder, UsersError> {
         let name = match account {
             Account::User(id) => self.by_id(livemode, id)?.and_then(|(user, _)| user.name),

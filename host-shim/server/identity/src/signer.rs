@@ -1,5 +1,5 @@
-//! Signs and verifies the tokens of sessions: JSON Web Tokens with Ed25519. The public keys are published (JWKS), so that other programs
-//! can verify a token, too.
+//! Signs and verifies session tokens: JSON Web Tokens with Ed25519. The public keys are published (JWKS), so that other programs can
+//! verify tokens as well.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -9,12 +9,12 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-/// Number of bytes of a seed, from which a key is made.
+/// Length of a seed, from which a key is derived, in bytes.
 pub const SEED_BYTES: usize = 32;
-/// The beginning of an Ed25519 key in PKCS #8 (RFC 8410); the seed follows.
+/// The header of an Ed25519 key in PKCS #8 (RFC 8410); the seed follows.
 const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
-/// End of the issuer of marks.
+/// Suffix of the issuer of marks.
 const BROWSERS: &str = "#browsers";
 
 /// The reason why there is no signer.
@@ -23,7 +23,7 @@ pub enum SignerError {
     /// There is no key.
     #[error("no key: expected at least one")]
     NoKey,
-    /// A seed is not one.
+    /// A seed is invalid.
     #[error("a key is damaged: expected {SEED_BYTES} bytes")]
     Damaged,
 }
@@ -54,10 +54,10 @@ pub struct Signer {
 }
 
 impl Signer {
-    /// Makes a signer of seeds with the ids of their keys, the newest first. `issuer` names the business and the mode.
+    /// Creates a signer from seeds with the ids of their keys, newest first. `issuer` identifies the business and the mode.
     ///
     /// # Errors
-    /// Fails without a seed, or if a seed is damaged.
+    /// Fails without a seed, or if a seed is invalid.
     pub fn new(issuer: &str, seeds: &[(String, Vec<u8>)]) -> Result<Signer, SignerError> {
         let key = |(id, seed): &(String, Vec<u8>)| {
             let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| SignerError::Damaged)?;
@@ -78,7 +78,8 @@ impl Signer {
         self.signed(self.issuer.clone(), user, session, now, expires_at)
     }
 
-    /// Returns the mark of a browser from which somebody has logged in. It has another issuer than sessions, so nobody takes it for one.
+    /// Returns the mark for a browser in which somebody has logged in. It has a different issuer from sessions, so it cannot be mistaken
+    /// for one.
     pub fn mark(&self, whose: &str, browser: &str, now: Timestamp, expires_at: Timestamp) -> Option<String> {
         self.signed(self.issuer_of_marks(), whose, browser, now, expires_at)
     }
@@ -100,12 +101,12 @@ impl Signer {
         encode(&header, &claims, &key.encoding).ok()
     }
 
-    /// Returns the user and the session of a token; none for a token that is not ours, was changed or has expired.
+    /// Returns the user and the session of a token; none if the token was not issued by this server, was changed or has expired.
     pub fn verify(&self, token: &str, now: Timestamp) -> Option<(String, String)> {
         self.verified(&self.issuer, token, now)
     }
 
-    /// Returns whose mark it is, and the browser; none for a mark that is not ours, was changed or has expired.
+    /// Returns the owner of a mark, and the browser; none if the mark was not issued by this server, was changed or has expired.
     pub fn verify_mark(&self, mark: &str, now: Timestamp) -> Option<(String, String)> {
         self.verified(&self.issuer_of_marks(), mark, now)
     }
@@ -114,7 +115,7 @@ impl Signer {
         let id = decode_header(token).ok()?.kid?;
         let key = self.keys.iter().find(|key| key.id == id)?;
         let mut expected = Validation::new(Algorithm::EdDSA);
-        // The site's clock counts, which tests and local mode move.
+        // The site's clock is used, which tests and local mode can advance.
         expected.validate_exp = false;
         expected.validate_aud = false;
         expected.set_issuer(&[issuer]);

@@ -1,11 +1,12 @@
-//! The users and sessions of one business. Passwords are kept as hashes, and sessions have no secret: their tokens are signed.
+//! The users and sessions of one business. Passwords are stored as hashes, and sessions have no secret because their tokens
+//! are signed.
 
 use crate::address::Address;
 use extension_contract::Timestamp;
 use host_store_postgres::small::{Place, Row, Shape, SmallError, SmallStore, Statements, values};
 
-/// Users and their sessions. `confirmed_at` is set once the owner of the address has proved it; `language` is a tag
-/// such as `de-CH`.
+/// Users and their sessions. `confirmed_at` is set once the owner of the address has verified it; `language` is a tag such as
+/// `de-CH`.
 const TABLES: &str = "
     CREATE TABLE users (
         id TEXT PRIMARY KEY,
@@ -30,7 +31,7 @@ const TABLES: &str = "
     CREATE INDEX sessions_of_user ON sessions (\"user\");
     CREATE INDEX sessions_by_end ON sessions (expires_at);
     CREATE INDEX users_to_announce ON users (id) WHERE announced_at IS NULL;";
-/// Links by mail (`cause` is the member whose step sent an invitation), organizations with their members, and further
+/// Links sent by mail (`cause` is the member whose step sent an invitation), organizations with their members, and additional
 /// accounts of users.
 const LINKS: &str = "
     CREATE TABLE links (
@@ -81,7 +82,7 @@ const ISSUED: &str = "
         PRIMARY KEY (livemode, issuer, subject)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX issued_of_user ON issued (\"user\");";
-/// Who has left, also users of other servers whose accounts here were closed.
+/// Users who have left, including users of other servers whose accounts here were closed.
 const FORMER: &str = "
     CREATE TABLE former_users (
         id TEXT NOT NULL,
@@ -107,7 +108,7 @@ pub const SHAPE: Shape = Shape {
     ],
 };
 
-/// The reason why the users cannot be used.
+/// The reason why the user database cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum UsersError {
     /// The database fails.
@@ -124,15 +125,15 @@ pub struct User {
     pub livemode: bool,
     /// Address in lower case.
     pub email: String,
-    /// Name for people.
+    /// Display name.
     pub name: Option<String>,
     /// True for an operator of the business.
     pub is_operator: bool,
-    /// When the user was made, in milliseconds since the epoch.
+    /// When the user was created, in milliseconds since the epoch.
     pub created_at: Timestamp,
-    /// When the business learned of the user; none if it does not know the user yet.
+    /// When the business was informed of the user; none if it does not know the user yet.
     pub announced_at: Option<Timestamp>,
-    /// When the user proved the address; none if not yet.
+    /// When the user verified the address; none if not yet.
     pub confirmed_at: Option<Timestamp>,
 }
 
@@ -190,15 +191,15 @@ pub(crate) fn end_sessions(
 }
 
 impl Users {
-    /// Opens the users; creates their tables, readable by their owner only.
+    /// Opens the user database; creates its tables, readable by their owner only.
     ///
     /// # Errors
-    /// Fails if the place cannot be reached or used.
+    /// Fails if the location cannot be accessed or used.
     pub fn open(place: impl Into<Place>) -> Result<Users, UsersError> {
         Ok(Users(SmallStore::open(&place.into(), &SHAPE)?))
     }
 
-    /// Opens users in memory, for tests.
+    /// Opens a user database in memory, for tests.
     ///
     /// # Errors
     /// Fails if SQLite fails.
@@ -206,10 +207,10 @@ impl Users {
         Users::open(Place::Memory)
     }
 
-    /// Returns the user with an address, and the hash of the password; an empty hash is that of no password.
+    /// Returns the user with an address, and the hash of the password, which is empty if there is no password.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn by_address(&self, livemode: bool, address: &Address) -> Result<Option<(User, String)>, UsersError> {
         Ok(by_address(&self.0, livemode, address)?)
     }
@@ -217,7 +218,7 @@ impl Users {
     /// Returns a user, and the hash of the password.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn by_id(&self, livemode: bool, id: &str) -> Result<Option<(User, String)>, UsersError> {
         Ok(by_id(&self.0, livemode, id)?)
     }
@@ -225,7 +226,7 @@ impl Users {
     /// Returns the users of a mode.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn all(&self, livemode: bool) -> Result<Vec<User>, UsersError> {
         let query = format!("SELECT {COLUMNS} FROM users WHERE livemode = ?1 ORDER BY id");
         Ok(self.0.query(&query, values![livemode], user)?)
@@ -234,7 +235,7 @@ impl Users {
     /// Returns true if a mode has an operator.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn has_operator(&self, livemode: bool) -> Result<bool, UsersError> {
         let any = "SELECT EXISTS (SELECT 1 FROM users WHERE livemode = ?1 AND is_operator = 1)";
         Ok(self.0.query_one(any, values![livemode], |row| row.get(0))?.unwrap_or(false))
@@ -243,25 +244,25 @@ impl Users {
     /// Returns the users of a mode that the business does not know yet.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn unannounced(&self, livemode: bool) -> Result<Vec<User>, UsersError> {
         let query = format!("SELECT {COLUMNS} FROM users WHERE announced_at IS NULL AND livemode = ?1 ORDER BY id");
         Ok(self.0.query(&query, values![livemode], user)?)
     }
 
-    /// Notes that the business knows a user.
+    /// Records that the business knows a user.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn announced(&self, id: &str, now: Timestamp) -> Result<(), UsersError> {
         self.0.execute("UPDATE users SET announced_at = ?2 WHERE id = ?1", values![id, now])?;
         Ok(())
     }
 
-    /// Begins a session, and forgets sessions that have expired.
+    /// Begins a session, and deletes sessions that have expired.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn begin(&self, session: &str, user: &str, now: Timestamp, expires_at: Timestamp) -> Result<(), UsersError> {
         self.0.write(|rows| {
             rows.execute("DELETE FROM sessions WHERE expires_at < ?1", values![now])?;
@@ -271,10 +272,10 @@ impl Users {
         })
     }
 
-    /// Returns the user of a session; none for a session that has ended, has expired or does not exist.
+    /// Returns the user of a session; none if the session has ended, has expired or does not exist.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn of_session(&self, livemode: bool, session: &str, now: Timestamp) -> Result<Option<User>, UsersError> {
         let query = format!(
             "SELECT {COLUMNS} FROM users JOIN sessions ON sessions.\"user\" = users.id \
@@ -286,7 +287,7 @@ impl Users {
     /// Returns when a session began, in milliseconds since the epoch.
     ///
     /// # Errors
-    /// Fails if the users cannot be read.
+    /// Fails if the user database cannot be read.
     pub fn begun_at(&self, session: &str) -> Result<Option<Timestamp>, UsersError> {
         let one = "SELECT created_at FROM sessions WHERE id = ?1";
         Ok(self.0.query_one(one, values![session], |row| row.get(0))?)
@@ -295,7 +296,7 @@ impl Users {
     /// Ends a session.
     ///
     /// # Errors
-    /// Fails if the users cannot be written.
+    /// Fails if the user database cannot be written.
     pub fn end(&self, session: &str, now: Timestamp) -> Result<(), UsersError> {
         let end = "UPDATE sessions SET ended_at = ?2 WHERE id = ?1 AND ended_at IS NULL";
         self.0.execute(end, values![session, now])?;

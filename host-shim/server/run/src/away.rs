@@ -1,4 +1,4 @@
-//! Answers for instances of the local provider that do not run, by the pages of the server.
+//! Answers for instances of the local provider that are not running, with the pages of the server.
 
 use axum::http::request::Parts;
 use host_api::Front;

@@ -1,16 +1,16 @@
-//! A thread that does some work again and again, until it is asked to stop.
+//! A thread that repeats some work until it is asked to stop.
 
 use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, TryRecvError, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Work that a thread of its own does again and again.
+/// Work that is repeated on its own thread.
 pub(crate) trait Work: Send {
     /// Returns the name of the thread.
     fn name(&self) -> &'static str;
 
-    /// Works. Returns the time until it is called again.
+    /// Does the work. Returns the time until the next call.
     fn work(&mut self, stop: &Stop) -> Duration;
 }
 
@@ -21,7 +21,7 @@ pub(crate) struct Background {
     thread: JoinHandle<()>,
 }
 
-/// Tells the work whether it is to end.
+/// Tells the work whether it should stop.
 pub(crate) struct Stop(Receiver<()>);
 
 impl Stop {
@@ -59,10 +59,10 @@ impl Background {
 
     /// Asks threads to stop, and waits for work that has begun.
     pub(crate) fn stop_all(all: Vec<Background>) {
-        // Each is asked before the first is waited for.
+        // Each one is asked before the first is waited for.
         let threads: Vec<_> = all.into_iter().map(|Background { thread, .. }| thread).collect();
         for thread in threads {
-            // A thread that has panicked has ended as well.
+            // A thread that has panicked has ended too.
             let _ = thread.join();
         }
     }
@@ -73,7 +73,7 @@ mod tests {
     use super::*;
     use std::sync::mpsc::{SyncSender, sync_channel};
 
-    /// Sends at once whether it is asked to stop, or waits and sends whether it was not.
+    /// Immediately sends whether it has been asked to stop, or waits and then sends whether it has not.
     struct Report {
         sender: SyncSender<bool>,
         waits: bool,

@@ -1,7 +1,7 @@
-//! Makes the backups that a business wants at regular times (`{"every_hours", "keep_days"}`), on a thread of its own (ORC-43, ORC-45,
-//! The provider makes a backup, reads it back, and deletes it after its time. A table that all hosts of a database share has what
-//! is made, so that each backup is asked for once. Each verified backup is reported as a measurement of the meter [`METER`], if the
-//! catalog has it: the rule `expects` then tells operators of a backup that is missing.
+//! Makes the backups that a business schedules (`{"every_hours", "keep_days"}`) on its own thread (ORC-43, ORC-45, Q-38). The provider
+//! makes a backup, reads it back, and deletes it when it expires. All hosts of a database share a table of the backups made, so that
+//! each is requested only once. Each verified backup is reported as a measurement of the meter [`METER`], if the catalog has it; the
+//! rule `expects` then alerts operators to a missing backup.
 
 mod board;
 mod ledger;
@@ -43,7 +43,7 @@ impl Backups {
     }
 
     fn board(&self) -> MutexGuard<'_, Board> {
-        // A panic leaves entries that are each whole.
+        // A panic still leaves complete entries.
         self.board.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -52,16 +52,16 @@ impl Backups {
     }
 }
 
-/// Everything that the thread needs. It must be dropped before the site stops, which would wait for it.
+/// Everything that the thread needs. It must be dropped before the site stops, which would otherwise wait for it.
 pub(crate) struct BackupWork {
     pub(crate) records: Arc<Records>,
-    /// The providers alone, without simulated ones.
+    /// The providers without simulated ones.
     pub(crate) registry: Registry,
     pub(crate) backups: Arc<Backups>,
-    /// What all hosts have made.
+    /// The backups that all hosts have made.
     pub(crate) ledger: Ledger,
     pub(crate) metrics: Arc<Metrics>,
-    /// Takes the measurements; none if the catalog does not have the meter.
+    /// Accepts the measurements; none if the catalog does not have the meter.
     pub(crate) reports: Option<Reports>,
     /// Time between two searches for backups that are due.
     pub(crate) every: Duration,
@@ -76,7 +76,7 @@ impl Work for BackupWork {
         "backups"
     }
 
-    /// Makes the backups that are due, and deletes those whose time has passed. Returns the time until the next search.
+    /// Makes the backups that are due, and deletes those that have expired. Returns the time until the next search.
     fn work(&mut self, stop: &Stop) -> Duration {
         let all = match self.scheduled() {
             Ok(all) => all,
@@ -100,7 +100,7 @@ impl Work for BackupWork {
 }
 
 impl BackupWork {
-    /// Makes the calls that are due, until none is or it is time to read the records again.
+    /// Makes the calls that are due, until there are none left or it is time to read the records again.
     fn call_due(&self, stop: &Stop) {
         let until = Instant::now() + self.every;
         while Instant::now() < until {
@@ -117,7 +117,7 @@ impl BackupWork {
         }
     }
 
-    /// Returns the databases with a schedule whose backups a provider makes.
+    /// Returns the databases with a schedule whose provider can make backups.
     fn scheduled(&self) -> Result<Vec<Scheduled>, UnreadRecords> {
         let mut all = Scheduled::all(&*self.records.read()?);
         all.retain(|one| self.registry.takes(&format!("{}.backup", one.id.resource)));
@@ -177,7 +177,7 @@ impl BackupWork {
         }
         let there: BTreeSet<String> = match self.records.read() {
             Ok(recorded) => recorded.resources().iter().map(|resource| letters(&resource.id)).collect(),
-            // The next search tells it.
+            // The next search reports it.
             Err(_) => return,
         };
         self.expired_s = Some(now_s);
@@ -192,7 +192,7 @@ impl BackupWork {
         }
     }
 
-    /// Counts the late backups, and logs a new number of them.
+    /// Counts the late backups, and logs if there are more of them.
     fn tell(&mut self) {
         let (now_s, now) = (self.backups.now_s(), Instant::now());
         let late = self.backups.board().entries().filter(|entry| entry.is_late(now_s, now)).count();

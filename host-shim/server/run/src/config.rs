@@ -1,5 +1,5 @@
 //! The configuration of a server: `solobase.config.yml` ([`ServerConfig`]), the environment and `.env` ([`Environment`]), and
-//! what a business gets of them ([`prepare`]). All faults are reported at once, and no message contains the value of a variable.
+//! each business's part of them ([`prepare`]). All faults are reported at once, and no message contains the value of a variable.
 
 mod business;
 mod dotenv;

@@ -37,11 +37,11 @@ pub struct DaemonSetup {
     pub runner: MakeRunner,
     /// The folder of the API keys of all businesses.
     pub data: DataFolder,
-    /// Time between two comparisons of the providers' resources with the records; zero for none.
+    /// Time between two comparisons of the providers' resources with the records; zero to make none.
     pub drift_every: Duration,
-    /// Time between two searches for backups that are due; zero for a server that makes none.
+    /// Time between two searches for backups that are due; zero to make none.
     pub backups_every: Duration,
-    /// The proxies that name their clients; none for those on this machine.
+    /// The proxies that report their clients; none means those on this machine.
     pub proxies: Option<Vec<IpNet>>,
     /// The bound address.
     pub listener: TcpListener,
@@ -87,10 +87,10 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Starts a server: opens the stores and the providers, and loads the catalogs. It answers after [`Daemon::run`].
+    /// Starts a server: opens the stores and the providers, and loads the catalogs. It answers requests only in [`Daemon::run`].
     ///
     /// # Errors
-    /// Fails if a part cannot be used, or if no provider carries out an effect that a business can request.
+    /// Fails if a part cannot be used, or if an effect that a business can request has no provider.
     pub fn start(daemon: DaemonSetup) -> Result<Daemon, DaemonError> {
         let DaemonSetup { manifest, runner, data, drift_every, backups_every, proxies, listener, .. } = daemon;
         let (metrics, changes) = (Arc::new(Metrics::default()), Arc::new(Changes::default()));
@@ -145,7 +145,7 @@ impl Daemon {
         &self.businesses
     }
 
-    /// Returns what replaces the secrets of webhooks while the server runs.
+    /// Returns an object that replaces the webhook secrets while the server runs.
     pub fn renewal(&self) -> Renewal {
         Renewal { front: self.front.clone() }
     }
@@ -161,9 +161,9 @@ impl Daemon {
         }
     }
 
-    /// Answers requests until `stop` ends. Then answers those that have arrived, waits for the calls that have begun, and closes the
-    /// stores. What has not ended in time, for example because a provider or a database does not answer, ends with the process, as after
-    /// a kill: the caller must not wait for other threads.
+    /// Answers requests until `stop` completes. Then it answers those that have arrived, waits for the calls that have begun, and closes
+    /// the stores. Anything that does not end in time, for example because a provider or a database does not answer, ends with the
+    /// process, as after a kill; the caller must not wait for other threads.
     pub fn run(self, stop: impl Future<Output = ()>) -> Serving {
         let Daemon { runtime, front, listener, works, mut held, .. } = self;
         let present: Vec<Background> =
@@ -186,7 +186,7 @@ impl Daemon {
         let end = move || {
             set_pages(&held, None);
             Background::stop_all(background);
-            // Connections that were cut may still hold a site; it then ends with the process, as after a kill.
+            // Connections that were cut may still hold a site, which then ends with the process, as after a kill.
             drop(runtime);
             for hosted in front.into_sites().unwrap_or_default() {
                 drop(hosted.site.stop());
@@ -196,7 +196,7 @@ impl Daemon {
             drop(opened);
             Background::stop_all(present);
             drop(locks);
-            // Nobody may wait any more.
+            // Nobody may be waiting any longer.
             let _ = done.send(());
         };
         let time = until.map_or(END, |until| until.saturating_duration_since(Instant::now()));
@@ -214,7 +214,7 @@ impl Daemon {
     }
 }
 
-/// Starts the thread of a work, or says in the log what does not run.
+/// Starts the thread for some work, or logs which work does not run.
 fn started(work: Box<dyn Work>) -> Option<Background> {
     let name = work.name();
     let failed =
@@ -222,7 +222,7 @@ fn started(work: Box<dyn Work>) -> Option<Background> {
     Background::start(work).inspect_err(failed).ok()
 }
 
-/// Gives the local providers the pages for addresses away from the server, or takes them away.
+/// Sets the pages that the local providers use for instances that are not running, or removes them.
 fn set_pages(held: &[Held], front: Option<&Front>) {
     let pages: Option<Arc<dyn AwayPages>> = front.map(|front| Arc::new(FrontPages(front.clone())) as _);
     for slot in held.iter().filter_map(|held| held.opened.away.as_ref()) {

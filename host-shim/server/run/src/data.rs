@@ -1,7 +1,7 @@
-//! The folder with everything that a server keeps. Only its owner may read it.
+//! The folder that contains everything a server stores. Only its owner may read it.
 //!
-//! With a database, the accounts, API keys, users, secrets and webhook endpoints are there, and all hosts share them. The file
-//! `database` notes this, so that no command uses files that nobody reads.
+//! With a database, the accounts, API keys, users, secrets and webhook endpoints are stored there, and all hosts share them. The file
+//! `database` records this, so that no command uses files that nobody reads.
 
 use extension_contract::{Actor, ActorKind, Timestamp};
 use host_identity::access::{AccessError, KeyRow, Keys, NewKey, Reach, Token};
@@ -17,23 +17,23 @@ use std::path::{Path, PathBuf};
 const VAULT_KEY_BYTES: usize = 32;
 /// Length of a host's name in bytes.
 const HOST_ID_BYTES: usize = 8;
-/// The file that notes in which database the accounts are.
+/// The file that records which database the accounts are in.
 const DATABASE: &str = "database";
-/// The file of the accounts.
+/// The file with the accounts.
 pub const STORE: &str = "store.db";
-/// The file of API keys: their hashes.
+/// The file with the hashes of the API keys.
 pub const KEYS: &str = "keys.db";
-/// The file of users and sessions.
+/// The file with the users and sessions.
 pub const USERS: &str = "users.db";
-/// The folder of local resources and of the vault's file.
+/// The folder with local resources and the vault's file.
 pub const PROVIDERS: &str = "providers";
-/// The file of the local Stripe's port.
+/// The file with the local Stripe's port.
 const STRIPE_PORT: &str = "stripe.port";
-/// Owner of the API keys in a database, which are those of all businesses.
+/// Owner of the API keys in a database, where all businesses share them.
 pub const SERVER: &str = "server";
-/// The file of the key that encrypts the vault in local mode.
+/// The file with the key that encrypts the vault in local mode.
 const VAULT_KEY: &str = "vault.key";
-/// The file of the operator's API key in local mode, and the name of that key. A server outside of local mode removes the file and
+/// The file with the operator's API key in local mode, and the name of that key. Outside local mode, a server removes the file and
 /// revokes the key.
 const OPERATOR_KEY: &str = "operator.key";
 const OPERATOR: &str = "operator of local mode";
@@ -52,7 +52,7 @@ pub enum DataError {
     /// The file of API keys cannot be used.
     #[error(transparent)]
     Access(#[from] AccessError),
-    /// Another server uses the folder.
+    /// Another server is using the folder.
     #[error("{path}: another server uses this folder: stop it, or choose another folder with --data")]
     InUse {
         /// The folder.
@@ -69,7 +69,7 @@ pub enum DataError {
         /// The database, without a password.
         database: String,
     },
-    /// The folder has accounts in a file, and the server is to use a database.
+    /// The folder contains accounts in a file, but the server is configured to use a database.
     #[error(
         "{path}: this file has the accounts of this server: copy it with \
          `provisioner migrate --from sqlite:{path} --to env:DATABASE_URL`, or remove it"
@@ -78,7 +78,7 @@ pub enum DataError {
         /// The file.
         path: PathBuf,
     },
-    /// The key of the vault is not one.
+    /// The key of the vault is invalid.
     #[error("vault.key: {0}")]
     VaultKey(#[from] KeyError),
     /// The system has no random bytes.
@@ -86,10 +86,10 @@ pub enum DataError {
     Random(#[from] getrandom::Error),
 }
 
-/// Keeps servers away from a data folder, wherever its accounts are, until the returned file is closed. A killed server leaves no lock.
+/// Locks a data folder against servers, wherever its accounts are, until the returned file is closed. A killed server leaves no lock.
 ///
 /// # Errors
-/// Fails if a server uses the folder, or if the file cannot be opened.
+/// Fails if a server is using the folder, or if the file cannot be opened.
 pub fn lock(folder: &Path) -> Result<File, DataError> {
     let path = folder.join("lock");
     let mut options = OpenOptions::new();
@@ -104,11 +104,11 @@ pub fn lock(folder: &Path) -> Result<File, DataError> {
     }
 }
 
-/// The data folder, and the database that has a part of the data.
+/// The data folder, and the database that contains part of the data.
 ///
-/// Besides the files of the constants above, the folder has `lock`, which keeps a second server away, `host`, the name of this host in
-/// the leases of a store that several hosts share, `quarantine` with deliveries that are not events, `backups-test.db` and
-/// `backups-live.db` with what backups are made, and in local mode `stripe.db` and `clock`.
+/// Besides the files of the constants above, the folder contains `lock`, which keeps a second server away; `host`, the name of this host
+/// in the leases of a store shared by several hosts; `quarantine` with deliveries that are not events; `backups-test.db` and
+/// `backups-live.db` with the state of the backups; and in local mode `stripe.db` and `clock`.
 #[derive(Clone, Debug)]
 pub struct DataFolder {
     folder: PathBuf,
@@ -116,10 +116,10 @@ pub struct DataFolder {
 }
 
 impl DataFolder {
-    /// Opens the folder; creates it if it is missing. Only its owner may use it and the files in it, whoever made them.
+    /// Opens the folder; creates it if it is missing. Only its owner may access it and the files in it, whoever created them.
     ///
     /// # Errors
-    /// Fails if the folder cannot be created, or if its accounts are in another place than the database or the files.
+    /// Fails if the folder cannot be created, or if its accounts are in neither this database nor these files.
     pub fn open(path: &Path, database: Option<&Settings>) -> Result<DataFolder, DataError> {
         let mut folder = fs::DirBuilder::new();
         folder.recursive(true);
@@ -142,7 +142,7 @@ impl DataFolder {
         }
     }
 
-    /// Notes in which place the accounts are, after they were moved.
+    /// Records where the accounts are after they have been moved.
     ///
     /// # Errors
     /// Fails if a file cannot be written or removed.
@@ -162,7 +162,7 @@ impl DataFolder {
         self.database.as_ref()
     }
 
-    /// Returns the place of small tables: that of their owner in the database, or a file.
+    /// Returns the location of small tables: that of their owner in the database, or a file.
     pub fn place(&self, file: &str, owner: &str) -> Place {
         match &self.database {
             Some(settings) => Place::Postgres { settings: settings.clone(), owner: owner.to_owned() },
@@ -170,10 +170,10 @@ impl DataFolder {
         }
     }
 
-    /// Keeps other servers away from the folder, until the returned file is closed. A killed server leaves no lock.
+    /// Locks the folder against other servers until the returned file is closed. A killed server leaves no lock.
     ///
     /// # Errors
-    /// Fails if another server uses the folder, or if the file cannot be opened.
+    /// Fails if another server is using the folder, or if the file cannot be opened.
     pub fn lock(&self) -> Result<File, DataError> {
         lock(&self.folder)
     }
@@ -191,7 +191,7 @@ impl DataFolder {
         Ok(Keys::open(self.place(KEYS, SERVER))?)
     }
 
-    /// Returns the name of this host, which no other host has; makes one at the first start.
+    /// Returns the unique name of this host, which is created at the first start.
     ///
     /// # Errors
     /// Fails if the file cannot be read or written.
@@ -204,7 +204,7 @@ impl DataFolder {
         Ok(text.trim().to_owned())
     }
 
-    /// Returns the keys of the vault in local mode; makes one at the first start.
+    /// Returns the keys of the vault in local mode. One is created at the first start.
     ///
     /// # Errors
     /// Fails if the file cannot be read or written, or is not a key.
@@ -217,8 +217,8 @@ impl DataFolder {
         Ok(host_providers::Keys::parse(text.trim())?)
     }
 
-    /// Returns an API key of the operator in local mode; makes one at the first start. None if it was revoked: no key takes its place
-    /// as long as its file is there.
+    /// Returns the operator's API key in local mode, which is created at the first start. None if it was revoked: no key replaces it as
+    /// long as its file exists.
     ///
     /// # Errors
     /// Fails if a file cannot be read or written.
@@ -236,7 +236,7 @@ impl DataFolder {
             match keys.list()?.into_iter().find(is_it) {
                 Some(row) if row.revoked_at.is_some() => return Ok(None),
                 Some(_) => return Ok(Some(token.expose())),
-                // The keys of another business, or of a database that is no more.
+                // The key belongs to another business, or to a database that no longer exists.
                 None => {}
             }
         }
@@ -247,8 +247,8 @@ impl DataFolder {
         Ok(Some(token.expose()))
     }
 
-    /// Revokes the operator's keys of local mode, and removes the file of such a key: outside of local mode a key has a person who
-    /// made it, and its text lies nowhere.
+    /// Revokes the operator's keys of local mode, and removes the file with such a key: outside local mode, a key belongs to the person
+    /// who created it, and its text is stored nowhere.
     ///
     /// # Errors
     /// Fails if a file cannot be removed, or the keys cannot be read or written.
@@ -261,7 +261,7 @@ impl DataFolder {
         self.remove(OPERATOR_KEY)
     }
 
-    /// Removes the key of the vault of local mode: outside of it, the vault opens with the key of its operator, which lies apart from it.
+    /// Removes the vault key of local mode. Outside local mode, the vault is opened with its operator's key, which is stored elsewhere.
     ///
     /// # Errors
     /// Fails if the file cannot be removed.
@@ -277,7 +277,7 @@ impl DataFolder {
         }
     }
 
-    /// Returns the milliseconds by which the clock of local mode is ahead of the system clock.
+    /// Returns by how many milliseconds the clock of local mode is ahead of the system clock.
     ///
     /// # Errors
     /// Fails if the file cannot be read.
@@ -290,7 +290,7 @@ impl DataFolder {
         }
     }
 
-    /// Keeps the milliseconds by which the clock of local mode is ahead of the system clock.
+    /// Saves by how many milliseconds the clock of local mode is ahead of the system clock.
     ///
     /// # Errors
     /// Fails if the file cannot be written.
@@ -314,7 +314,7 @@ impl DataFolder {
         }
     }
 
-    /// Keeps the port of the local Stripe for the next start, since links to checkouts and invoices contain it.
+    /// Saves the port of the local Stripe for the next start, since links to checkouts and invoices contain it.
     ///
     /// # Errors
     /// Fails if the file cannot be written.
@@ -322,7 +322,7 @@ impl DataFolder {
         write_private(&self.path(STRIPE_PORT), &port.to_string())
     }
 
-    /// Returns the text of a file; makes it if it is missing.
+    /// Returns the text of a file, which is created if it is missing.
     fn kept(&self, name: &str, make: impl FnOnce() -> Result<String, DataError>) -> Result<String, DataError> {
         let path = self.path(name);
         match fs::read_to_string(&path) {
@@ -341,14 +341,14 @@ fn file_error(path: &Path, error: io::Error) -> DataError {
     DataError::File { path: path.to_owned(), error }
 }
 
-/// Takes a folder and the files in it from everyone but their owner.
+/// Denies everyone but their owner access to a folder and the files in it.
 #[cfg(unix)]
 fn only_for_owner(folder: &Path) -> Result<(), DataError> {
     let failed = |error| file_error(folder, error);
     narrow(folder, &fs::metadata(folder).map_err(failed)?)?;
     for entry in fs::read_dir(folder).map_err(failed)? {
         let path = entry.map_err(failed)?.path();
-        // SQLite's files come and go; a folder within this one cannot be reached.
+        // SQLite's files come and go; a folder within this one cannot be reached anyway.
         if let Ok(found) = fs::symlink_metadata(&path)
             && found.is_file()
         {
@@ -358,7 +358,7 @@ fn only_for_owner(folder: &Path) -> Result<(), DataError> {
     Ok(())
 }
 
-/// Takes a file or folder from everyone but its owner.
+/// Denies everyone but its owner access to a file or folder.
 #[cfg(unix)]
 fn narrow(path: &Path, found: &fs::Metadata) -> Result<(), DataError> {
     use std::os::unix::fs::PermissionsExt;
@@ -381,7 +381,7 @@ fn write_private(path: &Path, text: &str) -> Result<(), DataError> {
     write_private_bytes(path, format!("{text}\n").as_bytes())
 }
 
-/// Replaces a file that only its owner may read. A crash leaves the old or the new bytes.
+/// Replaces a file that only its owner may read. A crash leaves either the old or the new bytes.
 pub(crate) fn write_private_bytes(path: &Path, bytes: &[u8]) -> Result<(), DataError> {
     let new = path.with_extension("new");
     let write = || -> io::Result<()> {

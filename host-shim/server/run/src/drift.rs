@@ -1,7 +1,8 @@
-//! Compares the resources of the providers with the records at regular times, on a thread of its own.
+//! Compares the resources of the providers with the records on a schedule, on its own thread.
 //!
-//! The records are read a page at a time by the threads that answer questions, so that neither the writer nor a question waits.
-//! A difference counts only if it is still there a minute later: a resource exists a moment before its result is stored.
+//! The records are read one page at a time by the threads that answer questions, so that neither the writer nor a question
+//! waits. A difference counts only if it still exists a minute later, because a resource is created a moment before its result
+//! is stored.
 
 use crate::background::{Stop, Work};
 use crate::inspect::{InspectError, Inspection, Inspector};
@@ -12,7 +13,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Time until the differences are looked at again.
+/// Time until the differences are checked again.
 const AGAIN: Duration = Duration::from_mins(1);
 /// Time until the next attempt after a failed comparison.
 const AFTER_FAILURE: Duration = Duration::from_mins(10);
@@ -50,7 +51,7 @@ impl Work for DriftWork {
 }
 
 impl DriftWork {
-    /// Compares, and keeps the differences that are still there after a while; none if the thread is to stop.
+    /// Compares, and keeps the differences that still exist after a while; none if the thread should stop.
     fn confirmed(&self, stop: &Stop) -> Result<Option<Inspection>, InspectError> {
         let Some(first) = self.inspector.compare_until(stop)? else { return Ok(None) };
         if first.found.is_empty() {
@@ -73,7 +74,7 @@ impl DriftWork {
         }
         let mut by_resource: BTreeMap<(&str, &str), usize> = BTreeMap::new();
         for one in found {
-            // The id of a resource may have a word that a customer has chosen.
+            // The id of a resource may contain a word chosen by a customer.
             let resource = one.id().map_or("unknown", |id| id.resource.as_str());
             *by_resource.entry((one.kind(), resource)).or_default() += 1;
         }

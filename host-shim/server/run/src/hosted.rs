@@ -1,4 +1,4 @@
-//! Starts one business of a server: its providers, its store, its site, its sweep, its search for drift and its backups.
+//! Starts one business of a server: its providers, its store, its site, its sweep, its drift search and its backups.
 
 use crate::background::Work;
 use crate::backups::{self, BackupWork, Backups, Ledger};
@@ -52,16 +52,16 @@ const WATCH: &str = "probe.watch";
 const STRIPE: &str = "stripe";
 /// Time between two measurements of the sizes of resources (SOL-31).
 const MEASURE_EVERY: Duration = Duration::from_mins(5);
-/// The same on a laptop, where somebody waits for it.
+/// The same on a laptop, where somebody is waiting for it.
 const MEASURE_EVERY_LOCAL: Duration = Duration::from_secs(5);
 
 /// Everything that one business of a server needs. No two businesses of a server may share a folder.
 pub struct HostedSetup {
     /// The business.
     pub business: BusinessFolder,
-    /// Host names, in lower case and without a port. The business is also found by its name as the first part of a path.
+    /// Host names, in lower case and without a port. The business is also found by its name as the first segment of a path.
     pub names: Vec<String>,
-    /// Address for browsers, without a slash at the end.
+    /// Address for browsers, without a trailing slash.
     pub url: String,
     /// The issuers that the business trusts.
     pub issuers: Vec<IssuerSettings>,
@@ -69,13 +69,13 @@ pub struct HostedSetup {
     pub livemode: bool,
     /// Configuration values; they override those of the business.
     pub config: Vec<(String, String)>,
-    /// The folder of the store and the providers, and the database that several hosts may share.
+    /// The folder with the store and the providers, and the database that several hosts may share.
     pub data: DataFolder,
-    /// The database's roles that read the views of `tables.yml`; none if the views are left as they are.
+    /// The database roles that may read the views of `tables.yml`; none if the views are left unchanged.
     pub views: Option<Roles>,
-    /// The providers; their folder is one in the data folder.
+    /// The providers; their folder is inside the data folder.
     pub providers: Options,
-    /// Simulate the effects that no provider carries out, instead of refusing to start.
+    /// Simulates the effects that no provider carries out, instead of refusing to start.
     pub simulate: bool,
     /// The secrets of Stripe's webhook endpoint. Without one, Stripe's webhooks are not served.
     pub stripe: Vec<SecretConfig>,
@@ -101,7 +101,7 @@ pub enum HostedError {
     /// The database of the store cannot be used.
     #[error("the database of the store: {0}")]
     Database(#[from] host_store_postgres::OpenError),
-    /// Another server of the database has the name of this one, or the store is being copied.
+    /// Another server on the database has the same name as this one, or the store is being copied.
     #[error(transparent)]
     Presence(#[from] PresenceError),
     /// The store cannot be read.
@@ -110,7 +110,7 @@ pub enum HostedError {
     /// The secrets to which the records refer are missing.
     #[error(transparent)]
     Vault(#[from] ForeignVault),
-    /// The views of `tables.yml` cannot be made.
+    /// The views of `tables.yml` cannot be created.
     #[error("the views of tables.yml: {0}; --no-tables leaves them as they are")]
     Views(#[from] ViewsError),
     /// The providers cannot be opened.
@@ -161,7 +161,7 @@ pub(crate) struct SharedParts {
     pub(crate) backups_every: Duration,
 }
 
-/// A started business, for those who call the server.
+/// A started business, as its callers see it.
 #[derive(Clone, Debug)]
 pub struct StartedBusiness {
     /// Name of the business.
@@ -170,7 +170,7 @@ pub struct StartedBusiness {
     pub serves: Option<SocketAddr>,
     /// API key of its operator in local mode, unless it was revoked.
     pub operator_key: Option<String>,
-    /// Link by which the first operator sets a password, in local mode.
+    /// Link with which the first operator sets a password, in local mode.
     pub first_operator: Option<String>,
     /// Kinds of effects that are simulated.
     pub simulated: Vec<String>,
@@ -179,7 +179,7 @@ pub struct StartedBusiness {
 /// The running parts of a started business.
 pub(crate) struct StartedParts {
     pub(crate) hosted: HostedSite,
-    /// What is done beside requests.
+    /// The background work.
     pub(crate) works: Vec<Box<dyn Work>>,
     pub(crate) held: Held,
 }
@@ -187,7 +187,7 @@ pub(crate) struct StartedParts {
 /// What a business holds until it has ended.
 pub(crate) struct Held {
     pub(crate) opened: Opened,
-    /// Keeps other servers away from the name of this one in the database; none without a database.
+    /// Keeps other servers from using this one's name in the database; none without a database.
     pub(crate) presence: Option<Box<dyn Work>>,
     /// Keeps other servers away from the data folder.
     pub(crate) lock: File,
@@ -199,7 +199,7 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let is_local = local_clock.is_some();
     let lock = data.lock()?;
     let configured = business.filled(&setup.config);
-    // In local mode the pages are those of the server itself.
+    // In local mode, the pages belong to the server itself.
     let origin = configured.origins().into_iter().next().filter(|_| !is_local);
     let base = origin.unwrap_or_else(|| setup.url.clone());
     let users = identity::users(&business, &data)?;
@@ -218,14 +218,14 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     let partition = Partition { business: business.name.clone(), livemode };
     let taken = data.database().map(|settings| Presence::take(settings, &host)).transpose()?;
     let presence = taken.map(|taken| Box::new(PresenceWork::new(taken, partition.clone())) as Box<dyn Work>);
-    // A refused start leaves no store that was not there.
+    // A refused start must not leave a store that did not exist before.
     let known_store =
         (data.database().is_some() || data.path(STORE).is_file()).then(|| open_store(&data)).transpose()?;
     if let Some(store) = &known_store
         && !opened.vault.was_used()
         && !opened.vault.is_begun_anew()
     {
-        // Only then all results are read. The first session makes a secret, so this is asked before.
+        // Only then are all results read. Creating the first session creates a secret, so this is asked before.
         check_vault(&opened.vault, &Recorded::of(&**store, Some(&partition))?.secrets())?;
     }
     let business = if is_local { business.with_checkouts_at(&setup.url) } else { business };
@@ -251,8 +251,8 @@ pub(crate) fn start(setup: HostedSetup, shared: &SharedParts) -> Result<(Started
     opened.registry.register(&recorded, Arc::new(Recorder));
     let declarations = business.own.beside((shared.runner)().declarations());
     let simulated = business.uncovered(&business.config_with(&setup.config), &declarations, &opened.registry);
-    // Only the application of a business makes what the business declares itself, and only a program with an HTTP client watches
-    // health. In local mode both are simulated, as the server says at its start.
+    // Only the application of a business creates what the business declares itself, and only a program with an HTTP client
+    // watches health. In local mode both are simulated, as the server reports when it starts.
     let is_own = |kind: &str| kind == WATCH || business.own.effects.iter().any(|own| own.kind == kind);
     let is_missing = |kind: &&String| !is_local || !is_own(kind.as_str());
     let missing: Vec<String> = simulated.iter().filter(is_missing).cloned().collect();
@@ -391,7 +391,7 @@ fn open_store(data: &DataFolder) -> Result<Box<dyn Store>, HostedError> {
     Ok(Box::new(store))
 }
 
-/// Returns the origin of an address: without its path.
+/// Returns the origin of an address, which is the address without its path.
 fn origin_of(url: &str) -> Option<&str> {
     let host = url.find("://")? + "://".len();
     let end = url[host..].find('/').map_or(url.len(), |at| host + at);
@@ -404,7 +404,7 @@ pub fn webhooks_of(partition: &Partition) -> (String, String) {
     (format!("webhooks-{mode}.db"), format!("{}:{mode}", partition.business))
 }
 
-/// Returns the file of what is known of the backups of a business in a mode, and their owner in a database.
+/// Returns the file with the state of the backups of a business in a mode, and their owner in a database.
 pub fn backups_of(partition: &Partition) -> (String, String) {
     let mode = mode(partition.livemode);
     (format!("backups-{mode}.db"), format!("{}:{mode}", partition.business))
@@ -417,7 +417,7 @@ fn own_webhooks(site: &Site, data: &DataFolder, opened: &Opened, is_local: bool)
     Ok(SiteWebhooks { webhooks, secrets: opened.vault.clone(), is_local })
 }
 
-/// Returns what tells webhook endpoints of changes.
+/// Returns the work that notifies webhook endpoints of changes.
 fn sends(site: &Site, own: &SiteWebhooks, marked: Marked, makers: Makers) -> WebhookWork {
     let (partition, clock) = (site.partition().clone(), site.clock().clone());
     let notices = Mailing { partition: partition.clone(), jobs: site.jobs().clone(), clock: clock.clone(), makers };
@@ -436,12 +436,12 @@ fn sends(site: &Site, own: &SiteWebhooks, marked: Marked, makers: Makers) -> Web
     }
 }
 
-/// Returns what takes measurements of a site's resources.
+/// Returns the object that accepts measurements of a site's resources.
 fn reports(site: &Site) -> Reports {
     Reports { jobs: site.jobs().clone(), partition: site.partition().clone(), clock: site.clock().clone() }
 }
 
-/// Returns the comparison at regular times, unless there is to be none.
+/// Returns the scheduled comparison, unless there is to be none.
 fn drift(partition: &Partition, inspector: &Arc<Inspector>, shared: &SharedParts) -> Option<DriftWork> {
     let (every, metrics) = (shared.drift_every, shared.metrics.clone());
     (!every.is_zero()).then(|| DriftWork { partition: partition.clone(), inspector: inspector.clone(), metrics, every })

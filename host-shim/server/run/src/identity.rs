@@ -1,4 +1,4 @@
-//! Opens the users of a business: their file, the threads that hash passwords, and the keys of sessions, which are in the vault.
+//! Opens the users of a business: their file, the threads that hash passwords, and the session keys, which are in the vault.
 
 use crate::data::{DataFolder, USERS};
 use extension_contract::{Account, Timestamp};
@@ -15,15 +15,15 @@ use std::sync::Arc;
 
 /// Number of threads that hash passwords: one, so that logins take at most one core from webhooks.
 const HASHERS: usize = 1;
-/// Maximum number of passwords that wait: at 30 ms each, less than a second.
+/// Maximum number of waiting passwords: at 30 ms each, less than a second.
 const HASHES_WAITING: usize = 32;
-/// Beginning of the names of the keys of sessions in the vault; a number follows.
+/// Prefix of the names of the session keys in the vault; a number follows.
 const KEY: &str = "session-key-";
-/// Number of keys whose tokens count: the newest one signs, and the one before it signed sessions that go on.
+/// Number of keys whose tokens are valid: the newest one signs, and the one before it has signed sessions that still exist.
 const KEYS: usize = 2;
-/// Address of the first operator in local mode. No mail goes to it.
+/// Address of the first operator in local mode. No mail is sent to it.
 const FIRST_OPERATOR: &str = "operator@local.invalid";
-/// Number of random bytes of the key.
+/// Length of the key in random bytes.
 const KEY_BYTES: usize = 32;
 
 /// The reason why users cannot be served.
@@ -38,13 +38,13 @@ pub enum IdentityStartError {
     /// The vault cannot be read.
     #[error("the keys of sessions: {0}")]
     Keys(#[from] VaultError),
-    /// A link cannot be made.
+    /// A link cannot be created.
     #[error(transparent)]
     Link(#[from] LinkError),
     /// The system has no random bytes.
     #[error(transparent)]
     Identity(#[from] IdentityError),
-    /// The key is damaged.
+    /// The key is invalid.
     #[error("the key of sessions: {0}")]
     Signer(#[from] SignerError),
     /// A thread cannot be started.
@@ -57,7 +57,7 @@ pub(crate) fn users(business: &BusinessFolder, data: &DataFolder) -> Result<Arc<
     Ok(Arc::new(Users::open(data.place(USERS, &business.name))?))
 }
 
-/// Makes the users' sessions and links. Links by mail lead to pages below `base`.
+/// Creates the users' sessions and links. Links sent by mail lead to pages below `base`.
 pub(crate) fn open(
     business: &BusinessFolder,
     livemode: bool,
@@ -85,7 +85,7 @@ fn scope(partition: &Partition) -> String {
     format!("{}/identity", partition.name())
 }
 
-/// Returns the keys of sessions, the newest first: number and reference.
+/// Returns the session keys, newest first: number and reference.
 fn keys(vault: &Vault, partition: &Partition) -> Result<Vec<(u64, String)>, IdentityStartError> {
     let scope = scope(partition);
     let own = vault.list()?.into_iter().filter(|secret| secret.scope == scope);
@@ -95,8 +95,8 @@ fn keys(vault: &Vault, partition: &Partition) -> Result<Vec<(u64, String)>, Iden
     Ok(keys)
 }
 
-/// Makes a new key of sessions, which signs from the next start of the server on. Tokens of the key before it still count; those of
-/// older keys do not. Returns the name of the new key.
+/// Creates a new session key, which signs from the next start of the server. Tokens of the previous key stay valid; those of older keys
+/// do not. Returns the name of the new key.
 ///
 /// # Errors
 /// Fails if the vault cannot be used.
@@ -110,7 +110,7 @@ pub fn rotate_session_key(vault: &Vault, partition: &Partition) -> Result<String
     Ok(name)
 }
 
-/// Ends what earlier starts in local mode gave to whoever read their output: the links of the first operator and, outside of local mode,
+/// Revokes what earlier starts in local mode gave to whoever read their output: the links of the first operator and, outside local mode,
 /// also the operator who has used one.
 ///
 /// # Errors
@@ -133,7 +133,7 @@ pub(crate) fn end_first_operator(
     Ok(())
 }
 
-/// Returns the link by which whoever started a server in local mode becomes its first operator; none if there is one. It works
+/// Returns the link with which whoever started a server in local mode becomes its first operator; none if there already is one. It works
 /// until it is used or the server starts again, however far the clock is advanced.
 ///
 /// # Errors
@@ -170,7 +170,7 @@ mod tests {
 
     const DAY_MS: i64 = 24 * 3_600_000;
 
-    /// Starts the users of a server, and returns the token of the link of the first operator.
+    /// Starts the users of a server, and returns the token in the first operator's link.
     fn start(links: &LinkMaker, vault: &Vault, is_local: bool, now: Timestamp) -> Option<String> {
         let identity = links.identity();
         end_first_operator(identity.users(), false, is_local, now).expect("written");

@@ -1,4 +1,4 @@
-//! Compares the providers' resources with the records, when an operator asks and at regular times.
+//! Compares the providers' resources with the records, on request of an operator and on a schedule.
 
 use crate::background::Stop;
 use crate::records::{Records, UnreadRecords};
@@ -13,7 +13,7 @@ use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::Duration;
 
-/// Time between two looks whether a comparison is to stop.
+/// Interval between checks whether a comparison should stop.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// The reason why a comparison stopped.
@@ -22,7 +22,7 @@ pub(crate) enum InspectError {
     /// A provider does not list its resources.
     #[error(transparent)]
     Unlisted(#[from] Unlisted),
-    /// The records are not read.
+    /// The records were not read.
     #[error(transparent)]
     Unread(#[from] UnreadRecords),
     /// A thread cannot be started.
@@ -38,7 +38,7 @@ pub(crate) enum InspectError {
 pub(crate) struct Inspection {
     /// The differences.
     pub(crate) found: Vec<Drift>,
-    /// The number of recorded resources by kind of which no provider has a list.
+    /// The number of recorded resources, by kind, that no provider can list.
     pub(crate) not_compared: BTreeMap<String, usize>,
 }
 
@@ -50,7 +50,7 @@ pub(crate) struct Inspector {
 }
 
 impl Inspector {
-    /// Makes an inspector. `registry` has the providers alone, without simulated ones.
+    /// Creates an inspector. `registry` contains the providers without simulated ones.
     pub(crate) fn new(records: Arc<Records>, registry: Registry, vault: Arc<Vault>) -> Inspector {
         Inspector { records, registry, vault }
     }
@@ -61,8 +61,8 @@ impl Inspector {
         self.compared(listed, &|| false).map(Option::unwrap_or_default)
     }
 
-    /// Compares; none if the thread is asked to stop meanwhile. The providers list their resources on another thread:
-    /// a list that nobody waits for any more ends by itself, or with the process.
+    /// Compares; none if the thread is asked to stop in the meantime. The providers list their resources on another
+    /// thread: a list that nobody is waiting for ends on its own, or with the process.
     pub(crate) fn compare_until(&self, stop: &Stop) -> Result<Option<Inspection>, InspectError> {
         let (sender, answer) = sync_channel(1);
         let registry = self.registry.clone();
@@ -90,7 +90,7 @@ impl Inspector {
     ) -> Result<Option<Inspection>, InspectError> {
         let own = format!("{}/", self.records.partition().name());
         listed.held.retain(|held| held.id.scope.starts_with(&own));
-        // The records are read last: what exists then was requested before.
+        // The records are read last: whatever exists by then was requested before.
         let Some(recorded) = self.records.read_unless(is_stopped)? else { return Ok(None) };
         let states: Vec<_> = recorded.resources().into_iter().map(|it| (it.id, it.state)).collect();
         let lists = |resource: &str| self.registry.lists(&listed, resource);

@@ -1,6 +1,6 @@
-//! The provider of `user.invite`: a step of an instance that gives a person access to its account. In an account that a checkout
-//! made and that nobody has, the person becomes its user; in an organization, a member with the role of the step. The output is the
-//! reference of a link for the mail to the person.
+//! The provider of `user.invite`: a step of an instance that gives a person access to its account. In an account that a checkout created
+//! and that nobody has yet, the person becomes its user; in an organization, a member with the role of the step. The output is the
+//! reference to a link for the mail to the person.
 
 use crate::records::UnreadRecords;
 use extension_contract::Account;
@@ -9,12 +9,12 @@ use host_identity::{Address, IdentityError, Link, LinkError, LinkKind, LinkMaker
 use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::json;
 
-/// Beginning of the id of an account that a checkout has made; [`DIGITS`] hexadecimal digits follow.
+/// Prefix of the id of an account created by a checkout; [`DIGITS`] hexadecimal digits follow.
 const MADE: &str = "usr_";
-/// Number of digits of such an id. The id of a user who has registered has more.
+/// Number of digits of such an id. The id of a registered user has more.
 const DIGITS: usize = 16;
 
-/// Finds the user whose command has led to a step of an account.
+/// Finds the user whose command led to a step of an account.
 pub(crate) type Cause = Box<dyn Fn(Account, &Call) -> Result<Option<String>, UnreadRecords> + Send + Sync>;
 
 /// The reason why there is no link now.
@@ -32,7 +32,7 @@ impl From<UsersError> for NotInvited {
     }
 }
 
-/// Makes links by which people take over accounts and join organizations.
+/// Creates links with which people take over accounts and join organizations.
 pub(crate) struct Invites {
     pub(crate) links: LinkMaker,
     pub(crate) cause: Cause,
@@ -79,8 +79,8 @@ impl Invites {
         })
     }
 
-    /// Returns the link to the account of a user. If somebody has the account already, here or at another server, it is the page on which
-    /// users log in: nobody else gets access to a person's account.
+    /// Returns the link to the account of a user. If somebody already has the account, here or at another server, it is the login page:
+    /// nobody else gets access to a person's account.
     fn to_account(&self, id: &str, address: &Address) -> Result<Option<String>, NotInvited> {
         let (users, livemode) = (self.links.identity().users(), self.links.identity().partition().livemode);
         let account = Account::User(id.to_owned());
@@ -90,8 +90,8 @@ impl Invites {
         }
     }
 
-    /// Returns the link to an organization: an invitation, or for a member the page on which members log in. None if the server does
-    /// not know the organization.
+    /// Returns the link to an organization: an invitation, or the login page for somebody who is already a member. None if the server
+    /// does not know the organization.
     fn to_organization(
         &self,
         id: &str,
@@ -119,7 +119,7 @@ impl Invites {
     }
 }
 
-/// Returns true for the id of an account that a checkout has made. Other accounts have a user from the beginning, here or elsewhere.
+/// Returns true for the id of an account created by a checkout. Other accounts have a user from the start, here or elsewhere.
 fn is_made_by_checkout(id: &str) -> bool {
     id.strip_prefix(MADE).is_some_and(|digits| digits.len() == DIGITS && digits.bytes().all(|c| c.is_ascii_hexdigit()))
 }
@@ -160,7 +160,7 @@ mod tests {
         }
     }
 
-    /// Returns a server's users, with ana, who owns the organization `acme`, and her vault. She has caused all steps.
+    /// Returns a server's users, including ana, who owns the organization `acme`, and her vault. She has caused all steps.
     fn invites() -> (Invites, Arc<Vault>) {
         let vault = Arc::new(Vault::in_memory().expect("a vault"));
         let users = Users::open(Place::Memory).expect("users");
@@ -240,7 +240,7 @@ mod tests {
         assert!(users.add_account(false, &further, "ana").expect("written"));
         users.close(false, &Account::User("usr_00000000000000c2".into()), 1).expect("written");
         let own = "user:usr_00000000000000000000ad0a";
-        // A user, the further account of one, a closed account, that of somebody who has registered, and those of other servers' users.
+        // A user, a user's additional account, a closed account, that of somebody who has registered, and those of other servers' users.
         let others = ["user:ana", &further.to_string(), "user:usr_00000000000000c2", own, "user:zoe", "user:usr_zoe"];
         for taken in others {
             assert_eq!(invite(&invites, &vault, taken, bob.clone()), "https://shop.example/login", "{taken}");

@@ -1,5 +1,5 @@
-//! Puts a server together and runs it: the data folder ([`data`]), and for each business its providers, which must carry out
-//! every kind of effect that the business can request ([`cover`]), and its site; and the front of all.
+//! Assembles and runs a server: the data folder ([`data`]), the front, and for each business its site and its providers,
+//! which must carry out every kind of effect that the business can request ([`cover`]).
 
 mod away;
 mod background;

@@ -1,4 +1,4 @@
-//! Shows operators the mails of a business as they look.
+//! Shows operators what the mails of a business look like.
 
 use host_api::{MailKind, MailPreview, MailPreviews, ShownMail};
 use host_providers::{MailTemplates, Wanted, built_in_mails};

@@ -1,4 +1,4 @@
-//! Measures the sizes of resources at their providers at regular times, on a thread of its own (SOL-31), and reports what has changed.
+//! Measures the sizes of resources at their providers on a schedule, on its own thread (SOL-31), and reports what has changed.
 
 use crate::background::{Stop, Work};
 use crate::records::Records;
@@ -14,10 +14,10 @@ use std::time::Duration;
 /// Seconds after which an unchanged quantity is reported again.
 const AGAIN_S: i64 = 24 * 60 * 60;
 
-/// Everything that the thread needs. It must be dropped before the site stops, which would wait for it.
+/// Everything that the thread needs. It must be dropped before the site stops, which would otherwise wait for it.
 pub(crate) struct MeasuringWork {
     pub(crate) records: Arc<Records>,
-    /// The providers alone, without simulated ones.
+    /// The providers without simulated ones.
     pub(crate) registry: Registry,
     pub(crate) sizes: Vec<MeasuredSize>,
     pub(crate) reports: Reports,
@@ -79,7 +79,7 @@ impl MeasuringWork {
         if self.told.is_known(&of, quantity, at_s) {
             return;
         }
-        // Several hosts measure at about the same time: their reports of one slot are one.
+        // Several hosts measure at about the same time; their reports of one slot count as one.
         let slot = at_s.div_euclid(i64::try_from(self.every.as_secs()).unwrap_or(i64::MAX).max(1));
         let id = format!("measured:{}:{}:{slot}", size.meter, letters(&resource.id));
         let measurement = Measurement { id: &id, resource: &resource.id, meter: &size.meter, quantity, at_s };
@@ -92,7 +92,7 @@ impl MeasuringWork {
         }
     }
 
-    /// Returns the size of a resource; none if its provider does not tell it now.
+    /// Returns the size of a resource; none if its provider does not report it now.
     fn bytes(&self, resource: &Resource) -> Option<u64> {
         let kind = format!("{}.observe", resource.id.resource);
         if !self.registry.takes(&kind) {

@@ -1,14 +1,14 @@
-//! Keeps the name of a host in a database that several hosts share, on a thread of its own.
+//! Keeps the name of a host in a database that several hosts share, on its own thread.
 
 use crate::background::{Stop, Work};
 use host_store::Partition;
 use host_store_postgres::Presence;
 use std::time::Duration;
 
-/// Time between two looks at the connection.
+/// Interval between checks of the connection.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// Keeps a name. Its locks are free when the thread has ended.
+/// Keeps a name. Its locks are released when the thread has ended.
 pub(crate) struct PresenceWork {
     presence: Presence,
     partition: Partition,
@@ -39,7 +39,7 @@ impl Work for PresenceWork {
                 }
                 self.is_kept = kept;
             }
-            // The store has the same failure, and says so.
+            // The store has the same failure, and reports it.
             Err(error) => tracing::debug!(%error, "the name of this server is not kept"),
         }
         EVERY

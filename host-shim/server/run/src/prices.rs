@@ -6,7 +6,7 @@ use host_engine::read;
 use host_store::Stored;
 use serde_json::Value;
 
-/// Member of a product's metadata with Stripe's id of the product.
+/// Member of a product's metadata with the product's id at Stripe.
 const PRODUCT_ID: &str = "stripe_product_id";
 
 /// A price on sale.
@@ -24,7 +24,8 @@ pub struct SoldPrice {
     pub interval: Option<BillingInterval>,
 }
 
-/// Returns the prices on sale that a checkout can have: not those of amount 0, which are granted without one.
+/// Returns the prices on sale that a checkout can contain, which excludes those of amount 0, since these are granted
+/// without one.
 pub(crate) fn sold(processor: &Processor) -> Stored<Vec<SoldPrice>> {
     let (store, partition) = (processor.store(), processor.partition());
     let catalog = partition.scope(Account::Platform);

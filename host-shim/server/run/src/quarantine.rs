@@ -1,4 +1,4 @@
-//! Keeps authentic bytes that are not events, as files of the data folder, for operators.
+//! Keeps authentic bytes that are not events as files in the data folder, for operators.
 
 use crate::data::{DataFolder, write_private_bytes};
 use host_api::Quarantine;

@@ -1,4 +1,4 @@
-//! Who gets the mails of an account: its user with the address of today, or else the buyer whose checkout has made it.
+//! Finds who gets the mails of an account: its user, at the current address, or else the buyer whose checkout created it.
 
 use crate::records::{Records, UnreadRecords};
 use extension_contract::Account;
@@ -48,14 +48,15 @@ impl Recipients {
         }
     }
 
-    /// Returns a name that the owner of an account has chosen, if the mails of the account may show it. Before the address is proved, it
-    /// would be somebody's words to a stranger, in the name of the business.
+    /// Returns a name chosen by the owner of an account, if the account's mails may show it. Before the address is verified, it would be
+    /// somebody's words to a stranger in the name of the business.
     fn name_in_mail(&self, account: &Account, name: impl FnOnce() -> Option<String>) -> Option<String> {
         let is_proved = self.users.is_unproved(self.livemode, account).is_ok_and(|is_unproved| !is_unproved);
         is_proved.then(name).flatten().filter(|name| fits_in_mail(name))
     }
 
-    /// Returns the address to which all mails of an account go, also those to others: that of a user who has not proved it.
+    /// Returns the address to which all mails of an account go, including those meant for others: that of a user who has not verified
+    /// it.
     fn own_address(&self, account: &Account) -> Result<Option<String>, UsersError> {
         let Account::User(id) = account else { return Ok(None) };
         let user = self.users.by_id(self.livemode, id)?.map(|(user, _)| user);

@@ -1,7 +1,7 @@
 //! Reads which resources should exist, for the threads of a business that compare or back them up.
 //!
-//! The records are read a page at a time by the threads that answer questions, so that neither the writer nor a question waits
-//! for long. What was read before is kept.
+//! The records are read one page at a time by the threads that answer questions, so that neither the writer nor a question
+//! waits for long. Records that were read before are kept.
 
 use extension_contract::{Account, Actor, ActorKind, Payload, Question};
 use host_api::site::questions::{NotAsked, Questioner};
@@ -15,14 +15,14 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Maximum number of checkouts of an account among which the newest one is searched.
+/// Maximum number of checkouts of an account among which the newest one is searched for.
 const CONTACTS_MAX: usize = 1_000;
 
 /// The source of commands.
 const COMMANDS: &str = "api";
 /// The source of timers that are due.
 const TIMERS: &str = "timer";
-/// Maximum number of effects between a command and an effect to which it has led.
+/// Maximum number of effects between a command and an effect that it led to.
 const CAUSES_MAX: usize = 64;
 
 /// The reason why the records were not read.
@@ -39,7 +39,7 @@ pub(crate) enum UnreadRecords {
     Account(#[from] AskError),
 }
 
-/// The records of one business in one mode. They must be dropped before the site stops, which would wait for them.
+/// The records of one business in one mode. They must be dropped before the site stops, which would otherwise wait for them.
 pub(crate) struct Records {
     partition: Partition,
     questioner: Questioner,
@@ -56,14 +56,14 @@ impl Records {
         &self.partition
     }
 
-    /// Reads the records that were written since the last time.
+    /// Reads the records written since the last time.
     pub(crate) fn read(&self) -> Result<MutexGuard<'_, Recorded>, UnreadRecords> {
         let mut recorded = self.recorded();
         while self.read_page(&mut recorded)? {}
         Ok(recorded)
     }
 
-    /// Like [`Records::read`]; none if it is stopped before the last page. The pages that were read are kept.
+    /// Like [`Records::read`], but returns none if it is stopped before the last page. The pages read so far are kept.
     pub(crate) fn read_unless(
         &self,
         is_stopped: &dyn Fn() -> bool,
@@ -78,7 +78,7 @@ impl Records {
     }
 
     fn recorded(&self) -> MutexGuard<'_, Recorded> {
-        // A panic of a reader leaves records that are still those of some page.
+        // After a panic of a reader, the records still correspond to some page.
         self.recorded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -108,7 +108,8 @@ impl Records {
         asked.ok().and_then(|()| answer.recv().ok()).flatten().filter(|name| !name.is_empty())
     }
 
-    /// Returns the user whose command has led to an effect of an account, also by way of earlier effects; none if nobody's has.
+    /// Returns the user whose command led to an effect of an account, if need be through earlier effects; none if no user's
+    /// command did.
     pub(crate) fn user_behind(&self, account: Account, call: &Call) -> Result<Option<String>, UnreadRecords> {
         let (scope, effect) = (self.partition.scope(account), (call.key.clone(), call.generation));
         let (sender, answer) = sync_channel(1);
@@ -119,7 +120,7 @@ impl Records {
         Ok(answer.recv().map_err(|_| NotAsked::Ended)??)
     }
 
-    /// Returns the buyer's address of the newest checkout of an account that was made elsewhere; none without one.
+    /// Returns the buyer's address in the newest checkout of an account that was created elsewhere; none if there is none.
     pub(crate) fn buyer(&self, account: Account) -> Result<Option<String>, UnreadRecords> {
         let question = Question { account, actor: Actor::system(), at: 0 };
         let (sender, answer) = sync_channel(1);
@@ -148,7 +149,7 @@ impl Records {
     }
 }
 
-/// Returns the user whose command has led to an effect, by way of the results and timers of the effects before it.
+/// Returns the user whose command led to an effect, through the results and timers of the effects before it.
 fn user_behind(store: &dyn Read, scope: &Scope, mut effect: (String, u32)) -> Stored<Option<String>> {
     let partition = Partition { business: scope.business.clone(), livemode: scope.livemode };
     for _ in 0..CAUSES_MAX {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// The secrets of the webhooks of one business.
 pub struct NewSecrets {
-    /// The business, whose webhooks are those of the start.
+    /// The business, with the webhooks that it had at the start.
     pub business: BusinessFolder,
     /// The secrets of Stripe's endpoint.
     pub stripe: Vec<SecretConfig>,
@@ -22,10 +22,10 @@ pub struct Renewal {
 }
 
 impl Renewal {
-    /// Replaces the secrets of a business. With an error, the secrets stay as they are.
+    /// Replaces the secrets of a business. On an error, the secrets stay as they are.
     ///
     /// # Errors
-    /// The secrets cannot be used.
+    /// Fails if the secrets cannot be used.
     pub fn renew(&self, new: NewSecrets) -> Result<(), HostedError> {
         let NewSecrets { business, stripe, webhooks } = new;
         let endpoints = hosted::endpoints(&business, stripe, &webhooks)?;

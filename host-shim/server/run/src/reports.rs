@@ -13,7 +13,7 @@ pub(crate) enum NotReported {
     /// The measurement cannot be read.
     #[error(transparent)]
     Unread(#[from] InputError),
-    /// The site does not take it.
+    /// The site does not accept it.
     #[error(transparent)]
     NotAccepted(#[from] JobError),
 }
@@ -33,7 +33,7 @@ pub(crate) struct Measurement<'m> {
     pub(crate) at_s: i64,
 }
 
-/// Takes measurements.
+/// Accepts measurements.
 pub(crate) struct Reports {
     pub(crate) jobs: Jobs,
     pub(crate) partition: Partition,

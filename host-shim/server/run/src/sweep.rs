@@ -1,7 +1,7 @@
-//! Sweeps at the start and then hourly, on a thread of its own: the own account, then the connected accounts.
+//! Sweeps when the server starts and then hourly, on its own thread: first the own account, then the connected accounts.
 //!
-//! A new store begins at the time of its first start. A store that has events and no mark, for example one that was imported, begins
-//! with the oldest events that Stripe still has.
+//! A new store begins at the time of its first start. A store that has events but no mark, for example an imported one, begins with
+//! the oldest events that Stripe still has.
 
 mod connected;
 
@@ -18,7 +18,7 @@ use std::time::Duration;
 const EVERY: Duration = Duration::from_hours(1);
 /// Time until the next attempt after a failed sweep.
 const AFTER_FAILURE: Duration = Duration::from_mins(5);
-/// Time for which Stripe keeps events, in seconds.
+/// How long Stripe keeps events, in seconds.
 const KEPT_S: i64 = 30 * 86_400;
 
 /// Returns the time at which a store without a mark begins, in seconds since the epoch.
@@ -90,7 +90,7 @@ impl SweepWork {
         Ok(())
     }
 
-    /// Logs the accounts that could not be swept, once for each new number of them.
+    /// Logs the accounts that could not be swept, whenever their number has changed.
     fn tell_accounts(&mut self, swept: SweptAccounts) {
         let business = self.sweeper.partition().name();
         if swept.failed > 0 && swept.failed != self.failed_accounts {
@@ -101,7 +101,7 @@ impl SweepWork {
     }
 }
 
-/// Logs how far a sweep of many events is.
+/// Logs the progress of a sweep of many events.
 fn tell_progress(partition: &Partition, swept: &Swept) {
     if swept.parts_left > 0 {
         let Swept { listed, missed, newest_s, parts_left, .. } = *swept;

@@ -1,4 +1,4 @@
-//! Makes the views of a business in its store.
+//! Creates the views of a business in its store.
 
 use host_business::tables::postgres::{NameError, Roles, up};
 use host_business::tables::{Tables, sqlite};
@@ -11,7 +11,7 @@ use std::time::Duration;
 /// Time for which SQLite waits until another process has written.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// The reason why views cannot be made.
+/// The reason why views cannot be created.
 #[derive(Debug, thiserror::Error)]
 pub enum ViewsError {
     /// SQLite failed.
@@ -25,10 +25,11 @@ pub enum ViewsError {
     Database(#[from] OpenError),
 }
 
-/// Makes the views of a business in a database, or in a file. Views that are already made are left alone. Returns their number.
+/// Creates the views of a business in a database or in a file. Views that already exist are left alone. Returns their number.
 ///
 /// # Errors
-/// Fails if a name is too long, or if the database refuses: for example a view that somebody else made has the same name.
+/// Fails if a name is too long, or if the database refuses, for example because somebody else created a view with the same
+/// name.
 pub fn make(
     file: &Path,
     database: Option<&Settings>,

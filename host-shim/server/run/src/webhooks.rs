@@ -1,7 +1,7 @@
-//! Finds what has changed in the accounts of a business, for its webhook endpoints, and sends it. A commit, of this host or of another
-//! one, marks its account, and the thread of this file compares what a marked account has now with what was told last. After a start it
-//! compares the revisions of all accounts, so that a commit just before a kill is told as well. Of several hosts one tells and sends; if
-//! its connection to the database ends or it is frozen, another one goes on as after a start.
+//! Finds what has changed in the accounts of a business and sends it to its webhook endpoints. A commit, on this host or another, marks
+//! its account, and the thread in this file compares the current state of a marked account with the last report. After a start it
+//! compares the revisions of all accounts, so that a commit just before a kill is reported too. Of several hosts, one compares and
+//! sends. If it freezes or loses its connection to the database, another one continues as after a start.
 
 use crate::background::{Stop, Work};
 use extension_contract::{Account, Actor, ActorKind, Event, Payload, Question, Timestamp};
@@ -22,20 +22,20 @@ use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-/// Time between two looks at the marked accounts.
+/// Interval between two looks at the marked accounts.
 const PAUSE: Duration = Duration::from_millis(50);
-/// Time between two looks if nobody wants to be told of anything, or after a failure.
+/// Interval between two looks if no endpoint wants to be notified, or after a failure.
 const IDLE: Duration = Duration::from_millis(500);
-/// Time between two deletions of old messages, in milliseconds.
+/// Interval between two deletions of old messages, in milliseconds.
 const CLEAN_MS: i64 = 3_600_000;
-/// Time between two looks whether the makers of endpoints may still have them and how much waits, in milliseconds.
+/// Interval between checks whether makers may still have their endpoints and how much is waiting, in milliseconds.
 const CHECK_MS: i64 = 60_000;
-/// Time until an account that could not be read is looked at again, in milliseconds.
+/// Time until an account that could not be read is tried again, in milliseconds.
 const AGAIN_MS: i64 = 60_000;
-/// Maximum number of entries of a list that are told.
+/// Maximum number of entries of a list that are reported.
 const ROWS_MAX: usize = 10_000;
 
-/// The reason why changes are not told now. They are told later.
+/// The reason why changes are not reported now. They are reported later.
 #[derive(Debug, thiserror::Error)]
 enum NotTold {
     #[error(transparent)]
@@ -52,7 +52,7 @@ enum NotTold {
     Elsewhere,
 }
 
-/// The accounts that have changed since they were looked at.
+/// The accounts that have changed since the last look.
 #[derive(Clone, Default)]
 pub(crate) struct Marked(Arc<Mutex<BTreeSet<Account>>>);
 
@@ -77,7 +77,7 @@ impl Observer for Marked {
     }
 }
 
-/// Tells the endpoints of a business what changes in its accounts.
+/// Notifies the endpoints of a business of changes in its accounts.
 pub(crate) struct WebhookWork {
     pub(crate) partition: Partition,
     pub(crate) questioner: Questioner,
@@ -85,10 +85,10 @@ pub(crate) struct WebhookWork {
     pub(crate) sender: Sender,
     pub(crate) marked: Marked,
     pub(crate) clock: ClockSource,
-    /// True when the accounts that changed while no server ran are marked.
+    /// True once the accounts that changed while no server was running have been marked.
     pub(crate) is_caught_up: bool,
     pub(crate) cleaned_at: Timestamp,
-    /// Accounts that could not be read, with the time of the next look, and whether changes are told.
+    /// Accounts that could not be read, with the time of the next attempt, and whether changes are reported.
     pub(crate) put_off: BTreeMap<Account, (Timestamp, bool)>,
     pub(crate) checked_at: Timestamp,
 }
@@ -98,7 +98,7 @@ impl Work for WebhookWork {
         "webhooks"
     }
 
-    /// Tells what has changed, and returns the time until the next look.
+    /// Reports what has changed, and returns the time until the next look.
     fn work(&mut self, stop: &Stop) -> Duration {
         match self.tell(stop) {
             Ok(true) => PAUSE,
@@ -112,7 +112,7 @@ impl Work for WebhookWork {
 }
 
 impl WebhookWork {
-    /// Returns false if nobody wants to be told of anything, or another host tells.
+    /// Returns false if no endpoint wants to be notified, or another host does the work.
     fn tell(&mut self, stop: &Stop) -> Result<bool, NotTold> {
         if !self.webhooks.leads()? {
             self.is_caught_up = false;
@@ -176,7 +176,7 @@ impl WebhookWork {
         Ok(scopes.into_iter().map(|scope| scope.account).filter(|account| *account != Account::Platform).collect())
     }
 
-    /// Returns the accounts whose revision is not that of when they were told last.
+    /// Returns the accounts whose revision differs from that of their last report.
     fn changed_meanwhile(&self) -> Result<Vec<Account>, NotTold> {
         let (partition, told) = (self.partition.clone(), self.webhooks.told_revisions()?);
         let accounts = self.accounts()?;
@@ -195,7 +195,7 @@ impl WebhookWork {
         Ok(changed??)
     }
 
-    /// Looks at an account. One that cannot be read is looked at again later, and holds up no other.
+    /// Looks at an account. One that cannot be read is tried again later, and holds up no other.
     fn look_or_put_off(&mut self, account: Account, is_told: bool) -> Result<(), NotTold> {
         if !self.webhooks.leads()? {
             return Err(NotTold::Elsewhere);
@@ -210,19 +210,19 @@ impl WebhookWork {
         }
     }
 
-    /// Removes and returns the accounts that are to be looked at again.
+    /// Removes and returns the accounts that are to be tried again.
     fn take_put_off(&mut self, now: Timestamp) -> Vec<(Account, bool)> {
         let due = self.put_off.extract_if(.., |_, (at, _)| *at <= now);
         due.map(|(account, (_, is_told))| (account, is_told)).collect()
     }
 
-    /// Compares what an account has now with what was told last.
+    /// Compares the current state of an account with the last report.
     fn look(&self, account: &Account, is_told: bool) -> Result<(), NotTold> {
         let (scope, question) = (
             self.partition.scope(account.clone()),
             Question { account: account.clone(), actor: Actor::system(), at: self.clock.now() },
         );
-        // The revision is read first: what is committed in between is looked at again.
+        // The revision is read first, so that anything committed in between is looked at again.
         let seen = self.ask(move |answerer| -> Result<Seen, NotTold> {
             let (revision, first) =
                 answerer.read(|store| Ok((store.account(&scope)?.revision, store.inbox_of(&scope, 0, 1)?)))?;

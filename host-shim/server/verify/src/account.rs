@@ -1,5 +1,6 @@
-//! Compares one account with Stripe, in three steps: [`AccountRecords::read`] and [`BothSides::compare`] wait for the store
-//! only, and [`AccountRecords::fetch`] waits for Stripe only. So a server takes each step on a thread that may wait for it.
+//! Compares one account with Stripe, in three steps: [`AccountRecords::read`] and [`BothSides::compare`] wait only for the
+//! store, and [`AccountRecords::fetch`] waits only for Stripe. So a server can take each step on a thread that may wait for
+//! it.
 
 use crate::difference::{Found, difference};
 use crate::error::VerifyError;
@@ -16,7 +17,7 @@ use host_engine::processor::Answerer;
 use host_store::{Partition, Stored};
 use serde_json::Value;
 
-/// Both sides of an account, not compared yet.
+/// Both sides of an account, before they are compared.
 #[derive(Debug)]
 pub struct BothSides {
     records: AccountRecords,
@@ -26,7 +27,7 @@ pub struct BothSides {
     is_complete: bool,
 }
 
-/// The two sides of an object; at least one is there.
+/// The two sides of an object, at least one of which exists.
 #[derive(Debug)]
 struct Pair {
     kind: Kind,
@@ -39,7 +40,7 @@ struct Pair {
 pub struct Beside {
     /// Kind of the object.
     pub kind: Kind,
-    /// Its id, as that of a difference.
+    /// Its id, the same as in a difference.
     pub id: String,
     /// The facts of the record, if there is one.
     pub ours: Option<Facts>,
@@ -54,9 +55,9 @@ pub struct AccountVerified {
     pub customers: Vec<String>,
     /// All compared objects: those with a record, then those that only Stripe has.
     pub objects: Vec<Beside>,
-    /// The objects that differ. A delivery that is on its way is a difference, too.
+    /// The objects that differ. A delivery still on its way counts as a difference.
     pub differences: Vec<Difference>,
-    /// False if some objects were not compared, since the account has too many.
+    /// False if some objects were not compared because the account has too many.
     pub is_complete: bool,
 }
 
@@ -83,7 +84,7 @@ impl AccountRecords {
 }
 
 impl BothSides {
-    /// Compares both sides, and names the command that mends each difference.
+    /// Compares both sides, and finds the command that fixes each difference.
     ///
     /// # Errors
     /// Fails if the store does not answer.
@@ -108,7 +109,7 @@ impl Pair {
         difference(self.kind, account, self.ours.as_ref(), self.theirs.as_ref())
     }
 
-    /// Returns true if the object belongs to an account: it has a record of it, or should have one.
+    /// Returns true if the object belongs to an account, which has a record of it or should have one.
     fn is_of(&self, answerer: &mut Answerer, partition: &Partition, account: &Account) -> Stored<bool> {
         match (&self.ours, &self.theirs) {
             (None, Some(theirs)) => {

@@ -1,4 +1,5 @@
-//! Decides when the two sides of an object differ. The facts of a store and of Stripe are compared only here.
+//! Decides whether the two sides of an object differ. This is the only place where the facts of a store and of Stripe
+//! are compared.
 
 use crate::facts::{Facts, Kind};
 use crate::ours::Ours;
@@ -28,12 +29,12 @@ pub enum What {
     OnlyTheirs(Facts),
 }
 
-/// An object that differs, without the command that mends it.
+/// An object that differs, without the command that fixes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Found {
     /// Kind of the object.
     pub kind: Kind,
-    /// Its id; of a payment the id of its payment intent, or of its charge if it has none.
+    /// Its id; for a payment, the id of its payment intent, or of its charge if it has none.
     pub id: String,
     /// The account.
     pub account: Account,

@@ -8,7 +8,7 @@ use host_store::StoreError;
 /// The reason why a comparison stopped. Nothing was written.
 #[derive(Debug, thiserror::Error)]
 pub enum VerifyError {
-    /// Stripe does not list its objects.
+    /// Stripe does not list the objects.
     #[error("Stripe's list of {}s: {error}", .kind.name())]
     List {
         /// Kind of the objects.

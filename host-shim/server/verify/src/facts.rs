@@ -57,7 +57,7 @@ impl fmt::Display for Kind {
 /// only one side has is not compared.
 pub type Facts = BTreeMap<String, Value>;
 
-/// Returns facts of the given fields.
+/// Returns facts consisting of the given fields.
 pub(crate) fn facts<const N: usize>(fields: [(&str, Value); N]) -> Facts {
     fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
@@ -67,7 +67,7 @@ pub(crate) fn member(object: &Value, name: &str) -> Value {
     object.get(name).cloned().unwrap_or_default()
 }
 
-/// Returns a text member of an object.
+/// Returns a string member of an object.
 pub(crate) fn text<'v>(object: &'v Value, name: &str) -> Option<&'v str> {
     object.get(name)?.as_str()
 }

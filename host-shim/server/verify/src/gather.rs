@@ -1,5 +1,5 @@
 //! Collects the objects that Stripe has for one account: those of its customers, the refunds of its payments, the
-//! transfers to its connected accounts, and other objects that its records name.
+//! transfers to its connected accounts, and other objects to which its records refer.
 
 use crate::error::VerifyError;
 use crate::facts::Kind;
@@ -10,13 +10,13 @@ use host_provider_api::{ObjectQuery, ObjectsOf};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Maximum objects of a list. Such an account takes five requests for each of its lists.
+/// Maximum number of objects in a list. Such an account takes five requests for each of its lists.
 const OBJECTS_MAX: usize = 500;
-/// Maximum customers, and maximum connected accounts, whose objects are listed. Most accounts have one.
+/// Maximum number of customers, and of connected accounts, whose objects are listed. Most accounts have one.
 const HOLDERS_MAX: usize = 10;
-/// Maximum payments whose refunds are listed, at a request each.
+/// Maximum number of payments whose refunds are listed, at one request each.
 const REFUNDED_MAX: usize = 50;
-/// Maximum recorded objects that no list has and that are fetched one by one, at a request each.
+/// Maximum number of recorded objects that are in no list and are fetched one by one, at one request each.
 const FETCHED_MAX: usize = 50;
 
 /// Objects by kind and id.
@@ -26,17 +26,17 @@ type Objects = BTreeMap<(Kind, String), Theirs>;
 #[derive(Debug)]
 pub(crate) struct Gathered {
     pub(crate) theirs: Objects,
-    /// Recorded objects whose other side was not read, or need not be as recorded.
+    /// Recorded objects whose other side was not read, or does not have to match the record.
     pub(crate) not_compared: BTreeSet<(Kind, String)>,
     /// False if the account has more objects than are read.
     pub(crate) is_complete: bool,
 }
 
-/// Reads Stripe's objects of an account.
+/// Reads Stripe's objects for an account.
 pub(crate) fn gather(records: &AccountRecords, stripe: &StripeAccess) -> Result<Gathered, VerifyError> {
     let gathered = Gathered { theirs: Objects::new(), not_compared: BTreeSet::new(), is_complete: true };
     let mut gatherer = Gatherer { records, stripe, fetched: 0, gathered };
-    // The refunds come after the payments, which say who has any.
+    // The refunds come after the payments, which show which ones have any.
     for kind in Kind::ALL {
         gatherer.list(kind)?;
         gatherer.fetch_unlisted(kind)?;
@@ -70,7 +70,7 @@ impl Gatherer<'_> {
         Ok(())
     }
 
-    /// Returns whose objects of a kind are listed, and their maximum.
+    /// Returns the owners whose objects of a kind are listed, and their maximum number.
     fn holders(&self, kind: Kind) -> (Vec<ObjectsOf>, usize) {
         let AccountRecords { customers, connected, .. } = self.records;
         match kind {
@@ -82,7 +82,7 @@ impl Gatherer<'_> {
         }
     }
 
-    /// Returns the charges of the payments that have refunds: at Stripe, or as recorded.
+    /// Returns the charges of the payments that have refunds, at Stripe or in the records.
     fn refunded(&self) -> Vec<String> {
         let refunds = self.records.ours.iter().filter(|ours| ours.kind == Kind::Refund);
         let recorded: BTreeSet<&str> = refunds.filter_map(|refund| refund.related.as_deref()).collect();
@@ -93,7 +93,8 @@ impl Gatherer<'_> {
         refunded.filter_map(|payment| payment.facts.get("charge").and_then(Value::as_str)).map(str::to_owned).collect()
     }
 
-    /// Fetches the recorded objects of a kind that no list has, for example the payment of a guest, who is no customer.
+    /// Fetches the recorded objects of a kind that are in no list, for example the payment of a guest, who is not a
+    /// customer.
     fn fetch_unlisted(&mut self, kind: Kind) -> Result<(), VerifyError> {
         for ours in self.records.ours.iter().filter(|ours| ours.kind == kind && ours.must_exist) {
             let key = (kind, ours.id.clone());
@@ -130,7 +131,7 @@ mod tests {
     use serde_json::json;
     use std::sync::{Arc, Mutex};
 
-    /// Lists some objects of each kind, and notes whose objects were asked for.
+    /// Lists some objects of each kind, and records whose objects were requested.
     #[derive(Default)]
     struct Lists {
         objects: BTreeMap<ObjectKind, Vec<Value>>,
@@ -185,7 +186,7 @@ mod tests {
         };
         let charges = vec![charge(1, 0), charge(2, 5), charge(3, 0)];
         let lists = Arc::new(Lists { objects: [(ObjectKind::Charge, charges)].into(), ..Lists::default() });
-        // A refund that failed is no part of the refunded sum.
+        // A failed refund is not part of the refunded amount.
         let records = records(1, vec![ours(Kind::Refund, "re_1", Some("pi_3"))]);
         gather(&records, &access(&lists, &json!({"id": "re_1", "status": "failed"}))).expect("read");
         let asked = lists.asked.lock().expect("no panic");

@@ -1,8 +1,8 @@
-//! Compares the subscriptions, invoices, payments, refunds and transfers of a store with those of Stripe: of the whole store
-//! ([`Verifier`]), or of one account ([`AccountRecords`]).
+//! Compares the subscriptions, invoices, payments, refunds and transfers in a store with those at Stripe, either of the
+//! whole store ([`Verifier`]) or of one account ([`AccountRecords`]).
 //!
 //! It only reads: the store through the extension's lists and the stored effects, Stripe through its lists. Both sides are
-//! reduced to [`Facts`]. In the comparison of a whole store, Stripe's facts wait in a temporary database.
+//! reduced to [`Facts`]. When a whole store is compared, Stripe's facts wait in a temporary database.
 
 mod account;
 mod difference;

@@ -1,5 +1,5 @@
-//! Finds the command that mends a difference. It names the event that was not carried out or did not arrive; if Stripe
-//! no longer keeps such an event, it is a change at Stripe that makes Stripe send the object's state again.
+//! Finds the command that fixes a difference. It refers to the event that was not carried out or did not arrive. If Stripe
+//! no longer has such an event, the fix is a change at Stripe that makes it send the object's state again.
 
 use crate::difference::{Found, What};
 use crate::error::VerifyError;
@@ -11,26 +11,26 @@ use host_store::{InboxRow, InboxState, Partition, Read, Stored, Wait};
 use serde_json::{Value, json};
 use std::collections::{HashMap, HashSet};
 
-/// Maximum number of waiting events that are looked at, of each state.
+/// Maximum number of waiting events that are examined per state.
 const WAITING_MAX: usize = 10_000;
 /// Source of Stripe's events.
 const SOURCE: &str = "stripe";
 
-/// The command that mends a difference, and why it does.
+/// The command that fixes a difference, and why it does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mend {
-    /// The command for the operator; none if no command can mend it.
+    /// The command for the operator; none if no command can fix it.
     pub command: Option<String>,
     /// The cause of the difference, or the decision that a person must make.
     pub reason: String,
 }
 
-/// An object that differs, with the command that mends it.
+/// An object that differs, with the command that fixes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Difference {
     /// The object and its difference.
     pub found: Found,
-    /// The command that mends it.
+    /// The command that fixes it.
     pub mend: Mend,
 }
 
@@ -46,7 +46,7 @@ pub(crate) struct Mender<'a> {
 /// The newest event about an object.
 #[derive(Clone, Debug)]
 enum EventOf {
-    /// It is stored under this number, without the wanted result.
+    /// It is stored under this number, but without the expected result.
     Stored { seq: u64, reason: String },
     /// It is not stored.
     Missed { id: String },
@@ -87,7 +87,7 @@ impl Mender<'_> {
         }
     }
 
-    /// Returns a change at Stripe after which it sends the object's state.
+    /// Returns a change at Stripe that makes it send the object's state.
     fn touch(&self, found: &Found, flag: &str) -> Mend {
         let path = match found.kind {
             Kind::Subscription => "subscriptions",
@@ -104,7 +104,7 @@ impl Mender<'_> {
         )
     }
 
-    /// A transfer is recorded by the result of its effect.
+    /// A transfer is recorded through the result of its effect.
     fn transfer(&mut self, found: &Found) -> Result<Mend, VerifyError> {
         let scope = self.partition.scope(found.account.clone());
         let What::OnlyTheirs(facts) = &found.what else {
@@ -172,7 +172,7 @@ fn object_of(event: &Value) -> Option<&str> {
     text(event.get("data")?.get("object")?, "id")
 }
 
-/// Returns the stored events of wanted objects that have not ended, by object.
+/// Returns the stored events of the given objects that have not ended, by object.
 fn waiting(
     store: &dyn Read,
     partition: &Partition,

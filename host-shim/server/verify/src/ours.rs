@@ -1,4 +1,4 @@
-//! The facts of a store's records: what the extension's lists answer, and the transfers that were carried out.
+//! The facts in a store's records: what the extension's lists return, and the transfers that were carried out.
 
 use crate::error::VerifyError;
 use crate::facts::{Facts, Kind, facts, member, text};
@@ -8,7 +8,7 @@ use host_engine::processor::{Answerer, Questions};
 use host_store::{EffectRow, EffectState, Partition, Read, Scope, Stored};
 use serde_json::{Value, json};
 
-/// Entries of a page of a list, and rows of a page of effects.
+/// Number of entries on a page of a list, and of rows on a page of effects.
 const PAGE: u32 = 100;
 /// Kind of the effects that make transfers.
 const TRANSFER: &str = "stripe.transfer.create";
@@ -21,12 +21,13 @@ pub(crate) struct Ours {
     pub(crate) facts: Facts,
     /// The charge of a payment, or the payment of a refund: other objects whose events change the record.
     pub(crate) related: Option<String>,
-    /// False for a draft, and for a payment that has moved no money as far as the store knows: Stripe need not have them.
+    /// False for a draft, and for a payment that has moved no money as far as the store knows: these need not exist at
+    /// Stripe.
     pub(crate) must_exist: bool,
 }
 
 impl Ours {
-    /// Returns the id at Stripe by which the object is fetched: a payment is fetched by its charge.
+    /// Returns the id with which the object is fetched from Stripe; for a payment, that is the id of its charge.
     pub(crate) fn id_at_stripe(&self) -> &str {
         let charge = self.related.as_deref().filter(|_| self.kind == Kind::Payment);
         charge.unwrap_or(&self.id)
@@ -40,10 +41,10 @@ pub(crate) struct OurSide<'a> {
     pub(crate) now: Timestamp,
 }
 
-/// Names of the extension's lists that have compared objects.
+/// Names of the extension's lists that contain compared objects.
 const LISTS: [&str; 3] = ["subscriptions", "invoices", "payments"];
 
-/// Returns the list that has the records of a kind; none for transfers, which are effects.
+/// Returns the list that contains the records of a kind; none for transfers, which are effects.
 fn list_of(kind: Kind) -> Option<&'static str> {
     match kind {
         Kind::Subscription => Some("subscriptions"),
@@ -93,7 +94,7 @@ impl OurSide<'_> {
             return Ok(transfers.into_iter().find(|transfer| transfer.id == id));
         };
         let row = if kind == Kind::Refund { within.unwrap_or(id) } else { id };
-        // A list begins after an id: the text without its last letter is before the row, and few rows are between them.
+        // A list begins after an id: the id without its last letter sorts before the row, with few rows in between.
         let mut before = row.to_owned();
         before.pop();
         let mut after = Some(before);
@@ -177,11 +178,11 @@ fn payment(id: &str, value: &Value) -> Result<Vec<Ours>, VerifyError> {
             facts([("status", json!(status)), ("amount", json!(amount)), ("currency", member(value, "currency"))]);
         found.push(Ours { related: Some(id.to_owned()), ..ours(Kind::Refund, refund, facts) });
     }
-    // As the extension counts: the sum in the charge includes refunds that are not known, and failed ones.
+    // The same way the extension counts: the amount in the charge includes unknown refunds and failed ones.
     let of_charge = value["charge_refunded_minor"].as_i64().unwrap_or(0);
     let mut own = facts([("amount_refunded", json!(sum.max(of_charge.saturating_sub(failed))))]);
     let charge = text(value, "charge");
-    // An invoice accounts for the money of its payment, whose own events a webhook may leave out.
+    // An invoice accounts for the money of its payment, whose own events may not be enabled for the webhook.
     if charge.is_some() || value["invoice"].is_null() {
         own.insert("charge".to_owned(), json!(charge));
     }

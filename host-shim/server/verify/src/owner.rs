@@ -12,7 +12,7 @@ pub(crate) enum Owner {
     Account(Account),
     /// An erased account, which has lost its record of a transfer.
     Erased,
-    /// An account of another business or mode, which uses the same account of Stripe.
+    /// An account of another business or mode that uses the same Stripe account.
     Elsewhere,
     /// No account of the business.
     Nobody,

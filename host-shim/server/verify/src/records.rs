@@ -1,4 +1,4 @@
-//! Reads the records of one account: what its comparison with Stripe needs of the store.
+//! Reads the records of one account: everything in the store that its comparison with Stripe needs.
 
 use crate::error::VerifyError;
 use crate::ours::{OurSide, Ours};

@@ -1,4 +1,4 @@
-//! Stripe's objects while they are compared: a temporary database, which SQLite keeps in memory only up to the size of its
+//! Stripe's objects while they are compared: a temporary database, which SQLite keeps in memory up to the size of its
 //! cache and removes at the end.
 
 use crate::facts::{Facts, Kind};
@@ -10,7 +10,7 @@ const TABLE: &str = "CREATE TABLE theirs (
     kind INTEGER NOT NULL, id TEXT NOT NULL, facts TEXT NOT NULL, keys TEXT NOT NULL, scope TEXT, effect TEXT,
     seen INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (kind, id)
 ) STRICT, WITHOUT ROWID";
-/// Rows of a page of unseen objects.
+/// Number of rows on a page of unseen objects.
 const PAGE: usize = 100;
 
 /// The objects.
@@ -18,7 +18,7 @@ pub(crate) struct Scratch(Connection);
 
 impl Scratch {
     pub(crate) fn open() -> Result<Scratch, Error> {
-        // A name without a letter is a temporary file.
+        // An empty name means a temporary file.
         let connection = Connection::open("")?;
         connection.execute_batch(TABLE)?;
         Ok(Scratch(connection))
@@ -53,7 +53,7 @@ impl Scratch {
 
 fn read(row: &Row<'_>) -> Result<Theirs, Error> {
     let (facts, keys): (String, String) = (row.get(1)?, row.get(2)?);
-    // The texts were written from these types.
+    // The strings were written from these types.
     let facts: Facts = serde_json::from_str(&facts).unwrap_or_default();
     let keys = serde_json::from_str(&keys).unwrap_or_default();
     Ok(Theirs { id: row.get(0)?, facts, keys, scope: row.get(3)?, effect: row.get(4)? })

@@ -9,12 +9,12 @@ use host_store::Partition;
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-/// Time for which Stripe keeps events, in seconds.
+/// How long Stripe keeps events, in seconds.
 const KEPT_S: i64 = 30 * 86_400;
-/// Number of events among which those of a difference are looked for.
+/// Maximum number of events that are searched for those of a difference.
 const EVENTS_MAX: usize = 10_000;
 
-/// Reads Stripe. A clone reads the same account of Stripe.
+/// Reads Stripe. A clone reads the same Stripe account.
 #[derive(Clone)]
 pub struct StripeAccess {
     /// Lists objects.

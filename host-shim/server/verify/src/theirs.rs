@@ -5,7 +5,7 @@ use crate::facts::{Facts, Kind, facts, member, text};
 use extension_contract::CONNECTED_ACCOUNT_CLAIMS;
 use serde_json::{Value, json};
 
-/// Metadata names of the scope and the effect that requested an object, as the Stripe provider writes them.
+/// Metadata keys for the scope and the effect that requested an object, as the Stripe provider writes them.
 const SCOPE: &str = "provisioner_scope";
 const KEY: &str = "provisioner_key";
 
@@ -18,11 +18,11 @@ pub(crate) struct Theirs {
     /// The id by which a store knows the object.
     pub(crate) id: String,
     pub(crate) facts: Facts,
-    /// Short keys of the claims of its account, the most exact first.
+    /// Short keys of the claims of its account, most specific first.
     pub(crate) keys: Vec<String>,
-    /// Name of the scope that requested it, if it bears our mark.
+    /// Name of the scope that requested it, if it carries our mark.
     pub(crate) scope: Option<String>,
-    /// Key of the effect that requested it, if it bears our mark.
+    /// Key of the effect that requested it, if it carries our mark.
     pub(crate) effect: Option<String>,
 }
 
@@ -55,7 +55,7 @@ pub(crate) fn read(kind: Kind, object: &Value) -> Result<Option<Theirs>, VerifyE
     Ok(Some(Theirs { id: id.to_owned(), facts, keys, scope: mark(SCOPE), effect: mark(KEY) }))
 }
 
-/// Returns the id in a member that is an id or an expanded object.
+/// Returns the id in a member that contains either an id or an expanded object.
 fn id_of<'v>(object: &'v Value, name: &str) -> Option<&'v str> {
     let value = object.get(name)?;
     value.as_str().or_else(|| text(value, "id"))
@@ -110,7 +110,7 @@ fn invoice(object: &Value) -> Facts {
 
 fn refund(object: &Value) -> Facts {
     let status = match text(object, "status") {
-        // Before its first status a refund counted as done; a cancelled one returned its money to us.
+        // Before it had a status, a refund counted as done; a cancelled one returned its money to us.
         None => "succeeded",
         Some("canceled") => "failed",
         Some(status) => status,

@@ -1,5 +1,5 @@
-//! Compares a whole store: all of Stripe's objects are read first, then the records of each account. A difference counts only
-//! if it is still there when both sides are read again, since a delivery may have been on its way.
+//! Compares a whole store: first reads all of Stripe's objects, then the records of each account. A difference counts only if
+//! it still exists when both sides are read again, since a delivery may have been on its way.
 
 use crate::difference::{Found, What, difference};
 use crate::error::VerifyError;
@@ -22,14 +22,15 @@ use std::time::Duration;
 /// Maximum number of differences that are kept; the others are only counted.
 pub const DIFFERENCES_MAX: usize = 1_000;
 
-/// An object of Stripe that belongs to no account of the business: its events are missing, or it is none of the business's.
+/// An object at Stripe that belongs to no account of the business: either its events are missing, or it does not belong to
+/// the business.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unowned {
     /// Kind of the object.
     pub kind: Kind,
-    /// Its id; of a payment the id of its payment intent, or of its charge if it has none.
+    /// Its id; for a payment, the id of its payment intent, or of its charge if it has none.
     pub id: String,
-    /// The claims by which an account would have it, the most exact first.
+    /// The claims by which an account would have it, most specific first.
     pub claims: Vec<String>,
 }
 
@@ -38,26 +39,26 @@ pub struct Unowned {
 pub struct Verified {
     /// Number of recorded objects and of Stripe's objects, by kind.
     pub counts: BTreeMap<Kind, (u64, u64)>,
-    /// Number of Stripe's objects that bear the mark of another business or mode.
+    /// Number of Stripe's objects that carry the mark of another business or mode.
     pub of_others: u64,
     /// Number of Stripe's objects that belong to no account of the business.
     pub of_nobody: u64,
-    /// Some of them, at most [`DIFFERENCES_MAX`]; the others are not looked at again.
+    /// Some of them, at most [`DIFFERENCES_MAX`]; the others are not checked again.
     pub unowned: Vec<Unowned>,
     /// Number of objects that differ.
     pub differing: u64,
-    /// The differences, at most [`DIFFERENCES_MAX`]; the others are not looked at again.
+    /// The differences, at most [`DIFFERENCES_MAX`]; the others are not checked again.
     pub differences: Vec<Difference>,
 }
 
-/// The present step of a comparison.
+/// The current step of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// It has read this number of Stripe's objects of a kind.
     Listed(Kind, u64),
-    /// It has compared this number of accounts, of all.
+    /// It has compared this many of all accounts.
     Accounts(usize, usize),
-    /// It looks at the differences again.
+    /// It is checking the differences again.
     Again,
 }
 
@@ -71,7 +72,7 @@ pub struct Verifier<'a> {
     pub stripe: &'a StripeAccess,
     /// The time.
     pub now: Timestamp,
-    /// Time until the differences are looked at again.
+    /// Time until the differences are checked again.
     pub wait: Duration,
 }
 
@@ -134,7 +135,7 @@ impl Verifier<'_> {
                         continue;
                     }
                     Owner::Elsewhere | Owner::Erased => {}
-                    // The event that names its account came meanwhile; its own may still be missing.
+                    // The event with its account has arrived in the meantime; its own may still be missing.
                     Owner::Account(account) => {
                         let one = difference(kind, &account, None, Some(&theirs));
                         keep(&mut found, &mut verified.differing, one);
@@ -143,7 +144,7 @@ impl Verifier<'_> {
                 verified.of_nobody -= 1;
             }
             let confirmed = self.confirmed(&found)?;
-            // Differences that were not kept cannot be looked at again.
+            // Differences that were not kept cannot be checked again.
             verified.differing -= (found.len() - confirmed.len()) as u64;
             verified.differences = self.mended(confirmed)?;
         }
@@ -172,7 +173,7 @@ impl Verifier<'_> {
         }
     }
 
-    /// Returns the differences that are still there.
+    /// Returns the differences that still exist.
     fn confirmed(&mut self, found: &[Found]) -> Result<Vec<Found>, VerifyError> {
         let mut confirmed = Vec::new();
         for one in found {
@@ -188,7 +189,7 @@ impl Verifier<'_> {
         Ok(confirmed)
     }
 
-    /// Adds the commands that mend the differences.
+    /// Adds the commands that fix the differences.
     fn mended(&mut self, found: Vec<Found>) -> Result<Vec<Difference>, VerifyError> {
         if found.is_empty() {
             return Ok(Vec::new());
@@ -199,7 +200,7 @@ impl Verifier<'_> {
     }
 }
 
-/// Returns the id by which an object is fetched again: a payment has the id of its charge at Stripe.
+/// Returns the id with which an object is fetched again; for a payment, that is the id of its charge.
 fn id_at_stripe<'o>(one: &'o Found, ours: Option<&'o Ours>) -> &'o str {
     let charge = match &one.what {
         What::OnlyTheirs(facts) => facts.get("charge").and_then(Value::as_str),

@@ -26,7 +26,7 @@ unsafe extern "C" {
     fn clock_time_get(clock: i32, precision: i64, nanoseconds: *mut u64) -> i32;
 }
 
-/// Names of the platform's errors by their numbers.
+/// The platform's error names, by number.
 const CODES: [&str; 17] = [
     "Ok",
     "Cancelled",
@@ -65,14 +65,14 @@ fn length(bytes: &[u8]) -> i32 {
     i32::try_from(bytes.len()).unwrap_or(i32::MAX)
 }
 
-/// Takes bytes that the host wrote into memory of [`__wafer_alloc`].
+/// Takes over bytes that the host wrote into memory from [`__wafer_alloc`].
 fn taken(packed: i64) -> Vec<u8> {
     let (address, len) = ((packed >> 32) as usize, (packed & 0xffff_ffff) as usize);
-    // SAFETY: the host allocated `len` bytes at this address by `__wafer_alloc`, and gives them away.
+    // SAFETY: the host allocated `len` bytes at this address with `__wafer_alloc`, and hands them over.
     unsafe { Vec::from_raw_parts(std::ptr::with_exposed_provenance_mut(address), len, len) }
 }
 
-/// Gives bytes to the host, which reads them before its next call.
+/// Hands over bytes to the host, which reads them before its next call.
 fn given(bytes: Vec<u8>) -> i64 {
     let bytes = bytes.leak();
     ((bytes.as_ptr().expose_provenance() as i64) << 32) | i64::from(length(bytes))
@@ -83,7 +83,7 @@ fn code_of(number: i64) -> ServiceError {
     ServiceError { code: code.to_owned(), message: "the platform refused the call".to_owned() }
 }
 
-/// A stream to a service, closed at its end.
+/// A stream to a service, which is closed when dropped.
 struct Stream(i64);
 
 impl Drop for Stream {
@@ -96,7 +96,7 @@ impl Drop for Stream {
 impl Stream {
     /// Returns the error of a failed step.
     fn error(&self, number: i64) -> ServiceError {
-        // SAFETY: the host answers with bytes in memory of `__wafer_alloc`, with 0, or with a negative number.
+        // SAFETY: the host answers with bytes in memory from `__wafer_alloc`, with 0, or with a negative number.
         let packed = unsafe { __wafer_host_stream_take_error(self.0) };
         let told = (packed > 0).then(|| rmp_serde::from_slice::<WaferError>(&taken(packed)).ok()).flatten();
         told.map_or_else(|| code_of(number), |WaferError { code, message }| ServiceError { code, message })

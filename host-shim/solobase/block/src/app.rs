@@ -1,4 +1,4 @@
-//! The host inside of the block: its store, its business and its processor.
+//! The host inside the block: its store, its business and its processor.
 
 use crate::info::NAME;
 use crate::platform::Platform;
@@ -23,10 +23,10 @@ pub(crate) const CONFIG_PREFIX: &str = "EXTENSIONS__INSTANCE_PROVISIONER__";
 pub const BUNDLE: &str = "BUSINESS";
 /// Key of the secret that signs Stripe's webhooks.
 pub const STRIPE_SECRET: &str = "STRIPE_WEBHOOK_SECRET";
-/// Key of the key by which services call the block.
+/// Name of the configuration key that contains the service key, with which services call the block.
 pub const SERVICE_KEY: &str = "SERVICE_KEY";
-/// Key of the secrets of the business's other webhooks: a JSON object by the names of `secret` in `webhooks` of `business.yml`. The
-/// block must tell the platform its keys before it knows its business, so all secrets have one.
+/// Key of the secrets of the business's other webhooks: a JSON object keyed by the names of `secret` in `webhooks` of
+/// `business.yml`. The block must declare its keys to the platform before it knows its business, so all secrets share one.
 pub const WEBHOOK_SECRETS: &str = "WEBHOOK_SECRETS";
 /// Minimum length of the service key in bytes.
 pub const KEY_BYTES_MIN: usize = 32;
@@ -57,7 +57,7 @@ pub fn key(name: &str) -> String {
 pub(crate) struct State {
     /// True if the database service has batches.
     pub(crate) batches: bool,
-    /// Version of the block that made the tables and loaded the catalog.
+    /// Version of the block that created the tables and loaded the catalog.
     pub(crate) version: String,
 }
 
@@ -93,7 +93,7 @@ pub(crate) fn declarations() -> Declarations {
     Provisioner.declare()
 }
 
-/// A call's host: an outbox with its processor, in an open group whose reads are of one state.
+/// The host of one call: an outbox with its processor, in an open group whose reads all see one state.
 pub(crate) struct App {
     pub(crate) outbox: Outbox,
     pub(crate) bundle: Bundle,
@@ -109,7 +109,7 @@ pub(crate) struct Settings {
 
 /// Reads the settings.
 pub(crate) fn settings(platform: &Platform<'_>) -> Result<Settings, AppError> {
-    // The settings say whether there are batches, and reading needs none.
+    // The settings say whether there are batches, and reading them needs none.
     let reading = crate::store::open(platform.database.clone(), Batches::Yes);
     let names = [STATE, BUSINESS, IMPORTING];
     let Ok([Some(state), Some(bundle), importing]) =
@@ -144,8 +144,8 @@ impl App {
         self.outbox.processor_mut().store_mut()
     }
 
-    /// Answers a question on one state of the tables: the database service has no snapshots, so a question beside a commit is
-    /// asked again.
+    /// Answers a question on one state of the tables: the database service has no snapshots, so if there was a concurrent commit,
+    /// the question is asked again.
     pub(crate) fn in_one_state<T>(
         &mut self,
         ask: impl FnOnce(&mut Processor) -> Result<T, Failed>,
@@ -159,9 +159,9 @@ impl App {
     }
 }
 
-/// Compares a given key with the right one, in a time that does not tell how much of it is right. No key fits an empty one.
+/// Compares a given key with the right one, in a time that does not reveal how much of it is right. No key matches an empty one.
 pub(crate) fn is_key(given: &str, right: &str) -> bool {
-    // The tags have one length, whatever the keys have.
+    // The tags have the same length, whatever the keys.
     let tag = |text: &str| Hmac::<Sha256>::new_from_slice(NAME.as_bytes()).map(|mac| mac.chain_update(text.as_bytes()));
     match (tag(given), tag(right)) {
         (Ok(given), Ok(tag)) => given.verify(&tag.finalize().into_bytes()).is_ok() && !right.is_empty(),

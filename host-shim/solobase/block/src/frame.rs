@@ -21,7 +21,7 @@ struct Entry {
 /// The reason why a frame is not a call.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
-    /// The frame has another form.
+    /// The frame has a different form.
     #[error("the call is not `[message, bytes]`: {0}")]
     Form(String),
     /// The body is too long.
@@ -36,7 +36,7 @@ fn form(text: impl std::fmt::Display) -> FrameError {
 /// Reads a call: `[{"kind", "meta"}, [byte, …]]`.
 ///
 /// # Errors
-/// [`FrameError`] for another form, and for a body that is too long.
+/// Fails with [`FrameError`] if the form is different or the body is too long.
 pub fn read(frame: &[u8]) -> Result<Request, FrameError> {
     let rest = frame.trim_ascii_start().strip_prefix(b"[").ok_or_else(|| form("no list"))?;
     let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<Message>();
@@ -54,7 +54,7 @@ pub fn read(frame: &[u8]) -> Result<Request, FrameError> {
     }
 }
 
-/// Reads a list of bytes; returns the bytes and what follows. A JSON parser needs several times the fuel.
+/// Reads a list of bytes; returns the bytes and the rest. A JSON parser would need several times the fuel.
 fn bytes(text: &[u8]) -> Result<(Vec<u8>, &[u8]), FrameError> {
     let text = text.trim_ascii_start().strip_prefix(b"[").ok_or_else(|| form("no list of bytes"))?;
     let mut found = Vec::with_capacity((text.len() / 3).min(BODY_BYTES_MAX + 1));
@@ -124,7 +124,7 @@ fn push_number(frame: &mut Vec<u8>, byte: u8) {
 /// The event of a lifecycle call.
 ///
 /// # Errors
-/// [`FrameError`] for another form.
+/// Fails with [`FrameError`] if the form is different.
 pub fn lifecycle(frame: &[u8]) -> Result<String, FrameError> {
     #[derive(Deserialize)]
     struct Lifecycle {

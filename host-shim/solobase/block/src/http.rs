@@ -1,4 +1,4 @@
-//! Requests and responses, as the platform passes them: a kind, a list of texts, and bytes.
+//! Requests and responses, in the form in which the platform passes them: a kind, a list of strings, and bytes.
 
 use extension_contract::{Account, Actor, ActorKind};
 pub use host_engine::remote::BODY_BYTES_MAX;

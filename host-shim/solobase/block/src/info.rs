@@ -9,10 +9,10 @@ pub const NAME: &str = "extensions/instance-provisioner";
 /// Returns the description of the block.
 pub fn info() -> Value {
     let collections = crate::store::collections();
-    // The platform reads only the name of a collection; `Init` makes the table.
+    // The platform reads only the name of a collection; `Init` creates the table.
     let tables: Vec<Value> = collections.iter().map(|name| json!({"name": name, "fields": []})).collect();
-    // Every key is optional for the platform. It looks for a required one in its environment alone, where a value from its own pages
-    // is not, and refuses `Init` at the first that is missing; the block's `Init` names all of them.
+    // All keys are optional for the platform. It looks for a required one only in its environment, where a value from its own pages
+    // is not found, and refuses `Init` at the first missing one; the block's `Init` lists all of them.
     let key = |(key, description, input_type): &(&str, &str, &str)| {
         let key = format!("{CONFIG_PREFIX}{key}");
         json!({"key": key, "description": description, "input_type": input_type, "optional": true})

@@ -1,4 +1,4 @@
-//! `Init`: makes the tables, checks the whole configuration, and loads the catalog. All faults are told at once.
+//! `Init`: creates the tables, checks the whole configuration, and loads the catalog. All faults are reported at once.
 
 use crate::app::{
     BUNDLE, BUSINESS, IMPORTING, KEY_BYTES_MIN, SERVICE_KEY, STATE, STRIPE_SECRET, State, WEBHOOK_SECRETS, key,
@@ -10,13 +10,13 @@ use crate::store::{Batches, SolobaseStore};
 use host_engine::bundle::Bundle;
 use host_store::{Store, StoreError};
 
-/// Maximum number of attempts beside other calls.
+/// Maximum number of attempts in competition with other calls.
 const ATTEMPTS_MAX: usize = 8;
 
-/// Handles a lifecycle event. Only `Init` does something.
+/// Handles a lifecycle event. Only `Init` does anything.
 ///
 /// # Errors
-/// Fails with the faults, one on each line.
+/// Fails with the faults, one per line.
 pub fn lifecycle(platform: &Platform<'_>, event: &str) -> Result<(), String> {
     if event != "Init" {
         return Ok(());
@@ -101,8 +101,8 @@ fn configuration(platform: &Platform<'_>) -> (Option<Bundle>, Vec<String>) {
     (bundle, faults)
 }
 
-/// Writes the settings and, if the catalog has changed, loads it. During an import the catalog is loaded when the
-/// import ends.
+/// Writes the settings and loads the catalog if it has changed. During an import, the catalog is loaded when the import
+/// ends.
 fn prepare(platform: &Platform<'_>, store: &mut SolobaseStore, bundle: &Bundle) -> Result<(), InitError> {
     let state =
         State { batches: store.backend().batches() == Batches::Yes, version: env!("CARGO_PKG_VERSION").to_owned() };

@@ -1,8 +1,8 @@
-//! The extension as a *block* of a Solobase platform, which loads core modules and no components.
+//! The extension as a *block* of a Solobase platform, which loads core modules rather than components.
 //!
-//! The block is a host of its own: the same processor, outbox and library as in `provisioner`, over a store in the platform's tables.
-//! [`handle`] answers a request, [`lifecycle`] prepares the tables and the catalog. Nothing stays in memory between two calls.
-//! `abi` is the only part that knows how a block is called; the other parts also compile for this machine, for tests.
+//! The block is a host itself: the same processor, outbox and library as in `provisioner`, over a store in the platform's tables.
+//! [`handle`] answers a request, [`lifecycle`] prepares the tables and the catalog. Nothing stays in memory between two calls. `abi`
+//! is the only part that knows how a block is called; the other parts also compile for this machine, for tests.
 
 #[cfg(target_arch = "wasm32")]
 #[allow(unsafe_code)]

@@ -4,7 +4,7 @@ use crate::store::{Service, ServiceError};
 use extension_contract::Timestamp;
 use std::sync::Arc;
 
-/// The platform, as one call sees it.
+/// The platform, as seen by one call.
 pub struct Platform<'p> {
     /// The database service.
     pub database: Arc<dyn Service + Send + Sync>,

@@ -22,15 +22,15 @@ use host_store::StoreError;
 use host_wasm_runner::runner::RunError;
 use serde_json::{Value, json};
 
-/// Maximum number of attempts of a request beside other calls. Each is decided on a new state.
+/// Maximum number of attempts of a request in competition with other calls. Each is decided on a new state.
 const ATTEMPTS_MAX: usize = 8;
-/// Header with the key of a service.
+/// The header with the key of a service.
 const KEY_HEADER: &str = "x-service-key";
 
 /// The reason why a request has no answer.
 #[derive(Debug)]
 pub(crate) enum Failed {
-    /// Another call committed first: the same request can be carried out again.
+    /// Another call committed first; the same request can be carried out again.
     Outrun,
     /// The answer to the request.
     Answer(Box<Response>),
@@ -94,7 +94,7 @@ fn refused(refusal: &Refusal) -> Response {
     Response::error(refusal_status(refusal), refusal.code(), refusal.detail()).with(refusal_members(refusal))
 }
 
-/// Returns the answer of a reply.
+/// Returns the answer for a reply.
 fn replied(reply: &Reply) -> Response {
     match reply {
         Reply::Answer(text) => Response::ok(serde_json::from_str(text).unwrap_or(Value::Null)),
@@ -118,7 +118,8 @@ impl Caller {
         matches!(self.actor.kind, ActorKind::Admin | ActorKind::Service)
     }
 
-    /// Returns the account that a request is about: the named one, if the caller reaches it, or else the caller's own.
+    /// Returns the account that a request is about: the one it names, if the caller can access it, or else the caller's
+    /// own.
     fn account(&self, request: &Request) -> Result<Account, Failed> {
         let named = match request.query("account") {
             None => None,
@@ -137,7 +138,7 @@ impl Caller {
     }
 }
 
-/// Returns the caller: a service by its key, or the user that the platform has authenticated.
+/// Returns the caller: a service, identified by its key, or the user that the platform has authenticated.
 fn caller(platform: &Platform<'_>, request: &Request) -> Result<Caller, Failed> {
     if let Some(given) = request.header(KEY_HEADER) {
         let right = (platform.config)(&key(SERVICE_KEY));
@@ -206,7 +207,7 @@ fn route(platform: &Platform<'_>, request: &Request) -> Answered {
     }
 }
 
-/// Answers an event by its outcome.
+/// Answers an event according to its outcome.
 fn outcome(reports: &[host_engine::processor::Report]) -> Response {
     let Some(report) = reports.first() else { return Response::unavailable("the event was not reported") };
     Response::ok(json!({"id": report.event_id, "outcome": report.result.name(), "reason": report.result.reason()}))

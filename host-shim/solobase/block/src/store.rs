@@ -1,6 +1,6 @@
 //! Keeps the store's rows in tables of a Solobase platform. Its database service lists, creates and updates rows
 //! without transactions; newer hosts also apply a batch of writes at once. A group reads the last commit number from
-//! the table `head`, and holds its changes, which its reads see, in memory. It commits by creating the row with the
+//! the table `head`, and holds its changes, which its own reads see, in memory. It commits by creating the row with the
 //! next number in `commits` (see `commit.rs`). If another commit came first, it fails with `StoreError::Locked` and
 //! starts over. One number serves all accounts, since events and effects are numbered together.
 

@@ -5,11 +5,11 @@ use serde_json::Value;
 use std::thread;
 use std::time::Duration;
 
-/// Header with the service key.
+/// The header with the service key.
 const KEY_HEADER: &str = "x-service-key";
 /// Limits of an exchange. An interpreted block needs some time for an event.
 const LIMITS: ExchangeLimits = ExchangeLimits { timeout: Duration::from_secs(30), body_bytes_max: 8 << 20 };
-/// Number of times that a request is sent whose failure may pass.
+/// How many times a request is sent if its failure may be temporary.
 pub(crate) const TRIES_MAX: u32 = 4;
 /// Wait before a request is sent again, in milliseconds; doubled each time.
 const AGAIN_MS: u64 = 500;
@@ -17,7 +17,7 @@ const AGAIN_MS: u64 = 500;
 /// The reason why a request to the block failed.
 #[derive(Debug, thiserror::Error)]
 pub enum BlockError {
-    /// No answer came. What was done is not known.
+    /// No answer arrived. It is not known what was done.
     #[error("{path}: no answer: {reason}")]
     Silent {
         /// Path of the request.
@@ -34,7 +34,7 @@ pub enum BlockError {
         status: u16,
         /// The block's code.
         code: String,
-        /// The block's text.
+        /// The block's message.
         message: String,
     },
     /// The answer is not the block's.
@@ -58,7 +58,7 @@ impl BlockError {
     }
 }
 
-/// An address that is not a block's.
+/// The address does not belong to a block.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "`{url}` is not the address of a block; expected https://HOST/b/NAME, or http:// on this machine only, since it carries a key"
@@ -74,10 +74,11 @@ pub struct Block {
 }
 
 impl Block {
-    /// Names a block: the address of its route, for example `https://example.com/b/provisioner`, and its service key.
+    /// Creates a block from the address of its route, for example `https://example.com/b/provisioner`, and its service
+    /// key.
     ///
     /// # Errors
-    /// Fails if the address has a query, or if the key would leave this machine without TLS.
+    /// Fails if the address contains a query, or if the key would leave this machine without TLS.
     pub fn new(url: &str, key: String) -> Result<Block, BadAddress> {
         let url = url.trim_end_matches('/');
         if !is_address(url) || url.contains('?') {
@@ -86,10 +87,10 @@ impl Block {
         Ok(Block { client: Client::new(url, LIMITS), key })
     }
 
-    /// Sends a request, up to `tries` times while it may succeed soon. The block must be able to take it twice.
+    /// Sends a request, up to `tries` times as long as it may soon succeed. The block must be able to accept it twice.
     ///
     /// # Errors
-    /// As [`Block::send`].
+    /// Fails like [`Block::send`].
     pub(crate) fn send_again(
         &self,
         method: Method,
@@ -111,7 +112,7 @@ impl Block {
     /// Sends a request and returns the answer.
     ///
     /// # Errors
-    /// Fails if no answer comes, or if it is not a success.
+    /// Fails if no answer arrives, or if it is not a success.
     pub fn send(&self, method: Method, path: &str, body: Option<&Value>) -> Result<Value, BlockError> {
         let request = Request {
             method,

@@ -1,4 +1,4 @@
-//! Copies all data: a store or a block to lines of JSON, and lines to a store or a block. Each line is one part of the data.
+//! Copies all data: a store or a block to JSON lines, and JSON lines to a store or a block. Each line is one part of the data.
 
 use crate::block::{Block, BlockError, TRIES_MAX};
 use host_providers::http::Method;
@@ -7,11 +7,11 @@ use host_store::{NotState, SqliteStore, Store, StoreError, state_hash};
 use serde_json::json;
 use std::io::{self, BufRead, Write};
 
-/// Parts of a page of a store.
+/// Number of parts on a page of a store.
 const PAGE: usize = 500;
 /// Maximum number of parts in a request to a block, which decides within a limited amount of fuel.
 const PARTS_MAX: usize = 20;
-/// Maximum length of the lines in a request to a block, in bytes. A body may have 128 KiB, with quotes.
+/// Maximum length of the lines in a request to a block, in bytes. A body may have 128 KiB, including quotes.
 const BYTES_MAX: usize = 64 * 1024;
 /// Maximum length of one line, in bytes.
 const LINE_BYTES_MAX: usize = 110 * 1024;
@@ -36,10 +36,10 @@ pub enum MovingError {
         /// What is wrong.
         problem: String,
     },
-    /// The block has committed meanwhile.
+    /// The block has committed in the meantime.
     #[error("the data changed meanwhile: stop the block's callers, and try again")]
     Changed,
-    /// The copy has another state than the original.
+    /// The copy's state differs from the original's.
     #[error("the copy has another state: {copy}, expected {original}")]
     Differs {
         /// State of the copy.
@@ -70,7 +70,7 @@ pub fn export_store(store: &(impl Source + Store), out: &mut dyn Write) -> Resul
 /// Writes all data of a block; returns the number of parts and the hash of the state.
 ///
 /// # Errors
-/// Fails if the block or the file fails, or if the block commits meanwhile.
+/// Fails if the block or the file fails, or if the block commits in the meantime.
 pub fn export_block(block: &Block, out: &mut dyn Write) -> Result<(u64, String), MovingError> {
     let mut copy = SqliteStore::open_in_memory().map_err(|error| StoreError::Unavailable(error.to_string()))?;
     let (mut written, mut commits) = (0, None);
@@ -90,7 +90,7 @@ pub fn export_block(block: &Block, out: &mut dyn Write) -> Result<(u64, String),
     Ok((written, state_hash(&[&copy], &NotState::default())?))
 }
 
-/// Visits the lines of a block, with the number of commits at the time of their page.
+/// Visits the lines of a block, with the number of commits when their page was read.
 fn each_line(block: &Block, visit: &mut dyn FnMut(&str, u64) -> Result<(), MovingError>) -> Result<(), MovingError> {
     let mut path = "/export".to_owned();
     loop {
@@ -106,7 +106,7 @@ fn each_line(block: &Block, visit: &mut dyn FnMut(&str, u64) -> Result<(), Movin
     }
 }
 
-/// Visits the lines of a file that are not empty, each with its number.
+/// Visits the non-empty lines of a file, each with its number.
 fn lines(
     file: &mut dyn BufRead,
     visit: &mut dyn FnMut(usize, String) -> Result<(), MovingError>,
@@ -138,14 +138,14 @@ pub fn import_store(file: &mut dyn BufRead, store: &mut impl Target) -> Result<(
     });
     let ended = put.and_then(|()| Ok(store.end_parts().and_then(|()| store.commit())?));
     if let Err(error) = ended {
-        // The first error says more.
+        // The first error is more informative.
         let _ = store.rollback();
         return Err(error);
     }
     Ok((read, state_hash(&[&*store], &NotState::default())?))
 }
 
-/// Reads all data into a block that has nothing but its catalog, or whose import was interrupted; returns the number of parts and the
+/// Reads all data into a block that contains only its catalog, or whose import was interrupted; returns the number of parts and the
 /// hash of the state, which is read back from the block.
 ///
 /// # Errors
@@ -176,12 +176,12 @@ pub fn import_block(file: &mut dyn BufRead, block: &Block) -> Result<(u64, Strin
     original.end_parts()?;
     original.commit()?;
     let send = |path: &str, lines: &[String]| block.send_again(Method::Post, path, Some(&json!(lines)), TRIES_MAX);
-    // Each request removes a part of what the block has.
+    // Each request removes part of the block's data.
     while send("/import?begin=true", &[])?["more"] == true {}
     for page in &pages {
         send("/import", page)?;
     }
-    // The end of the import loads the catalog, so the state is compared before.
+    // The end of the import loads the catalog, so the state is compared before that.
     let expected = state_hash(&[&original], &NotState::default())?;
     let found = state_of(block)?;
     if found != expected {

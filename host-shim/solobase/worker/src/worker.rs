@@ -1,4 +1,4 @@
-//! Takes the calls that are due, makes them, and reports back. A call without a report is repeated when its lease has ended.
+//! Takes the calls that are due, makes them, and reports back. A call without a report is repeated when its lease has expired.
 
 use crate::block::{Block, BlockError, TRIES_MAX};
 use host_engine::outbox::Rooms;
@@ -19,17 +19,17 @@ pub struct Worker {
     is_new: bool,
 }
 
-/// What a round has done.
+/// The result of a round.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Round {
     /// The calls that were made, as kind, account and key, each with the name of its outcome.
     pub calls: Vec<(String, &'static str)>,
-    /// The calls of these whose answers the block did not take, each with the reason. They are made again when their leases have
-    /// ended.
+    /// Those of the calls whose answers the block did not accept, each with the reason. They are made again when their leases
+    /// have expired.
     pub unreported: Vec<(String, String)>,
     /// True if more is due now.
     pub more: bool,
-    /// Time at which something is due next, in milliseconds since the epoch.
+    /// Time at which something is next due, in milliseconds since the epoch.
     pub next: Option<i64>,
 }
 
@@ -39,10 +39,10 @@ impl Worker {
         Worker { block, registry, name: name.to_owned(), is_new: true }
     }
 
-    /// Carries out one round: lets the block do what needs no worker, takes calls, makes them at the same time, and reports back.
+    /// Carries out one round: lets the block do what needs no worker, takes calls, makes them concurrently, and reports back.
     ///
     /// # Errors
-    /// Fails if the block lends no calls. An answer that the block does not take holds up no other answer.
+    /// Fails if the block lends no calls. An answer that the block does not accept holds up no other answer.
     pub fn round(&mut self) -> Result<Round, BlockError> {
         let lease = Lease { owner: self.name.clone(), limit: CALLS_MAX, restarted: self.is_new };
         let leased = self.block.send(Method::Post, "/outbox/lease", Some(&json!(lease)))?;
@@ -59,7 +59,7 @@ impl Worker {
             let body = json!([answer]);
             if let Err(error) = self.block.send_again(Method::Post, "/outbox/answers", Some(&body), tries) {
                 if error.is_transient() {
-                    // The block is down: longer waits would only let the other leases end.
+                    // The block is down: longer waits would only let the other leases expire.
                     tries = 1;
                 }
                 unreported.push((call.clone(), error.to_string()));
@@ -70,7 +70,7 @@ impl Worker {
     }
 }
 
-/// Makes calls, as many at the same time as their providers have room for, and returns each with its answer.
+/// Makes calls, as many at the same time as their providers have capacity for, and returns each with its answer.
 fn answers<'c>(registry: &Registry, space: &str, calls: &'c [LentCall]) -> Vec<(&'c LentCall, Answer)> {
     let mut waiting: Vec<&LentCall> = calls.iter().collect();
     let (mut rooms, mut answers) = (Rooms::default(), Vec::new());
@@ -80,7 +80,7 @@ fn answers<'c>(registry: &Registry, space: &str, calls: &'c [LentCall]) -> Vec<(
         let entered: Vec<_> =
             chosen.iter().map(|at| (rooms.enter(registry, of[*at].0, of[*at].1), of[*at].1)).collect();
         if chosen.is_empty() {
-            // A provider without room answers when the call is to be made again.
+            // A provider without capacity answers when the call should be repeated.
             chosen = (0..waiting.len()).collect();
         }
         let begun: Vec<&LentCall> = chosen.iter().map(|at| waiting[*at]).collect();
@@ -102,7 +102,7 @@ fn answers<'c>(registry: &Registry, space: &str, calls: &'c [LentCall]) -> Vec<(
     answers
 }
 
-/// Makes a call with the provider of its kind and returns the answer for the block. `space` is the name of business and mode.
+/// Makes a call with the provider for its kind and returns the answer for the block. `space` is the name of business and mode.
 pub fn answer(registry: &Registry, space: &str, lent: &LentCall) -> Answer {
     let call = Call {
         kind: lent.kind.clone(),
@@ -128,7 +128,7 @@ pub fn answer(registry: &Registry, space: &str, lent: &LentCall) -> Answer {
     fitting(answer)
 }
 
-/// Replaces a reply that is too long for the block by a failure: the block would refuse it each time.
+/// Replaces a reply that is too long for the block with a failure, because the block would refuse it every time.
 fn fitting(answer: Answer) -> Answer {
     let bytes = json!([answer]).to_string().len();
     if bytes <= BODY_BYTES_MAX {

@@ -1,4 +1,4 @@
-//! The worker beside a block that does not take every answer.
+//! Tests the worker with a block that does not accept every answer.
 
 use host_provider_api::{Call, CallOutcome, Provider, Registry};
 use host_worker::{Block, Worker};
@@ -8,7 +8,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// Serves a block; `answer` returns status and body of a request. Returns the block's address.
+/// Serves a block; `answer` returns the status and body for a request. Returns the block's address.
 fn serve(answer: impl Fn(&str, &Value) -> (u16, Value) + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let url = format!("http://{}/b/x", listener.local_addr().expect("an address"));
@@ -46,7 +46,7 @@ fn exchange(stream: TcpStream, answer: &impl Fn(&str, &Value) -> (u16, Value)) {
     write!(stream.get_mut(), "{head}\r\nconnection: close\r\n\r\n{text}").expect("written");
 }
 
-/// A provider whose answer to the call `long` is longer than a body of the block.
+/// A provider whose answer to the call `long` is longer than the block's maximum body.
 struct Sizes;
 
 impl Provider for Sizes {
@@ -86,7 +86,7 @@ fn an_answer_that_the_block_refuses_holds_up_no_other() {
     let answers = answers.lock().expect("no panic");
     let keys: Vec<&str> = answers.iter().filter_map(|answer| answer["key"].as_str()).collect();
     assert_eq!(keys, ["refused", "long", "short"]);
-    // An answer that the block would never take is reported as a failure.
+    // An answer that the block would never accept is reported as a failure.
     let failure = &answers[1]["reply"]["answer"]["refused"];
     assert_eq!(failure["code"], "answer-too-large", "{failure}");
 }

@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
 
-/// Maximum bytes of a request or a response.
+/// Maximum size of a request or a response, in bytes.
 const BYTES_MAX: usize = 64 * 1024 * 1024;
 
 pub(super) fn exchange(mut client: &TcpStream, upstream: SocketAddr, shared: &Shared) -> io::Result<()> {
@@ -44,8 +44,8 @@ pub(super) fn exchange(mut client: &TcpStream, upstream: SocketAddr, shared: &Sh
     Ok(())
 }
 
-/// Reads one whole request. Returns `None` if the connection ends before the end of the request, or the request is
-/// longer than [`BYTES_MAX`].
+/// Reads one whole request. Returns `None` if the connection ends before the request does, or the request is longer
+/// than [`BYTES_MAX`].
 fn message(mut from: &TcpStream) -> io::Result<Option<Vec<u8>>> {
     let (mut bytes, mut buffer, mut continued) = (Vec::new(), [0; 16 * 1024], false);
     loop {

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-/// Maximum bytes of a request.
+/// Maximum size of a request, in bytes.
 const REQUEST_BYTES_MAX: usize = 1 << 20;
 
 /// An HTTP request.
@@ -33,7 +33,7 @@ impl Request {
     }
 }
 
-/// Serves the request of a connection. An error closes the connection.
+/// Serves the request on a connection. An error closes the connection.
 pub(crate) fn serve(client: &TcpStream, answer: impl FnOnce(&Request) -> (u16, Value)) {
     let Some(request) = read(client) else { return };
     let (status, body) = answer(&request);

@@ -1,6 +1,6 @@
-//! Reads which ids the documents of `docs/decisions` answer: rows of tables whose first cell is an id.
+//! Reads which ids are answered by the documents in `docs/decisions`: rows of tables whose first cell is an id.
 //!
-//! A row has the id, the question, the decision and where the decision is held: `| D-50 | … | … | … |`.
+//! A row contains the id, the question, the decision and where the decision is held: `| D-50 | … | … | … |`.
 
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
@@ -12,12 +12,12 @@ use std::path::Path;
 pub struct Answer {
     /// Path of the document below the root, and the line of the row.
     pub place: String,
-    /// Number of cells after the id that say something; an answer has three.
+    /// Number of non-empty cells after the id; an answer has three.
     said: usize,
 }
 
 impl Answer {
-    /// Returns what is wrong with the row, if something is.
+    /// Returns what is wrong with the row, if anything.
     pub fn fault(&self) -> Option<String> {
         let cells = self.said;
         (cells != CELLS).then(|| {
@@ -26,10 +26,10 @@ impl Answer {
     }
 }
 
-/// Number of cells of a row after its id.
+/// Number of cells in a row after its id.
 const CELLS: usize = 3;
 
-/// Reads the answers of all documents of the folder, by id.
+/// Reads the answers in all documents of the folder, by id.
 ///
 /// # Errors
 ///

@@ -6,15 +6,15 @@ use std::collections::BTreeSet;
 use syn::visit::{self, Visit};
 use syn::{Block, Expr, ExprCall, ExprMethodCall, ExprTry, File, ImplItemFn, ItemFn, ItemMacro, Local, Macro};
 
-/// Counts the assertions of a function: assertion macros and `panic!`, `?`, `expect` and `expect_err` outside of a
-/// `let`, and calls of `helpers`, the functions of the same file that assert something.
+/// Counts the assertions of a function: assertion macros and `panic!`, `?`, `expect` and `expect_err` outside a `let`,
+/// and calls of `helpers`, the functions of the same file that assert something.
 pub fn count(block: &Block, helpers: &BTreeSet<String>) -> usize {
     let mut counter = Counter { helpers, found: 0, in_let: false };
     counter.visit_block(block);
     counter.found
 }
 
-/// Returns the names of the functions of a file that assert something, directly or by calls of each other.
+/// Returns the names of the functions in a file that assert something, either directly or by calling each other.
 pub fn helpers(file: &File) -> BTreeSet<String> {
     let mut functions = Functions(Vec::new());
     functions.visit_file(file);

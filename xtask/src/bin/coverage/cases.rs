@@ -25,7 +25,7 @@ pub struct Case {
     covers: Vec<Cover>,
 }
 
-/// An id, and the number of the line that names it.
+/// An id, and the number of the line that contains it.
 #[derive(Clone, Debug, Deserialize)]
 struct Cover {
     id: String,

@@ -1,5 +1,5 @@
-//! The ids of requirements, contradictions, questions and Stripe scenarios: the entries of their pages. `fixtures/ids.txt` has what is
-//! special about an id.
+//! The ids of requirements, contradictions, questions and Stripe scenarios: the entries on their pages. `fixtures/ids.txt` lists the
+//! special properties of some ids.
 
 use super::kinds::LETTERS;
 use anyhow::{Context, Result, bail};
@@ -15,9 +15,9 @@ pub struct Ids {
     pub required: BTreeSet<String>,
     /// All other ids. Each needs a case, or an answer in `docs/decisions`.
     pub known: BTreeSet<String>,
-    /// The known ids that no scenario can cover, by the reason: a word of `LEFT`.
+    /// The known ids that no scenario can cover, by reason, which is a word in `LEFT`.
     pub left: BTreeMap<&'static str, BTreeSet<String>>,
-    /// The letters of the verification code of each id that has one.
+    /// The letters of the verification code, for each id that has one.
     pub codes: BTreeMap<String, String>,
     /// Descriptions of the parts of ids that nothing in this repository can cover, by id. The other parts of these ids
     /// can be covered.

@@ -17,22 +17,22 @@ pub enum Kind {
     Server,
 }
 
-/// Beginnings of the paths of tests that talk to the running server.
+/// Prefixes of the paths of tests that talk to the running server.
 const SERVER: [&str; 2] = ["tests/end-to-end/tests/all/over_http", "host-shim/cli/tests"];
-/// Beginnings of the paths of tests of providers, and of what is in a real database or at a Stripe server.
+/// Prefixes of the paths of tests of providers, and of tests of what is in a real database or at a Stripe server.
 const PROVIDER: [&str; 4] = [
     "host-shim/providers",
     "tests/counterparts",
     "tests/end-to-end/tests/all/tables/postgres",
     "tests/end-to-end/tests/all/twobot/at_stripe.rs",
 ];
-/// Beginnings of the paths of tests that replay events.
+/// Prefixes of the paths of tests that replay events.
 const REPLAY: [&str; 4] = ["fixtures", "examples", "tests/end-to-end", "host-shim/lab"];
 
 impl Kind {
-    /// Returns the kind of a case by its file below the root.
+    /// Returns the kind of a case by its file, relative to the root.
     pub fn of(file: &Path) -> Kind {
-        // A path's own comparison goes by whole names: `over_http` is also the file `over_http.rs`.
+        // A comparison of paths would go by whole names, but `over_http` must also match the file `over_http.rs`.
         let begins = |all: &[&str]| all.iter().any(|start| file.to_string_lossy().starts_with(start));
         if begins(&SERVER) {
             Kind::Server
@@ -45,7 +45,7 @@ impl Kind {
         }
     }
 
-    /// Returns whether a case of this kind does for a letter. A replay runs the pure engine as well; a script may be any test.
+    /// Returns whether a case of this kind satisfies a letter. A replay also runs the pure engine; a script may be any test.
     pub fn does_for(self, letter: char) -> bool {
         match letter {
             'U' => matches!(self, Kind::Unit | Kind::Replay),

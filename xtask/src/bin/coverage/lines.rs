@@ -89,8 +89,8 @@ fn replay(host: &Path, folder: &Path, paths: &[PathBuf]) -> Result<()> {
     Ok(())
 }
 
-/// Builds the host with instrumented crates of the extension, and returns its path. Dependencies outside of the
-/// workspace are those of an ordinary build.
+/// Builds the host with instrumented crates of the extension, and returns its path. Dependencies outside the workspace
+/// are those of an ordinary build.
 fn instrumented(folder: &Path) -> Result<PathBuf> {
     let wrapper = std::env::current_exe().context("cannot find this program")?;
     let place = build::target_folder().join("debug").join(build::program(PROGRAM));
@@ -98,7 +98,7 @@ fn instrumented(folder: &Path) -> Result<PathBuf> {
     if place.exists() {
         fs::rename(&place, &plain).with_context(|| format!("cannot move {}", place.display()))?;
     }
-    // The example makes cargo choose the same features as for tests, so that it compiles no dependency again.
+    // The example makes cargo choose the same features as for tests, so that no dependency is compiled again.
     let mut command = process::cargo(["build", "--bin", PROGRAM, "--example", "stream_memory"]);
     command.env("RUSTC_WORKSPACE_WRAPPER", wrapper).env(WRAPPER, "1");
     // Instrumented macros write a profile when the compiler runs them.

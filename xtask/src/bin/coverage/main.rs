@@ -1,8 +1,8 @@
 //! `coverage`: lists which cases cover which requirement, question or scenario of Stripe.
 //!
-//! A scenario covers the ids that it names if it asserts the outcome of each event and at least one fact, and holds in every API version;
-//! a Rust test with `// covers: ID`, if it asserts something, ran and passed. A test of a provider also counts if its target did not run:
-//! it has a group of its own, which fails by itself. Other ids need an [answer](answers), and some need cases of certain [`kinds`].
+//! A scenario covers the ids that it lists if it asserts the outcome of each event and at least one fact, and holds in every API version;
+//! a Rust test with `// covers: ID` does if it asserts something, ran and passed. A provider test also counts if its target did not run:
+//! its separate group fails on its own. Other ids need an [answer](answers), and some need cases of certain [`kinds`].
 
 mod answers;
 mod assertions;
@@ -123,14 +123,14 @@ fn show(coverage: &Coverage, passed: &[Passed]) -> Result<()> {
     if coverage.problems.is_empty() { Ok(()) } else { bail!("{} problems of coverage", coverage.problems.len()) }
 }
 
-/// A case that names ids: a scenario, a test, or a comment without a test.
+/// A case that lists ids: a scenario, a test, or a comment without a test.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Showing {
     /// Name of the case, for people.
     name: String,
     /// File of the case.
     file: PathBuf,
-    /// The ids that the case names, each with its line number.
+    /// The ids that the case lists, each with its line number.
     ids: Vec<(String, usize)>,
     /// Number of assertions.
     assertions: usize,
@@ -138,7 +138,7 @@ struct Showing {
     standing: Standing,
 }
 
-/// Whether a case covers the ids that it names.
+/// Whether a case covers the ids that it lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Standing {
     /// The case covers the ids.
@@ -149,7 +149,7 @@ enum Standing {
     Wrong(String),
 }
 
-/// Returns the tests of the workspace that name ids, and the comments with ids that belong to no test.
+/// Returns the tests of the workspace that list ids, and the comments with ids that belong to no test.
 fn of_tests(root: &Path, packages: &[Package], passed: &[Passed]) -> Result<Vec<Showing>> {
     let root = fs::canonicalize(root).with_context(|| format!("cannot find {}", root.display()))?;
     // A file may be a module of several targets. A test counts if it passed in one of them.
@@ -242,13 +242,13 @@ struct Coverage {
     rows: Vec<Row>,
     /// Cases that do not cover their ids yet, because they are known failures.
     notes: Vec<String>,
-    /// Answers to ids that no case covers, one line for each.
+    /// Answers to ids that no case covers, one line each.
     answers: Vec<String>,
     /// Unknown ids, cases and answers that do not cover their ids, and ids that nothing covers.
     problems: Vec<String>,
-    /// Ids that no scenario can cover and that no test covers, one line for each reason.
+    /// Ids that no scenario can cover and that no test covers, one line per reason.
     left: Vec<String>,
-    /// Parts of covered ids that nothing in this repository can cover, one line for each id.
+    /// Parts of covered ids that nothing in this repository can cover, one line per id.
     parts: Vec<String>,
 }
 

@@ -1,5 +1,5 @@
-//! `docs/requirements.tsv`: what the sources say of each id. It has no line numbers and no results, so that it changes only if a case
-//! gets or loses an id.
+//! `docs/requirements.tsv`: what the sources say about each id. It contains no line numbers and no results, so that it changes only
+//! if a case gains or loses an id.
 
 use super::Ids;
 use super::answers::Answer;
@@ -11,18 +11,18 @@ use std::path::Path;
 use xtask::packages::Package;
 use xtask::replay::PLAYED;
 
-/// Path of the table below the root.
+/// Path of the table, relative to the root.
 pub const FILE: &str = "docs/requirements.tsv";
 /// Command that writes the table.
 pub const WRITE: &str = "cargo xtask coverage -- --write";
 
-/// The cases that name each id, as `FILE` for scenarios and `FILE TEST` for tests.
+/// The cases that list each id, as `FILE` for scenarios and `FILE TEST` for tests.
 pub type Cases = BTreeMap<String, BTreeSet<String>>;
 
-/// Number of cases that a row lists.
+/// Maximum number of cases that a row lists.
 const LISTED: usize = 3;
 
-/// Returns the cases of all sources, without asking whether they passed.
+/// Returns the cases from all sources, whether they passed or not.
 ///
 /// # Errors
 ///
@@ -70,7 +70,7 @@ fn covered_by_scenario(text: &str) -> Vec<String> {
     list.unwrap_or_default().split(',').map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).collect()
 }
 
-/// Renders the table: a line for each id of `ids`.
+/// Renders the table, with a line for each id in `ids`.
 pub fn render(ids: &Ids, cases: &Cases, answers: &BTreeMap<String, Answer>) -> String {
     let mut all: Vec<&String> = ids.required.iter().chain(&ids.known).collect::<BTreeSet<_>>().into_iter().collect();
     all.sort_by_key(|id| order(id));
@@ -89,7 +89,7 @@ pub fn render(ids: &Ids, cases: &Cases, answers: &BTreeMap<String, Answer>) -> S
     text
 }
 
-/// Returns the document of a place, without the line.
+/// Returns the document part of a place, without the line.
 fn document(place: &str) -> String {
     place.rsplit_once(':').map_or(place, |(file, _)| file).to_owned()
 }
@@ -109,7 +109,7 @@ fn order(id: &str) -> (usize, String, u32) {
     (group, letters, number)
 }
 
-/// Returns what is wrong with the committed table, if something is.
+/// Returns what is wrong with the committed table, if anything.
 pub fn difference(committed: &str, expected: &str) -> Option<String> {
     if committed == expected {
         return None;

@@ -1,6 +1,6 @@
-//! Finds the tests of a target in its source files, which it parses from the root module along the `mod` items.
+//! Finds the tests of a target in its source files, which are parsed from the root module along the `mod` items.
 //!
-//! A test names the ids that it covers in a comment above it or among its attributes: `// covers: S02, S03`.
+//! A test lists the ids that it covers in a comment above it or among its attributes: `// covers: S02, S03`.
 
 use super::assertions;
 use anyhow::{Context, Result};
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use syn::parse::{Parse, ParseStream};
 use syn::{Attribute, Block, Expr, ExprLit, Ident, Item, ItemMod, Lit, Meta, Token, Visibility};
 
-/// Prefix of a comment that names ids.
+/// Prefix of a comment that lists ids.
 pub const MARK: &str = "// covers:";
 
 /// A test function of a target.
@@ -19,7 +19,7 @@ pub const MARK: &str = "// covers:";
 pub struct Test {
     /// Path of the test in the target, as the test program prints it: `module::function`.
     pub path: String,
-    /// File of the test.
+    /// Ids that the test lists, each with its line number.
     pub file: PathBuf,
     /// Ids that the test names, each with its line number.
     pub ids: Vec<(String, usize)>,
@@ -63,7 +63,7 @@ impl Parse for GeneratedTests {
     }
 }
 
-/// Returns the tests of the target with this root file: all tests of each file in which a test has ids.
+/// Returns the tests of the target with this root file: all tests in each file that contains a test with ids.
 ///
 /// # Errors
 ///
@@ -122,7 +122,7 @@ impl Source<'_> {
         Ok(())
     }
 
-    /// Reads a module in braces or in a file of its own.
+    /// Reads a module in braces or in its own file.
     fn read_inner(&self, module: &ItemMod, folders: &Folders<'_>, path: &str, found: &mut Vec<Test>) -> Result<()> {
         let name = module.ident.to_string();
         let inner = format!("{path}{name}::");
@@ -137,7 +137,7 @@ impl Source<'_> {
         }
         let folder = folders.modules;
         let files = [folder.join(format!("{name}.rs")), folder.join(&name).join("mod.rs")];
-        // A module that a `cfg` leaves out need not have a file.
+        // A module excluded by a `cfg` need not have a file.
         match files.iter().find(|file| file.is_file()) {
             Some(file) => read_module(file, &folder.join(&name), &inner, found),
             None => Ok(()),
@@ -158,7 +158,7 @@ impl Source<'_> {
     }
 
     /// Returns the ids in comments directly above line `first` or between the lines `first` and `last`. Line numbers
-    /// begin at 1.
+    /// start at 1.
     fn ids(&self, first: usize, last: usize) -> Vec<(String, usize)> {
         let is_comment = |line: &&&str| line.trim_start().starts_with("//");
         let above = self.lines[..first - 1].iter().rev().take_while(is_comment).count();

@@ -1,5 +1,5 @@
-//! Makes the prices of a catalog at the local Stripe. A catalog may name the ids of prices that people have made at Stripe by
-//! hand; nobody has made them here.
+//! Creates the prices of a catalog at the local Stripe. A catalog may contain ids of prices that were created manually at
+//! Stripe and therefore do not exist here.
 
 use extension_contract::IntervalUnit;
 use host_run::SoldPrice;
@@ -7,7 +7,7 @@ use local_stripe::sandbox::{json_of, own_request};
 use local_stripe::server::Server;
 use serde_json::Value;
 
-/// Makes the prices that are missing, and their products. Returns what could not be made, in words.
+/// Creates the missing prices and their products. Returns a description of what could not be created.
 pub(super) fn add(server: &Server, prices: &[SoldPrice]) -> Vec<String> {
     let problem = |price: &SoldPrice| {
         let cause = add_one(server, price).err()?;

@@ -1,5 +1,5 @@
-//! Reads the clause `webhook_answers` of `business.yml`, which sets the words in which a server answers the deliveries
-//! of a webhook. It is meant for senders and tests that expect other words than the server's own.
+//! Reads the clause `webhook_answers` of `business.yml`, which sets the text of a server's answers to the deliveries of
+//! a webhook. It is meant for senders and tests that expect other texts than the server's own.
 
 use super::webhooks::WebhookDecl;
 use crate::yaml::bad_input::{BadInput, Place};
@@ -14,14 +14,14 @@ const MEMBERS: [&str; 2] = ["success", "failure"];
 /// Maximum length of an answer in bytes.
 const TEXT_BYTES_MAX: usize = 200;
 
-/// The words for the deliveries of a webhook.
+/// The answers to the deliveries of a webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookAnswer {
     /// Name of the webhook.
     pub webhook: String,
-    /// Words with the status of success.
+    /// Text for a successful status.
     pub success: String,
-    /// Words with a status of failure.
+    /// Text for a failure status.
     pub failure: String,
     at: Place,
 }
@@ -44,7 +44,7 @@ fn read_answer(check: &Checker, entry: &Entry) -> Checked<WebhookAnswer> {
     Ok(WebhookAnswer { webhook: entry.key.clone(), success, failure, at: entry.place() })
 }
 
-/// Returns the mistakes: answers of webhooks that do not exist.
+/// Returns the mistakes: answers for webhooks that do not exist.
 pub(super) fn mistakes(answers: &[WebhookAnswer], webhooks: &[WebhookDecl]) -> Vec<BadInput> {
     let names = || webhooks.iter().map(|own| own.webhook.name.as_str()).chain([STRIPE]);
     let unknown = answers.iter().filter(|answer| !names().any(|name| name == answer.webhook));

@@ -1,4 +1,5 @@
-//! The clause `costs` of `business.yml` says what resources cost at their provider in a month. The metrics have the sum.
+//! Reads the clause `costs` of `business.yml`: the monthly cost of resources at their provider. The metrics show the
+//! total.
 
 use crate::yaml::bad_input::{BadInput, Place};
 use crate::yaml::{Checked, Checker, Entry, Node};
@@ -6,17 +7,17 @@ use extension_contract::EffectDecl;
 
 /// Name of the clause.
 pub(super) const CLAUSE: &str = "costs";
-/// Maximum of an amount in minor units, and of a number of resources.
+/// Maximum value of an amount in minor units, and of a number of resources.
 const MAX: i64 = 1_000_000_000;
 
-/// The price of all resources of one kind for a month.
+/// The monthly price of all resources of one kind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResourceCost {
     /// The resource: `database`.
     pub resource: String,
     /// ISO 4217 code of the currency in lower case.
     pub currency: String,
-    /// The number of resources up to which they cost nothing.
+    /// The number of resources that are free.
     pub free: i64,
     /// Amount for all of them together, in minor units.
     pub base: i64,
@@ -26,7 +27,8 @@ pub struct ResourceCost {
 }
 
 impl ResourceCost {
-    /// Returns the amount for a month in minor units: nothing up to the free number, else the base and an amount for each.
+    /// Returns the amount for a month in minor units: nothing up to the free number, otherwise the base and an amount for
+    /// each.
     pub fn monthly(&self, count: usize) -> i64 {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         match count > self.free {
@@ -70,7 +72,7 @@ fn read_cost(check: &Checker, entry: &Entry) -> Checked<ResourceCost> {
     })
 }
 
-/// Returns the mistakes: costs of resources that do not exist.
+/// Returns the mistakes: costs for resources that do not exist.
 pub(super) fn mistakes(costs: &[ResourceCost], effects: &[EffectDecl]) -> Vec<BadInput> {
     let resources = || effects.iter().filter_map(|effect| effect.kind.strip_suffix(".ensure"));
     let unknown = costs.iter().filter(|cost| !resources().any(|resource| resource == cost.resource));

@@ -1,8 +1,8 @@
 //! Lists the effects that the clauses of a business can request. If no provider carries out one of them, a server
 //! refuses to start and a check with providers reports a mistake.
 //!
-//! The clauses are found by their places in the catalog, so a name that the business chose is never mistaken for the
-//! name of an effect.
+//! The clauses are found by their position in the catalog, so a name chosen by the business is never mistaken for the name of an
+//! effect.
 
 use super::BusinessFolder;
 use extension_contract::Declarations;
@@ -11,15 +11,15 @@ use host_store::{ERASE, MESSAGE, PAYMENT_EVENT, TIMER};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// Beginning of the kinds that every business with a price needs.
+/// Prefix of the kinds that every business with a price needs.
 const STRIPE: &str = "stripe.";
-/// Kind of a mail. Operators and customers get some without a clause, for example after a failed step.
+/// Kind of a mail. Operators and customers get some mails without a clause, for example after a failed step.
 const MAIL: &str = "mail.send";
 /// Kinds that the host itself carries out.
 const OF_HOST: [&str; 4] = [TIMER, MESSAGE, PAYMENT_EVENT, ERASE];
-/// Kinds that a server carries out beside its providers.
+/// Kinds that a server carries out in addition to its providers.
 const OF_SERVER: [&str; 2] = ["secret.ensure", "user.invite"];
-/// Verbs that the life of each resource needs.
+/// Verbs that every resource needs during its life.
 const LIFE: [&str; 3] = ["ensure", "change", "destroy"];
 
 /// An effect that a clause can request.
@@ -32,8 +32,8 @@ pub struct RequestedEffect {
 }
 
 impl BusinessFolder {
-    /// Returns the effects that the clauses can request with this configuration, in the order of the catalog. A resource or step
-    /// that the configuration leaves out is not among them, nor one that a person does if no provider does (`or_manual`).
+    /// Returns the effects that the clauses can request with this configuration, in catalog order. Omits resources and steps that
+    /// the configuration leaves out, and those that a person does if no provider does (`or_manual`).
     pub fn requested_effects(&self, config: &BTreeMap<String, String>) -> Vec<RequestedEffect> {
         let default_of = |key: &str| {
             let decl = self.own.config.iter().find(|decl| decl.key == key);
@@ -45,8 +45,8 @@ impl BusinessFolder {
         requested(&self.catalog, is_set)
     }
 
-    /// Returns the kinds, in order, that the clauses can request and that no provider of the registry carries out; without those of
-    /// a server itself.
+    /// Returns the kinds, in order, that the clauses can request and that no provider of the registry carries out, except those of
+    /// the server itself.
     pub fn without_provider(&self, config: &BTreeMap<String, String>, registry: &Registry) -> Vec<RequestedEffect> {
         let is_recorded = |kind: &str| self.own.recorded.iter().any(|recorded| recorded.kind == kind);
         let mut found = self.requested_effects(config);
@@ -57,8 +57,8 @@ impl BusinessFolder {
         found
     }
 
-    /// Returns the effect kinds that none of these providers carries out, so that a server refuses to start: first
-    /// those that the clauses can request, then those that the extension requests by itself.
+    /// Returns the effect kinds that none of these providers carries out, so that a server refuses to start: first those that the
+    /// clauses can request, then those that the extension requests on its own.
     pub fn uncovered(
         &self,
         config: &BTreeMap<String, String>,
@@ -80,7 +80,7 @@ impl BusinessFolder {
 fn requested(catalog: &Value, is_set: impl Fn(&str) -> bool) -> Vec<RequestedEffect> {
     let mut found = Vec::new();
     let mut add = |kind: &str, pointer: String| found.push(RequestedEffect { kind: kind.to_owned(), pointer });
-    // An entry with a condition on the configuration counts if the key is set.
+    // An entry that is conditional on the configuration counts if the key is set.
     let is_left_out = |entry: &Value| {
         entry["if"].as_str().and_then(|needed| needed.strip_prefix("config.")).is_some_and(|key| !is_set(key))
     };

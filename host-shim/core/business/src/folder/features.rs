@@ -1,5 +1,5 @@
 //! Merges the features of a business. Each folder in `features` adds a catalog, a `business.yml`, routes and mails, and
-//! removing the folder removes them. A name that two files define is refused, with both places.
+//! removing the folder removes them. A name defined in two files is refused, with both positions.
 
 use super::{
     BUSINESS_FILE, CATALOG_FILE, ROUTES_FILE, answers, costs, measured, own, paths, recorded, retry, templates,
@@ -52,18 +52,18 @@ pub fn business_of(feature: &Path) -> Option<&Path> {
 
 /// The merged files of a business and its features.
 pub(super) struct MergedFiles {
-    /// Clauses with their places.
+    /// Clauses with their positions.
     pub lines: Node,
     /// Mail templates: the list of placeholders by template name.
     pub templates: BTreeMap<String, Value>,
-    /// Routes: of the business, and of each feature that has some.
+    /// Routes of the business, and of each feature that has any.
     pub routes: Vec<RouteFile>,
 }
 
-/// Reads a business folder with its features, in the order of their names.
+/// Reads a business folder with its features, in name order.
 ///
 /// # Errors
-/// Fails with the mistakes of the first wrong file, or with the names that are defined twice.
+/// Fails with the mistakes in the first faulty file, or with the names that are defined twice.
 pub(super) fn read(folder: &Path) -> Result<MergedFiles, Mistakes> {
     let mut lines = catalog(folder)?;
     add_own(&mut lines, folder)?;
@@ -103,7 +103,7 @@ pub(super) fn read(folder: &Path) -> Result<MergedFiles, Mistakes> {
     Ok(MergedFiles { lines, templates, routes })
 }
 
-/// Reads the routes of a folder, if it has some.
+/// Reads the routes of a folder, if it has any.
 fn routes(folder: &Path) -> Result<Option<Node>, Mistakes> {
     let file = folder.join(ROUTES_FILE);
     match file.is_file() {
@@ -207,7 +207,7 @@ fn check_free(check: &Checker, known: &Node, entry: &Entry) -> Checked<()> {
     })
 }
 
-/// Notes a name that is already defined.
+/// Reports a name that is already defined.
 fn taken(check: &Checker, place: Place, what: &str, there: &Place) -> Noted {
     let problem = format!("{what} is already defined: {}:{}", there.file.display(), there.line);
     check.bad(place, problem, "one definition")

@@ -1,4 +1,5 @@
-//! The clause `measured` of `business.yml` names the meters that the server itself reads at the providers, each with a resource and a unit.
+//! Reads the clause `measured` of `business.yml`: the meters that the server itself reads at the providers, each with a resource and a
+//! unit.
 
 use crate::yaml::bad_input::{BadInput, Place};
 use crate::yaml::{Checked, Checker, Entry, Node};
@@ -22,7 +23,7 @@ pub struct MeasuredSize {
 }
 
 impl MeasuredSize {
-    /// Returns the quantity of a size. A unit counts once it is full: the provider holds the exact limit.
+    /// Returns the quantity for a size. A unit counts only once it is full: the provider enforces the exact limit.
     pub fn quantity(&self, bytes: u64) -> u64 {
         bytes / self.unit_bytes.max(1)
     }

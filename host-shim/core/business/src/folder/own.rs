@@ -46,13 +46,13 @@ pub struct BusinessDeclarations {
     pub retries: Vec<RetryDecl>,
     /// Webhooks of services other than Stripe.
     pub webhooks: Vec<WebhookDecl>,
-    /// Further paths of webhooks, also of Stripe's.
+    /// Further paths of webhooks, including Stripe's.
     pub webhook_paths: Vec<WebhookPath>,
-    /// True for a business that also has the paths of the platform's products extensions: `/b/products/…` and `/ext/products/…`.
+    /// True for a business that also serves the paths of the platform's products extensions: `/b/products/…` and `/ext/products/…`.
     pub has_platform_paths: bool,
-    /// The words in which a server answers deliveries, in place of its own.
+    /// The answers that a server gives to deliveries, in place of its own.
     pub webhook_answers: Vec<WebhookAnswer>,
-    /// The number of decimals with which the value of a key is written, by key.
+    /// The number of decimals in the written value of a key, by key.
     pub decimals: BTreeMap<String, u32>,
     /// The prices of resources at their provider.
     pub costs: Vec<ResourceCost>,
@@ -65,7 +65,7 @@ pub struct BusinessDeclarations {
 }
 
 impl BusinessDeclarations {
-    /// Reads the clauses. The extension gets the same clauses and checks names and the verbs of resources.
+    /// Reads the clauses. The extension gets the same clauses, and checks the names and the verbs of resources.
     ///
     /// # Errors
     /// Fails with all mistakes in these clauses.
@@ -121,7 +121,7 @@ impl BusinessDeclarations {
         found
     }
 
-    /// Returns the value of a key as the extension gets it: a decimal number without its point. Other values stay as they are.
+    /// Returns the value of a key in the form for the extension: a decimal number without its point. Other values are unchanged.
     ///
     /// # Errors
     /// Fails with the number of decimals if the value is not a decimal number, or has more decimals.
@@ -132,7 +132,7 @@ impl BusinessDeclarations {
         }
     }
 
-    /// Returns the values of the keys that are not secrets, with their types. A key without a value has its default.
+    /// Returns the values of the keys that are not secrets, with their types. A key without a value gets its default.
     pub fn plain_values(&self, config: &BTreeMap<String, String>) -> Map<String, Value> {
         let plain = self.config.iter().filter(|decl| decl.value_type != ConfigType::Secret);
         let value = |decl: &ConfigDecl| {
@@ -169,7 +169,7 @@ pub(super) fn effect(resource: &str, verb: &str) -> EffectDecl {
     }
 }
 
-/// Reads one configuration key, with the number of decimals with which its value is written.
+/// Reads one configuration key, with the number of decimals in its written value.
 fn key(check: &Checker, entry: &Entry) -> Checked<(ConfigDecl, Option<u32>)> {
     let mut fields = check.fields(format!("`{}`", entry.key), &entry.value)?;
     let value_type = fields.optional("type", |node| {
@@ -225,7 +225,7 @@ fn key(check: &Checker, entry: &Entry) -> Checked<(ConfigDecl, Option<u32>)> {
     Ok((decl, decimals))
 }
 
-/// Returns a decimal number without its point, as if it had all its decimals: `0.90` with four decimals is `9000`. None if the text is
+/// Returns a decimal number without its point, padded to all its decimals: `0.90` with four decimals is `9000`. None if the string is
 /// not a decimal number, or has more decimals. No floating-point numbers are used.
 fn without_point(text: &str, decimals: u32) -> Option<String> {
     let (sign, digits) = match text.strip_prefix('-') {

@@ -1,6 +1,6 @@
 //! Reads the clause `webhook_paths` of `business.yml`, which maps further paths to the names of webhooks, for senders
-//! that use another path than `/api/webhooks/NAME`. The clause `platform_paths` adds those of the platform's
-//! products extensions.
+//! that use a path other than `/api/webhooks/NAME`. The clause `platform_paths` adds those of the platform's products
+//! extensions.
 
 use super::webhooks::WebhookDecl;
 use crate::yaml::bad_input::{BadInput, Place};
@@ -8,7 +8,7 @@ use crate::yaml::{Checked, Checker, Entry, Node};
 
 /// Name of the clause.
 pub(super) const CLAUSE: &str = "webhook_paths";
-/// Name of the clause by which a business also has the paths of the platform's products extensions.
+/// Name of the clause with which a business also serves the paths of the platform's products extensions.
 pub(super) const PLATFORM: &str = "platform_paths";
 /// Name of the built-in webhook.
 const STRIPE: &str = "stripe";
@@ -16,13 +16,13 @@ const STRIPE: &str = "stripe";
 const PATHS_MAX: usize = 20;
 /// Maximum length of a path in bytes.
 const PATH_BYTES_MAX: usize = 200;
-/// Beginning of the paths that need no declaration.
+/// Prefix of the paths that need no declaration.
 const OWN: &str = "/api/webhooks/";
 
 /// A further path of a webhook.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookPath {
-    /// The path, without a slash at its end.
+    /// The path, without a trailing slash.
     pub path: String,
     /// Name of the webhook.
     pub webhook: String,
@@ -51,7 +51,7 @@ fn read_path(check: &Checker, entry: &Entry) -> Checked<WebhookPath> {
     Ok(WebhookPath { path: path.to_owned(), webhook, at: entry.value.place() })
 }
 
-/// Returns the mistakes: paths of webhooks that do not exist.
+/// Returns the mistakes: paths for webhooks that do not exist.
 pub(super) fn mistakes(paths: &[WebhookPath], webhooks: &[WebhookDecl]) -> Vec<BadInput> {
     let names = || webhooks.iter().map(|own| own.webhook.name.as_str()).chain([STRIPE]);
     let unknown = paths.iter().filter(|path| !names().any(|name| name == path.webhook));

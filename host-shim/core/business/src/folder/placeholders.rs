@@ -1,8 +1,7 @@
-//! Fills configuration values into the catalog before the extension receives it. A text that consists of
-//! `${config.KEY}` is replaced by the value with the type of the key; within a longer text, the value is inserted as
-//! text.
+//! Substitutes configuration values in the catalog before the extension receives it. A string that consists of
+//! `${config.KEY}` is replaced by the value with the type of the key; within a longer string, the value is inserted as text.
 //!
-//! `{config.KEY}` without `$` is a different placeholder, which the extension fills in when it makes a resource.
+//! `{config.KEY}` without `$` is a different placeholder, which the extension fills in when it creates a resource.
 
 use super::POLICIES;
 use super::features::CLAUSES;
@@ -11,19 +10,19 @@ use crate::yaml::{Checker, Node, Tree};
 use extension_contract::{ConfigDecl, ConfigType};
 use std::collections::BTreeMap;
 
-/// Beginning of a placeholder.
+/// Start of a placeholder.
 const BEGIN: &str = "${config.";
 /// End of a placeholder.
 const END: char = '}';
 
-/// Returns the keys that the texts of the catalog name.
+/// Returns the keys that the strings of the catalog use.
 pub(super) fn named(document: &Node) -> Vec<String> {
     let mut found = Vec::new();
     each_text(document, &mut |_, text| found.extend(keys(text).map(str::to_owned)));
     found
 }
 
-/// Returns the keys that the catalog names in placeholders only, and not for the extension. `filled` is the document without
+/// Returns the keys that the catalog uses only in placeholders, and not for the extension. `filled` is the document without
 /// placeholders.
 pub(super) fn only_filled_in(document: &Node, filled: &Node) -> Vec<String> {
     let mut keys = named(document);
@@ -31,13 +30,13 @@ pub(super) fn only_filled_in(document: &Node, filled: &Node) -> Vec<String> {
     keys
 }
 
-/// Returns true if a text names a key for the extension: `config.KEY`, alone or in braces.
+/// Returns true if a string refers to a key for the extension: `config.KEY`, alone or in braces.
 pub(super) fn names(text: &str, key: &str) -> bool {
     let name = format!("config.{key}");
     text == name || text.contains(&format!("{{{name}}}"))
 }
 
-/// Checks that each placeholder of the catalog names a key that has a value.
+/// Checks that each placeholder in the catalog refers to a key that has a value.
 ///
 /// # Errors
 /// Fails with all placeholders without such a key.
@@ -73,13 +72,13 @@ fn mistake_of(node: &Node, key: &str, config: &[ConfigDecl], given: &BTreeMap<St
     None
 }
 
-/// Returns whether a clause may have placeholders: the policies and the clauses of the catalog.
+/// Returns whether a clause may contain placeholders: the policies and the clauses of the catalog.
 fn has_placeholders(clause: &str) -> bool {
     clause == POLICIES || !CLAUSES.contains(&clause)
 }
 
-/// Replaces the placeholders of the catalog. A value that does not have the type of its key stays a text; the start of a host
-/// refuses it.
+/// Replaces the placeholders in the catalog. A value that does not have the type of its key stays a string; a host refuses it
+/// when it starts.
 pub(super) fn fill(document: &Node, config: &[ConfigDecl], given: &BTreeMap<String, String>) -> Node {
     let value = |key: &str| {
         let decl = config.iter().find(|decl| decl.key == key)?;
@@ -128,12 +127,12 @@ fn replaced<'v>(text: &str, value: &impl Fn(&str) -> Option<(&'v str, ConfigType
     filled
 }
 
-/// Returns the keys in a text, in order.
+/// Returns the keys in a string, in order.
 fn keys(text: &str) -> impl Iterator<Item = &str> {
     text.split(BEGIN).skip(1).map(|rest| rest.split_once(END).map_or(rest, |(key, _)| key))
 }
 
-/// Calls `see` with each text of the catalog's clauses.
+/// Calls `see` with each string in the catalog's clauses.
 fn each_text(document: &Node, see: &mut impl FnMut(&Node, &str)) {
     let clauses = document.entries().unwrap_or_default();
     for clause in clauses.iter().filter(|clause| has_placeholders(&clause.key)) {

@@ -1,6 +1,6 @@
-//! Reads the clause `recorded` of `business.yml`, which lists the business's own effects that the server carries out
-//! itself, each with its purpose. The store keeps every effect with its payload, so these effects need no other place;
-//! a view in `tables.yml` can show them.
+//! Reads the clause `recorded` of `business.yml`, which lists those of the business's own effects that the server
+//! carries out itself, each with its purpose. The store keeps every effect with its payload, so these effects need no
+//! other storage; a view in `tables.yml` can show them.
 
 use crate::yaml::bad_input::{BadInput, Place};
 use crate::yaml::{Checked, Checker, Entry, Node, Tree};
@@ -40,7 +40,7 @@ fn read_effect(check: &Checker, entry: &Entry) -> Checked<RecordedEffect> {
     }
 }
 
-/// Returns the mistakes: effects that the business does not declare, or that make something.
+/// Returns the mistakes: effects that the business does not declare, or that create something.
 pub(super) fn mistakes(recorded: &[RecordedEffect], own: &[EffectDecl]) -> Vec<BadInput> {
     let makes = |kind: &str| kind.ends_with(".ensure") || kind.ends_with(".change") || kind.ends_with(".destroy");
     let kinds = || own.iter().map(|effect| effect.kind.as_str()).filter(|kind| !makes(kind));
@@ -49,7 +49,7 @@ pub(super) fn mistakes(recorded: &[RecordedEffect], own: &[EffectDecl]) -> Vec<B
     unknown.map(|effect| BadInput::unknown_name(effect.at.clone(), &effect.kind, what, kinds())).collect()
 }
 
-/// The provider of effects that only need a record: each is done as soon as it is stored.
+/// The provider of effects that only need to be recorded: each is done as soon as it is stored.
 pub struct Recorder;
 
 impl Provider for Recorder {

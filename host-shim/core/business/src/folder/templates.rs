@@ -1,5 +1,5 @@
 //! Reads the mail templates of a business. `templates/NAME.txt` starts with the subject, and `NAME.html` is optional.
-//! `NAME.de.txt` is the same mail in another language, and `layout.html` is the frame of all mails. Placeholders are
+//! `NAME.de.txt` is the same mail in another language, and `layout.html` is the layout of all mails. Placeholders are
 //! written as `{{ value }}`.
 
 use crate::template::{
@@ -13,7 +13,7 @@ use std::path::Path;
 /// Name of the optional folder of templates in a business folder.
 pub(super) const FOLDER: &str = "templates";
 
-/// Reads the templates. Returns the list of placeholders by template name, as the extension gets it.
+/// Reads the templates. Returns the list of placeholders by template name, in the form for the extension.
 pub(super) fn read(folder: &Path) -> Result<BTreeMap<String, Value>, BadInput> {
     let folder = folder.join(FOLDER);
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -65,7 +65,7 @@ pub(super) fn read(folder: &Path) -> Result<BTreeMap<String, Value>, BadInput> {
     Ok(found.into_iter().map(|(name, placeholders)| (name, json!(placeholders))).collect())
 }
 
-/// Returns the mistake with its line. `file` is the mail's text; its HTML is the file of the same name beside it.
+/// Returns the mistake with its line. `file` is the mail's text; its HTML is in the file of the same name next to it.
 fn mistake(file: &Path, error: TemplateError) -> BadInput {
     let file = file.with_extension(error.form.extension());
     BadInput::new(Place::line(&file, error.line), error.problem, error.expected)

@@ -1,4 +1,4 @@
-//! Reads the clause `unused_variables` of `business.yml`: environment variables that the business names but does not
+//! Reads the clause `unused_variables` of `business.yml`: environment variables that the business lists but does not
 //! use, each with the reason. If such a variable is set, the server reports it.
 
 use crate::yaml::{Checked, Checker, Entry, Node, Tree};

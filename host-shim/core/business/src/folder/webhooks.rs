@@ -29,7 +29,7 @@ pub struct WebhookDecl {
     /// Configuration key of the webhook's secret.
     pub secret: String,
     secret_at: Place,
-    /// For each fact, the place of its name and the places of its fields.
+    /// For each fact, the position of its name and the positions of its fields.
     facts_at: Vec<(Place, Vec<Place>)>,
 }
 
@@ -119,7 +119,7 @@ fn header_name(check: &Checker, node: &Node) -> Checked<String> {
     Ok(name)
 }
 
-/// A fact, with the place of its name and the places of its fields.
+/// A fact, with the position of its name and the positions of its fields.
 type PlacedFact = (FactOf, (Place, Vec<Place>));
 
 fn fact(check: &Checker, webhook: &str, value: &Node) -> Checked<PlacedFact> {

@@ -191,7 +191,7 @@ fn imports(version: &str) -> Vec<String> {
     ["types", "account", "claims", "catalog", "log"].map(|name| format!("solobase:products/{name}@{version}")).to_vec()
 }
 
-/// Returns the problems of a component with a manifest that has another text in one place.
+/// Returns the problems of a component with a manifest in which one string is replaced.
 fn problems(change: (&str, &str), declared: &Declarations, imports: &[String]) -> Vec<String> {
     let text = WHOLE.replacen(change.0, change.1, 1);
     let manifest = parse(&text).expect("a manifest");

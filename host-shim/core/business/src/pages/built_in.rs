@@ -72,5 +72,5 @@ pub(crate) const TEMPLATES: &[File] = files![
 ];
 /// Style sheet of all pages.
 pub(crate) const STYLE: &str = include_str!("../../assets/app.css");
-/// Script that shows what changes while a page is open.
+/// Script that shows changes while a page is open.
 pub(crate) const LIVE: &str = include_str!("../../assets/live.js");

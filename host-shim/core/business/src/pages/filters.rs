@@ -1,4 +1,4 @@
-//! The filters of pages, beside those of the template language.
+//! The filters of pages, in addition to those of the template language.
 
 use crate::template::{Locale, words as words_of};
 use minijinja::value::Kwargs;
@@ -33,7 +33,7 @@ pub(crate) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("form_fields", form_fields);
 }
 
-/// `{{ price.amount | money(site.locale) }}`: an amount with its currency. Nothing for no amount.
+/// `{{ price.amount | money(site.locale) }}`: an amount with its currency. Empty if there is no amount.
 fn money(value: &Value, locale: &str) -> String {
     let member = |name: &str| value.get_attr(name).ok().filter(|value| !value.is_undefined());
     let amount = member("amount_minor").or_else(|| member("minor")).and_then(|amount| i64::try_from(amount).ok());
@@ -44,7 +44,7 @@ fn money(value: &Value, locale: &str) -> String {
     }
 }
 
-/// `{{ 1500000 | micros("usd", site.locale) }}`: an amount in millionths of a currency's unit. Nothing for no amount.
+/// `{{ 1500000 | micros("usd", site.locale) }}`: an amount in millionths of a currency's unit. Empty if there is no amount.
 fn micros(value: &Value, currency: &str, locale: &str) -> String {
     i64::try_from(value.clone())
         .map_or_else(|_| String::new(), |micros| Locale::tagged(locale).micros(micros, currency))
@@ -55,7 +55,7 @@ fn number(value: &Value, locale: &str) -> String {
     i64::try_from(value.clone()).map_or_else(|_| value.to_string(), |number| Locale::tagged(locale).number(number))
 }
 
-/// `{{ invoice.at | date(site.locale) }}`: the day of a time, which is a text or milliseconds. Nothing for no time.
+/// `{{ invoice.at | date(site.locale) }}`: the day of a time, which is a string or milliseconds. Empty if there is no time.
 fn date(value: &Value, locale: &str) -> String {
     let locale = Locale::tagged(locale);
     let day = match value.as_str() {
@@ -65,7 +65,7 @@ fn date(value: &Value, locale: &str) -> String {
     day.unwrap_or_default()
 }
 
-/// Reads a time: a text or milliseconds.
+/// Reads a time, which is a string or milliseconds.
 fn timestamp(value: &Value) -> Option<jiff::Timestamp> {
     match value.as_str() {
         Some(text) => text.parse().ok(),
@@ -73,12 +73,12 @@ fn timestamp(value: &Value) -> Option<jiff::Timestamp> {
     }
 }
 
-/// `{{ event.received_at | time }}`: a time to the second, in UTC; a text or milliseconds. Nothing for no time.
+/// `{{ event.received_at | time }}`: a time to the second, in UTC, from a string or milliseconds. Empty if there is no time.
 fn time(value: &Value) -> String {
     timestamp(value).map(|time| time.strftime("%Y-%m-%d %H:%M:%S").to_string()).unwrap_or_default()
 }
 
-/// `{{ now | millis }}`: a time in milliseconds since the epoch; a text or milliseconds. `none` for no time.
+/// `{{ now | millis }}`: a time in milliseconds since the epoch, from a string or milliseconds. `none` if there is no time.
 fn millis(value: &Value) -> Value {
     timestamp(value).map_or(Value::from(()), |time| Value::from(time.as_millisecond()))
 }
@@ -93,14 +93,14 @@ fn words(value: &Value) -> String {
     words_of(value.as_str().unwrap_or_default())
 }
 
-/// Returns the name of an entitlement without the unit at its end, which stands beside the number: `Storage` for `storage_gb`.
+/// Returns the name of an entitlement without the unit at its end, which is shown next to the number: `Storage` for `storage_gb`.
 fn label_of(key: &str, unit: Option<&str>) -> String {
     let unit = unit.map(str::to_lowercase).unwrap_or_default();
     let without = key.strip_suffix(&unit).and_then(|rest| rest.strip_suffix('_')).filter(|rest| !rest.is_empty());
     words_of(without.unwrap_or(key))
 }
 
-/// Returns a unit for an amount: `2 runs`, `1 run`, `3 GB`.
+/// Returns an amount with its unit: `2 runs`, `1 run`, `3 GB`.
 fn units(unit: &str, amount: Option<i64>) -> String {
     match unit.strip_suffix('y').filter(|stem| !stem.ends_with(['a', 'e', 'o', 'u'])) {
         _ if amount == Some(1) || unit.ends_with(|end: char| !end.is_ascii_lowercase() || end == 's') => {
@@ -111,8 +111,8 @@ fn units(unit: &str, amount: Option<i64>) -> String {
     }
 }
 
-/// `{{ catalog | use_prices }}`: what a unit of use costs: rows of label, unit and prices. A price has the attribute's
-/// value that it applies to; none if all units have one price.
+/// `{{ catalog | use_prices }}`: the prices of usage, as rows of label, unit and prices. A price has the attribute value to which it
+/// applies; none if all units have one price.
 fn use_prices(catalog: &Value) -> Value {
     let catalog = json(catalog);
     let currency = catalog["policies"]["currency"].as_str().unwrap_or("usd").to_owned();
@@ -158,8 +158,8 @@ fn type_named<'c>(catalog: &'c Json, name: &Json) -> Option<&'c Json> {
     list(&catalog["product_types"]).iter().find(is)
 }
 
-/// `{{ offers | on_sale(catalog) }}`: the plans among the products on sale: the available ones whose type has a family. Those with a
-/// `display_order` come first, in this order, and then the others, the cheapest first.
+/// `{{ offers | on_sale(catalog) }}`: the plans on sale: the available products whose type has a family. Those with a `display_order` come
+/// first, in that order, then the others, cheapest first.
 fn on_sale(offers: &Value, catalog: &Value, options: Kwargs) -> Result<Value, minijinja::Error> {
     let family: Option<String> = options.get("family")?;
     options.assert_all_used()?;
@@ -174,8 +174,8 @@ fn on_sale(offers: &Value, catalog: &Value, options: Kwargs) -> Result<Value, mi
     Ok(Value::from_serialize(plans))
 }
 
-/// `{{ offers | plans(catalog) }}`: the plans for a page with prices: the plans on sale, the default plan, and the
-/// plans on request (`contact`).
+/// `{{ offers | plans(catalog) }}`: the plans for a pricing page: the plans on sale, the default plan, and the plans on request
+/// (`contact`).
 fn plans(offers: &Value, catalog: &Value) -> Value {
     let (offers, catalog) = (json(offers), json(catalog));
     let is_default = |offer: &Json| {
@@ -205,8 +205,8 @@ fn place_of(offer: &Json) -> (i64, i64) {
     (order, offer["prices"][0]["amount"]["amount_minor"].as_i64().unwrap_or(0))
 }
 
-/// `{{ offers | add_ons(catalog) }}`: what a user can buy besides plans: add-ons, packs and one-time products. Each has
-/// the greatest quantity of a purchase as `quantity_max`.
+/// `{{ offers | add_ons(catalog) }}`: what a user can buy besides plans: add-ons, packs and one-time products. Each has its maximum
+/// quantity per purchase as `quantity_max`.
 fn add_ons(offers: &Value, catalog: &Value) -> Value {
     let (offers, catalog) = (json(offers), json(catalog));
     let mut found: Vec<Json> = Vec::new();
@@ -225,8 +225,7 @@ fn add_ons(offers: &Value, catalog: &Value) -> Value {
     Value::from_serialize(found)
 }
 
-/// Returns the grants of a product without a price: the amounts of its type, which are fields of the product or the
-/// same for all.
+/// Returns the grants of a product without a price: the amounts of its type, which are either fields of the product or the same for all.
 fn grants_without_price(product: &Json, catalog: &Json) -> Vec<Json> {
     let grants = type_named(catalog, &product["product_type"]).map(|decl| &decl["grants"]);
     let amount = |granted: &Json| {
@@ -246,7 +245,7 @@ fn plan_lines(plan: &Value, catalog: &Value) -> Value {
         [] => grants_without_price(&plan, &catalog),
         [first, ..] => list(&first["grants"]).to_vec(),
     };
-    // In the order of the type's fields, if an entitlement is called after its field.
+    // In the order of the type's fields, if an entitlement is named after its field.
     let decl = type_named(&catalog, &plan["product_type"]).map_or(&Json::Null, |decl| &decl["fields"]);
     let place = |grant: &Json| list(decl).iter().position(|field| field["name"] == grant["key"]);
     grants.sort_by_key(|grant| place(grant).unwrap_or(usize::MAX));
@@ -277,11 +276,11 @@ fn plan_lines(plan: &Value, catalog: &Value) -> Value {
     Value::from_serialize(lines.chain(credits_of(&plan, &catalog)).collect::<Vec<_>>())
 }
 
-/// Returns the line of the credits that a payment adds; none for a product without credits.
+/// Returns the line for the credits that a payment adds; none for a product without credits.
 fn credits_of(product: &Json, catalog: &Json) -> Option<Json> {
     let actions = list(&type_named(catalog, &product["product_type"])?["on_paid"]);
     let credit = actions.iter().map(|action| &action["credit"]).find(|credit| !credit.is_null())?;
-    // An amount, or the field that has it: `{product.credits}`.
+    // An amount, or the field that contains it: `{product.credits}`.
     let of_field = || credit.as_str()?.strip_prefix("{product.")?.strip_suffix('}');
     let amount = credit.as_i64().or_else(|| product["metadata"][of_field()?].as_i64())?;
     let currency = product["prices"][0]["amount"]["currency"].as_str()?;
@@ -294,8 +293,8 @@ fn sells_credits(catalog: &Value) -> bool {
     list(&json(catalog)["product_types"]).iter().any(adds)
 }
 
-/// `{{ catalog | noun }}`: the word for what accounts create, with its article: the name of the only type that is provisioned, as in
-/// `a show`, and `an instance` if there are several or none.
+/// `{{ catalog | noun }}`: the word for what accounts create, with its article: the name of the only type that is provisioned, as in `a
+/// show`, or `an instance` if there are several such types or none.
 fn noun(catalog: &Value) -> String {
     let catalog = json(catalog);
     let name = only_type(&catalog).and_then(|decl| decl["name"].as_str()).unwrap_or("instance");
@@ -303,7 +302,7 @@ fn noun(catalog: &Value) -> String {
     format!("{} {name}", if name.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" })
 }
 
-/// `{{ catalog | nouns }}`: the word for several of them: the name of the limit that they use, as in `Shows`.
+/// `{{ catalog | nouns }}`: its plural: the name of the limit on them, as in `Shows`.
 fn nouns(catalog: &Value) -> String {
     let catalog = json(catalog);
     let used = only_type(&catalog).and_then(|decl| decl["consumes"].as_object()?.keys().next().cloned());
@@ -316,7 +315,7 @@ fn only_type(catalog: &Json) -> Option<&Json> {
     types.next().filter(|_| types.next().is_none())
 }
 
-/// `{{ subscription.items | plan_of(offers) }}`: the product whose price an item has; nothing if it is no longer on sale.
+/// `{{ subscription.items | plan_of(offers) }}`: the product with the price of an item; nothing if it is no longer on sale.
 fn plan_of(items: &Value, offers: &Value) -> Value {
     let (items, offers) = (json(items), json(offers));
     let has = |offer: &&Json, price: &Json| list(&offer["prices"]).iter().any(|own| own["id"] == *price);
@@ -342,13 +341,13 @@ fn name_of(step: &Json) -> &str {
     step["name"].as_str().unwrap_or_default()
 }
 
-/// Returns the names of the steps after which a step comes.
+/// Returns the names of the steps that a step comes after.
 fn names_before(step: &Json) -> impl Iterator<Item = &str> {
     list(&step["after"]).iter().filter_map(Json::as_str)
 }
 
-/// `{{ instance | steps(catalog) }}`: the steps of an instance in their order, each with its label, its state and its colour. A step is done
-/// when its results are among the instance's resources, or when a step that comes after it is done or in its phase.
+/// `{{ instance | steps(catalog) }}`: the steps of an instance, in order, each with its label, its state and its colour. A step is done
+/// when its results are among the instance's resources, or when a step that comes after it is done or in progress.
 fn steps(instance: &Value, catalog: &Value) -> Value {
     let (instance, catalog) = (json(instance), json(catalog));
     let Some(decl) = type_named(&catalog, &instance["product_type"]) else {
@@ -361,7 +360,7 @@ fn steps(instance: &Value, catalog: &Value) -> Value {
         let outputs = step["outputs"].as_object();
         outputs.is_some_and(|outputs| outputs.keys().all(|name| !resources[name].is_null()))
     };
-    // A step with a condition that does not hold is none of this instance's, unless a person does it then.
+    // A step whose condition does not hold is not part of this instance, unless a person does it in that case.
     let is_own = |step: &&Json| step["if"].is_null() || !step["or_manual"].is_null() || has_all(step);
     let phase = instance["metadata"]["phase"].as_str();
     let is_now = |step: &Json| phase.is_some_and(|phase| step["phase"] == phase);
@@ -393,7 +392,7 @@ fn steps(instance: &Value, catalog: &Value) -> Value {
     Value::from_serialize(rows.collect::<Vec<_>>())
 }
 
-/// `{{ type | form_fields }}`: the inputs for the fields of a product type that somebody fills in.
+/// `{{ type | form_fields }}`: the inputs for those fields of a product type that somebody fills in.
 fn form_fields(decl: &Value) -> Value {
     let decl = json(decl);
     let plan_field = &decl["plan"]["field"];
@@ -428,7 +427,7 @@ fn instance_types(catalog: &Value) -> Value {
     Value::from_serialize(types.collect::<Vec<_>>())
 }
 
-/// `{{ rights | meters(catalog) }}`: what is limited and used: rows of key, label, used, allowed and unit.
+/// `{{ rights | meters(catalog) }}`: everything with a limit and usage, as rows of key, label, used, allowed and unit.
 fn meters(rights: &Value, catalog: &Value) -> Value {
     let (rights, catalog) = (json(rights), json(catalog));
     let rows = rights.as_object().into_iter().flatten().filter_map(|(key, right)| {

@@ -19,13 +19,13 @@ use std::path::{Path, PathBuf};
 
 /// Name of the optional folder of pages in a business folder.
 pub const FOLDER: &str = "pages";
-/// The page that is shown in place of an instance that does not run.
+/// The page that is shown in place of an instance that is not running.
 pub const AWAY_PAGE: &str = "away";
-/// The page that shows a failure.
+/// The page that explains a failure.
 pub const ERROR_PAGE: &str = "error";
-/// Maximum instructions of one page.
+/// Maximum number of instructions for one page.
 const STEPS_MAX: u64 = 5_000_000;
-/// Maximum length of a shown page in bytes.
+/// Maximum length of a rendered page, in bytes.
 const PAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Maximum length of a logo in bytes.
 const LOGO_BYTES_MAX: u64 = 256 * 1024;
@@ -34,7 +34,7 @@ const COMMON: [&str; 13] = [
     "away", "caller", "catalog", "errors", "form", "nav", "now", "page", "problem", "refresh", "reply", "said", "site",
 ];
 
-/// A page cannot be shown. It has no value of the page, since values are personal data.
+/// A page cannot be shown. The error contains no value of the page, since values are personal data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{file}:{line}: {problem}")]
 pub struct PageError {
@@ -67,7 +67,7 @@ pub struct Asset {
 /// An entry of the navigation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NavEntry {
-    /// The words.
+    /// The label.
     pub label: String,
     /// Path of the page.
     pub path: String,
@@ -98,7 +98,7 @@ impl fmt::Debug for PageSet {
     }
 }
 
-/// The files of a business: templates by their names, and the other files.
+/// The files of a business: templates by name, and the other files.
 struct Files {
     sources: BTreeMap<String, Source>,
     own: BTreeSet<String>,
@@ -146,7 +146,7 @@ impl PageSet {
                 words,
                 sources: BTreeMap::new(),
             };
-            // Own pages come first: a built-in page of the same path is left out.
+            // Own pages come first: a built-in page with the same path is left out.
             let (first, last): (Vec<_>, Vec<_>) = heads.into_iter().partition(|(file, _)| own.contains(*file));
             let mut taken: BTreeMap<String, &str> = BTreeMap::new();
             check.every(first.into_iter().chain(last), |(file, head)| {
@@ -210,7 +210,7 @@ impl PageSet {
         Ok(())
     }
 
-    /// Notes names that no template has, and filters and tests that do not exist.
+    /// Reports names that no template defines, and filters and tests that do not exist.
     fn check_names(&self, check: &Checker, name: &str, source: &Source, known: &BTreeSet<&str>) -> Checked<()> {
         let Ok(template) = self.environment.get_template(name) else { return Ok(()) };
         let globals: BTreeSet<&str> = self.environment.globals().map(|(name, _)| name).collect();
@@ -225,7 +225,7 @@ impl PageSet {
             let place = Place::line(&source.file, line);
             Err(check.note(BadInput::unknown_name(place, name, "not available here", known.iter().copied())))
         })?;
-        // Parsing finds no unknown filters and tests; showing an empty page finds those that it reaches.
+        // Parsing does not find unknown filters and tests; rendering an empty page finds those that it reaches.
         match template.render(()) {
             Err(error) if is_mistake(error.kind()) => {
                 let place = Place::line(&source.file, error.line().unwrap_or(1));
@@ -249,7 +249,7 @@ impl PageSet {
         self.assets.entry("logo.svg".to_owned()).or_insert_with(|| text("image/svg+xml", &logo));
     }
 
-    /// Makes the catalog of the business known to the templates.
+    /// Makes the business's catalog available to the templates.
     pub fn set_catalog(&mut self, catalog: &Value) {
         self.environment.add_global("catalog", minijinja::Value::from_serialize(catalog));
     }
@@ -259,8 +259,8 @@ impl PageSet {
         &self.words
     }
 
-    /// Returns the business as its mails show it. The pages are at `url`, those of the console at `console`, both without a slash at
-    /// the end.
+    /// Returns the business as it appears in its mails. The pages are at `url`, those of the console at `console`, both without a
+    /// trailing slash.
     pub fn mail_site(&self, url: &str, console: &str) -> MailSite {
         let usual = MailSite::new(self.words.title.clone(), url);
         let path = |name: &str| self.named(name).map(|page| page.head.pattern.to_string());
@@ -287,12 +287,12 @@ impl PageSet {
         &self.pages
     }
 
-    /// Returns the page of a name.
+    /// Returns the page with a name.
     pub fn named(&self, name: &str) -> Option<&Page> {
         self.pages.iter().find(|page| page.name == name)
     }
 
-    /// Finds the page of a path, with the values of the path.
+    /// Finds the page for a path, and the values in the path.
     pub fn find(&self, path: &str) -> Option<(&Page, Vec<(String, String)>)> {
         if path == "/" {
             let first = self.pages.iter().find(|page| page.head.pattern.as_str() == "/")?;
@@ -303,7 +303,7 @@ impl PageSet {
         Some((&self.pages[*found.value], values.collect::<Option<_>>()?))
     }
 
-    /// Returns the action of a form by its name.
+    /// Returns the action of a form with a name.
     pub fn action(&self, name: &str) -> Option<&PageAction> {
         self.actions.get(name)
     }
@@ -313,7 +313,7 @@ impl PageSet {
         self.assets.get(name)
     }
 
-    /// Returns the navigation, in its order.
+    /// Returns the navigation, in order.
     pub fn nav(&self) -> Vec<NavEntry> {
         let of = |page: &Page| page.head.nav.clone().map(|nav| (nav, page.head.pattern.to_string(), page.head.who));
         let mut entries: Vec<(Nav, String, Who)> = self.pages.iter().filter_map(of).collect();
@@ -321,7 +321,7 @@ impl PageSet {
         entries.into_iter().map(|(nav, path, who)| NavEntry { label: nav.label, path, who }).collect()
     }
 
-    /// Shows a page.
+    /// Renders a page.
     ///
     /// # Errors
     /// Fails if an expression of the template does not fit its values, or if the page is too long.
@@ -331,7 +331,7 @@ impl PageSet {
         let shown =
             self.environment.get_template(&file).and_then(|template| template.render_captured_to(values, &mut out));
         match shown {
-            // A head leaves empty lines.
+            // A head leaves empty lines behind.
             Ok(_) => Ok(out.into_text().unwrap_or_default().trim_start().to_owned()),
             Err(error) => Err(PageError {
                 file: error.name().unwrap_or(&file).to_owned(),
@@ -342,7 +342,7 @@ impl PageSet {
     }
 }
 
-/// True for a mistake of the template, whatever its values are.
+/// True for a mistake in the template, whatever its values are.
 fn is_mistake(kind: ErrorKind) -> bool {
     matches!(
         kind,
@@ -354,7 +354,7 @@ fn is_mistake(kind: ErrorKind) -> bool {
     )
 }
 
-/// Returns the templates that a template uses, also through others.
+/// Returns the templates that a template uses, directly or through others.
 fn used_by(check: &Checker, file: &str, sources: &BTreeMap<String, Source>) -> Checked<BTreeSet<String>> {
     let (mut used, mut open) = (BTreeSet::new(), vec![file.to_owned()]);
     while let Some(next) = open.pop() {
@@ -424,7 +424,7 @@ fn environment(check: &Checker, sources: &BTreeMap<String, Source>) -> Checked<E
     environment.set_trim_blocks(true);
     environment.set_lstrip_blocks(true);
     environment.set_formatter(|out, state, value| match value.is_none() {
-        // Null is nothing, not a word.
+        // Null is empty, not a word.
         true => Ok(()),
         false => minijinja::escape_formatter(out, state, value),
     });
@@ -439,7 +439,7 @@ fn environment(check: &Checker, sources: &BTreeMap<String, Source>) -> Checked<E
     Ok(environment)
 }
 
-/// Reads the files: the built-in ones, and those of the folders.
+/// Reads the files: the built-in ones, and those in the folders.
 fn files(folders: &[PathBuf]) -> Result<Files, Mistakes> {
     let mut sources = BTreeMap::new();
     for (name, text) in TEMPLATES {
@@ -490,7 +490,7 @@ fn is_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_')
 }
 
-/// Returns the files of a folder and of the folders in it, in the order of their names.
+/// Returns the files in a folder and its subfolders, sorted by name.
 ///
 /// # Errors
 /// Fails if a folder cannot be read.

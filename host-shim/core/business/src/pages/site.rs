@@ -9,21 +9,21 @@ const CHARS_MAX: usize = 400;
 /// The words of a business.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SiteWords {
-    /// Name for people.
+    /// Display name.
     pub title: String,
-    /// What it offers, in a sentence.
+    /// One sentence about what it offers.
     pub about: String,
-    /// Address for questions.
+    /// Address for support requests.
     pub support: Option<String>,
 }
 
 impl SiteWords {
-    /// Returns the words of a business that has written none: `my-shop` is `My Shop`.
+    /// Returns the default words for a business that has written none: `my-shop` becomes `My Shop`.
     pub(crate) fn usual(name: &str) -> SiteWords {
         SiteWords { title: title(name), about: "Choose a plan, and begin in a minute.".to_owned(), support: None }
     }
 
-    /// Reads the file over the usual words.
+    /// Reads the file; the defaults apply to whatever it does not set.
     pub(crate) fn read(self, check: &Checker, node: &Node) -> Checked<SiteWords> {
         let mut fields = check.fields("site.yml", node)?;
         let text = |node: &Node, what: &str| {

@@ -1,4 +1,4 @@
-//! Splits a file of a page into its head and its template, and finds the templates that it uses.
+//! Splits the file of a page into its head and its template, and finds the templates that it uses.
 
 use crate::template::of_files;
 use crate::yaml::Node;
@@ -16,7 +16,7 @@ pub(crate) struct Source {
     pub(crate) file: PathBuf,
     /// The head; none for a layout, or a file of macros.
     pub(crate) head: Option<Node>,
-    /// The template. The lines of the head are empty, so that each line has its number.
+    /// The template. The lines of the head are empty, so that line numbers stay correct.
     pub(crate) template: String,
 }
 
@@ -31,7 +31,7 @@ impl Source {
             return Err(BadInput::new(Place::line(file, 1), problem, format!("`{FENCE}` after the head")));
         };
         let lines = head.lines().count() + 2;
-        // The head begins in line 2, so that its mistakes have their lines.
+        // The head begins in line 2, so that its mistakes get the right lines.
         let head = Node::parse(file, &format!("\n{head}\n"))?;
         Ok(Source { file: file.to_owned(), head: Some(head), template: "\n".repeat(lines) + template })
     }

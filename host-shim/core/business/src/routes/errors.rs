@@ -11,7 +11,7 @@ pub struct ErrorAnswer {
     pub status: u16,
     /// Stable code, for programs.
     pub code: String,
-    /// Description for people; by default, the refusal's own.
+    /// Human-readable description; by default, the refusal's own.
     pub detail: Option<String>,
 }
 
@@ -30,7 +30,7 @@ impl ErrorMap {
         Ok(ErrorMap(answers))
     }
 
-    /// Returns the answer to a refusal: the one for its code and detail, or the one for its code.
+    /// Returns the answer to a refusal: the one for its code and detail, or else the one for its code.
     pub fn answer(&self, refusal: &Refusal) -> Option<&ErrorAnswer> {
         let (code, details) = (refusal.code(), details(refusal));
         let is_meant = |key: &str| {
@@ -47,7 +47,7 @@ impl ErrorMap {
         self.0.iter().map(|(_, answer)| answer)
     }
 
-    /// Adds the answers of another file; returns the first key that both have.
+    /// Adds the answers of another file; returns the first key that both files have.
     pub(crate) fn extend(&mut self, other: ErrorMap) -> Option<String> {
         let both = other.0.iter().find(|(key, _)| self.0.iter().any(|(own, _)| own == key)).map(|(key, _)| key.clone());
         self.0.extend(other.0);
@@ -55,8 +55,8 @@ impl ErrorMap {
     }
 }
 
-/// Returns the details of a refusal that a key may name: the pointers of wrong fields, the quota with the product that gives
-/// more, or the detail.
+/// Returns the details of a refusal that a key may contain: the pointers of wrong fields, the quota with the product that
+/// gives more, or the detail.
 fn details(refusal: &Refusal) -> Vec<String> {
     match refusal {
         Refusal::Invalid(errors) => errors.iter().map(|error| error.path.clone()).collect(),

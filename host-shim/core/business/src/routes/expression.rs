@@ -1,5 +1,5 @@
 //! Expressions in the forms of payloads and answers: `{reply.checkout_url}`. They are minijinja's, and their values keep their
-//! types. An expression has a limit of steps, and no value of it is ever a number with a fraction.
+//! types. An expression has a limit of steps, and none of its values is ever a fractional number.
 
 use crate::routes::filters;
 use minijinja::value::{ValueKind, merge_maps};
@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, LazyLock};
 
-/// Maximum instructions of one expression.
+/// Maximum number of instructions for one expression.
 const STEPS_MAX: u64 = 1_000_000;
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -56,7 +56,7 @@ impl fmt::Debug for Expression {
 pub struct Scope(minijinja::Value);
 
 impl Scope {
-    /// Makes a scope of some names.
+    /// Creates a scope from some names.
     pub fn new<T: Serialize>(names: impl IntoIterator<Item = (String, T)>) -> Scope {
         Scope(names.into_iter().map(|(name, value)| (name, minijinja::Value::from_serialize(value))).collect())
     }
@@ -75,7 +75,7 @@ impl Scope {
 
     fn with_value(&self, name: &str, value: minijinja::Value) -> Scope {
         let own: minijinja::Value = [(name.to_owned(), value)].into_iter().collect();
-        // Of two maps with the same key, the last one counts.
+        // If two maps have the same key, the last one takes precedence.
         Scope(merge_maps([self.0.clone(), own]))
     }
 }
@@ -84,7 +84,7 @@ impl Expression {
     /// Parses an expression, without its braces.
     ///
     /// # Errors
-    /// Fails if the text is not an expression, or names an unknown filter or test.
+    /// Fails if the string is not an expression, or uses an unknown filter or test.
     pub fn parse(text: &str) -> Result<Expression, ValueError> {
         let wrong = |problem: String| ValueError { expression: text.to_owned(), problem };
         let compiled = ENVIRONMENT
@@ -107,7 +107,7 @@ impl Expression {
         &self.text
     }
 
-    /// Returns the names that the expression uses. A member of a value has the names with dots between them.
+    /// Returns the names that the expression uses. The name of a nested member contains dots.
     pub fn names(&self) -> BTreeSet<String> {
         let mut names: BTreeSet<String> = self.compiled.undeclared_variables(true).into_iter().collect();
         for (global, _) in ENVIRONMENT.globals() {
@@ -116,10 +116,10 @@ impl Expression {
         names
     }
 
-    /// Returns the value; none if the expression names something that does not exist.
+    /// Returns the value; none if the expression refers to something that does not exist.
     ///
     /// # Errors
-    /// Fails if the expression does not fit the values, takes too many steps, or is a number with a fraction.
+    /// Fails if the expression does not fit the values, takes too many steps, or yields a fractional number.
     pub fn value(&self, scope: &Scope) -> Result<Option<Value>, ValueError> {
         let value = self.evaluated(scope)?;
         if value.is_undefined() {
@@ -135,12 +135,13 @@ impl Expression {
     /// Returns whether the value counts as true.
     ///
     /// # Errors
-    /// Fails as [`Expression::value`].
+    /// Fails like [`Expression::value`].
     pub fn is_true(&self, scope: &Scope) -> Result<bool, ValueError> {
         Ok(self.evaluated(scope)?.is_true())
     }
 
-    /// Returns the scopes of the items of the value, which is a list: each has the item under a name. Nothing is an empty list.
+    /// Returns one scope for each item of the value, which is a list: each has the item under a name. A missing value is an
+    /// empty list.
     pub(crate) fn items(&self, scope: &Scope, name: &str) -> Result<Vec<Scope>, ValueError> {
         let value = self.evaluated(scope)?;
         if matches!(value.kind(), ValueKind::Undefined | ValueKind::None) {
@@ -171,7 +172,7 @@ fn has_fraction(value: &Value) -> bool {
     }
 }
 
-/// Returns the words behind `|`, outside of texts.
+/// Returns the words after `|`, outside strings.
 fn filter_names(text: &str) -> Vec<&str> {
     let (mut names, mut quote) = (Vec::new(), None);
     for (at, c) in text.char_indices() {

@@ -17,7 +17,7 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
     environment.add_filter("first_of_month", |text: &str| changed(text, |day| Some(day.first_of_month())));
 }
 
-/// Returns a time, in milliseconds since the epoch, as RFC 3339; nothing for nothing.
+/// Returns a time, in milliseconds since the epoch, as RFC 3339; no value gives no value.
 fn time(value: &Value) -> Result<Value, Error> {
     match value.kind() {
         ValueKind::None | ValueKind::Undefined => Ok(Value::from(())),
@@ -29,13 +29,13 @@ fn time(value: &Value) -> Result<Value, Error> {
     }
 }
 
-/// Returns the mapping of a list of names with their values, `[["model", "large"]]`.
+/// Converts a list of names with their values, `[["model", "large"]]`, to a mapping.
 fn object(pairs: &Value) -> Result<Value, Error> {
     pairs.try_iter()?.map(|pair| Ok((pair.get_item_by_index(0)?, pair.get_item_by_index(1)?))).collect()
 }
 
-/// Returns the rows whose attribute has a value; all rows without a value. `attributes` of a row is a mapping, or a list of
-/// names with values.
+/// Returns the rows whose attribute has a value; all rows if no value is given. `attributes` of a row is a mapping, or a
+/// list of names with values.
 fn of_attribute(rows: &Value, name: &str, wanted: &Value) -> Result<Value, Error> {
     let rows: Vec<Value> = rows.try_iter()?.collect();
     if matches!(wanted.kind(), ValueKind::None | ValueKind::Undefined) {
@@ -67,7 +67,7 @@ fn host(address: &str) -> Result<String, Error> {
     }
 }
 
-/// Returns the offer of a catalog that has a price; nothing if none has it.
+/// Returns the offer of a catalog that has a price; nothing if there is none.
 fn of_price(offers: &Value, price: &Value) -> Result<Value, Error> {
     for offer in offers.try_iter()? {
         for own in offer.get_attr("prices")?.try_iter()? {
@@ -79,7 +79,7 @@ fn of_price(offers: &Value, price: &Value) -> Result<Value, Error> {
     Ok(Value::UNDEFINED)
 }
 
-/// Returns the day of a time as RFC 3339.
+/// Returns the day of an RFC 3339 time.
 fn day_of(text: &str) -> Result<String, Error> {
     let time = text.parse::<Timestamp>().map_err(|_| invalid("expected a time"))?;
     Ok(time.to_zoned(jiff::tz::TimeZone::UTC).date().to_string())
@@ -94,12 +94,12 @@ fn invalid(detail: &'static str) -> Error {
     Error::new(ErrorKind::InvalidOperation, detail)
 }
 
-/// Reads a day, `2026-01-31`.
+/// Parses a day, `2026-01-31`.
 pub(crate) fn day(text: &str) -> Option<Date> {
     text.parse::<Date>().ok().filter(|day| day.to_string() == text)
 }
 
-/// Reads a time as RFC 3339, in milliseconds since the epoch.
+/// Parses an RFC 3339 time into milliseconds since the epoch.
 pub(crate) fn time_ms(text: &str) -> Option<i64> {
     // jiff accepts more than RFC 3339; only that form is allowed.
     if text.as_bytes().get(10) != Some(&b'T') {

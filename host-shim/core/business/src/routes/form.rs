@@ -1,4 +1,4 @@
-//! The form of a payload or an answer: values, expressions in texts, and lists that are made of other lists.
+//! The form of a payload or an answer: values, strings with expressions, and lists made from other lists.
 
 use crate::routes::expression::{Expression, Scope, ValueError};
 use crate::routes::types::is_member_name;
@@ -6,15 +6,15 @@ use crate::yaml::{Checked, Checker, Node, Tree};
 use serde_json::{Map, Value};
 use std::collections::BTreeSet;
 
-/// Name of an item of `each` without `as`.
+/// Name of an item of `each` if there is no `as`.
 const ITEM: &str = "item";
 
-/// What becomes of an expression whose value does not exist?
+/// What happens to an expression whose value does not exist.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Absent {
-    /// A mapping lacks the member: in payloads.
+    /// The member is left out of its mapping: in payloads.
     LeftOut,
-    /// Null: in answers.
+    /// It becomes null: in answers.
     Null,
 }
 
@@ -25,7 +25,7 @@ pub enum Form {
     Fixed(Value),
     /// `{reply.id}`: the value of an expression.
     Value(Expression),
-    /// `user:{path.id}`: a text with expressions.
+    /// `user:{path.id}`: a string with expressions.
     Text(Vec<Part>),
     /// A list.
     List(Vec<Form>),
@@ -35,17 +35,17 @@ pub enum Form {
     Each {
         /// The other list.
         over: Expression,
-        /// Name of an item.
+        /// Name for an item.
         name: String,
-        /// The form of a value.
+        /// The form of each value.
         give: Box<Form>,
     },
 }
 
-/// A part of a text.
+/// A part of a string.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part {
-    /// Letters.
+    /// Literal text.
     Letters(String),
     /// An expression.
     Value(Expression),
@@ -73,7 +73,7 @@ impl Form {
         }
     }
 
-    /// Reads a text with expressions. `node` has its place.
+    /// Reads a string with expressions. `node` has its position.
     pub(crate) fn text_of(check: &Checker, node: &Node, text: &str) -> Checked<Form> {
         Form::of_text(check, node, text)
     }
@@ -172,7 +172,7 @@ impl Part {
     }
 }
 
-/// Returns the value of an expression as a part of a text.
+/// Returns the value of an expression as part of a string.
 fn text_of(expression: &Expression, scope: &Scope) -> Result<String, ValueError> {
     match expression.value(scope)? {
         Some(Value::String(text)) => Ok(text),
@@ -184,7 +184,7 @@ fn text_of(expression: &Expression, scope: &Scope) -> Result<String, ValueError>
     }
 }
 
-/// Splits a text into letters and expressions.
+/// Splits a string into literal text and expressions.
 fn parts(check: &Checker, node: &Node, text: &str) -> Checked<Vec<Part>> {
     let (mut parts, mut rest) = (Vec::new(), text);
     while let Some((letters, after)) = rest.split_once('{') {
@@ -207,7 +207,7 @@ fn parts(check: &Checker, node: &Node, text: &str) -> Checked<Vec<Part>> {
     Ok(parts)
 }
 
-/// Returns the position of the brace that closes an expression, outside of texts and inner braces.
+/// Returns the position of the brace that closes an expression, outside strings and inner braces.
 fn closing(text: &str) -> Option<usize> {
     let (mut depth, mut quote) = (0usize, None);
     for (at, c) in text.char_indices() {
@@ -231,7 +231,7 @@ fn parsed(check: &Checker, node: &Node, text: &str) -> Checked<Expression> {
     })
 }
 
-/// Reads a text that is one expression, `{invoices}`.
+/// Parses a string that is a single expression, `{invoices}`.
 pub(crate) fn read_expression(check: &Checker, what: &str, node: &Node) -> Checked<Expression> {
     match Form::read(check, node)? {
         Form::Value(expression) => Ok(expression),
@@ -243,7 +243,7 @@ pub(crate) fn read_expression(check: &Checker, what: &str, node: &Node) -> Check
     }
 }
 
-/// Reads a name that expressions may use.
+/// Parses a name that expressions may use.
 pub(crate) fn read_name(check: &Checker, node: &Node) -> Checked<String> {
     let name = check.text("as", node)?;
     match is_member_name(&name) {

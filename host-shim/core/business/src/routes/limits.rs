@@ -1,6 +1,7 @@
-//! Every limit of a request, once: its value, its unit and its reason. `docs/reference/limits.md` shows the same table, which a test compares.
+//! Every request limit, in one place: its value, its unit and its reason. `docs/reference/limits.md` shows the same table, which a test
+//! compares.
 
-/// A row of the table, for the documents.
+/// A row of the table, for the documentation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
     /// What is limited.
@@ -19,7 +20,7 @@ macro_rules! limits {
             #[doc = concat!("Limit of ", $of, ", in ", $unit, ": ", $why, ".")]
             pub const $name: $number = $value;
         )*
-        /// All limits, in the order of the documents.
+        /// All limits, in the order of the documentation.
         pub const LIMITS: &[Limit] =
             &[$(Limit { of: $of, value: $name as u64, unit: $unit, why: $why }),*];
     };

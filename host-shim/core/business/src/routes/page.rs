@@ -1,6 +1,6 @@
-//! The head of a page or a block: where it is, who sees it, what it shows, and what its forms do.
+//! The head of a page or a block: its path, who sees it, what it shows, and what its forms do.
 //!
-//! A page reads the queries of a route (`read`) and answers of the API (`get`). A form of it calls the API (`do`). So a page may do nothing
+//! A page runs queries like a route (`read`) and shows answers of the API (`get`). Its forms call the API (`do`). So a page can do nothing
 //! that its reader could not do over HTTP.
 
 use crate::routes::expression::{Scope, ValueError};
@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 
 /// Who may see a page.
 const READERS: [&str; 3] = ["public", "user", "admin"];
-/// The page with the form, its path and query, in expressions of a form.
+/// The page with the form, as path and query, in expressions of a form.
 pub const PAGE: &str = "page";
 /// The site, with its address, in expressions.
 pub const SITE: &str = "site";
@@ -34,27 +34,27 @@ pub struct PageHead {
     pub title: String,
     /// Who sees it.
     pub who: Who,
-    /// Its place in the navigation; none if it is not there.
+    /// Its position in the navigation; none if it is not in it.
     pub nav: Option<Nav>,
-    /// Values of the query.
+    /// Query parameters.
     pub query: Vec<Field>,
     /// What it shows and does.
     pub parts: PageParts,
 }
 
-/// A place in the navigation.
+/// A position in the navigation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Nav {
-    /// The words.
+    /// The label.
     pub label: String,
-    /// Its order, the smallest first.
+    /// Sort key; smallest first.
     pub at: i64,
 }
 
 /// What a page or a block shows and does.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PageParts {
-    /// Names that the page gives to a block.
+    /// Names that the page passes to a block.
     pub with: Vec<String>,
     /// Queries.
     pub reads: Vec<Read>,
@@ -71,13 +71,13 @@ pub struct PageGet {
     pub name: String,
     /// The path, without the query.
     pub path: Form,
-    /// Members of the query.
+    /// Query parameters.
     pub query: Vec<(String, Form)>,
-    /// True if the page is shown without the answer, when the API refuses it.
+    /// True if the page is shown without the answer when the API refuses it.
     pub is_optional: bool,
 }
 
-/// What a form does: it calls the API.
+/// What a form does: the call of the API.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PageAction {
     /// Name in the form's address.
@@ -86,23 +86,23 @@ pub struct PageAction {
     pub method: Method,
     /// Path of the call, without the query.
     pub path: Form,
-    /// Members of the call's query.
+    /// Query parameters of the call.
     pub query: Vec<(String, Form)>,
-    /// Fields of the form. A field of the type `json` gathers `NAME.…`.
+    /// Fields of the form. A field of the type `json` collects `NAME.…`.
     pub fields: Vec<Field>,
-    /// Body of the call; without one, the fields.
+    /// Body of the call; by default, the fields.
     pub send: Option<Form>,
-    /// Where the browser goes afterwards; without it, back to the page.
+    /// Where the browser goes afterwards; by default, back to the page.
     pub to: Option<Form>,
     /// True if the reply logs somebody in or out.
     pub sets_session: bool,
     /// The message that the page shows after the call.
     pub said: Option<String>,
-    /// True if the reply is shown on the page instead of a redirect: a secret that is shown once.
+    /// True if the reply is shown on the page instead of a redirect, for a secret that is shown once.
     pub shows_reply: bool,
 }
 
-/// Reads heads of pages. Pages can name configuration keys that are not secrets.
+/// Reads the heads of pages. Pages may use configuration keys that are not secrets.
 #[derive(Debug)]
 pub struct PageReader<'c> {
     check: &'c Checker,
@@ -112,7 +112,7 @@ pub struct PageReader<'c> {
 }
 
 impl<'c> PageReader<'c> {
-    /// Makes a reader that notes mistakes.
+    /// Creates a reader that collects mistakes.
     pub fn new(check: &'c Checker, config: &'c [ConfigDecl]) -> PageReader<'c> {
         let keys = config.iter().filter(|decl| decl.value_type != ConfigType::Secret);
         PageReader { check, config: keys.map(|decl| decl.key.as_str()).collect(), types: Types::default() }
@@ -125,7 +125,7 @@ impl<'c> PageReader<'c> {
     /// Reads the head of a page.
     ///
     /// # Errors
-    /// Notes the mistakes.
+    /// Fails if there are mistakes, which it reports.
     pub fn page(&self, head: &Node) -> Checked<PageHead> {
         let check = self.check;
         let mut fields = check.fields("the page", head)?;
@@ -166,7 +166,7 @@ impl<'c> PageReader<'c> {
     /// Reads the head of a block.
     ///
     /// # Errors
-    /// Notes the mistakes.
+    /// Fails if there are mistakes, which it reports.
     pub fn block(&self, head: &Node) -> Checked<PageParts> {
         let mut fields = self.check.fields("the block", head)?;
         let known = self.known();
@@ -322,7 +322,7 @@ impl<'c> PageReader<'c> {
     }
 }
 
-/// The name of the site in expressions: `{site.url}`.
+/// Name of the site in expressions: `{site.url}`.
 fn site() -> BTreeSet<String> {
     [SITE.to_owned()].into()
 }
@@ -333,7 +333,7 @@ fn is_api_path(text: &str) -> bool {
     begins && !text.contains(['?', '#', ' ']) && !text.contains("..")
 }
 
-/// Returns the address of a call: the path and the query with the values of a scope. Values cannot lead to another path.
+/// Returns the address of a call: the path and the query with the values of a scope. Values cannot change which path is called.
 ///
 /// # Errors
 /// Fails if a value does not exist or the address is too long.
@@ -361,13 +361,13 @@ pub fn address(path: &Form, query: &[(String, Form)], scope: &Scope) -> Result<S
     }
 }
 
-/// Encodes a text as one part of a path or a query. Encodes its dots as well, since they could lead to another path.
+/// Encodes a string as one part of a path or a query. Also encodes its dots, since they could lead to another path.
 fn encoded(text: &str) -> String {
     url::encoded(text, b"").replace('.', "%2E")
 }
 
-/// Reads the fields of a form, which are texts: `NAME.MEMBER` is a member of a field of the type `json`, and `NAME:integer` a number.
-/// An empty text counts as no value.
+/// Reads the fields of a form, which are strings: `NAME.MEMBER` is a member of a field of the type `json`, and `NAME:integer` is a number.
+/// An empty string counts as no value.
 ///
 /// # Errors
 /// Fails with the wrong and missing fields.
@@ -393,7 +393,7 @@ pub fn read_form(fields: &[Field], texts: &[(String, String)]) -> crate::routes:
     Ok(values)
 }
 
-/// Returns the name and the value of a member with a type behind its name.
+/// Returns the name and the value of a member whose name is followed by a type.
 fn typed<'n>(member: &'n str, text: &str) -> (&'n str, Value) {
     match member.split_once(':') {
         Some((name, "integer")) => (name, text.trim().parse::<i64>().map_or_else(|_| Value::from(text), Value::from)),

@@ -6,7 +6,7 @@ use std::fmt;
 
 /// Maximum length of a path in bytes.
 const PATH_BYTES_MAX: usize = 200;
-/// Paths, and beginnings of paths, that a server answers itself.
+/// Paths, and path prefixes, that a server answers itself.
 const TAKEN: [&str; 14] = [
     "/.well-known",
     "/api/auth",
@@ -67,7 +67,7 @@ impl Method {
     }
 }
 
-/// A path with variable parts, each of which is a whole part: `/api/projects/{slug}`.
+/// A path with variable parts, each of which is a whole segment: `/api/projects/{slug}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pattern(String);
 
@@ -89,17 +89,17 @@ impl Pattern {
     }
 }
 
-/// Percent-decodes a part of a path; none if the result is not UTF-8.
+/// Percent-decodes a segment of a path; none if the result is not UTF-8.
 pub fn decoded(part: &str) -> Option<String> {
     percent_encoding::percent_decode_str(part).decode_utf8().ok().map(std::borrow::Cow::into_owned)
 }
 
-/// Returns the name of a variable part of a path; none for another part.
+/// Returns the name of a variable part of a path; none for a fixed part.
 fn variable(part: &str) -> Option<&str> {
     part.strip_prefix('{')?.strip_suffix('}')
 }
 
-/// Paths of pages that a server answers itself, or whose paths are of the API.
+/// Paths that pages cannot have because a server answers them itself, or because they belong to the API.
 const NO_PAGES: [&str; 5] = ["/api", "/assets", "/b", "/do", "/ext"];
 
 /// Reads the path of a page.
@@ -124,7 +124,7 @@ pub fn is_taken(path: &str) -> bool {
     TAKEN.iter().any(|taken| is_below(taken)) || path == TAKEN_WHOLE
 }
 
-/// Reads the key of a route. In a feature, the path is below the path of the feature.
+/// Reads the key of a route. In a feature, the path must be below the path of the feature.
 pub(crate) fn read(check: &Checker, entry: &Entry, below: Option<&str>) -> Checked<(Method, Pattern)> {
     let wrong = |problem: String, expected: String| Err(check.bad(entry.place(), problem, expected));
     let (name, path) = entry.key.split_once(' ').unwrap_or((&entry.key, ""));

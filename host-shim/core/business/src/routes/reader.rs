@@ -24,29 +24,29 @@ const STATUSES: [u16; 3] = [200, 201, 202];
 pub struct RouteFile {
     /// The file.
     pub lines: Node,
-    /// The path of a feature, below which its routes are: `/api/my-feature`.
+    /// The path of a feature, below which its routes must be: `/api/my-feature`.
     pub below: Option<String>,
     /// Name of the group of its routes.
     pub tag: Option<String>,
 }
 
 impl RouteFile {
-    /// Makes the file of a business.
+    /// Creates the file of a business.
     pub fn of_business(lines: Node) -> RouteFile {
         RouteFile { lines, below: None, tag: None }
     }
 
-    /// Makes the file of a feature: its routes are below `/api/NAME`.
+    /// Creates the file of a feature, whose routes must be below `/api/NAME`.
     pub fn of_feature(name: &str, lines: Node) -> RouteFile {
         RouteFile { lines, below: Some(format!("/api/{name}")), tag: Some(title(name)) }
     }
 }
 
-/// What the routes of a business may name.
+/// What the routes of a business may refer to.
 pub(crate) struct Known<'k> {
     /// Types of all files.
     pub types: &'k Types,
-    /// Keys of the configuration that are not secrets.
+    /// Configuration keys that are not secrets.
     pub config: &'k [&'k str],
 }
 
@@ -182,8 +182,8 @@ fn read_route(check: &Checker, file: &RouteFile, entry: &Entry, known: &Known<'_
     }
 }
 
-/// Checks that each value of a request goes somewhere, and that each query is used: an expression of the route names it, or its
-/// `none` answers the request.
+/// Checks that each value of a request is used somewhere, and that each query is used: either an expression of the route refers
+/// to it, or its `none` answers the request.
 fn check_use(check: &Checker, route: &Route, node: &Node) -> Checked<()> {
     let names = route.names();
     let of_request = [("query", &route.query), ("body", &route.body)];
@@ -214,7 +214,7 @@ pub(crate) fn is_used(names: &BTreeSet<String>, name: &str) -> bool {
     names.iter().any(|used| is_within(used, name) || is_within(name, used))
 }
 
-/// Checks that a route has an account if it needs one, and that only those who may name another's account do so.
+/// Checks that a route has an account if it needs one, and that it lets only those who may do so name somebody else's account.
 fn check_account(
     check: &Checker,
     entry: &Entry,
@@ -241,7 +241,7 @@ fn check_account(
     }
 }
 
-/// Returns the values that a request for a page has.
+/// Returns the fields in a request for a page.
 fn page_fields() -> [Field; 2] {
     let field = |name: &str, value_type: Type, about: String, default: Option<Value>| Field {
         name: name.to_owned(),
@@ -264,13 +264,13 @@ pub(crate) fn text_field(name: &str) -> Field {
     Field { name: name.to_owned(), value_type: Type::Text, about: String::new(), default: None }
 }
 
-/// Returns the name of the group of a route that names none: the part of the path behind `/api`.
+/// Returns the group of a route that names none: the path segment after `/api`.
 fn tag_of(pattern: &Pattern) -> String {
     let parts = pattern.as_str().split('/').filter(|part| !part.is_empty() && *part != "api");
     title(parts.map(str::to_owned).next().as_deref().unwrap_or("api"))
 }
 
-/// Returns the title of a folder or a path by its name: `My Feature` for `my-feature`.
+/// Returns a title made from the name of a folder or a path: `My Feature` for `my-feature`.
 pub fn title(name: &str) -> String {
     let words = name.split(['-', '_']).map(|word| {
         let mut letters = word.chars();
@@ -279,7 +279,7 @@ pub fn title(name: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-/// Reads the name of a route, which is the name of a method of a client.
+/// Reads the name of a route, which becomes the name of a client's method.
 fn read_route_name(check: &Checker, node: &Node) -> Checked<String> {
     let name = check.filled_text("name", node)?;
     match name.starts_with(|c: char| c.is_ascii_lowercase()) && name.bytes().all(|c| c.is_ascii_alphanumeric()) {
@@ -321,7 +321,7 @@ pub(crate) struct Scopes<'s> {
 }
 
 impl Scopes<'_> {
-    /// Reads a form whose expressions use only these names.
+    /// Reads a form whose expressions may use only these names.
     pub(crate) fn form(&self, check: &Checker, node: &Node) -> Checked<Form> {
         let form = Form::read(check, node)?;
         self.names(check, node, form.names())?;
@@ -343,8 +343,7 @@ impl Scopes<'_> {
         })
     }
 
-    /// Returns the text for an unknown name, such as `not a value of the request`, and the known names; none for a
-    /// known name.
+    /// Returns the text for an unknown name, such as `not a value of the request`, with the known names; none for a known name.
     fn mistake(&self, name: &str) -> Option<(&'static str, Vec<String>)> {
         let (root, rest) = name.split_once('.').unwrap_or((name, ""));
         let member = rest.split('.').next().unwrap_or_default();
@@ -404,7 +403,7 @@ impl Scopes<'_> {
     }
 }
 
-/// Checks that the written members of an answer fit its type.
+/// Checks that the given members of an answer fit its type.
 fn shape(check: &Checker, node: &Node, of: &Type, types: &Types) -> Checked<()> {
     let wrong = |expected: String| Err(check.bad(node.place(), format!("the answer is {}", node.kind()), expected));
     match (&node.value, of.required()) {
@@ -450,7 +449,7 @@ pub(crate) fn read_errors(check: &Checker, clause: Option<&Node>) -> Checked<Err
     clause.map(|clause| errors::ErrorMap::read(check, clause)).transpose().map(Option::unwrap_or_default)
 }
 
-/// Returns true for two routes that answer the same requests.
+/// Returns true for two routes that match the same requests.
 pub(crate) fn is_same(method: Method, pattern: &Pattern, other: &Route) -> bool {
     let shape = |pattern: &Pattern| {
         let parts = pattern.as_str().split('/').map(|part| if part.starts_with('{') { "{}" } else { part });

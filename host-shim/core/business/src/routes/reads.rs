@@ -1,4 +1,4 @@
-//! The queries of a route: what is read of the account or the catalog, which rows count, and in which order.
+//! The queries of a route: what is read from the account or the catalog, which rows are kept, and in which order.
 
 use crate::routes::errors::{self, ErrorAnswer};
 use crate::routes::expression::Expression;
@@ -10,13 +10,13 @@ use std::collections::BTreeSet;
 
 /// Name of a row in `where`.
 pub const ROW: &str = "row";
-/// Name of the value that leads to the next page.
+/// Name of the cursor of the next page.
 pub const NEXT: &str = "next";
 /// The list of single requests, which may be long and is therefore read between two times.
 pub const REQUESTS: &str = "usage_requests";
-/// Maximum rows of a page.
+/// Maximum number of rows on a page.
 pub const PAGE_ROWS_MAX: i64 = 100;
-/// Rows of a page without `limit`.
+/// Default number of rows on a page.
 pub(crate) const PAGE_ROWS_USUAL: i64 = 20;
 
 /// The extension's queries of an account or the catalog, and the accounts themselves.
@@ -59,34 +59,34 @@ pub enum ReadFrom {
     Entitlements,
     /// The account's usage between two times.
     Usage {
-        /// Beginning, as RFC 3339.
+        /// Start, as RFC 3339.
         start: Form,
         /// End, as RFC 3339.
         end: Form,
     },
     /// The log of the account's requests between two times.
     Requests {
-        /// Beginning, as RFC 3339.
+        /// Start, as RFC 3339.
         start: Form,
         /// End, as RFC 3339.
         end: Form,
     },
     /// A list of the account.
     List(&'static str),
-    /// `{purchases | chain(invoices)}`: rows of the queries before this one.
+    /// `{purchases | chain(invoices)}`: rows of the previous queries.
     Rows(Expression),
 }
 
 /// The order of rows: by the value of a member.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sort {
-    /// Names of the member, with dots between them.
+    /// Path of the member, separated by dots.
     pub member: String,
-    /// True for the greatest value first.
+    /// True if the greatest value comes first.
     pub is_descending: bool,
 }
 
-/// A query with a name for expressions.
+/// A query, with a name for expressions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Read {
     /// Name.
@@ -101,7 +101,7 @@ pub struct Read {
     pub is_one: bool,
     /// The answer to the request if there is no row.
     pub none: Option<ErrorAnswer>,
-    /// True if the request has one page of the rows: `limit` and `after` of its query.
+    /// True if the request gets one page of the rows: `limit` and `after` in its query.
     pub is_paged: bool,
 }
 

@@ -1,4 +1,4 @@
-//! One route: what a request to it may have, and what happens.
+//! One route: what a request to it may contain, and what it does.
 
 use crate::routes::errors::ErrorMap;
 use crate::routes::form::Form;
@@ -11,22 +11,22 @@ use std::collections::BTreeSet;
 /// Who may use a route. The extension decides what a user may do in an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Who {
-    /// Everybody, also without logging in.
+    /// Everybody, even without logging in.
     Public,
-    /// Users, in their own account; operators and services for an account that the query names.
+    /// Users, in their own account; operators and services, for an account named in the query.
     User,
-    /// Members of an organization, which `account` names. `may` of business.yml says which of their roles may do what.
+    /// Members of an organization, which `account` gives. `may` in business.yml defines what each of their roles may do.
     OrgAdmin,
     /// Operators.
     Admin,
     /// Services and operators.
     Service,
-    /// The bearer of a token that the command `token.issue` has made: `ID.SECRET`. The account is the token's.
+    /// The bearer of a token created by the command `token.issue`: `ID.SECRET`. The account is the token's.
     Token,
 }
 
 impl Who {
-    /// All with their names in `routes.yml`.
+    /// All of them, with their names in `routes.yml`.
     pub const ALL: [(Who, &'static str); 6] = [
         (Who::Public, "public"),
         (Who::User, "user"),
@@ -50,9 +50,9 @@ const REDEEM: &str = "token.redeem";
 pub struct Route {
     /// Name, for clients: `getConfig`.
     pub name: String,
-    /// What it does, for readers of the API.
+    /// Description, for readers of the API.
     pub about: String,
-    /// Name of its group.
+    /// Name of the group it belongs to.
     pub tag: String,
     /// Method.
     pub method: Method,
@@ -60,17 +60,18 @@ pub struct Route {
     pub pattern: Pattern,
     /// Who may use it.
     pub who: Who,
-    /// The account; without one, the caller's own.
+    /// The account; by default, the caller's own.
     pub account: Option<Form>,
-    /// The claim whose holder is the account: `subdomain:{path.id}`. Only operators and services find accounts in this way.
+    /// The claim whose holder is the account: `subdomain:{path.id}`. Only operators and services can find accounts in this
+    /// way.
     pub holder: Option<Form>,
-    /// Values of the path.
+    /// Values in the path.
     pub path: Vec<Field>,
-    /// Values of the query.
+    /// Query parameters.
     pub query: Vec<Field>,
     /// Members of the body.
     pub body: Vec<Field>,
-    /// Secrets that are put into the vault: the value of each name becomes a reference.
+    /// Secrets that are put into the vault: each value becomes a reference.
     pub secrets: Vec<(String, Form)>,
     /// Queries before the command.
     pub reads: Vec<Read>,
@@ -86,18 +87,18 @@ pub struct Route {
     pub status: u16,
     /// Type of the answer.
     pub answer: Type,
-    /// Form of the answer; without one, the reply of the command.
+    /// Form of the answer; by default, the reply to the command.
     pub give: Option<Form>,
-    /// Answers to refusals; they take precedence over the answers of the whole file.
+    /// Answers to refusals; they take precedence over those of the whole file.
     pub errors: ErrorMap,
-    /// Place of the command's name.
+    /// Position of the command's name.
     pub(crate) command_at: Place,
-    /// Place of the route.
+    /// Position of the route.
     pub(crate) place: Place,
 }
 
 impl Route {
-    /// Returns true if the command redeems the token of the caller. It then decides whether the token still counts.
+    /// Returns true if the command redeems the caller's token. The command then decides whether the token is still valid.
     pub fn redeems_token(&self) -> bool {
         let Form::Map(members) = &self.payload else { return false };
         let is_callers = |name: &str| {

@@ -1,4 +1,4 @@
-//! Counts the work of a test: each checked value and each compared name is one step.
+//! Counts the work done in a test: each checked value and each compared name is one step.
 
 use std::cell::Cell;
 

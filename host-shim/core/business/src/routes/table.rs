@@ -24,12 +24,12 @@ pub struct RouteTable {
     pub routes: Vec<Route>,
 }
 
-/// A route that a request leads to.
+/// The result of looking up a request.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Matched<'t> {
     /// No route has the path.
     Nothing,
-    /// Routes have the path, but for these methods.
+    /// Routes have the path, but for other methods.
     OtherMethods(Vec<Method>),
     /// The route, and the variable parts of the path.
     Route(&'t Route, Vec<(String, String)>),
@@ -75,7 +75,7 @@ impl RouteTable {
         })
     }
 
-    /// Returns the commands of routes that the extension does not have.
+    /// Returns the commands used by routes that the extension does not have.
     pub fn mistakes(&self, declarations: &Declarations) -> Vec<BadInput> {
         let kinds = || declarations.commands.iter().map(|command| command.kind.as_str());
         let named = self.routes.iter().filter_map(|route| Some((route, route.command.as_deref()?)));
@@ -85,7 +85,7 @@ impl RouteTable {
             .collect()
     }
 
-    /// Returns the keys of the configuration that the routes name.
+    /// Returns the configuration keys that the routes use.
     pub fn config_keys(&self) -> BTreeSet<String> {
         let names = self.routes.iter().flat_map(Route::names);
         names
@@ -103,7 +103,7 @@ impl RouteTable {
         }
         let mut by_path = matchit::Router::new();
         for (pattern, methods) in patterns {
-            // The table has no two patterns for the same paths, and each is a valid one.
+            // The table has no two patterns for the same paths, and each pattern is valid.
             let inserted = by_path.insert(pattern, methods);
             debug_assert!(inserted.is_ok(), "{pattern}: {inserted:?}");
         }
@@ -155,7 +155,7 @@ fn add(check: &Checker, routes: &mut Vec<Route>, route: Route) -> Checked<()> {
         let problem = format!("`{} {}` is already a route: {}", route.method.name(), route.pattern, there(other));
         return Err(check.bad(route.place, problem, "another path"));
     }
-    // Paths that differ in the name of a part only would be two patterns for the same paths.
+    // Paths that differ only in the name of a variable part would be two patterns for the same paths.
     let others = routes.iter().filter(|other| reader::is_same(other.method, &route.pattern, other));
     if let Some(other) = others.into_iter().find(|other| other.pattern != route.pattern) {
         let problem = format!("`{}` has other names than {} of {}", route.pattern, other.pattern, there(other));
@@ -199,7 +199,7 @@ mod tests {
         RouteTable::read(&files, &config).map_err(|Mistakes(told)| told.iter().map(ToString::to_string).collect())
     }
 
-    /// Reads one route with these members, after a type and before nothing.
+    /// Reads a single route with these members, after a type.
     fn route(members: &str) -> Result<RouteTable, Vec<String>> {
         let text = format!(
             "types: {{Plan: {{id: string, price: integer?}}}}\nroutes:\n  POST /api/a/{{id}}: {{name: a, about: A., {members}}}\n"

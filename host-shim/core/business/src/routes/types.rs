@@ -19,19 +19,19 @@ const SIMPLE: [(&str, Type); 6] = [
 /// The type of a value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Type {
-    /// `string`: a text.
+    /// `string`.
     Text,
-    /// `integer`: a whole number of 64 bits. Money is minor units.
+    /// `integer`: an integer of 64 bits. Money is in minor units.
     Integer,
     /// `boolean`.
     Boolean,
-    /// `time`: a text with a time as RFC 3339 has it.
+    /// `time`: a string with an RFC 3339 time.
     Time,
-    /// `date`: a text with a day, `2026-01-31`.
+    /// `date`: a string with a day, `2026-01-31`.
     Date,
     /// `json`: any value.
     Json,
-    /// `month | year`: one of these texts.
+    /// `month | year`: one of these strings.
     Words(Vec<String>),
     /// `Plan`: a type of the clause `types`.
     Named(String),
@@ -50,7 +50,7 @@ pub struct Field {
     pub value_type: Type,
     /// Description for readers of the API; may be empty.
     pub about: String,
-    /// The value if the request has none.
+    /// The value if the request does not contain one.
     pub default: Option<Value>,
 }
 
@@ -105,7 +105,7 @@ impl Type {
         }
     }
 
-    /// Returns the type as messages name it, with an article.
+    /// Returns the type as messages call it, with an article.
     pub(crate) fn shown(&self) -> String {
         match self {
             Type::Text => "a text".to_owned(),
@@ -127,14 +127,14 @@ pub(crate) fn is_type_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_uppercase()) && text.bytes().all(|c| c.is_ascii_alphanumeric())
 }
 
-/// Returns true for a name that members of objects may have, so that expressions can name them.
+/// Returns true for a name that members of objects may have, so that expressions can use it.
 pub(crate) fn is_member_name(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_')
 }
 
 impl Types {
-    /// Notes the types that do not exist.
+    /// Reports the types that do not exist.
     pub(crate) fn check(&self, check: &Checker, of: &Type, node: &Node) -> Checked<()> {
         match of.named().filter(|name| !self.0.contains_key(*name)) {
             None => Ok(()),
@@ -146,7 +146,7 @@ impl Types {
         }
     }
 
-    /// Notes the types of members that do not exist. `clause` is the clause that was read.
+    /// Reports the types of members that do not exist. `clause` is the clause that was read.
     pub(crate) fn check_members(&self, check: &Checker, clause: &Node) -> Checked<()> {
         check.every(clause.entries().unwrap_or_default(), |entry| {
             let Some(fields) = self.0.get(&entry.key) else { return Ok(()) };
@@ -154,7 +154,7 @@ impl Types {
         })
     }
 
-    /// Notes the types of some fields that do not exist.
+    /// Reports the types of some fields that do not exist.
     pub(crate) fn check_fields(&self, check: &Checker, fields: &[Field], node: &Node) -> Checked<()> {
         check.every(fields, |field| self.check(check, &field.value_type, node.member(&field.name).unwrap_or(node)))
     }

@@ -19,7 +19,7 @@ pub fn read_body(fields: &[Field], types: &Types, body: Map<String, Value>) -> G
     wrong.or(|| with_defaults(fields, body))
 }
 
-/// Reads values that are texts, of a path or a query. Unknown names are refused.
+/// Reads values that are strings, from a path or a query. Unknown names are refused.
 ///
 /// # Errors
 /// Fails with the wrong, missing and unknown values.
@@ -126,11 +126,12 @@ pub(crate) fn problem_of(of: &Type, value: &Value, types: &Types, at: &str) -> O
     wrong.listed().first().cloned()
 }
 
-/// An answer that does not have the type that its route promises. It contains no value, since values are personal data.
+/// An answer that does not have the type that its route declares. The error contains no value, since values are
+/// personal data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{at} is {found}; {expected}")]
 pub struct AnswerError {
-    /// Place in the answer: a JSON Pointer behind `answer`.
+    /// Position in the answer: a JSON Pointer after `answer`.
     pub at: String,
     /// Kind of the value.
     pub found: &'static str,
@@ -141,7 +142,7 @@ pub struct AnswerError {
 /// Checks that an answer has its type. It may have further members.
 ///
 /// # Errors
-/// Fails with the first part of the answer that has another type.
+/// Fails with the first part of the answer that has a different type.
 pub fn check_answer(of: &Type, answer: &Value, types: &Types) -> Result<(), AnswerError> {
     let mut wrong = WrongValues::permitting_unknown();
     check_value(of, answer, types, "", &mut wrong);
@@ -177,7 +178,7 @@ fn is_simple(of: &Type, value: &Value) -> bool {
     }
 }
 
-/// Reads a text as a value of a type.
+/// Parses a string as a value of a type.
 fn value_of(of: &Type, text: &str) -> Option<Value> {
     let value = match of {
         Type::Integer => Value::from(text.parse::<i64>().ok()?),
@@ -291,7 +292,7 @@ mod tests {
         assert_eq!(paths, ["/limit", "/day", "/colour", "/all"]);
     }
 
-    /// Twice as much of a request takes at most three times the steps, and the answer does not grow.
+    /// Twice as large a request takes at most three times the steps, and the answer does not grow.
     #[test]
     fn twice_the_values_take_at_most_three_times_the_steps() {
         let types = Types([("Line".to_owned(), vec![field("id", "string", None)])].into());

@@ -8,12 +8,12 @@ use extension_contract::{Expected, FieldError, FieldErrorCode, pointer};
 pub struct WrongValues {
     listed: Vec<FieldError>,
     count: usize,
-    /// True if further members are right.
+    /// True if further members are allowed.
     permits_unknown: bool,
 }
 
 impl WrongValues {
-    /// Makes a list of wrong values to which unknown names do not belong.
+    /// Creates a list of wrong values that does not include unknown names.
     pub(crate) fn permitting_unknown() -> Self {
         WrongValues { permits_unknown: true, ..WrongValues::default() }
     }
@@ -59,7 +59,7 @@ impl WrongValues {
     }
 }
 
-/// Keeps the first ones of some errors.
+/// Keeps the first few errors.
 impl From<&[FieldError]> for WrongValues {
     fn from(errors: &[FieldError]) -> Self {
         let listed = errors.iter().take(ERRORS_MAX).cloned().collect();

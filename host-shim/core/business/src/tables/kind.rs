@@ -1,11 +1,11 @@
-//! What a view can be of, the members that the rows of each kind have, and their types.
+//! The kinds of rows that views can show, the members that the rows of each kind have, and their types.
 
 /// The kind of a view's rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Accounts that have rows.
     Account,
-    /// Claims of a kind that accounts hold, such as `stripe-customer`. Only lookups have them.
+    /// Claims of a kind that accounts hold, such as `stripe-customer`. Only in lookups.
     Claim(String),
     /// Prices of the catalog.
     CatalogPrice,
@@ -50,13 +50,13 @@ pub(crate) const NAMES: [(&str, Kind); 9] = [
 pub enum Type {
     /// Text.
     Text,
-    /// Whole number with 64 bits.
+    /// 64-bit integer.
     Integer,
-    /// Truth value; 0 or 1 in SQLite.
+    /// Boolean; 0 or 1 in SQLite.
     Boolean,
     /// JSON; its text in SQLite.
     Json,
-    /// Moment, from milliseconds since the epoch; a text of RFC 3339 in SQLite.
+    /// Time, from milliseconds since the epoch; RFC 3339 text in SQLite.
     Timestamp,
 }
 
@@ -83,13 +83,13 @@ pub(crate) struct Member {
 pub(crate) enum Form {
     /// A value.
     Plain(Type),
-    /// A text of two parts around the first colon, which have these names.
+    /// A string of two parts around the first colon, which have these names.
     Parts(&'static str, &'static str),
     /// A small structure: names of members, and types.
     Struct(&'static [(&'static str, Type)]),
     /// JSON; a path may lead into it.
     Json,
-    /// A list of pairs of a name and a text.
+    /// A list of pairs, each of a name and a string.
     Pairs,
 }
 
@@ -213,7 +213,7 @@ impl Kind {
         self.is_row() || matches!(self, Kind::Claim(_))
     }
 
-    /// Returns true for the rows of the catalog, which everybody may read as long as they are active.
+    /// Returns true for the rows of the catalog, which everybody may read while they are active.
     pub(crate) fn is_catalog(&self) -> bool {
         matches!(self, Kind::CatalogPrice | Kind::CatalogProduct)
     }

@@ -2,7 +2,7 @@
 
 use crate::tables::kind::{Form, Kind, Member, Type};
 
-/// The path of a member of a row.
+/// The path to a member of a row.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Path {
     /// Name of a lookup; none for the view's own row.
@@ -10,7 +10,7 @@ pub struct Path {
     pub(crate) member: &'static Member,
     /// Steps into the member.
     pub(crate) steps: Vec<Step>,
-    /// True if the numbers in the mapping at the path are summed up: `back.*`.
+    /// True if the numbers in the mapping at the path are added up: `back.*`.
     pub(crate) is_sum: bool,
 }
 
@@ -23,25 +23,25 @@ pub(crate) enum Step {
     Index(u16),
 }
 
-/// The reason why a text is not a path.
+/// The reason why a string is not a path.
 #[derive(Debug)]
 pub(crate) enum NoPath<'t> {
-    /// A name has other characters than letters, digits, `_`, `-` and `:`.
+    /// A name contains characters other than letters, digits, `_`, `-` and `:`.
     Characters,
     /// The rows have no such member.
     Unknown(&'t str),
-    /// The member is a value, and nothing is in it.
+    /// The member is a simple value that contains nothing.
     Plain,
-    /// The structure has other members.
+    /// The structure has different members.
     Other(Vec<&'static str>),
     /// A structure itself is not a value.
     Whole(Vec<&'static str>),
-    /// Only the numbers of a mapping in JSON are summed up.
+    /// Only the numbers of a JSON mapping can be added up.
     Sum,
 }
 
 impl Path {
-    /// Reads the path of a member of a kind, after the name of its lookup.
+    /// Parses the path to a member of a kind, after the name of its lookup.
     pub(crate) fn read<'t>(lookup: Option<&str>, kind: &Kind, text: &'t str) -> Result<Path, NoPath<'t>> {
         let (text, is_sum) = text.strip_suffix(".*").map_or((text, false), |rest| (rest, true));
         let is_name =
@@ -82,7 +82,7 @@ impl Path {
         self.lookup.is_none() && self.member.name == "kind"
     }
 
-    /// Returns the name or the number of the first step into the member; empty if there is none.
+    /// Returns the name or the index of the first step into the member; empty if there is none.
     pub(crate) fn first_step(&self) -> String {
         match self.steps.first() {
             Some(Step::Name(name)) => name.clone(),

@@ -1,7 +1,7 @@
-//! The views in PostgreSQL 15 or newer, in a schema of their own for each business and mode, and the row-level security of the store's
-//! tables. Views run with the rights of their reader (`security_invoker`), so the policies of the tables decide which rows a reader
-//! sees. What comes from rows of all kinds, or from the payloads of events and effects, which no grant has, is read through views with
-//! the rights of their owner: `host_accounts`, `host_measurements` and `host_effects`. They ask the function `host_sees` for each row.
+//! The views in PostgreSQL 15 or newer, in a separate schema for each business and mode, and the row-level security of the store's
+//! tables. Views run with the rights of their reader (`security_invoker`), so the tables' policies decide which rows a reader sees. Data
+//! from rows of all kinds, or from the payloads of events and effects, which no grant includes, is read through views with the rights of
+//! their owner: `host_accounts`, `host_measurements` and `host_effects`. They call the function `host_sees` for each row.
 
 use crate::tables::kind::Kind;
 use crate::tables::space;
@@ -11,9 +11,9 @@ use host_store::Partition;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 
-/// The names of the roles in a database. A user sees the rows of the own accounts, an administrator and a service all rows of the
-/// business, and everybody what the catalog sells; of these, policies show the kinds that the views have, and grants name columns.
-/// Nothing is granted to a role that does not exist.
+/// The names of the roles in a database. Users see the rows of their own accounts, administrators and services all rows of the business,
+/// and everybody what the catalog sells. Of these, policies show the kinds that have views, and grants list columns. Nothing is granted
+/// to a role that does not exist.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Roles {
     /// Callers without an account.
@@ -22,12 +22,12 @@ pub struct Roles {
     pub user: String,
     /// Administrators.
     pub admin: String,
-    /// Programs that are trusted.
+    /// Trusted programs.
     pub service: String,
 }
 
 impl Default for Roles {
-    /// The names of Supabase, and one for administrators, for whom it has none.
+    /// Supabase's names, and one for administrators, for whom it has none.
     fn default() -> Roles {
         let [anonymous, user, admin, service] =
             ["anon", "authenticated", "host_admin", "service_role"].map(str::to_owned);
@@ -54,9 +54,9 @@ pub const STORE_TABLES: [&str; 12] = [
 /// The columns that readers of views need.
 const GRANTS: [(&str, &str); 2] =
     [("scopes", "id, partition, account"), ("rows", "scope, key, body, value, shown, written, created_at, updated_at")];
-/// The columns of claims that readers of their own rows need.
+/// The columns of claims that readers need for their own rows.
 const CLAIM_GRANTS: &str = "key, holder";
-/// The columns of events that administrators and services read: none has a payload.
+/// The columns of events that administrators and services may read; none contains a payload.
 const EVENT_GRANTS: &str =
     "seq, partition, source, id, kind, received_at, account, state, at, failures, error, outcome, runs, run";
 /// Key of the lock under which one host at a time creates views.
@@ -76,25 +76,25 @@ pub enum NameError {
 /// Maximum length of a schema's name in bytes, so that the names of its policies fit.
 const SPACE_BYTES_MAX: usize = 50;
 
-/// Returns the beginning of a schema's comment, which names its business and mode.
+/// Returns the beginning of a schema's comment, which identifies its business and mode.
 fn whose(partition: &Partition) -> String {
     let mode = host_store::mode(partition.livemode);
     format!("views of tables.yml: {} ({mode}), ", partition.business)
 }
 
-/// A script that creates views, and the comment that their schema then has.
+/// A script that creates views, and the comment that their schema gets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Up {
     /// Name of the schema.
     pub schema: String,
-    /// Comment of the schema: another script has another comment.
+    /// Comment of the schema. It differs between scripts.
     pub comment: String,
     /// The script, one transaction.
     pub script: String,
 }
 
-/// Returns a script that creates the views, in place of the earlier ones of the business, and secures the tables. The tables of the
-/// store must be in the search path.
+/// Returns a script that creates the views, replaces the earlier ones of the business, and secures the tables. The tables of the store
+/// must be in the search path.
 ///
 /// # Errors
 /// Fails if a name is too long.
@@ -127,8 +127,8 @@ pub fn up(tables: &Tables, partition: &Partition, roles: &Roles) -> Result<Up, N
     Ok(Up { schema: space, comment, script: joined(&script) })
 }
 
-/// Returns a script that removes the views and policies of a business. The tables stay secured: after the last business, nobody but
-/// their owner reads them.
+/// Returns a script that removes the views and policies of a business. The tables stay secured: after the last business, only their
+/// owner can read them.
 ///
 /// # Errors
 /// Fails if a name is too long.
@@ -176,8 +176,8 @@ fn checked_space(partition: &Partition, roles: &Roles) -> Result<String, NameErr
     }
 }
 
-/// Removes the schema of a business, if there is one, with its policies. Refuses a schema of somebody else, and one with views that
-/// somebody else's objects use.
+/// Removes the schema of a business, if there is one, with its policies. Refuses a schema that belongs to somebody else, or one with
+/// views that somebody else's objects use.
 fn remove_schema(partition: &Partition, space: &str) -> String {
     let (schema, whose, policies) = (text(space), text(&whose(partition)), text(&format!("{space}:%")));
     block(&format!(
@@ -232,7 +232,8 @@ BEGIN ATOMIC SELECT p.id FROM partitions AS p WHERE p.business = {business} AND 
             "CREATE FUNCTION {schema}.host_catalog() RETURNS bigint LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
 BEGIN ATOMIC SELECT s.id FROM scopes AS s WHERE s.partition = {schema}.host_partition() AND s.account = 'platform'; END"
         ),
-        // The claims are a setting of the session, which every role can write: a reader must not be able to log in with a role of users.
+        // The claims are a setting of the session, which every role can write: a reader must not be able to log in with a role for
+        // users.
         format!(
             "CREATE FUNCTION {schema}.host_own() RETURNS bigint[] LANGUAGE sql STABLE SECURITY DEFINER PARALLEL SAFE
 BEGIN ATOMIC SELECT coalesce(array_agg(s.id), '{{}}') FROM scopes AS s
@@ -266,7 +267,7 @@ fn kinds(tables: &Tables) -> Vec<Kind> {
     kinds
 }
 
-/// The views with the rights of their owner, over tables that no reader reads.
+/// The views with the rights of their owner, over tables that no reader may read.
 fn definer_views(schema: &str, tables: &Tables) -> Vec<String> {
     let with = "WITH (security_barrier = true) AS";
     let mut views = Vec::new();
@@ -305,7 +306,7 @@ fn effect_kinds(view: &View) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The policies of the tables for the rows that the views of a business show.
+/// The policies of the tables for the rows shown by the views of a business.
 fn policies(schema: &str, business: &Partition, kinds: &[Kind], roles: &Roles) -> Vec<String> {
     let space = space(business);
     let users = [&roles.user];
@@ -324,7 +325,7 @@ fn policies(schema: &str, business: &Partition, kinds: &[Kind], roles: &Roles) -
     };
     add("scopes", "own", &users, format!("id = ANY ({own})"));
     add("scopes", "all", &trusted, format!("partition = {partition}"));
-    // Whether an account is closed hides its rows, also where a view shows nothing else of it.
+    // Whether an account is closed determines whether its rows are hidden, even if a view shows nothing else of the account.
     let mut of_accounts: Vec<&Kind> = kinds.iter().filter(|kind| kind.is_row() && !kind.is_catalog()).collect();
     let closed = Kind::Record("account".to_owned());
     if !of_accounts.contains(&&closed) {
@@ -399,7 +400,7 @@ fn grants(schema: &str, tables: &Tables, roles: &Roles) -> Vec<String> {
     let events = vec![format!("SELECT ({EVENT_GRANTS}) ON events")];
     let trusted = [always.to_vec(), of_tables(), claims, of_owner, events, views(&|_| true)].concat();
     let mut script = vec![format!("REVOKE ALL ON ALL FUNCTIONS IN SCHEMA {schema} FROM PUBLIC")];
-    // A platform may grant all of a new table to its roles.
+    // A platform may grant its roles all rights on a new table.
     script.push(revoke_tables(&[&roles.anonymous, &roles.user, &roles.admin]));
     for (role, grants) in
         [(&roles.anonymous, &anonymous), (&roles.user, &user), (&roles.admin, &trusted), (&roles.service, &trusted)]
@@ -417,7 +418,7 @@ fn grants(schema: &str, tables: &Tables, roles: &Roles) -> Vec<String> {
     script
 }
 
-/// Takes all rights in whole tables from roles. The rights in columns that another business's views need stay.
+/// Revokes all rights on whole tables from roles. The rights on columns that another business's views need are kept.
 fn revoke_tables(roles: &[&String]) -> String {
     let roles: Vec<String> = roles.iter().map(|role| text(role)).collect();
     let tables = STORE_TABLES.map(text).join(", ");

@@ -1,4 +1,4 @@
-//! Reads `tables.yml` and tells every mistake with its line.
+//! Reads `tables.yml` and reports every mistake with its line.
 
 use crate::tables::kind::{CLAIM, Kind, NAMES, RECORD, Type};
 use crate::tables::path::{NoPath, Path};
@@ -7,9 +7,9 @@ use crate::yaml::bad_input::{BadInput, Mistakes, Place};
 use crate::yaml::{Checked, Checker, Entry, Node, Tree};
 use std::collections::BTreeSet;
 
-/// Maximum length of a name in bytes, as in PostgreSQL.
+/// Maximum length of a name in bytes, the same as in PostgreSQL.
 const NAME_BYTES_MAX: usize = 63;
-/// Beginning of the names that a schema has for itself.
+/// Prefix of the names that a schema reserves for itself.
 const OWN: &str = "host_";
 /// Maximum number of views, and of columns or conditions of a view.
 const ENTRIES_MAX: usize = 100;
@@ -24,7 +24,7 @@ impl Tables {
     }
 }
 
-/// Reads a file: a view for each name.
+/// Reads a file with one view per name.
 fn read(check: &Checker, file: &Node) -> Checked<Tables> {
     let entries = check.map("tables.yml", file)?;
     check.at_most("tables.yml", file.place(), entries.len(), ENTRIES_MAX)?;
@@ -79,7 +79,7 @@ fn has_kind(condition: &Condition) -> bool {
     condition.path.is_kind() && condition.wanted.iter().all(|wanted| matches!(wanted, Wanted::Text(_)))
 }
 
-/// Reads a name that SQL may have.
+/// Reads a name that is valid in SQL.
 fn read_name(check: &Checker, entry: &Entry) -> Checked<String> {
     let name = &entry.key;
     let is_letter = |c: u8| c.is_ascii_alphabetic() || c == b'_';
@@ -115,14 +115,14 @@ fn read_kind(check: &Checker, node: &Node) -> Checked<Kind> {
     })
 }
 
-/// The rows that paths may name.
+/// The rows to which paths may refer.
 struct Rows<'r> {
     kind: &'r Kind,
     lookups: &'r [Lookup],
 }
 
 impl Rows<'_> {
-    /// Reads a path of the view's row, or of a lookup's row.
+    /// Reads a path into the view's row or a lookup's row.
     fn path(&self, check: &Checker, place: Place, text: &str) -> Checked<Path> {
         let named = text.split_once('.').and_then(|(first, rest)| {
             self.lookups.iter().find(|lookup| lookup.name == first).map(|lookup| (lookup, rest))

@@ -15,7 +15,7 @@ use host_store::Partition;
 /// The database, and the business in a mode whose rows are read.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Sql<'p> {
-    /// SQLite: conditions name the business.
+    /// SQLite: conditions contain the business.
     Sqlite(&'p Partition),
     /// PostgreSQL: functions and views in this schema select the rows of the business.
     Postgres(&'p str, &'p Partition),
@@ -26,7 +26,7 @@ pub(crate) fn name(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Quotes a text. No text contains a NUL.
+/// Quotes a string. No string contains a NUL.
 pub(crate) fn text(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }

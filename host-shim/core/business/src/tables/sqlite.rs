@@ -1,4 +1,4 @@
-//! The views in SQLite. Each has the [`space`] of its business before its name, since a file has one name space.
+//! The views in SQLite. Each name is prefixed with the [`space`] of its business, since a file has a single namespace.
 
 use crate::tables::sql::{self, Sql};
 use crate::tables::{Tables, space};
@@ -26,11 +26,11 @@ pub fn down(tables: &Tables, partition: &Partition) -> Vec<String> {
     tables.views.iter().map(|view| drop(view_name(partition, &view.name))).collect()
 }
 
-/// Creates the views of a business in a store's file, in place of its earlier ones. Changes nothing if they are the same. Returns
-/// the number of views.
+/// Creates the views of a business in a store's file, replacing its earlier ones. Changes nothing if they are the same. Returns the
+/// number of views.
 ///
 /// # Errors
-/// Fails if SQLite fails: somebody else's view has the name of one of the views, or the file is not a store's.
+/// Fails if SQLite fails: somebody else's view has the name of one of the views, or the file is not a store.
 pub fn apply(connection: &mut Connection, tables: &Tables, partition: &Partition) -> Result<usize, Error> {
     let statements = up(tables, partition);
     if made(connection, partition)?.into_iter().map(|(_, sql)| sql).eq(statements.iter().cloned()) {
@@ -41,7 +41,7 @@ pub fn apply(connection: &mut Connection, tables: &Tables, partition: &Partition
     for statement in &statements {
         transaction.execute_batch(statement)?;
     }
-    // A view is compiled when it is used. A mistake in it is to be told now.
+    // A view is compiled when it is used. Mistakes in it should be reported now.
     for view in &tables.views {
         transaction.prepare(&format!("SELECT * FROM {}", sql::name(&view_name(partition, &view.name))))?;
     }
@@ -49,7 +49,7 @@ pub fn apply(connection: &mut Connection, tables: &Tables, partition: &Partition
     Ok(statements.len())
 }
 
-/// Removes the views of a business, also those that its file no longer has. Returns their number.
+/// Removes the views of a business, including those that its file no longer contains. Returns their number.
 ///
 /// # Errors
 /// Fails if SQLite fails.
@@ -60,12 +60,13 @@ pub fn remove(connection: &mut Connection, partition: &Partition) -> Result<usiz
     Ok(count)
 }
 
-/// Returns the comment in each view of a business. A name of a business cannot end it, as the space has only letters, digits and `_`.
+/// Returns the comment in each view of a business. The name of a business cannot end the comment, because the space contains only
+/// letters, digits and `_`.
 fn mark(partition: &Partition) -> String {
     format!("{VIEW_MARK} /* of {} */", space(partition))
 }
 
-/// Returns the names and statements of the views of a business, in the order of their creation.
+/// Returns the names and statements of the views of a business, in the order in which they were created.
 fn made(connection: &Connection, partition: &Partition) -> Result<Vec<(String, String)>, Error> {
     let mut views = connection
         .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'view' AND instr(sql, ?1) > 0 ORDER BY rowid")?;

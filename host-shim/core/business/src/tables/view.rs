@@ -1,4 +1,4 @@
-//! Views, as a file describes them.
+//! Views as described in a file.
 
 use crate::tables::kind::{Kind, Type};
 use crate::tables::path::Path;
@@ -16,9 +16,9 @@ pub struct Tables {
 pub struct View {
     /// Name.
     pub name: String,
-    /// What it is a view of.
+    /// The kind of rows it shows.
     pub kind: Kind,
-    /// True if the rows of closed accounts are not shown.
+    /// True if the rows of closed accounts are hidden.
     pub open_accounts: bool,
     /// Other rows that columns read from.
     pub lookups: Vec<Lookup>,
@@ -26,14 +26,14 @@ pub struct View {
     pub conditions: Vec<Condition>,
     /// Columns, at least one.
     pub columns: Vec<Column>,
-    /// Place in the file.
+    /// Position in the file.
     pub place: Place,
 }
 
-/// One other row of the same account or of the catalog: of those that meet the conditions, the one that was changed last.
+/// One other row of the same account or of the catalog: of those that meet the conditions, the most recently changed one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Lookup {
-    /// Name in paths.
+    /// Name used in paths.
     pub name: String,
     /// Kind of the row.
     pub kind: Kind,
@@ -55,11 +55,11 @@ pub struct Condition {
 pub enum Wanted {
     /// The member is null or missing.
     Null,
-    /// A truth value.
+    /// A boolean.
     Boolean(bool),
-    /// A whole number.
+    /// An integer.
     Integer(i64),
-    /// A text.
+    /// A string.
     Text(String),
     /// The value of a member of the view's row, or of an earlier lookup's row.
     Member(Path),
@@ -74,12 +74,12 @@ pub struct Column {
     pub from: Option<Path>,
     /// Members that are subtracted; a missing one counts as 0.
     pub minus: Vec<Path>,
-    /// A text: the column then says whether the member is this text.
+    /// A string: the column then shows whether the member equals it.
     pub is: Option<String>,
-    /// The text in place of each value of the member.
+    /// The text that replaces each value of the member.
     pub present: Option<String>,
     /// Type.
     pub column_type: Type,
-    /// Value in place of null.
+    /// Value that replaces null.
     pub default: Option<Wanted>,
 }

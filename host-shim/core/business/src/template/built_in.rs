@@ -1,7 +1,7 @@
-//! The mails that a business has without writing them: those that the extension and the server send of their own. A business replaces
-//! one by a file of the same name.
+//! The mails that a business has without writing them: those that the extension and the server send on their own. A business replaces
+//! one with a file of the same name.
 
-/// Declares the built-in mails, in the order of their names.
+/// Declares the built-in mails, in name order.
 macro_rules! mails {
     ($($name:literal),* $(,)?) => {
         const MAILS: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../built-in/mails/", $name, ".txt"))),)*];

@@ -1,6 +1,6 @@
 //! The error type of templates.
 
-/// The form of a text.
+/// The format of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Plain text. Values are not escaped.
@@ -23,7 +23,7 @@ impl Form {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line} of the .{}: {problem}; expected {expected}", form.extension())]
 pub struct TemplateError {
-    /// The form of the template.
+    /// The format of the template.
     pub form: Form,
     /// Line, from 1.
     pub line: usize,
@@ -38,7 +38,7 @@ impl TemplateError {
         TemplateError { form, line, problem: problem.into(), expected: expected.into() }
     }
 
-    /// Moves the line, for a template that begins `lines` lines after the beginning of its file.
+    /// Moves the line, for a template that begins `lines` lines after the start of its file.
     pub(crate) fn moved(self, lines: usize) -> Self {
         TemplateError { line: self.line + lines, ..self }
     }

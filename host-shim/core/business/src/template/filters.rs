@@ -1,5 +1,5 @@
-//! The filters of mails, beside those of the template language. Numbers and dates are written as the recipient's locale says. A value
-//! that is none of a filter is shown as it is, so that a mail never has an empty place.
+//! The filters of mails, in addition to those of the template language. Numbers and dates are written in the recipient's locale. A
+//! value to which a filter does not apply is shown unchanged, so that a mail never has a gap.
 
 use crate::template::locale::Locale;
 use crate::template::words::words as words_of;
@@ -18,7 +18,7 @@ pub(crate) fn add(environment: &mut Environment<'_>) {
     environment.add_filter("instance", instance);
 }
 
-/// Returns the locale of the mail that is filled in.
+/// Returns the locale of the mail that is being filled in.
 fn locale(state: &State<'_, '_>) -> Locale {
     let tag = state.lookup("mail").and_then(|mail| mail.get_attr("locale").ok());
     tag.as_ref().and_then(Value::as_str).map_or_else(Locale::usual, Locale::tagged)
@@ -55,12 +55,12 @@ fn words(value: &Value) -> String {
     }
 }
 
-/// `{{ plan | product }}`: the name of a product of the catalog, or the names of several.
+/// `{{ plan | product }}`: the name of a product in the catalog, or the names of several.
 fn product(state: &State<'_, '_>, value: &Value) -> String {
     named(state, "products", value)
 }
 
-/// `{{ beyond | instance }}`: the name of an instance, or the names of several. One without a known name has its id.
+/// `{{ beyond | instance }}`: the name of an instance, or the names of several. An instance without a known name is shown by its id.
 fn instance(state: &State<'_, '_>, value: &Value) -> String {
     named(state, "instances", value)
 }
@@ -78,7 +78,7 @@ fn named(state: &State<'_, '_>, of: &str, value: &Value) -> String {
     .unwrap_or_default()
 }
 
-/// `{% for fact in details | facts %}- {{ fact.name }}: {{ fact.value }}`: the members of an object, those within it as well. A fact
+/// `{% for fact in details | facts %}- {{ fact.name }}: {{ fact.value }}`: the members of an object, including nested ones. A fact
 /// has `name`, `value` and `is_address`.
 fn facts(state: &State<'_, '_>, value: &Value) -> Value {
     let mut found = Vec::new();
@@ -101,7 +101,7 @@ fn add_facts(locale: Locale, name: &str, value: &Json, found: &mut Vec<Json>) {
                     let shown = locale.money(amount, currency);
                     found.push(json!({"name": words_of(&within), "value": shown, "is_address": false}));
                 }
-                // An amount has its currency beside it.
+                // An amount has its currency next to it.
                 _ if member == "currency" && members.keys().any(|name| name.ends_with("_minor")) => {}
                 _ => add_facts(locale, &within, value, found),
             }
@@ -115,7 +115,7 @@ fn add_facts(locale: Locale, name: &str, value: &Json, found: &mut Vec<Json>) {
     }
 }
 
-/// Returns a value as people write it.
+/// Returns a value in a readable form.
 fn shown(locale: Locale, value: &Json) -> String {
     match value {
         Json::Null => String::new(),

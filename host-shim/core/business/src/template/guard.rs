@@ -1,11 +1,11 @@
-//! Marks the characters of values, so that a value cannot make a list, a link or a new line of a text.
+//! Guards the characters of values, so that a value cannot create a list, a link or a new line in a text.
 
-/// First character of the private area in which the guarded characters are: `!` is U+E021.
+/// First character of the private-use area for guarded characters: `!` is U+E021.
 const BASE: u32 = 0xE000;
 /// Number of guarded characters: all of ASCII.
 const COUNT: u32 = 0x80;
 
-/// Returns a value whose special characters are guarded.
+/// Returns a value with its special characters guarded.
 pub(crate) fn guarded(value: &str) -> String {
     let guard = |letter: char| match letter {
         letter if u32::from(letter).wrapping_sub(BASE) < COUNT => char::REPLACEMENT_CHARACTER,
@@ -17,7 +17,7 @@ pub(crate) fn guarded(value: &str) -> String {
     value.chars().map(guard).collect()
 }
 
-/// Returns a text with its guarded characters as they were.
+/// Returns a text with its guarded characters restored.
 pub(crate) fn unguarded(text: &str) -> String {
     let restore = |letter: char| match u32::from(letter).checked_sub(BASE) {
         Some(code) if code < COUNT => char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER),

@@ -1,4 +1,5 @@
-//! The frame of a mail in HTML: the name of the business above, and its addresses below. A business replaces it by `layout.html`.
+//! The layout of a mail in HTML: the name of the business at the top, and its addresses at the bottom. A business can replace it
+//! with `layout.html`.
 
 use crate::template::error::{Form, TemplateError};
 use crate::template::site::MailContext;
@@ -7,9 +8,9 @@ use serde_json::{Map, Value, json};
 
 /// Name of the file in a folder of templates, without `.html`.
 pub const LAYOUT: &str = "layout";
-/// The built-in frame.
+/// The built-in layout.
 const BUILT_IN: &str = include_str!("../../built-in/mails/layout.html");
-/// Names that a frame may use.
+/// Names that a layout may use.
 const NAMES: [&str; 9] = [
     "account",
     "content",
@@ -22,10 +23,10 @@ const NAMES: [&str; 9] = [
     "site.url",
 ];
 
-/// Checks a frame of a business.
+/// Checks a business's layout.
 ///
 /// # Errors
-/// [`TemplateError`] if it is not a template, uses an unknown name, or does not show the content.
+/// Fails with [`TemplateError`] if it is not a template, uses an unknown name, or does not show the content.
 pub fn check_layout(text: &str) -> Result<(), TemplateError> {
     let names = Template::parse(text, Form::Html)?.all_placeholders();
     let bad = |problem: String, expected: String| Err(TemplateError::new(Form::Html, 1, problem, expected));
@@ -38,7 +39,7 @@ pub fn check_layout(text: &str) -> Result<(), TemplateError> {
     }
 }
 
-/// Puts the HTML of a mail into a frame.
+/// Puts the HTML of a mail into a layout.
 pub(crate) fn framed(
     layout: Option<&str>,
     subject: &str,

@@ -1,9 +1,9 @@
-//! How money, numbers and dates look where the reader is. The words of pages and mails are those of their files.
+//! How money, numbers and dates look in the reader's locale. The words of pages and mails are those of their files.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// A way to write numbers and dates.
+/// A format for numbers and dates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Locale {
     /// Language tag.
@@ -18,7 +18,7 @@ const fn locale(tag: &'static str, group: char, point: char, is_symbol_first: bo
     Locale { tag, group, point, is_symbol_first, date }
 }
 
-/// A space that does not break a line.
+/// A narrow no-break space.
 const NARROW: char = '\u{202f}';
 /// Supported locales; the first is the default. Separators and orders follow CLDR 46.
 const LOCALES: [Locale; 10] = [
@@ -33,7 +33,7 @@ const LOCALES: [Locale; 10] = [
     locale("nl", '.', ',', true, "%-d-%-m-%Y"),
     locale("pt", '.', ',', true, "%d/%m/%Y"),
 ];
-/// Currencies whose amounts have no parts, or thousandths (ISO 4217).
+/// Currencies without minor units, or with thousandths (ISO 4217).
 const DIGITS: [(&str, u32); 19] = [
     ("bif", 0),
     ("clp", 0),
@@ -55,7 +55,7 @@ const DIGITS: [(&str, u32); 19] = [
     ("kwd", 3),
     ("jod", 3),
 ];
-/// Signs of currencies; others are shown by their code.
+/// Currency symbols; other currencies are shown by their code.
 const SYMBOLS: [(&str, &str); 5] = [("usd", "$"), ("eur", "€"), ("gbp", "£"), ("jpy", "¥"), ("inr", "₹")];
 
 /// Returns the number of digits of a currency's minor unit; the currency is in lower case.
@@ -64,12 +64,13 @@ pub(crate) fn digits(currency: &str) -> u32 {
 }
 
 impl Locale {
-    /// Returns the usual way.
+    /// Returns the default locale.
     pub fn usual() -> Locale {
         LOCALES[0]
     }
 
-    /// Returns the first way of a header `Accept-Language` that is known. Weights are not read: browsers list the wanted ones first.
+    /// Returns the first known locale in an `Accept-Language` header. Weights are ignored, since browsers list the preferred ones
+    /// first.
     pub fn accepted(header: &str) -> Locale {
         let wanted =
             header.split(',').map(|part| part.split(';').next().unwrap_or_default().trim().to_ascii_lowercase());
@@ -86,12 +87,12 @@ impl Locale {
         wanted.take(10).find_map(|tag| known(&tag)).unwrap_or(LOCALES[0])
     }
 
-    /// Returns the way with this tag, or the usual one.
+    /// Returns the locale with this tag, or the default.
     pub fn tagged(tag: &str) -> Locale {
         LOCALES.iter().find(|locale| locale.tag == tag).copied().unwrap_or(LOCALES[0])
     }
 
-    /// Writes a whole number.
+    /// Formats an integer.
     pub fn number(&self, number: i64) -> String {
         let digits = number.unsigned_abs().to_string();
         let mut text = String::new();
@@ -104,7 +105,7 @@ impl Locale {
         if number < 0 { format!("−{text}") } else { text }
     }
 
-    /// Writes an amount in millionths of a currency's unit, cut to whole minor units.
+    /// Formats an amount in millionths of a currency's unit, truncated to whole minor units.
     pub fn micros(&self, micros: i64, currency: &str) -> String {
         let of_minor = 10_i64.pow(6_u32.saturating_sub(digits(&currency.to_ascii_lowercase())));
         match micros / of_minor {
@@ -113,7 +114,7 @@ impl Locale {
         }
     }
 
-    /// Writes an amount in minor units of a currency.
+    /// Formats an amount in minor units of a currency.
     pub fn money(&self, minor: i64, currency: &str) -> String {
         let currency = currency.to_ascii_lowercase();
         let digits = digits(&currency);
@@ -133,7 +134,7 @@ impl Locale {
         }
     }
 
-    /// Writes millionths of a currency's unit with all their digits, at least those of the currency: `$0.0083`.
+    /// Formats millionths of a currency's unit with all their digits, at least those of the currency: `$0.0083`.
     pub fn exact(&self, micros: i64, currency: &str) -> String {
         let digits = digits(&currency.to_ascii_lowercase());
         let minor = micros / 10_i64.pow(6 - digits);
@@ -146,17 +147,17 @@ impl Locale {
         format!("{}{point}{more}{}", &shown[..end], &shown[end..])
     }
 
-    /// Writes the day of a time as RFC 3339, in UTC; none if the text is not one.
+    /// Formats the day of an RFC 3339 time, in UTC; none if the string is not one.
     pub fn date(&self, time: &str) -> Option<String> {
         time.parse().ok().map(|time| self.day(time))
     }
 
-    /// Writes the day of a time in milliseconds since the epoch, in UTC; none if it is out of range.
+    /// Formats the day of a time in milliseconds since the epoch, in UTC; none if it is out of range.
     pub fn date_of(&self, time_ms: i64) -> Option<String> {
         Timestamp::from_millisecond(time_ms).ok().map(|time| self.day(time))
     }
 
-    /// Writes the day and the minute of a time as RFC 3339, in UTC; none if the text is not one.
+    /// Formats the day and the minute of an RFC 3339 time, in UTC; none if the string is not one.
     pub fn minute(&self, time: &str) -> Option<String> {
         let time: Timestamp = time.parse().ok()?;
         Some(format!("{}, {}", self.day(time), time.to_zoned(TimeZone::UTC).strftime("%H:%M UTC")))

@@ -12,27 +12,27 @@ use std::collections::BTreeSet;
 pub const FILE_BYTES_MAX: usize = 256 * 1024;
 /// Maximum size of a filled-in mail, in bytes.
 pub const TEXT_BYTES_MAX: usize = 1024 * 1024;
-/// Maximum size of a mail's HTML in its frame, in bytes: marks make a text longer.
+/// Maximum size of a mail's HTML in its layout, in bytes; markup makes it longer than the text.
 const HTML_BYTES_MAX: usize = 4 * TEXT_BYTES_MAX;
-/// Maximum bytes of a template's name.
+/// Maximum length of a template's name, in bytes.
 const NAME_MAX: usize = 100;
-/// What a whole document in HTML contains; other HTML is put into the frame.
+/// What identifies a whole HTML document; other HTML is put into the layout.
 const WHOLE: &str = "<html";
 /// Prefix of the first line of a text.
 const SUBJECT: &str = "Subject: ";
 
-/// Returns true if a mail's template can have this name: 1 to 100 of a-z, 0-9 and `_`.
+/// Returns true if a mail's template can have this name: 1 to 100 characters from a-z, 0-9 and `_`.
 pub fn is_name(name: &str) -> bool {
     let is_right = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     (1..=NAME_MAX).contains(&name.len()) && name.bytes().all(is_right)
 }
 
-/// Returns true if a mail can have a variant of this language: two letters, as `de`.
+/// Returns true if a mail can have a variant for this language: two letters, such as `de`.
 pub fn is_language(language: &str) -> bool {
     language.len() == 2 && language.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
-/// Returns true if a template says that its mail is not sent: a business switches a built-in mail off with an empty file.
+/// Returns true if a template says that its mail is not sent: a business switches off a built-in mail with an empty file.
 pub fn is_switched_off(text: &str) -> bool {
     text.trim().is_empty()
 }
@@ -64,7 +64,7 @@ impl<'s> MailTemplate<'s> {
     /// of the text.
     ///
     /// # Errors
-    /// [`TemplateError`] if a file is too long or not a template, or the mail has no subject.
+    /// Fails with [`TemplateError`] if a file is too long or not a template, or the mail has no subject.
     pub fn parse(text: &'s str, html: Option<&'s str>) -> Result<Self, TemplateError> {
         check_length(text, Form::Plain)?;
         let (first, rest) = text.split_once('\n').unwrap_or((text, ""));
@@ -95,11 +95,12 @@ impl<'s> MailTemplate<'s> {
         parts.into_iter().flatten().flat_map(Template::placeholders).collect()
     }
 
-    /// Fills in all parts. A mail without HTML of its own gets HTML made from its text. `layout` is the frame of the
-    /// business; `None` means the built-in frame. `language` is the language of the text.
+    /// Fills in all parts. A mail without its own HTML gets HTML generated from its text. `layout` is the business's
+    /// layout; `None` means the built-in one. `language` is the language of the text.
     ///
     /// # Errors
-    /// [`TemplateError`] if a placeholder has no value, an expression does not fit its values, or the mail is too long.
+    /// Fails with [`TemplateError`] if a placeholder has no value, an expression does not fit its values, or the mail is
+    /// too long.
     pub fn fill(
         &self,
         values: &Map<String, Value>,
@@ -124,7 +125,7 @@ impl<'s> MailTemplate<'s> {
     }
 }
 
-/// Returns a subject in one line, whatever the values in it are.
+/// Returns a subject on one line, whatever values it contains.
 fn one_line(subject: &str) -> String {
     subject.split(char::is_control).filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ")
 }

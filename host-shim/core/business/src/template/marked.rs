@@ -1,14 +1,15 @@
-//! Makes the plain text and the HTML of a mail from one filled-in text. Its marks are those of people who write mails: an empty line
-//! ends a paragraph, a line with `- ` at its beginning is an entry of a list, `[words](address)` is a link, alone on its line a button.
+//! Generates the plain text and the HTML of a mail from one filled-in text. Its markup follows the habits of people who write mails: an
+//! empty line ends a paragraph, a line that starts with `- ` is a list entry, and `[words](address)` is a link, or a button if it is
+//! alone on its line.
 
 use crate::template::guard::unguarded;
 use host_provider_api::html::escaped;
 
-/// Beginning of an entry of a list.
+/// Prefix of a list entry.
 const ENTRY: &str = "- ";
-/// Between the name and the value of a fact.
+/// Separator between the name and the value of a fact.
 const FACT: &str = ": ";
-/// Beginnings of addresses to which links may lead.
+/// Prefixes of addresses to which links may lead.
 const SCHEMES: [&str; 3] = ["https://", "http://", "mailto:"];
 
 /// A part of a line.
@@ -29,7 +30,7 @@ pub(crate) fn plain(text: &str) -> String {
     let mut empty_lines = 0;
     for line in text.split_inclusive('\n') {
         empty_lines = if line.trim().is_empty() { empty_lines + 1 } else { 0 };
-        // A condition that does not hold leaves its line empty.
+        // A condition that does not hold leaves an empty line.
         if empty_lines > 1 {
             continue;
         }
@@ -43,7 +44,7 @@ pub(crate) fn plain(text: &str) -> String {
     out
 }
 
-/// Returns the HTML of the text, without the frame of a document.
+/// Returns the HTML of the text, without the rest of the document.
 pub(crate) fn html(text: &str) -> String {
     let mut out = String::with_capacity(text.len() * 2);
     let mut lines = text.lines().map(str::trim_end).peekable();
@@ -92,7 +93,7 @@ fn list(lines: &[&str]) -> String {
     }
 }
 
-/// Returns the button of a line that is only a link.
+/// Returns the button for a line that contains only a link.
 fn button(line: &str) -> Option<String> {
     let mut parts = parts(line);
     match (parts.next()?, parts.next()) {
@@ -118,7 +119,7 @@ fn anchor(address: &str, words: &str) -> String {
     format!("<a href=\"{}\">{}</a>", escaped(address), escaped(words))
 }
 
-/// Returns a text whose written-out addresses are links. Those within values stay text.
+/// Returns a text in which written-out addresses are links. Those within values remain text.
 fn with_addresses(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -135,7 +136,7 @@ fn with_addresses(text: &str) -> String {
     out
 }
 
-/// Splits a line into texts and links.
+/// Splits a line into text and links.
 fn parts(line: &str) -> impl Iterator<Item = Part<'_>> {
     let mut rest = line;
     let mut link = None;
@@ -161,7 +162,7 @@ fn parts(line: &str) -> impl Iterator<Item = Part<'_>> {
     })
 }
 
-/// Returns the first link of a text, with where it begins and ends.
+/// Returns the first link in a text, with its start and end.
 fn next_link(text: &str) -> Option<(usize, usize, Part<'_>)> {
     text.match_indices("](").find_map(|(middle, _)| {
         let at = text[..middle].rfind('[')?;

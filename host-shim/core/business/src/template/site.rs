@@ -1,23 +1,23 @@
-//! Values that every mail can show besides its own: the business, its pages, and the recipient.
+//! Values that every mail can show in addition to its own: the business, its pages, and the recipient.
 
 use crate::template::locale::Locale;
 use host_provider_api::url::encoded;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
-/// The colour of buttons in the mails of a business without a theme.
+/// The default colour of buttons in mails, for a business without a theme.
 const ACCENT: &str = "#3552d6";
 /// The colour of the text on it.
 const ACCENT_TEXT: &str = "#ffffff";
 
-/// A business as its mails show it.
+/// A business as it appears in its mails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MailSite {
-    /// Name for people.
+    /// Display name.
     pub title: String,
-    /// Address for questions.
+    /// Address for support requests.
     pub support: Option<String>,
-    /// Address of the pages, without a slash at the end.
+    /// Address of the pages, without a trailing slash.
     pub url: String,
     /// Path of the page with the subscriptions and invoices.
     pub billing: String,
@@ -25,7 +25,7 @@ pub struct MailSite {
     pub dashboard: String,
     /// Path of the page of an instance, with `{id}`; none if the business has no such page.
     pub instance: Option<String>,
-    /// Address of the console, without a slash at the end.
+    /// Address of the console, without a trailing slash.
     pub console: String,
     /// Colour of buttons, `#rrggbb`.
     pub accent: String,
@@ -59,24 +59,24 @@ impl Default for MailSite {
     }
 }
 
-/// Who gets a mail, and in which way numbers and dates are written.
+/// Who gets a mail, and how numbers and dates are written.
 #[derive(Clone, Copy, Debug)]
 pub struct MailContext<'c> {
     /// The business.
     pub site: &'c MailSite,
     /// Name of the template.
     pub template: &'c str,
-    /// True if the operators get the mail.
+    /// True if the mail goes to the operators.
     pub is_for_operators: bool,
     /// The account that the mail is about.
     pub account: &'c str,
-    /// Names of the instances that the mail is about, by id, as far as they are known.
+    /// Names of the instances that the mail is about, by id, as far as known.
     pub instances: &'c BTreeMap<String, String>,
-    /// Numbers and dates, and the wanted language.
+    /// Format of numbers and dates, and the preferred language.
     pub locale: Locale,
 }
 
-/// Names that templates may use besides the values of their mails.
+/// Names that templates may use in addition to the values of their mails.
 pub(crate) const NAMES: [&str; 13] = [
     "links.account",
     "links.billing",
@@ -94,7 +94,8 @@ pub(crate) const NAMES: [&str; 13] = [
 ];
 
 impl MailContext<'_> {
-    /// Returns the values of a mail with the names that every template may use. A value of the same name takes precedence.
+    /// Returns the values of a mail together with the names that every template may use. A value of the same name takes
+    /// precedence.
     pub(crate) fn with(&self, values: &Map<String, Value>) -> Map<String, Value> {
         let MailSite { title, support, url, billing, dashboard, instance, console, .. } = self.site;
         let dashboard = format!("{url}{dashboard}");

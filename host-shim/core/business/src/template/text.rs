@@ -13,19 +13,19 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io;
 
-/// Maximum instructions of one text.
+/// Maximum number of instructions for one text.
 const STEPS_MAX: u64 = 1_000_000;
-/// Maximum bytes of a sample text, in which unknown filters are searched.
+/// Maximum size of a sample text in which unknown filters are searched for, in bytes.
 const SAMPLE_BYTES_MAX: usize = 1024 * 1024;
-/// Maximum characters of an expression in a message.
+/// Maximum number of characters of an expression in a message.
 const SHOWN_MAX: usize = 80;
 /// The sample of a value.
 const SAMPLE: &str = "1";
-/// Name of the only template of an environment.
+/// Name of an environment's only template.
 const NAME: &str = "template";
-/// Words of the statements that use another template.
+/// Keywords of the statements that use another template.
 const OF_FILES: [&str; 4] = ["extends", "from", "import", "include"];
-/// The way in which the values of a text with marks are written.
+/// How values are written in a text with markup.
 const MARKED: &str = "marked";
 
 /// A parsed text with placeholders.
@@ -40,8 +40,8 @@ impl<'s> Template<'s> {
     /// Parses a text.
     ///
     /// # Errors
-    /// [`TemplateError`] if the text is not a template, or names an unknown filter or test. An unknown filter in a branch
-    /// that texts as values do not reach is found by [`Template::fill`].
+    /// Fails with [`TemplateError`] if the text is not a template, or uses an unknown filter or test. An unknown filter in a branch
+    /// that is not reached when the values are strings is found only by [`Template::fill`].
     pub fn parse(text: &'s str, form: Form) -> Result<Self, TemplateError> {
         let escape = match form {
             Form::Plain => AutoEscape::None,
@@ -50,13 +50,13 @@ impl<'s> Template<'s> {
         Template::parse_as(text, form, escape)
     }
 
-    /// Parses a text with the marks of [`crate::template::marked`]. The values in it are guarded: they make no marks.
+    /// Parses a text with the markup of [`crate::template::marked`]. The values in it are guarded, so they create no markup.
     pub(crate) fn parse_marked(text: &'s str) -> Result<Self, TemplateError> {
         Template::parse_as(text, Form::Plain, AutoEscape::Custom(MARKED))
     }
 
     fn parse_as(text: &'s str, form: Form, escape: AutoEscape) -> Result<Self, TemplateError> {
-        // A mail is one file, while pages have such statements.
+        // A mail is a single file, whereas pages contain such statements.
         if let Some(Statement { line, word, .. }) = of_files(text).next() {
             let problem = format!("unknown statement {word}");
             return Err(TemplateError::new(form, line, problem, "a template, such as `Hello {{ name }}`".to_owned()));
@@ -64,7 +64,7 @@ impl<'s> Template<'s> {
         let mut environment = Environment::new();
         environment.set_debug(false);
         environment.set_keep_trailing_newline(true);
-        // A condition may ask for a value that does not apply; a placeholder needs one.
+        // A condition may test a value that does not exist; a placeholder needs one.
         environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
         environment.set_fuel(Some(STEPS_MAX));
         environment.set_auto_escape_callback(move |_| escape);
@@ -79,8 +79,8 @@ impl<'s> Template<'s> {
         Ok(template)
     }
 
-    /// Returns the placeholders whose values the template needs. A member of a value has the names with dots between them. What
-    /// every template may use, such as `site.title`, is not among them.
+    /// Returns the placeholders whose values the template needs. The name of a nested member contains dots. Names that every
+    /// template may use, such as `site.title`, are not included.
     pub fn placeholders(&self) -> BTreeSet<String> {
         let mut placeholders = self.all_placeholders();
         placeholders.retain(|name| !NAMES.contains(&name.as_str()));
@@ -97,16 +97,17 @@ impl<'s> Template<'s> {
         placeholders
     }
 
-    /// Fills in the placeholders once: placeholders in values stay as they are. Null is the empty text, a list or an object is JSON.
+    /// Fills in the placeholders once: placeholders within values are left as they are. Null becomes the empty string, a list or an
+    /// object JSON.
     ///
     /// # Errors
-    /// [`TemplateError`] if a placeholder has no value, an expression does not fit its values, or the text is longer than
+    /// Fails with [`TemplateError`] if a placeholder has no value, an expression does not fit its values, or the text is longer than
     /// `bytes_max`.
     pub fn fill(&self, values: &Map<String, Value>, bytes_max: usize) -> Result<String, TemplateError> {
         self.render(values, bytes_max).map_err(|error| self.explained(&error, values, bytes_max))
     }
 
-    /// Fills in the placeholders of a frame around a content in HTML.
+    /// Fills in the placeholders of a layout around HTML content.
     pub(crate) fn fill_around(
         &self,
         values: &Map<String, Value>,
@@ -124,8 +125,8 @@ impl<'s> Template<'s> {
         out.into_text().ok_or_else(|| Error::from(ErrorKind::WriteFailure))
     }
 
-    /// Searches unknown names of filters and tests by filling in a sample, since parsing does not find them. An unknown
-    /// function is a placeholder without a value.
+    /// Searches for unknown names of filters and tests by filling in a sample, since parsing does not find them. An unknown function
+    /// counts as a placeholder without a value.
     fn check_names(&self) -> Result<(), TemplateError> {
         let mut sample = Map::new();
         self.all_placeholders().iter().for_each(|placeholder| add_sample(&mut sample, placeholder));
@@ -159,7 +160,7 @@ impl<'s> Template<'s> {
         TemplateError::new(self.form, error.line().unwrap_or(1), problem, expected)
     }
 
-    /// Returns the placeholder without a value: the expression, or if it is a filter, the first placeholder without a value.
+    /// Returns the placeholder that has no value: the expression or, if it is a filter, the first placeholder without a value.
     fn missing(&self, expression: &str, values: &Map<String, Value>) -> Option<String> {
         let placeholders = self.placeholders();
         let has_value = |placeholder: &str| {
@@ -178,7 +179,7 @@ fn is_unknown_name(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::UnknownFilter | ErrorKind::UnknownTest)
 }
 
-/// Adds a value at a placeholder with dots between the names.
+/// Adds a value for a placeholder whose name contains dots.
 fn add_sample(values: &mut Map<String, Value>, placeholder: &str) {
     let Some((first, rest)) = placeholder.split_once('.') else {
         values.entry(placeholder).or_insert_with(|| SAMPLE.into());
@@ -193,7 +194,7 @@ fn add_sample(values: &mut Map<String, Value>, placeholder: &str) {
     }
 }
 
-/// Writes a value as JSON shows it, but a text without quotes and null as the empty text.
+/// Writes a value as JSON, except that a string has no quotes and null is the empty string.
 fn write_value(out: &mut Output<'_>, state: &State<'_, '_>, value: &minijinja::Value) -> Result<(), Error> {
     let text = match (value.as_str(), value.kind()) {
         (Some(text), _) => Cow::Borrowed(text),
@@ -208,7 +209,7 @@ fn write_value(out: &mut Output<'_>, state: &State<'_, '_>, value: &minijinja::V
     Ok(())
 }
 
-/// A text that refuses what exceeds its maximum.
+/// A text that refuses to grow beyond its maximum.
 #[derive(Debug)]
 pub struct Bounded {
     bytes: Vec<u8>,
@@ -216,7 +217,7 @@ pub struct Bounded {
 }
 
 impl Bounded {
-    /// Makes an empty text of at most `bytes_max` bytes.
+    /// Creates an empty text of at most `bytes_max` bytes.
     pub fn new(bytes_max: usize) -> Bounded {
         Bounded { bytes: Vec::new(), bytes_max }
     }
@@ -251,7 +252,7 @@ pub struct Statement<'t> {
     pub text: &'t str,
 }
 
-/// Returns the statements that use another template, in the order of the text.
+/// Returns the statements that use another template, in text order.
 pub fn of_files(template: &str) -> impl Iterator<Item = Statement<'_>> {
     template.match_indices("{%").filter_map(|(at, _)| {
         let rest = &template[at + 2..];

@@ -4,7 +4,7 @@
 const ACRONYMS: [&str; 16] =
     ["api", "cdn", "cpu", "db", "gb", "id", "ip", "kb", "mb", "ram", "sla", "ssl", "sso", "tb", "url", "vm"];
 
-/// Returns a name as words, the first with a capital letter.
+/// Returns a name as words, the first one capitalized.
 pub fn words(name: &str) -> String {
     let words = name.split(['_', '-', '.', ' ']).filter(|word| !word.is_empty());
     let words = words.enumerate().map(|(at, word)| match (ACRONYMS.contains(&word), at) {

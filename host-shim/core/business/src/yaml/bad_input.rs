@@ -1,4 +1,5 @@
-//! Reports a mistake in an input file, with its place, the problem, the expected value and a guess at the right name.
+//! Reports a mistake in an input file, with its position, the problem, the expected value and a guess at the right
+//! name.
 
 use crate::yaml::guess::nearest;
 use extension_contract::FieldErrorCode;
@@ -17,12 +18,12 @@ pub struct Place {
 }
 
 impl Place {
-    /// Creates the place of a whole file.
+    /// Creates the position of a whole file.
     pub fn file(file: &Path) -> Self {
         Place::line(file, 0)
     }
 
-    /// Creates the place of a line.
+    /// Creates the position of a line.
     pub fn line(file: &Path, line: usize) -> Self {
         Place { file: file.to_owned(), line, pointer: None }
     }
@@ -47,7 +48,7 @@ impl fmt::Display for Place {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{place}: {problem}; expected {expected}{}", did_you_mean(guess.as_deref()))]
 pub struct BadInput {
-    /// Place of the mistake.
+    /// Position of the mistake.
     pub place: Place,
     /// Description of the mistake.
     pub problem: String,
@@ -55,7 +56,7 @@ pub struct BadInput {
     pub expected: String,
     /// Name that the author probably meant.
     pub guess: Option<Box<str>>,
-    /// What programs read of it; none if this program found the mistake without the extension.
+    /// The parts for programs; none if this program found the mistake without the extension.
     pub reported: Option<Box<Reported>>,
 }
 
@@ -78,7 +79,7 @@ impl BadInput {
         BadInput { place, problem: problem.into(), expected: expected.into(), guess: None, reported: None }
     }
 
-    /// Creates the mistake of an unknown name, with a guess. `what` completes the sentence about the name, such as
+    /// Creates the mistake for an unknown name, with a guess. `what` completes the sentence about the name, such as
     /// `not a command`.
     pub fn unknown_name<'c>(place: Place, name: &str, what: &str, known: impl IntoIterator<Item = &'c str>) -> Self {
         let known: Vec<&str> = known.into_iter().collect();

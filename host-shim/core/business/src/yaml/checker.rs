@@ -1,8 +1,8 @@
-//! Reads a file and reports all of its mistakes. A [`Checker`] reads values and notes each mistake with its place;
+//! Reads a file and reports all of its mistakes. A [`Checker`] reads values and records each mistake with its position;
 //! after a mistake, the caller continues with the other values.
 //!
 //! The files of businesses, scenarios and servers are read in this way. A catalog is checked by the extension, which
-//! returns JSON Pointers; [`Node::place_at`] turns them into places.
+//! returns JSON Pointers; [`Node::place_at`] turns them into positions.
 
 use crate::yaml::bad_input::{BadInput, Mistakes, Place};
 use crate::yaml::guess::nearest;
@@ -10,11 +10,11 @@ use crate::yaml::node::{Entry, Node, Tree};
 use std::borrow::Cow;
 use std::cell::RefCell;
 
-/// The mark of a value that could not be read. Its mistake is noted.
+/// Marks a value that could not be read. Its mistake has been recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Noted(());
 
-/// A value, or the mark that its mistake is noted.
+/// A value, or the mark that its mistake has been recorded.
 pub type Checked<T> = Result<T, Noted>;
 
 /// Reads values and collects the mistakes.
@@ -29,10 +29,10 @@ impl Checker {
         Checker::default()
     }
 
-    /// Reads a document with a function.
+    /// Reads a document by means of a function.
     ///
     /// # Errors
-    /// Fails with all mistakes that the function noted, in the order of their files and lines, each once.
+    /// Fails with all mistakes that the function recorded, ordered by file and line, without duplicates.
     pub fn read<T>(read: impl FnOnce(&Checker) -> Checked<T>) -> Result<T, Mistakes> {
         let check = Checker::new();
         let value = read(&check);
@@ -42,7 +42,7 @@ impl Checker {
         }
     }
 
-    /// Returns the mistakes in the order of their files and lines, each once.
+    /// Returns the mistakes ordered by file and line, without duplicates.
     pub fn into_mistakes(self) -> Vec<BadInput> {
         let mut mistakes = self.mistakes.into_inner();
         mistakes.sort_by(|a, b| (&a.place.file, a.place.line).cmp(&(&b.place.file, b.place.line)));
@@ -50,18 +50,18 @@ impl Checker {
         mistakes
     }
 
-    /// Notes a mistake.
+    /// Records a mistake.
     pub fn note(&self, bad: BadInput) -> Noted {
         self.mistakes.borrow_mut().push(bad);
         Noted(())
     }
 
-    /// Notes a mistake without a guess.
+    /// Records a mistake without a guess.
     pub fn bad(&self, place: Place, problem: impl Into<String>, expected: impl Into<String>) -> Noted {
         self.note(BadInput::new(place, problem, expected))
     }
 
-    /// Notes the mistake of another reader.
+    /// Records a mistake from another reader.
     ///
     /// # Errors
     /// Fails if there is a mistake.
@@ -69,12 +69,12 @@ impl Checker {
         read.map_err(|bad| self.note(bad))
     }
 
-    /// Notes that a value has the wrong type.
+    /// Records that a value has the wrong type.
     pub fn wrong(&self, what: &str, node: &Node, expected: impl Into<String>) -> Noted {
         self.bad(node.place(), format!("`{what}` is {}", node.kind()), expected)
     }
 
-    /// Reads each item of a list, also after a mistake.
+    /// Reads each item of a list, continuing after mistakes.
     ///
     /// # Errors
     /// Fails if an item could not be read.
@@ -87,7 +87,7 @@ impl Checker {
         read.into_iter().collect()
     }
 
-    /// Checks each item of a list, also after a mistake.
+    /// Checks each item of a list, continuing after mistakes.
     ///
     /// # Errors
     /// Fails if an item is wrong.
@@ -95,10 +95,10 @@ impl Checker {
         self.each(items, check)
     }
 
-    /// Reads a text. Whole numbers count as texts, since ids may look like numbers.
+    /// Reads a string. Integers count as strings, since ids may look like numbers.
     ///
     /// # Errors
-    /// Fails if the node is not a text.
+    /// Fails if the node is not a string.
     pub fn text(&self, what: &str, node: &Node) -> Checked<String> {
         match &node.value {
             Tree::Text(text) => Ok(text.clone()),
@@ -107,10 +107,10 @@ impl Checker {
         }
     }
 
-    /// Reads a text that is not empty. Whole numbers and truth values count as texts.
+    /// Reads a string that is not empty. Integers and booleans count as strings.
     ///
     /// # Errors
-    /// Fails if the node is not a text, or is empty.
+    /// Fails if the node is not a string, or is empty.
     pub fn filled_text(&self, what: &str, node: &Node) -> Checked<String> {
         match node.scalar().filter(|text| !text.is_empty()) {
             Some(text) => Ok(text),
@@ -133,10 +133,10 @@ impl Checker {
         })
     }
 
-    /// Reads a truth value.
+    /// Reads a boolean.
     ///
     /// # Errors
-    /// Fails if the node is not a truth value.
+    /// Fails if the node is not a boolean.
     pub fn truth(&self, what: &str, node: &Node) -> Checked<bool> {
         match node.value {
             Tree::Bool(value) => Ok(value),
@@ -152,10 +152,10 @@ impl Checker {
         node.items().ok_or_else(|| self.wrong(what, node, "a list"))
     }
 
-    /// Reads a list of texts.
+    /// Reads a list of strings.
     ///
     /// # Errors
-    /// Fails if the node is not a list of texts.
+    /// Fails if the node is not a list of strings.
     pub fn texts(&self, what: &str, node: &Node) -> Checked<Vec<String>> {
         self.each(self.list(what, node)?, |entry| self.text(what, entry))
     }
@@ -168,7 +168,7 @@ impl Checker {
         node.entries().ok_or_else(|| self.wrong(what, node, "a mapping"))
     }
 
-    /// Notes a list or a mapping that has too many entries.
+    /// Reports a list or a mapping that has too many entries.
     ///
     /// # Errors
     /// Fails if there are more than `most` entries.
@@ -179,7 +179,7 @@ impl Checker {
         }
     }
 
-    /// Notes the fields of a mapping that are not one of `known`. `of` names the mapping.
+    /// Reports the fields of a mapping that are not in `known`. `of` is the name of the mapping.
     ///
     /// # Errors
     /// Fails if a field is unknown.
@@ -194,7 +194,7 @@ impl Checker {
         self.note(bad.guessing(&entry.key, known.iter().copied()))
     }
 
-    /// Returns the fields of a mapping. The caller takes them one by one. `of` names the mapping.
+    /// Returns the fields of a mapping. The caller takes them one by one. `of` is the name of the mapping.
     ///
     /// # Errors
     /// Fails if the node is not a mapping.
@@ -223,7 +223,7 @@ pub struct Fields<'c, 'n> {
 }
 
 impl<'n> Fields<'_, 'n> {
-    /// Returns the place of the mapping.
+    /// Returns the position of the mapping.
     pub fn place(&self) -> Place {
         self.place.clone()
     }
@@ -255,7 +255,7 @@ impl<'n> Fields<'_, 'n> {
     /// Takes a required field.
     ///
     /// # Errors
-    /// Fails if the field is missing; a field with a similar name is noted as a misspelling.
+    /// Fails if the field is missing; a field with a similar name is reported as a misspelling.
     pub fn need(&mut self, name: &'static str) -> Checked<&'n Node> {
         if let Some(node) = self.take(name) {
             return Ok(node);

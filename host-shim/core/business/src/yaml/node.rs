@@ -14,7 +14,7 @@ pub struct Node {
     pub column: usize,
     /// File; none for a value that does not come from a file.
     pub(crate) file: Option<Arc<Path>>,
-    /// The text of a number with a point, as the file has it: `12.00` is not the number 12.
+    /// The text of a number with a point, as in the file: `12.00` is not the number 12.
     pub(crate) source: Option<Box<str>>,
     /// The value.
     pub value: Tree,
@@ -27,7 +27,7 @@ pub enum Tree {
     Null,
     /// `true` or `false`.
     Bool(bool),
-    /// Whole number.
+    /// Integer.
     Int(i64),
     /// Any other number. [`Node::parse`] refuses NaN and infinities.
     Float(f64),
@@ -35,7 +35,7 @@ pub enum Tree {
     Text(String),
     /// List.
     List(Vec<Node>),
-    /// Mapping; its entries are in the order of the file.
+    /// Mapping, with its entries in file order.
     Map(Vec<Entry>),
 }
 
@@ -51,7 +51,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// Returns the place of the key.
+    /// Returns the position of the key.
     pub fn place(&self) -> Place {
         Place::line(self.value.file(), self.line)
     }
@@ -62,7 +62,7 @@ impl Node {
         self.file.as_deref().unwrap_or(Path::new(""))
     }
 
-    /// Returns the place of the value.
+    /// Returns the position of the value.
     pub fn place(&self) -> Place {
         Place::line(self.file(), self.line)
     }
@@ -80,7 +80,7 @@ impl Node {
         }
     }
 
-    /// Returns the value as JSON, without places.
+    /// Returns the value as JSON, without positions.
     pub fn json(&self) -> Value {
         match &self.value {
             Tree::Null => Value::Null,
@@ -134,7 +134,7 @@ impl Node {
         }
     }
 
-    /// Returns a scalar as the file has it, such as `12.00`; none for `null`, a list or a mapping.
+    /// Returns a scalar as it is written in the file, such as `12.00`; none for `null`, a list or a mapping.
     pub(crate) fn written(&self) -> Option<String> {
         self.source.as_deref().map(str::to_owned).or_else(|| self.scalar())
     }

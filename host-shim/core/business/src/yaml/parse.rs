@@ -12,10 +12,10 @@ use std::sync::Arc;
 const DEPTH_MAX: usize = 64;
 
 impl Node {
-    /// Parses one YAML document; JSON is YAML, too.
+    /// Parses one YAML document; JSON is YAML too.
     ///
     /// # Errors
-    /// Fails with the line if the text is not YAML, nests too deeply or repeats a key, or if it contains NaN, an
+    /// Fails with the line if the text is not YAML, is nested too deeply or repeats a key, or if it contains NaN, an
     /// infinity or an integer that [`i64`] cannot hold.
     pub fn parse(file: &Path, text: &str) -> Result<Node, BadInput> {
         let options = serde_saphyr::options! {
@@ -45,7 +45,7 @@ impl Node {
     }
 }
 
-/// Returns the text of a number with which a text begins. An alias stands for the number behind its anchor.
+/// Returns the text of the number at the start of a string. An alias stands for the number after its anchor.
 fn number_at<'t>(text: &'t str, lines: &[&'t str]) -> Option<&'t str> {
     let end = |text: &str, is_part: fn(char) -> bool| text.find(|c| !is_part(c)).unwrap_or(text.len());
     let name = text.strip_prefix('*').map(|name| &name[..end(name, |c| c.is_ascii_alphanumeric() || c == '_')]);

@@ -30,8 +30,8 @@ impl Node {
         self.at(pointer).unwrap_or_else(|above| above)
     }
 
-    /// Returns the place of the value at a JSON Pointer: of its key, if it has one. If the document has no value at the
-    /// pointer, returns the place of the nearest parent.
+    /// Returns the position of the value at a JSON Pointer, or of its key if it has one. If the document has no value
+    /// at the pointer, returns the position of the nearest parent.
     pub fn place_at(&self, pointer: &str) -> Place {
         let (mut node, mut place) = (self, self.place());
         for part in pointer.split('/').skip(1) {
@@ -49,7 +49,7 @@ impl Node {
         place
     }
 
-    /// Returns the places of all keys and scalars at or below this value that equal `text`, in the order of the file.
+    /// Returns the positions of all keys and scalars at or below this value that equal `text`, in file order.
     pub fn places_of(&self, text: &str) -> Vec<Place> {
         let mut found = Vec::new();
         self.find(text, &mut found);
@@ -72,7 +72,7 @@ impl Node {
         }
     }
 
-    /// Returns all keys and strings at or below this value, in the order of the file.
+    /// Returns all keys and strings at or below this value, in file order.
     pub fn words(&self) -> Vec<&str> {
         match &self.value {
             Tree::Text(text) => vec![text],
@@ -84,7 +84,8 @@ impl Node {
         }
     }
 
-    /// Returns a copy of this value without the values at these JSON Pointers. The remaining values keep their places.
+    /// Returns a copy of this value without the values at these JSON Pointers. The remaining values keep their
+    /// positions.
     pub fn without(&self, pointers: &BTreeSet<String>) -> Node {
         self.left("", pointers)
     }

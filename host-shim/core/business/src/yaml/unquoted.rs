@@ -1,11 +1,11 @@
-//! Finds a placeholder without quotes. YAML reads `{plan.tier}` as a mapping with the key `plan.tier`.
+//! Finds unquoted placeholders. YAML reads `{plan.tier}` as a mapping with the key `plan.tier`.
 
 use crate::yaml::bad_input::Mistakes;
 use crate::yaml::checker::Checker;
 use crate::yaml::node::{Entry, Node, Tree};
 
 impl Node {
-    /// Checks that no placeholder at or below this value is without quotes.
+    /// Checks that no placeholder at or below this value is unquoted.
     ///
     /// # Errors
     /// Fails with all such placeholders.
@@ -32,10 +32,10 @@ impl Node {
     }
 }
 
-/// Returns true for `{a.b}`: a mapping whose only key has the letters of placeholders, and ends the mapping.
+/// Returns true for `{a.b}`: a mapping whose only key consists of the characters of placeholders, and ends the mapping.
 fn is_placeholder(mapping: &Node, only: &Entry) -> bool {
     let is_letter = |letter: char| letter.is_ascii_alphanumeric() || "._-@:".contains(letter);
-    // The place of a value that is not written is behind its key. The value of a block mapping is one column further left.
+    // The position of an omitted value is after its key. The value of a block mapping is one column further left.
     let behind_key = mapping.column + "{".len() + only.key.chars().count();
     only.value.value == Tree::Null
         && only.key.chars().all(is_letter)

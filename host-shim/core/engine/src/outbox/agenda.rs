@@ -1,4 +1,4 @@
-//! Keeps track of the started effects that have not ended, and of what happens to each of them next. In memory only.
+//! Keeps track of the started effects that have not ended, and of what happens to each of them next. Kept in memory only.
 
 use extension_contract::Timestamp;
 use host_provider_api::Call;
@@ -22,7 +22,7 @@ pub(super) fn id(row: &EffectRow) -> EffectId {
 /// The state of an effect in the agenda.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AgendaState {
-    /// To be called, or polled if it has a token, when its lease expires.
+    /// To be called when its lease expires, or polled if it has a token.
     ToCall,
     /// Called; when its lease expires, the answer counts as lost.
     Called,
@@ -31,9 +31,9 @@ pub(super) enum AgendaState {
 /// An event of a started effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AgendaEvent {
-    /// The effect is to be called or polled.
+    /// The effect has to be called or polled.
     Call,
-    /// An ended effect is to be polled, for a late success.
+    /// An ended effect has to be polled, for a late success.
     Poll,
     /// The lease expired without an answer.
     LeaseExpired,
@@ -42,7 +42,7 @@ pub(super) enum AgendaEvent {
 }
 
 impl AgendaEvent {
-    /// Returns true for events that need a call of a provider.
+    /// Returns true for events that need a call to a provider.
     pub(super) fn is_call(self) -> bool {
         matches!(self, AgendaEvent::Call | AgendaEvent::Poll)
     }
@@ -52,7 +52,7 @@ impl AgendaEvent {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Agenda {
     open: BTreeMap<EffectId, (EffectRow, AgendaState)>,
-    /// Ended effects that a provider still works on, by the time of the poll.
+    /// Ended effects that a provider is still working on, by the time of the poll.
     polls: BTreeMap<(Timestamp, EffectId), EffectRow>,
     /// Time of the next event of each open effect, if the effect has a lease with an end or a deadline.
     times: BTreeSet<(Timestamp, EffectId)>,
@@ -83,12 +83,12 @@ impl Agenda {
         self.open.get(id).map(|(row, _)| row.lease.number)
     }
 
-    /// Returns true if the agenda has the effect.
+    /// Returns true if the agenda contains the effect.
     pub(super) fn has(&self, row: &EffectRow) -> bool {
         self.open.contains_key(&id(row))
     }
 
-    /// Adds a poll of an ended effect, at the end of its lease.
+    /// Adds a poll of an ended effect, at the expiry of its lease.
     pub(super) fn add_poll(&mut self, row: EffectRow) {
         if let Some(at) = row.lease.until {
             self.polls.insert((at, id(&row)), row);
@@ -101,8 +101,7 @@ impl Agenda {
         to_call.filter_map(|(row, _)| Some((row, row.lease.until?)))
     }
 
-    /// Returns the time of the next event. Skips calls that are due at `now` but blocked because their provider has no
-    /// room.
+    /// Returns the time of the next event. Skips calls that are due at `now` but blocked because their provider has no capacity.
     pub(super) fn next(&self, now: Timestamp, is_blocked: impl Fn(&EffectRow) -> bool) -> Option<Timestamp> {
         let due = self.due(now, is_blocked).next().map(|due| due.at);
         due.or_else(|| {
@@ -112,7 +111,7 @@ impl Agenda {
         })
     }
 
-    /// Returns the time of the next event that is not a poll of a provider that still works on an effect.
+    /// Returns the time of the next event that is not a poll of a provider still working on an effect.
     pub(super) fn next_without_polls(&self) -> Option<Timestamp> {
         let times = self.open.values().map(|(row, _)| {
             let until = row.lease.until.filter(|_| row.lease.token.is_none());
@@ -121,9 +120,8 @@ impl Agenda {
         times.flatten().min()
     }
 
-    /// Returns the first events that are due at `now` and of one sort, calls or others; they stay in the agenda. Skips
-    /// blocked calls. At equal times, polls of ended effects come first, and the end of a lease comes before a
-    /// deadline.
+    /// Returns the first events due at `now` that are either all calls or all others; they stay in the agenda. Skips blocked calls.
+    /// At equal times, polls of ended effects come first, and the expiry of a lease comes before a deadline.
     pub(super) fn first_due(
         &self,
         now: Timestamp,
@@ -143,7 +141,7 @@ impl Agenda {
         }
     }
 
-    /// Returns what is due at `now`, in order, without calls that are blocked. A blocked call does not hold up its effect's deadline.
+    /// Returns what is due at `now`, in order, without blocked calls. A blocked call does not hold up its effect's deadline.
     fn due(&self, now: Timestamp, is_blocked: impl Fn(&EffectRow) -> bool) -> impl Iterator<Item = Due<'_>> {
         let polls = self.polls.iter().take_while(move |((at, _), _)| *at <= now);
         let mut polls = polls.map(|((at, _), row)| Due { at: *at, row, event: AgendaEvent::Poll }).peekable();
@@ -176,7 +174,7 @@ impl Agenda {
     }
 }
 
-/// An event that is due, in the agenda.
+/// A due event in the agenda.
 struct Due<'a> {
     at: Timestamp,
     row: &'a EffectRow,

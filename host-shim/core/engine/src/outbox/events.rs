@@ -1,4 +1,4 @@
-//! Creates the event to which the end of an effect leads: a result, a timer or a message.
+//! Creates the event that the end of an effect leads to: a result, a timer or a message.
 
 use extension_contract::{
     Account, Actor, Delivery, EffectFailure, EffectFailureClass, EffectReport, Event, JSON_BYTES_MAX, Payload,
@@ -12,7 +12,7 @@ pub(super) fn is_hosts_own(kind: &str) -> bool {
     OF_HOST.contains(&kind)
 }
 
-/// Creates the event of an effect's result. `late` is true if the effect had ended before (by its deadline).
+/// Creates the event for an effect's result. `late` is true if the effect had already ended (by its deadline).
 pub(super) fn result(row: &EffectRow, answer: Result<Value, EffectFailure>, late: bool, now: Timestamp) -> Event {
     let payment = row.effect.kind.starts_with("stripe.").then(|| stripe_facts(row, answer.as_ref().ok()));
     let answer = answer.and_then(|value| {
@@ -38,7 +38,7 @@ pub(super) fn result(row: &EffectRow, answer: Result<Value, EffectFailure>, late
     event
 }
 
-/// Creates the event of a due timer, or of a message to its receiver.
+/// Creates the event for a due timer, or for a message to its receiver.
 pub(super) fn delivery(row: &EffectRow, now: Timestamp) -> Event {
     let delivery = Delivery {
         sender: row.scope.account.clone(),

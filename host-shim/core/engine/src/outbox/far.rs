@@ -1,5 +1,5 @@
-//! Lets a worker on another machine make the calls. The outbox of a request keeps nothing in memory until the next one: it reads from
-//! the store what an outbox of a running host knows, and leases and finishes effects in the same way.
+//! Lets a worker on another machine make the calls. The outbox of a request keeps nothing in memory for the next one: it reads from
+//! the store what the outbox of a running host remembers, and leases and finishes effects in the same way.
 
 use super::agenda::{AgendaEvent, AgendaState, id_of};
 use super::events::result;
@@ -10,7 +10,7 @@ use host_provider_api::{Call, CallOutcome, Provider, Registry, Reply, Room, Secr
 use host_store::{EFFECT_RESULTS, EffectRow, EffectState, Scope};
 use std::sync::Arc;
 
-/// Maximum number of calls of one account that begin in a request.
+/// Maximum number of calls of one account that begin per request.
 const OF_ACCOUNT: usize = 4;
 
 /// The worker, as far as the outbox knows it.
@@ -43,7 +43,7 @@ pub struct LentReply {
 }
 
 impl Outbox {
-    /// Creates the outbox of one request of a worker, which makes the calls.
+    /// Creates the outbox for one request of a worker, which makes the calls.
     pub fn of_worker(processor: Processor) -> Outbox {
         Outbox::new(processor, Registry::with_default(Arc::new(Worker)))
     }
@@ -96,8 +96,8 @@ impl Outbox {
         }))
     }
 
-    /// Takes the answers of a worker, as [`Outbox::finish`] does. An answer to an unknown effect is ignored, and so is one that was
-    /// taken before.
+    /// Accepts the answers of a worker, as [`Outbox::finish`] does. An answer to an unknown effect, or one that was already accepted,
+    /// is ignored.
     ///
     /// # Errors
     /// Fails if the store fails.

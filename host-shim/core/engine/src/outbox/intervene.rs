@@ -23,11 +23,12 @@ pub struct OpenEffect {
 /// An action of an operator on an effect.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Intervention {
-    /// The next attempt begins now. A call without an answer counts as lost; its late success is a separate event.
+    /// The next attempt begins now. A call without an answer counts as lost; if it succeeds late, that is a separate
+    /// event.
     Retry,
-    /// The operator has done it by hand: the effect succeeds with these outputs.
+    /// The operator has done the work manually: the effect succeeds with these outputs.
     Adopt(Value),
-    /// Nobody will do it: the effect fails for good, with the code `abandoned` and this text.
+    /// Nobody will do it: the effect fails permanently, with the code `abandoned` and this text.
     Abandon(String),
 }
 
@@ -37,11 +38,11 @@ pub enum InterveneError {
     /// There is no such effect, or it has ended.
     #[error("no open effect `{key}`, generation {generation}, of {scope}")]
     NotOpen {
-        /// Scope that was named.
+        /// The given scope.
         scope: String,
-        /// Key that was named.
+        /// The given key.
         key: String,
-        /// Generation that was named.
+        /// The given generation.
         generation: u32,
     },
     /// The host itself carries out the effect when it is due.
@@ -50,17 +51,17 @@ pub enum InterveneError {
         /// Kind of the effect.
         kind: String,
     },
-    /// The outbox failed; the effect is as before.
+    /// The outbox failed; the effect is unchanged.
     #[error(transparent)]
     Outbox(#[from] OutboxError),
 }
 
 impl Outbox {
-    /// Retries or ends an effect on behalf of an operator. Returns the reports of its result, and of the events that it
+    /// Retries or ends an effect on behalf of an operator. Returns the reports of its result and of the events that it
     /// woke; none for a retry, which begins with the next [`Outbox::begin`].
     ///
     /// # Errors
-    /// Fails if the effect has ended or is the host's own, in an open group, or if the store fails.
+    /// Fails if the effect has ended or is carried out by the host itself, in an open group, or if the store fails.
     pub fn intervene(
         &mut self,
         effect: &OpenEffect,

@@ -16,24 +16,24 @@ use std::collections::BTreeSet;
 pub const DEFAULT_DELAYS_MS: [u32; 4] = [1_000, 2_000, 4_000, 8_000];
 /// Maximum number of due rows among which the next calls are chosen.
 const CANDIDATES: usize = 128;
-/// Maximum number of them of one account and kind: more than a provider begins at once for an account.
+/// Maximum number of them for one account and kind: more than a provider begins at once for an account.
 const CANDIDATES_OF_ACCOUNT: usize = 16;
 
 /// A transition of an outbox row.
 pub(super) enum EffectTransition {
-    /// The effect ends; its result becomes an event of this actor.
+    /// The effect ends, and its result becomes an event of this actor.
     End { answer: Result<Value, EffectFailure>, by: Actor },
-    /// The host carries out the effect: the effect becomes an event, or its account is erased.
+    /// The host carries out the effect itself: the effect becomes an event, or its account is erased.
     Deliver,
     /// The effect is retried at this time.
     Retry(Timestamp),
     /// The effect stays running, under its current lease.
     Keep,
-    /// The effect has ended before; its late success becomes an event.
+    /// The effect ended earlier; its late success becomes an event.
     Late(Value),
-    /// The effect has ended before, and its provider still works on it: the row keeps the token of the next poll.
+    /// The effect ended earlier, but its provider is still working on it: the row keeps the token of the next poll.
     Await,
-    /// The effect has ended before, and its provider does not work on it any more.
+    /// The effect ended earlier, and its provider is no longer working on it.
     GiveUp,
 }
 
@@ -71,13 +71,13 @@ impl Queue {
         self.processor
     }
 
-    /// Returns the rows that may start at `now`, in order of time: see [`Read::effects_due`](host_store::Read::effects_due).
+    /// Returns the rows that may start at `now`, in time order: see [`Read::effects_due`](host_store::Read::effects_due).
     pub(super) fn due(&self, now: Timestamp, timers: bool, limit: usize) -> Result<Vec<EffectRow>, StoreError> {
         let query = DueQuery { timers, ..DueQuery::of(self.processor.partition(), now, limit) };
         self.processor.store().effects_due(&query)
     }
 
-    /// Returns the rows that may start at `now`, in turn by account, without those of busy kinds that need a call.
+    /// Returns the rows that may start at `now`, with accounts taking turns, without those of busy kinds that need a call.
     pub(super) fn due_in_turn(
         &self,
         now: Timestamp,
@@ -98,7 +98,7 @@ impl Queue {
         self.processor.store().effects_running(self.processor.partition())
     }
 
-    /// Returns the finished rows whose providers still worked on them at the deadline.
+    /// Returns the finished rows whose providers were still working on them at the deadline.
     pub(super) fn awaited(&self) -> Result<Vec<EffectRow>, StoreError> {
         self.processor.store().effects_awaited(self.processor.partition())
     }
@@ -109,13 +109,13 @@ impl Queue {
         Ok(rows.into_iter().find(|row| row.effect.generation == generation))
     }
 
-    /// Returns the milliseconds until the retry of a failed row, by its own policy or its kind's; none without a retry.
+    /// Returns the milliseconds until a failed row is retried, by its own policy or that of its kind; none without a retry.
     pub(super) fn retry_delay_ms(&self, row: &EffectRow) -> Option<i64> {
         let policy = row.effect.retry.as_ref().or_else(|| self.processor.declared().retry(&row.effect.kind));
         retry_delay_ms(policy.map_or(&DEFAULT_DELAYS_MS, |policy| &policy.delays_ms), row.attempts)
     }
 
-    /// Leases rows that need a call, and returns them in order. Omits rows that another host has taken meanwhile.
+    /// Leases rows that need a call, and returns them in order. Omits rows that another host has taken in the meantime.
     pub(super) fn lease(&mut self, owner: &str, now: Timestamp, chosen: &[u64]) -> Result<Vec<EffectRow>, StoreError> {
         if chosen.is_empty() {
             return Ok(Vec::new());
@@ -126,8 +126,8 @@ impl Queue {
         self.processor.store_mut().lease(&request)
     }
 
-    /// Takes running rows under new leases, and returns them with their leases. Omits rows that another host has taken
-    /// meanwhile. The marks are durable on return, except in an open group.
+    /// Takes running rows under new leases, and returns them with their leases. Omits rows that another host has taken in the meantime.
+    /// The marks are durable on return, except in an open group.
     pub(super) fn take(
         &mut self,
         rows: Vec<EffectRow>,
@@ -152,7 +152,7 @@ impl Queue {
         })
     }
 
-    /// Erases a part of the account of a due effect, if the store does not erase an account at once. Returns true if there may be more.
+    /// Erases part of the account of a due effect, if the store does not erase accounts in one step. Returns true if more may be left.
     pub(super) fn erase_part(&mut self, row: &EffectRow) -> Result<bool, StoreError> {
         self.processor.grouped(|processor| {
             // The effect may have been cancelled since it was read.
@@ -206,11 +206,11 @@ fn record_one(
             }
             let result = Event { actor: by.clone(), ..result(row, answer.clone(), false, now) };
             let reports = accept(processor, result)?;
-            // The decision requests the effect again if it moves money and failed. This cancels a generation that waited.
+            // The decision requests the effect again if it moves money and failed. This cancels a generation that was waiting.
             if mark(processor, row, EffectState::Finished, row.due_at)? || end_cancelled(processor, row)? {
                 return Ok(Some(reports));
             }
-            // The group is rolled back; the host that has the effect now ends it.
+            // The group is rolled back; the host that now has the effect ends it.
             Err(StoreError::Unavailable("the lease was lost while the result was decided".to_owned()))
         }
         EffectTransition::Deliver => {
@@ -260,7 +260,7 @@ fn holds_lease(processor: &mut Processor, row: &EffectRow) -> Result<bool, Store
     Ok(stored_row(processor, row)?.is_some_and(|it| ExpectedEffect::of(&it) == ExpectedEffect::of(row)))
 }
 
-/// Delivers a timer or message to its account; places an event of the payment source like a received one.
+/// Delivers a timer or message to its account. An event of the payment source is placed like a received one.
 fn deliver(processor: &mut Processor, row: &EffectRow, now: Timestamp) -> Result<Vec<Report>, StoreError> {
     if row.effect.kind != PAYMENT_EVENT {
         return accept(processor, delivery(row, now));
@@ -281,8 +281,8 @@ fn erase(processor: &mut Processor, row: &EffectRow) -> Result<bool, StoreError>
     is_applied(processor, &Changes { erase: true, ..ended })
 }
 
-/// Sets what is known of the provider's work on an effect that has ended: the token and the time of the next poll, or none,
-/// so that a restarted host does not poll it. Does nothing unless the effect has ended.
+/// Sets what is known about the provider's work on an effect that has ended: the token and the time of the next poll, or none, so that
+/// a restarted host does not poll it. Does nothing unless the effect has ended.
 fn set_work(processor: &mut Processor, row: &EffectRow, work: Option<&Lease>) -> Result<(), StoreError> {
     let Some(mut found) = stored_row(processor, row)?.filter(|it| it.state == EffectState::Finished) else {
         return Ok(());
@@ -296,8 +296,7 @@ fn set_work(processor: &mut Processor, row: &EffectRow, work: Option<&Lease>) ->
     mark(processor, &found, EffectState::Finished, due_at).map(drop)
 }
 
-/// Changes an effect on the condition that it still has the row's state and lease. Returns false, and changes nothing, if
-/// it does not.
+/// Changes an effect on the condition that it still has the row's state and lease. Otherwise returns false and changes nothing.
 fn mark(processor: &mut Processor, row: &EffectRow, state: EffectState, due_at: Timestamp) -> Result<bool, StoreError> {
     let mut changes = marked_as(row, state, due_at);
     changes.expected.effects = vec![ExpectedEffect::of(row)];

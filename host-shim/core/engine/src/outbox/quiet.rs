@@ -1,5 +1,5 @@
-//! Carries out everything that is due: leases effects, makes their calls and reports the answers. Calls of simulations are made one
-//! by one, and calls to real providers concurrently, each on a thread of its own.
+//! Carries out everything that is due: leases effects, makes their calls and reports the answers. Calls to simulations are made one by
+//! one, and calls to real providers concurrently, each on its own thread.
 
 use super::{Begun, Outbox, OutboxError};
 use crate::processor::Report;
@@ -9,7 +9,7 @@ use host_store::EffectRow;
 use std::sync::mpsc;
 use std::thread;
 
-/// No further calls start while at least this number of calls is open.
+/// No further calls start while at least this many calls are open.
 const CALLS_MAX: usize = 64;
 /// Maximum number of waiting effects that are searched for the next attempt.
 const SEARCHED_MAX: usize = 1024;
@@ -20,8 +20,7 @@ impl Outbox {
     /// of the events that they woke.
     ///
     /// # Errors
-    /// Fails if the store fails, if effects request effects without end, or in an open group unless every provider
-    /// simulates.
+    /// Fails if the store fails, if effects request further effects endlessly, or in an open group unless every provider simulates.
     pub fn run_until_quiet(&mut self, now: Timestamp) -> Result<Vec<Report>, OutboxError> {
         let is_simulation = self.registry.is_simulation();
         let (mut reports, mut executed, mut open) = (Vec::new(), 0, 0);
@@ -49,7 +48,7 @@ impl Outbox {
                     open += 1;
                     scope.spawn(move || {
                         let reply = registry.call(&call);
-                        // After a failure of the store there is no receiver.
+                        // After a store failure, there is no receiver.
                         let _ = answer.send((call, reply));
                     });
                 }
@@ -74,8 +73,8 @@ impl Outbox {
         }
     }
 
-    /// Returns the time of the next poll or retry of a real provider, that is one that does not simulate, or of a call that waits for
-    /// room. Ignores effects whose calls have no end ([`Registry::ends`](host_provider_api::Registry::ends)).
+    /// Returns the time of the next poll or retry of a real provider, that is, one that does not simulate, or of a call that waits for
+    /// capacity. Ignores effects whose calls never end ([`Registry::ends`](host_provider_api::Registry::ends)).
     ///
     /// # Errors
     /// Fails if the store fails.
@@ -86,7 +85,7 @@ impl Outbox {
         };
         let poll = self.agenda.calls().filter(|(row, _)| is_real(row)).map(|(_, at)| at).min();
         let wait_ms = self.rooms.wait_ms(&self.registry, self.processor().declared().effects().keys());
-        // What is due and has not begun waits until its provider has room.
+        // Whatever is due but has not begun is waiting for its provider to have capacity.
         let begins = |row: EffectRow| match wait_ms.filter(|_| row.due_at <= self.clock) {
             Some(wait_ms) => Some(self.clock.saturating_add(wait_ms)),
             None => (row.attempts > 0).then_some(row.due_at),

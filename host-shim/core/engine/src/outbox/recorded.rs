@@ -9,11 +9,11 @@ use host_store::{Partition, Read, StoreError};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// The resources and secrets that the effect results of a store have made, up to some page.
+/// The resources and secrets that were created by the effect results of a store, up to some page.
 #[derive(Default)]
 pub struct Recorded {
     made: Scripted,
-    /// References of `secret.ensure`, with the effect that made each.
+    /// References from `secret.ensure`, with the effect that created each.
     ensured: BTreeSet<(ResourceId, String)>,
     after: u64,
 }
@@ -65,7 +65,7 @@ impl Recorded {
 /// Adds the secret references in a value.
 fn references(id: &ResourceId, value: Value, found: &mut BTreeSet<(ResourceId, String)>) {
     let found = std::cell::RefCell::new(found);
-    // The text stays as it is; only the references in it are collected.
+    // The text itself is unchanged; only the references in it are collected.
     map_texts(value, &|text| {
         if text.starts_with(SECRET_PREFIX) {
             found.borrow_mut().insert((id.clone(), text.clone()));

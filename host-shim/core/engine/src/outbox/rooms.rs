@@ -1,15 +1,14 @@
-//! Limits the concurrent calls of each provider and decides which call begins next. An effect is leased, and its call
-//! begun, only if the provider has room, so a lease lasts as long as its call and a slow provider delays no others. The
-//! calls of a provider begin in turn by account: an account with many calls waits behind its own calls and does not
-//! delay other accounts.
+//! Limits the concurrent calls of each provider and decides which call begins next. An effect is leased, and its call begun, only if
+//! the provider has capacity, so a lease lasts as long as its call and a slow provider delays no others. Accounts take turns at each
+//! provider: an account with many calls waits behind its own calls and does not delay other accounts.
 
 use host_provider_api::{Registry, Room};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Number of the last calls of a provider whose accounts are remembered.
+/// How many of a provider's last calls are remembered with their accounts.
 const RECENT: usize = 64;
 
-/// The running and the last calls, by the number of the provider. Calls of simulations are not counted, since they take no time.
+/// The running and the last calls, by the number of the provider. Calls to simulations are not counted, since they take no time.
 #[derive(Clone, Debug, Default)]
 pub struct Rooms(BTreeMap<usize, Calls>);
 
@@ -21,7 +20,7 @@ struct Calls {
     recent: VecDeque<String>,
 }
 
-/// What is left of a provider's room.
+/// A provider's remaining capacity.
 struct Left {
     calls: usize,
     per_account: usize,
@@ -38,7 +37,7 @@ impl Left {
         }
     }
 
-    /// Takes the place of a call. Returns false if there is none.
+    /// Takes up the capacity for a call. Returns false if there is none.
     fn take(&mut self, scope: &str) -> bool {
         let of_scope = self.of_scope.entry(scope.to_owned()).or_default();
         if self.calls == 0 || *of_scope >= self.per_account {
@@ -92,25 +91,25 @@ impl Rooms {
         room.begins > 0 && running < room.at_once && of_scope < room.per_account
     }
 
-    /// Returns true for a kind whose provider has no room.
+    /// Returns true for a kind whose provider has no capacity.
     pub(super) fn is_busy(&self, registry: &Registry, kind: &str) -> bool {
         registry.room(kind).is_some_and(|(number, room)| Left::of(room, self.0.get(&number)).calls == 0)
     }
 
-    /// Returns the milliseconds after which a provider that admits no call by its rate, or in an outage, admits one.
+    /// Returns the milliseconds after which a provider that currently admits no call, because of its rate or an outage, admits one.
     pub(super) fn wait_ms<'k>(&self, registry: &Registry, kinds: impl Iterator<Item = &'k String>) -> Option<i64> {
         let rooms = kinds.filter_map(|kind| Some(registry.room(kind)?.1));
         rooms.filter(|room| room.begins == 0).map(|room| room.wait_ms.max(1)).min()
     }
 
-    /// Chooses the calls that begin now, in turn by account, at most `limit`. The waiting calls are kinds and scopes in order of time.
-    /// Returns their places in this list.
+    /// Chooses the calls that begin now, at most `limit`, with accounts taking turns. The waiting calls are given as kinds and scopes
+    /// in time order. Returns their positions in this list.
     pub fn choose(&self, registry: &Registry, waiting: &[(&str, &str)], limit: usize) -> Vec<usize> {
         let room_of =
             |kind: &str| registry.room(kind).map_or((None, None), |(number, room)| (Some(number), Some(room)));
         let rooms: Vec<_> = waiting.iter().map(|(kind, _)| room_of(kind)).collect();
         let order = in_turn(waiting.iter().zip(&rooms).map(|((_, scope), (number, _))| {
-            // What takes no room needs no turn.
+            // A call that takes up no capacity needs no turn.
             number.map(|number| ((number, *scope), self.recent(number, scope)))
         }));
         let mut left: BTreeMap<usize, Left> = BTreeMap::new();
@@ -129,8 +128,8 @@ impl Rooms {
     }
 }
 
-/// Returns the positions of the waiting calls in the order of their turns. For each call, `waiting` has its queue and
-/// the number of turns that the queue has had; none for a call that needs no turn and comes among the first.
+/// Returns the positions of the waiting calls in the order of their turns. For each call, `waiting` contains its queue and the number
+/// of turns that the queue has had; none for a call that needs no turn and is among the first.
 fn in_turn<Q: Ord>(waiting: impl Iterator<Item = Option<(Q, usize)>>) -> Vec<usize> {
     let mut before: BTreeMap<Q, usize> = BTreeMap::new();
     let mut turns: Vec<(usize, usize)> = Vec::new();
@@ -153,7 +152,7 @@ mod tests {
     use serde_json::json;
     use std::sync::{Arc, Mutex};
 
-    /// A provider with a room that the test sets.
+    /// A provider with a capacity set by the test.
     struct Small(Mutex<Room>);
 
     impl Provider for Small {

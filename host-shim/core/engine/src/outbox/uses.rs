@@ -25,7 +25,7 @@ impl fmt::Display for ResourceUse {
 }
 
 /// Returns what refers to a resource: an effect that has not ended, or else the newest effect after the last destruction. A creation
-/// that the provider refused refers to nothing. None if the resource was never requested, or if nothing needs it any more.
+/// that the provider refused refers to nothing. None if the resource was never requested, or if it is no longer needed.
 ///
 /// # Errors
 /// Fails if the store fails.
@@ -35,7 +35,7 @@ pub fn use_of(store: &dyn Read, id: &ResourceId) -> Result<Option<ResourceUse>, 
     for verb in VERBS {
         rows.extend(store.effect(&scope, &format!("{}/{verb}", id.id))?);
     }
-    // A cancelled effect never began. Another kind of resource may have had the same name.
+    // A cancelled effect never began. A different kind of resource may have had the same name.
     let is_about = |row: &EffectRow| row.effect.kind.rsplit_once('.').is_some_and(|(of, _)| of == id.resource);
     rows.retain(|row| row.state != EffectState::Cancelled && is_about(row));
     rows.sort_by_key(|row| (row.state.is_open(), row.effect.generation));
@@ -51,7 +51,7 @@ pub fn use_of(store: &dyn Read, id: &ResourceId) -> Result<Option<ResourceUse>, 
     Ok(None)
 }
 
-/// Returns whether the provider refused an effect at its first attempt, so that it did nothing.
+/// Returns whether the provider refused an effect on its first attempt, so that it had no consequences.
 fn is_refused(store: &dyn Read, row: &EffectRow) -> Result<bool, StoreError> {
     let id = format!("{}/{}@{}", row.scope.name(), row.effect.key, row.effect.generation);
     let Some(inbox) = store.event(&row.scope.partition(), EFFECT_RESULTS, &id)? else { return Ok(false) };

@@ -41,7 +41,7 @@ macro_rules! answer_of {
     };
 }
 
-/// Questions about an account or the catalog. They are answered from a snapshot; nothing is written.
+/// Questions about an account or the catalog. They are answered on a snapshot; nothing is written.
 pub trait Questions {
     /// Calls the extension for an account, at a time in milliseconds since the epoch.
     ///
@@ -115,7 +115,7 @@ pub trait Questions {
         answer_of!(self, question, List, Query::List { kind, filter, page })
     }
 
-    /// Returns the entries of a list up to about `at_most`, and whether these are all.
+    /// Returns the entries of a list up to about `at_most`, and whether the list is complete.
     ///
     /// # Errors
     /// Fails if the extension refuses or fails, or if the store fails.
@@ -173,8 +173,8 @@ impl Questions for Processor {
     }
 }
 
-/// Answers questions with a reader and an extension of its own, beside the processor that decides: a question never waits
-/// for a decision.
+/// Answers questions with its own reader and extension, separately from the processor that decides, so a question never
+/// waits for a decision.
 pub struct Answerer {
     reader: Lendable<dyn Reader>,
     runner: Box<dyn Runner>,

@@ -18,15 +18,15 @@ use std::sync::Arc;
 
 /// The source of Stripe's events.
 const STRIPE: &str = "stripe";
-/// The hook of Stripe's webhooks, as manifests name it.
+/// The hook for Stripe's webhooks, as manifests call it.
 pub const WEBHOOK_OF_STRIPE: &str = "webhook.stripe";
 
-/// The business, its mode and its declarations: all that a decision needs beside the store and the extension.
+/// The business, its mode and its declarations: everything that a decision needs apart from the store and the extension.
 #[derive(Debug)]
 pub(super) struct Deciding {
     pub(super) partition: Partition,
     pub(super) declared: Arc<Declared>,
-    /// Kinds of the payment source's events that the extension handles.
+    /// Kinds of payment source events that the extension handles.
     pub(super) payment_kinds: HashSet<String>,
 }
 
@@ -40,7 +40,7 @@ pub(super) struct Decided {
     pub account: Option<Account>,
     pub prepared: PreparedDecision,
     pub claim_answers: String,
-    /// Recorded instead of the component's hash, if the intake decided.
+    /// Recorded in place of the component's hash, if the intake decided.
     pub decided_by: Option<&'static str>,
     /// Resources used by the call.
     pub used: Used,
@@ -73,7 +73,7 @@ pub(super) struct FailedAttempt {
     pub logs: Vec<LogEntry>,
 }
 
-/// Sets the number of the attempt, and the platform account for an internal event without an account.
+/// Sets the attempt number and, for an internal event without an account, the platform account.
 pub(super) fn begin(event: &mut Event, failures: u32) {
     event.attempt = failures + 1;
     if !matches!(event.payload, Payload::Payment(_)) {
@@ -88,7 +88,7 @@ pub struct DecidedAhead {
     pub(super) catalog_revision: u64,
 }
 
-/// Decides new events with a reader and an extension of its own.
+/// Decides new events with its own reader and extension.
 pub struct Decider {
     reader: Lendable<dyn Reader>,
     runner: Box<dyn Runner>,
@@ -105,9 +105,8 @@ impl Decider {
         Ok(Decider { reader, runner, deciding: processor.deciding.clone() })
     }
 
-    /// Decides events in one snapshot, in order. `None` leaves the event to the writer: it is a duplicate, belongs to
-    /// another business, names a snapshot event, must wait, or its decision failed. Sets the attempt number of each
-    /// event.
+    /// Decides events in one snapshot, in order. `None` leaves the event to the writer: it is a duplicate, belongs to another
+    /// business, refers to a snapshot event, must wait, or its decision failed. Sets the attempt number of each event.
     pub fn decide<'e>(&mut self, events: impl IntoIterator<Item = &'e mut Event>) -> Vec<Option<Box<DecidedAhead>>> {
         let reader = self.reader.get_mut();
         let has_begun = reader.begin().is_ok();
@@ -131,7 +130,8 @@ impl Decider {
     fn decide_one(&mut self, event: &mut Event, catalog_revision: u64) -> Option<Box<DecidedAhead>> {
         let partition = &self.deciding.partition;
         let is_new = matches!(self.reader.get().event(partition, &event.source, &event.id), Ok(None));
-        // A snapshot event that is stored meanwhile makes its thin event a duplicate, which the commit alone does not detect.
+        // If a snapshot event is stored in the meantime, its thin event is a duplicate, which the commit alone does not
+        // detect.
         let names_snapshot = event.payment.as_ref().is_some_and(|facts| facts.snapshot_event.is_some());
         if !is_new || names_snapshot || event.business != partition.business {
             return None;
@@ -145,8 +145,8 @@ impl Decider {
 }
 
 impl Deciding {
-    /// Decides an event over a handle of a store, which it returns. `since` is the start of the wait of an event that has to
-    /// wait.
+    /// Decides an event over a handle of a store, which it returns. `since` is the time since which the event has been
+    /// waiting, if it has to wait.
     pub(super) fn decide<H: Handle + 'static>(
         &self,
         handle: H,
@@ -185,7 +185,7 @@ impl Deciding {
         }
     }
 
-    /// Returns the run of a checked decision: its outcome, and the keys that the event waits for.
+    /// Returns the run for a checked decision: its outcome, and the keys that the event waits for.
     fn run_of(
         &self,
         event: &Event,
@@ -237,7 +237,7 @@ impl Deciding {
     }
 }
 
-/// Returns the hook of an event, as manifests name it; none for an event that needs no hook, for example a command.
+/// Returns the hook of an event, as manifests call it; none for an event that needs no hook, for example a command.
 fn hook_of(event: &Event) -> Option<&str> {
     match event.payload {
         Payload::Product(_) => Some(&event.kind),

@@ -50,8 +50,9 @@ impl Processor {
         self.give_up(row, outcome, now)
     }
 
-    /// If an event was just parked, evicts the oldest parked events beyond the limit, events without this host's mark
-    /// first. A connected account has its own limit, so that its events do not evict events of other accounts.
+    /// If an event was just parked, evicts the oldest parked events beyond the limit, starting with those that do not
+    /// carry this host's mark. A connected account has its own limit, so that its events do not evict events of other
+    /// accounts.
     pub(super) fn bound_parking(
         &mut self,
         connected: Option<&str>,
@@ -102,7 +103,7 @@ impl Processor {
         Ok(reports)
     }
 
-    /// Gives an event up. Returns no report if another host has run the event meanwhile.
+    /// Gives up an event. Returns no report if another host has run the event in the meantime.
     fn give_up(&mut self, row: InboxRow, outcome: Outcome, now: Timestamp) -> Stored<Option<Report>> {
         let decided = Decided { account: row.event.account.clone(), ..Decided::by_host(outcome) };
         let attempt = Attempt::again(row);

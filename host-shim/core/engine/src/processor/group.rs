@@ -1,8 +1,8 @@
 //! Accepts new events in groups of one or more. Each event is decided and committed on the condition that nothing its decision
 //! read has changed; otherwise it is decided again.
 //!
-//! A decision may have been made ahead by a [`Decider`](super::Decider), and the store may hold the changes of a group
-//! together; neither changes an outcome.
+//! A decision may have been made ahead by a [`Decider`](super::Decider), and the store may hold back the changes of a group to
+//! apply them together; neither changes an outcome.
 
 use super::decide::{Decided, DecidedAhead};
 use super::limit::was_refused_by_limit;
@@ -63,12 +63,12 @@ impl Processor {
         accepted.pop().unwrap_or_else(|| Ok(Vec::new()))
     }
 
-    /// Accepts events in order, with the same outcomes as [`Processor::accept`] for each of them, in the open group or in a
-    /// group of their own. Returns the reports of each event. An event of another business is denied with
-    /// [`StoreError::Misuse`]: it is not stored, and the others are.
+    /// Accepts events in order, in the open group or in their own group, with the same outcomes as [`Processor::accept`] for
+    /// each of them. Returns the reports of each event. An event of another business is denied with [`StoreError::Misuse`]; it
+    /// is not stored, but the others are.
     ///
     /// # Errors
-    /// Fails if the store fails; a group of their own is then not stored.
+    /// Fails if the store fails; their own group is then not stored.
     pub fn accept_all(&mut self, arrived: Vec<Arrived>) -> Stored<Vec<Stored<Vec<Report>>>> {
         let mut events: Vec<Stored<NewEvent>> = arrived.into_iter().map(|one| self.new_event(one)).collect();
         let begun = self.begin_together(&events);
@@ -77,7 +77,7 @@ impl Processor {
             if let Ok(accepted) = begun.and_then(|_| self.accept_together(&mut events)) {
                 return self.commit_group().map(|()| accepted);
             }
-            // One by one, the events find the reason again, if it is still there.
+            // One by one, the events encounter the cause again, if it still exists.
             let _ = self.rollback_group();
             self.counters = counters;
             self.apart_left = APART;
@@ -95,7 +95,7 @@ impl Processor {
         Ok(NewEvent { attempt: Attempt::first(event, raw), refusal, ahead })
     }
 
-    /// Begins a group whose changes the store may apply together. Returns false if there is none.
+    /// Begins a group whose changes the store may apply together. Returns false if the store has no such groups.
     fn begin_together(&mut self, events: &[Stored<NewEvent>]) -> Stored<bool> {
         if self.in_group() || events.is_empty() {
             return Ok(false);
@@ -126,7 +126,7 @@ impl Processor {
         events.iter_mut().map(accept).collect()
     }
 
-    /// Accepts a new event as one step. If other hosts change its account all the time, the event is stored to be decided later.
+    /// Accepts a new event as one step. If other hosts keep changing its account, the event is stored to be decided later.
     fn accept_one(&mut self, new: &mut NewEvent) -> Stored<Vec<Report>> {
         let mut ahead = new.ahead.take();
         match self.step(|processor| processor.run_new(new, ahead.take())) {
@@ -138,7 +138,7 @@ impl Processor {
         }
     }
 
-    /// Runs a new event, unless the inbox has it. A commit of a decision made ahead finds out itself whether the inbox has it.
+    /// Runs a new event, unless it is already in the inbox. The commit of a decision made ahead checks that itself.
     fn run_new(&mut self, new: &NewEvent, ahead: Option<Box<DecidedAhead>>) -> Stored<Vec<Report>> {
         let (attempt, event) = (&new.attempt, new.attempt.event());
         if let Some(refusal) = &new.refusal {
@@ -156,8 +156,8 @@ impl Processor {
         }
     }
 
-    /// Returns the decision made ahead, unless the catalog has changed since: the placement of an event without an account
-    /// may depend on its prices, which the commit does not check. The commit checks everything else.
+    /// Returns the decision made ahead, unless the catalog has changed since: the placement of an event without an account may
+    /// depend on the catalog's prices, which the commit does not check. The commit checks everything else.
     fn in_force(&self, ahead: Option<Box<DecidedAhead>>) -> Stored<Option<Decided>> {
         let Some(ahead) = ahead else { return Ok(None) };
         let catalog = || self.store().account(&self.scope(Account::Platform));
@@ -165,7 +165,7 @@ impl Processor {
         Ok((!is_outdated).then_some(ahead.decided))
     }
 
-    /// Returns the report of an event that the inbox has, if it has it.
+    /// Returns the report of an event that is already in the inbox; none for other events.
     pub(super) fn duplicate(&self, event: &Event) -> Stored<Option<Report>> {
         self.known(event)?.map(|known| self.report_again(&known, event)).transpose()
     }
@@ -176,7 +176,7 @@ impl Processor {
         Ok(Report { alert, reply, ..Report::duplicate(known) })
     }
 
-    /// Returns the inbox row with the same source and id, or the row of the snapshot event for a thin event.
+    /// Returns the inbox row with the same source and id or, for a thin event, the row of the snapshot event.
     pub(super) fn known(&self, event: &Event) -> Stored<Option<InboxRow>> {
         let twin = event.payment.as_ref().and_then(|facts| facts.snapshot_event.as_deref());
         let of = |id: &str| self.store().event(&self.deciding.partition, &event.source, id);
@@ -187,9 +187,9 @@ impl Processor {
     }
 }
 
-/// Returns true if a known event of the payment source is repeated with other data, which a correct source never does:
-/// the first event stays and an operator is alerted. Other API versions have other shapes, and an erased event has no
-/// data, so neither conflicts.
+/// Returns true if a known event of the payment source is repeated with different data, which a correct source never does: the
+/// first event is kept and an operator is alerted. Other API versions have other shapes, and an erased event has no data, so
+/// neither conflicts.
 fn conflicts_with(known: &InboxRow, again: &Event) -> bool {
     if known.erased {
         return false;

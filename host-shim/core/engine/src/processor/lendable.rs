@@ -1,4 +1,4 @@
-//! A store or reader that a call of the extension owns while it runs.
+//! A store or reader that a call of the extension owns while the call runs.
 
 /// A value that is lent and comes back.
 pub(super) struct Lendable<T: ?Sized>(Option<Box<T>>);

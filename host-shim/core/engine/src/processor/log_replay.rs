@@ -50,7 +50,7 @@ pub fn replay_log(recording: &dyn Read, processor: &mut Processor) -> Stored<Vec
                 continue;
             }
             if is_by_limit(&row) {
-                // What was open then, decided it.
+                // It was decided by what was open then.
                 continue;
             }
             let recorded = row.seq;
@@ -74,8 +74,8 @@ pub fn replay_log(recording: &dyn Read, processor: &mut Processor) -> Stored<Vec
     Ok(differences)
 }
 
-/// Returns the differences between a recorded and a replayed event. A wait that the host gave up by the clock is not a
-/// difference.
+/// Returns the differences between a recorded and a replayed event. A wait that the host gave up because of its clock
+/// is not a difference.
 pub fn difference_from_record(recorded: &InboxRow, replayed: &InboxRow) -> Vec<Difference> {
     let mut differences = Vec::new();
     if gave_up(recorded) && replayed.state.is_waiting() {
@@ -102,7 +102,7 @@ pub fn difference_from_record(recorded: &InboxRow, replayed: &InboxRow) -> Vec<D
     differences
 }
 
-/// Returns true if the host gave up the wait by the clock; a log replay has no clock.
+/// Returns true if the host gave up the wait because of its clock; a log replay has no clock.
 fn gave_up(row: &InboxRow) -> bool {
     row.state == InboxState::Done
         && match &row.outcome {

@@ -7,7 +7,7 @@ use super::{Processor, wrong_mode};
 use extension_contract::{Outcome, Refusal, Timestamp};
 use host_store::{InboxRow, Stored};
 
-/// Recorded instead of a component's hash if the intake refused an event; a redrive does not change the refusal.
+/// Recorded in place of a component's hash if the intake refused an event; a redrive does not change the refusal.
 const BY_INTAKE: &str = "intake";
 
 impl Processor {
@@ -23,18 +23,18 @@ impl Processor {
         };
         Ok(vec![match self.record_outcome(attempt, decided, now, &mut Vec::new())? {
             Committed::Stored(report) => *report,
-            // The outcome depends on no read data.
+            // The outcome does not depend on any data read.
             Committed::Outdated | Committed::RunElsewhere => self.report_elsewhere(attempt)?,
         }])
     }
 }
 
-/// Returns true if the intake refused the event, without a call of the extension.
+/// Returns true if the intake refused the event, without a call to the extension.
 pub fn by_intake(row: &InboxRow) -> bool {
     row.provenance.as_ref().is_some_and(|provenance| provenance.component_hash == BY_INTAKE)
 }
 
-/// Returns the report of a redrive: the same refusal again.
+/// Returns the report of a redrive, which repeats the refusal.
 pub(super) fn report(row: &InboxRow) -> Report {
     let duplicate = Report::duplicate(row);
     let result = row.outcome.clone().map_or(duplicate.result.clone(), Disposition::Outcome);

@@ -32,7 +32,7 @@ impl Disposition {
         }
     }
 
-    /// Returns the outcome, if there is one.
+    /// Returns the outcome, if any.
     pub fn outcome(&self) -> Option<&Outcome> {
         match self {
             Disposition::Outcome(outcome) => Some(outcome),
@@ -68,14 +68,14 @@ pub struct Report {
     pub memory_bytes: u64,
     /// Number of called imports; 0 for a decision of the host.
     pub host_calls: u64,
-    /// Log entries of this run, also of a failed run.
+    /// Log entries of this run, even if it failed.
     pub logs: Vec<LogEntry>,
-    /// True if this is not the event's arrival: the event was woken, retried, redriven or given up.
+    /// True unless this run is the event's arrival: the event was woken, retried, redriven or given up.
     pub later: bool,
     /// Mode of the business.
     pub livemode: bool,
-    /// True if an operator must act: a dead letter, a rejection without a caller, a known id with other data, or an event
-    /// that no account takes yet and about which the extension logged an error.
+    /// True if an operator must act: a dead letter, a rejection without a caller, a known id with different data, or an
+    /// event that no account takes yet and about which the extension logged an error.
     pub alert: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Applies a changed catalog to an account that receives no event: the account is decided at a timer that nobody
-//! requested. The timer becomes an event only if the decision changes anything.
+//! Applies a changed catalog to an account that receives no events: the account is decided as if at a timer that nobody requested.
+//! The timer becomes an event only if the decision changes anything.
 
 use super::{Processor, Report};
 use crate::decision::PreparedDecision;
@@ -13,7 +13,7 @@ impl Processor {
     /// # Errors
     /// Fails if the store fails.
     pub fn revisit(&mut self, account: &Account, now: Timestamp) -> Stored<Vec<Report>> {
-        // Another revisit at the same time, as of a clock that stands, is another event.
+        // Another revisit at the same time, as happens when the clock stands still, is a separate event.
         let number = self.store().inbox_newest()?;
         let event = self.timer_of_revisit(account, number, now);
         let (deciding, runner) = (&self.deciding, &mut *self.runner);

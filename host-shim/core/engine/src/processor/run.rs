@@ -29,7 +29,7 @@ pub(super) struct Attempt {
     failures: u32,
     /// Outcome of the last committed run.
     last: Option<Outcome>,
-    /// Start of the wait of a waiting event; waking the event in vain does not restart the wait.
+    /// Since when a waiting event has been waiting; waking it in vain does not restart the wait.
     waits_since: Option<Timestamp>,
     later: bool,
 }
@@ -54,7 +54,7 @@ impl Attempt {
         Attempt { row, event: Arc::new(event), failures, last, waits_since, later: true }
     }
 
-    /// Creates the attempt of a redriven event, with no failed attempts and no wait.
+    /// Creates the attempt of a redriven event, which starts with no failed attempts and no wait.
     pub fn redriven(row: InboxRow) -> Self {
         Attempt { failures: 0, waits_since: None, ..Attempt::again(row) }
     }
@@ -77,9 +77,9 @@ impl Attempt {
 pub(super) enum Committed {
     /// The outcome is stored, or the failure of an attempt.
     Stored(Box<Report>),
-    /// Data that the decision read has changed: nothing is stored.
+    /// Data that the decision read has changed; nothing is stored.
     Outdated,
-    /// Another host has stored the event or moved it to another state: nothing is stored.
+    /// Another host has stored the event or moved it to another state; nothing is stored.
     RunElsewhere,
 }
 
@@ -89,7 +89,7 @@ impl Attempt {
         let failures = self.failures;
         let has_account = self.event.account.is_some() || matches!(self.event.payload, Payload::Payment(_));
         if has_account && self.event.attempt == failures + 1 {
-            // An event with another owner would be copied.
+            // If the event had another owner, it would be copied.
             return;
         }
         begin(Arc::make_mut(&mut self.event), failures);
@@ -211,7 +211,7 @@ impl Processor {
         Ok(Committed::Stored(Box::new(report)))
     }
 
-    /// Returns the report of an event that another host has run meanwhile.
+    /// Returns the report of an event that another host has run in the meantime.
     pub(super) fn report_elsewhere(&self, attempt: &Attempt) -> Stored<Report> {
         let found = match attempt.seq() {
             None => self.duplicate(attempt.event())?,
@@ -228,7 +228,7 @@ impl Processor {
         else {
             return Ok(false);
         };
-        // It was decided again already, and waits nevertheless.
+        // It has already been decided again, and still waits.
         if attempt.last.as_ref() == Some(&decided.outcome) {
             return Ok(false);
         }
@@ -271,8 +271,8 @@ impl Processor {
         self.record_failure(&attempt, failed, state, failures, now)
     }
 
-    /// Returns true if another host has a newer extension and has written rows of the account or the catalog with it. During an
-    /// upgrade this host cannot read them. A host with that extension decides the event, so this does not count as a
+    /// Returns true if another host has a newer extension and has written rows of the account or the catalog with it, which
+    /// this host cannot read during an upgrade. A host with that extension decides the event, so this does not count as a
     /// failed attempt.
     fn is_of_newer(&self, attempt: &Attempt, failed: &FailedAttempt) -> Stored<bool> {
         let (store, own) = (self.store(), self.runner.declarations().data_version);
@@ -289,7 +289,7 @@ impl Processor {
         Ok(false)
     }
 
-    /// Stores that an attempt had no outcome, and the next state of its event.
+    /// Records that an attempt had no outcome, and the next state of its event.
     fn record_failure(
         &mut self,
         attempt: &Attempt,
@@ -344,7 +344,7 @@ impl Processor {
     }
 }
 
-/// Returns the caller that waits for a reply: the caller that the event names, or the id of a command.
+/// Returns the caller that waits for a reply: the one that the event names, or the id of a command.
 pub(super) fn caller_of(event: &Event) -> Option<&str> {
     let command = matches!(event.payload, Payload::Command(_)).then_some(&*event.id);
     event.reply_to.as_deref().or(command)

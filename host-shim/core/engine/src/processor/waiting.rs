@@ -1,4 +1,4 @@
-//! Builds wake keys, for `Read::woken_by`: those that a parked or deferred event waits for, and those of a commit.
+//! Builds wake keys, for `Read::woken_by`: those for which a parked or deferred event waits, and those of a commit.
 
 use crate::decision::PreparedDecision;
 use crate::snapshot::full_key;
@@ -9,7 +9,7 @@ use host_store::{EffectChange, EffectState, Partition, Scope};
 pub(super) struct WakeKeys<'p>(pub &'p Partition);
 
 impl WakeKeys<'_> {
-    /// Returns the full form of short claim keys; omits keys of invalid length.
+    /// Returns short claim keys in full form; omits keys of invalid length.
     pub(super) fn full_claim_keys(&self, event: &Event, keys: &[String]) -> Vec<String> {
         let connected = connected_account(event);
         let claimable = keys.iter().filter(|key| (1..=ID_BYTES_MAX).contains(&key.len()));
@@ -44,7 +44,7 @@ impl WakeKeys<'_> {
         format!("parked:{}/{mark}", self.0.name())
     }
 
-    /// Returns the key of one parked event with this host's mark.
+    /// Returns the key of a single parked event with this host's mark.
     pub(super) fn parked_mark(&self, event: &Event) -> String {
         format!("parked:{}/mark/{}/{}", self.0.name(), event.source, event.id)
     }
@@ -75,8 +75,8 @@ fn effect_wake_key(scope: &Scope, key: &str) -> String {
 /// Returns the wake keys of a commit: of the claims that the commit takes, the facts that it records, and the effects
 /// that end.
 ///
-/// For waiting events an effect ends when its result is decided, not when the outbox finishes it: only then are the
-/// result's changes visible.
+/// For waiting events, an effect ends when its result is decided, not when the outbox finishes it, because only then
+/// are the result's changes visible.
 pub(super) fn woken_by(event: &Event, prepared: &PreparedDecision) -> Vec<String> {
     let mut keys: Vec<String> = prepared.claims_taken.iter().map(|full| claim_wake_key(full)).collect();
     let Some(scope) = &prepared.changes.scope else { return keys };

@@ -11,8 +11,8 @@ use std::collections::BTreeSet;
 
 impl Processor {
     /// Runs an event, then the events that it wakes, in order of acceptance. Applies the changes of each event
-    /// separately. Woken events of other accounts become pending, so that a commit does not grow with the events that
-    /// wait elsewhere. So do the events after [`WOKEN_MAX`].
+    /// separately. Woken events of other accounts become pending, so that a commit does not grow with the number of
+    /// events waiting elsewhere. So do the events beyond [`WOKEN_MAX`].
     pub(super) fn run_and_wake(
         &mut self,
         attempt: Attempt,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 /// The rows of one account, by section, then by id.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rows {
-    /// Sections in order of their names. Records are under `records/COLLECTION`.
+    /// Sections sorted by name. Records are under `records/COLLECTION`.
     pub sections: BTreeMap<String, BTreeMap<String, Value>>,
 }
 
@@ -22,7 +22,7 @@ pub fn account_rows(processor: &Processor, account: &Account) -> Stored<Rows> {
     rows_of(processor.store(), &processor.scope(account.clone()), processor.declared().not_state())
 }
 
-/// Returns all rows of a scope, without the parts that `not_state` names.
+/// Returns all rows of a scope, without the parts listed in `not_state`.
 fn rows_of(store: &dyn Read, scope: &Scope, not_state: &NotState) -> Stored<Rows> {
     let mut sections = BTreeMap::new();
     // Soft-deleted products are omitted.
@@ -54,12 +54,12 @@ fn rows_of(store: &dyn Read, scope: &Scope, not_state: &NotState) -> Stored<Rows
 pub struct RowsPage {
     /// The rows.
     pub rows: Rows,
-    /// The sections that have more rows, each with the id after which they go on.
+    /// The sections that have more rows, each with the id after which its next page starts.
     pub next: BTreeMap<String, String>,
 }
 
 impl RowsPage {
-    /// Adds a section of rows in order of their ids, of which at most `limit` are on the page.
+    /// Adds a section. `rows` are sorted by id, and there are at most `limit` of them.
     fn add(&mut self, section: &str, rows: Vec<(String, Value)>, last: Option<String>, limit: usize) {
         if let Some(last) = last.filter(|_| rows.len() >= limit) {
             self.next.insert(section.to_owned(), last);
@@ -69,7 +69,7 @@ impl RowsPage {
     }
 }
 
-/// Returns a page of the rows of a scope: of one section after an id, or the first ones of each section.
+/// Returns a page of a scope's rows: those of one section after an id, or the first rows of every section.
 ///
 /// # Errors
 /// Fails if the store fails.
@@ -128,7 +128,7 @@ fn shown(row: &Row) -> Value {
     }
 }
 
-/// Returns the claims of a scope by their short keys, each with its end.
+/// Returns the claims of a scope by their short keys, each with the time when it ends.
 fn claims(store: &dyn Read, scope: &Scope) -> Stored<BTreeMap<String, Value>> {
     let space = format!("{}/", scope.claim_space());
     let mut claims = BTreeMap::new();
@@ -147,7 +147,7 @@ fn timers(store: &dyn Read, scope: &Scope) -> Stored<BTreeMap<String, Value>> {
     Ok(timers.map(|row| (row.effect.key.clone(), json!(time::text(row.due_at)))).collect())
 }
 
-/// Returns the key as an extension writes it; a key of a connected account has the account in front.
+/// Returns the key as an extension writes it; a key that belongs to a connected account is prefixed with the account.
 fn short_key(space: &str, full_key: &str) -> String {
     let rest = full_key.strip_prefix(space).unwrap_or(full_key);
     rest.strip_prefix('/').unwrap_or(rest).to_owned()
@@ -202,7 +202,7 @@ fn subscription(row: &Subscription, not_state: &NotState) -> Value {
     })
 }
 
-/// Parses a stored JSON text; a text that is not JSON becomes a string, so that no state is lost.
+/// Parses a stored JSON text; one that is not valid JSON becomes a string, so that no state is lost.
 pub fn parsed(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|_| Value::String(text.to_owned()))
 }

@@ -10,7 +10,7 @@ use host_intake::Decoded;
 use std::io;
 use std::thread::{self, JoinHandle};
 
-/// Maximum number of events that are decided on one snapshot: a longer snapshot is more often outdated.
+/// Maximum number of events decided on one snapshot: a longer snapshot is more likely to be outdated.
 const TOGETHER: usize = 16;
 
 /// An event that waits for a decider.
@@ -44,10 +44,10 @@ impl Deciders {
         Ok(Deciders { sender, threads })
     }
 
-    /// Sends an event of somebody whose turn it is, without waiting, like [`Jobs::try_accept_then`].
+    /// Sends an event in somebody's turn, without waiting, like [`Jobs::try_accept_then`].
     ///
     /// # Errors
-    /// Fails if too many events wait or the writer has ended; the function is then not called.
+    /// Fails if too many events are waiting or the writer has ended; the function is then not called.
     pub fn try_accept_then(
         &self,
         turn: Turn,
@@ -63,13 +63,13 @@ impl Deciders {
     pub fn stop(self) {
         drop(self.sender);
         for thread in self.threads {
-            // A thread that has panicked has ended as well.
+            // A thread that has panicked has ended too.
             let _ = thread.join();
         }
     }
 }
 
-/// Waits for an event, and takes those that wait behind it; none when the sender is gone.
+/// Waits for an event, and takes those that wait behind it; none once the sender is gone.
 fn take(taker: &Taker<Waiting>) -> Option<Vec<Waiting>> {
     let mut taken = vec![taker.take()?];
     taken.extend(taker.take_waiting(TOGETHER - 1));

@@ -15,7 +15,7 @@ pub type JobResult = Result<Vec<Report>, JobError>;
 /// if the writer ends before the commit.
 pub type OnAnswer = Box<dyn FnOnce(JobResult) + Send>;
 
-/// The reason why a job has no answer. The job may have been done; sending the same event again is safe.
+/// The reason why a job has no answer. The job may have been done; it is safe to send the same event again.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum JobError {
     /// The maximum number of jobs is waiting; nothing was done.
@@ -163,8 +163,8 @@ impl Jobs {
         self.with_host(|host| body(host.processor_mut()))
     }
 
-    /// Calls a function with the host between two groups, and waits for the result: for the set-up of a test or of local
-    /// mode. Effects that the function makes due begin after it.
+    /// Calls a function with the host between two groups, and waits for the result: for setting up a test or local mode.
+    /// Effects that the function makes due begin after it.
     ///
     /// # Errors
     /// Fails if the writer has ended.
@@ -189,9 +189,9 @@ impl Jobs {
         self.try_send(Job::Use(Box::new(body)))
     }
 
-    /// Advances the clock to a time in milliseconds since the epoch: stops at each time at which something is due, and
-    /// waits there until it has been carried out. The function receives the time after the last of them. The present or an
-    /// earlier time only waits.
+    /// Advances the clock to a time in milliseconds since the epoch: stops at each time at which something is due, and waits
+    /// there until it has been carried out. The function receives the time after the last of them. For the present or an
+    /// earlier time, it only waits.
     ///
     /// # Errors
     /// Fails if the writer has ended; the function is then not called.
@@ -199,12 +199,12 @@ impl Jobs {
         self.send(Job::Advance { to, answer })
     }
 
-    /// Returns the flag that a catalog was loaded.
+    /// Returns the flag which shows that a catalog was loaded.
     pub(super) fn loaded(&self) -> &Loaded {
         &self.loaded
     }
 
-    /// Lets the writer look for due effects soon. A writer with waiting jobs does so anyway.
+    /// Makes the writer look for due effects soon. A writer with waiting jobs does so anyway.
     pub(super) fn wake(&self) {
         let _ = self.sender.try_send(Job::Wake);
     }

@@ -1,8 +1,8 @@
 //! Threads that decide and commit side by side if the store allows several writing handles. Each lane has its own
 //! processor, extension and handle, and commits groups as the writer does, which then only carries out effects. An
-//! event goes to the lane of the customer or account that it names, so that events of one account seldom collide.
-//! Correctness does not depend on this: a commit checks what its decision has read, and if that has changed, the event
-//! is decided again. Callers take turns in each lane.
+//! event goes to the lane of its customer or account, so that events of one account seldom collide. Correctness does
+//! not depend on this: a commit checks what its decision has read, and if that has changed, the event is decided again.
+//! Callers take turns in each lane.
 
 use super::jobs::{JobError, Jobs, OnAnswer};
 use super::{JobReports, Listener, WriterLimits, answer_all};
@@ -23,11 +23,11 @@ struct Waiting {
     answer: OnAnswer,
 }
 
-/// The parts of a lane: the processor, and what sees its commits.
+/// The parts of a lane: the processor, and the listener for its commits.
 pub struct Lane {
-    /// Decides and commits, over a store of its own.
+    /// Decides and commits, with its own store handle.
     pub processor: Processor,
-    /// Receives reports and errors on the lane's thread; never calls.
+    /// Receives reports and errors on the lane's thread, but never calls.
     pub listener: Box<dyn Listener>,
 }
 
@@ -38,7 +38,7 @@ pub struct Lanes {
 }
 
 impl Lanes {
-    /// Starts a thread for each lane. A commit that leaves work to the writer wakes it.
+    /// Starts a thread for each lane. A commit that leaves work to the writer wakes the writer.
     ///
     /// # Errors
     /// Fails if a thread cannot be created.
@@ -55,10 +55,10 @@ impl Lanes {
         Ok(Lanes { senders, threads })
     }
 
-    /// Sends an event of somebody whose turn it is to its lane, without waiting, like [`Jobs::try_accept_then`].
+    /// Sends an event to its lane in somebody's turn, without waiting, like [`Jobs::try_accept_then`].
     ///
     /// # Errors
-    /// Fails if too many events wait or the lane has ended; the function is then not called.
+    /// Fails if too many events are waiting or the lane has ended; the function is then not called.
     pub fn try_accept_then(
         &self,
         turn: Turn,
@@ -75,7 +75,7 @@ impl Lanes {
     pub fn stop(self) {
         drop(self.senders);
         for thread in self.threads {
-            // A thread that has panicked has ended as well.
+            // A thread that has panicked has ended too.
             let _ = thread.join();
         }
     }
@@ -88,11 +88,11 @@ fn lane_of(decoded: &Decoded, lanes: usize) -> usize {
         Some(account) => account.to_string().hash(&mut hasher),
         None => decoded.subject.hash(&mut hasher),
     }
-    // A lane has the remainder of a division by a number of type `usize`.
+    // The lane is the remainder of a division by a `usize`.
     (hasher.finish() % lanes.max(1) as u64) as usize
 }
 
-/// Returns true if a run leaves work to the writer: effects, or an event that is not decided yet.
+/// Returns true if a run leaves work to the writer: effects, or an event that has not been decided yet.
 fn leaves_work(report: &Report) -> bool {
     !report.effects.is_empty()
         || matches!(report.result, Disposition::Failed(_) | Disposition::Outcome(Outcome::Deferred(_)))
@@ -128,7 +128,7 @@ impl RunningLane {
         });
     }
 
-    /// Decides and commits a group. Returns the reports or the denial of each event; fills `answers` also if it fails.
+    /// Decides and commits a group. Returns the reports or the denial of each event; fills `answers` even if it fails.
     fn decide(&mut self, group: Vec<Waiting>, answers: &mut Vec<OnAnswer>) -> Stored<Vec<JobReports>> {
         let mut arrived = Vec::with_capacity(group.len());
         for Waiting { arrived: mut one, answer } in group {

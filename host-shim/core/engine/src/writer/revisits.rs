@@ -1,7 +1,7 @@
 //! Revisits the accounts in batches after a catalog was loaded, so that a changed limit also reaches the resources of
-//! accounts without events, and a large business is not decided all at once.
+//! accounts without events, without deciding a large business all at once.
 //!
-//! A host begins with the first account when it starts, and thereby finishes what a stopped host left, without a mark
+//! When a host starts, it begins with the first account and thereby finishes what a stopped host left, without a mark
 //! in the store: an account that is up to date costs one decision and stores nothing.
 
 use crate::catalog::is_load;
@@ -14,15 +14,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Maximum number of accounts in one batch.
 const BATCH: usize = 20;
-/// Time from one batch to the next, in milliseconds: 100 accounts a second.
+/// Interval between batches, in milliseconds: 100 accounts a second.
 const EVERY_MS: i64 = 200;
 
-/// A flag that a catalog was loaded, which all threads of a host share.
+/// A flag, shared by all threads of a host, which shows that a catalog was loaded.
 #[derive(Clone, Default)]
 pub(super) struct Loaded(Arc<AtomicBool>);
 
 impl Loaded {
-    /// Sets the flag if one of the reports is of a loaded catalog; returns true then.
+    /// Sets the flag, and returns true, if one of the reports is about a loaded catalog.
     pub fn note<'r>(&self, mut reports: impl Iterator<Item = &'r Report>) -> bool {
         let is_loaded = reports.any(is_load);
         if is_loaded {
@@ -45,13 +45,13 @@ pub(super) struct Revisits {
 }
 
 impl Revisits {
-    /// Begins with all accounts.
+    /// Starts with all accounts.
     pub fn of(loaded: Loaded) -> Revisits {
         loaded.0.store(true, Ordering::Release);
         Revisits { loaded, accounts: VecDeque::new(), next_at: Timestamp::MIN }
     }
 
-    /// Notes reports of events.
+    /// Notes the reports of events.
     pub fn note<'r>(&self, reports: impl Iterator<Item = &'r Report>) {
         self.loaded.note(reports);
     }
@@ -61,7 +61,8 @@ impl Revisits {
         (!self.accounts.is_empty()).then_some(self.next_at)
     }
 
-    /// Revisits a batch if it is time. A clock that stands waits for nobody, so its batches follow each other at once.
+    /// Revisits a batch if it is time. A clock that stands still waits for nobody, so its batches follow each other at
+    /// once.
     ///
     /// # Errors
     /// Fails if the store fails; the batch is then revisited again.

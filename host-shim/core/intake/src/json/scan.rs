@@ -43,7 +43,7 @@ impl Scanner<'_, '_> {
         if self.tokens.is_at_end() { Ok(node) } else { Err(self.error(Fault::End)) }
     }
 
-    /// Scans one value with all its content.
+    /// Scans one value with all its contents.
     fn complete(&mut self) -> Result<Node, JsonError> {
         loop {
             let Some(mut node) = self.value()? else { continue };
@@ -78,7 +78,7 @@ impl Scanner<'_, '_> {
         }
     }
 
-    /// Scans a scalar or an empty container. Enters a container with content and returns none.
+    /// Scans a scalar or an empty container. Enters a container that has contents and returns none.
     fn value(&mut self) -> Result<Option<Node>, JsonError> {
         let byte = self.tokens.peek();
         let start = self.tokens.offset();
@@ -184,7 +184,7 @@ fn node(kind: JsonKind, start: usize, end: usize) -> Node {
     Node { kind, span: (start as u32, end as u32), members: (0, 0) }
 }
 
-/// Returns a name that two members have. Takes at most n·log n steps for n members.
+/// Returns a name that two members share. Takes at most n·log n steps for n members.
 fn duplicate_name(members: &[Member<'_>]) -> Option<String> {
     if members.len() <= PAIRWISE_MAX {
         let twice = |(i, member): (usize, &Member<'_>)| {

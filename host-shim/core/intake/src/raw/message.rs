@@ -1,5 +1,5 @@
-//! Reads a message of another account, as an `account.send` effect delivers it:
-//! `{"id", "message": key, "generation", "from": account, "account", "timestamp", "payload": {…}}`.
+//! Reads a message of another account, in the form in which an `account.send` effect delivers it: `{"id", "message":
+//! key, "generation", "from": account, "account", "timestamp", "payload": {…}}`.
 
 use super::{Envelope, read_id, read_timestamp};
 use crate::json::{Document, JsonKind};

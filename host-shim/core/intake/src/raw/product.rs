@@ -143,8 +143,8 @@ fn read_type(reader: &mut Reader, product: LocatedObject<'_, '_>) -> Option<Stri
     own.or(alias)
 }
 
-/// Reads the owner: `owner`, `user_id` or `organization_id`, else the same members of the metadata, else the acting
-/// user, else the platform. Refuses two different owners.
+/// Reads the owner: `owner`, `user_id` or `organization_id`, otherwise the same members of the metadata, otherwise the
+/// acting user, otherwise the platform. Refuses two different owners.
 fn read_owner(reader: &mut Reader, product: LocatedObject<'_, '_>, actor: &Actor) -> Account {
     if let Some(owner) = read_owner_fields(reader, product) {
         return owner;
@@ -293,7 +293,7 @@ fn read_fields(reader: &mut Reader, product: LocatedObject<'_, '_>) -> (String, 
     (text, filters)
 }
 
-/// Returns the value of a filter as text; none for null.
+/// Returns the value of a filter as a string; none for null.
 fn filter_text(value: Value<'_>) -> Option<String> {
     match value.kind() {
         JsonKind::Null => None,

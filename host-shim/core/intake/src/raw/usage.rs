@@ -7,7 +7,7 @@ use crate::json::{Document, JsonKind, Value};
 use crate::reader::{LocatedObject, Reader};
 use extension_contract::{BULK_MAX, ID_BYTES_MAX, Payload, Timestamp, Usage};
 
-/// Kind of a usage event.
+/// Reads one measurement. `at` defaults to the event's time. Returns none, and records a refusal, if a part is missing.
 const KIND: &str = "usage";
 
 pub(super) fn read(document: &Document<'_>) -> Envelope {
@@ -59,7 +59,7 @@ fn measurement(reader: &mut Reader, item: LocatedObject<'_, '_>, time: Option<Ti
     Some(Usage { id: id?, meter: meter?, quantity: quantity?, at: at?, attributes })
 }
 
-/// Returns an attribute as text. Numbers and booleans keep their JSON text.
+/// Returns an attribute as a string. Numbers and booleans keep their JSON text.
 fn attribute(value: Value<'_>) -> Option<String> {
     let text = match value.kind() {
         JsonKind::String => value.as_str()?.into_owned(),

@@ -1,4 +1,4 @@
-//! Parses the header `Stripe-Signature`.
+//! Parses the `Stripe-Signature` header.
 
 use super::{HEADER_BYTES_MAX, SIGNATURES_MAX, SignatureError};
 
@@ -7,7 +7,7 @@ const SIGNATURE_BYTES: usize = 32;
 
 /// A parsed header.
 pub(super) struct Header<'h> {
-    /// The text of the time, which is a part of the signed text.
+    /// The text of the time, which is part of the signed text.
     pub(super) time: &'h [u8],
     /// Time in seconds since the Unix epoch.
     pub(super) time_s: i64,

@@ -1,4 +1,4 @@
-//! The signing secrets of an endpoint. The text of a secret is dropped when the HMAC key is made, and never printed.
+//! The signing secrets of an endpoint. The text of a secret is dropped once the HMAC key is created, and is never printed.
 
 use super::{SECRETS_MAX, TOLERANCE_S_DEFAULT};
 use hmac::{Hmac, KeyInit};
@@ -35,10 +35,11 @@ impl fmt::Display for Mode {
     }
 }
 
-/// Least number of characters of a signing secret behind `whsec_`: 128 bits, if each character has 8.
+/// Minimum number of characters of a signing secret after `whsec_`: 128 bits, at 8 bits per character.
 pub const SECRET_CHARS_MIN: usize = 16;
 
-/// Returns true for a signing secret that somebody could guess. Only a server in local mode, which no stranger reaches, may have one.
+/// Returns true for a signing secret that somebody could guess. Only a server in local mode, which strangers cannot reach, may have
+/// one.
 pub fn is_short(secret: &str) -> bool {
     secret.strip_prefix("whsec_").unwrap_or(secret).chars().count() < SECRET_CHARS_MIN
 }
@@ -50,8 +51,7 @@ pub struct SecretConfig {
     pub name: String,
     /// Mode of the endpoint at Stripe.
     pub mode: Mode,
-    /// True if the endpoint receives only events of connected accounts, false if it receives only events of our own
-    /// account, none if it receives both.
+    /// True if the endpoint receives only events of connected accounts, false if only events of our own account, none if both.
     pub connect: Option<bool>,
     /// The whole secret, including `whsec_`.
     pub secret: String,
@@ -137,8 +137,8 @@ impl EndpointSecret {
         self.mode
     }
 
-    /// Returns true if the endpoint receives only events of connected accounts, false if it receives only events of our
-    /// own account, none if it receives both.
+    /// Returns true if the endpoint receives only events of connected accounts, false if only events of our own account, none if
+    /// both.
     pub fn connect(&self) -> Option<bool> {
         self.connect
     }
@@ -166,11 +166,11 @@ pub struct EndpointSecrets {
 }
 
 impl EndpointSecrets {
-    /// Checks the secrets and makes their HMAC keys. A delivery is verified with the secrets in this order.
-    /// `tolerance_s` is the maximum difference between a delivery's time and ours, in seconds.
+    /// Checks the secrets and creates their HMAC keys. A delivery is verified with the secrets in this order. `tolerance_s` is the
+    /// maximum difference between a delivery's time and ours, in seconds.
     ///
     /// # Errors
-    /// [`ConfigError`] if a secret is not usable, if there are no secrets or too many, or if the tolerance is 0.
+    /// Fails with [`ConfigError`] if a secret is unusable, if there are too many secrets or none, or if the tolerance is 0.
     pub fn new(configs: Vec<SecretConfig>, tolerance_s: u32) -> Result<Self, ConfigError> {
         if configs.is_empty() {
             return Err(ConfigError::NoSecret);

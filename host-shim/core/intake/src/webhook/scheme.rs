@@ -14,7 +14,7 @@ use std::fmt;
 const STANDARD_PREFIXES: [&str; 2] = ["webhook-", "svix-"];
 /// Prefix of a Standard Webhooks secret, before its base64. Supabase also adds the version before the prefix.
 const SECRET_PREFIX: &str = "whsec_";
-/// Prefix of a symmetric signature: the version of the signature, and a comma.
+/// Version prefix of a symmetric signature, including the comma.
 const VERSION: &str = "v1,";
 /// Length of a Standard Webhooks secret in bytes, from its specification.
 const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
@@ -72,7 +72,7 @@ impl Key {
     /// Parses the text of a webhook's secret.
     ///
     /// # Errors
-    /// [`KeyError`] if the scheme cannot use the secret.
+    /// Fails with [`KeyError`] if the scheme cannot use the secret.
     pub fn new(scheme: &Scheme, secret: &str) -> Result<Key, KeyError> {
         if secret.is_empty() || secret.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(KeyError::NoText);
@@ -162,7 +162,7 @@ fn standard(key: &Key, headers: Headers<'_>, body: &[u8], now: Timestamp) -> Res
     let prefix = STANDARD_PREFIXES.into_iter().find(|prefix| of(prefix)).ok_or(SignatureError::Missing)?;
     let header = |name: &str| single_header(headers, &format!("{prefix}{name}"));
     let (id, time, signatures) = (header("id")?, header("timestamp")?, header("signature")?);
-    // With a full stop in the id, a part of the id could pass as the time.
+    // With a full stop in the id, part of the id could pass as the time.
     let id = std::str::from_utf8(id).map_err(|_| SignatureError::BadElement)?;
     if id.len() > ID_BYTES_MAX || id.contains('.') || id.chars().any(char::is_control) {
         return Err(SignatureError::BadElement);
@@ -191,7 +191,7 @@ fn standard(key: &Key, headers: Headers<'_>, body: &[u8], now: Timestamp) -> Res
     }
 }
 
-/// Returns the only header with a name. Fails if it is missing, repeated or too long.
+/// Returns a header that must occur exactly once. Fails if it is missing, repeated or too long.
 fn single_header<'h>(headers: Headers<'h>, name: &str) -> Result<&'h [u8], SignatureError> {
     let mut values = headers.all(name);
     let value = values.next().filter(|value| !value.is_empty()).ok_or(SignatureError::Missing)?;

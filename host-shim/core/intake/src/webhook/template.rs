@@ -1,4 +1,4 @@
-//! Paths to values in a JSON body, and templates: texts that contain such paths.
+//! Paths to values in a JSON body, and templates, which are strings that contain such paths.
 
 use crate::json::{JsonKind, Value, push_token};
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ pub const TEMPLATE_BYTES_MAX: usize = 500;
 /// Maximum number of names in one path.
 const PARTS_MAX: usize = 16;
 
-/// The reason why a text is not a template or a path.
+/// The reason why a string is not a template or a path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TemplateError {
     /// The text is too long.
@@ -42,7 +42,7 @@ impl BodyPath {
     /// Parses names separated by dots.
     ///
     /// # Errors
-    /// [`TemplateError`] if the text is not a path.
+    /// Fails with [`TemplateError`] if the string is not a path.
     pub fn parse(text: &str) -> Result<BodyPath, TemplateError> {
         let is_name =
             |part: &str| !part.is_empty() && part.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'_' || c == b'-');
@@ -90,7 +90,7 @@ impl TryFrom<String> for BodyPath {
 pub(super) struct FoundValue {
     /// Value as JSON.
     pub(super) json: String,
-    /// Value as text; none for a list or an object.
+    /// Value as a string; none for a list or an object.
     pub(super) text: Option<String>,
 }
 
@@ -123,8 +123,8 @@ fn find(value: Value<'_>, parts: &[String]) -> Option<FoundValue> {
     }
 }
 
-/// Splits a text at its first pair of braces. Returns the text before, between and after the braces, or none if the
-/// text has no such pair.
+/// Splits a string at its first pair of braces. Returns the text before, between and after the braces, or none if there
+/// is no such pair.
 pub fn split_place(text: &str) -> Option<(&str, &str, &str)> {
     let (before, rest) = text.split_once('{')?;
     let (path, behind) = rest.split_once('}')?;
@@ -137,7 +137,7 @@ enum Part {
     Path(BodyPath),
 }
 
-/// A text with paths in braces, for example `user:{user.id}`.
+/// A string with paths in braces, for example `user:{user.id}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct Template(Vec<Part>);
@@ -146,7 +146,7 @@ impl Template {
     /// Parses a template.
     ///
     /// # Errors
-    /// [`TemplateError`] if the text is too long, a brace is unmatched, or a path is invalid.
+    /// Fails with [`TemplateError`] if the string is too long, a brace is unmatched, or a path is invalid.
     pub fn parse(text: &str) -> Result<Template, TemplateError> {
         if text.len() > TEMPLATE_BYTES_MAX {
             return Err(TemplateError::TooLong { bytes: text.len() });
@@ -172,7 +172,7 @@ impl Template {
         Ok(Template(parts))
     }
 
-    /// Fills in the template. The error is the JSON Pointer of the first path without a text value.
+    /// Fills in the template. The error is the JSON Pointer of the first path without a string value.
     pub(super) fn text(&self, root: Value<'_>) -> Result<String, String> {
         let mut out = String::new();
         for part in &self.0 {
@@ -187,7 +187,7 @@ impl Template {
         Ok(out)
     }
 
-    /// Fills in the template as JSON. If the template is only a path, the value at the path keeps its JSON type.
+    /// Fills in the template as JSON. If the template consists of a single path, the value keeps its JSON type.
     pub(super) fn json(&self, root: Value<'_>) -> Result<String, String> {
         match self.0.as_slice() {
             [Part::Path(path)] => path.find(root).map(|found| found.json).ok_or_else(|| path.pointer()),

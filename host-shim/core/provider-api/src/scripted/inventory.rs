@@ -72,11 +72,11 @@ impl Inventory {
         Some(outputs)
     }
 
-    /// Removes a resource, unless a later generation has made it again.
+    /// Removes a resource, unless a later generation has created it again.
     pub(super) fn destroy(&mut self, call: &Call) {
         let Some(id) = self.find(call) else { return };
         let is_later = self.resources.get(&id).is_some_and(|it| it.generation > call.generation);
-        // The requests for a late resource have generations of their own.
+        // The requests for a late resource have their own generations.
         if !is_later || id != call.resource_id() {
             self.resources.remove(&id);
         }
@@ -110,8 +110,8 @@ impl Inventory {
     }
 
     /// Finds the resource of a call by its id. Names and other outputs identify nothing: two variants of a resource may have
-    /// the same name. A late resource is the one that the creation with its generation made, unless something has replaced or
-    /// changed it since.
+    /// the same name. A late resource is the one that was created by the creation with its generation, unless something has
+    /// replaced or changed it since.
     fn find(&self, call: &Call) -> Option<ResourceId> {
         let own = call.resource_id();
         if self.resources.contains_key(&own) {
@@ -164,7 +164,7 @@ mod tests {
         inventory.ensure(&call("compute", "ensure", 2), outputs());
         inventory.destroy(&late);
         assert_eq!(ids(&inventory), []);
-        // Someone has made a replacement by hand, and the provider has adopted it.
+        // Somebody has replaced it manually, and the provider has adopted the replacement.
         inventory.ensure(&call("compute", "ensure", 3), outputs());
         inventory.ensure(&call("compute", "ensure", 2), outputs());
         inventory.destroy(&late);

@@ -4,10 +4,10 @@ use crate::call::Call;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-/// Beginning of the references of secrets that the scripted provider makes up: there is no secret behind them.
+/// Prefix of the references that the scripted provider makes up: there is no secret behind them.
 pub const SIMULATED_SECRET: &str = "secret:scripted/";
 
-/// The resources that providers make, each with the outputs that every provider of it gives.
+/// The resources that providers create, each with the outputs that every provider of it returns.
 const OF_RESOURCES: [(&str, &[&str]); 5] = [
     ("bucket", &["bucket", "id"]),
     ("cdn", &["domain", "id"]),
@@ -16,7 +16,7 @@ const OF_RESOURCES: [(&str, &[&str]); 5] = [
     ("function", &["arn", "url"]),
 ];
 
-/// Returns the outputs that every provider of a resource gives; none for a business's own resource.
+/// Returns the outputs that every provider of a resource returns; none for a business's own resource.
 pub fn outputs_of(resource: &str) -> Option<&'static [&'static str]> {
     OF_RESOURCES.iter().find(|(name, _)| *name == resource).map(|(_, outputs)| *outputs)
 }
@@ -84,7 +84,7 @@ pub fn derived_outputs(call: &Call) -> Value {
     with_payload_names(outputs, &call.payload)
 }
 
-/// Returns the id of a price that people can write down: `price_studio_month_1200`.
+/// Returns a readable id for a price: `price_studio_month_1200`.
 fn price_id(call: &Call) -> Option<String> {
     let (product, amount) = (call.text("product")?, call.payload.get("unit_amount")?.as_i64()?);
     let interval = call.text("interval").unwrap_or("once");

@@ -1,16 +1,16 @@
-//! Copies tables from one place to another, as when a server moves from a file to PostgreSQL.
+//! Copies tables from one location to another, as when a server moves from a file to PostgreSQL.
 
 use crate::small::store::{SmallStore, Statements};
 use crate::small::{Shape, SmallError};
 
-/// Rows of one read.
+/// Number of rows per read.
 const PAGE: usize = 1_000;
 
-/// Copies all rows of all tables, in one transaction. Rows that are there already count as copied, so a copy may be repeated. Returns
-/// the number of rows.
+/// Copies all rows of all tables, in one transaction. Rows that already exist count as copied, so a copy can be repeated. Returns the
+/// number of rows.
 ///
 /// # Errors
-/// Fails if another row has the key of one to copy, or if a database fails. Then nothing is copied.
+/// Fails if a different row has the key of one to copy, or if a database fails. Nothing is copied in that case.
 pub fn copy(shape: &Shape, from: &SmallStore, to: &SmallStore) -> Result<usize, SmallError> {
     to.write(|to| {
         let mut copied = 0;
@@ -23,7 +23,7 @@ pub fn copy(shape: &Shape, from: &SmallStore, to: &SmallStore) -> Result<usize, 
                 let insert = format!("INSERT INTO {table} VALUES ({marks}) ON CONFLICT DO NOTHING");
                 let read = format!("SELECT * FROM {table} WHERE ({key}) = ({})", numbered(keys));
                 for row in &rows {
-                    // The key is the first columns.
+                    // The key consists of the first columns.
                     if to.execute(&insert, &row.0)? == 0 && to.rows(&read, &row.0[..keys])?.first() != Some(row) {
                         return Err(SmallError::Differs { table });
                     }

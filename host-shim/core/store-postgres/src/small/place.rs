@@ -1,26 +1,27 @@
-//! Describes small tables, and the place where they are stored.
+//! Describes small tables, and the location where they are stored.
 
 use crate::Settings;
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
-/// Longest name of a schema in PostgreSQL, in bytes.
+/// Maximum length of a schema name in PostgreSQL, in bytes.
 const NAME_BYTES_MAX: usize = 63;
-/// Bytes of the hash in a name that would be too long.
+/// Length of the hash in a name that would be too long, in bytes.
 const HASH_BYTES: usize = 6;
 
-/// Some tables that belong together.
+/// A group of related tables.
 #[derive(Clone, Copy, Debug)]
 pub struct Shape {
     /// Name, for example `users`: a part of the schema's name in PostgreSQL.
     pub name: &'static str,
-    /// Each step brings the tables to the next version, in SQLite's words. Their version is the number of steps that they have had.
+    /// Each step migrates the tables to the next version, in SQLite's dialect. Their version is the number of steps that have been
+    /// applied.
     pub steps: &'static [&'static str],
-    /// The tables with their primary keys, which are the first columns. Each table is after those to which it refers.
+    /// The tables with their primary keys, which are the first columns. Each table comes after those to which it refers.
     pub tables: &'static [(&'static str, &'static str)],
 }
 
-/// The place of tables.
+/// The location of tables.
 #[derive(Clone, Debug)]
 #[allow(clippy::large_enum_variant, reason = "a server has a few places, which are not moved")]
 pub enum Place {
@@ -32,14 +33,13 @@ pub enum Place {
     Postgres {
         /// Its address.
         settings: Settings,
-        /// The owner of the tables, for example a business. A database may have the tables of several owners.
+        /// The owner of the tables, for example a business. A database may contain the tables of several owners.
         owner: String,
     },
 }
 
 impl Place {
-    /// Returns the name of the schema for tables of a shape. It consists of the store's schema, the shape and the
-    /// owner.
+    /// Returns the name of the schema for the tables of a shape. It consists of the store's schema, the shape and the owner.
     pub(crate) fn schema(settings: &Settings, shape: &Shape, owner: &str) -> String {
         let name = format!("{}_{}:{owner}", settings.schema(), shape.name);
         let is_plain = |c: char| c.is_ascii_alphanumeric() || ['_', '-', ':'].contains(&c);

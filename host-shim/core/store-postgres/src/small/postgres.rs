@@ -1,4 +1,4 @@
-//! Tables in a schema of PostgreSQL, which several hosts share.
+//! Tables in a PostgreSQL schema that several hosts share.
 
 use crate::small::value::{Row, Value};
 use crate::small::{Place, Shape, SmallError};
@@ -39,10 +39,10 @@ impl ToSql for Value {
 
 /// Seconds for which a host leads without asking again.
 const LEAD_S: u32 = 30;
-/// Seconds before the end of a lead at which its host postpones the end.
+/// Seconds before the end of a lead at which its host extends it.
 const RENEW_S: u32 = 20;
 
-/// Words of SQLite's steps, each with PostgreSQL's words for it. They are replaced in this order.
+/// Words in SQLite's steps, with PostgreSQL's equivalents. They are replaced in this order.
 const TYPES: [(&str, &str); 6] = [
     (" STRICT, WITHOUT ROWID", ""),
     (" STRICT", ""),
@@ -56,7 +56,7 @@ const TYPES: [(&str, &str); 6] = [
 pub(crate) struct Postgres {
     wire: Wire,
     schema: String,
-    /// Key of the lock under which one transaction at a time writes.
+    /// Key of the lock that lets one transaction at a time write.
     writes: i64,
     /// Number of the connection that can lead, and the key under which it does.
     leads_as: Cell<Option<(u64, i64)>>,
@@ -71,7 +71,7 @@ struct Open<'w> {
 impl Drop for Open<'_> {
     fn drop(&mut self) {
         if !self.is_committed.get() {
-            // The first error says more; a closed connection rolls back as well.
+            // The first error is more informative; a closed connection rolls back too.
             let _ = self.wire.execute("ROLLBACK");
         }
     }
@@ -86,14 +86,14 @@ fn key(schema: &str, purpose: &str) -> i64 {
 }
 
 impl Postgres {
-    /// Opens the schema, and creates it. Hosts that start at once take turns.
+    /// Opens the schema, creating it if needed. Hosts that start at the same time take turns.
     pub(crate) fn open(settings: &Settings, owner: &str, shape: &Shape) -> Result<Postgres, SmallError> {
         let schema = Place::schema(settings, shape, owner);
         let settings = settings.in_schema(&schema);
         let it = Postgres::connect(settings.quick(), schema)?;
         if it.steps()? != Some(shape.steps.len()) {
-            // Steps may take long, so they have a connection with other limits. This second connection also shows a pooler that lets
-            // several connections use one session, before anything is written.
+            // Steps may take long, so they use a connection with different limits. This second connection also reveals a pooler that
+            // lets several connections use one session, before anything is written.
             let patient = Postgres::connect(settings.patient(), it.schema.clone())?;
             patient.write(|| patient.prepare(shape))?;
         }
@@ -106,7 +106,7 @@ impl Postgres {
         Ok(Postgres { wire, schema, writes, leads_as: Cell::new(None) })
     }
 
-    /// Returns the number of steps that the tables have had; none without tables.
+    /// Returns the number of steps that have been applied to the tables; none if there are no tables.
     fn steps(&self) -> Result<Option<usize>, SmallError> {
         let table = format!("\"{}\".steps", self.schema);
         let exists = self.query("SELECT CAST(to_regclass(?1) IS NOT NULL AS INTEGER)", &[table.into()])?;
@@ -143,7 +143,7 @@ impl Postgres {
         Ok(usize::try_from(changed).unwrap_or(usize::MAX))
     }
 
-    /// Runs a query. PostgreSQL cannot store texts with a zero character, so a query for one finds nothing.
+    /// Runs a query. PostgreSQL cannot store strings with a zero character, so a query for one finds nothing.
     pub(crate) fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, SmallError> {
         if values.iter().any(|value| matches!(value, Value::Text(text) if text.contains('\0'))) {
             return Ok(Vec::new());
@@ -152,7 +152,7 @@ impl Postgres {
         self.wire.query(&numbered(sql), &parameters)?.iter().map(row).collect()
     }
 
-    /// Returns an error if the database was not reached, or did not answer, since a time: callers that have waited for
+    /// Returns an error if the database was not reached, or did not answer, since a given time: callers that have been waiting for
     /// their turn since then do not also wait for the next attempt.
     pub(crate) fn check_since(&self, time: Instant) -> Result<(), SmallError> {
         match self.wire.has_failed_since(time) {
@@ -161,13 +161,13 @@ impl Postgres {
         }
     }
 
-    /// Opens the connection again if it is broken.
+    /// Reopens the connection if it is broken.
     pub(crate) fn ensure(&self) -> Result<(), SmallError> {
         self.wire.take_notice();
         Ok(self.wire.ensure()?)
     }
 
-    /// Runs `body` in a transaction, while no other one writes.
+    /// Runs `body` in a transaction while no other transaction writes.
     pub(crate) fn write<T, E: From<SmallError>>(&self, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         self.ensure()?;
         let begin = format!("BEGIN; SELECT pg_advisory_xact_lock({})", self.writes);
@@ -181,10 +181,9 @@ impl Postgres {
 
     /// True if this host is the leader, or has just become it.
     ///
-    /// The lead is a row with the key of a connection and an expiry time by the database's clock, which the host
-    /// extends whenever it asks. Once the row has expired, for example because its host is frozen, another host takes
-    /// it. Each connection also holds a lock on its key: if nobody holds the lock any more, the connection has ended,
-    /// and another host takes the row at once.
+    /// The lead is a row with the key of a connection and an expiry time by the database's clock, which the host extends whenever it
+    /// asks. Once the row has expired, for example because its host is frozen, another host takes it. Each connection also holds a
+    /// lock on its key: if nobody holds the lock any longer, the connection has ended, and another host takes the row at once.
     pub(crate) fn lead(&self) -> Result<bool, SmallError> {
         self.ensure()?;
         let own = self.lead_key()?;
@@ -210,7 +209,7 @@ impl Postgres {
         leads
     }
 
-    /// Gives the lead to `next`, or extends it. Returns false if another host has taken it from `holder` meanwhile.
+    /// Gives the lead to `next`, or extends it. Returns false if another host has taken it from `holder` in the meantime.
     fn take_lead(&self, holder: i64, next: i64) -> Result<bool, SmallError> {
         let take = format!("UPDATE lead SET holder = ?2, until = {} WHERE holder = ?1", lead_end());
         Ok(self.execute(&take, &[holder.into(), next.into()])? == 1)
@@ -235,7 +234,7 @@ impl Postgres {
         Ok(key)
     }
 
-    /// Calls a function of a lock. Returns true if the lock was taken or released.
+    /// Calls a lock function. Returns true if the lock was taken or released.
     fn is_locked(&self, function: &str, key: i64) -> Result<bool, SmallError> {
         let rows = self.query(&format!("SELECT {function}(?1)"), &[key.into()])?;
         Ok(rows.first().map(|row| row.get(0)).transpose()? == Some(true))
@@ -247,9 +246,8 @@ fn lead_end() -> String {
     format!("clock_timestamp() + interval '{LEAD_S} s'")
 }
 
-/// Runs something that waits for an answer. On a thread of an asynchronous runtime, the other tasks continue on another
-/// thread meanwhile. The only thread of a runtime, for example during a provider's call, may not block, so another
-/// thread waits for it.
+/// Runs something that waits for an answer. On a thread of an asynchronous runtime, the other tasks meanwhile continue on another
+/// thread. The only thread of a runtime, for example during a provider's call, must not block, so another thread waits in its place.
 pub(crate) fn waiting<T: Send>(body: impl FnOnce() -> T + Send) -> T {
     match Handle::try_current().map(|handle| handle.runtime_flavor()) {
         Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(body),
@@ -280,7 +278,7 @@ fn in_postgres(of_sqlite: &str) -> String {
 
 /// Returns a statement for PostgreSQL: its parameters are `$1`, where SQLite has `?1`.
 fn numbered(of_sqlite: &str) -> String {
-    // No statement has a `?` in a text.
+    // No statement has a `?` in a string.
     of_sqlite.replace('?', "$")
 }
 

@@ -8,7 +8,7 @@ use rusqlite::{Connection, ToSql, TransactionBehavior, params_from_iter};
 use std::path::Path;
 use std::time::Duration;
 
-/// Time for which a process waits for the write of another process.
+/// How long a process waits while another process writes.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl ToSql for Value {
@@ -22,7 +22,7 @@ impl ToSql for Value {
     }
 }
 
-/// Opens a file, and creates it, readable by its owner only.
+/// Opens a file, creating it if needed, readable by its owner only.
 pub(crate) fn open(path: &Path, shape: &Shape) -> Result<Connection, SmallError> {
     create_private(path)?;
     let connection = Connection::open(path)?;

@@ -1,4 +1,4 @@
-//! Opens tables, and runs statements in one of the two places.
+//! Opens tables, and runs statements in one of the two locations.
 
 use crate::small::postgres::{Postgres, waiting};
 use crate::small::sqlite;
@@ -9,7 +9,7 @@ use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// Runs statements. On a [`SmallStore`] each statement is a transaction; on a [`Transaction`] all of them are one.
+/// Runs statements. On a [`SmallStore`] each statement is a transaction; on a [`Transaction`] all of them form one.
 pub trait Statements {
     /// Runs a statement, and returns the number of changed rows.
     ///
@@ -26,7 +26,7 @@ pub trait Statements {
     /// Runs a query, and reads each row.
     ///
     /// # Errors
-    /// Fails if the database fails, or a row has other values than expected.
+    /// Fails if the database fails, or a row contains unexpected values.
     fn query<T>(
         &self,
         sql: &str,
@@ -39,7 +39,7 @@ pub trait Statements {
     /// Runs a query, and reads its first row; none without rows.
     ///
     /// # Errors
-    /// Fails if the database fails, or the row has other values than expected.
+    /// Fails if the database fails, or the row contains unexpected values.
     fn query_one<T>(
         &self,
         sql: &str,
@@ -70,7 +70,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // The end of a connection waits, too.
+        // Closing a connection waits too.
         let held = self.0.take();
         waiting(|| drop(held));
     }
@@ -94,10 +94,10 @@ fn lock<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl SmallStore {
-    /// Opens tables; creates them, readable by their owner only, and brings them to the newest version.
+    /// Opens tables; creates them, readable by their owner only, and migrates them to the newest version.
     ///
     /// # Errors
-    /// Fails if the place cannot be reached or used, or if a newer program has written the tables.
+    /// Fails if the location cannot be accessed or used, or if the tables were written by a newer program.
     pub fn open(place: &Place, shape: &Shape) -> Result<SmallStore, SmallError> {
         let sqlite = |connection| SmallStore(Back::Sqlite(Box::new(Mutex::new(connection))));
         match place {
@@ -110,8 +110,8 @@ impl SmallStore {
         }
     }
 
-    /// Runs `body` in a transaction: all its changes are stored, or none if it fails. No other transaction of any host writes to
-    /// these tables meanwhile.
+    /// Runs `body` in a transaction: either all its changes are stored, or none if it fails. Meanwhile no other transaction of
+    /// any host writes to these tables.
     ///
     /// # Errors
     /// Fails if `body` fails, or the database fails.
@@ -177,7 +177,7 @@ enum Of<'t> {
 pub struct Transaction<'t>(Of<'t>);
 
 impl Transaction<'_> {
-    /// Lets the numbers that a table gives to its rows go on after those of copied rows.
+    /// Makes the numbers that a table assigns to its rows continue after those of the copied rows.
     pub(crate) fn go_on_after_copy(&self, table: &str, key: &str) -> Result<(), SmallError> {
         let Of::Postgres(postgres) = self.0 else { return Ok(()) };
         if key.contains(',') {

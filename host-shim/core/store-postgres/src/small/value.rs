@@ -1,4 +1,4 @@
-//! The values of parameters and columns, which both databases have.
+//! The values of parameters and columns that both databases support.
 
 use crate::small::SmallError;
 
@@ -7,9 +7,9 @@ use crate::small::SmallError;
 pub enum Value {
     /// No value.
     Null,
-    /// A number; also a truth value, as 0 or 1.
+    /// A number, or a boolean as 0 or 1.
     Integer(i64),
-    /// A text.
+    /// A string.
     Text(String),
     /// Bytes.
     Bytes(Vec<u8>),
@@ -26,7 +26,7 @@ impl Value {
     }
 }
 
-/// Makes the parameters of a statement.
+/// Builds the parameters of a statement.
 #[macro_export]
 macro_rules! values {
     ($($value:expr),* $(,)?) => { &[$($crate::small::Value::from($value)),*] };
@@ -57,7 +57,7 @@ impl From<u32> for Value {
 }
 
 impl From<u64> for Value {
-    /// A number above the largest of the databases becomes that one; no revision or count reaches it.
+    /// A number above the databases' maximum becomes that maximum; no revision or count reaches it.
     fn from(value: u64) -> Value {
         Value::Integer(i64::try_from(value).unwrap_or(i64::MAX))
     }
@@ -108,7 +108,7 @@ maybe!(bool, i64, u16, &str, String, Vec<u8>);
 pub trait FromValue: Sized {
     /// Name of the type in errors.
     const EXPECTED: &'static str;
-    /// Returns the value; none for a value of another kind.
+    /// Returns the value; none for a value of a different kind.
     fn from_value(value: &Value) -> Option<Self>;
 }
 
@@ -164,7 +164,7 @@ impl Row {
     /// Returns a column, numbered from 0.
     ///
     /// # Errors
-    /// Fails if the query has no such column, or the column has a value of another kind.
+    /// Fails if the query has no such column, or the column contains a value of a different kind.
     pub fn get<T: FromValue>(&self, column: usize) -> Result<T, SmallError> {
         let damaged = |found| SmallError::Damaged { column, found, expected: T::EXPECTED };
         let value = self.0.get(column).ok_or_else(|| damaged("missing"))?;

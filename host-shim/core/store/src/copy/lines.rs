@@ -33,7 +33,7 @@ impl ScopeLine {
     }
 }
 
-/// Bytes: a text if they are one, otherwise a list.
+/// Bytes: a string if they are valid UTF-8, otherwise a list.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum Bytes {
@@ -138,10 +138,10 @@ struct EffectLine {
     erased: bool,
 }
 
-/// Returns a part as a line, without its end.
+/// Returns a part as a line, without the line ending.
 ///
 /// # Errors
-/// `StoreError::Misuse` for a part without a form in JSON.
+/// Fails with `StoreError::Misuse` if a part has no JSON form.
 pub fn line_of(part: &Part) -> Stored<String> {
     let line = match part {
         Part::Scope { scope, revision, data_version } => {
@@ -231,10 +231,10 @@ pub fn line_of(part: &Part) -> Stored<String> {
     to_json(&line)
 }
 
-/// Reads a part from its line.
+/// Parses a part from its line.
 ///
 /// # Errors
-/// `StoreError::Unavailable` for a text that is not a part.
+/// Fails with `StoreError::Unavailable` if the text is not a part.
 pub fn part_of(line: &str) -> Stored<Part> {
     Ok(match from_json::<Line>(line)? {
         Line::Scope { scope, revision, data_version } => {

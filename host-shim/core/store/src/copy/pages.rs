@@ -1,4 +1,4 @@
-//! Reads the parts of a store a page at a time, where nothing stays in memory between two pages.
+//! Reads the parts of a store one page at a time. Nothing is kept in memory between pages.
 
 use super::{Part, Source};
 use crate::error::{StoreError, Stored};
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cursor {
-    /// An account, by its place among all accounts.
+    /// An account, by its index among all accounts.
     Scope(usize),
     /// The rows of an account after a key.
     Rows(usize, String),
@@ -24,20 +24,20 @@ pub enum Cursor {
     Claims(Option<String>),
     /// The events after a number.
     Events(u64),
-    /// Nothing is left.
+    /// There are no more parts.
     End,
 }
 
 impl Cursor {
-    /// The beginning.
+    /// The start.
     pub const START: Cursor = Cursor::Scope(0);
 }
 
-/// Reads the parts from a place on, about `limit` of them; returns the place after them. The parts come in the order that
-/// [`Target::put_part`](super::Target::put_part) expects.
+/// Reads about `limit` parts, beginning at the cursor, and returns the cursor of the next page. The parts come in the
+/// order that [`Target::put_part`](super::Target::put_part) expects.
 ///
 /// # Errors
-/// Fails if the store fails, or if an account of the cursor does not exist.
+/// Fails if the store fails, or if the cursor refers to an account that does not exist.
 pub fn page(from: &dyn Source, cursor: Cursor, limit: usize) -> Stored<(Vec<Part>, Cursor)> {
     let scopes = match cursor {
         Cursor::Claims(_) | Cursor::Events(_) | Cursor::End => Vec::new(),
@@ -46,7 +46,7 @@ pub fn page(from: &dyn Source, cursor: Cursor, limit: usize) -> Stored<(Vec<Part
     page_of(from, &scopes, cursor, limit)
 }
 
-/// Reads a page as [`page`] does, with the store's accounts.
+/// Like [`page`], but takes the list of the store's accounts instead of reading it.
 pub(super) fn page_of(
     from: &dyn Source,
     scopes: &[Scope],

@@ -52,7 +52,7 @@ impl<B: Backend> Lookup for ScopeLookup<'_, B> {
 }
 
 impl<B: Backend> Kept<B> {
-    /// Applies a change in the open group with a step for each row: as [`Store::apply`](crate::Store::apply).
+    /// Applies a change in the open group with one step per row, like [`Store::apply`](crate::Store::apply).
     pub(crate) fn apply_by_steps(&mut self, changes: &Changes) -> Stored<Applied> {
         match self.conflict(changes)? {
             Some(conflict) => Ok(Applied::Conflict(conflict)),
@@ -60,15 +60,15 @@ impl<B: Backend> Kept<B> {
         }
     }
 
-    /// Returns the conflict of a change that must not be written; none if it may be written, an error for a refusal.
+    /// Returns the conflict of a change that must not be written; none if it may be written, or an error if it is refused.
     fn conflict(&self, changes: &Changes) -> Stored<Option<Conflict>> {
         let changed = self.changed(changes)?;
         if changed.is_some() {
             return Ok(changed);
         }
         let refusal = check(changes, &ScopeLookup { kept: self, scope: changes.scope.as_ref() });
-        // If the inbox already has the event, the result is a conflict and not a refusal. Without a refusal, the insertion
-        // of the event finds the conflict.
+        // If the inbox already has the event, the result is a conflict rather than a refusal. Without a refusal, the insertion of
+        // the event finds the conflict.
         if refusal.is_err()
             && let Some(InboxChange::New(new)) = &changes.inbox
         {
@@ -123,10 +123,10 @@ impl<B: Backend> Kept<B> {
         Ok(None)
     }
 
-    /// Writes a change without a known conflict. After an error, a part of the change may remain.
+    /// Writes a change without a known conflict. After an error, part of the change may remain.
     fn write(&mut self, changes: &Changes) -> Stored<Applied> {
         let mut seq = None;
-        // This is the first write, so that a conflict has nothing to undo.
+        // This is the first write, so a conflict has nothing to undo.
         if let Some(InboxChange::New(new)) = &changes.inbox {
             seq = self.backend.insert(&NewEvent::of(new)?)?;
             let Some(seq) = seq else { return Ok(Applied::Conflict(Conflict::Event)) };
@@ -184,7 +184,7 @@ impl<B: Backend> Kept<B> {
     }
 
     /// Writes or removes a row at a revision of its account, and updates its references if they changed. The time of its first write
-    /// stays.
+    /// is kept.
     pub(super) fn put_row(
         &mut self,
         scope: &Scope,
@@ -258,7 +258,7 @@ impl<B: Backend> Kept<B> {
         self.put_waits(*seq, &now.state, &progress.waits_for)
     }
 
-    /// Returns where a generation of an effect stands.
+    /// Returns the state of a generation of an effect.
     fn generation(&self, scope: &Scope, key: &str, generation: u32) -> Stored<Option<EffectStand>> {
         let equal = [scope.into(), key.into(), generation.into()];
         self.first(Query { equal: &equal, ..Query::of(&effects::BY_KEY) })
@@ -276,7 +276,7 @@ impl<B: Backend> Kept<B> {
         }
     }
 
-    /// Leases effects in the open group, one by one: as [`Store::lease`](crate::Store::lease).
+    /// Leases effects in the open group, one by one, like [`Store::lease`](crate::Store::lease).
     pub(crate) fn lease_by_steps(&mut self, request: &LeaseRequest<'_>) -> Stored<Vec<EffectRow>> {
         let LeaseRequest { partition, owner, now, until, chosen } = *request;
         let mut leased = effects_at(&self.backend, chosen.iter().copied())?;

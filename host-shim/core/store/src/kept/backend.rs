@@ -1,4 +1,4 @@
-//! How a database is written. Everything else of [`Store`](crate::Store) is [`Kept`].
+//! How a database is written. The rest of [`Store`](crate::Store) is in [`Kept`].
 
 use super::{Kept, Tables};
 use crate::cell::{Cell, Patch, Record};
@@ -14,12 +14,12 @@ use crate::store::Reader;
 /// # Errors
 /// Every method fails with `StoreError::Unavailable` if the underlying storage fails.
 pub trait Backend: Tables + Send + 'static {
-    /// Inserts an event or effect. Returns its number, or none if a unique index has its values. A number of 0 is replaced by the next
-    /// one.
+    /// Inserts an event or effect. Returns its number, or none if a unique index already has its values. A number of 0 is replaced
+    /// with the next one.
     fn insert<R: Record>(&mut self, row: &R) -> Stored<Option<u64>>;
     /// Inserts or replaces a row.
     fn put<R: Record>(&mut self, row: &R) -> Stored<()>;
-    /// Writes a part of an existing row.
+    /// Writes part of an existing row.
     fn patch<P: Patch>(&mut self, key: &[Cell<'_>], patch: &P) -> Stored<()>;
     /// Deletes a row, if it exists.
     fn delete(&mut self, table: &'static Table, key: &[Cell<'_>]) -> Stored<()>;
@@ -36,22 +36,22 @@ pub trait Backend: Tables + Send + 'static {
     /// Opens a reader of the last commit.
     fn reader(&self) -> Stored<Box<dyn Reader>>;
 
-    /// Returns false if the open group has lost a part of its changes.
+    /// Returns false if the open group has lost some of its changes.
     fn is_whole(&self) -> bool {
         true
     }
-    /// Writes in the open group something that changes nothing.
+    /// Writes something in the open group that changes nothing.
     fn touch(&mut self) -> Stored<()> {
         Ok(())
     }
-    /// Learns that the open group has erased data.
+    /// Is told that the open group has erased data.
     fn note_erasure(&mut self) {}
-    /// Returns the maximum number of rows that an erasure of an account erases at once;
+    /// Returns the maximum number of rows that are erased at a time when an account is erased;
     /// [`Store::erase_part`](crate::Store::erase_part) erases the rest.
     fn erased_at_once() -> usize {
         usize::MAX
     }
-    /// Lets new numbers begin after those that were written.
+    /// Makes new numbers start after those that were written.
     fn end_copy(&mut self) -> Stored<()> {
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! What a store has already read in its groups, and would read again for every event: claims, and products and prices of the catalog.
-//! It is cleared when others may have written.
+//! Caches what a store has read in its groups and would otherwise read again for every event: claims, and products and prices of the
+//! catalog. It is cleared when others may have written.
 
 use crate::rows::ClaimRow;
 use crate::scope::Partition;
@@ -10,7 +10,7 @@ use std::hash::Hash;
 
 /// Capacity of each map. A full map is cleared, so that memory stays bounded.
 const ROWS_MAX: usize = 16 * 1024;
-/// Capacity of the map of the catalog, whose rows are larger.
+/// Capacity of the catalog map, whose rows are larger.
 const CATALOG_MAX: usize = 1024;
 
 /// Rows by key.
@@ -43,7 +43,7 @@ impl Cache {
         }
     }
 
-    /// Forgets the catalog of a partition, which changes.
+    /// Drops the catalog of a partition, because it is changing.
     pub(super) fn forget_catalog(&self, partition: &Partition) {
         self.catalog.borrow_mut().remove(partition);
     }

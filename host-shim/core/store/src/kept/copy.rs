@@ -1,4 +1,4 @@
-//! Copies a store into another one, and another one into a store.
+//! Copies a store into another one, and another one into this one.
 
 use super::{Backend, Kept, Tables};
 use crate::cell::View;

@@ -10,7 +10,7 @@ use crate::records::{Caller, EarlierRun, EffectNumber, ErasableEvent, ErasedEffe
 use crate::schema::{effects, events, replies};
 use crate::scope::Scope;
 
-/// Number of events that are erased at once.
+/// Number of events that are erased at a time.
 const PAGE: usize = 256;
 
 impl<B: Backend> Kept<B> {

@@ -1,4 +1,4 @@
-//! What an event needs of its account: the live rows, and those that they and the event's references lead to.
+//! Finds what an event needs from its account: the live rows, and those to which they and the event's references lead.
 
 use super::{Kept, Tables};
 use crate::cell::Cell;
@@ -20,11 +20,11 @@ use std::sync::Arc;
 struct AccountGraph<'k, B> {
     kept: &'k Kept<B>,
     scope: &'k Scope,
-    /// All referrers of the account by target; none if they are too many to be read at once.
+    /// All referrers of the account by target; none if there are too many to be read at once.
     known: OnceCell<Option<Referrers>>,
 }
 
-/// The texts of keys of rows by the text of a reference that they have.
+/// The key texts of rows, by the text of a reference that they contain.
 type Referrers = BTreeMap<String, Vec<String>>;
 
 impl<B: Tables> AccountGraph<'_, B> {
@@ -76,7 +76,7 @@ impl<B: Tables> Graph for AccountGraph<'_, B> {
 }
 
 impl<B: Tables> Kept<B> {
-    /// Opens an account with a query for each step: as [`Read::open`].
+    /// Opens an account with one query per step, like [`Read::open`].
     ///
     /// # Errors
     /// Fails if the storage fails.

@@ -1,4 +1,4 @@
-//! What a database answers itself. Everything else of [`Read`](crate::Read) is [`Kept`].
+//! The queries that a database answers itself. The rest of [`Read`](crate::Read) is in [`Kept`].
 
 use super::Kept;
 use crate::cell::{Cell, View};
@@ -21,7 +21,7 @@ use extension_contract::{RecordKey, Reference, RowKey, RowKind, StoredRow, Times
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-/// The beginning of the keys of all records.
+/// The prefix of the keys of all records.
 const RECORDS: &str = "record:";
 
 /// A range of texts as bounds of a query.
@@ -36,13 +36,13 @@ pub(super) fn after(number: u64) -> Bound<Cell<'static>> {
     Bound::Excluded(number.into())
 }
 
-/// The tables of a database, to be read. The methods with a body take several queries; a database overrides those that it can answer at
-/// once.
+/// The tables of a database, for reading. The methods with a body run several queries; a database overrides those that it can answer in
+/// one.
 ///
 /// # Errors
 /// Every method fails with `StoreError::Unavailable` if the underlying storage fails.
 pub trait Tables: Sized {
-    /// Calls `each` with the rows of a query, in its order.
+    /// Calls `each` with the rows of a query, in order.
     fn find<V: View>(&self, query: &Query<'_>, each: &mut dyn FnMut(V) -> Stored<Flow>) -> Stored<()>;
     /// Returns a row by the values of its key.
     fn one<V: View>(&self, key: &[Cell<'_>]) -> Stored<Option<V>> {
@@ -53,7 +53,7 @@ pub trait Tables: Sized {
         })?;
         Ok(found)
     }
-    /// Returns rows by the values of their keys, in the order of the keys. The keys differ in their last values only.
+    /// Returns rows by the values of their keys, in key order. The keys differ only in their last values.
     fn get<V: View>(&self, keys: &[Vec<Cell<'_>>]) -> Stored<Vec<Option<V>>> {
         keys.iter().map(|key| self.one(key)).collect()
     }
@@ -68,16 +68,16 @@ pub trait Tables: Sized {
     fn together<T>(&self, body: impl FnOnce() -> Stored<T>) -> Stored<T> {
         body()
     }
-    /// Returns the number of due effects among which the turns of accounts are found.
+    /// Returns the number of due effects that are searched for the accounts' turns.
     fn turns_searched() -> usize {
         TURNS_SEARCHED_MAX
     }
-    /// Returns up to how many references of an account [`Read::open`](crate::Read::open) reads at once; with more, or 0, it asks for
-    /// each row.
+    /// Returns the maximum number of references of an account that [`Read::open`](crate::Read::open) reads at once; with more, or 0, it
+    /// queries each row.
     fn references_at_once() -> usize {
         0
     }
-    /// Returns the number up to which the log of events may be read, if it has an end before that of its table.
+    /// Returns the number up to which the log of events may be read, if that is before the end of its table.
     fn log_end(&self) -> Stored<Bound<Cell<'static>>> {
         Ok(Bound::Unbounded)
     }
@@ -101,17 +101,17 @@ pub trait Tables: Sized {
         Ok(found)
     }
 
-    /// As [`Read::open`](crate::Read::open).
+    /// Like [`Read::open`](crate::Read::open).
     fn open(kept: &Kept<Self>, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
         kept.open_by_steps(scope, named, facts)
     }
-    /// As [`Read::place`](crate::Read::place).
+    /// Like [`Read::place`](crate::Read::place).
     fn place(kept: &Kept<Self>, query: &PlaceQuery<'_>) -> Stored<(Vec<Option<ClaimRow>>, Option<Placed>)> {
         place_by_steps(kept, query)
     }
 
-    /// Returns the rows of a kind with another fingerprint, least recently written first. Reads the oldest rows of each of these
-    /// fingerprints, from the index.
+    /// Returns the rows of a kind with a different fingerprint, least recently written first. Reads the oldest rows of each of these
+    /// fingerprints from the index.
     fn outdated(&self, scope: &Scope, kind: &RowKind, fingerprint: &str, limit: usize) -> Stored<Vec<StoredRow>> {
         let kind = kind_prefix(kind);
         let mut oldest: Vec<OutdatedRow> = Vec::new();
@@ -123,7 +123,7 @@ pub trait Tables: Sized {
                 let Some(Fingerprint(found)) = self.first(next)? else { break };
                 if found != fingerprint {
                     let equal = [scope.into(), Cell::from(&kind), Cell::from(&found)];
-                    // Only rows that are older than the newest one so far matter.
+                    // Only rows older than the newest one so far matter.
                     let newest = oldest.get(limit.wrapping_sub(1)).map(|row| row.written);
                     let to = newest.map_or(Bound::Unbounded, |newest| Bound::Included(newest.into()));
                     oldest.extend(self.all(&Query { equal: &equal, to, limit, ..Query::of(&rows::BY_FINGERPRINT) })?);
@@ -136,7 +136,7 @@ pub trait Tables: Sized {
         })
     }
 
-    /// As [`Read::collections`](crate::Read::collections).
+    /// Like [`Read::collections`](crate::Read::collections).
     fn collections(&self, scope: &Scope) -> Stored<Vec<String>> {
         self.together(|| {
             let mut collections = Vec::new();
@@ -162,20 +162,20 @@ pub trait Tables: Sized {
         Ok(self.get(&keys.collect::<Vec<_>>())?.into_iter().flatten().collect())
     }
 
-    /// As [`Read::effects_of`](crate::Read::effects_of).
+    /// Like [`Read::effects_of`](crate::Read::effects_of).
     fn effects_of(&self, scope: &Scope, seq: u64, limit: usize) -> Stored<Vec<EffectRow>> {
         let (equal, tests) = ([scope.into()], [(effects::SEQ, Op::Gt, seq.into())]);
         first_effects(self, &[Query { equal: &equal, tests: &tests, ..Query::of(&effects::BY_KEY) }], limit)
     }
 
-    /// As [`Read::effects_open_after`](crate::Read::effects_open_after).
+    /// Like [`Read::effects_open_after`](crate::Read::effects_open_after).
     fn effects_open_after(&self, partition: &Partition, seq: u64, limit: usize) -> Stored<Vec<EffectRow>> {
         let (equal, tests) = ([partition.into()], [(effects::SEQ, Op::Gt, seq.into())]);
         let open = [&effects::RUNNING, &effects::DUE, &effects::DUE_TIMERS];
         first_effects(self, &open.map(|index| Query { equal: &equal, tests: &tests, ..Query::of(index) }), limit)
     }
 
-    /// As [`Read::effects_due`](crate::Read::effects_due).
+    /// Like [`Read::effects_due`](crate::Read::effects_due).
     fn effects_due(&self, query: &DueQuery<'_>) -> Stored<Vec<EffectRow>> {
         let most = if query.turns.is_some() { Self::turns_searched() } else { query.limit };
         let mut due: Vec<DueEffect> = Vec::new();
@@ -207,7 +207,7 @@ pub trait Tables: Sized {
         effects_at(self, query.in_order(due).into_iter().map(|effect| effect.seq))
     }
 
-    /// As [`Read::next_due`](crate::Read::next_due).
+    /// Like [`Read::next_due`](crate::Read::next_due).
     fn next_due(&self, partition: &Partition, now: Timestamp) -> Stored<Option<Timestamp>> {
         let mut next = None;
         for index in [&effects::DUE, &effects::DUE_TIMERS] {
@@ -222,7 +222,7 @@ pub trait Tables: Sized {
         Ok(next)
     }
 
-    /// As [`Read::runs`](crate::Read::runs).
+    /// Like [`Read::runs`](crate::Read::runs).
     fn runs(&self, seq: u64) -> Stored<Vec<Run>> {
         self.together(|| {
             let earlier: Vec<EarlierRun> = self.all(&Query { equal: &[seq.into()], ..Query::default() })?;
@@ -231,14 +231,14 @@ pub trait Tables: Sized {
         })
     }
 
-    /// As [`Read::inbox_due`](crate::Read::inbox_due).
+    /// Like [`Read::inbox_due`](crate::Read::inbox_due).
     fn inbox_due(&self, partition: &Partition, now: Timestamp, limit: usize) -> Stored<Vec<u64>> {
         let (equal, more) = ([partition.into(), PENDING.into()], limit.saturating_add(1));
         let to = Bound::Included(now.into());
         let numbers = |query: Query<'_>| self.all(&query);
         let mut due = numbers(Query { equal: &equal, to, limit: more, ..Query::of(&events::WAITING) })?;
         if due.len() > limit {
-            // More events than the limit: returns the first ones in order of acceptance.
+            // There are more events than the limit: returns the first ones in order of acceptance.
             let tests = [(events::AT, Op::Le, now.into())];
             due = numbers(Query { equal: &equal, tests: &tests, limit, ..Query::of(&events::FAILED) })?;
         }
@@ -247,7 +247,7 @@ pub trait Tables: Sized {
         Ok(due)
     }
 
-    /// As [`Read::failed`](crate::Read::failed).
+    /// Like [`Read::failed`](crate::Read::failed).
     fn failed(&self, partition: &Partition, seq: u64, limit: usize) -> Stored<Vec<InboxRow>> {
         let mut failed: Vec<InboxRow> = Vec::new();
         for state in [PENDING, DEAD] {
@@ -259,7 +259,7 @@ pub trait Tables: Sized {
         Ok(failed)
     }
 
-    /// As [`Read::woken_by`](crate::Read::woken_by).
+    /// Like [`Read::woken_by`](crate::Read::woken_by).
     fn woken_by(&self, keys: &[String]) -> Stored<Vec<u64>> {
         let mut woken = BTreeSet::new();
         for key in keys {
@@ -276,7 +276,7 @@ pub(super) fn effects_at(tables: &impl Tables, seqs: impl IntoIterator<Item = u6
     Ok(tables.get(&keys)?.into_iter().flatten().collect())
 }
 
-/// Returns the first effects of some queries in order of their numbers.
+/// Returns the first effects of some queries, in number order.
 fn first_effects(tables: &impl Tables, queries: &[Query<'_>], limit: usize) -> Stored<Vec<EffectRow>> {
     let mut seqs: Vec<u64> = Vec::new();
     for query in queries {

@@ -40,7 +40,7 @@ impl Claims {
     pub(super) fn after(&self, prefix: &str, after: Option<&str>, limit: usize) -> Vec<(String, ClaimRow)> {
         let (from, end) = scan_bounds(prefix, false, after);
         let to = end.as_deref().map_or(Bound::Unbounded, Bound::Excluded);
-        // A range that begins after its end would panic.
+        // A range whose start is after its end would panic.
         if end.as_deref().is_some_and(|end| end <= from.as_str()) {
             return Vec::new();
         }

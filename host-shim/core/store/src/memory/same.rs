@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl MemoryStore {
-    /// Returns true if both stores have the same state and the same catalog. Then their [`state_hash`](crate::state_hash) is the same.
+    /// Returns true if both stores have the same state and the same catalog. Their [`state_hash`](crate::state_hash) is then the same.
     ///
     /// # Errors
     /// Fails if a row cannot be serialized.

@@ -1,4 +1,4 @@
-//! Copies the write-ahead log into the file on a thread of its own, so that no commit waits for it.
+//! Copies the write-ahead log into the file on a separate thread, so that no commit waits for it.
 
 use super::{BUSY_TIMEOUT, OpenError};
 use rusqlite::Connection;
@@ -7,13 +7,13 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Time from a commit to the copy, which also copies what is committed meanwhile.
+/// Time from a commit to the copy, which includes what has been committed in the meantime.
 const AFTER: Duration = Duration::from_millis(250);
 
 /// The work that the thread has to do.
 #[derive(Debug, Default)]
 struct Wanted {
-    /// True after a commit that is not copied yet.
+    /// True after a commit that has not been copied yet.
     is_behind: bool,
     is_stopped: bool,
 }
@@ -26,7 +26,7 @@ struct Shared {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Wanted> {
-        // A panic in between leaves flags that are still flags.
+        // A panic in between leaves the flags valid.
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -35,7 +35,7 @@ impl Shared {
         self.changed.notify_one();
     }
 
-    /// Waits until a copy is due. Returns false when the thread is to end.
+    /// Waits until a copy is due. Returns false if the thread should end.
     fn wait(&self) -> bool {
         let wanted = self.lock();
         let to_copy = self.changed.wait_while(wanted, |wanted| !wanted.is_behind && !wanted.is_stopped);
@@ -55,7 +55,7 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Starts the thread, with a connection of its own.
+    /// Starts the thread, with its own connection.
     pub(super) fn start(path: &Path) -> Result<Checkpoints, OpenError> {
         let connection = Connection::open(path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
@@ -64,8 +64,8 @@ impl Checkpoints {
         let of_thread = shared.clone();
         let run = move || {
             while of_thread.wait() {
-                // It copies what no reader needs any more, and never waits for the writer. After an error the next copy has
-                // more to do, and at the latest the writer copies.
+                // It copies whatever no reader needs any longer, and never waits for the writer. After an error the next
+                // copy has more to do; at the latest, the writer copies.
                 let _ = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
             }
         };
@@ -84,7 +84,7 @@ impl Drop for Checkpoints {
     fn drop(&mut self) {
         self.shared.set(|wanted| wanted.is_stopped = true);
         if let Some(thread) = self.thread.take() {
-            // A thread that has panicked has ended as well.
+            // A thread that has panicked has ended too.
             let _ = thread.join();
         }
     }

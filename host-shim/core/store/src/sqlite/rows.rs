@@ -60,7 +60,8 @@ impl Answer for SqliteAnswer<'_> {
 }
 
 impl Sqlite {
-    /// Binds values from a parameter on. Returns false if one names an account or a business that the file does not have.
+    /// Binds values starting at a parameter. Returns false if a value is an account or a business that the file does not
+    /// have.
     fn bind<'c>(
         &self,
         statement: &mut Statement<'_>,
@@ -143,7 +144,7 @@ impl Sqlite {
         let table = R::TABLE;
         let mut cells: Vec<Cell<'_>> = row.cells()?;
         if cells[0] == Cell::Int(0) {
-            // The database gives the number after the largest one.
+            // The database assigns the number after the largest one.
             cells[0] = Cell::Null;
         }
         self.ensure(&cells)?;
@@ -189,7 +190,7 @@ impl Sqlite {
         }
     }
 
-    /// Takes the text of a reply away where it is.
+    /// Blanks out the text of a reply in place.
     fn blank_reply(&self, key: &[Cell<'_>]) -> Stored<()> {
         let sql = "UPDATE replies SET reply = '' WHERE scope = ?1 AND caller = ?2 AND reply <> ''";
         self.execute(sql, key).map(drop)

@@ -1,15 +1,16 @@
-//! The schema as numbered SQL files. `user_version` is the number of files that a database has applied.
+//! The schema as numbered SQL files. `user_version` is the number of files that have been applied to a database.
 
 use super::OpenError;
 use rusqlite::{Connection, TransactionBehavior};
 
-/// Migrations in order. A file that was released never changes. The first ones stand for the schemas of builds before the first
+/// Migrations in order. A released file never changes. The first ones stand for the schemas of builds from before the first
 /// release.
 const MIGRATIONS: [&str; 1 + EARLY] = ["", "", include_str!("migrations/0001_tables.sql")];
 /// Number of schemas before the first release, which are not migrated.
 const EARLY: usize = 2;
 
-/// Comment in the SQL text of each view of `tables.yml`. It distinguishes these views from the views that somebody else made.
+/// Comment in the SQL text of each view of `tables.yml`. It distinguishes these views from views that somebody else has
+/// created.
 pub const VIEW_MARK: &str = "/* view of tables.yml */";
 
 /// Checks that a file has the newest schema, without changing it.
@@ -87,7 +88,7 @@ mod tests {
     const FIRST: &str = "CREATE TABLE notes (text TEXT NOT NULL)";
     const SECOND: &str = "ALTER TABLE notes RENAME COLUMN text TO note; UPDATE notes SET note = note || '!'";
 
-    /// Makes a database of the first schema with a row.
+    /// Creates a database of the first schema with a row.
     fn first_schema() -> Connection {
         let mut connection = Connection::open_in_memory().expect("a database");
         migrate_by(&mut connection, &[FIRST]).expect("made");

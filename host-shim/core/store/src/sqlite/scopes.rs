@@ -1,4 +1,4 @@
-//! The tables of partitions and scopes, which the other tables refer to by number, with a cache for the open group.
+//! The tables of partitions and scopes, to which the other tables refer by number, with a cache for the open group.
 
 use super::unavailable;
 use crate::error::Stored;
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 /// Capacity of the cache. A full cache is cleared, so that memory stays bounded.
 const CACHE_MAX: usize = 16 * 1024;
 
-/// As [`CACHE_MAX`], of partitions, which are searched one by one: a program has a few.
+/// Like [`CACHE_MAX`], for partitions, which are searched linearly because a program has only a few.
 const PARTITIONS_MAX: usize = 64;
 
 /// The row of a scope.
@@ -28,9 +28,9 @@ pub(super) struct ScopeRow {
 pub(super) struct ScopeCache {
     scopes: RefCell<HashMap<Scope, Option<ScopeRow>>>,
     partitions: RefCell<Vec<(Partition, i64)>>,
-    /// The scope that was asked for last: the values of a change ask for the same one again and again.
+    /// The last scope that was requested: the values of a change request the same one again and again.
     last: RefCell<Option<(Scope, Option<ScopeRow>)>>,
-    /// Scopes by number. A number never changes; it is given again only if its scope was rolled back.
+    /// Scopes by number. A number never changes; it is reused only if its scope was rolled back.
     names: RefCell<HashMap<i64, Scope>>,
 }
 
@@ -106,7 +106,7 @@ impl ScopeCache {
         Ok(known)
     }
 
-    /// Returns a scope, and inserts it if it is new. A group must be open.
+    /// Returns a scope, inserting it if it is new. A group must be open.
     pub(super) fn ensure(&self, connection: &Connection, scope: &Scope) -> Result<ScopeRow, Error> {
         if let Some(known) = self.find(connection, scope, true)? {
             return Ok(known);
@@ -150,7 +150,7 @@ impl ScopeCache {
         Ok(id)
     }
 
-    /// Returns the number of a partition, and inserts the partition if it is new. A group must be open.
+    /// Returns the number of a partition, inserting the partition if it is new. A group must be open.
     pub(super) fn ensure_partition(&self, connection: &Connection, of: (&str, bool)) -> Result<i64, Error> {
         if let Some(id) = self.find_partition(connection, of, true)? {
             return Ok(id);

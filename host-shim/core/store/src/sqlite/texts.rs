@@ -1,4 +1,4 @@
-//! The texts of changes in SQL, for a file.
+//! The SQL texts of changes, for a file.
 
 use crate::query::Query;
 use crate::schema::{Column, Table};
@@ -16,7 +16,7 @@ impl Texts {
         self.text(what, table, columns, &Query::default(), |_| make())
     }
 
-    /// Returns the insertion of a row in which a column of its key is null if it is given by the database.
+    /// Returns the insertion of a row, in which a key column is null if the database assigns it.
     pub(super) fn insert(&self, table: &'static Table) -> Arc<str> {
         self.change("insert", table, &[], || {
             format!("{} ON CONFLICT DO NOTHING", insert(table.name, &table.columns[..hot(table)]))
@@ -41,7 +41,7 @@ impl Texts {
     }
 
     /// Returns the change of some columns of a row. Its parameters are the values, then those of the key. None if none of the columns
-    /// is of the table itself, or with `texts` none of its texts.
+    /// belongs to the table itself or, with `texts`, to its texts.
     pub(super) fn patch(&self, table: &'static Table, columns: &'static [Column], texts: bool) -> Option<Arc<str>> {
         let columns_of: Vec<Column> =
             columns.iter().copied().filter(|column| (*column >= hot(table)) == texts).collect();

@@ -13,7 +13,7 @@ use std::sync::Arc;
 /// Returns the test-mode scope of an account, for example `user:A`, in the business `shop`.
 ///
 /// # Panics
-/// If the text is not an account.
+/// Panics if the string is not an account.
 pub fn scope(account: &str) -> Scope {
     Scope { business: "shop".into(), livemode: false, account: account.parse().expect("a valid account") }
 }

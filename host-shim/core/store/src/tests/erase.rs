@@ -1,4 +1,4 @@
-//! Erased data is in none of the database's files.
+//! Checks that none of the database's files contains erased data.
 
 use crate::changes::{Applied, Changes, InboxProgress};
 use crate::rows::{EffectState, InboxState};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 /// Personal text of the erased account.
 const CANARY: &str = "ann.canary@example.com";
-/// Personal text of another account: proves that the search finds existing text.
+/// Personal text of another account, which proves that the search finds existing text.
 const OTHER: &str = "bob.stays@example.com";
 
 /// Counts the occurrences of a text in each file of a folder.

@@ -1,4 +1,5 @@
-//! Tests of a file that cannot grow: a group is stored as a whole or not at all, and later groups are stored when there is room.
+//! Tests of a file that cannot grow: a group is stored as a whole or not at all, and later groups are stored once there is
+//! space.
 
 use crate::error::StoreError;
 use crate::rows::InboxState;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 /// More pages than any test needs.
 const ROOM: i64 = 1_000_000;
 
-/// Lets the file have at most this many pages, or as many as it has.
+/// Limits the file to this many pages, or to as many as it has.
 fn limit(store: &SqliteStore, pages: i64) {
     store.connection().pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).expect("limited");
 }

@@ -1,6 +1,6 @@
 //! Checks the values that a component passes to the host: the size of import arguments and the validity of results.
 //!
-//! The host uses the results of exports unchanged, so they are checked here: ids and keys have 1 to 255 bytes, texts
+//! The host uses the results of exports unchanged, so they are checked here: ids and keys have 1 to 255 bytes, strings
 //! and JSON have at most 256 KiB, and JSON is valid.
 
 use crate::bindings as wire;
@@ -149,11 +149,11 @@ fn json(what: &str, value: &str) -> Checked {
     }
 }
 
-/// Checks the texts of a decision. Its rows, claims and effects are checked at the commit. Decisions of components are
-/// checked automatically; the caller of an untrusted library must call this function.
+/// Checks the strings of a decision. Its rows, claims and effects are checked at the commit. Decisions of components
+/// are checked automatically; the caller of an untrusted library must call this function.
 ///
 /// # Errors
-/// [`RunError::ValueTooLarge`] or [`RunError::BadValue`], with the name of the value.
+/// Fails with [`RunError::ValueTooLarge`] or [`RunError::BadValue`], with the name of the value.
 pub fn decision(decision: &Decision) -> Result<(), RunError> {
     match &decision.outcome {
         Outcome::Applied | Outcome::Ignored(_) => {}

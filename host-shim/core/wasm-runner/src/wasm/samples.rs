@@ -10,8 +10,8 @@ pub(super) const EVERY: Duration = Duration::from_micros(50);
 
 /// The sampled stacks and their counts.
 ///
-/// A sample is taken where a function or a loop begins. So the time of other code counts for the function that is
-/// called next. Inlined functions do not appear.
+/// A sample is taken where a function or a loop begins, so the time of other code is attributed to the next function
+/// called. Inlined functions do not appear.
 #[derive(Debug, Default)]
 pub struct Samples(Mutex<Sampled>);
 

@@ -1,17 +1,18 @@
-//! Host names of instances: the address of a type with one unique field, such as `https://{instance.subdomain}.example.com`.
+//! The host names of instances, from the addresses of types that contain one unique field, such as
+//! `https://{instance.subdomain}.example.com`.
 
 use serde_json::Value;
 
-/// The host names that a catalog gives to instances.
+/// The host names that a catalog gives its instances.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct InstanceHosts(Vec<Pattern>);
 
 /// A host name that belongs to an instance, if an account has the claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct InstanceHost {
-    /// Key of the claim, `SPACE:VALUE`.
+    /// Key of the claim: `SPACE:VALUE`.
     pub(crate) claim: String,
-    /// The field that has the value.
+    /// The field whose value is in the host name.
     pub(crate) field: String,
     /// The part of the host name that stands for the field.
     pub(crate) value: String,
@@ -26,13 +27,13 @@ struct Pattern {
 }
 
 impl InstanceHosts {
-    /// Reads the addresses of a catalog. Addresses whose host is not one unique field are none of these.
+    /// Reads the addresses of a catalog. Skips addresses whose host does not contain exactly one unique field.
     pub(crate) fn of(catalog: &Value) -> InstanceHosts {
         let types = catalog["product_types"].as_array().into_iter().flatten();
         InstanceHosts(types.flat_map(patterns).collect())
     }
 
-    /// Returns the instance of a host name in lower case.
+    /// Returns the instance of a lower-case host name.
     pub(crate) fn instance(&self, host: &str) -> Option<InstanceHost> {
         self.0.iter().find_map(|pattern| {
             let value = host.strip_prefix(&pattern.before)?.strip_suffix(&pattern.after)?;
@@ -52,13 +53,13 @@ fn patterns(declared: &Value) -> Vec<Pattern> {
     each.chain([url]).filter_map(Value::as_str).filter_map(|text| pattern(declared, text)).collect()
 }
 
-/// Returns the pattern of an address; none if its host has other placeholders, or a field that is not unique.
+/// Returns the pattern of an address, or none if its host has other placeholders or a field that is not unique.
 fn pattern(declared: &Value, url: &str) -> Option<Pattern> {
     let (_, rest) = url.split_once("://")?;
     let host = rest.split(['/', '?', '#']).next()?.to_ascii_lowercase();
     let (before, rest) = host.split_once("{instance.")?;
     let (field, after) = rest.split_once('}')?;
-    // `{instance.subdomain}` alone would take every host name.
+    // `{instance.subdomain}` alone would match every host name.
     if !after.starts_with('.') || before.contains('{') || after.contains('{') || after.contains(':') {
         return None;
     }

@@ -1,4 +1,4 @@
-//! Probes of a site: whether its store is read and written, and whether its catalog answers.
+//! Probes a site: whether its store can be read and written, and whether its catalog responds.
 
 use crate::ask::{ask, read};
 use crate::site::Site;
@@ -12,23 +12,23 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Mutex, oneshot};
 use tokio::time::timeout;
 
-/// Time for which an answer of the catalog counts: the question costs more than that to the store.
+/// How long an answer of the catalog counts: asking costs the store more than the other probes.
 const ASKED_EVERY: Duration = Duration::from_secs(60);
-/// The same after a failure.
+/// The same, after a failure.
 const ASKED_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// Longest wait for the store.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(HEALTH_S_MAX);
-/// Time for which the result of a write counts.
+/// How long the result of a write counts.
 const GOOD_FOR: Duration = Duration::from_secs(WRITE_TEST_S);
-/// Time for which a failure counts: when the store takes writes again, the server is soon healthy.
+/// How long a failure counts: when the store accepts writes again, the server is soon healthy.
 const FAILED_FOR: Duration = Duration::from_secs(1);
 
-/// When was the catalog of each site asked for its offers, and did it answer?
+/// When the catalog of each site was last asked for its offers, and whether it responded.
 #[derive(Debug, Default)]
 pub(crate) struct CatalogProbes(sync::Mutex<BTreeMap<Partition, (Instant, bool)>>);
 
 impl CatalogProbes {
-    /// Returns true if the catalog of a site answers, or answered a short time ago. A site that is busy keeps its last answer.
+    /// Returns true if the catalog of a site responds, or did so a short time ago. A site that is busy keeps its last result.
     pub(super) async fn answers(&self, site: &Site) -> bool {
         let partition = site.partition();
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(partition).copied();
@@ -48,16 +48,16 @@ impl CatalogProbes {
     }
 }
 
-/// The last test of the writes of each site.
+/// The last write test of each site.
 #[derive(Default)]
 pub(crate) struct Writes(BTreeMap<Partition, Mutex<Tested>>);
 
 /// A test of a site's writes.
 #[derive(Default)]
 struct Tested {
-    /// When it ended, and whether the store was written.
+    /// When it ended, and whether the store could be written.
     result: Option<(Instant, bool)>,
-    /// The answer to a test that was not answered in time. No other test begins before it comes.
+    /// The answer that a test did not get in time. No other test begins before it arrives.
     late: Option<oneshot::Receiver<bool>>,
 }
 
@@ -66,11 +66,11 @@ impl Writes {
         Writes(sites.map(|site| (site.partition().clone(), Mutex::default())).collect())
     }
 
-    /// Returns true if a site's store could be written at its last test, which is not long ago.
+    /// Returns true if a site's store could be written in its last test, which was recent.
     pub(super) async fn work(&self, site: &Site) -> bool {
         let began = Instant::now();
         let Some(tested) = self.0.get(site.partition()) else { return false };
-        // One request tests, and the others wait for its result.
+        // One request runs the test, and the others wait for its result.
         let mut tested = tested.lock().await;
         if let Some((at, is_good)) = tested.result
             && (at >= began || at.elapsed() < if is_good { GOOD_FOR } else { FAILED_FOR })
@@ -102,7 +102,7 @@ impl Tested {
                 });
                 match asked {
                     Ok(()) => answer,
-                    // The writer is too busy for a test, or has ended.
+                    // The writer is too busy for a test, or has stopped.
                     Err(_) => return false,
                 }
             }
@@ -117,7 +117,7 @@ impl Tested {
     }
 }
 
-/// Returns true if a site reads its store.
+/// Returns true if a site's store can be read.
 pub(super) async fn reads(site: &Site) -> bool {
     let partition = site.partition().clone();
     let read = read(site, move |store| store.parked_count(&partition));

@@ -1,5 +1,5 @@
-//! Recognises browsers that have logged in before. Their failed logins count separately, so an attacker who guesses passwords elsewhere
-//! cannot lock the user out. The mark is a signed cookie for one address, and not a session.
+//! Recognises browsers that have logged in before. Their failed logins are counted separately, so an attacker who guesses passwords
+//! elsewhere cannot lock the user out. The mark is a signed cookie for one address; it is not a session.
 
 use crate::command::Answered;
 use crate::cookie::{self, BROWSER};
@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use extension_contract::address_hash;
 use host_identity::{Address, User, random};
 
-/// Time for which a browser is known, in seconds: half a year.
+/// How long a browser stays known, in seconds: half a year.
 const KNOWN_S: i64 = 180 * 86_400;
 
 /// Returns the id of the browser if it has logged in with this address before.
@@ -20,7 +20,7 @@ pub(super) fn known(hosted: &HostedSite, users: &SiteUsers, headers: &HeaderMap,
     (whose == address_hash(address.as_str())).then_some(browser)
 }
 
-/// Returns the answer to a login, with a mark for a browser. Programs get none.
+/// Returns the answer to a login, with a mark if the client is a browser. Programs get none.
 pub(super) fn remembered(
     hosted: &HostedSite,
     users: &SiteUsers,

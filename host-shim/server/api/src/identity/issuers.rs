@@ -1,4 +1,4 @@
-//! `/api/auth/oidc/…`: a browser logs in at an issuer (OpenID Connect), and returns with a session.
+//! `/api/auth/oidc/…`: a browser logs in through an issuer (OpenID Connect), and returns with a session.
 
 use crate::command::Answered;
 use crate::cookie::{self, LOGIN};
@@ -22,9 +22,9 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
-/// Time for a login at the issuer in seconds.
+/// Time allowed for a login at the issuer, in seconds.
 const LOGIN_S: i64 = 600;
-/// Maximum length of the page after the login in bytes.
+/// Maximum length of the address of the page after the login, in bytes.
 const RETURN_BYTES_MAX: usize = 500;
 
 #[derive(Deserialize)]
@@ -44,7 +44,7 @@ pub(crate) struct Back {
 }
 
 impl HostedSite {
-    /// True if browsers reach the site with TLS.
+    /// True if browsers use TLS to access the site.
     pub(crate) fn has_tls(&self) -> bool {
         self.url.starts_with("https://")
     }
@@ -70,7 +70,7 @@ pub(super) fn routes() -> Vec<ServerRoute> {
             .about("The issuers at which a browser can log in.")
             .by(Access::All)
             .gives(&LOGINS),
-        // A `HEAD` would begin a login, and use up the answer of one.
+        // A `HEAD` request would start a login, and would consume the answer of one.
         ServerRoute::get("/api/auth/oidc/{name}", "", begin)
             .without_head()
             .about("Sends a browser to an issuer. It returns with a session, and goes to `return_to`.")
@@ -88,7 +88,7 @@ pub(super) fn routes() -> Vec<ServerRoute> {
     ]
 }
 
-/// Carries out `GET /api/auth/oidc`: the logins at issuers.
+/// Carries out `GET /api/auth/oidc`: lists the issuers that users can log in through.
 async fn list(Open(hosted): Open) -> Answered {
     let logins = hosted.issuers.iter().filter_map(|issuer| issuer.settings().login.as_ref());
     let shown: Vec<Value> = logins
@@ -155,21 +155,21 @@ async fn finish(
     if logged_in.user.announced_at.is_none() {
         announce(&hosted, users, &logged_in.user).await;
     }
-    // The issuer has proved the address, as a link by mail does.
+    // The issuer has verified the address, as a link by mail would.
     tell_proved(&hosted, &logged_in.user, &logged_in.proof).await;
     let session = cookie::begin_session(&hosted, &logged_in.token, logged_in.expires_at);
     let cookies = [session, cookie::set(&hosted, LOGIN, "", 0)];
     redirect(&format!("{}{return_to}", hosted.url), cookies)
 }
 
-/// Returns the seed of the login that the browser has begun, and the page after it.
+/// Returns the seed of the login that the browser has started, and the page after it.
 fn kept(hosted: &HostedSite, headers: &HeaderMap) -> Option<(LoginSeed, String)> {
     let (seed, return_to) = cookie::read(hosted, headers, LOGIN)?.split_once('.')?;
     let return_to = String::from_utf8(hex::decode(return_to).ok()?).ok()?;
     Some((LoginSeed::parse(seed)?, return_to)).filter(|(_, return_to)| is_own_path(return_to))
 }
 
-/// True for a path of this server: a browser reads `//x` and `/\x` as the name of another one.
+/// True for a path on this server: a browser reads `//x` and `/\x` as the name of another server.
 pub(crate) fn is_own_path(text: &str) -> bool {
     let is_plain = text.len() <= RETURN_BYTES_MAX && text.bytes().all(|c| c.is_ascii_graphic() && c != b'\\');
     is_plain && text.starts_with('/') && !text.starts_with("//")
@@ -179,7 +179,7 @@ fn refused(detail: &str) -> Problem {
     Problem::new(StatusCode::FORBIDDEN, "login-refused", detail)
 }
 
-/// Answers with another address, and sets cookies.
+/// Answers with a redirect, and sets cookies.
 fn redirect<const N: usize>(url: &str, cookies: [Option<HeaderValue>; N]) -> Result<Response, Problem> {
     let mut response = see_other(url);
     for cookie in cookies {

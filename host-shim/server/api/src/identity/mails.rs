@@ -1,4 +1,4 @@
-//! `/api/auth/reset`, `/password`, `/confirm` and `/confirmation`: links by mail, which prove an address or set a password.
+//! `/api/auth/reset`, `/password`, `/confirm` and `/confirmation`: links sent by mail, which verify an address or set a password.
 
 use super::session::Session;
 use super::{LOGIN, SESSION, Then, USER, accepted, announce, answer, browser, given, note_language, shown, user_shown};
@@ -26,21 +26,21 @@ use host_intake::Decoded;
 use serde_json::{Map, Value, json};
 use std::ops::ControlFlow;
 
-/// Message in the log if a user is not asked to prove the address.
+/// Message in the log if a user is not asked to verify the address.
 pub(super) const UNCONFIRMED: &str = "the mail that proves an address was not sent";
 
-/// The service as which the server tells the business of its users.
+/// The service that the server acts as when it informs the business about its users.
 fn service() -> Actor {
     Actor { kind: ActorKind::Service, subject: "identity".to_owned(), roles: Vec::new() }
 }
 
-/// The reason why the server has not sent a command or a mail of its own.
+/// The reason why the server has not sent a command or one of its own mails.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NotSent {
-    /// The link of the mail is not made.
+    /// The link in the mail was not created.
     #[error(transparent)]
     Link(#[from] LinkError),
-    /// The command is not stored.
+    /// The command was not stored.
     #[error("{0}")]
     Command(String),
     /// Too many mails were sent to the mailbox, or by the sender.
@@ -48,7 +48,7 @@ pub(super) enum NotSent {
     TooMany(u64),
 }
 
-/// The answer to a sender who is told of the limits of mails.
+/// The answer to a sender who has reached the mail limits.
 pub(super) fn too_many(seconds: u64) -> Problem {
     Problem::too_many("too many mails went to this address, or were sent by you", seconds)
 }
@@ -70,14 +70,15 @@ async fn command_as(
     accepted(hosted, (Decoded::from(event), Vec::new())).await.map_err(NotSent::Command)
 }
 
-/// Closes an account, and deletes what the server keeps of it.
+/// Closes an account, and deletes what the server stores about it.
 pub(super) async fn close(hosted: &HostedSite, account: Account) -> Result<(), NotSent> {
     command(hosted, account.clone(), CLOSE, &json!({})).await?;
     closing::forget(hosted, &account);
     Ok(())
 }
 
-/// Makes links to one address and sends each by mail, for a request of the sender. Every mail that a request causes is counted here.
+/// Creates links to one address and sends each of them by mail, in response to a request of the sender. Every mail that a request causes
+/// is counted here.
 pub(super) async fn send(
     (app, hosted): (&AppState, &HostedSite),
     sender: Option<MailSender<'_>>,
@@ -107,7 +108,7 @@ fn of_user(kind: LinkKind, user: &User) -> Link {
     Link { kind, livemode: user.livemode, email, account, roles: Vec::new(), sender: None, cause: None }
 }
 
-/// Asks a new user to prove the address.
+/// Asks a new user to verify the address.
 pub(super) async fn ask_to_confirm(
     app: &AppState,
     hosted: &HostedSite,
@@ -165,8 +166,8 @@ async fn confirmation(State(app): State<AppState>, session: Session) -> Result<A
     Ok(Answered::of(202, json!({})))
 }
 
-/// Carries out `POST /api/auth/confirm`: in a session of the user to whom it went, the link proves the address. Elsewhere the link sets a
-/// new password, since somebody else may have registered with the address.
+/// Carries out `POST /api/auth/confirm`: in a session of the user to whom it was sent, the link verifies the address. Otherwise the link
+/// sets a new password, since somebody else may have registered with the address.
 async fn confirm(
     State(app): State<AppState>,
     session: Session,
@@ -182,8 +183,9 @@ async fn confirm(
     Ok(Answered::ok(user_shown(&user)))
 }
 
-/// Tells the business of a proved address, so that a checkout by it finds the account. An account that such a checkout has made before
-/// goes to the user. Tokens end that an unproved user made in an account before. A failure is logged: the next proof repeats it.
+/// Informs the business of a verified address, so that a checkout with that address finds the account. An account that such a checkout
+/// has already created is given to the user. Tokens that an unverified user created in an account are revoked. A failure is logged; the
+/// next verification tries again.
 pub(super) async fn tell_proved(hosted: &HostedSite, user: &User, proof: &Proof) {
     if let Some(account) = &proof.taken_over
         && let Err(problem) = revoke_tokens(hosted, account).await
@@ -203,7 +205,7 @@ pub(super) async fn tell_proved(hosted: &HostedSite, user: &User, proof: &Proof)
             let added = users.identity().users().add_account(user.livemode, made, &user.id);
             added.map_err(|error| NotSent::Command(error.to_string()))?;
         }
-        // After a change, the account gives up the earlier address also if another account has the new one.
+        // After a change, the account gives up its former address even if another account has the new one.
         match made.is_none() || proof.has_moved {
             true => command(hosted, own, "account.confirm", &json!({"email": user.email})).await,
             false => Ok(()),
@@ -214,7 +216,7 @@ pub(super) async fn tell_proved(hosted: &HostedSite, user: &User, proof: &Proof)
     }
 }
 
-/// Revokes the tokens that work in an account.
+/// Revokes the tokens that are valid in an account.
 async fn revoke_tokens(hosted: &HostedSite, account: &Account) -> Result<(), Problem> {
     let question = Question { account: account.clone(), actor: service(), at: hosted.site.clock().now() };
     let list = List { filter: Some("issued".to_owned()), ..List::new(question, "tokens") };
@@ -229,8 +231,8 @@ async fn revoke_tokens(hosted: &HostedSite, account: &Account) -> Result<(), Pro
     Ok(())
 }
 
-/// Carries out `POST /api/auth/reset`: sends a link to the address, if it has an account. The answer does not tell, nor whether so many
-/// links were asked for that the last one has to do.
+/// Carries out `POST /api/auth/reset`: sends a link to the address, if it has an account. The answer does not reveal whether it has one,
+/// nor whether so many links were requested that the last one must suffice.
 async fn reset(
     State(app): State<AppState>,
     Hosted(hosted): Hosted,
@@ -244,7 +246,7 @@ async fn reset(
     let Some(address) = Address::parse(text(&given, "email")) else { return Ok(Answered::of(202, json!({}))) };
     let links = links_for(&hosted, &address)?;
     let sender = app.rates.client(peer, &headers).map(MailSender::at);
-    // The mails go out after the answer, whose time tells nothing either.
+    // The mails are sent after the answer, so that its timing reveals nothing either.
     tokio::spawn(turn::carry(async move {
         match send((&app, &hosted), sender, &links, &Map::new()).await {
             Ok(()) => {}
@@ -255,7 +257,7 @@ async fn reset(
     Ok(Answered::of(202, json!({})))
 }
 
-/// Returns the links for an address: to set a password, or to take over accounts that checkouts have made.
+/// Returns the links for an address: to set a password, or to take over accounts created by checkouts.
 fn links_for(hosted: &HostedSite, address: &Address) -> Result<Vec<Link>, Problem> {
     let identity = hosted.users()?.identity();
     let livemode = identity.partition().livemode;
@@ -266,7 +268,7 @@ fn links_for(hosted: &HostedSite, address: &Address) -> Result<Vec<Link>, Proble
     Ok(reset.into_iter().chain(claims).collect())
 }
 
-/// Carries out `POST /api/auth/password`: sets a password by a link, and logs the user in.
+/// Carries out `POST /api/auth/password`: sets a password with a link, and logs the user in.
 async fn password(
     State(app): State<AppState>,
     Hosted(hosted): Hosted,
@@ -289,7 +291,7 @@ async fn password(
     Ok(browser::remembered(&hosted, users, &headers, &logged_in.user, Answered::ok(shown(&logged_in))))
 }
 
-/// Returns a text of a body, which was checked.
+/// Returns a string from a body that has been checked.
 pub(super) fn text<'g>(given: &'g Map<String, Value>, name: &str) -> &'g str {
     given.get(name).and_then(Value::as_str).unwrap_or_default()
 }

@@ -107,7 +107,7 @@ pub(super) fn routes() -> Vec<ServerRoute> {
 }
 
 impl Session {
-    /// Returns an organization and the user's roles in it. One of others looks like an unknown one.
+    /// Returns an organization and the user's roles in it. Organizations of other users look like unknown ones.
     fn organization(&self, id: &str) -> Result<(Organization, Vec<String>), Problem> {
         let all = self.users()?.identity().users().organizations_of(&self.user.id)?;
         let found = all.into_iter().find(|(organization, _)| organization.id == id);
@@ -142,7 +142,7 @@ fn wrong(path: &str, code: FieldErrorCode, message: String) -> Problem {
     Problem::invalid_value("body", path, code, message)
 }
 
-/// Carries out `POST /api/auth/organizations`: makes an organization whose owner is the user.
+/// Carries out `POST /api/auth/organizations`: creates an organization owned by the user.
 async fn found(
     State(app): State<AppState>,
     session: Session,
@@ -180,7 +180,7 @@ async fn list(session: Session) -> Result<Answered, Problem> {
     Ok(Answered::ok(json!({"organizations": all})))
 }
 
-/// Carries out `DELETE /api/auth/organizations/ID`: closes the organization's account, as an owner.
+/// Carries out `DELETE /api/auth/organizations/ID`: an owner closes the organization's account.
 async fn dissolve(
     State(app): State<AppState>,
     session: Session,
@@ -298,14 +298,14 @@ struct Invited {
     token: String,
 }
 
-/// Carries out `GET /api/auth/invitation`: tells the user what an invitation is for.
+/// Carries out `GET /api/auth/invitation`: shows the user what an invitation is for.
 async fn invited(session: Session, QueryOf(asked): QueryOf<Invited>) -> Result<Answered, Problem> {
     let now = session.hosted.site.clock().now();
     let (link, organization) = session.users()?.identity().invitation(&asked.token, &session.user, now)?;
     Ok(Answered::ok(json!({"organization": organization.name, "roles": link.roles, "email": link.email})))
 }
 
-/// Carries out `POST /api/auth/join`: the user accepts an invitation, which proves the address.
+/// Carries out `POST /api/auth/join`: the user accepts an invitation, which verifies the address.
 async fn join(
     State(app): State<AppState>,
     session: Session,

@@ -1,4 +1,4 @@
-//! `/api/auth/export` and `/api/auth/erase`: what the server knows of a user, and its end.
+//! `/api/auth/export` and `/api/auth/erase`: exports what the server knows about a user, and deletes it.
 
 use super::mails::{close, text};
 use super::organizations::owned_by;
@@ -55,8 +55,8 @@ impl Session {
     }
 }
 
-/// Carries out `GET /api/auth/export`: the user, the organizations, and every list of the own accounts. The answer is written while the
-/// lists are read, page by page, so it has no end but theirs.
+/// Carries out `GET /api/auth/export`: the user, the organizations, and every list of the user's own accounts. The answer is written
+/// while the lists are read, page by page, so its length is limited only by theirs.
 async fn export(session: Session) -> Result<Response, Problem> {
     let organizations = session.users()?.identity().users().organizations_of(&session.user.id)?;
     let organizations = organizations.iter().map(|(of, roles)| json!({"id": of.id, "name": of.name, "roles": roles}));
@@ -70,7 +70,7 @@ async fn export(session: Session) -> Result<Response, Problem> {
         lists.extend(LISTS.into_iter().map(|kind| List::new(question.clone(), kind)));
     }
     let mut export = Export { hosted: session.hosted.clone(), lists, account: None, list: None };
-    // What fails at once is a problem. Later the answer is cut, and its client sees that it is not whole.
+    // An immediate failure is answered with a problem. A later one cuts the answer short, and the client can see that it is incomplete.
     let mut begin = head.to_string();
     begin.truncate(begin.len() - 1);
     begin.push_str(",\"accounts\":{");
@@ -91,18 +91,18 @@ async fn export(session: Session) -> Result<Response, Problem> {
     Ok(([(header::CONTENT_TYPE, "application/json")], body).into_response())
 }
 
-/// The lists of an export that are still to be written.
+/// The lists of an export that still have to be written.
 struct Export {
     hosted: Arc<HostedSite>,
     lists: VecDeque<List>,
-    /// The account whose lists are being written, and whether one was.
+    /// The account whose lists are being written, and whether one has been written.
     account: Option<(Account, bool)>,
-    /// The list of which a row was written.
+    /// The list of which a row has been written.
     list: Option<&'static str>,
 }
 
 impl Export {
-    /// Returns the text of the next page of a list; none at the end of the last list.
+    /// Returns the text of the next page of a list, or none at the end of the last list.
     async fn next(&mut self) -> Result<Option<String>, Problem> {
         let Some(mut list) = self.lists.pop_front() else { return Ok(None) };
         let asked = ask(&self.hosted.site, move |answerer| list.page(answerer).map(|page| (list, page)));
@@ -139,8 +139,9 @@ impl Export {
     }
 }
 
-/// Carries out `POST /api/auth/erase`: closes the own accounts and deletes the user. The business erases what is personal in the
-/// accounts after the time of its policy `erase_after`. For a user without a password, a login at the issuer a moment ago stands for it.
+/// Carries out `POST /api/auth/erase`: closes the user's own accounts and deletes the user. The business erases the personal data in the
+/// accounts after the time in its `erase_after` policy. For a user without a password, a recent login through the issuer takes the place
+/// of the password.
 async fn erase(
     State(app): State<AppState>,
     session: Session,
@@ -166,7 +167,7 @@ async fn erase(
         let problem = Problem::new(StatusCode::CONFLICT, "owns-organizations", detail);
         return Err(problem.with("organizations", json!(owned)));
     }
-    // The own account is the last one: its user is deleted with it, and could not try again.
+    // The user's own account comes last: its user is deleted with it, and could not try again.
     for account in session.accounts()?.into_iter().rev() {
         close(&session.hosted, account).await.map_err(|error| {
             tracing::error!(%error, user = session.user.id, "an account was not closed");

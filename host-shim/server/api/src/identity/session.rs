@@ -52,7 +52,7 @@ impl Session {
         self.hosted.users()
     }
 
-    /// Refuses a user who has not proved the address.
+    /// Refuses a user who has not verified the address.
     pub(super) fn needs_proof(&self) -> Result<(), Problem> {
         self.user.confirmed_at.map(drop).ok_or_else(unproved)
     }

@@ -8,13 +8,13 @@ use std::collections::BTreeSet;
 /// The fact that a user has registered.
 pub(super) const REGISTERED: &str = "user.registered";
 
-/// The roles of members in a business that lists none.
+/// The roles of members if the business lists none.
 const USUAL_ROLES: [&str; 3] = [OWNER, "member", "viewer"];
 
 /// The users of a site.
 pub struct SiteUsers {
     pub(super) links: LinkMaker,
-    /// The members of the fact `user.registered` that the business declares; none if it does not declare the fact.
+    /// The members of the fact `user.registered` as the business declares it; none if it does not declare the fact.
     pub(super) told: Option<Vec<String>>,
     /// The entitlement of which each member of an organization uses one; none if members use nothing.
     pub(super) seats: Option<String>,
@@ -22,7 +22,7 @@ pub struct SiteUsers {
     pub(super) roles: Vec<String>,
 }
 
-/// Returns the roles that members of organizations may have in a business: owners, and those that `may` lists.
+/// Returns the roles that members of organizations may have in a business: owner, and those listed in `may`.
 pub fn member_roles(business: &BusinessFolder) -> Vec<String> {
     let listed = business.catalog["may"].as_object().into_iter().flat_map(|may| may.values());
     let listed = listed.filter_map(Value::as_array).flatten().filter_map(Value::as_str);
@@ -36,7 +36,7 @@ pub fn member_roles(business: &BusinessFolder) -> Vec<String> {
 }
 
 impl SiteUsers {
-    /// Makes the users of a business, which learns of each new user.
+    /// Creates the users of a business, which is informed of each new user.
     pub fn new(links: LinkMaker, business: &BusinessFolder) -> SiteUsers {
         let fields = business.catalog["events"].get(REGISTERED).map(|fact| fact["fields"].as_array());
         let name = |field: &Value| field["name"].as_str().map(str::to_owned);

@@ -15,9 +15,9 @@ use axum::response::{IntoResponse, Response};
 use host_identity::access::Caller;
 use std::sync::Arc;
 
-/// Whose metrics a caller reads.
+/// Whose metrics a caller may read.
 pub(crate) enum Reader {
-    /// Those of all businesses, and of the server.
+    /// Those of all businesses and of the server.
     Server,
     /// Those of one business.
     Business(Arc<HostedSite>),
@@ -33,7 +33,7 @@ impl FromRequestParts<AppState> for Reader {
             return Ok(Reader::Server);
         }
         let Operator { hosted, .. } = Operator::from_request_parts(parts, app).await?;
-        // The operator of the only business is that of the server.
+        // The operator of the only business is also the operator of the server.
         Ok(if app.sites.len() == 1 { Reader::Server } else { Reader::Business(hosted) })
     }
 }
@@ -48,7 +48,8 @@ pub(crate) fn routes() -> Vec<ServerRoute> {
     ]
 }
 
-/// Carries out `GET /metrics`: the numbers tell how a business goes, so each operator reads those of the own business only.
+/// Carries out `GET /metrics`. The numbers reveal how well a business does, so each operator can read only those of their
+/// own business.
 async fn get(State(app): State<AppState>, reader: Reader) -> Result<Response, Problem> {
     let of = match &reader {
         Reader::Server => None,
@@ -65,11 +66,11 @@ async fn get(State(app): State<AppState>, reader: Reader) -> Result<Response, Pr
     Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], text).into_response())
 }
 
-/// Counts the resources of a site in the background, if it is time. The next reading of the metrics has the numbers.
+/// Counts the resources of a site in the background, if a count is due. The next reading of the metrics shows the numbers.
 fn count_resources(app: &AppState, hosted: &HostedSite) {
     let Some(turn) = hosted.tools.turn_to_count() else { return };
     let (metrics, partition, costs) = (app.metrics.clone(), hosted.site.partition().clone(), hosted.costs.clone());
-    // The task ends by itself; nobody waits for it.
+    // The task ends on its own; nobody waits for it.
     drop(tokio::task::spawn_blocking(move || match turn.check.resources() {
         Ok(counts) => metrics.progress.resources(&partition, &counts, &costs),
         Err(error) => tracing::warn!(business = partition.name(), error, "the resources could not be counted"),

@@ -1,5 +1,5 @@
-//! Metrics of what waits too long: providers of which no call succeeds, due effects that nobody starts, and payments
-//! that no account has taken. The numbers are computed when the metrics are read.
+//! Metrics of everything that has waited too long: providers whose calls all fail, due effects that nobody starts, and
+//! payments that no account has accepted. The numbers are computed when the metrics are read.
 
 use super::SiteLabels;
 use crate::ask::read;
@@ -14,13 +14,13 @@ use prometheus_client::registry::Registry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
 
-/// Maximum kinds of due effects that are looked at.
+/// Maximum number of kinds of due effects that are examined.
 const KINDS_MAX: usize = 200;
-/// Time until a parked event counts: its customer's account may be on its way.
+/// How old a parked event must be to count: its customer's account may still be on its way.
 const PARKED_MS: i64 = 10 * 60 * 1_000;
-/// Maximum parked events that are looked at, those that wait longest first.
+/// Maximum number of parked events that are examined, oldest first.
 const PARKED_MAX: usize = 500;
-/// The types of Stripe's events that say that somebody has paid.
+/// The Stripe event types which report that somebody has paid.
 const PAID: [&str; 5] = [
     "checkout.session.completed",
     "checkout.session.async_payment_succeeded",
@@ -36,19 +36,19 @@ struct ProviderLabels {
     provider: String,
 }
 
-/// The metrics of what waits for too long.
+/// The metrics of everything that has waited too long.
 #[derive(Default)]
 pub(super) struct Delays {
     outages: Family<ProviderLabels, Gauge>,
     waiting: Family<ProviderLabels, Gauge>,
     paid: Family<SiteLabels, Gauge>,
-    /// The providers that a site has had in these metrics: they are 0 when nothing waits any more.
+    /// The providers that a site has had in these metrics. They drop to 0 when nothing waits any longer.
     known: Mutex<BTreeSet<(Partition, String)>>,
 }
 
-/// What the store has.
+/// The delays found in the store.
 struct StoredDelays {
-    /// By kind of effect: since when the oldest due effect waits, in milliseconds.
+    /// The time since which the oldest due effect of each kind has been waiting, in milliseconds.
     waiting_ms: BTreeMap<String, i64>,
     paid: usize,
 }
@@ -75,7 +75,7 @@ impl Delays {
         delays
     }
 
-    /// Reads what waits in a site. Without an answer of the store, the numbers of before stay.
+    /// Reads what is waiting in a site. If the store does not answer, the previous numbers stay.
     pub(super) async fn look(&self, site: &Site) {
         let (partition, now) = (site.partition().clone(), site.clock().now());
         let outages = site.outages();
@@ -94,12 +94,12 @@ impl Delays {
 
     fn note_outages(&self, partition: &Partition, outages: &[Outage]) {
         let lasts = |outage: &Outage| i64::try_from(outage.lasts_ms).unwrap_or(i64::MAX);
-        // One that has just begun is one, too.
+        // One that has just begun counts too.
         let out = outages.iter().map(|outage| (outage.provider.to_owned(), lasts(outage).max(1_000)));
         self.set(partition, &self.outages, out.collect());
     }
 
-    /// Sets the seconds of each provider of a site; 0 for the others that are known.
+    /// Sets the seconds of each provider of a site, and 0 for the other known ones.
     fn set(&self, partition: &Partition, gauges: &Family<ProviderLabels, Gauge>, lasts_ms: BTreeMap<String, i64>) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.extend(lasts_ms.keys().map(|provider| (partition.clone(), provider.clone())));
@@ -120,7 +120,7 @@ fn find(store: &dyn Read, partition: &Partition, now: Timestamp) -> Stored<Store
         let since = row.effect.not_before.unwrap_or(row.created_at).max(row.created_at);
         let kind = row.effect.kind;
         if passed.contains(&kind) {
-            // It has passed its deadline: it needs no call, and ends at once.
+            // It has passed its deadline, so it needs no call and ends at once.
             break;
         }
         waiting_ms.insert(kind.clone(), now.saturating_sub(since).max(0));

@@ -1,5 +1,5 @@
-//! `GET /api/operator/onboarding`: how many instances became ready since the server started, how long they took, and what people did
-//! for them (ORC-34, 61, 67). The same is in `/metrics`, for a time series.
+//! `GET /api/operator/onboarding`: how many instances became ready since the server started, how long that took, and which steps
+//! people did for them (ORC-34, 61, 67). `/metrics` has the same as a time series.
 
 use super::progress::LOOKED_MAX;
 use super::{EventLabels, Metrics, SiteLabels};

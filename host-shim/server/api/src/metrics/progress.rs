@@ -1,7 +1,6 @@
-//! Metrics of how long instances take, how many resources are created, and what people do by hand.
+//! Metrics of how long instances take to become ready, how many resources are created, and how many steps people do.
 //!
-//! Commits only note what has happened. The store is read when the metrics are read, on a thread that answers
-//! questions.
+//! Commits only leave notes of what happened. The store is read when the metrics are read, on a thread that answers queries.
 
 use super::SiteLabels;
 use extension_contract::{Account, Outcome, Payload, Timestamp};
@@ -20,34 +19,34 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Maximum notes that wait for the next reading of the metrics; about 1 MB.
+/// Maximum number of notes that wait for the next reading of the metrics; about 1 MB.
 const NOTES_MAX: usize = 10_000;
-/// Maximum notes that one reading of the store looks at, so that it is short.
+/// Maximum number of notes that one read of the store examines, to keep it short.
 pub(super) const LOOKED_MAX: usize = 500;
-/// Maximum dead letters that are counted.
+/// Maximum number of dead letters that are counted.
 const DEAD_MAX: usize = 1_000;
-/// Bounds of times from a payment or a creation to a running instance, in seconds. ORC-21 asks for at most 300; a person may
-/// take 24 hours.
+/// Bucket bounds for the time from a payment or a creation to a running instance, in seconds. ORC-21 asks for at most 300; a
+/// person may take 24 hours.
 const BOUNDS_S: [f64; 13] =
     [1.0, 5.0, 15.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 1_800.0, 7_200.0, 86_400.0, 172_800.0];
 /// Collection of the records of instances.
 const INSTANCES: &str = "instances";
 /// Source of the results of effects.
 const EFFECTS: &str = "effects";
-/// Who has completed a step that no person did.
+/// The `done_by` of a step that no person did.
 const MACHINE: &str = "machine";
 /// An instance for which a person has completed a step.
 const MANUAL: &str = "manual";
 /// States of the steps that people do.
 const STEP_STATES: [&str; 4] = ["opened", "completed", "abandoned", "overdue"];
-/// Beginning of the ids of purchases whose checkout was made elsewhere.
+/// Prefix of the ids of purchases whose checkout was created elsewhere.
 const ELSEWHERE: &str = "pur_cs_";
 /// Part of the id of the result of a mail about a step that a person has not done in time.
 const OVERDUE: &str = "/mail:step_overdue:";
-/// End of the kinds that create a resource.
+/// Suffix of the kinds that create a resource.
 const ENSURE: &str = ".ensure";
 
-/// Time within which an instance shall be ready: five minutes, in milliseconds (ORC-21).
+/// How soon an instance should be ready, in milliseconds: five minutes (ORC-21).
 const IN_TIME_MS: i64 = 300_000;
 
 /// The instances that became ready in one way.
@@ -99,7 +98,7 @@ struct ResourceLabels {
     resource: String,
 }
 
-/// The labels of what resources cost.
+/// The labels of the cost of resources.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct CostLabels {
     #[prometheus(flatten)]
@@ -115,23 +114,23 @@ struct StepLabels {
     state: &'static str,
 }
 
-/// What a commit has done, to be looked at later.
+/// What a commit has done, to be examined later.
 #[derive(Clone, Debug)]
 pub(super) enum Note {
     /// The result of an effect that creates a resource: its number in the inbox.
     Created(u64),
-    /// An instance runs for the first time: its account, its id, and the key of the mail that says so.
+    /// An instance is running for the first time: its account, its id, and the key of the mail about it.
     Ready { account: Account, instance: String, key: String },
 }
 
-/// What the store has about a note.
+/// What the store contains about a note.
 #[derive(Debug, PartialEq)]
 enum StoredNote {
     Created { resource: String, result: &'static str },
     Ready { how: &'static str, provisioning_ms: i64, onboarding_ms: Option<i64> },
 }
 
-/// What a reading of the store has found.
+/// What one read of the store has found.
 pub(super) struct StoredProgress {
     seen: Vec<StoredNote>,
     parked: u64,
@@ -152,11 +151,11 @@ pub(super) struct Progress {
     costs: Family<CostLabels, Gauge>,
     /// The kinds of resources that a site has had.
     kinds: Mutex<BTreeSet<(Partition, String)>>,
-    /// The instances that became ready, and the kinds of resources that were to be created, for a page.
+    /// The instances that became ready, and the kinds of resources that were to be created, as shown on a page.
     shown: Mutex<Shown>,
 }
 
-/// The numbers for the page of onboarding. The metrics themselves can only be written as text.
+/// The numbers for the onboarding page. The metrics themselves can only be written as text.
 #[derive(Debug, Default)]
 struct Shown {
     /// By site; true for instances for which a person has done something.
@@ -212,7 +211,7 @@ impl Progress {
     }
 
     fn lock(&self) -> MutexGuard<'_, VecDeque<(Partition, Note)>> {
-        // A panic in between leaves a queue that is still a queue.
+        // A panic in between still leaves a valid queue.
         self.notes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -241,7 +240,7 @@ impl Progress {
                 count("opened");
             }
         }
-        // This mail is planned before, and planned again when something changes: it counts when it is sent.
+        // This mail is planned earlier, and planned again when something changes. It counts when it is sent.
         if report.source == EFFECTS && has_ended(report) && report.event_id.contains(OVERDUE) {
             count("overdue");
         }
@@ -252,7 +251,7 @@ impl Progress {
         }
     }
 
-    /// Takes the oldest notes of a site, as many as one reading of the store looks at.
+    /// Takes the oldest notes of a site, as many as one read of the store examines.
     pub(super) fn take(&self, partition: &Partition) -> Vec<Note> {
         let mut own = Vec::new();
         self.lock().retain(|(of, note)| {
@@ -263,7 +262,7 @@ impl Progress {
         own
     }
 
-    /// Puts notes back that could not be looked at.
+    /// Puts back notes that could not be examined.
     pub(super) fn put_back(&self, partition: &Partition, notes: Vec<Note>) {
         let mut waiting = self.lock();
         let room = NOTES_MAX.saturating_sub(waiting.len());
@@ -271,7 +270,7 @@ impl Progress {
         notes.into_iter().rev().take(room).for_each(|note| waiting.push_front((partition.clone(), note)));
     }
 
-    /// Notes the number of resources that exist, by their kind, and what they cost.
+    /// Records the number of existing resources and their cost, by kind.
     pub(super) fn resources(&self, partition: &Partition, counts: &BTreeMap<String, usize>, costs: &[ResourceCost]) {
         for cost in costs {
             let (resource, currency) = (cost.resource.clone(), cost.currency.clone());
@@ -288,7 +287,7 @@ impl Progress {
         }
     }
 
-    /// Counts what a reading has found.
+    /// Counts what one read of the store has found.
     pub(super) fn count(&self, partition: &Partition, looked: StoredProgress) {
         let StoredProgress { seen, parked, dead } = looked;
         let site = SiteLabels::of(partition);
@@ -320,7 +319,7 @@ impl Progress {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the instances of a site that became ready, with or without the work of a person.
+    /// Returns the instances of a site that became ready, with or without manual work.
     pub(super) fn ready(&self, partition: &Partition, is_by_hand: bool) -> Ready {
         self.shown().ready.get(&(partition.clone(), is_by_hand)).copied().unwrap_or_default()
     }
@@ -338,7 +337,7 @@ impl Progress {
         kinds.iter().map(shown).collect()
     }
 
-    /// Returns the number of the steps of a site that people do, by state.
+    /// Returns the number of manual steps of a site, by state.
     pub(super) fn steps(&self, partition: &Partition) -> BTreeMap<&'static str, u64> {
         let count = |state| {
             let labels = StepLabels { site: SiteLabels::of(partition), state };
@@ -352,7 +351,7 @@ fn seconds(ms: i64) -> f64 {
     std::time::Duration::from_millis(u64::try_from(ms).unwrap_or(0)).as_secs_f64()
 }
 
-/// Returns the template and the reference of a mail's key, `mail:TEMPLATE:TO:REFERENCE`.
+/// Returns the template and the reference in a mail's key, `mail:TEMPLATE:TO:REFERENCE`.
 fn mail_of(key: &str) -> Option<(&str, &str)> {
     let mut parts = key.strip_prefix("mail:")?.splitn(3, ':');
     let (template, _) = (parts.next()?, parts.next()?);
@@ -380,14 +379,14 @@ fn notes(report: &Report) -> Vec<Note> {
     found
 }
 
-/// Looks at notes in the store.
+/// Examines notes in the store.
 pub(super) fn look(store: &dyn Read, partition: &Partition, notes: &[Note]) -> Stored<StoredProgress> {
     let seen = notes.iter().map(|note| see(store, partition, note)).collect::<Stored<Vec<_>>>()?;
     let dead = store.dead(partition, 0, DEAD_MAX)?.len();
     Ok(StoredProgress { seen: seen.into_iter().flatten().collect(), parked: store.parked_count(partition)?, dead })
 }
 
-/// Returns what the store has about a note; none if it was erased meanwhile.
+/// Returns what the store contains about a note; none if it has been erased in the meantime.
 fn see(store: &dyn Read, partition: &Partition, note: &Note) -> Stored<Option<StoredNote>> {
     match note {
         Note::Created(seq) => {
@@ -417,8 +416,9 @@ fn is_by_hand(record: &Value) -> bool {
     resources.filter_map(|(_, resource)| resource["task"]["done_by"].as_str()).any(|done_by| done_by != MACHINE)
 }
 
-/// Returns the time of the payment for an instance: of the purchase that names it, or of the last checkout before it ran that
-/// was made elsewhere, since such a checkout makes an instance. None for an instance that a plan of before allows.
+/// Returns when an instance was paid for: the time of the purchase that names it, or of the last checkout before it ran that
+/// was created elsewhere, since such a checkout creates an instance. Returns none for an instance that an earlier plan
+/// allows.
 fn paid_at(store: &dyn Read, scope: &Scope, instance: &str, ready: Timestamp) -> Stored<Option<Timestamp>> {
     let purchases = read::purchases(store, scope)?;
     let (mut named, mut elsewhere) = (None, None);

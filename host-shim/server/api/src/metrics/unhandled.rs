@@ -11,7 +11,7 @@ use prometheus_client::registry::Registry;
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
-/// Maximum number of types with a counter of their own. A sender decides the types, and each counter needs memory.
+/// Maximum number of types that have their own counter. The sender chooses the types, and each counter needs memory.
 const TYPES_MAX: usize = 200;
 /// The label of all further types.
 const OTHER: &str = "other";
@@ -37,7 +37,7 @@ impl Unhandled {
         Unhandled { events, types: Mutex::default() }
     }
 
-    /// Counts an event if its type is not handled.
+    /// Counts an event whose type is not handled.
     pub fn note(&self, partition: &Partition, report: &Report) {
         if !matches!(report.result.outcome(), Some(Outcome::Ignored(IgnoreReason::UnhandledKind))) {
             return;

@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Media type of errors.
 const PROBLEM: &str = "application/problem+json";
 
-/// Returns the document of a business's API, with the routes of every server behind its own. `version` is that of the API, for its
-/// readers.
+/// Returns the OpenAPI document of a business's API, with the routes of every server after its own. `version` is the API version
+/// shown to readers.
 pub(crate) fn document(table: &RouteTable, server: &[&Description], business: &str, version: &str) -> Value {
     let given = schema::given_types(table);
     let types = table.types.0.iter();
@@ -91,7 +91,7 @@ fn problem() -> Value {
     })
 }
 
-/// Returns the schema of an answer without a reply yet.
+/// Returns the schema of an answer that does not contain a reply yet.
 fn pending() -> Value {
     json!({
         "type": "object",
@@ -104,7 +104,7 @@ fn pending() -> Value {
     })
 }
 
-/// Shows a route of the business, with the errors that it can answer.
+/// Describes a route of the business, with the errors that it can return.
 fn of_business(table: &RouteTable, route: &Route) -> Value {
     let mut shown = shown(&route.into());
     shown["operationId"] = json!(route.name);
@@ -118,7 +118,7 @@ fn of_business(table: &RouteTable, route: &Route) -> Value {
     shown
 }
 
-/// Shows a route that every server has.
+/// Describes a route that every server has.
 fn of_server(of: &Description) -> Value {
     let mut shown = shown(&of.into());
     if !of.name.is_empty() {
@@ -199,7 +199,7 @@ fn responses(of: &Operation) -> Value {
     responses
 }
 
-/// Returns the codes of the errors that a route can answer, by status.
+/// Returns the codes of the errors that a route can return, by status.
 pub(crate) fn errors<'t>(table: &'t RouteTable, route: &'t Route) -> BTreeMap<u16, BTreeSet<&'t str>> {
     let mut errors: BTreeMap<u16, BTreeSet<&str>> = BTreeMap::new();
     let mut add = |status: u16, code: &'t str| {

@@ -1,5 +1,5 @@
-//! The events that a server sends to webhook endpoints, each as one entry: its type, its words and the objects in its data. The OpenAPI
-//! document, the checks of filters and the server's own messages use this table.
+//! The events that a server sends to webhook endpoints, each as one entry: its type, its description and the objects in its data. The
+//! OpenAPI document, the check of filters and the server's own messages use this table.
 
 use serde_json::{Map, Value, json};
 

@@ -14,23 +14,23 @@ pub(crate) enum Input {
     Object,
 }
 
-/// The body of an answer of success.
+/// The body of a successful response.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Output {
     /// A value of a type.
     Value(Type),
-    /// Another address.
+    /// A redirect to another address.
     Redirect,
-    /// A text of a media type.
+    /// Text of a media type.
     Text(&'static str),
 }
 
 /// An operation.
 #[derive(Clone, Debug)]
 pub(crate) struct Operation {
-    /// Name of the client's method; empty for an operation that no client calls.
+    /// Name of the client's method; empty for an operation that the client does not call.
     pub(crate) name: String,
-    /// Beginning of the names of its types: `Deploy`, `ServerRegister`.
+    /// Prefix of the names of its types: `Deploy`, `ServerRegister`.
     pub(crate) prefix: String,
     pub(crate) about: String,
     pub(crate) tag: String,
@@ -40,7 +40,7 @@ pub(crate) struct Operation {
     pub(crate) query: Vec<Field>,
     pub(crate) body: Input,
     pub(crate) status: String,
-    /// Another status with an answer of the same form.
+    /// Another success status with the same kind of response.
     pub(crate) also: Option<&'static str>,
     pub(crate) answer: Output,
     pub(crate) is_command: bool,
@@ -105,7 +105,7 @@ impl From<&Description> for Operation {
     }
 }
 
-/// Returns a name with an upper-case letter at its beginning.
+/// Returns a name with its first letter in upper case.
 pub(crate) fn upper(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! The JSON Schemas of types.
+//! JSON Schemas of types.
 
 use host_business::routes::{Field, RouteTable, Type};
 use serde_json::{Map, Value, json};
@@ -32,7 +32,8 @@ pub(crate) fn of_field(field: &Field) -> Value {
     schema
 }
 
-/// Returns the schema of an object. If `is_given`, a request has it: optional members may be missing.
+/// Returns the schema of an object. If `is_given`, the object is part of a request, where optional members may be
+/// missing.
 pub(crate) fn of_object(fields: &[Field], is_given: bool) -> Value {
     let properties: Map<String, Value> = fields.iter().map(|field| (field.name.clone(), of_field(field))).collect();
     let is_required = |field: &&Field| !is_given || (!field.value_type.is_optional() && field.default.is_none());
@@ -44,7 +45,7 @@ pub(crate) fn of_object(fields: &[Field], is_given: bool) -> Value {
     schema
 }
 
-/// Returns the names of the types that requests have.
+/// Returns the names of the types used in requests.
 pub(crate) fn given_types(table: &RouteTable) -> BTreeSet<&str> {
     let bodies = table.routes.iter().flat_map(|route| &route.body);
     let mut waiting: Vec<&str> = bodies.filter_map(|field| field.value_type.named()).collect();

@@ -1,12 +1,12 @@
-//! A client in TypeScript: an interface for each type, and a method for each route, of the business and of every server. It needs `fetch`,
-//! and nothing else.
+//! Generates a TypeScript client: an interface for each type, and a method for each route of the business and of every server. The client
+//! needs only `fetch`.
 
 use crate::description::{Description, shapes};
 use crate::openapi::operation::{Input, Operation, Output, upper};
 use host_business::routes::{Field, RouteTable, Type};
 use std::fmt::Write;
 
-/// Beginning of the file.
+/// The first lines of the file.
 const BEGIN: &str = "// Made from routes.yml by `provisioner api --format typescript`. Do not edit.
 
 /** An error of the server, as in RFC 9457. Programs read `code`. */
@@ -110,7 +110,7 @@ pub(crate) fn typescript(table: &RouteTable, server: &[&Description], name: &str
     text
 }
 
-/// Writes an interface with a line for each field.
+/// Writes an interface with one line per field.
 fn interface(text: &mut String, name: &str, fields: &[Field], line: fn(&mut String, &Field)) {
     let _ = writeln!(text, "\nexport interface {name} {{");
     fields.iter().for_each(|field| line(text, field));
@@ -186,7 +186,7 @@ fn names(of: &Operation) -> Vec<String> {
 /// Returns the arguments of a method with their types.
 fn arguments(of: &Operation) -> String {
     let mut arguments: Vec<String> = of.parts.iter().map(|field| format!("{}: string", field.name)).collect();
-    // An argument that may be missing cannot stand before one that may not.
+    // An optional argument cannot come before a required one.
     let mark = |is_optional: bool| if is_optional { "?" } else { "" };
     let has_optional_query = of.query.iter().all(is_optional);
     match &of.body {
@@ -204,7 +204,7 @@ fn arguments(of: &Operation) -> String {
     arguments.join(", ")
 }
 
-/// Writes a member of an answer.
+/// Writes a member of a response.
 fn shown(text: &mut String, field: &Field) {
     about(text, &field.about, "  ");
     let _ = writeln!(text, "  {}: {};", field.name, of_type(&field.value_type));

@@ -1,4 +1,4 @@
-//! Accounts, and everything that the store has of one account, in pages.
+//! Accounts, and everything that the store contains about one account, in pages.
 
 use super::{account, limit};
 use crate::ask::read;
@@ -23,15 +23,14 @@ const STRIPE: &str = "stripe";
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListAccountsQuery {
-    /// The id of an object or an event of Stripe; or a part of the account's id, or of the name or the address of whom it belongs
-    /// to, whatever its case.
+    /// The id of an object or event of Stripe; or a part of the account's id, or of its owner's name or address. Case is ignored.
     search: Option<String>,
     /// The account after which the page begins.
     after: Option<String>,
     limit: Option<usize>,
 }
 
-/// Returns whose an account is, for an answer; nothing on a server without users.
+/// Returns the owner of an account as part of an answer; nothing on a server without users.
 fn shown(hosted: &HostedSite, account: &Account) -> Result<Value, Problem> {
     let holder = match &hosted.users {
         Some(users) => users.identity().users().holder(hosted.site.partition().livemode, account)?,
@@ -40,7 +39,7 @@ fn shown(hosted: &HostedSite, account: &Account) -> Result<Value, Problem> {
     Ok(json!({"account": account.to_string(), "name": holder.name, "email": holder.email}))
 }
 
-/// The claims of Stripe's objects, by the beginning of the objects' ids.
+/// The claims on Stripe's objects, by the prefix of the objects' ids.
 const CLAIMS: [(&str, &str); 9] = [
     ("cus_", "stripe-customer:"),
     ("sub_", "stripe-subscription:"),
@@ -53,7 +52,7 @@ const CLAIMS: [(&str, &str); 9] = [
     ("pur_", "purchase:"),
 ];
 
-/// Returns the account to which the id of an object or an event, or a confirmed e-mail address, leads. Reads no other account.
+/// Returns the account found by the id of an object or event, or by a confirmed e-mail address. Reads no other account.
 async fn of_text(hosted: &HostedSite, text: &str) -> Result<Option<Account>, Problem> {
     let partition = hosted.site.partition().clone();
     if text.starts_with("evt_") {
@@ -141,7 +140,7 @@ struct AccountRowsQuery {
     limit: Option<usize>,
 }
 
-/// Carries out `GET /api/operator/accounts/ACCOUNT`: whose it is, and a page of its rows, by section and id. `next` has the sections with
+/// Carries out `GET /api/operator/accounts/ACCOUNT`: its owner, and a page of its rows, by section and id. `next` lists the sections with
 /// more rows.
 async fn get(
     Operator { hosted, .. }: Operator,

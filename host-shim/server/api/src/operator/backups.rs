@@ -1,4 +1,4 @@
-//! `GET /api/operator/backups`: the databases that are backed up at regular times, with their newest backup.
+//! `GET /api/operator/backups`: the databases that are backed up on a schedule, with their newest backups.
 
 use super::tools::BackupEntry;
 use super::{limit, page_of, scope_name};
@@ -17,9 +17,9 @@ use serde_json::{Value, json};
 struct ListBackupsQuery {
     /// The account of the database.
     account: Option<String>,
-    /// Only those whose backup is late, or only the others.
+    /// Only databases whose backup is late, or only the others.
     late: Option<bool>,
-    /// Number of the last entry of the page before.
+    /// Number of the last entry on the previous page.
     after: Option<usize>,
     limit: Option<usize>,
 }

@@ -1,6 +1,7 @@
 //! `GET /api/operator/drift`: differences between the providers' resources and the records, with pages and a search.
 //!
-//! The first page makes a comparison, unless the last one is only seconds old; the other pages show the same comparison.
+//! The first page makes a new comparison unless the last one is only seconds old; the other pages show the same
+//! comparison.
 
 use super::tools::{Compared, Differences, DriftEntry, Tools};
 use super::{limit, page_of, scope_name};
@@ -15,7 +16,7 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Time for which a comparison counts as new. Listing the resources of a cloud takes seconds.
+/// How long a comparison counts as new. Listing the resources of a cloud takes seconds.
 const NEW: Duration = Duration::from_secs(10);
 
 /// The query.
@@ -26,9 +27,9 @@ struct ListDriftQuery {
     kind: Option<String>,
     /// The account of the resource.
     account: Option<String>,
-    /// A part of the resource's id, or of its name.
+    /// Part of the resource's id or name.
     search: Option<String>,
-    /// Number of the last difference of the page before.
+    /// Number of the last difference on the previous page.
     after: Option<usize>,
     limit: Option<usize>,
 }
@@ -101,7 +102,7 @@ fn show(entry: &DriftEntry, space: &str) -> Value {
     })
 }
 
-/// Returns the last comparison if it is new or its other pages are asked for; otherwise compares.
+/// Returns the last comparison if it is new or a later page is requested; otherwise makes a new one.
 async fn compared(tools: &Tools, is_later_page: bool) -> Result<Arc<Differences>, Problem> {
     let Some(check) = tools.drift.clone() else { return Ok(Arc::default()) };
     let mut last = tools.compared.lock().await;

@@ -1,4 +1,4 @@
-//! Effects: those of an account, all that have not ended, or those of them that are stuck.
+//! Effects: those of an account, all that have not ended, or only the stuck ones among these.
 
 use super::{PAGE, SEARCHED_MAX, account, limit};
 use crate::ask::read;
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 /// Names of the actions that an operator may carry out on an open effect of a provider.
 const ACTIONS: [&str; 3] = ["retry", "adopt", "abandon"];
-/// How late an effect begins, or its answer comes, until an operator should look at it. A call takes at most some minutes.
+/// How late an effect may start, or its answer arrive, before an operator should look at it. A call takes at most some minutes.
 const LONG_MS: i64 = 10 * 60 * 1_000;
 
 /// The query of a list of effects.
@@ -29,15 +29,15 @@ const LONG_MS: i64 = 10 * 60 * 1_000;
 struct ListEffectsQuery {
     /// All effects of this account; without it, the open effects of all accounts.
     account: Option<String>,
-    /// True for the open effects that failed at least once, or that have waited for [`LONG_MS`].
+    /// True for the open effects that have failed at least once or have waited for [`LONG_MS`].
     #[serde(default)]
     stuck: bool,
     after: Option<u64>,
     limit: Option<usize>,
 }
 
-/// Returns the payload of a command or an effect as JSON, without the references of the secrets of a mail: what they lead to, such as a
-/// link that logs somebody in, is for its recipient only.
+/// Returns the payload of a command or an effect as JSON, without the references to the secrets of a mail: what they refer to, such as
+/// a login link, is for its recipient only.
 pub(super) fn without_secrets(payload: &str) -> Value {
     let mut payload = parsed(payload);
     if let Some(Value::Object(secrets)) = payload.get_mut("secrets") {
@@ -70,8 +70,8 @@ pub(super) fn summary(row: &EffectRow, tries: &Tries) -> Value {
     })
 }
 
-/// Returns whether an open effect has failed, or waits for longer than usual. Work that its provider reports to be in progress is
-/// not stuck, however long it takes: a watch of an instance's health takes as long as the instance is healthy.
+/// Returns whether an open effect has failed or has been waiting longer than usual. Work that its provider reports as in progress is
+/// not stuck, however long it takes: watching an instance's health lasts as long as the instance is healthy.
 fn is_stuck(row: &EffectRow, tries: &Tries, now: Timestamp) -> bool {
     let is_late = row.due_at.saturating_add(LONG_MS) <= now;
     let in_progress = row.lease.token.is_some();
@@ -84,7 +84,8 @@ fn is_stuck(row: &EffectRow, tries: &Tries, now: Timestamp) -> bool {
         }
 }
 
-/// Returns up to `limit` open effects that are stuck, after the number `after`, and the number after which the next page begins.
+/// Returns up to `limit` open effects that are stuck, starting after the number `after`, and the number after which the next page
+/// starts.
 fn stuck(
     store: &dyn Read,
     partition: &Partition,
@@ -186,7 +187,7 @@ mod tests {
 
     const NOW: Timestamp = 100 * LONG_MS;
 
-    /// A row of a kind in a state, due a minute ago.
+    /// A row of a kind in a given state, due a minute ago.
     fn row(kind: &str, state: EffectState, attempts: u32, token: Option<&str>) -> EffectRow {
         let partition = Partition { business: "shop".to_owned(), livemode: false };
         EffectRow {

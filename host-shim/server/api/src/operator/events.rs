@@ -1,4 +1,4 @@
-//! Events with their outcomes, runs and effects; events that an operator runs again.
+//! Events with their outcomes, runs and effects; an operator can run an event again.
 
 use super::effects::EFFECT;
 use super::{PAGE, SEARCHED_MAX, account, limit};
@@ -26,12 +26,12 @@ struct ListEventsQuery {
     state: Option<String>,
     account: Option<String>,
     kind: Option<String>,
-    /// Number after which the page begins.
+    /// Number after which the page starts.
     after: Option<u64>,
-    /// True for the newest event first.
+    /// True to list the newest event first.
     #[serde(default)]
     newest: bool,
-    /// Number before which the page begins, with the newest event first.
+    /// Number before which the page starts if the newest event is first.
     before: Option<u64>,
     limit: Option<usize>,
 }
@@ -102,7 +102,7 @@ async fn list(
     Ok(Json(page("events", rows.iter().map(summary).collect(), next.map(Value::from))))
 }
 
-/// Returns matching rows, and the number after which the next page begins.
+/// Returns matching rows, and the number after which the next page starts.
 fn search(
     store: &dyn Read,
     partition: &Partition,
@@ -122,7 +122,7 @@ fn search(
     let (mut found, mut searched, mut after) = (Vec::new(), 0, query.after.unwrap_or(0));
     loop {
         let rows = match query.state.as_deref() {
-            // These have an index of their own.
+            // These have their own index.
             Some("dead") => store.dead(partition, after, PAGE)?,
             Some("pending") => store.failed(partition, after, PAGE)?,
             _ => store.inbox_after(Some(partition), after, PAGE)?,
@@ -147,7 +147,7 @@ fn search(
     }
 }
 
-/// Returns matching rows below a number, the newest first, and the number before which the next page begins.
+/// Returns matching rows below a number, newest first, and the number before which the next page starts.
 fn newest_first(
     store: &dyn Read,
     partition: &Partition,
@@ -157,7 +157,7 @@ fn newest_first(
 ) -> Stored<(Vec<InboxRow>, Option<u64>)> {
     let (mut found, mut searched, mut end) = (Vec::new(), 0, before);
     while end > 1 && searched < SEARCHED_MAX {
-        // The numbers have no large gaps, so a window of as many numbers as rows has all rows below its end.
+        // The numbers have no large gaps, so a window of as many numbers as rows contains all rows below its end.
         let begin = end.saturating_sub(PAGE as u64 + 1);
         let rows = store.inbox_after(Some(partition), begin, PAGE)?;
         searched += PAGE;
@@ -201,7 +201,7 @@ fn run(run: &Run) -> Value {
     })
 }
 
-/// Returns the payload as JSON; null for an erased event.
+/// Returns the payload as JSON, or null for an erased event.
 fn payload(row: &InboxRow) -> Value {
     if row.erased {
         return Value::Null;
@@ -239,7 +239,7 @@ async fn get(
     Ok(Json(answer))
 }
 
-/// Returns an event of the business and mode.
+/// Returns an event of this business and mode.
 fn own(store: &dyn Read, partition: &Partition, seq: u64) -> Stored<Option<InboxRow>> {
     let row = store.inbox(seq)?;
     Ok(row.filter(|row| row.event.business == partition.business && row.livemode == partition.livemode))

@@ -1,4 +1,5 @@
-//! Lists of all accounts: `GET /api/operator/tasks` has the steps that wait for a person, `GET /api/operator/instances` the instances.
+//! Lists across all accounts: `GET /api/operator/tasks` lists the steps that wait for a person, `GET /api/operator/instances` the
+//! instances.
 
 use super::waiting::waiting;
 use super::{SEARCHED_MAX, limit};
@@ -19,17 +20,17 @@ use host_engine::view::parsed;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Between the account and the id of an instance in the place where a page begins.
+/// Separates the account and the instance id in the cursor of a page.
 const WITHIN: char = '#';
 
-/// Questions to the extension for one page.
+/// Maximum number of queries to the extension for one page.
 const ACCOUNTS_MAX: usize = SEARCHED_MAX / 10;
 
 /// The query of a list of steps.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ListTasksQuery {
-    /// The account after which the page begins.
+    /// The account after which the page starts.
     after: Option<String>,
     limit: Option<usize>,
 }
@@ -40,10 +41,10 @@ struct ListTasksQuery {
 struct ListInstancesQuery {
     /// Only instances with this status; without it, all that are not deleted.
     status: Option<String>,
-    /// True to list deleted instances, too.
+    /// True to include deleted instances.
     #[serde(default)]
     deleted: bool,
-    /// Where the page begins: after an account, or within it after an instance: `ACCOUNT#ID`.
+    /// Where the page starts: after an account, or after an instance within it: `ACCOUNT#ID`.
     after: Option<String>,
     limit: Option<usize>,
 }
@@ -77,7 +78,7 @@ async fn tasks(
     Ok(Json(page("tasks", tasks, next.map(Value::from))))
 }
 
-/// Carries out `GET /api/operator/instances`. A page may be empty although more pages follow.
+/// Carries out `GET /api/operator/instances`. A page may be empty even if more pages follow.
 async fn instances(
     State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
@@ -88,7 +89,7 @@ async fn instances(
         let (failed, next) = waiting(&app, &hosted).await?.failed(after.as_deref(), limit);
         return Ok(Json(page("instances", failed, next.map(Value::from))));
     }
-    // The products of the catalog have no status of an instance.
+    // The products of the catalog do not have the status of an instance.
     let is_wanted = move |instance: &Value| match (&status, instance["status"].as_str()) {
         (Some(query), found) => found == Some(query),
         (None, found) => found.is_some_and(|found| deleted || found != DELETED),
@@ -97,7 +98,7 @@ async fn instances(
     Ok(Json(page("instances", instances, next.map(Value::from))))
 }
 
-/// Returns the wanted instances, each with its account, and where the next page begins.
+/// Returns the matching instances with their accounts, and where the next page starts.
 async fn entries(
     hosted: &HostedSite,
     after: Option<String>,
@@ -128,7 +129,7 @@ async fn entries(
                 let rows = match answerer.ask_list(&question, "instances", None, &Page { after, limit: PAGE_ROWS_MAX })
                 {
                     Ok(rows) => rows,
-                    // One account hides no other.
+                    // A failing account does not hide the others.
                     Err(error) => {
                         found.push(unreadable(&name, &error));
                         break;

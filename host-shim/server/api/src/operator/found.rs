@@ -1,6 +1,6 @@
-//! What waits for an operator in the accounts of a site: steps for a person, and instances that failed.
+//! Finds what waits for an operator in the accounts of a site: steps for a person, and failed instances.
 //!
-//! This is rare among many accounts. So each account is asked once, and again after a decision about it; only what was found is kept.
+//! Few of the accounts have any. So each account is asked once, and again after a decision about it; only what was found is kept.
 
 use crate::ask::{asked, read};
 use crate::changes::Changes;
@@ -13,16 +13,16 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
-/// Status of an instance that could not be made.
+/// Status of an instance that could not be created.
 pub(super) const FAILED: &str = "error";
 
-/// Accounts that are asked at a time, so that others may ask in between.
+/// How many accounts are asked at a time, so that other queries can run in between.
 const ASKED_AT_ONCE: usize = 100;
 
 /// The steps and failed instances that wait in the accounts of a site.
 #[derive(Debug, Default)]
 pub(crate) struct Waiting {
-    /// True when all accounts have been asked once.
+    /// True once all accounts have been asked.
     is_begun: bool,
     /// Accounts that have to be asked.
     stale: BTreeSet<Account>,
@@ -37,10 +37,10 @@ struct OfAccount {
 }
 
 impl Waiting {
-    /// Asks the accounts that have changed; all accounts the first time.
+    /// Asks the accounts that have changed, or all accounts the first time.
     pub(super) async fn catch_up(&mut self, changes: &Changes, site: &Site) -> Result<(), Problem> {
         let partition = site.partition();
-        // Taken first: an account that changes meanwhile is asked again the next time.
+        // Taken out first: an account that changes in the meantime is asked again next time.
         self.stale.extend(changes.changed.take(partition));
         if !self.is_begun {
             let of = partition.clone();
@@ -67,12 +67,12 @@ impl Waiting {
         Ok(())
     }
 
-    /// Returns the steps that wait for a person in the accounts after one, and the last account if more follow.
+    /// Returns the steps that wait for a person in the accounts after the given one, and the last account if more follow.
     pub(super) fn tasks(&self, after: Option<&str>, limit: usize) -> (Vec<Value>, Option<String>) {
         self.page(after, limit, |found| &found.tasks)
     }
 
-    /// Returns the failed instances of the accounts after one, and the last account if more follow.
+    /// Returns the failed instances of the accounts after the given one, and the last account if more follow.
     pub(super) fn failed(&self, after: Option<&str>, limit: usize) -> (Vec<Value>, Option<String>) {
         self.page(after, limit, |found| &found.failed)
     }
@@ -96,7 +96,7 @@ impl Waiting {
     }
 }
 
-/// Asks an account. One that cannot be read is among the failed, with the reason, and hides no other.
+/// Asks an account. One that cannot be read is listed as failed, with the reason, and does not hide the others.
 fn of_account_or_failure(answerer: &mut Answerer, account: Account, at: Timestamp) -> (String, OfAccount) {
     let name = account.to_string();
     of_account(answerer, account, at).unwrap_or_else(|error| {

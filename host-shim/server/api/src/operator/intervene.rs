@@ -28,9 +28,9 @@ const REASON_BYTES_MAX: usize = 1_000;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ActionRequest {
-    /// The outputs of an adopted effect, as its provider would have answered.
+    /// The outputs of an adopted effect, as its provider would have returned them.
     outputs: Option<Value>,
-    /// The reason for an abandonment, which the extension receives.
+    /// The reason for abandoning the effect, which is passed to the extension.
     reason: Option<String>,
 }
 
@@ -78,7 +78,7 @@ async fn post(
     Ok(Answered::ok(json!({"runs": reports.iter().map(report).collect::<Vec<_>>()})))
 }
 
-/// Checks that outputs have the members that the extension expects of a kind.
+/// Checks that outputs have the members that the extension expects for a kind.
 fn check(outputs: &Value, kind: &str, declared: &[EffectDecl]) -> Result<(), Problem> {
     let schema = declared.iter().find(|effect| effect.kind == kind).map(|effect| parsed(&effect.result_schema));
     let needed = schema.as_ref().and_then(|schema| schema["required"].as_array()).into_iter().flatten();

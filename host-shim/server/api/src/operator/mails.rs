@@ -1,5 +1,5 @@
-//! Mails as they look: `GET /api/operator/mails` lists the mails of the business, `…/mails/TEMPLATE` fills one in with samples, and
-//! `GET /api/operator/effects/SEQ/mail` shows the mail of an effect. With `?html=true` the answer is the mail's HTML itself.
+//! Previews of mails: `GET /api/operator/mails` lists the mails of the business, `…/mails/TEMPLATE` fills one in with samples, and
+//! `GET /api/operator/effects/SEQ/mail` shows the mail of an effect. With `?html=true` the answer is the HTML of the mail itself.
 
 use super::tools::{MailPreview, MailPreviews, ShownMail};
 use crate::ask::read;
@@ -22,7 +22,7 @@ const SAMPLE_ACCOUNT: &str = "user:sample";
 const SAMPLE_TIME: &str = "2026-01-31T09:00:00Z";
 /// Kind of the effect that sends a mail.
 const SEND: &str = "mail.send";
-/// The HTML of a mail may load its own styles and pictures, nothing else, and only pages of this server may frame it.
+/// The HTML of a mail may load only its own styles and pictures, and only pages of this server may frame it.
 const POLICY: &str =
     "default-src 'none'; style-src 'unsafe-inline'; img-src https: data:; frame-ancestors 'self'; sandbox";
 
@@ -30,7 +30,7 @@ const POLICY: &str =
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ShowMailQuery {
-    /// True for the HTML itself.
+    /// True to get the HTML itself.
     #[serde(default)]
     html: bool,
 }
@@ -69,7 +69,7 @@ async fn list(Operator { hosted, .. }: Operator) -> Result<Json<Value>, Problem>
     Ok(Json(json!({"mails": shown.collect::<Vec<_>>()})))
 }
 
-/// Carries out `GET /api/operator/mails/TEMPLATE`: each placeholder has its own name as its value.
+/// Carries out `GET /api/operator/mails/TEMPLATE`: each placeholder is filled in with a sample.
 async fn sample(
     Operator { hosted, .. }: Operator,
     PathPart(template): PathPart<String>,
@@ -86,7 +86,7 @@ async fn sample(
     answer(&*previews, mail, &Value::Object(values), &query)
 }
 
-/// Returns the sample of a value: one of its kind, as its name tells, or else its name in brackets.
+/// Returns a sample of a value: one that suits its name, or else the name in brackets.
 fn sample_of(name: &str, whole: &str) -> Value {
     let words = format!("[{}]", whole.replace(['_', '.'], " "));
     let is_time = |name: &str| name.ends_with("_at") || name.ends_with("_end");
@@ -104,7 +104,7 @@ fn sample_of(name: &str, whole: &str) -> Value {
     }
 }
 
-/// Adds a value at a placeholder with dots between its names: the whole name in brackets.
+/// Adds a value for a placeholder whose name contains dots: the whole name in brackets.
 fn add_sample(values: &mut Map<String, Value>, placeholder: &str, whole: &str) {
     let Some((first, rest)) = placeholder.split_once('.') else {
         values.entry(placeholder).or_insert_with(|| sample_of(placeholder, whole));

@@ -1,4 +1,5 @@
-//! `POST /api/operator/instances/retry`: tries failed instances again, all or those with a certain failure, in batches.
+//! `POST /api/operator/instances/retry`: retries failed instances in batches, either all of them or those with a
+//! certain failure.
 
 use super::waiting::waiting;
 use super::{account, limit};
@@ -19,32 +20,32 @@ use host_store::Read;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// The command that tries an instance again.
+/// The command that retries an instance.
 const RETRY: &str = "instance.retry";
 
-/// Which failed instances are tried again. Without a member, all are.
+/// Which failed instances are retried. Without a member, all are.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RetryRequest {
-    /// Name of the provider whose step has failed.
+    /// Name of the provider whose step failed.
     provider: Option<String>,
-    /// The step that has failed, such as `database/ensure`, or the beginning of it, such as `database`.
+    /// The step that failed, such as `database/ensure`, or its first part, such as `database`.
     step: Option<String>,
     /// Code of the failure.
     code: Option<String>,
-    /// A part of the message of the failure, whatever its case.
+    /// Part of the failure message. Case is ignored.
     message: Option<String>,
-    /// The account after which the batch begins.
+    /// The account after which the batch starts.
     after: Option<String>,
-    /// Instances of the batch; an account's instances are in one batch.
+    /// Number of instances in the batch; an account's instances are all in one batch.
     limit: Option<usize>,
-    /// True to name the instances only.
+    /// True to only list the instances.
     #[serde(default)]
     dry_run: bool,
 }
 
 impl RetryRequest {
-    /// Returns true for an instance with this failure, of whatever provider.
+    /// Returns true for an instance with this failure, whatever the provider.
     fn has(&self, instance: &Value) -> bool {
         let error = &instance["metadata"]["error"];
         let text = |name: &str| error[name].as_str().unwrap_or_default();
@@ -52,7 +53,7 @@ impl RetryRequest {
         let is_step =
             |wanted: &String| step == wanted || step.strip_prefix(&**wanted).is_some_and(|rest| rest.starts_with('/'));
         let contains = |part: &String| text("message").to_lowercase().contains(&part.to_lowercase());
-        // An account that cannot be read is among the failed, without an instance.
+        // An account that cannot be read is listed as failed, without an instance.
         instance["id"].is_string()
             && self.step.as_ref().is_none_or(is_step)
             && self.code.as_ref().is_none_or(|wanted| text("code") == wanted)
@@ -60,7 +61,7 @@ impl RetryRequest {
     }
 }
 
-/// Returns the kind of the effect that has failed, of each instance.
+/// Returns the kind of the failed effect of each instance.
 async fn kinds(hosted: &HostedSite, failed: &[Value]) -> Result<Vec<Option<String>>, Problem> {
     let partition = hosted.site.partition().clone();
     let effects = failed.iter().map(|instance| {

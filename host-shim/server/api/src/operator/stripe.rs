@@ -1,5 +1,5 @@
-//! `GET /api/operator/accounts/ACCOUNT/stripe`: what Stripe has for an account beside the records, and a preview: what a
-//! synchronization would change, and the command that brings it about. `host-verify` compares; nothing is changed.
+//! `GET /api/operator/accounts/ACCOUNT/stripe`: compares what Stripe has for an account with the records, and previews what a
+//! synchronization would change and which command does it. `host-verify` compares; nothing is changed.
 
 use super::account;
 use crate::ask::ask;
@@ -16,7 +16,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use tokio::sync::OwnedMutexGuard;
 
-/// The query: no members.
+/// The query, which has no members.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct NoQuery {}
@@ -46,7 +46,8 @@ async fn get(
     let Some(stripe) = tools.stripe.clone() else {
         return Err(Problem::not_found("the server has no provider `stripe`"));
     };
-    // The records are read at one's turn, so that they are not older than Stripe's objects by the turns of others.
+    // The records are read when the turn comes, so that they are not older than Stripe's objects by the time spent waiting
+    // for others.
     let turn = tools.stripe_turn.clone().lock_owned().await;
     let records = ask(&hosted.site, move |answerer| AccountRecords::read(answerer, &scope, now)).await??;
     let Some(records) = records else { return Err(Problem::not_found(format!("no account `{name}`"))) };
@@ -55,8 +56,8 @@ async fn get(
     Ok(Json(show(&name, &verified)))
 }
 
-/// Fetches Stripe's side, on a thread that may wait for Stripe. The turn ends with the thread's work, also if the caller does
-/// not wait for it.
+/// Fetches Stripe's objects on a thread that may wait for Stripe. The turn ends with the thread's work, even if the caller no
+/// longer waits for it.
 async fn fetch(records: AccountRecords, stripe: StripeAccess, turn: OwnedMutexGuard<()>) -> Result<BothSides, Problem> {
     let fetched = tokio::task::spawn_blocking(move || {
         let _turn = turn;
@@ -75,7 +76,7 @@ impl From<VerifyError> for Problem {
     }
 }
 
-/// Puts both sides beside each other: the objects by kind, and the differences with what would change.
+/// Shows both sides: the objects by kind, and the differences with what a synchronization would change.
 fn show(account: &str, verified: &AccountVerified) -> Value {
     let of = |kind: Kind| {
         let objects = verified.objects.iter().filter(|object| object.kind == kind);

@@ -1,4 +1,4 @@
-//! The tools of operators' requests beside the site: they read what the providers have, and how their backups go.
+//! What operators' requests need apart from the site: access to the providers' resources and to the state of their backups.
 
 use host_verify::StripeAccess;
 use serde_json::Value;
@@ -15,13 +15,13 @@ const COUNT_EVERY: Duration = Duration::from_mins(1);
 pub struct DriftEntry {
     /// Name of the kind of difference, such as `orphan` or `lost`.
     pub kind: String,
-    /// Scope of the resource: business, mode and account; none for a resource of which only the name is known.
+    /// Scope of the resource: business, mode and account; none if only the name of the resource is known.
     pub scope: Option<String>,
     /// Resource, such as `bucket`.
     pub resource: Option<String>,
     /// Id of the resource within its scope.
     pub id: Option<String>,
-    /// Name in the remote system, or reference of a secret.
+    /// Name in the remote system, or reference to a secret.
     pub name: Option<String>,
     /// State in the remote system.
     pub is: Option<String>,
@@ -36,27 +36,27 @@ pub struct DriftEntry {
 pub struct Differences {
     /// The differences, in order.
     pub entries: Vec<DriftEntry>,
-    /// The number of recorded resources by kind of which no provider has a list.
+    /// The number of recorded resources, by kind, that no provider can list.
     pub not_compared: BTreeMap<String, usize>,
 }
 
 /// Compares the providers' resources with the records.
 pub trait DriftCheck: Send + Sync {
-    /// Compares. Blocks for as long as the providers take to list their resources.
+    /// Compares. Blocks while the providers list their resources.
     ///
     /// # Errors
-    /// Fails if a provider does not list its resources or the records cannot be read; the text has no secrets.
+    /// Fails if a provider cannot list its resources or the records cannot be read; the message contains no secrets.
     fn differences(&self) -> Result<Differences, String>;
 
-    /// Returns the number of recorded resources by their kind, such as `database`. Blocks while the records are read; what was
-    /// read before is not read again.
+    /// Returns the number of recorded resources by kind, such as `database`. Blocks while the records are read; records that
+    /// were read before are not read again.
     ///
     /// # Errors
-    /// Fails if the records cannot be read; the text has no secrets.
+    /// Fails if the records cannot be read; the message contains no secrets.
     fn resources(&self) -> Result<BTreeMap<String, usize>, String>;
 }
 
-/// A resource that is backed up at regular times.
+/// A resource that is backed up on a schedule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BackupEntry {
     /// Scope of the resource: business, mode and account.
@@ -67,19 +67,19 @@ pub struct BackupEntry {
     pub id: String,
     /// Hours between two backups.
     pub every_hours: u32,
-    /// Days for which a backup is kept.
+    /// How many days a backup is kept.
     pub keep_days: u32,
     /// Time of the newest backup in seconds since the epoch; none if this process has not seen one.
     pub made_at_s: Option<i64>,
     /// The provider's id of the newest backup.
     pub backup_id: Option<String>,
-    /// True if the next backup should have been made at least two hours ago.
+    /// True if the next backup is at least two hours overdue.
     pub is_late: bool,
-    /// The last failure, unless a backup was made after it; without a secret.
+    /// The last failure, unless a backup was made after it; contains no secret.
     pub problem: Option<String>,
 }
 
-/// Lists the resources that are backed up at regular times.
+/// Lists the resources that are backed up on a schedule.
 pub trait BackupList: Send + Sync {
     /// Returns the resources, in order.
     fn backups(&self) -> Vec<BackupEntry>;
@@ -91,38 +91,38 @@ pub(super) struct Compared {
     pub(super) found: Arc<Differences>,
 }
 
-/// The tools of operators' requests to a site.
+/// What operators' requests to a site need.
 #[derive(Clone, Default)]
 pub struct Tools {
     /// Reads Stripe.
     pub stripe: Option<StripeAccess>,
     /// Compares the providers' resources with the records.
     pub drift: Option<Arc<dyn DriftCheck>>,
-    /// Lists the backups that are made at regular times.
+    /// Lists the scheduled backups.
     pub backups: Option<Arc<dyn BackupList>>,
-    /// Shows mails as they look.
+    /// Renders previews of mails.
     pub mails: Option<Arc<dyn MailPreviews>>,
-    /// The last comparison; locked while one is made, so that requests do not ask the providers at the same time.
+    /// The last comparison; locked while one is made, so that requests do not query the providers at the same time.
     pub(super) compared: Arc<Mutex<Option<Compared>>>,
-    /// Locked while Stripe is read: a list of its events takes much memory and a share of its rate limit.
+    /// Locked while Stripe is read, since a list of its events takes much memory and a share of its rate limit.
     pub(super) stripe_turn: Arc<Mutex<()>>,
-    /// The time of the last count of the resources; locked while one is made.
+    /// The time of the last count of the resources; locked while a count is in progress.
     counted: Arc<Mutex<Option<Instant>>>,
 }
 
-/// The turn to count the resources. Nobody else counts them until it is dropped.
+/// The right to count the resources. Nobody else counts them until it is dropped.
 pub(crate) struct CountTurn {
     pub(crate) check: Arc<dyn DriftCheck>,
     _turn: OwnedMutexGuard<Option<Instant>>,
 }
 
 impl Tools {
-    /// Makes tools.
+    /// Creates the tools.
     pub fn new(stripe: Option<StripeAccess>, drift: Option<Arc<dyn DriftCheck>>) -> Tools {
         Tools { stripe, drift, ..Tools::default() }
     }
 
-    /// Returns the turn to count the resources; none if they were counted a short time ago or are being counted.
+    /// Returns the right to count the resources, or none if they were counted a short time ago or are being counted.
     pub(crate) fn turn_to_count(&self) -> Option<CountTurn> {
         let check = self.drift.clone()?;
         let mut turn = self.counted.clone().try_lock_owned().ok()?;
@@ -134,7 +134,7 @@ impl Tools {
     }
 }
 
-/// A mail as it looks.
+/// A rendered mail.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MailPreview {
     /// Subject.
@@ -150,13 +150,13 @@ pub struct MailPreview {
 pub struct MailKind {
     /// Name of the template.
     pub template: String,
-    /// What is filled in.
+    /// What can be filled in.
     pub placeholders: Vec<String>,
     /// True if the business has written the mail itself.
     pub is_own: bool,
 }
 
-/// A mail to show, besides its values.
+/// A mail to render, without its values.
 #[derive(Clone, Copy, Debug)]
 pub struct ShownMail<'m> {
     /// Name of the template.
@@ -167,14 +167,14 @@ pub struct ShownMail<'m> {
     pub account: &'m str,
 }
 
-/// Shows mails as they look.
+/// Renders previews of mails.
 pub trait MailPreviews: Send + Sync {
-    /// Returns the mails of the business in the order of their names, the built-in ones among them.
+    /// Returns the mails of the business, including the built-in ones, sorted by name.
     fn kinds(&self) -> Vec<MailKind>;
 
-    /// Fills in a mail, or lists the values if there is no template.
+    /// Renders a mail, or lists the values if there is no template.
     ///
     /// # Errors
-    /// Fails if a value is missing or does not fit; the text is for people.
+    /// Fails with a human-readable message if a value is missing or does not fit.
     fn preview(&self, mail: ShownMail<'_>, values: &Value) -> Result<MailPreview, String>;
 }

@@ -1,4 +1,4 @@
-//! Carries out a form: calls the API, and sends the browser on. What is wrong is told on the page, beside what was typed.
+//! Carries out a form: calls the API and redirects the browser. Errors are shown on the page, next to the input.
 
 use super::call::{CallAnswer, call};
 use super::show::{Extra, PageRequest, SAID};
@@ -24,12 +24,12 @@ use url::form_urlencoded;
 
 /// Media type of a form.
 const FORM: &str = "application/x-www-form-urlencoded";
-/// Field with the path of the page that has the form.
+/// The field that contains the path of the page with the form.
 const PAGE: &str = "_page";
-/// Page of a form that names none.
+/// The page of a form that does not name one.
 const START: &str = "/";
 
-/// Carries out the form of a name.
+/// Carries out the form with a given name.
 pub(super) async fn act(
     api: &Api,
     hosted: &Arc<HostedSite>,
@@ -66,16 +66,16 @@ pub(super) async fn act(
     }
 }
 
-/// A form that was sent.
+/// A submitted form.
 struct SentForm<'a> {
     asked: PageRequest<'a>,
     action: &'a PageAction,
-    /// The page with the form: path and query.
+    /// The page with the form, as path and query.
     page: String,
     typed: Vec<(String, String)>,
 }
 
-/// What the API says against a form.
+/// The API's objections to a form.
 struct Wrong {
     status: StatusCode,
     body: Value,
@@ -123,7 +123,7 @@ impl SentForm<'_> {
         Ok(response)
     }
 
-    /// Returns where the browser goes.
+    /// Returns the address to which the browser is redirected.
     fn target(&self, scope: &Scope, called: &CallAnswer) -> Result<String, host_business::routes::ValueError> {
         let base = self.asked.base();
         let written = self.action.to.as_ref().map(|to| to.value(scope, Absent::LeftOut)).transpose()?.flatten();
@@ -133,7 +133,8 @@ impl SentForm<'_> {
                 Some(_) => format!("{base}{own}"),
                 None => format!("{base}{START}"),
             },
-            // Another server only if the API says so, such as a checkout: never because a form says so.
+            // Redirects to another server only if the API says so, such as to a checkout, and never because a form says
+            // so.
             Some(other)
                 if is_in(&called.body, other) && (other.starts_with("https://") || other.starts_with("http://")) =>
             {
@@ -165,7 +166,7 @@ impl SentForm<'_> {
         begun.into_iter().chain(passed).collect()
     }
 
-    /// Shows the page again, with what was typed and what is wrong.
+    /// Shows the page again, with the input and the errors.
     async fn again(&self, wrong: Wrong) -> Response {
         if wrong.status == StatusCode::UNAUTHORIZED && !self.action.sets_session {
             let back: String = form_urlencoded::byte_serialize(self.page.as_bytes()).collect();
@@ -194,7 +195,7 @@ impl SentForm<'_> {
         self.typed.iter().map(|(name, _)| name.as_str()).find(|name| last(name).as_deref() == Some(wanted))
     }
 
-    /// Returns what is wrong by the names of the form's fields.
+    /// Returns the errors by the names of the form's fields.
     fn errors(&self, body: &Value) -> Map<String, Value> {
         let of_pointer = |pointer: &str| pointer.trim_start_matches('/').replace('/', ".");
         let fields = self.action.fields.iter().map(|field| field.name.as_str());
@@ -213,7 +214,7 @@ impl SentForm<'_> {
     }
 }
 
-/// True if a value has this text somewhere.
+/// True if a value contains this string anywhere.
 fn is_in(value: &Value, text: &str) -> bool {
     match value {
         Value::String(own) => own == text,

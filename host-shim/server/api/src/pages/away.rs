@@ -1,6 +1,6 @@
-//! Shows the page of an instance that does not run: why, and what its owner or a visitor can do.
+//! Shows the page of an instance that is not running: why, and what its owner or a visitor can do.
 //!
-//! A visitor may be anybody, so the page names neither the account nor a payment.
+//! A visitor may be anybody, so the page shows neither the account nor a payment.
 
 use super::show::PageRequest;
 use super::{POLICY, html};
@@ -14,16 +14,16 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use url::Url;
 
-/// Seconds after which a browser looks again while an instance is made or restored.
+/// Seconds after which a browser reloads the page while an instance is being created or restored.
 const LOOKS_AGAIN_S: u16 = 3;
 
-/// An instance that does not run.
+/// An instance that is not running.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Away {
     /// Id of the instance.
     pub(crate) id: String,
     status: String,
-    /// Why it is suspended, or was before it was archived; none if nobody used it.
+    /// Why it is suspended, or was before it was archived; none if it was archived for lack of use.
     reason: Option<String>,
 }
 
@@ -38,12 +38,12 @@ impl Away {
         }
     }
 
-    /// True if the instance was archived because nobody used it.
+    /// True if the instance was archived for lack of use.
     pub(crate) fn is_asleep(&self) -> bool {
         self.status == "archived" && self.reason.is_none()
     }
 
-    /// True if the instance will run soon.
+    /// True if the instance will be running soon.
     fn is_on_its_way(&self) -> bool {
         matches!(self.status.as_str(), "provisioning" | "restoring") || self.is_asleep()
     }
@@ -62,7 +62,7 @@ impl Away {
         }
     }
 
-    /// Returns the code and the words for programs.
+    /// Returns the code and the message for programs.
     fn told(&self) -> (&'static str, &'static str) {
         match self.status.as_str() {
             _ if self.is_gone() => ("not-found", "there is no instance at this address"),
@@ -75,7 +75,7 @@ impl Away {
     }
 }
 
-/// Answers a request to an instance: with a page for a person, and a problem for a program.
+/// Answers a request to an instance, with a page for a person and a problem for a program.
 pub(crate) async fn answer(
     api: &Api,
     hosted: &Arc<HostedSite>,
@@ -112,7 +112,7 @@ fn page(api: &Api, hosted: &Arc<HostedSite>, request: &Parts, away: &Away) -> Re
         "is_on_its_way": away.is_on_its_way(), "is_gone": away.is_gone(),
     });
     let mut response = html(away.http_status(), asked.elsewhere(shown));
-    // The page has another origin than the files that it loads.
+    // The page has a different origin from the files that it loads.
     let origin = Url::parse(&hosted.url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
     if let Ok(policy) = HeaderValue::from_str(&POLICY.replace("'self'", &origin)) {
         response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);

@@ -1,4 +1,4 @@
-//! Calls the API for a page: as another request of the same browser, so that the same rules hold.
+//! Calls the API for a page, as another request of the same browser, so that the same rules apply.
 
 use crate::api::Api;
 use crate::extract::Counted;
@@ -13,23 +13,23 @@ use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 use std::sync::Arc;
 
-/// Maximum length of an answer in bytes.
+/// Maximum length of an answer, in bytes.
 const ANSWER_BYTES_MAX: usize = 8 * 1024 * 1024;
-/// Headers of the browser's request that the call has as well.
+/// Headers of the browser's request that are passed on.
 const KEPT: [header::HeaderName; 5] =
     [header::ACCEPT_LANGUAGE, header::AUTHORIZATION, header::COOKIE, header::HOST, header::USER_AGENT];
-/// The header in which a browser says which page makes a request.
+/// The header in which a browser says which kind of page makes a request.
 const SITE: &str = "sec-fetch-site";
-/// The address of the browser, which a proxy in front of the server tells.
+/// The address of the browser, as given by a proxy in front of the server.
 const FORWARDED: &str = "x-forwarded-for";
 
 /// The answer of the API.
 pub(super) struct CallAnswer {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
-    /// The body; null if it is no JSON.
+    /// The body, or null if it is not JSON.
     pub(super) body: Value,
-    /// Why the extension has refused it.
+    /// Why the extension refused it.
     pub(super) refusal: Option<Refusal>,
 }
 
@@ -47,7 +47,8 @@ pub(super) async fn call(
     let uri = if query.is_empty() { path } else { format!("{path}?{query}") };
     let text = body.map(ToString::to_string).unwrap_or_default();
     let mut request = Request::builder().method(method).uri(uri);
-    // A form comes from a page of this server, which was checked. What a page reads is asked for by whoever led the browser there.
+    // A form comes from a page of this server, which has been checked. What a page reads, however, is determined by whoever led
+    // the browser there.
     for value in from.headers.get_all(SITE).iter().filter(|_| method == Method::GET) {
         request = request.header(SITE, value);
     }

@@ -1,4 +1,4 @@
-//! Shows a page: finds who reads it, reads what its head names, and fills in its template.
+//! Shows a page: identifies the reader, makes the calls in the head of the page, and fills in the template.
 
 use super::call::call;
 use super::html;
@@ -19,13 +19,13 @@ use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use url::form_urlencoded;
 
-/// Page for logging in.
+/// The login page.
 const LOGIN: &str = "/login";
-/// Page of operators.
+/// The operators' page.
 const ADMIN: &str = "/admin";
-/// Member of a page's query with the account that it is about.
+/// The query parameter with the account that a page is about.
 const ACCOUNT: &str = "account";
-/// Member of a page's query with the name of a form that was carried out.
+/// The query parameter with the name of a form that was carried out.
 pub(super) const SAID: &str = "said";
 
 /// A request for a page.
@@ -37,30 +37,30 @@ pub(super) struct PageRequest<'a> {
     pub(super) parts: &'a Parts,
 }
 
-/// What a page shows after a form was sent.
+/// What a page shows in addition after a form was submitted.
 #[derive(Default)]
 pub(super) struct Extra {
     /// Status of the answer; none for 200.
     pub(super) status: Option<StatusCode>,
-    /// What was typed.
+    /// The input.
     pub(super) form: Map<String, Value>,
-    /// What is wrong, by field.
+    /// The errors, by field.
     pub(super) errors: Map<String, Value>,
-    /// What went wrong.
+    /// The problem.
     pub(super) problem: Value,
-    /// The reply, if it is shown once.
+    /// The reply, if it is to be shown once.
     pub(super) reply: Value,
-    /// The query of the page, in place of that of the request.
+    /// The query of the page, which replaces that of the request.
     pub(super) query: Option<String>,
 }
 
 /// The reason why a page is not shown.
 enum NotShown {
-    /// Somebody has to log in.
+    /// The user has to log in.
     Anonymous,
-    /// The browser goes to another page.
+    /// The browser is redirected to another page.
     Elsewhere(&'static str),
-    /// The page does not exist, or what it shows cannot be read.
+    /// The page does not exist, or its data cannot be read.
     Failed(StatusCode, String),
 }
 
@@ -74,13 +74,13 @@ impl From<Problem> for NotShown {
 }
 
 impl PageRequest<'_> {
-    /// Returns the part of the paths before those of the pages: `/my-shop` on a server with several businesses.
+    /// Returns the prefix of the paths of the pages: `/my-shop` on a server with several businesses.
     pub(super) fn base(&self) -> &str {
         let after_scheme = self.hosted.url.split_once("://").map_or("", |(_, rest)| rest);
         after_scheme.find('/').map_or("", |at| &after_scheme[at..])
     }
 
-    /// Returns the caller of the browser; none if nobody has logged in.
+    /// Returns the caller of the browser, or none if nobody has logged in.
     pub(super) async fn caller(&self) -> Result<Option<Caller>, Problem> {
         let (method, headers) = (axum::http::Method::GET, &self.parts.headers);
         if access::token(self.hosted, &method, headers)?.is_none() {
@@ -137,11 +137,11 @@ impl PageRequest<'_> {
         }
         let query_text = extra.query.as_deref().or(self.parts.uri.query()).unwrap_or_default();
         let query: Vec<(String, String)> = form_urlencoded::parse(query_text.as_bytes()).into_owned().collect();
-        // Links carry more than a page knows, and a wrong value of one is no reason to show nothing.
+        // Links carry parameters that a page does not know, and a wrong value in one is no reason to show nothing.
         let known = |name: &String| page.head.query.iter().any(|field| field.name == *name);
         let given: Vec<_> = query.iter().filter(|(name, text)| known(name) && !text.is_empty()).cloned().collect();
         let given = host_business::routes::read_texts(&page.head.query, &given).unwrap_or_default();
-        // A page may have a value of this name for another purpose.
+        // A page may use a value of this name for another purpose.
         let is_own = page.head.query.iter().any(|field| field.name == ACCOUNT);
         let names_account = |name: &str, text: &str| !is_own && name == ACCOUNT && !text.is_empty();
         let path_object: Map<String, Value> =
@@ -151,13 +151,13 @@ impl PageRequest<'_> {
             query: given.clone(),
             account: query.iter().find(|(name, text)| names_account(name, text)).map(|(_, account)| account.clone()),
         };
-        // Read first: what is committed while the page is made comes with the stream.
+        // Read first: whatever is committed while the page is being rendered comes with the stream.
         let newest = crate::ask::read(&self.hosted.site, |store| store.inbox_newest()).await?;
         let is_public = page.head.who == Who::Public;
         let reader = if is_public { None } else { caller.clone() };
         let scope = page_values(&self.api.app, self.hosted, self.parts, reader, &page.head.parts.reads, asked).await?;
         let mut values = self.common(page, path, caller.as_ref(), &given)?;
-        // A form comes back to the page as it is now, without what was told.
+        // A form returns to the page in its current state, without the messages.
         let kept = query.iter().filter(|(name, _)| name != SAID);
         let kept = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
         values["page"]["parts"] = Value::Object(path_object);
@@ -188,7 +188,7 @@ impl PageRequest<'_> {
         }
     }
 
-    /// Asks the API for what a page shows.
+    /// Asks the API for the data of a page.
     async fn get(&self, get: &PageGet, scope: &Scope) -> Result<Value, NotShown> {
         let address = address(&get.path, &get.query, scope).map_err(|error| {
             tracing::error!(%error, "a page cannot ask the API");
@@ -222,7 +222,7 @@ impl PageRequest<'_> {
         let is_above =
             |entry: &str| path == entry || path.strip_prefix(entry).is_some_and(|rest| rest.starts_with('/'));
         let entries: Vec<NavEntry> = self.set.nav().into_iter().filter(|entry| sees(entry.who)).collect();
-        // `/admin` is above `/admin/events`, which is nearer to the page.
+        // `/admin` is an ancestor of `/admin/events`, which is closer to the page.
         let above = entries.iter().map(|entry| entry.path.as_str()).filter(|path| is_above(path));
         let current = above.max_by_key(|path| path.len());
         let shown = |entry: &NavEntry| json!({"label": entry.label, "path": entry.path, "is_current": current == Some(&entry.path)});
@@ -245,7 +245,7 @@ impl PageRequest<'_> {
         }
     }
 
-    /// Returns who reads the page, with the address and the name of a user of the server.
+    /// Returns who reads the page, with the address and the name if it is a user of the server.
     fn caller_shown(&self, caller: &Caller) -> Result<Value, NotShown> {
         let livemode = self.hosted.site.partition().livemode;
         let users = self.hosted.users.as_ref().map(|users| users.identity().users());
@@ -261,7 +261,8 @@ impl PageRequest<'_> {
         }))
     }
 
-    /// Returns the page of an instance that does not run, for a visitor at the instance's own address. Its links lead to the site.
+    /// Returns the page of an instance that is not running, for a visitor at the instance's own address. Its links lead to the
+    /// site.
     pub(super) fn elsewhere(&self, away: Value) -> String {
         let shown = self.set.named(AWAY_PAGE).and_then(|page| {
             let mut values = self.common(page, "/away", None, &Map::new()).ok()?;
@@ -272,7 +273,7 @@ impl PageRequest<'_> {
         shown.unwrap_or_else(|| "<!doctype html><title>Not here</title><p>This instance does not run.".to_owned())
     }
 
-    /// Answers with the page that tells a failure.
+    /// Answers with the page that explains a failure.
     pub(super) async fn failure(&self, status: StatusCode, detail: &str) -> Response {
         let caller = self.caller().await.ok().flatten();
         let title = status.canonical_reason().unwrap_or("Failed");

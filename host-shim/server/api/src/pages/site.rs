@@ -1,4 +1,4 @@
-//! The pages of a site, which are read again in local mode when their files change.
+//! The pages of a site. In local mode they are read again when their files change.
 
 use crate::away::hosts::InstanceHosts;
 use host_business::folder::BusinessFolder;
@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::SystemTime;
 
-/// The files of pages, each with the time of its change.
+/// The files of pages with the times of their last changes.
 type Changes = Vec<(Option<SystemTime>, PathBuf)>;
 
 /// The pages of a site.
@@ -21,10 +21,10 @@ pub struct SitePages {
 }
 
 impl SitePages {
-    /// Reads the pages of a business. With `is_reloaded`, a page shows what has changed in its files.
+    /// Reads the pages of a business. With `is_reloaded`, a page reflects changes in its files.
     ///
     /// # Errors
-    /// Fails with the mistakes of the pages.
+    /// Fails with the mistakes in the pages.
     pub fn new(business: &BusinessFolder, is_reloaded: bool) -> Result<SitePages, Mistakes> {
         let set = Arc::new(business.pages()?);
         let current = Mutex::new((changes(business), set));
@@ -32,12 +32,12 @@ impl SitePages {
         Ok(SitePages { business: business.clone(), current, instance_hosts, is_reloaded })
     }
 
-    /// Returns the host names that instances have by the catalog.
+    /// Returns the host names that the catalog gives to instances.
     pub(crate) fn instance_hosts(&self) -> &InstanceHosts {
         &self.instance_hosts
     }
 
-    /// Returns the pages as they are now. A file that is wrong leaves them as they were.
+    /// Returns the current pages. If a file has a mistake, they stay as they were.
     pub(super) fn current(&self) -> Arc<PageSet> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_reloaded {
@@ -54,7 +54,7 @@ impl SitePages {
     }
 }
 
-/// Returns the files of pages with the times of their changes.
+/// Returns the files of pages with the times of their last changes.
 fn changes(business: &BusinessFolder) -> Changes {
     let found = business.page_folders().into_iter().filter_map(|folder| files_below(&folder).ok());
     found.flatten().map(|file| (file.metadata().and_then(|found| found.modified()).ok(), file)).collect()

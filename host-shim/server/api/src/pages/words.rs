@@ -1,17 +1,17 @@
-//! The words for what was refused: what it means for the person at the browser, and what helps.
+//! Words a refusal for the person at the browser: what it means, and what helps.
 
 use extension_contract::{QuotaRefusal, Refusal};
 use serde_json::{Value, json};
 
-/// What is told of a form that was refused.
+/// The words for a refused form.
 pub(super) struct RefusalWords {
-    /// What stands above the page: title, detail, code and the products that would help.
+    /// What is shown at the top of the page: title, detail, code and the products that would help.
     pub(super) problem: Value,
-    /// The field that is wrong, with what is told beside it.
+    /// The field that is wrong, with the message next to it.
     pub(super) field: Option<(String, String)>,
 }
 
-/// Returns the words for an answer of the API. A business's own words come first.
+/// Returns the words for an answer of the API. A business's own words take precedence.
 pub(super) fn told(refusal: Option<&Refusal>, body: &Value, catalog: &Value) -> RefusalWords {
     let said = body["detail"].as_str().unwrap_or_default();
     let is_own = refusal.is_some_and(|refusal| refusal.detail() != said);
@@ -67,7 +67,7 @@ fn spaced(name: &str) -> String {
     name.replace('_', " ")
 }
 
-/// Returns a text as a sentence: with an upper-case letter and a full stop.
+/// Returns a text as a sentence, with a capital letter and a full stop.
 pub(super) fn sentence(text: &str) -> String {
     let mut letters = text.trim().chars();
     let Some(first) = letters.next() else { return String::new() };

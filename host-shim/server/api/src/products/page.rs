@@ -4,9 +4,9 @@ use crate::problem::Problem;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Entries of a page without a size, as on the platform.
+/// Default number of entries on a page, as on the platform.
 const PAGE_SIZE: usize = 20;
-/// Maximum entries of a page, as on the platform.
+/// Maximum number of entries on a page, as on the platform.
 const PAGE_SIZE_MAX: usize = 100;
 
 /// The members of a query.
@@ -17,15 +17,15 @@ pub(super) struct Filter {
     pub(super) product_type: Option<String>,
     pub(super) status: Option<String>,
     pub(super) health_status: Option<String>,
-    /// True to list deleted instances, too.
+    /// True to include deleted instances.
     #[serde(default)]
     pub(super) deleted: bool,
     /// The account as `user:ID`, `organization:ID` or `platform`, or the id of a user.
     account: Option<String>,
     user_id: Option<String>,
-    /// The name of an instance that is to be deleted.
+    /// The name of an instance to be deleted.
     pub(super) confirm: Option<String>,
-    /// The last id of the page before, for the catalog; empty for the first page.
+    /// The last id of the previous page, for the catalog; empty for the first page.
     pub(super) after: Option<String>,
     page: Option<usize>,
     page_size: Option<usize>,
@@ -59,7 +59,7 @@ impl Filter {
         self.account.is_some() || self.user_id.is_some()
     }
 
-    /// Returns which entries the query asks for: by `page` and `page_size`, or by `offset` and `limit`.
+    /// Returns the entries that the query requests, by `page` and `page_size` or by `offset` and `limit`.
     pub(super) fn window(&self) -> Result<Window, Problem> {
         let size = match (self.page_size, self.limit) {
             (None, None) => PAGE_SIZE,
@@ -83,7 +83,7 @@ impl Filter {
         Ok(Window { page, size, offset })
     }
 
-    /// Returns the page that the query asks for.
+    /// Returns the page that the query requests.
     pub(super) fn page_of(&self, entries: Vec<Value>) -> Result<Paged, Problem> {
         let (window, total) = (self.window()?, entries.len());
         let entries = entries.into_iter().skip(window.offset).take(window.size).collect();
@@ -91,7 +91,7 @@ impl Filter {
     }
 }
 
-/// The entries that a page has.
+/// The entries on a page.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Window {
     page: usize,
@@ -114,7 +114,7 @@ fn within(name: &str, size: usize) -> Result<usize, Problem> {
 }
 
 impl Paged {
-    /// Returns the page as a list with a name.
+    /// Returns the page as a list under a name.
     pub(super) fn named(self, name: &str) -> Value {
         let Paged { entries, total, page, page_size, .. } = self;
         json!({name: entries, "total_count": total, "page": page, "page_size": page_size})
@@ -127,7 +127,7 @@ impl Paged {
         json!({"records": records, "total_count": total, "page": page, "page_size": page_size})
     }
 
-    /// Returns the page as a list with a name, `limit` and `offset`.
+    /// Returns the page as a list under a name, with `limit` and `offset`.
     pub(super) fn by_offset(self, name: &str) -> Value {
         let Paged { entries, total, page_size, offset, .. } = self;
         json!({name: entries, "total": total, "limit": page_size, "offset": offset})

@@ -3,9 +3,9 @@
 /// What a route does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Action {
-    /// Query `catalog` or `list`: the products of a type, on sale or of an account.
+    /// Query `catalog` or `list`: the products of a type, either those on sale or those of an account.
     List,
-    /// Query `list`: the products of an account; of the platform for an operator who names none.
+    /// Query `list`: the products of an account, or of the platform for an operator who names none.
     Own,
     /// Query `catalog` or `list`: one product.
     One,
@@ -21,7 +21,7 @@ pub(super) enum Action {
     Purchases,
     /// Query `list`: one purchase with its lines.
     PurchaseOne,
-    /// Query `list`: the subscription that counts.
+    /// Query `list`: the subscription in force.
     Subscription,
     /// Command `product.create`, or `instance.create` without a type.
     Create,
@@ -44,7 +44,7 @@ pub(super) enum Action {
 /// Who may use a route. The extension decides what an account's users may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Who {
-    /// Everybody, also without a key.
+    /// Everybody, even without a key.
     All,
     /// Callers with a key.
     Keys,
@@ -66,7 +66,7 @@ pub(super) struct Route {
 }
 
 impl Action {
-    /// Returns what the action does, for readers of the API.
+    /// Returns what the action does, for the API documentation.
     pub(super) fn about(self) -> &'static str {
         match self {
             Action::List => "Products on sale, or products of an account.",
@@ -107,7 +107,7 @@ impl Action {
         }
     }
 
-    /// Returns what else a reader should know; empty if there is nothing.
+    /// Returns further notes for readers, or an empty string.
     pub(super) fn detail(self) -> &'static str {
         match self {
             Action::List => {
@@ -149,7 +149,7 @@ const EVERY: &[&str] = &["DELETE", "GET", "PATCH", "POST", "PUT"];
 
 /// The products that an account owns, by id.
 const OF_ACCOUNT: &[&str] = &["/b/products/products/{id}", "/ext/products/products/{id}"];
-/// The products of the catalog for operators.
+/// The products of the catalog, for operators.
 const OF_CATALOG: &[&str] = &["/b/products/admin/products", "/ext/products/admin/products"];
 const ONE_OF_CATALOG: &[&str] = &["/b/products/admin/products/{id}", "/ext/products/admin/products/{id}"];
 const PURCHASES: &[&str] = &["/b/products/purchases", "/ext/products/purchases"];

@@ -1,4 +1,4 @@
-//! The routes that read: each one asks the extension's queries, on a thread that never decides.
+//! The routes that read: each runs queries of the extension, on a thread that never decides.
 
 use super::page::{Paged, Window};
 use super::{ProductsRequest, Style, show};
@@ -26,13 +26,13 @@ impl ProductsRequest {
 
     /// Returns the offers on sale.
     pub(super) async fn offers(&self) -> Result<Vec<Offer>, Problem> {
-        // Everybody may read the catalog, so the question needs no account of the caller.
+        // Everybody may read the catalog, so the question needs none of the caller's accounts.
         let at = self.hosted.site.clock().now();
         let question = Question { account: Account::Platform, actor: Actor::system(), at };
         asked(&self.hosted.site, move |answerer| answerer.ask_catalog(&question)).await
     }
 
-    /// Returns a page of the entries of the list `offers`, with the last id that it has read.
+    /// Returns a page of the list `offers`, with the last id that was read.
     async fn listed_offers(&self, filter: String, page: Page) -> Result<(Vec<Offer>, Option<String>), Problem> {
         let at = self.hosted.site.clock().now();
         let question = Question { account: Account::Platform, actor: Actor::system(), at };
@@ -50,8 +50,8 @@ impl ProductsRequest {
         Ok(offers.pop())
     }
 
-    /// Filters a list of an account by `is_wanted` and returns the page that the query asks for. Only this page is kept
-    /// while the list is read and counted.
+    /// Filters a list of an account with `is_wanted` and returns the page that the query requests. Only this page is kept
+    /// in memory while the list is read and counted.
     async fn listed(
         &self,
         account: Account,
@@ -81,8 +81,8 @@ impl ProductsRequest {
         found.ok_or_else(|| not_found(id))
     }
 
-    /// Returns the account of a purchase: the caller's own; for a caller that reaches all accounts and names none, the one
-    /// that has the purchase.
+    /// Returns the account of a purchase: the caller's own, or the one that has the purchase if the caller can access all
+    /// accounts and names none.
     pub(super) async fn buyer(&self) -> Result<Account, Problem> {
         let caller = self.caller()?;
         if self.filter.names_account() || caller.own_account().is_some() {
@@ -104,9 +104,8 @@ impl ProductsRequest {
         })
     }
 
-    /// Returns a filter for the products that the query asks for, by type and status. Without a status, deleted
-    /// instances are left out unless the query asks for them: they stay for ever, since purchases and resources refer
-    /// to them.
+    /// Returns a filter for the products that the query requests, by type and status. Without a status, deleted instances
+    /// are left out unless the query asks for them: they are kept forever, since purchases and resources refer to them.
     fn wanted(&self, of_type: Option<&str>) -> impl Fn(&Value) -> bool + Send + 'static {
         let (status, health) = (self.filter.status.clone(), self.filter.health_status.clone());
         let of_type = of_type.map(str::to_owned);
@@ -120,7 +119,7 @@ impl ProductsRequest {
         }
     }
 
-    /// Filters the offers and returns the page that the query asks for.
+    /// Filters the offers and returns the page that the query requests.
     fn offered(&self, offers: &[Offer], of_type: Option<&str>) -> Result<Paged, Problem> {
         self.filter.page_of(offers.iter().map(show::offer).filter(self.wanted(of_type)).collect())
     }
@@ -142,7 +141,7 @@ impl ProductsRequest {
     }
 }
 
-/// The answer for an id; it is the same for an unknown id and for an id of another account.
+/// The answer for an id, which is the same for an unknown id and for an id of another account.
 pub(super) fn not_found(id: &str) -> Problem {
     Problem::not_found(format!("no `{id}`"))
 }
@@ -162,7 +161,7 @@ pub(super) async fn list(asking: &ProductsRequest) -> Result<Answered, Problem> 
     }))
 }
 
-/// The products of an account; for operators, those of the platform, also withdrawn ones.
+/// The products of an account. For operators, the products of the platform, including withdrawn ones.
 pub(super) async fn own(asking: &ProductsRequest) -> Result<Answered, Problem> {
     let is_wanted = asking.wanted(asking.wanted_type()?.map(|(name, _)| name));
     let types = asking.hosted.clone();
@@ -171,13 +170,13 @@ pub(super) async fn own(asking: &ProductsRequest) -> Result<Answered, Problem> {
     Ok(asking.products(listed))
 }
 
-/// Returns whether a row is a product: its type is one of the catalog's. The platform's rows also include the settings
-/// of the catalog, which are no products.
+/// Returns whether a row is a product: its type is one of the catalog's. The platform's rows also include the settings of
+/// the catalog, which are not products.
 fn is_product(types: &[ProductType], found: &Value) -> bool {
     found["type"].as_str().is_some_and(|name| types.iter().any(|it| it.is_named(name)))
 }
 
-/// One product: of the products on sale, or of the account.
+/// One product, either on sale or of the account.
 pub(super) async fn one(asking: &ProductsRequest) -> Result<Answered, Problem> {
     let product = match asking.offer_of(&asking.id).await? {
         Some(offer) => show::offer(&offer),
@@ -189,8 +188,8 @@ pub(super) async fn one(asking: &ProductsRequest) -> Result<Answered, Problem> {
     Ok(Answered::ok(asking.object(product)))
 }
 
-/// The offers. With `after`, returns a page of all products of a type, ordered by id. If accounts list the products of
-/// this type, other views of the catalog have only the first ones.
+/// The offers. With `after`, returns a page of all products of a type, sorted by id. If accounts list the products of this
+/// type, other views of the catalog contain only the first ones.
 pub(super) async fn catalog(asking: &ProductsRequest) -> Result<Answered, Problem> {
     let wanted = asking.wanted_type()?.map(|(name, _)| name);
     if let Some(after) = &asking.filter.after {

@@ -1,4 +1,4 @@
-//! JSON form of products, purchases and subscriptions in the platform's API. Amounts are whole minor units.
+//! The JSON form of products, purchases and subscriptions in the platform's API. Amounts are whole minor units.
 
 use extension_contract::{IntervalUnit, Offer, SubscriptionStatus};
 use host_engine::show;
@@ -48,7 +48,7 @@ pub(super) fn record(object: Value) -> Value {
     json!({"id": id, "data": data})
 }
 
-/// A purchase of the query `list`.
+/// A purchase from the query `list`.
 pub(super) fn purchase(listed: &Value, account: &str) -> Value {
     let minor = |member: &str| listed[member]["amount_minor"].clone();
     json!({
@@ -64,7 +64,7 @@ pub(super) fn purchase(listed: &Value, account: &str) -> Value {
     })
 }
 
-/// The lines of a purchase of the query `list`.
+/// The lines of a purchase from the query `list`.
 pub(super) fn lines(listed: &Value) -> Vec<Value> {
     let line = |item: &Value| {
         let unit = item["unit_price"]["amount_minor"].as_i64();
@@ -82,7 +82,7 @@ pub(super) fn lines(listed: &Value) -> Vec<Value> {
     listed["items"].as_array().into_iter().flatten().map(line).collect()
 }
 
-/// Returns the order in which subscriptions count: those that entitle first.
+/// Returns a sort key for subscriptions: those that entitle come first.
 fn rank(status: &Value) -> u8 {
     use SubscriptionStatus::{Active, Canceled, Incomplete, IncompleteExpired, PastDue, Paused, Trialing, Unpaid};
     match serde_json::from_value(status.clone()) {
@@ -98,7 +98,7 @@ fn period_end(subscription: &Value) -> i64 {
     items.filter_map(|item| item["period_end"].as_i64()).max().unwrap_or(0)
 }
 
-/// Returns the subscription that counts, with the product of its first known price; null without one.
+/// Returns the subscription in force, with the product of its first known price, or null if there is none.
 pub(super) fn subscription(all: &[Value], offers: &[Offer]) -> Value {
     let counts = |it: &&Value| (rank(&it["status"]), std::cmp::Reverse(period_end(it)));
     let Some(found) = all.iter().min_by_key(counts) else { return Value::Null };
@@ -120,7 +120,7 @@ pub(super) fn subscription(all: &[Value], offers: &[Offer]) -> Value {
     })
 }
 
-/// Returns the name of a price's interval in `purchase.create`; none for a one-time price.
+/// Returns the name of a price's interval in `purchase.create`, or none for a one-time price.
 pub(super) fn interval(offers: &[Offer], price: &str) -> Option<&'static str> {
     let mut prices = offers.iter().flat_map(|offer| &offer.prices);
     match prices.find(|found| found.id == price)?.interval?.unit {
@@ -131,7 +131,7 @@ pub(super) fn interval(offers: &[Offer], price: &str) -> Option<&'static str> {
     }
 }
 
-/// Returns the members of an answer that say that an instance is healthy.
+/// Returns the members of an answer which state that an instance is healthy.
 pub(super) fn health(product: &Value) -> Value {
     let mut answer = Map::new();
     for name in ["id", "name", "status"] {

@@ -1,4 +1,4 @@
-//! The routes that write: each one sends one command of the extension, which checks everything that it gets.
+//! The routes that write: each sends one command of the extension, which checks everything that it gets.
 
 use super::read::not_found;
 use super::{ProductsRequest, Style, show};
@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 /// Names of billing cycles on the platform, and the intervals of `purchase.create`.
 const CYCLES: [(&str, &str); 2] = [("monthly", "month"), ("yearly", "year")];
-/// Members whose names some versions of the platform write in another way.
+/// Members whose names some versions of the platform spell differently.
 const SPELLINGS: [(&str, &str); 6] = [
     ("successUrl", "success_url"),
     ("cancelUrl", "cancel_url"),
@@ -62,7 +62,7 @@ pub(super) async fn create(asking: &ProductsRequest, body: Body) -> Result<Answe
     Ok(answered.map(StatusCode::CREATED, |product| asking.object(product)))
 }
 
-/// Changes a product. The id in the path counts.
+/// Changes a product. The id in the path takes precedence.
 pub(super) async fn update(asking: &ProductsRequest, body: Body) -> Result<Answered, Problem> {
     let account = asking.account_or_platform()?;
     let mut product = object(asking, body).await?;
@@ -74,7 +74,7 @@ pub(super) async fn update(asking: &ProductsRequest, body: Body) -> Result<Answe
     Ok(answered.map(StatusCode::OK, |product| asking.object(product)))
 }
 
-/// Deletes an instance with its resources, or withdraws a product of the catalog. Rows that others refer to stay.
+/// Deletes an instance with its resources, or withdraws a product of the catalog. Rows that others refer to are kept.
 pub(super) async fn delete(asking: &ProductsRequest, body: Body) -> Result<Answered, Problem> {
     let account = asking.account_or_platform()?;
     let mut given = object(asking, body).await?;
@@ -89,7 +89,7 @@ pub(super) async fn delete(asking: &ProductsRequest, body: Body) -> Result<Answe
             "product.update"
         }
         false => {
-            // An unknown or another's id is answered alike, whatever is confirmed.
+            // An unknown id and an id of another account get the same answer, whatever is confirmed.
             asking.entry(account.clone(), "products", &asking.id).await?;
             payload.extend(given.remove("confirm").map(|name| ("confirm".to_owned(), name)));
             "instance.delete"
@@ -114,7 +114,7 @@ pub(super) async fn purchase(asking: &ProductsRequest, body: Body) -> Result<Ans
     send(asking, asking.account()?, "purchase.create", payload).await
 }
 
-/// Replaces a billing cycle by an interval.
+/// Replaces a billing cycle with an interval.
 fn with_cycle(payload: &mut Object) -> Result<(), Problem> {
     let Some(cycle) = payload.remove("billing_cycle") else { return Ok(()) };
     let Some((_, interval)) = CYCLES.iter().find(|(name, _)| cycle == **name) else {
@@ -180,7 +180,7 @@ pub(super) async fn buy(asking: &ProductsRequest, body: Body) -> Result<Answered
     Ok(answered.map(status, |_| answer))
 }
 
-/// Checks that a buyer's currency is that of the product: the catalog decides the price.
+/// Checks that a buyer's currency is the product's: the catalog decides the price.
 async fn check_currency(asking: &ProductsRequest, payload: &Object, currency: &Value) -> Result<(), Problem> {
     let offers = asking.offers().await?;
     let Some(offer) = offers.iter().find(|offer| payload.get("product_id") == Some(&json!(offer.product.id))) else {
@@ -194,7 +194,7 @@ async fn check_currency(asking: &ProductsRequest, payload: &Object, currency: &V
     }
 }
 
-/// Opens a checkout: of a plan, with the instance to create after the payment; or of a purchase that has begun.
+/// Opens a checkout of a plan, with the instance to create after the payment, or of a purchase that has begun.
 pub(super) async fn checkout(asking: &ProductsRequest, body: Body) -> Result<Answered, Problem> {
     let mut payload = object(asking, body).await?;
     let account = asking.account()?;
@@ -229,7 +229,7 @@ async fn again(asking: &ProductsRequest, account: &Account, id: &str, payload: &
     Ok(())
 }
 
-/// Refunds a purchase: without an amount, or with 0, everything that is left.
+/// Refunds a purchase. Without an amount, or with 0, refunds everything that is left.
 pub(super) async fn refund(asking: &ProductsRequest, body: Body) -> Result<Answered, Problem> {
     let mut payload = object(asking, body).await?;
     payload.insert("id".to_owned(), json!(asking.id));

@@ -1,7 +1,7 @@
-//! The bearer of a token that the command `token.issue` has made. The secret is compared with the hash in the token's record before
-//! anything else is read, so the id alone opens nothing.
+//! The bearer of a token created by the command `token.issue`. The secret is compared with the hash in the token's record before
+//! anything else is read, so the id alone gives no access.
 //!
-//! A token is `ID.SECRET`. Only the SHA-256 of the secret goes to the extension.
+//! A token is `ID.SECRET`. Only the SHA-256 of the secret is passed to the extension.
 
 use crate::access::{bearer, unauthorized};
 use crate::ask::read;
@@ -17,22 +17,22 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use subtle::ConstantTimeEq;
 
-/// Beginning of the claim of a token's account.
+/// Prefix of the claim of a token's account.
 const CLAIM: &str = "token:";
-/// Records of tokens, and the status of one that can be redeemed.
+/// Collection of the token records, and the status of a token that can be redeemed.
 const TOKENS: &str = "tokens";
 const ISSUED: &str = "issued";
 /// Maximum length of an id in bytes.
 const ID_BYTES_MAX: usize = 100;
 
-/// A token with the right secret, and who bears it.
+/// A token with the right secret, and its bearer.
 pub(crate) struct Bearer {
-    /// A service that reaches only the token's account.
+    /// A service that can access only the token's account.
     pub(crate) caller: Caller,
     pub(crate) id: String,
     /// SHA-256 of the secret.
     pub(crate) sha256: String,
-    /// False for a token that has ended, was revoked or was redeemed.
+    /// False for a token that has expired, was revoked or was redeemed.
     is_valid: bool,
 }
 
@@ -46,7 +46,7 @@ impl Bearer {
     }
 }
 
-/// One answer for every token that is not accepted: nobody learns from it which ids exist.
+/// One answer for every token that is not accepted, so that nobody learns from it which ids exist.
 fn refused() -> Problem {
     unauthorized("the token is unknown, has ended, or was redeemed")
 }
@@ -59,19 +59,19 @@ fn parts_of(token: &str) -> Option<(&str, &str)> {
     (is_id && !secret.is_empty()).then_some((id, secret))
 }
 
-/// Returns id and SHA-256 of a token.
+/// Returns the id and the SHA-256 of a token.
 fn id_and_hash(token: &str) -> Option<(&str, String)> {
     let (id, secret) = parts_of(token)?;
     Some((id, hex::encode(Sha256::digest(secret.as_bytes()))))
 }
 
-/// Returns id and SHA-256 of the token in a request, for the expressions of a route.
+/// Returns the id and the SHA-256 of the token in a request, for the expressions of a route.
 pub(super) fn shown(headers: &HeaderMap) -> Option<Value> {
     let (id, sha256) = id_and_hash(bearer(headers)?)?;
     Some(json!({"id": id, "sha256": sha256}))
 }
 
-/// Finds the bearer of a token. Fails unless the secret is right, also for a token that has ended.
+/// Finds the bearer of a token. Fails unless the secret is right, even if the token has expired.
 pub(crate) async fn find(
     app: &AppState,
     hosted: &HostedSite,

@@ -1,4 +1,4 @@
-//! The values that the expressions of pages and forms may use: those of routes, and the site.
+//! The values that expressions in pages and forms may use: those of routes, and the site.
 
 use super::reads::Reader;
 use super::{CALLER, caller_shown, scope_of};
@@ -12,17 +12,17 @@ use host_business::routes::{PAGE, PAGE_ROWS_MAX, Read, SITE, Scope};
 use host_identity::access::Caller;
 use serde_json::{Map, Value, json};
 
-/// What a page's expressions may use, beside what every request has.
+/// What a page's expressions may use in addition to the values that every request has.
 pub(crate) struct PageValues {
     /// Values of the path.
     pub(crate) path: Map<String, Value>,
     /// Values of the query.
     pub(crate) query: Map<String, Value>,
-    /// The account that the query names.
+    /// The account named in the query.
     pub(crate) account: Option<String>,
 }
 
-/// Reads the queries of a page. A page for everybody has no caller and reads only the catalog.
+/// Runs the queries of a page. A public page has no caller and reads only the catalog.
 pub(crate) async fn page_values(
     app: &AppState,
     hosted: &HostedSite,

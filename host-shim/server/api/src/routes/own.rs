@@ -1,4 +1,4 @@
-//! The routes of a business, as a server answers them.
+//! The routes of a business, ready to be answered by a server.
 
 use crate::problem::Problem;
 use axum::response::Response;
@@ -8,21 +8,21 @@ use host_provider_api::Secrets;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The routes of a business, as a server answers them.
+/// The routes of a business, ready to be answered by a server.
 pub struct BusinessRoutes {
     finder: Option<RouteFinder>,
     pub(super) types: Types,
     pub(super) errors: ErrorMap,
     /// The configuration, for expressions.
     pub(super) config: Scope,
-    /// Keeps the secrets that requests bring.
+    /// Keeps the secrets that come with requests.
     pub(super) secrets: Option<Arc<dyn Secrets>>,
-    /// All of them as data, for the OpenAPI document.
+    /// All routes as data, for the OpenAPI document.
     pub(crate) table: Arc<RouteTable>,
 }
 
 impl BusinessRoutes {
-    /// Makes the routes of a business with values of its configuration.
+    /// Creates the routes of a business with the values of its configuration.
     pub fn new(
         business: &BusinessFolder,
         config: &BTreeMap<String, String>,
@@ -41,7 +41,7 @@ impl BusinessRoutes {
         }
     }
 
-    /// Returns the answer that the business gives to a refused request, in place of the usual one.
+    /// Returns the answer of the business to a refused request, in place of the usual one.
     pub(crate) fn answer_to(&self, response: Response) -> Response {
         Problem::answered(response, &self.errors)
     }

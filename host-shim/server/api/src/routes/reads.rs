@@ -1,4 +1,4 @@
-//! Asks the queries of a route. Rows are filtered and sorted on the thread that reads them. Of a list with pages, only the rows of the
+//! Runs the queries of a route. Rows are filtered and sorted on the thread that reads them. If a list has pages, only the rows of the
 //! requested page are kept in memory.
 
 use crate::access;
@@ -20,7 +20,7 @@ use serde_json::{Map, Value, json};
 use std::cmp::Ordering;
 use std::ops::ControlFlow;
 
-/// Reads for a request.
+/// Runs the queries of one request.
 pub(super) struct Reader<'r> {
     pub(super) hosted: &'r HostedSite,
     pub(super) account: Option<Account>,
@@ -58,7 +58,7 @@ impl From<NoAnswer> for Problem {
 }
 
 impl Reader<'_> {
-    /// Asks queries, and adds their answers to the names of expressions.
+    /// Runs queries, and adds their answers to the names that expressions can use.
     pub(super) async fn read(&self, reads: &[Read], scope: Scope) -> Result<Scope, Problem> {
         if reads.is_empty() {
             return Ok(scope);
@@ -82,7 +82,7 @@ impl Reader<'_> {
         Ok(scope)
     }
 
-    /// Asks queries whose answers are short, in one turn.
+    /// Runs queries whose answers are short, in one turn.
     async fn short(&self, reads: &[Read], scope: Scope, question: Question) -> Result<Scope, Problem> {
         let (reads, page) = (reads.to_vec(), self.page.clone());
         let partition = self.hosted.site.partition().clone();
@@ -146,19 +146,19 @@ fn list_of(read: &Read, scope: &Scope, question: Question) -> Result<List, NoAns
     }
 }
 
-/// The rows of a page, while a list is read.
+/// The rows of a page, collected while a list is read.
 struct Page {
     sort: Option<Sort>,
-    /// The last row of the page before.
+    /// The last row of the previous page.
     after: Option<Value>,
-    /// Number of rows that are kept: one more than the page has.
+    /// Maximum number of rows to keep: one more than a page has.
     most: usize,
     /// The rows, in the order of the page.
     rows: Vec<Value>,
 }
 
 impl Page {
-    /// Keeps a row if it is one of the page. Breaks when no further row of the list can be.
+    /// Keeps a row if it belongs to the page. Breaks when no further row of the list can.
     fn take(&mut self, row: Value) -> ControlFlow<()> {
         let Some(sort) = &self.sort else {
             self.rows.push(row);
@@ -179,7 +179,8 @@ fn not_next() -> Problem {
     Problem::bad("query", "`after` is not `next` of a page")
 }
 
-/// Adds the rows of a query to the names of expressions: the first of them, or all, with what leads to the next page.
+/// Adds the rows of a query to the names that expressions can use: either the first row, or all of them with the cursor of the next
+/// page.
 fn in_scope(read: &Read, rows: Vec<Value>, next: Option<Value>, scope: Scope) -> Result<Scope, NoAnswer> {
     if read.is_one {
         let first = rows.into_iter().next();
@@ -207,7 +208,7 @@ struct Reading<'r> {
     question: &'r Question,
 }
 
-/// Asks one query.
+/// Runs one query.
 fn one(
     answerer: &mut Answerer,
     of: Reading<'_>,
@@ -225,7 +226,7 @@ fn one(
         ReadFrom::Accounts => accounts(answerer, of).map_err(NoAnswer::Problem)?,
         ReadFrom::Balances => answerer.ask_balances(question)?.iter().map(show::balance).collect(),
         ReadFrom::Catalog => {
-            // Everybody may read the catalog, so the question needs no account of the caller.
+            // Everybody may read the catalog, so the question needs none of the caller's accounts.
             let question = Question { account: Account::Platform, actor: Actor::system(), at: question.at };
             answerer.ask_catalog(&question)?.iter().map(offer).collect()
         }
@@ -251,7 +252,7 @@ fn one(
     in_scope(read, rows, Some(next), scope)
 }
 
-/// Returns the accounts of a business, each with the address and the name of its user, if the server knows the user.
+/// Returns the accounts of a business, each with its user's address and name if the server knows the user.
 fn accounts(answerer: &mut Answerer, of: Reading<'_>) -> Result<Vec<Value>, Problem> {
     let scopes = answerer.read(|store| store.scopes(Some(of.partition)))?;
     let known = of.users.map(|users| users.users().all(of.partition.livemode)).transpose()?.unwrap_or_default();
@@ -277,7 +278,7 @@ fn wanted(read: &Read, rows: Vec<Value>, scope: &Scope) -> Result<Vec<Value>, Va
     Ok(wanted)
 }
 
-/// Returns a time of a query, in milliseconds.
+/// Returns a time from a query, in milliseconds.
 fn moment(name: &str, form: &Form, scope: &Scope) -> Result<Timestamp, NoAnswer> {
     let value = form.value(scope, Absent::LeftOut)?;
     let moment = value.as_ref().and_then(Value::as_str).and_then(time::parse);
@@ -285,7 +286,7 @@ fn moment(name: &str, form: &Form, scope: &Scope) -> Result<Timestamp, NoAnswer>
     moment.ok_or_else(|| NoAnswer::Problem(problem()))
 }
 
-/// Compares two rows by a member; rows that are alike are in the order of their ids.
+/// Compares two rows by a member; equal rows are ordered by id.
 fn in_order(sort: &Sort, a: &Value, b: &Value) -> Ordering {
     fn of<'r>(row: &'r Value, member: &str) -> &'r Value {
         member.split('.').fold(row, |value, name| &value[name])
@@ -352,7 +353,7 @@ mod tests {
         assert_eq!(ids(&rows), ["c", "b", "d", "a"]);
     }
 
-    /// The pages of a list, read one after another, have each row once and in order, and keep only their own rows.
+    /// The pages of a list, read one after another, contain each row once and in order, and keep only their own rows.
     #[test]
     fn the_pages_of_a_long_list_have_each_row_once() {
         let all: Vec<Value> = (0..2_000).map(|at| json!({"id": format!("{at:05}"), "at": at * 7 % 50})).collect();
@@ -361,7 +362,7 @@ mod tests {
             loop {
                 let mut page = Page { sort: sort.clone(), after: after.clone(), most: 101, rows: Vec::new() };
                 let last = after.as_ref().map(|row| row["id"].clone());
-                // Without an order of its own, a list is read from the last row on.
+                // Without a declared order, reading continues after the last row of the previous page.
                 let begin = all.iter().position(|row| sort.is_none() && Some(&row["id"]) == last.as_ref());
                 for row in &all[begin.map_or(0, |at| at + 1)..] {
                     if page.take(row.clone()).is_break() {

@@ -1,4 +1,4 @@
-//! Reads the request to a route: who calls, which account the request is about, and the values that it brings.
+//! Reads the request to a route: the caller, the account that the request is about, and the values in it.
 
 use super::{CALLER, bearer, caller_shown, scope_of};
 use crate::access;
@@ -24,11 +24,11 @@ pub(super) struct RouteRequest {
     /// None for a request without a caller.
     pub(super) account: Option<Account>,
     pub(super) scope: Scope,
-    /// Rows of a page, and the last row of the page before.
+    /// Number of rows on a page, and the last row of the previous page.
     pub(super) page: (usize, Option<String>),
 }
 
-/// Returns the caller, if the route is for the caller. A public route needs none.
+/// Returns the caller, unless the route is public and needs none.
 pub(super) async fn caller(
     app: &AppState,
     hosted: &HostedSite,
@@ -42,7 +42,7 @@ pub(super) async fn caller(
     }
     if route.who == Who::Token {
         let bearer = bearer::find(app, hosted, parts, access::bearer(&parts.headers)).await?;
-        // The command tells why a token that it redeems gives nothing any more.
+        // The command explains why a token that it redeems gives nothing any longer.
         let caller = if route.redeems_token() { Ok(bearer.caller) } else { bearer.valid() };
         return caller.map(Some);
     }
@@ -54,8 +54,8 @@ pub(super) async fn caller(
     }
 }
 
-/// Returns the method by which a request is judged: a route with a command changes something, whatever its own method. So no page
-/// of another server sends the command by leading a browser to the route.
+/// Returns the method as which a request is treated: a route with a command changes something, whatever its own method. So no
+/// page of another server can send the command by leading a browser to the route.
 fn effect_of(route: &Route) -> Method {
     match (&route.command, route.method) {
         (None, host_business::routes::Method::Get) => Method::GET,
@@ -99,7 +99,7 @@ impl RouteRequest {
     }
 }
 
-/// Returns the account of a request: that of the route, or the named one, or the caller's own.
+/// Returns the account of a request: that of the route, or the one it names, or the caller's own.
 async fn account(
     hosted: &HostedSite,
     route: &Route,
@@ -120,7 +120,7 @@ async fn account(
     let wanted = written.as_ref().and_then(Value::as_str).or(named);
     match (route.who, wanted) {
         (Who::Public, _) => Ok(None),
-        // What an operator does without an account is about the catalog.
+        // What an operator does without an account concerns the catalog.
         (Who::Admin, None) => Ok(Some(Account::Platform)),
         _ => access::account(caller, wanted).map(Some),
     }
@@ -138,7 +138,7 @@ fn right(given: Given, part: &'static str) -> Result<Map<String, Value>, Problem
     given.map_err(|wrong| Problem::invalid(part, wrong))
 }
 
-/// Returns the page that the query asks for.
+/// Returns the page that the query requests.
 fn page(query: &Map<String, Value>) -> Result<(usize, Option<String>), Problem> {
     let limit = query.get("limit").and_then(Value::as_i64).unwrap_or(PAGE_ROWS_MAX);
     let after = query.get("after").and_then(Value::as_str).map(str::to_owned);

@@ -1,4 +1,4 @@
-//! Threads that call providers. How many calls run is the outbox's decision: it begins a call only if its provider has room.
+//! The threads that call providers. The outbox decides how many calls run: it starts a call only if its provider has capacity.
 
 use host_provider_api::Call;
 use std::collections::VecDeque;
@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
-/// Makes calls, each on a thread of its own.
+/// Makes calls, each on its own thread.
 #[derive(Clone)]
 pub(crate) struct Calls(Arc<Shared>);
 
@@ -19,19 +19,19 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// Calls that wait for a thread, in order: a new one, or one that has made its call.
+    /// Calls that wait for a thread, in order. Each is either new or has already been made.
     waiting: VecDeque<Call>,
     threads: usize,
     is_stopped: bool,
 }
 
 impl Calls {
-    /// Creates the maker of calls, with at most this number of threads. `make` makes a call and reports its reply.
+    /// Creates an object that makes calls on at most this many threads. `make` makes a call and reports its reply.
     pub(crate) fn new(threads_max: usize, make: impl Fn(Call) + Send + Sync + 'static) -> Calls {
         Calls(Arc::new(Shared { threads_max, make: Box::new(make), state: Mutex::default(), ended: Condvar::new() }))
     }
 
-    /// Begins calls.
+    /// Starts calls.
     pub(crate) fn begin(&self, calls: Vec<Call>) {
         let mut state = self.0.state();
         state.waiting.extend(calls);
@@ -42,14 +42,14 @@ impl Calls {
         for _ in 0..wanted {
             let shared = self.0.clone();
             if thread::Builder::new().name("call".to_owned()).spawn(move || shared.work()).is_err() {
-                // The machine has no thread to spare; another one takes the call.
+                // The machine has no thread to spare; an existing one takes the call.
                 self.0.state().threads -= 1;
                 self.0.ended.notify_all();
             }
         }
     }
 
-    /// Waits for the calls that have begun. Calls that still wait are not made; the next host makes them, as after a crash.
+    /// Waits for the calls that have begun. Calls that are still waiting are not made; the next host makes them, as after a crash.
     pub(crate) fn stop(&self) {
         let mut state = self.0.state();
         state.is_stopped = true;
@@ -61,11 +61,11 @@ impl Calls {
 
 impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic in between leaves a queue that is still a queue.
+        // A panic in between still leaves a valid queue.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the next call; none if the thread is to end, which is then no longer counted.
+    /// Returns the next call, or none if the thread should end; it is then no longer counted.
     fn next(&self) -> Option<Call> {
         let mut state = self.state();
         let next = if state.is_stopped { None } else { state.waiting.pop_front() };
@@ -78,7 +78,8 @@ impl Shared {
 
     fn work(&self) {
         while let Some(call) = self.next() {
-            // A provider's panic must not end the thread uncounted. The call's lease ends without an answer, and it is made again.
+            // A provider's panic must not end the thread while it is counted. The call's lease expires without an answer, and the
+            // call is repeated.
             let _ = catch_unwind(AssertUnwindSafe(|| (self.make)(call)));
         }
     }

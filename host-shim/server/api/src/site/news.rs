@@ -1,4 +1,5 @@
-//! Follows what other hosts of the same store decide, so that callers, live pages and webhooks of this host learn of it.
+//! Follows the decisions of other hosts of the same store, so that this host's callers, live pages and webhooks learn of
+//! them.
 
 use crate::site::observer::Observer;
 use crate::site::replies::Replies;
@@ -12,14 +13,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-/// Time between two looks.
+/// Interval between two looks at the store.
 const PAUSE: Duration = Duration::from_millis(100);
-/// Time until the next look after a failure of the store.
+/// Time until the next look after a store failure.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// Maximum number of new events of one look.
+/// Maximum number of new events per look.
 const EVENTS_MAX: usize = 1_000;
 
-/// The numbers of events that this host has decided since the last look: its observer knows them.
+/// The numbers of events that this host has decided since the last look; its observer already knows them.
 #[derive(Clone, Default)]
 pub(crate) struct Own(Arc<Mutex<HashSet<u64>>>);
 
@@ -33,7 +34,7 @@ impl Own {
     }
 }
 
-/// The thread that follows.
+/// The thread that follows other hosts.
 pub(crate) struct Following {
     stop: Sender<()>,
     thread: JoinHandle<()>,
@@ -43,7 +44,7 @@ impl Following {
     /// Ends the thread.
     pub(crate) fn stop(self) {
         drop(self.stop);
-        // A thread that has panicked has ended as well.
+        // A thread that has panicked has ended too.
         let _ = self.thread.join();
     }
 }
@@ -99,7 +100,7 @@ impl Follower {
         Ok(Following { stop, thread })
     }
 
-    /// Reads the news after a place, and tells them.
+    /// Reads the events after a position, and reports them.
     fn look(&mut self, place: &mut Option<NewsPlace>) -> Stored<()> {
         self.reader.begin()?;
         let read = self.read(*place);
@@ -112,14 +113,14 @@ impl Follower {
         Ok(())
     }
 
-    /// Returns the accounts of other hosts' decisions, and answers callers of this host.
+    /// Returns the accounts that other hosts decided about, and answers the callers of this host.
     fn read(&self, place: Option<NewsPlace>) -> Stored<(Vec<Account>, NewsPlace)> {
         let (news, next) = self.reader.news(&self.partition, place, EVENTS_MAX)?;
         let mut accounts = BTreeMap::new();
         {
             let mut own = self.own.lock();
             for it in news {
-                // An older event may have been decided here and there; being told twice of an account does no harm.
+                // An older event may have been decided on both hosts; it does no harm to report an account twice.
                 let is_own = it.is_new && own.remove(&it.seq);
                 if let Some(account) = it.account.filter(|_| !is_own) {
                     accounts.insert(account.to_string(), account);

@@ -1,4 +1,4 @@
-//! Who sees what a site does: metrics, logs and live pages.
+//! Observers of a site: metrics, logs and live pages.
 
 use extension_contract::Account;
 use host_engine::outbox::OutboxError;
@@ -7,35 +7,35 @@ use host_provider_api::{Call, Outage, Reply};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Sees what a site does, for metrics, logs and live pages. Called on the threads of the site, so it must be quick.
+/// Observes a site, for metrics, logs and live pages. Called on the threads of the site, so it must be quick.
 pub trait Observer: Send + Sync {
-    /// Sees committed runs.
+    /// Called with committed runs.
     fn committed(&self, reports: &[Report]) {
         let _ = reports;
     }
-    /// Sees accounts about which another host has decided something.
+    /// Called with accounts about which another host has made a decision.
     fn elsewhere(&self, accounts: &[Account]) {
         let _ = accounts;
     }
-    /// Sees the answer to a call of a provider, and how long the call took.
+    /// Called with the answer to a provider call and its duration.
     fn called(&self, call: &Call, provider: &str, reply: &Reply, took: Duration) {
         let _ = (call, provider, reply, took);
     }
-    /// Sees that no call of a provider succeeds any more.
+    /// Called when calls of a provider no longer succeed.
     fn outage_began(&self, outage: &Outage) {
         let _ = outage;
     }
-    /// Sees that a call of a provider has succeeded after an outage.
+    /// Called when a call of a provider has succeeded after an outage.
     fn outage_ended(&self, provider: &str) {
         let _ = provider;
     }
-    /// Sees a failure of the store.
+    /// Called with a store failure.
     fn failed(&self, error: &OutboxError) {
         let _ = error;
     }
 }
 
-/// Observers of the same site.
+/// Several observers of the same site.
 pub(crate) struct Observers(pub(crate) Vec<Arc<dyn Observer>>);
 
 impl Observer for Observers {

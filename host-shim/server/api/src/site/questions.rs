@@ -1,5 +1,5 @@
-//! Threads that answer questions. Each has a reader and an extension of its own, so that no question waits for a decision, and callers
-//! take turns.
+//! The threads that answer questions. Each has its own reader and extension, so that no question waits for a decision. Callers take
+//! turns.
 
 use host_engine::processor::Answerer;
 use host_engine::turns::{NotQueued, Sender, Turn, queue};
@@ -9,7 +9,7 @@ use std::thread::{self, JoinHandle};
 /// A question to answer.
 type AskFn = Box<dyn FnOnce(&mut Answerer) + Send>;
 
-/// The reason why a question was not taken.
+/// The reason why a question was not accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotAsked {
     /// The maximum number of questions is waiting.
@@ -28,18 +28,18 @@ pub enum NotAsked {
 pub struct Questioner(Sender<AskFn>);
 
 impl Questioner {
-    /// Asks for the server itself, like [`Questioner::try_ask_in`].
+    /// Asks on behalf of the server itself, like [`Questioner::try_ask_in`].
     ///
     /// # Errors
-    /// Fails if too many questions wait or the site has stopped; the function is then not called.
+    /// Fails if too many questions are waiting or the site has stopped; the function is then not called.
     pub fn try_ask(&self, body: impl FnOnce(&mut Answerer) + Send + 'static) -> Result<(), NotAsked> {
         self.try_ask_in(Turn::Server, body)
     }
 
-    /// Asks in somebody's turn, without waiting. The function runs on a thread of its own, and passes its answer on by itself.
+    /// Asks in somebody's turn, without waiting. The function runs on another thread and passes its answer on by itself.
     ///
     /// # Errors
-    /// Fails if too many questions wait or the site has stopped; the function is then not called.
+    /// Fails if too many questions are waiting or the site has stopped; the function is then not called.
     pub fn try_ask_in(&self, turn: Turn, body: impl FnOnce(&mut Answerer) + Send + 'static) -> Result<(), NotAsked> {
         self.0.try_send(turn, Box::new(body)).map_err(|error| match error {
             NotQueued::Full { waiting } => NotAsked::Busy { waiting },
@@ -47,7 +47,7 @@ impl Questioner {
         })
     }
 
-    /// Lets the threads end after what waits, whoever else holds a clone.
+    /// Lets the threads end after the waiting questions, even if there are other clones.
     pub(crate) fn end(&self) {
         self.0.end();
     }

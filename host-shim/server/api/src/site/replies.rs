@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Receives a reply on the writer's thread; must be quick.
 pub type OnReply = Box<dyn FnOnce(Reply) + Send>;
 
-/// The waiting callers of a site, by the name that their command has in `reply-to`.
+/// The waiting callers of a site, by the name that their command gives in `reply-to`.
 #[derive(Default)]
 pub struct Replies(Mutex<Waiting>);
 

@@ -28,10 +28,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
-/// Default maximum number of threads that decide: one writer cannot commit what more of them decide.
+/// Default maximum number of threads that decide. More of them would decide more than one writer can commit.
 const DECIDERS_MAX: usize = 4;
 
-/// Makes an instance of the extension; the writer and each thread that decides or answers questions has one.
+/// Creates an instance of the extension. The writer and each thread that decides or answers questions has one.
 pub type MakeRunner = Arc<dyn Fn() -> Box<dyn Runner> + Send + Sync>;
 
 /// The limits of a site.
@@ -39,20 +39,20 @@ pub type MakeRunner = Arc<dyn Fn() -> Box<dyn Runner> + Send + Sync>;
 pub struct SiteLimits {
     /// Limits of the writer.
     pub writer: WriterLimits,
-    /// Maximum number of threads that call providers. Providers whose rooms together are larger hold up each other.
+    /// Maximum number of threads that call providers. If the providers' capacities add up to more, they hold each other up.
     pub calls: usize,
-    /// Number of threads that decide events: while the writer commits, or, if the store has several handles that write, each with
-    /// commits of its own. Without any, the writer decides.
+    /// Number of threads that decide events, either ahead of the writer, or, if the store has several write handles, each with its own
+    /// commits. Without any, the writer decides.
     pub deciders: usize,
     /// Number of threads that answer questions.
     pub answerers: usize,
-    /// Maximum number of waiting questions: of callers, and as many of operators, of webhooks and of the server.
+    /// Maximum number of waiting questions: that many from callers, and as many from operators, webhooks and the server.
     pub questions: usize,
 }
 
 impl Default for SiteLimits {
-    /// 256 threads that call providers, which is the room of 16 providers; one that decides for each core, at most 4; 2 that answer
-    /// questions; 256 waiting questions.
+    /// 256 threads that call providers, which is the capacity of 16 providers; one thread per core that decides, at most 4; 2 threads that
+    /// answer questions; 256 waiting questions.
     fn default() -> Self {
         let deciders = thread::available_parallelism().map_or(1, NonZero::get).min(DECIDERS_MAX);
         SiteLimits { writer: WriterLimits::default(), calls: 256, deciders, answerers: 2, questions: QUESTIONS_WAITING }
@@ -69,13 +69,13 @@ pub struct SiteSetup {
     pub runner: MakeRunner,
     /// The providers.
     pub registry: Registry,
-    /// The clock.
+    /// The webhook endpoints.
     pub clock: Clock,
     /// The webhook endpoints.
     pub endpoints: Endpoints,
     /// Limits.
     pub limits: SiteLimits,
-    /// See what the site does, in their order.
+    /// The observers of the site, in the order in which they are called.
     pub observers: Vec<Arc<dyn Observer>>,
 }
 
@@ -112,13 +112,13 @@ pub struct Site {
     providers: Registry,
 }
 
-/// Returns the name of the provider that takes effects of a kind, or else what precedes the point in the kind.
+/// Returns the name of the provider that handles effects of a kind, or else the part of the kind before the point.
 fn provider_of(registry: &Registry, kind: &str) -> String {
     let named = registry.name_of(kind);
     named.or(kind.split('.').next()).unwrap_or_default().to_owned()
 }
 
-/// Tells which providers are out, or work again, since the last time.
+/// Reports which providers have an outage or work again, since the last time.
 fn tell_outages(outages: &[Outage], out: &Mutex<BTreeSet<&'static str>>, observer: &dyn Observer) {
     let mut out = out.lock().unwrap_or_else(PoisonError::into_inner);
     out.retain(|provider| {
@@ -136,7 +136,7 @@ fn tell_outages(outages: &[Outage], out: &Mutex<BTreeSet<&'static str>>, observe
 }
 
 impl Site {
-    /// Starts a site: loads the catalog unless it is in force, and goes on with the effects of before.
+    /// Starts a site: loads the catalog unless it is in force already, and continues with the effects of the previous run.
     ///
     /// # Errors
     /// Fails if the host does not start, or a thread cannot be started.
@@ -164,7 +164,7 @@ impl Site {
             let reply = registry.call(&call);
             seen.called(&call, &provider_of(&registry, &call.kind), &reply, began.elapsed());
             tell_outages(&registry.outages(), &out, &*seen);
-            // A writer that has ended makes the call again at its next start.
+            // A writer that has stopped makes the call again at its next start.
             let _ = to_writer.wait().finish(call, reply);
         });
         let own = Own::default();
@@ -222,7 +222,7 @@ impl Site {
         self.endpoints.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Replaces the webhook endpoints. Deliveries that are being checked are checked with those of before.
+    /// Replaces the webhook endpoints. Deliveries that are being verified still use the previous ones.
     pub fn set_endpoints(&self, endpoints: Endpoints) {
         *self.endpoints.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(endpoints);
     }
@@ -232,11 +232,11 @@ impl Site {
         &self.clock
     }
 
-    /// Sends an event of somebody whose turn it is to be decided and committed, without waiting. The function receives the answer after the
-    /// commit. A site whose writer decides has no turns.
+    /// Sends an event to be decided and committed in somebody's turn, without waiting. The function receives the answer after the commit. A
+    /// site whose writer decides has no turns.
     ///
     /// # Errors
-    /// Fails if too many events wait, or if the site has stopped; the function is then not called.
+    /// Fails if too many events are waiting, or if the site has stopped; the function is then not called.
     pub fn try_accept_then(
         &self,
         turn: Turn,
@@ -261,12 +261,12 @@ impl Site {
         &self.questioner
     }
 
-    /// Returns the providers of which no call succeeds now.
+    /// Returns the providers whose calls currently do not succeed.
     pub fn outages(&self) -> Vec<Outage> {
         self.providers.outages()
     }
 
-    /// Returns the name of the provider that takes effects of a kind, or else what precedes the point in the kind.
+    /// Returns the name of the provider that handles effects of a kind, or else the part of the kind before the point.
     pub fn provider_of(&self, kind: &str) -> String {
         provider_of(&self.providers, kind)
     }
@@ -282,10 +282,10 @@ impl Site {
         Sweeper { partition: self.partition.clone(), jobs, questioner, clock: self.clock.clone() }
     }
 
-    /// Stops the site: commits and answers what was sent before, and waits for the calls that have begun. Returns the host;
-    /// none if the writer's thread has panicked.
+    /// Stops the site: commits and answers what was sent before, and waits for the calls that have begun. Returns the host, or none if the
+    /// writer's thread has panicked.
     pub fn stop(self) -> Option<Host> {
-        // A writer that has ended begins no call either.
+        // A writer that has stopped starts no calls either.
         let _ = self.writer.jobs().with_host(|host| host.outbox_mut().leave());
         self.calls.stop();
         self.following.into_iter().for_each(Following::stop);
@@ -296,7 +296,7 @@ impl Site {
         }
         self.questioner.end();
         for thread in self.answering {
-            // A thread that has panicked has ended as well.
+            // A thread that has panicked has ended too.
             let _ = thread.join();
         }
         self.writer.stop()
@@ -313,7 +313,7 @@ enum Deciding {
     Writer,
 }
 
-/// What the threads that decide need, before they start.
+/// What the deciding threads need before they start.
 enum Threads {
     Lanes(Vec<Processor>),
     Ahead(Vec<Decider>),
@@ -354,7 +354,7 @@ impl Threads {
     }
 }
 
-/// Receives calls and reports of the writer.
+/// Receives calls and reports from the writer.
 #[derive(Clone)]
 struct SiteListener {
     calls: Calls,

@@ -1,8 +1,8 @@
-//! Finds events whose webhook deliveries were lost, in the provider's list, and accepts them.
+//! Finds events whose webhook deliveries were lost in the provider's list, and accepts them.
 //!
-//! A list begins with the newest event, and a sweep must begin with the oldest: only then it can keep how far it came. A list that is
-//! longer than fits into memory is therefore read in parts, first down to the oldest one, then up again. After each part, the store
-//! has its events and the mark of its newest event, at which the next sweep goes on, also after a restart.
+//! A list begins with the newest event, but a sweep must begin with the oldest, so that it can record its progress. A list that does
+//! not fit into memory is therefore read in parts, first down to the oldest event and then back up. After each part, the store has
+//! its events and a mark at its newest event, from which the next sweep continues, even after a restart.
 
 mod marks;
 
@@ -21,28 +21,28 @@ use std::sync::mpsc::sync_channel;
 const SOURCE: &str = "stripe";
 /// Number of events that are looked up together.
 const CHUNK: usize = 200;
-/// Age of an event at which its delivery counts as lost, in seconds. Stripe delivers within seconds.
+/// Age at which the delivery of an event counts as lost, in seconds. Stripe delivers within seconds.
 const LOST_AFTER_S: i64 = 120;
 
-/// Overlap of two sweeps, in seconds: Stripe lists an event a moment after its time.
+/// Overlap of two sweeps, in seconds: Stripe lists an event a moment after the event's time.
 const OVERLAP_S: i64 = 3_600;
-/// Maximum lists of one sweep: a hundred million events. The next sweep goes on.
+/// Maximum number of lists per sweep: a hundred million events. The next sweep continues.
 const LISTS_MAX: usize = 100_000;
 
-/// The result of a sweep, or what it has done so far.
+/// The result of a sweep, or its progress so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    /// Number of events that were listed and are stored.
+    /// Number of events that were listed and are now stored.
     pub listed: usize,
-    /// Number of events that were not stored before, are now, and are so old that their deliveries count as lost.
+    /// Number of events that were not stored before and are now, and that are old enough for their deliveries to count as lost.
     pub missed: usize,
-    /// Number of younger events that were not stored before, and are now. Their deliveries may be on their way.
+    /// Number of younger events that were not stored before and are now. Their deliveries may still be on their way.
     pub early: usize,
-    /// Number of events that were not stored, since they cannot be read.
+    /// Number of events that were not stored because they cannot be read.
     pub refused: usize,
     /// Time of the newest event before which all events are stored, by the provider's clock, in seconds since the epoch.
     pub newest_s: i64,
-    /// Number of parts of the list that are still to be read, as far as it is known.
+    /// Number of parts of the list that are still to be read, as far as known.
     pub parts_left: usize,
 }
 
@@ -96,12 +96,12 @@ impl Sweeper {
     }
 
     /// Lists the events of the own account or of a connected account since some time before its mark, and accepts those that are not
-    /// stored, oldest first, also those whose deliveries may be on their way: a later delivery is a duplicate. An account without a
-    /// mark begins at `first_s`, a time of the provider in seconds since the epoch. After each part of the list, its events and the
-    /// mark are committed. Calls `goes_on` after each part that is read; it returns false to end the sweep.
+    /// stored, oldest first. This includes events whose deliveries may still be on their way; a later delivery is then a duplicate.
+    /// An account without a mark begins at `first_s`, a time of the provider in seconds since the epoch. After each part of the list,
+    /// its events and the mark are committed. Calls `goes_on` after each part that was read; if it returns false, the sweep ends.
     ///
     /// # Errors
-    /// Fails if the list cannot be read, or the site does not take an event. The mark then is that of the last whole part.
+    /// Fails if the list cannot be read, or the site does not accept an event. The mark is then at the last complete part.
     pub fn sweep(
         &self,
         list: &dyn EventList,
@@ -118,7 +118,7 @@ impl Sweeper {
         };
         let since_s = mark.saturating_sub(OVERLAP_S);
         let mut swept = Swept { newest_s: mark, parts_left: 1, ..Swept::default() };
-        // The events before which a part begins, that of the oldest part last; none is the beginning of the list.
+        // The events before which the parts begin, with the oldest part last; none means the beginning of the list.
         let mut parts: Vec<Option<String>> = vec![None];
         // The event before which all events are stored: the last one of the next part, unless others came in between.
         let mut stored_before: Option<String> = None;
@@ -135,7 +135,7 @@ impl Sweeper {
                 self.take(events, connected, newest_listed_s, &mut swept)?;
                 stored_before = parts.pop().flatten();
             } else {
-                // The part has older events, which must be stored before it.
+                // The part contains older events, which must be stored first.
                 let oldest = events.last().and_then(id_of).map(str::to_owned);
                 let is_older = oldest.is_some() && !parts.contains(&oldest);
                 if !is_older {
@@ -161,7 +161,7 @@ impl Sweeper {
     ) -> Result<(), SweepError> {
         events.reverse();
         if let Some(connected) = connected {
-            // Only a delivery names the account; a list of the account's events does not.
+            // Only a delivery contains the account; a list of the account's events does not.
             let objects = events.iter_mut().filter_map(Value::as_object_mut);
             objects.for_each(|event| _ = event.insert("account".to_owned(), connected.into()));
         }
@@ -171,7 +171,7 @@ impl Sweeper {
             for event in self.unknown(chunk)? {
                 let bytes = event.to_string().into_bytes();
                 let Ok(decoded) = raw::read(bytes, &self.partition.business, self.clock.now()) else {
-                    // A delivery of it is refused as well. It must not keep the others away for ever.
+                    // A delivery of it would be refused too. It must not block the others forever.
                     swept.refused += 1;
                     continue;
                 };
@@ -189,7 +189,7 @@ impl Sweeper {
         Ok(())
     }
 
-    /// Returns the ids of the connected accounts that accounts of the site hold, after the id `after`, in order.
+    /// Returns the ids of the connected accounts held by accounts of the site, after the id `after`, in order.
     ///
     /// # Errors
     /// Fails if the site is busy or has stopped, or if the store fails.

@@ -7,20 +7,20 @@ use serde_json::Value;
 pub struct ProductType {
     /// Name.
     pub name: String,
-    /// Further names.
+    /// Aliases.
     pub aliases: Vec<String>,
     /// True if its products are sold by the platform; otherwise they belong to accounts.
     pub is_sold: bool,
 }
 
 impl ProductType {
-    /// Returns true for its name and its further names.
+    /// Returns true for its name and its aliases.
     pub fn is_named(&self, name: &str) -> bool {
         self.name == name || self.aliases.iter().any(|alias| alias == name)
     }
 }
 
-/// Returns the product types of a catalog's document, which the extension has checked.
+/// Returns the product types of a catalog document that the extension has checked.
 pub(crate) fn product_types(catalog: &Value) -> Vec<ProductType> {
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let declared = catalog["product_types"].as_array().into_iter().flatten();

@@ -1,5 +1,5 @@
-//! Checks the address of an endpoint. Outside local mode, only `https` addresses of the public internet are allowed, so
-//! that an endpoint cannot reach the server's own network.
+//! Checks the address of an endpoint. Outside local mode, only `https` addresses on the public internet are allowed, so that an endpoint
+//! cannot reach the server's own network.
 
 pub(crate) use host_providers::http::is_private;
 use std::net::IpAddr;
@@ -8,24 +8,25 @@ use ureq::http::Uri;
 /// Maximum length of an address in bytes.
 const BYTES_MAX: usize = 2_000;
 
-/// The reason why an address cannot be one of an endpoint.
+/// The reason why an endpoint cannot have an address.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum UrlError {
-    /// The text is no address, or too long.
+    /// The string is not an address, or is too long.
     #[error("expected an address such as https://example.com/webhooks, of at most {BYTES_MAX} bytes")]
     Malformed,
-    /// The address has another scheme.
+    /// The address has a different scheme.
     #[error("expected https://")]
     NotHttps,
-    /// The address has a user or a password, which would be shown.
+    /// The address contains a user or a password, which would be shown.
     #[error("expected an address without a user and a password")]
     Credentials,
-    /// The address is one of the server's own network.
+    /// The address is in the server's own network.
     #[error("expected an address of the public internet")]
     Private,
 }
 
-/// Checks the address of an endpoint. With `is_local`, it may be on this machine and without TLS. Names are checked when they are resolved.
+/// Checks the address of an endpoint. With `is_local`, it may be on this machine and without TLS. Host names are checked when they are
+/// resolved.
 ///
 /// # Errors
 /// Fails if the address may not be used.

@@ -1,5 +1,5 @@
-//! Messages and their deliveries: each message goes to each endpoint that wants it, in order for each account, until it has arrived or
-//! all attempts have failed.
+//! Messages and their deliveries: each message is sent to every endpoint that wants it, in order for each account, until it has
+//! arrived or all attempts have failed.
 
 use crate::webhooks::endpoint::{Endpoint, EndpointStatus, Reason};
 use crate::webhooks::heads;
@@ -9,17 +9,17 @@ use extension_contract::{Account, Timestamp};
 use host_store_postgres::small::{Row, SmallError, Statements, values};
 use serde_json::{Value, json};
 
-/// Time for which messages are kept, in milliseconds: 30 days.
+/// How long messages are kept, in milliseconds: 30 days.
 const KEPT_MS: i64 = 30 * 24 * 3_600_000;
-/// Rows that one cleaning deletes.
+/// Number of rows deleted per cleanup.
 const CLEANED_ROWS: i64 = 10_000;
 
-/// How far a delivery is.
+/// The state of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryState {
-    /// It waits for its first or next attempt.
+    /// It is waiting for its first or next attempt.
     Pending,
-    /// The endpoint has answered with a status of success.
+    /// The endpoint has answered with a successful status.
     Delivered,
     /// All attempts have failed, or the endpoint is disabled.
     Failed,
@@ -38,7 +38,7 @@ impl DeliveryState {
         }
     }
 
-    /// Returns the state of a name.
+    /// Returns the state with a name.
     pub fn parse(name: &str) -> Option<DeliveryState> {
         DeliveryState::ALL.into_iter().find(|state| state.name() == name)
     }
@@ -51,7 +51,7 @@ pub struct Attempt {
     pub at: Timestamp,
     /// How long it took, in milliseconds.
     pub took_ms: i64,
-    /// HTTP status of the answer; none without an answer.
+    /// HTTP status of the answer; none if there was no answer.
     pub status: Option<u16>,
     /// Why there was no answer.
     pub error: Option<String>,
@@ -82,7 +82,7 @@ pub struct Delivery {
     pub account: String,
     /// When the event occurred, in milliseconds since the epoch.
     pub at: Timestamp,
-    /// How far it is.
+    /// State of the delivery.
     pub state: DeliveryState,
     /// When the next attempt is due.
     pub next_at: Timestamp,
@@ -90,7 +90,7 @@ pub struct Delivery {
     pub attempts: Vec<Attempt>,
 }
 
-/// What comes of an attempt.
+/// What follows from an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Told {
     /// The message has arrived.
@@ -168,7 +168,7 @@ fn attempt(row: &Row) -> Result<Attempt, SmallError> {
 }
 
 impl Webhooks {
-    /// Adds a message to one endpoint, whatever types it wants: a test by a person.
+    /// Adds a message for one endpoint, whichever types it wants: a test by a person.
     ///
     /// # Errors
     /// Fails if the tables cannot be written.
@@ -179,7 +179,7 @@ impl Webhooks {
         self.0.write(|rows| Ok(add_message(rows, &new, &[Endpoint { types: Vec::new(), ..endpoint.clone() }])?))
     }
 
-    /// Notes an attempt, and says what comes of it.
+    /// Records an attempt, and returns what follows from it.
     ///
     /// # Errors
     /// Fails if the tables cannot be written.
@@ -207,7 +207,7 @@ impl Webhooks {
             )?;
             let attempts = before.saturating_add(1);
             let ended_at = attempt.at.saturating_add(attempt.took_ms);
-            // What waits for a disabled endpoint has failed.
+            // What is waiting for a disabled endpoint has failed.
             let next = retry::after(attempts).filter(|_| is_enabled).map(|delay| ended_at.saturating_add(delay));
             let (state, told) = match (attempt.is_success(), next) {
                 (true, _) => (DeliveryState::Delivered, Told::Arrived),
@@ -237,8 +237,7 @@ impl Webhooks {
         })
     }
 
-    /// Returns a page of the log of an endpoint, the newest message first. `before` is the number of the last message of the page
-    /// before.
+    /// Returns a page of an endpoint's log, newest message first. `before` is the number of the last message on the previous page.
     ///
     /// # Errors
     /// Fails if the tables cannot be read.
@@ -263,7 +262,7 @@ impl Webhooks {
         Ok(rows)
     }
 
-    /// Sends a message again, whether it has arrived or not. Returns false if the endpoint has no such message.
+    /// Resends a message, whether it has arrived or not. Returns false if the endpoint has no such message.
     ///
     /// # Errors
     /// Fails if the tables cannot be written.
@@ -281,7 +280,7 @@ impl Webhooks {
         })
     }
 
-    /// Sends all failed messages since a time again. Returns their number.
+    /// Resends all messages that have failed since a given time. Returns their number.
     ///
     /// # Errors
     /// Fails if the tables cannot be written.
@@ -295,7 +294,7 @@ impl Webhooks {
         })
     }
 
-    /// Deletes messages that are older than 30 days, a part of them at a time.
+    /// Deletes a batch of the messages that are older than 30 days.
     ///
     /// # Errors
     /// Fails if the tables cannot be written.

@@ -1,4 +1,5 @@
-//! What has changed in an account, and how it is told. The tables keep a hash of each object as it was told last.
+//! Finds what has changed in an account, and turns it into messages. The tables keep a hash of each object as it was last
+//! reported.
 
 use crate::webhooks::deliveries::{NewMessage, add_message};
 use crate::webhooks::endpoint::Endpoint;
@@ -11,26 +12,26 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
-/// The lists of an account whose entries are told, each with its name in event types.
+/// The lists of an account whose entries are reported, each with its name in event types.
 pub(crate) const KINDS: [(&str, &str); 4] =
     [("products", "instance"), ("subscriptions", "subscription"), ("purchases", "purchase"), ("invoices", "invoice")];
-/// The statuses of a subscription that has ended for good.
+/// The statuses of a subscription that has finally ended.
 const ENDED: [&str; 3] = ["canceled", "cancelled", "incomplete_expired"];
 /// Name of the entitlements among the objects.
 const ENTITLEMENTS: &str = "entitlements";
-/// Mark of an ended subscription in the hash.
+/// Marks an ended subscription in the hash.
 const ENDED_MARK: &str = ":ended";
 
-/// What an account has now.
+/// The current state of an account.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Seen {
-    /// The entries of the lists by their name, each with its id.
+    /// The entries of the lists, by the list's name, each with its id.
     pub lists: BTreeMap<&'static str, Vec<(String, Value)>>,
     /// The entitlements.
     pub entitlements: Vec<Value>,
     /// Revision of the account.
     pub revision: u64,
-    /// True if the personal data of the account is erased. Then the messages about it from before are deleted.
+    /// True if the personal data of the account has been erased. Earlier messages about it are then deleted.
     pub is_erased: bool,
 }
 
@@ -41,7 +42,7 @@ impl Seen {
     }
 }
 
-/// A change to tell.
+/// A change to report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Change {
     /// Event type.
@@ -57,7 +58,7 @@ fn hash(value: &Value) -> String {
     hex::encode(Sha256::digest(value.to_string()))
 }
 
-/// Returns what has changed since the objects had these hashes, and the hashes of now.
+/// Returns the changes since the objects had these hashes, and the current hashes.
 pub fn differences(before: &Hashes, seen: &Seen) -> (Vec<Change>, Hashes) {
     let (mut changes, mut after) = (Vec::new(), Hashes::new());
     for (list, name) in KINDS {
@@ -92,7 +93,7 @@ pub fn differences(before: &Hashes, seen: &Seen) -> (Vec<Change>, Hashes) {
     for (_, id) in gone {
         changes.push(Change { event_type: "instance.deleted".to_owned(), data: json!({"instance": {"id": id}}) });
     }
-    // What is used changes with every measurement; what is allowed is told.
+    // Usage changes with every measurement, so only the allowance is reported.
     let allowed: Vec<Value> =
         seen.entitlements.iter().map(|row| json!([row["key"], row["allowed"], row["ends_at"]])).collect();
     let (key, hash) = ((ENTITLEMENTS.to_owned(), String::new()), hash(&json!(allowed)));
@@ -115,7 +116,7 @@ fn erase(rows: &impl Statements, account: &str) -> Result<(), SmallError> {
 }
 
 impl Webhooks {
-    /// Returns true if somebody wants to be told of something.
+    /// Returns true if any endpoint wants to be notified of something.
     ///
     /// # Errors
     /// Fails if the tables cannot be read.
@@ -123,7 +124,7 @@ impl Webhooks {
         Ok(!self.0.rows("SELECT 1 FROM endpoints LIMIT 1", &[])?.is_empty())
     }
 
-    /// Returns true if the state of all accounts was noted when the first endpoint was made.
+    /// Returns true if the state of all accounts was recorded when the first endpoint was created.
     ///
     /// # Errors
     /// Fails if the tables cannot be read.
@@ -131,7 +132,7 @@ impl Webhooks {
         Ok(!self.0.rows("SELECT 1 FROM baseline LIMIT 1", &[])?.is_empty())
     }
 
-    /// Notes that the state of all accounts is known from now on.
+    /// Records that the state of all accounts is known from now on.
     ///
     /// # Errors
     /// Fails if the tables cannot be written.
@@ -140,7 +141,7 @@ impl Webhooks {
         Ok(())
     }
 
-    /// Forgets what was told, when nobody wants to be told any more.
+    /// Deletes the record of what was reported, once no endpoint wants to be notified.
     ///
     /// # Errors
     /// Fails if the tables cannot be written.
@@ -153,7 +154,7 @@ impl Webhooks {
         })
     }
 
-    /// Returns the revision of an account when it was told last; none if it never was.
+    /// Returns the revision of an account when it was last reported, or none if it never was.
     ///
     /// # Errors
     /// Fails if the tables cannot be read.
@@ -162,8 +163,8 @@ impl Webhooks {
         Ok(self.0.query(all, &[], |row| Ok((row.get(0)?, row.get(1)?)))?.into_iter().collect())
     }
 
-    /// Tells what has changed in an account since it was told last: the messages and the new state are written together. Without
-    /// `is_told`, only the state is noted. `id` makes the ids of messages.
+    /// Reports what has changed in an account since the last report: the messages and the new state are written together.
+    /// Without `is_told`, only the state is recorded. `id` generates the ids of messages.
     ///
     /// # Errors
     /// Fails if the tables cannot be written.
@@ -241,7 +242,7 @@ mod tests {
         let (changes, third) = differences(&second, &seen("canceled", 0));
         assert_eq!(types(&changes), ["subscription.ended", "entitlements.updated"]);
         assert_eq!(types(&differences(&third, &seen("canceled", 0)).0), Vec::<&str>::new(), "it ends once");
-        // Use alone is not told.
+        // A change in usage alone is not reported.
         let mut used = seen("canceled", 0);
         used.entitlements[0]["used"] = json!(9);
         assert_eq!(types(&differences(&third, &used).0), Vec::<&str>::new());

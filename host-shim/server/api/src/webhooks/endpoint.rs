@@ -1,4 +1,4 @@
-//! An endpoint: where messages go, which types, and whether they arrive.
+//! An endpoint: where messages are sent, which types, and whether they arrive.
 
 use extension_contract::{Account, Timestamp};
 use host_store_postgres::small::{Row, SmallError};
@@ -6,9 +6,9 @@ use host_store_postgres::small::{Row, SmallError};
 /// Whether messages are sent to an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum EndpointStatus {
-    /// They are.
+    /// Messages are sent.
     Enabled,
-    /// They are not; [`Reason`] says why.
+    /// No messages are sent; [`Reason`] says why.
     Disabled,
 }
 
@@ -17,13 +17,14 @@ pub enum EndpointStatus {
 pub enum Reason {
     /// A person has disabled it.
     Person,
-    /// It has answered that it wants no more (410).
+    /// It has answered that it wants no more messages (410).
     Gone,
     /// It has failed for three days.
     Failing,
-    /// Too many messages waited for it.
+    /// Too many messages were waiting for it.
     Waiting,
-    /// Whoever made it may no longer have it: the key is revoked, or the user is gone or no longer an owner of the account.
+    /// Whoever created it may no longer have it: the key has been revoked, or the user has been deleted or is no longer an
+    /// owner of the account.
     Maker,
 }
 
@@ -42,18 +43,19 @@ impl Reason {
         }
     }
 
-    /// Returns the reason of a name.
+    /// Returns the reason with a name.
     fn parse(name: &str) -> Option<Reason> {
         Reason::ALL.into_iter().find(|reason| reason.name() == name)
     }
 }
 
-/// Who made an endpoint, or took it over by enabling it.
+/// Who created an endpoint, or took it over by enabling it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Maker {
-    /// Id of the key, or of the user. The server that makes endpoints knows their form.
+    /// Id of the key or of the user. The server that creates endpoints defines the format.
     pub id: String,
-    /// True for somebody who reaches only some accounts, whose endpoints count apart from those of operators and services.
+    /// True for somebody who can access only some accounts. Their endpoints are counted separately from those of operators
+    /// and services.
     pub is_customer: bool,
 }
 
@@ -62,27 +64,27 @@ pub struct Maker {
 pub struct Endpoint {
     /// Id.
     pub id: String,
-    /// The account whose events it gets; none for those of all accounts.
+    /// The account whose events it gets; none if it gets those of all accounts.
     pub account: Option<Account>,
     /// Address.
     pub url: String,
-    /// Event types that it gets; empty for all.
+    /// Event types that it gets; empty for all types.
     pub types: Vec<String>,
-    /// Words for people.
+    /// Human-readable description.
     pub description: String,
-    /// Reference of the secret that signs.
+    /// Reference to the secret that signs.
     pub secret: String,
-    /// References of earlier secrets, and until when each signs as well.
+    /// References to earlier secrets, and until when each of them also signs.
     pub old_secrets: Vec<(String, Timestamp)>,
-    /// Who made it; none for one of a server that did not note it. Then it stays whoever goes.
+    /// Who created it; none if the server of that time did not record it. The endpoint then stays, whoever leaves.
     pub maker: Option<Maker>,
     /// When it was disabled.
     pub disabled_at: Option<Timestamp>,
-    /// Why it was disabled; none also for one of a server that did not note it.
+    /// Why it was disabled; also none if the server of that time did not record it.
     pub disabled_reason: Option<Reason>,
-    /// Since when no message arrives.
+    /// Since when no messages have arrived.
     pub failing_since: Option<Timestamp>,
-    /// When it was made, in milliseconds since the epoch.
+    /// When it was created, in milliseconds since the epoch.
     pub created_at: Timestamp,
 }
 
@@ -95,7 +97,7 @@ impl Endpoint {
         }
     }
 
-    /// Returns true if the endpoint gets events of a type in an account.
+    /// Returns true if the endpoint gets events of a type from an account.
     pub fn gets(&self, account: &Account, event_type: &str) -> bool {
         self.account.as_ref().is_none_or(|own| own == account)
             && (self.types.is_empty() || self.types.iter().any(|wanted| wanted == event_type))
@@ -107,7 +109,7 @@ pub(crate) const COLUMNS: &str = "id, account, url, types, description, secret, 
                                   created_at, maker, of_customer, disabled_reason";
 
 pub(crate) fn endpoint(row: &Row) -> Result<Endpoint, SmallError> {
-    // The program itself writes the texts.
+    // The program itself writes these strings.
     let account: Option<String> = row.get(1)?;
     let types: String = row.get(3)?;
     let old_secrets: String = row.get(6)?;

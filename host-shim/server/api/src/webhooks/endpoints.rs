@@ -1,4 +1,4 @@
-//! Adds, changes, disables and deletes endpoints, and gives them other secrets.
+//! Adds, changes, disables and deletes endpoints, and rotates their secrets.
 
 use crate::webhooks::deliveries::{DeliveryState, NewMessage, add_message, time_text};
 use crate::webhooks::endpoint::{COLUMNS, Endpoint, Maker, Reason, endpoint};
@@ -11,13 +11,13 @@ use extension_contract::{Account, Timestamp};
 use host_store_postgres::small::{SmallError, Statements, values};
 use serde_json::{Value, json};
 
-/// Time for which a secret still signs after its rotation, in milliseconds: a day.
+/// How long a secret still signs after its rotation, in milliseconds: a day.
 const OLD_SECRET_MS: i64 = 24 * 3_600_000;
 
 /// The result of adding an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Added {
-    /// The endpoint is added.
+    /// The endpoint was added.
     Done,
     /// The operators and services of the business have too many endpoints.
     TooMany,
@@ -32,24 +32,24 @@ pub enum Added {
 /// The result of a rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rotation {
-    /// The endpoint has the new secret. The secrets with these references sign no more.
+    /// The endpoint has the new secret. The secrets with these references no longer sign.
     Done(Vec<String>),
     /// The request was carried out before; the endpoint has the secret with this reference.
     Repeated(String),
-    /// As many secrets sign as may; the oldest one signs until this time.
+    /// The maximum number of secrets sign already; the oldest one signs until this time.
     TooMany(Timestamp),
     /// There is no such endpoint.
     Unknown,
 }
 
-/// Changes of an endpoint.
+/// Changes to an endpoint.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Changes {
     /// New address.
     pub url: Option<String>,
     /// New event types.
     pub types: Option<Vec<String>>,
-    /// New words for people.
+    /// New description.
     pub description: Option<String>,
 }
 
@@ -61,13 +61,13 @@ fn one(rows: &impl Statements, id: &str) -> Result<Option<Endpoint>, SmallError>
     rows.query_one(&format!("SELECT {COLUMNS} FROM endpoints WHERE id = ?1"), values![id], endpoint)
 }
 
-/// Returns the endpoints that may get events of an account: its own, and those of all accounts.
+/// Returns the endpoints that may get events of an account: its own, and those for all accounts.
 pub(crate) fn telling(rows: &impl Statements, account: &Account) -> Result<Vec<Endpoint>, SmallError> {
     let telling = format!("SELECT {COLUMNS} FROM endpoints WHERE account = ?1 OR account IS NULL ORDER BY id");
     rows.query(&telling, values![account.to_string()], endpoint)
 }
 
-/// Deletes endpoints that a condition names, with their deliveries and with the messages that no other endpoint has.
+/// Deletes the endpoints that match a condition, with their deliveries and the messages that no other endpoint has.
 fn delete(rows: &impl Statements, condition: &str, value: &str) -> Result<(), SmallError> {
     rows.execute(
         &format!(
@@ -83,7 +83,7 @@ fn delete(rows: &impl Statements, condition: &str, value: &str) -> Result<(), Sm
 }
 
 impl Webhooks {
-    /// Adds an endpoint, unless there are too many. Those of operators and services count apart from those of customers.
+    /// Adds an endpoint, unless there are too many. Those of operators and services are counted separately from those of customers.
     ///
     /// # Errors
     /// Fails if the tables cannot be written.
@@ -128,7 +128,7 @@ impl Webhooks {
         })
     }
 
-    /// Returns the endpoints of an account, or without one all of the business, in the order of their ids.
+    /// Returns the endpoints of an account, or of the whole business if none is given, in id order.
     ///
     /// # Errors
     /// Fails if the tables cannot be read.
@@ -163,8 +163,8 @@ impl Webhooks {
         Ok(())
     }
 
-    /// Gives an endpoint another secret. Each secret signs as well for a day after its rotation, also if there is another one meanwhile.
-    /// The last request, by its id, is carried out once.
+    /// Gives an endpoint a new secret. After its rotation, each secret also signs for another day, even if there is a newer one in the
+    /// meantime. A repetition of the last request, recognised by its id, changes nothing.
     ///
     /// # Errors
     /// Fails if the tables cannot be written.
@@ -210,7 +210,7 @@ impl Webhooks {
         })
     }
 
-    /// Disables an endpoint: what waits for it fails, and can be sent again later. Returns false if it was disabled before.
+    /// Disables an endpoint: the messages waiting for it fail, and can be resent later. Returns false if it was already disabled.
     ///
     /// # Errors
     /// Fails if the tables cannot be written.
@@ -228,8 +228,8 @@ impl Webhooks {
         })
     }
 
-    /// Enables an endpoint, and tells it how many messages it has missed. `by` takes it over if its maker may no longer have it. Returns
-    /// false if it was enabled before.
+    /// Enables an endpoint, and sends it the number of messages that it has missed. `by` takes it over if its maker may no longer have
+    /// it. Returns false if it was already enabled.
     ///
     /// # Errors
     /// Fails if the tables cannot be written.

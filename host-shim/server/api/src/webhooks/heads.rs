@@ -1,12 +1,12 @@
-//! The head of a queue: of each account, the oldest message that waits for an endpoint. Only heads are sent, so that the messages of an
-//! account arrive in order; what is due is found among them. A disabled endpoint has none.
+//! The head of a queue: for each account, the oldest message that waits for an endpoint. Only heads are sent, so that the messages of
+//! an account arrive in order, and only heads are searched for due messages. A disabled endpoint has none.
 
 use crate::webhooks::endpoint::{COLUMNS, Endpoint, endpoint};
 use crate::webhooks::tables::{Webhooks, WebhooksError};
 use extension_contract::Timestamp;
 use host_store_postgres::small::{Row, SmallError, Statements, Value, values};
 
-/// The heads of an endpoint that are due, in the order of their index.
+/// The due heads of an endpoint, in index order.
 const DUE: &str = "SELECT heads.message, messages.id, body FROM heads JOIN messages ON seq = heads.message \
                    WHERE endpoint = ?1 AND next_at <= ?2 ORDER BY next_at, heads.message LIMIT ?3";
 /// The next head of an account. A disabled endpoint has none.
@@ -38,7 +38,7 @@ fn due(row: &Row) -> Result<Due, SmallError> {
     Ok(Due { seq: row.get(0)?, message: row.get(1)?, body: row.get(2)? })
 }
 
-/// Notes the head of an account at an endpoint, after a delivery has changed.
+/// Updates the head of an account at an endpoint, after a delivery has changed.
 pub(crate) fn set(rows: &impl Statements, endpoint: &str, account: &str) -> Result<(), SmallError> {
     rows.execute("DELETE FROM heads WHERE endpoint = ?1 AND account = ?2", values![endpoint, account])?;
     rows.execute(NEXT, values![endpoint, account])?;
@@ -46,7 +46,7 @@ pub(crate) fn set(rows: &impl Statements, endpoint: &str, account: &str) -> Resu
     Ok(())
 }
 
-/// Notes the heads of all accounts at an endpoint, after many of its deliveries have changed.
+/// Updates the heads of all accounts at an endpoint, after many of its deliveries have changed.
 pub(crate) fn set_all(rows: &impl Statements, endpoint: &str) -> Result<(), SmallError> {
     rows.execute("DELETE FROM heads WHERE endpoint = ?1", values![endpoint])?;
     rows.execute(
@@ -61,7 +61,7 @@ pub(crate) fn set_all(rows: &impl Statements, endpoint: &str) -> Result<(), Smal
     Ok(())
 }
 
-/// Returns the endpoints and accounts whose heads are messages that a condition names.
+/// Returns the endpoints and accounts whose heads are messages that match a condition.
 pub(crate) fn of_messages(
     rows: &impl Statements,
     condition: &str,
@@ -74,7 +74,7 @@ pub(crate) fn of_messages(
 }
 
 impl Webhooks {
-    /// Returns the endpoints that have something due, the one that waits longest first.
+    /// Returns the endpoints that have something due, starting with the one that has waited longest.
     ///
     /// # Errors
     /// Fails if the tables cannot be read.
@@ -82,7 +82,7 @@ impl Webhooks {
         Ok(self.0.query(&with_due(), values![now], endpoint)?)
     }
 
-    /// Returns what is due at an endpoint: of each account, only the oldest message that has not arrived, so that messages arrive in
+    /// Returns what is due at an endpoint: for each account, only the oldest message that has not arrived, so that messages arrive in
     /// order.
     ///
     /// # Errors
@@ -92,7 +92,7 @@ impl Webhooks {
         Ok(self.0.query(DUE, values![endpoint, now, limit], due)?)
     }
 
-    /// Returns the endpoints for which more messages wait than may.
+    /// Returns the endpoints for which too many messages are waiting.
     ///
     /// # Errors
     /// Fails if the tables cannot be read.

@@ -1,4 +1,4 @@
-//! Sends one message. Outside of local mode, no request goes to an address of the server's own network, whatever its name resolves to.
+//! Sends one message. Outside local mode, no request goes to an address in the server's own network, whatever its name resolves to.
 
 use crate::webhooks::address::is_private;
 use std::time::Duration;
@@ -12,23 +12,23 @@ const TIMEOUT: Duration = Duration::from_secs(15);
 /// The answer to a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Sent {
-    /// HTTP status; none without an answer.
+    /// HTTP status; none if there is no answer.
     pub status: Option<u16>,
     /// Why there is no answer.
     pub error: Option<Failure>,
 }
 
-/// Why a message has no answer. The log shows these words to whoever made the endpoint, so they say nothing of other machines: not which
-/// names and ports the server's own network has, nor what stands in a certificate.
+/// Why a message has no answer. The log shows the name to whoever created the endpoint, so it reveals nothing about other machines:
+/// neither which names and ports the server's own network has, nor the contents of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// Nothing is reached: the name leads to no address of the public internet, or nothing answers there.
+    /// Nothing was reached: the name resolves to no address on the public internet, or nothing answers there.
     NotReached,
-    /// No secure connection is made.
+    /// No secure connection could be established.
     Tls,
     /// There was no answer in time.
     Timeout,
-    /// The answer is none of HTTP.
+    /// The answer is not HTTP.
     NotHttp,
     /// The server could not sign the message.
     NotSigned,
@@ -62,25 +62,25 @@ fn is_of_tls(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::InvalidData
 }
 
-/// Sends messages. Tests have their own.
+/// Sends messages. Tests use their own implementation.
 pub trait Transport: Send + Sync {
     /// Sends a body with headers to an address, once.
     fn send(&self, url: &str, headers: &[(&str, String)], body: &str) -> Sent;
 }
 
-/// Sends messages by HTTP.
+/// Sends messages over HTTP.
 pub struct HttpSender(Agent);
 
 impl HttpSender {
-    /// Makes a sender. With `is_local`, it also reaches this machine and its network.
+    /// Creates a sender. With `is_local`, it can also reach this machine and its network.
     pub fn new(is_local: bool) -> HttpSender {
         let config = Agent::config_builder()
             .timeout_global(Some(TIMEOUT))
-            // A redirect could lead anywhere, and the sender of a webhook has no use for one.
+            // A redirect could lead anywhere, and nobody who sends webhooks has a use for one.
             .max_redirects(0)
             .max_redirects_will_error(false)
             .http_status_as_error(false)
-            // A proxy would resolve the name itself, so that its address could not be checked.
+            // A proxy would resolve the name itself, so the address could not be checked.
             .proxy(None)
             .max_idle_connections(0)
             .user_agent(concat!("provisioner/", env!("CARGO_PKG_VERSION")))
@@ -104,8 +104,8 @@ impl Transport for HttpSender {
     }
 }
 
-/// A name is unknown, or leads to an address that is not one of the public internet. It is not told which, since that would list the
-/// names of the server's own network.
+/// A name is unknown, or resolves to an address that is not on the public internet. The error does not say which, since that would
+/// reveal the names in the server's own network.
 #[derive(Debug, thiserror::Error)]
 #[error("the name leads to no address of the public internet")]
 struct NoPublicAddress;
@@ -128,7 +128,7 @@ impl Resolver for PublicResolver {
         if self.is_local {
             return found;
         }
-        // The connection goes to one of these addresses: the name is not resolved again.
+        // The connection goes to one of these addresses; the name is not resolved again.
         match found {
             Ok(found) if found.iter().all(|address| !is_private(address.ip())) => Ok(found),
             Ok(_) | Err(ureq::Error::HostNotFound | ureq::Error::Io(_)) => {
@@ -152,7 +152,7 @@ mod tests {
         let url = format!("http://localhost:{port}/hooks");
         let sent = HttpSender::new(false).send(&url, &[], "{}");
         assert_eq!(sent.status, None);
-        // No part of a name has more than 63 letters, so nobody is asked for this one.
+        // No label of a name has more than 63 letters, so no server is asked for this one.
         let unknown = HttpSender::new(false).send(&format!("http://{}.example/hooks", "a".repeat(64)), &[], "{}");
         assert_eq!(sent, unknown, "nobody learns which names the own network has");
         assert_eq!(sent.error, Some(Failure::NotReached));

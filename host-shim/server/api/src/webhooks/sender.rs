@@ -1,4 +1,4 @@
-//! Sends what is due. Each endpoint has a thread while it has something to get, so that a slow one holds up no other.
+//! Sends what is due. Each endpoint has a thread while something is due for it, so that a slow one holds up no other.
 
 use crate::webhooks::deliveries::{Attempt, Told};
 use crate::webhooks::endpoint::{Endpoint, Maker, Reason};
@@ -14,23 +14,23 @@ use std::time::{Duration, Instant};
 
 /// Number of deliveries that a thread reads at a time.
 const BATCH: usize = 50;
-/// Number of threads for the endpoints of all customers. Those of operators and services have threads of their own.
+/// Number of threads for the endpoints of all customers. Those of operators and services have their own threads.
 const THREADS_OF_CUSTOMERS: usize = 200;
 /// Number of these threads that one maker's endpoints may occupy, so that slow ones hold up no others.
 const THREADS_OF_MAKER: usize = 4;
-/// Time after which a customer's endpoint leaves its thread to others.
+/// Time after which a customer's endpoint yields its thread to others.
 const TURN: Duration = Duration::from_secs(10);
 
-/// What the sender asks and tells others.
+/// What the sender needs to know, and whom it notifies.
 pub trait Notices: Send + Sync {
     /// Returns the time in milliseconds since the epoch.
     fn now(&self) -> Timestamp;
-    /// Returns true if whoever made an endpoint may still have it. It is asked before each message.
+    /// Returns true if whoever created an endpoint may still have it. Called before each message.
     ///
     /// # Errors
-    /// Fails if this cannot be read now. Then nothing is sent.
+    /// Fails if this cannot be determined now; nothing is sent in that case.
     fn stands(&self, endpoint: &Endpoint) -> Result<bool, WebhooksError>;
-    /// An endpoint was disabled, and no person has done it.
+    /// An endpoint was disabled, but not by a person.
     fn disabled(&self, endpoint: &Endpoint, reason: Reason);
 }
 
@@ -43,12 +43,12 @@ pub struct Sender {
     scope: String,
     transport: Arc<dyn Transport>,
     notices: Arc<dyn Notices>,
-    /// The endpoints that have a thread now, with their makers.
+    /// The endpoints that currently have a thread, with their makers.
     busy: Arc<Mutex<BTreeMap<String, Option<Maker>>>>,
 }
 
 impl Sender {
-    /// Makes a sender; [`Sender::begin`] starts its work.
+    /// Creates a sender; [`Sender::begin`] starts its work.
     pub fn new(
         webhooks: Arc<Webhooks>,
         (secrets, scope): (Arc<dyn Secrets>, String),
@@ -58,7 +58,7 @@ impl Sender {
         Sender { webhooks, secrets, scope, transport, notices, busy: Arc::default() }
     }
 
-    /// Starts a thread for each endpoint that has something due and no thread.
+    /// Starts a thread for each endpoint that has something due and no thread yet.
     ///
     /// # Errors
     /// Fails if the tables cannot be read.
@@ -82,7 +82,7 @@ impl Sender {
         Ok(())
     }
 
-    /// Takes a thread for an endpoint. Returns false if it has one, or if there is none for it now.
+    /// Reserves a thread for an endpoint. Returns false if it already has one, or if none is available now.
     fn takes_thread(&self, endpoint: &Endpoint) -> bool {
         let mut busy = self.busy();
         if busy.contains_key(&endpoint.id) {
@@ -103,7 +103,7 @@ impl Sender {
     }
 
     fn busy(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Option<Maker>>> {
-        // A panic in between leaves a map that is still a map.
+        // A panic in between still leaves a valid map.
         self.busy.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -112,7 +112,7 @@ impl Sender {
         !self.busy().is_empty()
     }
 
-    /// Disables the endpoints whose maker may no longer have them, and those for which more messages wait than `waiting_max`.
+    /// Disables the endpoints whose maker may no longer have them, and those for which more than `waiting_max` messages are waiting.
     ///
     /// # Errors
     /// Fails if the tables cannot be read or written.
@@ -121,7 +121,7 @@ impl Sender {
             match self.notices.stands(endpoint) {
                 Ok(true) => {}
                 Ok(false) => self.disable(endpoint, Reason::Maker)?,
-                // It gets nothing meanwhile.
+                // It gets no messages in the meantime.
                 Err(error) => tracing::error!(%error, endpoint = endpoint.id, "the maker of an endpoint is not known"),
             }
         }
@@ -138,8 +138,8 @@ impl Sender {
         Ok(())
     }
 
-    /// Returns an endpoint as it is now; none if it gets nothing any more. It may have been changed, disabled or deleted since the last
-    /// message, its maker may have lost the right to it, and another host may send by now.
+    /// Returns the current state of an endpoint, or none if it no longer gets messages. Since the last message it may have been
+    /// changed, disabled or deleted, its maker may have lost the right to it, and another host may have taken over sending.
     fn current(&self, id: &str) -> Result<Option<Endpoint>, WebhooksError> {
         if !self.webhooks.leads()? {
             return Ok(None);
@@ -153,7 +153,7 @@ impl Sender {
         Ok(None)
     }
 
-    /// Sends what is due at an endpoint until nothing is, or until others want the thread.
+    /// Sends what is due at an endpoint, until nothing is due or others want the thread.
     fn work(&self, endpoint: &Endpoint) -> Result<(), WebhooksError> {
         let begun = Instant::now();
         let has_turn = || endpoint.maker.as_ref().is_none_or(|maker| !maker.is_customer) || begun.elapsed() < TURN;

@@ -5,12 +5,12 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-/// Beginning of a secret.
+/// Prefix of a secret.
 const PREFIX: &str = "whsec_";
 /// Number of random bytes of a secret; the standard allows 24 to 64.
 const BYTES: usize = 32;
 
-/// The reason why nothing is signed.
+/// The reason why nothing could be signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SignError {
     /// The system has no random bytes.
@@ -21,7 +21,7 @@ pub enum SignError {
     Damaged,
 }
 
-/// Makes a secret.
+/// Creates a secret.
 ///
 /// # Errors
 /// Fails if the system has no random bytes.
@@ -34,7 +34,7 @@ pub fn new_secret() -> Result<String, SignError> {
 /// Returns the signature of a message at a time in seconds since the epoch.
 ///
 /// # Errors
-/// Fails if the secret is none.
+/// Fails if the secret is invalid.
 pub fn signature(secret: &str, id: &str, timestamp_s: i64, body: &str) -> Result<String, SignError> {
     let encoded = secret.strip_prefix(PREFIX).ok_or(SignError::Damaged)?;
     let key = STANDARD.decode(encoded).map_err(|_| SignError::Damaged)?;
@@ -49,7 +49,7 @@ mod tests {
 
     #[test]
     fn the_signature_is_that_of_the_standards_example() {
-        // The example of the specification of Standard Webhooks.
+        // The example from the Standard Webhooks specification.
         let signed = signature(
             "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
             "msg_p5jXN8AQM9LWM0D4loKWxJek",

@@ -2,8 +2,8 @@
 
 use host_store_postgres::small::{Place, Shape, SmallError, SmallStore};
 
-/// `heads` has for each account the delivery that comes first at an endpoint: what is due is found there, however long
-/// the queue is.
+/// `heads` contains for each account the delivery that comes first at an endpoint. What is due is found there, however long the queue
+/// is.
 const TABLES: &str = "
     CREATE TABLE endpoints (
         id TEXT PRIMARY KEY,
@@ -79,7 +79,7 @@ const TABLES: &str = "
     ) STRICT, WITHOUT ROWID;
     CREATE TABLE baseline (begun INTEGER NOT NULL) STRICT;";
 
-/// The tables of webhooks.
+/// The table definitions of the webhooks.
 pub const SHAPE: Shape = Shape {
     name: "webhooks",
     steps: &[TABLES],
@@ -101,7 +101,7 @@ pub enum WebhooksError {
     /// The database fails.
     #[error("the webhooks cannot be read or written: {0}")]
     Store(#[from] SmallError),
-    /// It cannot be told whether whoever made an endpoint may still have it.
+    /// It could not be determined whether whoever created an endpoint may still have it.
     #[error("the maker of an endpoint cannot be read: {0}")]
     Maker(String),
 }
@@ -114,7 +114,7 @@ impl Webhooks {
     /// Opens the tables; creates them, readable by their owner only.
     ///
     /// # Errors
-    /// Fails if the place cannot be reached or used.
+    /// Fails if the location cannot be accessed or used.
     pub fn open(place: impl Into<Place>) -> Result<Webhooks, WebhooksError> {
         Ok(Webhooks(SmallStore::open(&place.into(), &SHAPE)?))
     }
@@ -127,8 +127,8 @@ impl Webhooks {
         Webhooks::open(Place::Memory)
     }
 
-    /// Returns true if this host is the one that sends, of all that share the tables. It is asked before each message, since a host that
-    /// was frozen does not send any more.
+    /// Returns true if this host is the one that sends, among all that share the tables. Called before each message, because a host that
+    /// was frozen must not send any more.
     ///
     /// # Errors
     /// Fails if the database fails.

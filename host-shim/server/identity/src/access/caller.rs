@@ -1,4 +1,4 @@
-//! The actor behind a request, and the accounts that it reaches.
+//! The actor behind a request, and the accounts that it can access.
 
 use extension_contract::{Account, Actor, ActorKind};
 use host_store::Partition;
@@ -23,11 +23,12 @@ pub struct Caller {
     pub key: String,
     /// Business and mode.
     pub partition: Partition,
-    /// The actor as which the caller acts.
+    /// The actor that the caller acts as.
     pub actor: Actor,
     /// The accounts that the caller may name.
     pub reach: Reach,
-    /// The actors as which the caller acts in some accounts, in place of `actor`: a member of an organization has its roles there.
+    /// The actors that the caller acts as in some accounts, in place of `actor`: a member of an organization acts with the
+    /// roles of that membership.
     pub in_accounts: BTreeMap<Account, Actor>,
 }
 
@@ -40,7 +41,7 @@ impl Caller {
         }
     }
 
-    /// Returns the account of a request that names none: the user's own, or else the only account that the caller reaches.
+    /// Returns the account of a request that names none: the user's own, or else the only account that the caller can access.
     pub fn own_account(&self) -> Option<&Account> {
         let Reach::Accounts(accounts) = &self.reach else { return None };
         let is_own = |account: &&Account| matches!(account, Account::User(id) if *id == self.actor.subject);
@@ -48,12 +49,12 @@ impl Caller {
         own.or(if accounts.len() == 1 { accounts.first() } else { None })
     }
 
-    /// Returns the actor as which the caller acts in an account.
+    /// Returns the actor that the caller acts as in an account.
     pub fn actor_in(&self, account: &Account) -> Actor {
         self.in_accounts.get(account).unwrap_or(&self.actor).clone()
     }
 
-    /// Returns true for the key of a whole server, which reaches nothing of a business and reads the metrics of all.
+    /// Returns true for the key of a whole server, which cannot access any business but can read the metrics of all.
     pub fn is_of_server(&self) -> bool {
         self.partition.business == SERVER
     }

@@ -1,4 +1,4 @@
-//! Makes, lists, revokes and verifies keys.
+//! Creates, lists, revokes and verifies keys.
 
 use crate::access::caller::{Caller, Reach};
 use crate::access::token::Token;
@@ -7,7 +7,7 @@ use host_store::Partition;
 use host_store_postgres::small::{Place, Row, Shape, SmallError, SmallStore, Statements, values};
 use std::collections::BTreeMap;
 
-/// The text of [`Reach::All`] in the table.
+/// How [`Reach::All`] is written in the table.
 const ALL: &str = "all";
 
 const TABLES: &str = "
@@ -34,7 +34,7 @@ pub enum AccessError {
     /// The database fails.
     #[error("the keys cannot be read or written: {0}")]
     Store(#[from] SmallError),
-    /// A row cannot be read.
+    /// A row is damaged.
     #[error("key `{id}` is damaged: {problem}")]
     Damaged {
         /// Id of the key.
@@ -47,27 +47,27 @@ pub enum AccessError {
     Random(#[from] getrandom::Error),
 }
 
-/// A key to make.
+/// A key to be created.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewKey {
-    /// Name for people, for example `shop backend`.
+    /// Display name, for example `shop backend`.
     pub name: String,
     /// Business and mode.
     pub partition: Partition,
-    /// The actor as which the key acts.
+    /// The actor that the key acts as.
     pub actor: Actor,
     /// The accounts that the key may name.
     pub reach: Reach,
 }
 
-/// A kept key, without its secret.
+/// A stored key, without its secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyRow {
-    /// Name for people.
+    /// Display name.
     pub name: String,
     /// Id, actor and reach.
     pub caller: Caller,
-    /// When the key was made, in milliseconds since the epoch.
+    /// When the key was created, in milliseconds since the epoch.
     pub created_at: Timestamp,
     /// When the key was revoked.
     pub revoked_at: Option<Timestamp>,
@@ -81,7 +81,7 @@ impl Keys {
     /// Opens the keys; creates their table, readable by its owner only.
     ///
     /// # Errors
-    /// Fails if the place cannot be reached or used.
+    /// Fails if the location cannot be accessed or used.
     pub fn open(place: impl Into<Place>) -> Result<Keys, AccessError> {
         Ok(Keys(SmallStore::open(&place.into(), &SHAPE)?))
     }
@@ -94,7 +94,7 @@ impl Keys {
         Keys::open(Place::Memory)
     }
 
-    /// Makes a key and returns it; only its hash is kept. `now` in milliseconds since the epoch.
+    /// Creates a key and returns it; only its hash is stored. `now` is in milliseconds since the epoch.
     ///
     /// # Errors
     /// Fails if the keys cannot be written.
@@ -124,7 +124,7 @@ impl Keys {
         Ok(token)
     }
 
-    /// Revokes a key. Returns false if there is no such key, or it was revoked before.
+    /// Revokes a key. Returns false if there is no such key, or it was already revoked.
     ///
     /// # Errors
     /// Fails if the keys cannot be written.
@@ -133,7 +133,7 @@ impl Keys {
         Ok(self.0.execute(revoke, values![id, now])? == 1)
     }
 
-    /// Returns all keys, the oldest first.
+    /// Returns all keys, oldest first.
     ///
     /// # Errors
     /// Fails if the keys cannot be read.
@@ -142,7 +142,7 @@ impl Keys {
         rows.into_iter().map(Stored::into_row).collect()
     }
 
-    /// Returns as whom the key with an id acts; none for an unknown or revoked key.
+    /// Returns the caller that the key with an id acts as; none for an unknown or revoked key.
     ///
     /// # Errors
     /// Fails if the keys cannot be read.
@@ -180,7 +180,7 @@ const KINDS: [(ActorKind, &str); 3] =
     [(ActorKind::User, "user"), (ActorKind::Admin, "admin"), (ActorKind::Service, "service")];
 
 fn kind_name(kind: ActorKind) -> &'static str {
-    // The other kinds are not callers; the least powerful kind stands for them.
+    // The other kinds are not callers; the least powerful kind is used in their place.
     KINDS.iter().find(|(known, _)| *known == kind).map_or("user", |(_, name)| name)
 }
 

@@ -1,17 +1,17 @@
-//! The text of a key: `key_ID_SECRET`. The secret has 256 random bits, so that a plain hash of it cannot be guessed.
+//! The text of a key: `key_ID_SECRET`. The secret has 256 random bits, so a plain hash of it is safe against guessing.
 
 use sha2::{Digest, Sha256};
 use std::fmt;
 use subtle::ConstantTimeEq;
 
-/// Prefix of the text, by which a scanner for leaked secrets finds a key.
+/// Prefix of the text, by which a scanner for leaked secrets recognises a key.
 const PREFIX: &str = "key_";
-/// Length of the id in bytes, before its hexadecimal text.
+/// Length of the id in bytes, before hexadecimal encoding.
 const ID_BYTES: usize = 6;
-/// Length of the secret in bytes, before its hexadecimal text.
+/// Length of the secret in bytes, before hexadecimal encoding.
 const SECRET_BYTES: usize = 32;
 
-/// A text that is not a key. It never contains the text.
+/// A string that is not a key. The error never contains the string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an API key: expected `key_`, an id and a secret, as `provisioner keys make` prints them")]
 pub struct BadToken;
@@ -31,7 +31,7 @@ impl fmt::Debug for Token {
 }
 
 impl Token {
-    /// Makes a random key.
+    /// Generates a random key.
     ///
     /// # Errors
     /// Fails if the system has no random bytes.
@@ -42,7 +42,7 @@ impl Token {
         Ok(Token { id: hex::encode(id), secret: hex::encode(secret) })
     }
 
-    /// Reads the text of a key.
+    /// Parses the text of a key.
     ///
     /// # Errors
     /// Fails if the text is not `key_ID_SECRET`.
@@ -55,7 +55,7 @@ impl Token {
         }
     }
 
-    /// Returns the id, which is no secret.
+    /// Returns the id, which is not secret.
     pub fn id(&self) -> &str {
         &self.id
     }
@@ -65,7 +65,7 @@ impl Token {
         format!("{PREFIX}{}_{}", self.id, self.secret)
     }
 
-    /// Returns the hash of the secret, lower-case hex.
+    /// Returns the hash of the secret in lower-case hex.
     pub(crate) fn hash(&self) -> String {
         hex::encode(Sha256::digest(self.secret.as_bytes()))
     }

@@ -1,15 +1,16 @@
-//! Fetches documents of an issuer.
+//! Fetches an issuer's documents.
 
 use host_providers::http::{Body, CallError, Client, ExchangeLimits, Method, Reply, Request};
 use serde_json::{Map, Value};
 use std::time::Duration;
 
-/// Time for one request. A login waits for at most four.
+/// Timeout of one request. A login waits for at most four.
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum length of a document in bytes.
 const BYTES_MAX: u64 = 256 * 1024;
 
-/// The reason why an issuer does not log somebody in, or gives no keys. It has nothing that came from a browser or from the issuer.
+/// The reason why an issuer does not log somebody in, or does not provide keys. It contains nothing that came from a browser or
+/// from the issuer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum IssuerError {
     /// The issuer does not answer.
@@ -18,26 +19,26 @@ pub enum IssuerError {
     /// The issuer answers with an error.
     #[error("the issuer answers {what} with the status {status}")]
     Status {
-        /// What was asked for.
+        /// What was requested.
         what: &'static str,
         /// The status.
         status: u16,
     },
-    /// An answer has not the form that OpenID Connect asks for.
+    /// An answer does not have the form that OpenID Connect requires.
     #[error("the issuer's {what} is wrong: expected {expected}")]
     Malformed {
-        /// What was asked for.
+        /// What was requested.
         what: &'static str,
-        /// What it should have.
+        /// What it should contain.
         expected: &'static str,
     },
-    /// The issuer does not take the code of a login: it was used, or has expired.
+    /// The issuer does not accept the code of a login: it was used, or has expired.
     #[error("the issuer does not take the code of the login")]
     CodeRefused,
     /// The token of a login is not valid.
     #[error("the issuer's token of the login is not valid for this login")]
     BadToken,
-    /// The settings have no login.
+    /// The settings include no login.
     #[error("the issuer is not one to log in with")]
     NoLogin,
 }
@@ -69,7 +70,7 @@ fn read(what: &'static str, reply: &Reply) -> Result<Map<String, Value>, IssuerE
     serde_json::from_slice(&reply.body).map_err(|_| IssuerError::Malformed { what, expected: "a JSON object" })
 }
 
-/// Returns a text of an object.
+/// Returns a string of an object.
 pub(crate) fn text(object: &Map<String, Value>, name: &str) -> Option<String> {
     object.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned)
 }

@@ -15,14 +15,14 @@ use std::time::Instant;
 /// Path of an issuer's document (OpenID Connect Discovery 1.0).
 const DOCUMENT: &str = "/.well-known/openid-configuration";
 
-/// What a token says.
+/// The result of checking a token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Checked {
     /// The caller of a valid token.
     Caller(Box<Caller>),
     /// The token is not valid.
     Invalid,
-    /// The token's key is unknown: it counts after [`Issuer::fetch_keys`], if at all.
+    /// The token's key is unknown: the token may turn out to be valid after [`Issuer::fetch_keys`].
     UnknownKey,
 }
 
@@ -30,12 +30,12 @@ pub enum Checked {
 pub struct Issuer {
     settings: IssuerSettings,
     keys: Mutex<Keys>,
-    /// Held while keys are fetched, so that waiting requests fetch them once.
+    /// Held while keys are fetched, so that waiting requests share one fetch.
     fetching: Mutex<()>,
 }
 
 impl Issuer {
-    /// Makes an issuer. Its keys are fetched when the first token comes.
+    /// Creates an issuer. Its keys are fetched when the first token arrives.
     pub fn new(settings: IssuerSettings) -> Issuer {
         Issuer { settings, keys: Mutex::default(), fetching: Mutex::default() }
     }
@@ -45,7 +45,8 @@ impl Issuer {
         &self.settings
     }
 
-    /// Returns true if a token says that it is of this issuer. It may be wrong: only [`Issuer::caller`] verifies.
+    /// Returns true if a token claims to be from this issuer. The claim may be false: only [`Issuer::caller`] verifies
+    /// it.
     pub fn is_named_in(&self, token: &str) -> bool {
         let claims = token.split('.').nth(1).and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
         let claims: Option<Value> = claims.and_then(|claims| serde_json::from_slice(&claims).ok());
@@ -88,7 +89,7 @@ impl Issuer {
         }
     }
 
-    /// Returns the claims of a token, with keys that may have to be fetched first.
+    /// Returns the claims of a token. The keys may have to be fetched first.
     pub(crate) fn claims(&self, token: &str, audience: &str) -> Result<Map<String, Value>, IssuerError> {
         let verify = || self.keys().verify(token, &self.settings.issuer, audience, Instant::now());
         let first = verify();
@@ -105,7 +106,7 @@ impl Issuer {
         }
     }
 
-    /// Fetches the issuer's document. Its `issuer` must be this one.
+    /// Fetches the issuer's document, whose `issuer` must be this one.
     pub(crate) fn document(&self) -> Result<Map<String, Value>, IssuerError> {
         let url = format!("{}{DOCUMENT}", self.settings.issuer.trim_end_matches('/'));
         let document = fetch::object("document", &url, "")?;

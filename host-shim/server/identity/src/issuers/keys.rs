@@ -1,5 +1,5 @@
-//! The public keys of an issuer. They are fetched again when they are old, or when a token has an unknown key (rotation), but not often:
-//! anybody can send a token with an unknown key.
+//! The public keys of an issuer. They are fetched again when they are old, or when a token uses an unknown key (rotation), but not
+//! often, because anybody can send a token with an unknown key.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,15 +8,15 @@ use jsonwebtoken::{Algorithm, DecodingKey, Header, Validation, decode};
 use serde_json::{Map, Value};
 use std::time::{Duration, Instant};
 
-/// Age after which the keys are fetched again: a key that the issuer has withdrawn counts no longer than this.
+/// Age at which the keys are fetched again. A key that the issuer has withdrawn is accepted no longer than this.
 const FRESH: Duration = Duration::from_secs(3_600);
-/// Age to which the keys count if the issuer does not answer.
+/// Age up to which the keys are accepted if the issuer does not answer.
 const USABLE: Duration = Duration::from_secs(24 * 3_600);
-/// Time between two fetches.
+/// Minimum time between two fetches.
 const PAUSE: Duration = Duration::from_secs(5);
 /// Maximum number of keys of an issuer.
 const KEYS_MAX: usize = 100;
-/// Difference of the clocks in seconds that is allowed.
+/// Tolerated clock difference, in seconds.
 const LEEWAY_S: u64 = 60;
 
 /// One public key.
@@ -34,7 +34,7 @@ pub(crate) struct Keys {
     tried: Option<Instant>,
 }
 
-/// What the known keys say of a token.
+/// The result of verifying a token with the known keys.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Verified {
     /// The claims of a valid token.
@@ -46,7 +46,7 @@ pub(crate) enum Verified {
 }
 
 impl Keys {
-    /// Returns true if the keys may be fetched now, and notes that they are.
+    /// Returns true if the keys may be fetched now, and records that they are being fetched.
     pub(crate) fn begin_fetch(&mut self, now: Instant) -> bool {
         let may = self.tried.is_none_or(|tried| now.duration_since(tried) >= PAUSE);
         if may {
@@ -55,10 +55,10 @@ impl Keys {
         may
     }
 
-    /// Replaces the keys by those of a JSON Web Key Set. Returns false if the set has none that can be used; then the keys stay.
+    /// Replaces the keys with those of a JSON Web Key Set. Returns false, and keeps the old ones, if none in the set can be used.
     pub(crate) fn replace(&mut self, set: &Map<String, Value>, now: Instant) -> bool {
         let listed = set.get("keys").and_then(Value::as_array).into_iter().flatten();
-        // A set may have keys of kinds that this program does not know; the others still count.
+        // A set may contain kinds of keys that this program does not know; the others are still used.
         let keys: Vec<Key> = listed.filter_map(key).take(KEYS_MAX).collect();
         let has_some = !keys.is_empty();
         if has_some {
@@ -89,7 +89,7 @@ impl Keys {
 
 impl Key {
     fn claims(&self, token: &str, header: &Header, issuer: &str, audience: &str) -> Option<Map<String, Value>> {
-        // The kind of the key decides, so that no token chooses a weaker algorithm.
+        // The algorithm follows from the kind of the key, so a token cannot choose a weaker one.
         if !self.algorithms.contains(&header.alg) {
             return None;
         }
@@ -103,14 +103,14 @@ impl Key {
     }
 }
 
-/// Returns true if a token's header names extensions that must be understood (RFC 7515, 4.1.11). This program understands none.
+/// Returns true if a token's header requires extensions to be understood (RFC 7515, 4.1.11). This program understands none.
 fn has_critical(token: &str) -> bool {
     let header = token.split('.').next().and_then(|part| URL_SAFE_NO_PAD.decode(part).ok());
     let header: Option<Map<String, Value>> = header.and_then(|header| serde_json::from_slice(&header).ok());
     header.is_none_or(|header| header.contains_key("crit"))
 }
 
-/// Reads a key; none if it is not one for signatures, or of an unknown kind.
+/// Parses a key; none if it is not for signatures, or of an unknown kind.
 fn key(value: &Value) -> Option<Key> {
     let jwk: Jwk = serde_json::from_value(value.clone()).ok()?;
     let verifies = |operations: &Vec<KeyOperations>| operations.contains(&KeyOperations::Verify);
@@ -131,7 +131,7 @@ fn key(value: &Value) -> Option<Key> {
             _ => return None,
         },
         AlgorithmParameters::OctetKeyPair(_) => &[Algorithm::EdDSA],
-        // A shared secret is no public key.
+        // A shared secret is not a public key.
         AlgorithmParameters::OctetKey(_) => return None,
     };
     let decoding = DecodingKey::from_jwk(&jwk).ok().filter(|_| is_for_signatures)?;
@@ -146,7 +146,7 @@ mod tests {
     use serde_json::json;
     use std::time::{SystemTime, UNIX_EPOCH};
 
-    /// The beginning of an Ed25519 key in PKCS #8 (RFC 8410); the seed follows.
+    /// The header of an Ed25519 key in PKCS #8 (RFC 8410); the seed follows.
     const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
     fn public(seed: u8) -> String {
@@ -156,7 +156,7 @@ mod tests {
 
     fn set(keys: &[(&str, u8)]) -> Map<String, Value> {
         let keys = keys.iter().map(|(id, seed)| json!({"kty": "OKP", "crv": "Ed25519", "kid": id, "x": public(*seed)}));
-        // A key of an unknown kind, and one for encryption, are left out.
+        // Keys of unknown kinds and keys for encryption are skipped.
         let others = [
             json!({"kty": "AKP", "kid": "new"}),
             json!({"kty": "OKP", "crv": "Ed25519", "use": "enc", "x": public(9)}),

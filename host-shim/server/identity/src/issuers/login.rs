@@ -1,6 +1,6 @@
-//! Logs somebody in at an issuer: the authorization code flow of OpenID Connect Core 1.0, with PKCE (RFC 7636).
+//! Logs a user in through an issuer, with the authorization code flow of OpenID Connect Core 1.0 and PKCE (RFC 7636).
 //!
-//! State, nonce and verifier come from one seed, which only the browser that began the login has.
+//! State, nonce and verifier are derived from one seed, which only the browser that started the login has.
 
 use crate::issuers::fetch::{self, IssuerError, text};
 use crate::issuers::issuer::Issuer;
@@ -11,39 +11,39 @@ use sha2::{Digest, Sha256};
 use url::Url;
 use url::form_urlencoded::{Serializer, byte_serialize};
 
-/// Number of bytes of a seed.
+/// Length of a seed in bytes.
 pub const SEED_BYTES: usize = 32;
-/// What a login asks the issuer for.
+/// The scope that a login requests from the issuer.
 const SCOPE: &str = "openid email profile";
 
 /// The secret of one login, which the browser keeps until the issuer sends it back.
 #[derive(Clone, PartialEq, Eq)]
 pub struct LoginSeed([u8; SEED_BYTES]);
 
-/// Who has logged in, as the issuer says.
+/// The person who has logged in, according to the issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Person {
     /// Id at the issuer, which never changes.
     pub subject: String,
-    /// Address, if the issuer says that it is proved.
+    /// Address, if the issuer says that it is verified.
     pub email: Option<String>,
-    /// Name for people.
+    /// Display name.
     pub name: Option<String>,
 }
 
 impl LoginSeed {
-    /// Makes a seed of random bytes.
+    /// Creates a seed of random bytes.
     pub fn new(random: [u8; SEED_BYTES]) -> LoginSeed {
         LoginSeed(random)
     }
 
-    /// Reads a seed; none if the text is not one.
+    /// Parses a seed; none if the string is not one.
     pub fn parse(text: &str) -> Option<LoginSeed> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         bytes.try_into().ok().map(LoginSeed)
     }
 
-    /// Returns the seed as a text, for a cookie.
+    /// Returns the seed as a string, for a cookie.
     pub fn expose(&self) -> String {
         URL_SAFE_NO_PAD.encode(self.0)
     }
@@ -59,7 +59,8 @@ impl LoginSeed {
 }
 
 impl Issuer {
-    /// Returns the address at the issuer to which a browser goes. It returns to `redirect`. Waits for the network.
+    /// Returns the address at the issuer to which the browser is redirected. The browser returns to `redirect`. Waits for the
+    /// network.
     ///
     /// # Errors
     /// Fails if the issuer does not answer, or if its document is wrong.
@@ -138,13 +139,13 @@ impl Issuer {
         }
         let headers: Vec<(&'static str, &str)> = basic.iter().map(|basic| ("authorization", basic.as_str())).collect();
         fetch::form("answer to the code", &endpoint, &headers, form.finish()).map_err(|error| match error {
-            // `invalid_grant`, RFC 6749; a wrong client is 401.
+            // `invalid_grant`, RFC 6749; a wrong client gets a 401.
             IssuerError::Status { status: 400, .. } => IssuerError::CodeRefused,
             other => other,
         })
     }
 
-    /// Asks for what the token does not say: many issuers put address and name only here.
+    /// Requests what the token does not contain: many issuers provide address and name only here.
     fn ask_for_person(
         &self,
         document: &Map<String, Value>,
@@ -163,14 +164,14 @@ impl Issuer {
     }
 }
 
-/// Returns true if a token is for a client and for nobody else. With several audiences, `azp` must name the one that asked for it
-/// (OpenID Connect Core 1.0, 3.1.3.7).
+/// Returns true if a token is for a client and for nobody else. With several audiences, `azp` must be the client that requested
+/// it (OpenID Connect Core 1.0, 3.1.3.7).
 fn is_for_us(claims: &Map<String, Value>, client: &str) -> bool {
     let has_several = claims.get("aud").and_then(Value::as_array).is_some_and(|audiences| audiences.len() > 1);
     claims.get("azp").map_or(!has_several, |azp| azp == client)
 }
 
-/// Returns true unless the issuer's document says that the client's secret must be in the body.
+/// Returns true unless the issuer's document requires the client's secret to be in the body.
 fn takes_basic(document: &Map<String, Value>) -> bool {
     let methods = document.get("token_endpoint_auth_methods_supported").and_then(Value::as_array);
     methods.is_none_or(|methods| methods.iter().any(|method| method == "client_secret_basic"))

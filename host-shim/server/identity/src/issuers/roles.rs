@@ -1,4 +1,4 @@
-//! The caller that the claims of a token name.
+//! Derives the caller from the claims of a token.
 
 use crate::access::{Caller, Reach};
 use crate::issuers::settings::IssuerSettings;
@@ -7,7 +7,7 @@ use host_store::Partition;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
-/// Maximum length of the id of a user in bytes (OpenID Connect Core 1.0 has 255), less than that of an account.
+/// Maximum length of a user's id in bytes. OpenID Connect Core 1.0 allows 255; an account's id allows less.
 const SUBJECT_BYTES_MAX: usize = 240;
 
 /// Returns the caller of a valid token; none if its subject cannot be the id of an account.
@@ -31,7 +31,7 @@ pub(crate) fn caller(settings: &IssuerSettings, claims: &Map<String, Value>, par
         (ActorKind::User, Reach::Accounts(vec![Account::User(subject.to_owned())]))
     };
     Some(Caller {
-        // Requests of a user count together, whatever the token is.
+        // Requests of a user are counted together, whichever token they use.
         key: format!("user:{subject}"),
         partition: partition.clone(),
         actor: Actor { kind, subject: subject.to_owned(), roles: Vec::new() },
@@ -40,7 +40,7 @@ pub(crate) fn caller(settings: &IssuerSettings, claims: &Map<String, Value>, par
     })
 }
 
-/// Returns the texts of a claim.
+/// Returns the strings of a claim.
 fn texts<'c>(claims: &'c Map<String, Value>, path: &str) -> Vec<&'c str> {
     let mut names = path.split('.');
     let first = names.next().and_then(|name| claims.get(name));

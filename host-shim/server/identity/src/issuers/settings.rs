@@ -1,4 +1,4 @@
-//! The settings of an issuer, and what is wrong with them.
+//! The settings of an issuer, and the mistakes in them.
 
 use host_provider_api::Secret;
 
@@ -8,26 +8,26 @@ const NAME_BYTES_MAX: usize = 40;
 /// An issuer that a business trusts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IssuerSettings {
-    /// The issuer, as its tokens name it; an address, unless `keys` is given.
+    /// The issuer as given in its tokens; an address, unless `keys` is given.
     pub issuer: String,
-    /// Address of the issuer's keys (JWKS); none to find it in the issuer's document.
+    /// Address of the issuer's keys (JWKS); none to take it from the issuer's document.
     pub keys: Option<String>,
-    /// The audience whose tokens are keys of the API; none if no token is.
+    /// The audience whose tokens are keys of the API; none if no tokens are.
     pub audience: Option<String>,
-    /// The claim with the roles of a token's owner; without it, everybody is a user.
+    /// The claim with the roles of a token's owner; without it, everybody is an ordinary user.
     pub roles: Option<RoleSettings>,
     /// How a browser logs in; none if it cannot.
     pub login: Option<LoginSettings>,
 }
 
-/// The claim that makes operators and services.
+/// The claim that identifies operators and services.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RoleSettings {
-    /// Name of the claim, a text or a list of texts; dots lead into objects: `app_metadata.role`.
+    /// Name of the claim, which is a string or a list of strings; dots lead into objects: `app_metadata.role`.
     pub claim: String,
-    /// The values that make an operator.
+    /// The values that identify an operator.
     pub operators: Vec<String>,
-    /// The values that make a service.
+    /// The values that identify a service.
     pub services: Vec<String>,
 }
 
@@ -38,20 +38,20 @@ pub struct LoginSettings {
     pub name: String,
     /// Id of the client.
     pub client_id: String,
-    /// Secret of the client; none for a public client, which has only PKCE.
+    /// Secret of the client; none for a public client, which relies on PKCE alone.
     pub client_secret: Option<Secret>,
 }
 
-/// What is wrong with the settings of an issuer.
+/// A mistake in the settings of an issuer.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SettingsError {
-    /// The field has no address.
+    /// The field does not contain an address.
     #[error("`{0}` is not an address: expected https://…, or http:// for an issuer on this machine")]
     NotAnAddress(&'static str),
     /// The name cannot be part of a path.
     #[error("`login.name` is not a name: expected at most {NAME_BYTES_MAX} lower-case letters, digits and hyphens")]
     BadName,
-    /// The issuer would be asked for nothing.
+    /// The issuer would be used for nothing.
     #[error("the issuer has no use: expected `audience`, `login`, or both")]
     NoUse,
     /// The roles have no effect.
@@ -67,7 +67,7 @@ impl IssuerSettings {
     pub fn check(&self) -> Result<(), SettingsError> {
         match &self.keys {
             Some(keys) if !host_providers::http::is_address(keys) => return Err(SettingsError::NotAnAddress("keys")),
-            // Without an address, there is no document and no page for logging in.
+            // Without an address, there is neither a document nor a login page.
             Some(_) if self.login.is_none() => {}
             _ if !host_providers::http::is_address(&self.issuer) => return Err(SettingsError::NotAnAddress("issuer")),
             _ => {}

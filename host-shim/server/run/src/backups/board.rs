@@ -6,17 +6,17 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-/// A backup that is this late is told: 26 h after the last one, for daily backups (ORC-43).
+/// How late a backup must be to be reported: 26 h after the last one, for daily backups (ORC-43).
 const LATE_S: i64 = 2 * HOUR_S;
-/// Time for which a backup may be made before it counts as late, for a database that is new to this process.
+/// How long the first backup may take before it counts as late, for a database that is new to this process.
 const FIRST: Duration = Duration::from_mins(10);
 /// Time until the next attempt after a failure.
 const AFTER_FAILURE: Duration = Duration::from_mins(10);
-/// Time until the next look at a backup that another host makes.
+/// Time until the next look at a backup that another host is making.
 const OTHER: Duration = Duration::from_secs(30);
 /// Shortest time between two polls.
 const POLL_MIN: Duration = Duration::from_millis(200);
-/// Maximum number of backups that are made at the same time.
+/// Maximum number of concurrent backups.
 const AT_ONCE: usize = 2;
 
 /// A backup that a provider has made.
@@ -78,7 +78,7 @@ pub(super) struct Board {
 }
 
 impl Board {
-    /// Takes over the databases that exist now.
+    /// Updates the board to the databases that exist now.
     pub(super) fn update(&mut self, all: Vec<Scheduled>, now: Instant) {
         let there: BTreeSet<ResourceId> = all.iter().map(|one| one.id.clone()).collect();
         self.entries.retain(|id, _| there.contains(id));
@@ -93,7 +93,7 @@ impl Board {
         self.entries.values()
     }
 
-    /// Returns the calls to make now: the polls that are due, and then backups that have not begun.
+    /// Returns the calls to make now: polls that are due, then backups that have not begun.
     pub(super) fn due(&self, now_s: i64, now: Instant) -> Vec<DueBackup> {
         let mut room = AT_ONCE.saturating_sub(self.entries().filter(|entry| entry.pending.is_some()).count());
         let is_time = |entry: &&BackupProgress| entry.next.is_none_or(|next| next <= now) && entry.is_due(now_s);
@@ -112,7 +112,7 @@ impl Board {
         due
     }
 
-    /// Returns the time until a call is due that is in progress; none if none is.
+    /// Returns the time until a call in progress is due; none if there is none.
     pub(super) fn next_poll(&self, now: Instant) -> Option<Duration> {
         let pending = self.entries().filter(|entry| entry.pending.is_some());
         pending.filter_map(|entry| Some(entry.next?.saturating_duration_since(now))).min()
@@ -148,7 +148,7 @@ impl Board {
         if is_new { Answered::Failed(problem) } else { Answered::Nothing }
     }
 
-    /// Notes a backup that was made before, or by another host.
+    /// Records a backup that was made before, or by another host.
     pub(super) fn known(&mut self, call: &DueBackup, made: MadeBackup) {
         if let Some(entry) = self.entries.get_mut(&call.of.id) {
             entry.newest = Some(made);
@@ -156,14 +156,14 @@ impl Board {
         }
     }
 
-    /// Looks at the backup of a database again after a while: another host makes it.
+    /// Schedules another look at the backup of a database, because another host is making it.
     pub(super) fn put_off(&mut self, id: &ResourceId, now: Instant) {
         if let Some(entry) = self.entries.get_mut(id) {
             (entry.pending, entry.next) = (None, Some(now + OTHER));
         }
     }
 
-    /// Takes back the newest backup of a database, so that the provider is asked for it again after a while.
+    /// Discards the newest backup of a database, so that the provider is asked for it again after a while.
     pub(super) fn forget(&mut self, id: &ResourceId, now: Instant) {
         if let Some(entry) = self.entries.get_mut(id) {
             (entry.done_slot, entry.next) = (None, Some(now + AFTER_FAILURE));
@@ -175,9 +175,9 @@ impl Board {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Answered {
     Made(MadeBackup),
-    /// The call failed in a way that was not seen before.
+    /// The call failed in a new way.
     Failed(String),
-    /// The call goes on, or failed as before.
+    /// The call is in progress, or failed as before.
     Nothing,
 }
 
@@ -241,7 +241,7 @@ mod tests {
         }
         assert_eq!((board.due(at, now), board.next_poll(now)), (Vec::new(), Some(Duration::from_secs(3))));
         let then = now + Duration::from_secs(3);
-        // The slot of the call stays, although the next one has begun.
+        // The call keeps its slot, although the next one has begun.
         let polls = board.due(at + DAY_S, then);
         assert_eq!((ids(&polls), polls[0].slot), (vec![("a", true), ("b", true)], due[0].slot));
         board.answered(&polls[0], done("one"), at, then);

@@ -6,7 +6,7 @@ use host_provider_api::ResourceId;
 use host_store_postgres::small::{Place, Shape, SmallError, SmallStore, Statements, values};
 use std::sync::OnceLock;
 
-/// The table. A row has the newest backup of a resource, or the one that is being made.
+/// The table. A row contains the newest backup of a resource, or the one in progress.
 pub const SHAPE: Shape = Shape { name: "backups", steps: &[FIRST], tables: &[("backups", "resource")] };
 
 const FIRST: &str = "
@@ -19,10 +19,10 @@ const FIRST: &str = "
         backup TEXT
     ) STRICT;";
 
-/// Time for which a host has a backup to itself after each call: longer than the time between two attempts.
+/// How long a host has a backup to itself after each call: longer than the time between two attempts.
 const LEASE_S: i64 = 15 * 60;
 
-/// The backups of a business in a mode. The tables are opened when they are first needed: few businesses have backups.
+/// The backups of a business in a mode. The tables are opened when first needed, since few businesses have backups.
 pub(crate) struct Ledger {
     place: Place,
     /// Name of this host.
@@ -37,7 +37,7 @@ pub(super) enum Turn {
     Own,
     /// Another host, which is calling the provider.
     Other,
-    /// Nobody: the backup is made.
+    /// Nobody: the backup has been made.
     Made(MadeBackup),
 }
 
@@ -48,13 +48,13 @@ impl Ledger {
 
     fn tables(&self) -> Result<&SmallStore, SmallError> {
         if self.tables.get().is_none() {
-            // Another thread may have opened it meanwhile; one of both is dropped.
+            // Another thread may have opened it in the meantime; one of the two is dropped.
             let _ = self.tables.set(SmallStore::open(&self.place, &SHAPE)?);
         }
         self.tables.get().ok_or_else(|| SmallError::Postgres("the tables are not open".to_owned()))
     }
 
-    /// Takes the backup of a slot, unless another host makes it or it is made.
+    /// Takes the backup of a slot, unless another host is making it or it has been made.
     pub(super) fn take(&self, id: &ResourceId, slot: u32, now_s: i64) -> Result<Turn, SmallError> {
         let (resource, slot) = (key(id), i64::from(slot));
         self.tables()?.write(|rows| -> Result<Turn, SmallError> {
@@ -80,7 +80,7 @@ impl Ledger {
         })
     }
 
-    /// Notes that the backup of a slot is made and reported.
+    /// Records that the backup of a slot was made and reported.
     pub(super) fn made(&self, id: &ResourceId, slot: u32, made: &MadeBackup) -> Result<(), SmallError> {
         let sql = "UPDATE backups SET made_at_s = ?3, backup = ?4 WHERE resource = ?1 AND slot = ?2";
         let (resource, slot) = (key(id), i64::from(slot));

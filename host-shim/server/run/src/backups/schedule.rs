@@ -1,7 +1,7 @@
-//! Lists the databases with regular backups, and determines since when the next backup of each is due.
+//! Lists the databases with scheduled backups, and determines since when the next backup of each is due.
 //!
-//! Time is divided into slots of `every_hours`. A database has one backup in each slot; the slots of different
-//! databases begin at different hours, so that not all backups are made at the same time.
+//! Time is divided into slots of `every_hours`. A database has one backup per slot. The slots of different databases start
+//! at different hours, so that not all backups are made at the same time.
 
 use host_engine::outbox::Recorded;
 use host_provider_api::names::letters;
@@ -14,19 +14,19 @@ const MEMBER: &str = "backups";
 /// Seconds of an hour.
 pub(super) const HOUR_S: i64 = 60 * 60;
 
-/// A resource that is to be backed up.
+/// A resource to be backed up.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scheduled {
     pub(super) id: ResourceId,
     /// Hours between two backups; at least 1.
     pub(super) every_hours: u32,
-    /// Days for which a backup is kept.
+    /// How many days a backup is kept.
     pub(super) keep_days: u32,
     /// False if the resource is suspended: its content does not change, so its newest backup stays good.
     pub(super) is_running: bool,
     /// The outputs of `ensure`.
     pub(super) outputs: Value,
-    /// Hours from the Unix epoch to the beginning of the first slot; less than `every_hours`.
+    /// Hours from the Unix epoch to the start of the first slot; less than `every_hours`.
     shift_hours: i64,
 }
 
@@ -44,7 +44,7 @@ impl Scheduled {
         Some(Scheduled::new(resource.id, (every_hours, keep_days), is_running, resource.outputs))
     }
 
-    /// Makes an entry that is backed up every so many hours, with copies that are kept for so many days.
+    /// Creates an entry that is backed up at the given interval, with backups kept for the given number of days.
     pub(super) fn new(
         id: ResourceId,
         (every_hours, keep_days): (u32, u32),
@@ -63,7 +63,7 @@ impl Scheduled {
     }
 
     /// Returns the call that makes the backup of a slot. The slot is its generation, so that a provider that has this backup
-    /// returns it; generations of the extension's own calls are much smaller.
+    /// returns it; the generations of the extension's own calls are much smaller.
     pub(super) fn call(&self, slot: u32, now_s: i64, secrets: SecretAccess) -> Call {
         let schedule = BackupSchedule { at_s: now_s, keep_days: self.keep_days };
         Call {

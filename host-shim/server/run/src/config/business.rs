@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 /// Members that are also defaults of all businesses.
 pub(crate) const DEFAULTS: [&str; 6] = ["mode", "providers", "provider_settings", "simulate", "extensions", "issuers"];
-/// Members that only a business has.
+/// Members that are allowed only for a business.
 pub(crate) const OWN_MEMBERS: [&str; 2] = ["folder", "hosts"];
 const MODES: [&str; 3] = ["local", "test", "live"];
 /// Longest host name, in bytes.
@@ -41,13 +41,13 @@ pub struct BusinessConfig {
     pub providers: Vec<ProviderName>,
     /// File with the settings of the providers.
     pub provider_settings: Option<PathBuf>,
-    /// Simulate the effects that no provider carries out.
+    /// Simulates the effects that no provider carries out.
     pub simulate: bool,
-    /// Values of the extensions.
+    /// Values for the extensions.
     pub extensions: ExtensionsConfig,
     /// The issuers that the business trusts.
     pub issuers: Vec<IssuerSettings>,
-    /// Place in the file; none for a business of the command line.
+    /// Position in the file; none for a business given on the command line.
     pub(crate) place: Option<Place>,
 }
 
@@ -67,12 +67,12 @@ impl BusinessConfig {
         }
     }
 
-    /// Returns the place in the file.
+    /// Returns the position in the file.
     pub fn place_in(&self, file: &Path) -> Place {
         self.place.clone().unwrap_or_else(|| Place::file(file))
     }
 
-    /// Returns the fault of a folder of the file that does not exist.
+    /// Returns the fault for a folder in the file that does not exist.
     pub fn missing_folder(&self) -> Option<BadInput> {
         let place = self.place.clone().filter(|_| !self.folder.is_dir())?;
         Some(BadInput::new(place, "`folder` names no folder", "the path of a business, from the folder of this file"))
@@ -85,12 +85,12 @@ impl BusinessConfig {
     }
 }
 
-/// Reads the values that all businesses have in common.
+/// Reads the values that all businesses share.
 pub(crate) fn read_defaults(reader: &Reader<'_>, section: &Section<'_>, beside: &Path) -> BusinessConfig {
     read_values(reader, section, BusinessConfig::of_folder(beside), beside)
 }
 
-/// Reads the values of a section; missing ones are those of `default`.
+/// Reads the values of a section; missing ones are taken from `default`.
 fn read_values(reader: &Reader<'_>, section: &Section<'_>, default: BusinessConfig, beside: &Path) -> BusinessConfig {
     let mode = reader.word(section, "mode", &MODES).map(|word| match word {
         "local" => BusinessMode::Local,
@@ -164,7 +164,7 @@ pub(crate) fn read(
     businesses
 }
 
-/// Notes a business whose name or host name another business has.
+/// Reports a business whose name or host name another business already has.
 fn note_same(reader: &Reader<'_>, others: &[BusinessConfig], business: &BusinessConfig, path: &str) {
     let place = business.place.clone().unwrap_or_else(|| Place::file(&business.folder));
     let name = business.folder.file_name();

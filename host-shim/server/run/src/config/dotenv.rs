@@ -5,7 +5,7 @@ use host_business::yaml::bad_input::{BadInput, Place, read_text};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Maximum bytes of the file.
+/// Maximum size of the file in bytes.
 const BYTES_MAX: u64 = 256 * 1024;
 /// Maximum length of a name in bytes.
 const NAME_BYTES_MAX: usize = 200;
@@ -18,7 +18,7 @@ pub(crate) struct Value {
     pub(crate) line: usize,
 }
 
-/// Reads a file; it has no variables if it does not exist.
+/// Reads a file. A file that does not exist has no variables.
 pub(crate) fn read(file: &Path) -> Result<BTreeMap<String, Value>, Vec<BadInput>> {
     let Ok(metadata) = file.metadata() else { return Ok(BTreeMap::new()) };
     if metadata.len() > BYTES_MAX {
@@ -42,14 +42,14 @@ pub(crate) fn read(file: &Path) -> Result<BTreeMap<String, Value>, Vec<BadInput>
     if faults.is_empty() { Ok(values) } else { Err(faults) }
 }
 
-/// Returns true for a name of a variable.
+/// Returns true for the name of a variable.
 pub(crate) fn is_name(name: &str) -> bool {
     let is_letter = |c: u8| c.is_ascii_alphanumeric() || c == b'_';
     let begins = name.bytes().next().is_some_and(|c| !c.is_ascii_digit());
     begins && name.len() <= NAME_BYTES_MAX && name.bytes().all(is_letter)
 }
 
-/// Parses a line; none for an empty line and a comment.
+/// Parses a line; none for an empty line or a comment.
 fn parse(line: &str) -> Result<Option<(&str, String)>, (String, &'static str)> {
     let line = line.trim();
     if line.is_empty() || line.starts_with('#') {
@@ -83,7 +83,7 @@ fn parse(line: &str) -> Result<Option<(&str, String)>, (String, &'static str)> {
     Ok(Some((name, value)))
 }
 
-/// Returns the text up to the closing quote, and the text behind it.
+/// Returns the text up to the closing quote, and the text after it.
 fn unescaped(text: &str) -> Option<(String, &str)> {
     let (mut out, mut chars) = (String::new(), text.char_indices());
     while let Some((at, c)) = chars.next() {

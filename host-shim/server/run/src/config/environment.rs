@@ -1,5 +1,5 @@
-//! Finds the values of variables, in the process environment and in `.env` files. The process takes precedence, then
-//! the file that was added last. An empty value counts as missing, so that a copied `.env.example` sets nothing.
+//! Looks up variables in the process environment and in `.env` files. The process takes precedence, then the file that was added
+//! last. An empty value counts as missing, so that a copied `.env.example` sets nothing.
 
 use crate::config::dotenv::{self, Value};
 use host_business::yaml::bad_input::{BadInput, Place};
@@ -43,12 +43,12 @@ impl Environment {
         Environment { process: texts.collect(), files: Vec::new() }
     }
 
-    /// Returns these variables as if they were of the process.
+    /// Returns these variables as if they came from the process.
     pub fn of(variables: impl IntoIterator<Item = (String, String)>) -> Environment {
         Environment { process: variables.into_iter().collect(), files: Vec::new() }
     }
 
-    /// Adds the file `.env` of a folder, if it exists and was not added before.
+    /// Adds the `.env` file of a folder, if it exists and has not been added before.
     ///
     /// # Errors
     /// Fails with all faults of the file.
@@ -64,8 +64,8 @@ impl Environment {
         Ok(self)
     }
 
-    /// Returns the variables of the process alone, to read the files again. A variable that the process got from a file, as a service
-    /// gets its variables from systemd, is left out: its value may have changed there.
+    /// Returns only the variables of the process, in order to read the files again. A variable that the process got from a file, as a
+    /// service does from systemd, is left out, because its value may have changed there.
     pub fn without_files(&self) -> Environment {
         let is_copy = |name: &str, value: &str| self.of_file(name).is_some_and(|(_, found)| found.text == value);
         let own = self.process.iter().filter(|(name, value)| !is_copy(name, value));
@@ -86,7 +86,7 @@ impl Environment {
         values.into_iter().find(|(_, value)| !value.text.is_empty())
     }
 
-    /// Returns the place of a variable, for messages.
+    /// Returns the position of a variable, for messages.
     pub(crate) fn place_of(&self, name: &str) -> Place {
         match self.of_file(name).filter(|_| self.of_process(name).is_none()) {
             Some((file, value)) => Place::line(file, value.line),
@@ -94,7 +94,7 @@ impl Environment {
         }
     }
 
-    /// Returns the variables of the files, for those who read the process themselves.
+    /// Returns the variables of the files, for code that reads the process environment itself.
     pub fn of_files(&self) -> BTreeMap<String, Secret> {
         let names = self.files.iter().flat_map(|(_, values)| values.keys());
         names.filter_map(|name| Some((name.clone(), Secret::new(self.get(name)?)))).collect()

@@ -7,7 +7,7 @@ use host_business::yaml::bad_input::Place;
 use host_business::yaml::{Node, Tree};
 use host_provider_api::Secret;
 
-/// Name of the section of the extension, as its manifest says.
+/// Name of the extension's section, as given in its manifest.
 pub(crate) const INSTANCE_PROVISIONER: &str = "instance_provisioner";
 const PRODUCTS: &str = "products";
 const SECTIONS: [&str; 2] = [INSTANCE_PROVISIONER, PRODUCTS];
@@ -48,7 +48,7 @@ pub struct OwnValue {
     pub key: String,
     /// The value.
     pub value: Secret,
-    /// The variable, if the value is nothing but one.
+    /// The variable, if the value consists of exactly one.
     pub variable: Option<String>,
     pub(crate) place: Place,
 }
@@ -64,11 +64,11 @@ impl std::fmt::Debug for OwnValue {
 pub struct ProductsConfig {
     /// Key of Stripe's API.
     pub stripe_secret_key: Option<SecretValue>,
-    /// Signing secret of Stripe's endpoint; two with a comma between them during a rotation.
+    /// Signing secret of Stripe's endpoint; two, separated by a comma, during a rotation.
     pub stripe_webhook_secret: Option<SecretValue>,
     /// Signing secret of the endpoint for connected accounts.
     pub stripe_connect_webhook_secret: Option<SecretValue>,
-    /// Whether there is a publishable key, and where.
+    /// Whether a publishable key is given, and where.
     pub(crate) stripe_publishable_key: Option<Place>,
     /// Names of product types that the catalog must have.
     pub product_types: Vec<ListedText>,
@@ -82,7 +82,7 @@ pub struct ProductsConfig {
     pub webhooks: Option<bool>,
     /// A further path of Stripe's webhooks.
     pub webhook_path: Option<String>,
-    /// Kinds of Stripe's events that the endpoint gets.
+    /// Types of Stripe events that the endpoint receives.
     pub webhook_events: Vec<ListedText>,
 }
 
@@ -96,7 +96,7 @@ pub struct ExtensionsConfig {
 }
 
 impl ExtensionsConfig {
-    /// Reads the section of a section; nothing if it is missing.
+    /// Reads a section within a section; empty if it is missing.
     pub(crate) fn read(reader: &Reader<'_>, of: &Section<'_>) -> ExtensionsConfig {
         let Some(section) = reader.inner(of, "extensions", Some(&SECTIONS)) else { return ExtensionsConfig::default() };
         let products = reader.inner(&section, PRODUCTS, Some(&MEMBERS));
@@ -107,7 +107,7 @@ impl ExtensionsConfig {
         }
     }
 
-    /// Returns these values, and for each missing one that of `other`.
+    /// Returns these values, with missing ones taken from `other`.
     pub(crate) fn or(self, other: &ExtensionsConfig) -> ExtensionsConfig {
         let (mine, theirs) = (self.products, other.products.clone());
         let mut own = self.own;
@@ -214,7 +214,7 @@ fn read_type(reader: &Reader<'_>, section: &Section<'_>, node: &Node, products: 
     }
 }
 
-/// Reads the values of configuration keys. Their names and types are checked when the business is known.
+/// Reads the values of configuration keys. Their names and types are checked once the business is known.
 fn read_own(reader: &Reader<'_>, section: &Section<'_>) -> Vec<OwnValue> {
     let mut own = Vec::new();
     for entry in section.entries() {

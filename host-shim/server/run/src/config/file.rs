@@ -13,23 +13,23 @@ use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-/// Usual name of the file.
+/// Default name of the file.
 pub const CONFIG_FILE: &str = "solobase.config.yml";
 /// Levels of the log.
 pub const LOG_LEVELS: [&str; 4] = ["error", "warn", "info", "debug"];
-/// Forms of the log's lines.
+/// Formats of the log's lines.
 pub const LOG_FORMATS: [&str; 2] = ["text", "json"];
 const SECTIONS: [&str; 6] = ["server", "database", "storage", "data", "log", "businesses"];
 const SERVER: [&str; 4] = ["host", "port", "trusted_proxies", "url"];
-/// What an address of the server is, for people.
+/// The expected form of the server's address, as messages describe it.
 const URL_EXPECTED: &str = "an address for browsers, without a path: https://manage.example.com";
 const DATABASE: [&str; 4] = ["type", "url", "tables", "roles"];
 const ROLES: [&str; 4] = ["anonymous", "user", "admin", "service"];
 const STORAGE: [&str; 3] = ["type", "bucket", "region"];
 const LOG: [&str; 2] = ["level", "format"];
-/// Default address, that of `serve`.
+/// Default address, the same as for `serve`.
 const HOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
-/// Default port, that of `serve`.
+/// Default port, the same as for `serve`.
 const PORT: u16 = 8090;
 
 /// The database of the accounts.
@@ -39,7 +39,7 @@ pub enum Database {
     Sqlite,
     /// A PostgreSQL server.
     Postgresql {
-        /// Its URL, with the password.
+        /// Its URL, including the password.
         url: Option<SecretValue>,
     },
 }
@@ -65,27 +65,27 @@ pub struct ServerConfig {
     pub file: PathBuf,
     /// Address.
     pub listen: SocketAddr,
-    /// Address of the server for browsers, without a slash at the end; none for `http://` and the address.
+    /// Address of the server for browsers, without a trailing slash; by default `http://` and the listening address.
     pub url: Option<String>,
-    /// The proxies whose `X-Forwarded-For` is believed; none for those on this machine.
+    /// The proxies whose `X-Forwarded-For` is trusted; by default those on this machine.
     pub trusted_proxies: Option<Vec<IpNet>>,
     /// Database of the server itself.
     pub database: Database,
-    /// The roles that read the views of `tables.yml`; none if a server leaves the views as they are.
+    /// The roles that may read the views of `tables.yml`; none if a server leaves the views unchanged.
     pub views: Option<Roles>,
     /// Storage of the server itself.
     pub storage: Storage,
-    /// The data folder; none for that of the command line.
+    /// The data folder; by default that of the command line.
     pub data: Option<PathBuf>,
     /// Level of the log, one of [`LOG_LEVELS`].
     pub log_level: Option<&'static str>,
-    /// Form of the log's lines, one of [`LOG_FORMATS`].
+    /// Format of the log's lines, one of [`LOG_FORMATS`].
     pub log_format: Option<&'static str>,
     /// The businesses, at least one.
     pub businesses: Vec<BusinessConfig>,
-    /// The values that all businesses have in common.
+    /// The values that all businesses share.
     pub defaults: BusinessConfig,
-    /// Places of values that this server cannot serve.
+    /// Positions of values that this server does not support.
     unserved: Vec<BadInput>,
 }
 
@@ -150,7 +150,7 @@ impl ServerConfig {
         }
     }
 
-    /// Returns the values that are correct, and that this server cannot serve yet.
+    /// Returns the values that are valid but not supported by this server yet.
     pub fn unserved(&self) -> &[BadInput] {
         &self.unserved
     }
@@ -193,7 +193,7 @@ fn read_proxies(reader: &Reader<'_>, section: &Section<'_>) -> Option<Vec<IpNet>
     Some(read.collect())
 }
 
-/// Notes members that the type of a section does not have.
+/// Reports members that the type of a section does not have.
 fn only_with(reader: &Reader<'_>, section: &Section<'_>, names: &[&str], word: &str) {
     for entry in names.iter().filter_map(|name| section.get(name)) {
         let problem = format!("`{}` is only for `type: {word}`", section.path_of(&entry.key));
@@ -201,7 +201,7 @@ fn only_with(reader: &Reader<'_>, section: &Section<'_>, names: &[&str], word: &
     }
 }
 
-/// Returns the message about a value that is correct and not served.
+/// Returns the message about a value that is valid but not supported.
 fn not_served(section: &Section<'_>, found: &str, expected: &str) -> Option<BadInput> {
     let place = section.get("type").map_or_else(|| section.place().clone(), host_business::yaml::Entry::place);
     let problem = format!("`{}: {found}` is correct, and this server cannot serve it yet", section.path_of("type"));
@@ -230,10 +230,10 @@ fn read_database(reader: &Reader<'_>, section: &Section<'_>) -> Database {
     }
 }
 
-/// Reads whether the server makes the views, and for which roles of a database.
+/// Reads whether the server creates the views, and for which database roles.
 fn read_views(reader: &Reader<'_>, section: &Section<'_>) -> Option<Roles> {
     let mut roles = Roles::default();
-    // The reader of the database tells the members that nobody knows.
+    // The code that reads the database section reports unknown members.
     let Some(section) = reader.inner(section, "database", None) else { return Some(roles) };
     if let Some(named) = reader.inner(&section, "roles", Some(&ROLES)) {
         let fields = [&mut roles.anonymous, &mut roles.user, &mut roles.admin, &mut roles.service];

@@ -1,5 +1,5 @@
-//! Fills the values of variables into a YAML file. `${NAME}` is the value of a variable, `${NAME:-DEFAULT}` provides a
-//! default for a missing variable, and `$$` is a dollar sign.
+//! Substitutes variables in a YAML file. `${NAME}` is the value of a variable, `${NAME:-DEFAULT}` provides a default for a
+//! missing variable, and `$$` is a dollar sign.
 
 use crate::config::dotenv::is_name;
 use crate::config::environment::Environment;
@@ -10,19 +10,19 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 
-/// Maximum bytes of a configuration file.
+/// Maximum size of a configuration file in bytes.
 const BYTES_MAX: u64 = 256 * 1024;
 
 /// A part of a text.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Part<'t> {
-    /// Text as it is.
+    /// Literal text.
     Text(&'t str),
-    /// A variable, and its value if it is missing.
+    /// A variable, and its default value.
     Variable(&'t str, Option<&'t str>),
 }
 
-/// Returns the parts of a text; the mistake if a placeholder is not one.
+/// Returns the parts of a text, or the mistake if a placeholder is malformed.
 pub(crate) fn parts(text: &str) -> Result<Vec<Part<'_>>, String> {
     let (mut parts, mut rest) = (Vec::new(), text);
     while let Some(at) = rest.find('$') {
@@ -52,7 +52,7 @@ pub(crate) fn parts(text: &str) -> Result<Vec<Part<'_>>, String> {
     Ok(parts)
 }
 
-/// Returns the variable of a text that is nothing but one variable.
+/// Returns the variable of a text that consists of exactly one variable.
 pub(crate) fn only_variable(text: &str) -> Option<&str> {
     let parts = parts(text).ok()?;
     let mut parts = parts.into_iter().filter(|part| *part != Part::Text(""));
@@ -62,7 +62,7 @@ pub(crate) fn only_variable(text: &str) -> Option<&str> {
     }
 }
 
-/// Fills in the variables of a text. `what` names the value in faults.
+/// Substitutes the variables in a text. `what` identifies the value in faults.
 pub(crate) fn fill(
     text: &str,
     what: &str,
@@ -86,8 +86,8 @@ pub(crate) fn fill(
     Ok(filled.concat())
 }
 
-/// Reads a YAML file without filling in variables. Notes the faults of the whole file: literal secrets, wherever they stand,
-/// and mistakes of the syntax.
+/// Reads a YAML file without substituting variables. Reports the faults of the whole file: literal secrets anywhere, and
+/// syntax errors.
 pub(crate) fn read(check: &Checker, file: &Path) -> Checked<Node> {
     let whole = |problem: String, expected: String| Err(check.bad(Place::file(file), problem, expected));
     match file.metadata() {
@@ -108,12 +108,12 @@ pub(crate) fn read(check: &Checker, file: &Path) -> Checked<Node> {
     check.take(parsed.map_err(|bad| BadInput { problem: without_secrets(&bad.problem), ..bad }))
 }
 
-/// A YAML file with and without its variables filled in.
+/// A YAML file with and without its variables substituted.
 #[derive(Clone)]
 pub struct Interpolated {
-    /// The values as they are written.
+    /// The values as written in the file.
     pub written: Node,
-    /// The values with the variables filled in; such a value is a text.
+    /// The values with variables substituted; a substituted value is a string.
     pub filled: Node,
     /// Names of the variables.
     pub variables: BTreeSet<String>,
@@ -126,10 +126,10 @@ impl fmt::Debug for Interpolated {
     }
 }
 
-/// Reads a YAML file and fills in its variables.
+/// Reads a YAML file and substitutes its variables.
 ///
 /// # Errors
-/// Fails with all faults: literal secrets, missing variables and mistakes of the syntax.
+/// Fails with all faults: literal secrets, missing variables and syntax errors.
 pub fn interpolated(file: &Path, environment: &Environment) -> Result<Interpolated, Mistakes> {
     Checker::read(|check| {
         let written = read(check, file)?;
@@ -141,7 +141,7 @@ pub fn interpolated(file: &Path, environment: &Environment) -> Result<Interpolat
     })
 }
 
-/// Collects the variables that a document names.
+/// Collects the variables that a document uses.
 pub(crate) fn collect(node: &Node, names: &mut BTreeSet<String>) {
     match &node.value {
         Tree::Map(map) => map.iter().for_each(|entry| collect(&entry.value, names)),

@@ -1,4 +1,4 @@
-//! The part `issuers` of the configuration file: whom a business trusts to say who somebody is.
+//! The part `issuers` of the configuration file: the issuers that a business trusts to identify users.
 
 use crate::config::reader::{Reader, Section};
 use host_business::yaml::Node;
@@ -17,7 +17,7 @@ pub(crate) fn known_keys() -> Vec<String> {
     [inner("", &own), inner("roles.", &ROLES), inner("login.", &LOGIN)].concat()
 }
 
-/// Reads the list; none if the section has none.
+/// Reads the list; none if the section does not have one.
 pub(crate) fn read(reader: &Reader<'_>, section: &Section<'_>) -> Option<Vec<IssuerSettings>> {
     section.get("issuers")?;
     let path = section.path_of("issuers");
@@ -57,7 +57,7 @@ fn one(reader: &Reader<'_>, path: &str, node: &Node) -> Option<IssuerSettings> {
         roles,
         login,
     };
-    // A missing name is told already.
+    // A missing name has already been reported.
     let is_named = settings.login.as_ref().is_none_or(|login| !login.name.is_empty());
     if let Err(error) = settings.check()
         && is_named

@@ -1,5 +1,5 @@
-//! Takes each business's part of the configuration file and of the environment: its configuration values, the secrets of its
-//! webhooks, and its key of Stripe's API. Lists the variables and values that have no effect.
+//! Extracts each business's part of the configuration file and of the environment: its configuration values, the secrets of
+//! its webhooks, and its key for Stripe's API. Lists the variables and values that have no effect.
 
 use crate::config::business::{BusinessConfig, BusinessMode};
 use crate::config::environment::Environment;
@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Suffixes of the names of signing secrets during a rotation.
 const ROTATION: [&str; 2] = ["", "-old"];
-/// Beginnings of the keys of Stripe's API, each with whether they are of live mode.
+/// Prefixes of Stripe API keys, each with whether they are for live mode.
 const STRIPE_KEYS: [(&str, bool); 4] =
     [("sk_test_", false), ("rk_test_", false), ("sk_live_", true), ("rk_live_", true)];
 /// The reason why Stripe's variables have no effect in local mode.
@@ -40,18 +40,19 @@ pub struct Prepared {
     pub stripe_path: Option<String>,
     /// Key of Stripe's API; none in local mode.
     pub stripe_key: Option<Secret>,
-    /// True if the configuration file names the key of Stripe's API.
+    /// True if the Stripe API key is given in the configuration file.
     pub is_key_of_file: bool,
-    /// The secrets of the business's other webhooks, by webhook. `Debug` of the value is none of the secret.
+    /// The secrets of the business's other webhooks, by webhook. The `Debug` output of the value does not contain the
+    /// secret.
     pub webhooks: BTreeMap<String, Secret>,
     /// The variables and values that have no effect, sorted.
     pub unused: Vec<Unused>,
 }
 
-/// Returns the part of a business. `settings` are the variables that the settings of its providers name.
+/// Returns the part of a business. `settings` are the variables used in its provider settings.
 ///
 /// # Errors
-/// Fails with all faults of the values. A fault never has the value of a variable.
+/// Fails with all faults of the values. A fault never contains the value of a variable.
 pub fn prepare(
     business: &BusinessFolder,
     declarations: &Declarations,
@@ -119,7 +120,7 @@ struct Preparing<'p> {
 }
 
 impl Preparing<'_> {
-    /// Returns the values of the configuration file, and those of the variables of the business's own keys.
+    /// Returns the values in the configuration file and those from the variables of the business's own keys.
     fn values(&mut self) -> Vec<(String, String)> {
         let given = &self.config.extensions.own;
         for value in given {
@@ -187,7 +188,7 @@ impl Preparing<'_> {
         Err(BadInput::new(place, format!("`{name}` has the wrong type"), expected))
     }
 
-    /// Returns the fault of a required key without any value.
+    /// Returns the fault for a required key without any value.
     fn missing(&self, decl: &ConfigDecl) -> Option<BadInput> {
         let has_value = decl.default_value.is_some() || self.business.config.contains_key(&decl.key);
         if has_value || !decl.required {
@@ -199,7 +200,7 @@ impl Preparing<'_> {
         Some(BadInput::new(place, format!("`{}` is required, and has no value", decl.key), expected))
     }
 
-    /// Checks the product types and kinds of events of the configuration file, and notes what has no effect.
+    /// Checks the product types and event types in the configuration file, and reports what has no effect.
     fn check_products(&mut self, declarations: &Declarations) {
         let products = &self.config.extensions.products;
         let types = type_names(self.business);
@@ -252,7 +253,7 @@ impl Preparing<'_> {
         found
     }
 
-    /// Returns the mistake of a signing secret that somebody could guess.
+    /// Returns the mistake if a signing secret could be guessed.
     fn guessable(&self, name: &str, place: &Place, secret: &str) -> Option<BadInput> {
         let is_local = self.config.mode == BusinessMode::Local;
         (!is_local && is_short(secret)).then(|| {
@@ -265,7 +266,7 @@ impl Preparing<'_> {
         })
     }
 
-    /// Returns the signing secrets and the key of Stripe.
+    /// Returns Stripe's signing secrets and API key.
     fn stripe(&mut self) -> (Vec<SecretConfig>, Option<Secret>) {
         let products = &self.config.extensions.products;
         let key = self.value_or_variable(products.stripe_secret_key.as_ref(), STRIPE_SECRET_KEY);
@@ -316,7 +317,7 @@ impl Preparing<'_> {
         given.cloned().or_else(of_variable)
     }
 
-    /// Notes the variables that are set and have no effect.
+    /// Reports the variables that are set but have no effect.
     fn note_variables(&mut self, settings: &BTreeSet<String>) {
         let is_set = |name: &str| self.environment.get(name).is_some() && !settings.contains(name);
         let own = &self.business.own;

@@ -1,5 +1,5 @@
-//! Reads the values of the configuration file. Each reader returns the value, or notes a fault with its place, the
-//! written text and what is allowed. A fault never contains the value of a variable.
+//! Reads the values of the configuration file. Each reader returns the value, or reports a fault with its position, the
+//! written text and the allowed values. A fault never contains the value of a variable.
 
 use crate::config::environment::Environment;
 use crate::config::interpolate::{fill, only_variable};
@@ -10,23 +10,23 @@ use host_provider_api::Secret;
 use std::fmt;
 use std::ops::RangeInclusive;
 
-/// Maximum number of written characters that a fault repeats.
+/// Maximum number of characters of the written text that a fault repeats.
 const SHOWN_MAX: usize = 60;
-/// Maximum number of entries of a list.
+/// Maximum number of entries in a list.
 const ENTRIES_MAX: usize = 200;
 
-/// Notes the faults of a file.
+/// Collects the faults of a file.
 pub(crate) struct Reader<'e> {
     pub(crate) environment: &'e Environment,
     pub(crate) check: &'e Checker,
 }
 
-/// A text of a list. `Debug` omits the text, which may be the value of a variable.
+/// A string in a list. `Debug` omits the string, which may be the value of a variable.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ListedText {
-    /// The text, with its variables filled in.
+    /// The string with its variables substituted.
     pub text: String,
-    /// The text as it is written.
+    /// The string as written in the file.
     pub(crate) written: String,
     pub(crate) place: Place,
 }
@@ -37,7 +37,7 @@ impl fmt::Debug for ListedText {
     }
 }
 
-/// A secret, with the variable that it comes from.
+/// A secret, with the variable it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SecretValue {
     /// Name of the variable.
@@ -49,7 +49,7 @@ pub struct SecretValue {
 
 /// A mapping of the file.
 pub(crate) struct Section<'n> {
-    /// Names of the section, with dots.
+    /// Path of the section, separated by dots.
     path: String,
     entries: &'n [Entry],
     place: Place,
@@ -68,7 +68,7 @@ impl<'n> Section<'n> {
         &self.place
     }
 
-    /// Returns the name of a member for people: with the names of its sections.
+    /// Returns the name of a member for messages, including the path of its section.
     pub(crate) fn path_of(&self, name: &str) -> String {
         if self.path.is_empty() { name.to_owned() } else { format!("{}.{name}", self.path) }
     }
@@ -79,7 +79,7 @@ impl Reader<'_> {
         self.check.bad(place, problem, expected);
     }
 
-    /// Reads a mapping. Notes its unknown members, unless every name is allowed (`known` is none).
+    /// Reads a mapping. Reports unknown members, unless every name is allowed (`known` is none).
     pub(crate) fn section<'n>(&self, path: &str, node: &'n Node, known: Option<&[&str]>) -> Section<'n> {
         let entries = match &node.value {
             Tree::Map(entries) => entries.as_slice(),
@@ -101,13 +101,13 @@ impl Reader<'_> {
         section
     }
 
-    /// Reads a mapping in a mapping; an empty one if it is missing.
+    /// Reads a mapping within a mapping; empty if it is missing.
     pub(crate) fn inner<'n>(&self, section: &Section<'n>, name: &str, known: Option<&[&str]>) -> Option<Section<'n>> {
         let entry = section.get(name)?;
         Some(self.section(&section.path_of(name), &entry.value, known))
     }
 
-    /// Returns what is written, for a fault.
+    /// Returns the written text, for a fault.
     fn written(&self, what: &str, node: &Node) -> String {
         match node.scalar() {
             Some(text) if text.chars().count() <= SHOWN_MAX => format!("`{what}: {}`", without_secrets(&text)),
@@ -119,12 +119,12 @@ impl Reader<'_> {
         self.fault(node.place(), self.written(what, node), expected);
     }
 
-    /// Notes that a section lacks a member.
+    /// Reports that a section lacks a member.
     pub(crate) fn missing(&self, section: &Section<'_>, name: &str) {
         self.fault(section.place.clone(), format!("`{}` is missing", section.path_of(name)), format!("`{name}`"));
     }
 
-    /// Reads a text that must be there, and is not empty.
+    /// Reads a required string, which must not be empty.
     pub(crate) fn required(&self, section: &Section<'_>, name: &str) -> Option<String> {
         if section.get(name).is_none() {
             self.missing(section, name);
@@ -132,7 +132,7 @@ impl Reader<'_> {
         self.text(section, name)
     }
 
-    /// Fills in the variables of a single value.
+    /// Substitutes the variables of a single value.
     pub(crate) fn filled(&self, what: &str, node: &Node, expected: &str) -> Option<String> {
         let Some(text) = node.scalar() else {
             self.wrong(what, node, expected);
@@ -141,7 +141,7 @@ impl Reader<'_> {
         fill(&text, what, &node.place(), self.environment, self.check).ok()
     }
 
-    /// Reads a text that is not empty.
+    /// Reads a string that is not empty.
     pub(crate) fn text(&self, section: &Section<'_>, name: &str) -> Option<String> {
         let (entry, what) = (section.get(name)?, section.path_of(name));
         let filled = self.filled(&what, &entry.value, "a text")?;
@@ -184,7 +184,7 @@ impl Reader<'_> {
         let text = self.filled(&what, &entry.value, &words.join(", "))?;
         let word = words.iter().copied().find(|word| *word == text);
         if word.is_none() {
-            // The text may be the value of a variable; the file has what is written.
+            // The string may be the value of a variable; the fault shows the written text.
             let written = entry.value.scalar().unwrap_or_default();
             let bad = BadInput::new(entry.value.place(), self.written(&what, &entry.value), words.join(", "));
             self.check.note(bad.guessing(&written, words.iter().copied()));
@@ -192,7 +192,7 @@ impl Reader<'_> {
         word
     }
 
-    /// Reads a secret: nothing but one variable.
+    /// Reads a secret, which must be exactly one variable.
     pub(crate) fn secret(&self, section: &Section<'_>, name: &str) -> Option<SecretValue> {
         let (entry, what) = (section.get(name)?, section.path_of(name));
         self.secret_of(&what, &entry.value)
@@ -201,7 +201,7 @@ impl Reader<'_> {
     pub(crate) fn secret_of(&self, what: &str, node: &Node) -> Option<SecretValue> {
         let written = node.scalar().unwrap_or_default();
         let Some(variable) = only_variable(&written) else {
-            // A text that is not a variable may be the secret itself.
+            // A string that is not a variable may be the secret itself.
             let problem = format!("`{what}` is a secret, and does not come from a variable");
             self.fault(node.place(), problem, "`${NAME}`, with the secret in the environment or in `.env`");
             return None;
@@ -228,14 +228,14 @@ impl Reader<'_> {
         }
     }
 
-    /// Reads a list of texts.
+    /// Reads a list of strings.
     pub(crate) fn texts(&self, section: &Section<'_>, name: &str) -> Vec<ListedText> {
         let what = section.path_of(name);
         let items = self.list(section, name);
         items.iter().filter_map(|item| self.listed(&what, item, "a list of texts")).collect()
     }
 
-    /// Reads a text of a list.
+    /// Reads a string of a list.
     pub(crate) fn listed(&self, what: &str, node: &Node, expected: &str) -> Option<ListedText> {
         let text = self.filled(what, node, expected)?;
         let written = without_secrets(&node.scalar().unwrap_or_default());

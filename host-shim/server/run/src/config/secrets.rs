@@ -1,6 +1,7 @@
-//! Recognizes secrets in a text. The secrets of common services begin with known prefixes.
+//! Recognises secrets in a text by the known prefixes that common services use.
 
-/// Beginnings of secrets, each with the number of further characters at which it is a secret and not an example.
+/// Prefixes of secrets, each with the number of further characters from which it counts as a secret rather than an
+/// example.
 const BEGINNINGS: [(&str, usize); 12] = [
     ("sk_live_", 8),
     ("sk_test_", 8),
@@ -16,12 +17,12 @@ const BEGINNINGS: [(&str, usize); 12] = [
     ("-----BEGIN ", 8),
 ];
 
-/// Returns the beginning of the first secret in a text; none if the text has no secret.
+/// Returns the prefix of the first secret in a text, or none if the text contains no secret.
 pub fn literal_secret(text: &str) -> Option<&'static str> {
     next(text).map(|found| found.begin)
 }
 
-/// Returns the text with each secret cut after its beginning.
+/// Returns the text with each secret cut off after its prefix.
 pub fn without_secrets(text: &str) -> String {
     let (mut out, mut rest) = (String::new(), text);
     while let Some(found) = next(rest) {

@@ -1,8 +1,8 @@
-//! Variables and values that are set and have no effect. A server names them once at its start, with the reason.
+//! Variables and values that are set but have no effect. A server lists them once when it starts, with the reason.
 
 use std::fmt;
 
-/// A variable or a value of the configuration file that has no effect.
+/// A variable, or a value in the configuration file, that has no effect.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Unused {
     /// Name of the variable, or of the value.

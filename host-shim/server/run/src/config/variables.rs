@@ -1,5 +1,4 @@
-//! Lists the environment variables that a server reads for a business. `.env.example` in the business's folder names
-//! them.
+//! Lists the environment variables that a server reads for a business. The `.env.example` in the business's folder lists them.
 
 use crate::config::file::CONFIG_FILE;
 use crate::config::interpolate::collect;
@@ -19,8 +18,8 @@ pub const SECRETS_KEY: &str = "PROVISIONER_SECRETS_KEY";
 /// Variables that every business has on a server.
 const OF_SERVER: [&str; 4] = [SECRETS_KEY, CONNECT_WEBHOOK_SECRET, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET];
 
-/// Returns the variables that a server reads for a business: its own, those of the business's configuration keys, those of the
-/// configuration file in its folder, and those that the business names as unused.
+/// Returns the variables that a server reads for a business: its own, those of the business's configuration keys, those in the
+/// configuration file in its folder, and those that the business declares as unused.
 ///
 /// # Errors
 /// Fails if the configuration file in the folder cannot be read.

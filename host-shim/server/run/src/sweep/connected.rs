@@ -3,7 +3,8 @@
 
 use host_api::site::sweep::{SweepError, Swept};
 
-/// Maximum accounts of one sweep, at a request each: about a quarter of an hour. The next sweep goes on after the last one.
+/// Maximum number of accounts per sweep, at one request each: about a quarter of an hour. The next sweep continues after
+/// the last one.
 const ACCOUNTS_MAX: usize = 5_000;
 /// Number of accounts that are read from the store together.
 const PAGE: usize = 200;
@@ -11,7 +12,7 @@ const PAGE: usize = 200;
 /// The connected accounts, over all sweeps.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectedAccounts {
-    /// The last account of a sweep that did not reach all accounts.
+    /// The last account of a sweep that did not cover all accounts.
     after: Option<String>,
 }
 
@@ -24,7 +25,7 @@ pub(crate) struct SweptAccounts {
     pub(crate) missed: usize,
     /// Number of events that cannot be read.
     pub(crate) refused: usize,
-    /// Number of accounts whose events could not be listed, for example since they ended the connection.
+    /// Number of accounts whose events could not be listed, for example because they ended the connection.
     pub(crate) failed: usize,
 }
 

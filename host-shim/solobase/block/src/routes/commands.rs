@@ -13,12 +13,13 @@ use sha2::{Digest, Sha256};
 
 /// Source of a command.
 const SOURCE: &str = "api";
-/// Header by which a caller may send a request twice.
+/// The header that lets a caller send a request twice.
 const IDEMPOTENCY_KEY: &str = "idempotency-key";
-/// Maximum length of that header, as at Stripe.
+/// Maximum length of that header; the same as Stripe's.
 const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
-/// Returns the id of a command. With a key, a repetition has the same id; without one, the time and the content make it.
+/// Returns the id of a command. With a key, a repetition gets the same id; without one, the id is made from the time and
+/// the content.
 fn id(platform: &Platform<'_>, request: &Request, caller: &Caller, account: &Account) -> Result<String, Failed> {
     let mut hash = Sha256::new();
     hash.update(caller.actor.subject.as_bytes());

@@ -1,4 +1,5 @@
-//! Events of services: product events, facts of the business, measurements and commands, as raw events. And the inbox.
+//! Events from services: product events, facts of the business, measurements and commands, as raw events. Also the
+//! inbox.
 
 use super::{Answered, outcome, service};
 use crate::app::App;
@@ -7,16 +8,16 @@ use crate::platform::Platform;
 use host_engine::time;
 use serde_json::json;
 
-/// Maximum number of events of a page.
+/// Maximum number of events on a page.
 const PAGE: usize = 50;
 
-/// Takes an event.
+/// Accepts an event.
 pub(super) fn take(platform: &Platform<'_>, request: &Request) -> Answered {
     service(platform, request)?;
     let mut app = App::open(platform)?;
     let decoded = host_intake::raw::read(request.body.clone(), &app.bundle.name, platform.now)
         .map_err(|error| Response::error(400, "malformed", error.to_string()))?;
-    // Only a signature makes an event of Stripe authentic.
+    // Only a signature makes a Stripe event authentic.
     if decoded.event.source == "stripe" {
         return Err(Response::error(400, "malformed", "expected an event of the business: Stripe's come signed").into());
     }

@@ -1,4 +1,4 @@
-//! The public health check of the block: whether it is prepared, and whether due work waits.
+//! The public health check of the block: whether it is prepared, and whether due work is waiting.
 
 use super::{Answered, Failed};
 use crate::app::App;
@@ -8,8 +8,8 @@ use extension_contract::Timestamp;
 use host_store::DueQuery;
 use serde_json::json;
 
-/// Milliseconds after which a due effect, one whose lease has ended, or the retry of an event waits too long: a worker asks every few
-/// seconds.
+/// Milliseconds after which a due effect, an effect whose lease has expired, or the retry of an event has waited too long. A worker
+/// asks every few seconds.
 const WAIT_MAX_MS: i64 = 60_000;
 
 /// Answers with 200, or with 503 and the reason.
@@ -21,7 +21,7 @@ pub(super) fn get(platform: &Platform<'_>, _: &Request) -> Answered {
     };
     let partition = app.processor().partition().clone();
     let due = app.store().effects_due(&DueQuery::of(&partition, platform.now, 1))?;
-    // A worker that leases effects and dies leaves them running: what it does not report or poll in time waits too.
+    // A worker that leases effects and dies leaves them running: what it does not report or poll in time is waiting too.
     let running = app.store().effects_running(&partition)?;
     let times = due.iter().map(|row| row.due_at).chain(running.iter().filter_map(|row| row.lease.until));
     let wait_of = |at: Timestamp| platform.now.saturating_sub(at).max(0);

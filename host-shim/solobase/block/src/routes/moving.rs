@@ -1,4 +1,4 @@
-//! Moves all data between the platform's tables and a store of `provisioner`, a page at a time. Each line of a page is one part.
+//! Moves all data between the platform's tables and a store of `provisioner`, one page at a time. Each line of a page is one part.
 
 use super::{Answered, Failed, service};
 use crate::app::{self, BUNDLE, IMPORTING, key};
@@ -11,9 +11,9 @@ use host_store::copy::{Cursor, Target, line_of, page, part_of};
 use host_store::{Read, Store};
 use serde_json::json;
 
-/// Maximum number of parts of a page: a call has a limited amount of fuel.
+/// Maximum number of parts on a page, because a call has a limited amount of fuel.
 const PARTS: usize = 40;
-/// Maximum number of rows that a request removes. Without batches each is a call of the service, and an event may be long.
+/// Maximum number of rows that a request removes. Without batches, each is a separate call to the service, and an event may be long.
 const REMOVED_MAX: usize = 20;
 
 /// Returns a page of all data: its lines, the cursor of the next page (none at the end), and the number of the commit whose state was
@@ -39,8 +39,8 @@ pub(super) fn export(platform: &Platform<'_>, request: &Request) -> Answered {
 }
 
 /// Writes a page of data into the tables. The first request has `begin=true`: it removes what an interrupted import has left, or the
-/// catalog of a block that has nothing else. While its answer has `more`, it is sent again. The last request has `end=true`:
-/// afterwards the block works again. Each request may come twice.
+/// catalog of a block that contains nothing else, and is repeated as long as its answer contains `more`. The last request has
+/// `end=true`; afterwards the block works again. Each request may arrive twice.
 pub(super) fn import(platform: &Platform<'_>, request: &Request) -> Answered {
     service(platform, request)?;
     let lines: Vec<String> = super::body(request)?;
@@ -60,7 +60,7 @@ pub(super) fn import(platform: &Platform<'_>, request: &Request) -> Answered {
     store.begin()?;
     if store.backend().setting(IMPORTING)?.is_none() {
         return match is_on("end") && parts.is_empty() {
-            // This end has come before.
+            // This end has already been handled.
             true => Ok(Response::ok(json!({"parts": 0}))),
             false => Err(Response::error(409, "not-importing", "expected `begin=true` with the first page").into()),
         };
@@ -78,7 +78,7 @@ pub(super) fn import(platform: &Platform<'_>, request: &Request) -> Answered {
     Ok(Response::ok(json!({"parts": parts.len()})))
 }
 
-/// Begins an import into a block that has nothing but its catalog, or into one whose import was interrupted.
+/// Begins an import into a block that contains only its catalog, or whose import was interrupted.
 fn begin(store: &mut SolobaseStore) -> Result<(), Failed> {
     store.begin()?;
     if store.backend().setting(IMPORTING)?.is_none() {
@@ -96,7 +96,7 @@ fn begin(store: &mut SolobaseStore) -> Result<(), Failed> {
     Ok(store.commit()?)
 }
 
-/// Loads the catalog, if the imported one is another.
+/// Loads the catalog if it differs from the imported one.
 fn load(platform: &Platform<'_>, store: SolobaseStore) -> Result<(), Failed> {
     let unreadable = || Response::unavailable("the configuration cannot be read");
     let bundle = (platform.config)(&key(BUNDLE)).map_err(|_| unreadable())?;

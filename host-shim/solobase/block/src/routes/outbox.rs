@@ -1,4 +1,5 @@
-//! The outbox over HTTP: a worker takes calls under leases and reports back. A tick carries out what needs no worker.
+//! The outbox over HTTP: a worker takes calls under leases and reports back. A tick carries out everything that needs
+//! no worker.
 
 use super::{Answered, Failed, body, service};
 use crate::app::App;
@@ -11,10 +12,11 @@ use host_provider_api::Call;
 use host_store::Scope;
 use serde_json::json;
 
-/// Maximum number of events that one request decides beside its own: a call has a limited amount of fuel.
+/// Maximum number of events that one request decides in addition to its own, because a call has a limited amount of
+/// fuel.
 const DECIDED_MAX: usize = 4;
 
-/// Carries out what is due and needs no worker, within the limit of one request. Returns true if more may be due.
+/// Carries out what is due and needs no worker, within the limit for one request. Returns true if more may be due.
 fn carry_out(platform: &Platform<'_>, app: &mut App) -> Result<bool, Failed> {
     let mut decided = 0;
     let mut add = |reports: &[Report]| {
@@ -37,7 +39,7 @@ fn carry_out(platform: &Platform<'_>, app: &mut App) -> Result<bool, Failed> {
     Ok(add(&app.processor().expire(platform.now)?))
 }
 
-/// Does what is due: retries of events, timers, messages, ends of waits.
+/// Does what is due: retries of events, timers, messages, and waits that time out.
 pub(super) fn tick(platform: &Platform<'_>, request: &Request) -> Answered {
     service(platform, request)?;
     let mut app = App::open(platform)?;
@@ -61,8 +63,8 @@ fn lent(call: Call, scope_of: &str) -> LentCall {
     }
 }
 
-/// Lends calls to a worker. Effects that need no worker are carried out first; while more of them are due, no call is
-/// lent.
+/// Lends calls to a worker. Effects that need no worker are carried out first; as long as more of them are due, no call
+/// is lent.
 pub(super) fn lease(platform: &Platform<'_>, request: &Request) -> Answered {
     service(platform, request)?;
     let Lease { owner, limit, restarted } = body(request)?;
@@ -87,7 +89,7 @@ pub(super) fn lease(platform: &Platform<'_>, request: &Request) -> Answered {
     Ok(Response::ok(json!(leased)))
 }
 
-/// Takes the answers of a worker. A request should have few: each is decided at once.
+/// Accepts the answers of a worker. A request should contain few of them, since each is decided at once.
 pub(super) fn answers(platform: &Platform<'_>, request: &Request) -> Answered {
     service(platform, request)?;
     let answers: Vec<Answer> = body(request)?;

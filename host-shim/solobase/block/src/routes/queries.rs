@@ -9,7 +9,7 @@ use host_engine::processor::Questions;
 use host_engine::{show, time};
 use serde_json::{Value, json};
 
-/// Rows of a page without `limit`.
+/// Default number of rows on a page.
 const LIMIT_DEFAULT: u32 = 100;
 
 fn moment(request: &Request, name: &str) -> Result<Option<Timestamp>, Failed> {

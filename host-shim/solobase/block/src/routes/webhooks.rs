@@ -1,4 +1,4 @@
-//! Signed webhooks. The signature is checked here, by the same code as in `provisioner`.
+//! Signed webhooks. The signature is verified here, with the same code as in `provisioner`.
 
 use super::{Answered, Failed};
 use crate::app::{App, STRIPE_SECRET, WEBHOOK_SECRETS, key};
@@ -19,7 +19,7 @@ const STRIPE: &str = "stripe";
 /// Returns the secrets of Stripe's endpoint: up to four, separated by commas, so that one can be rolled.
 ///
 /// # Errors
-/// Fails with a text without a secret, also for one that somebody could guess.
+/// Fails with a message that contains no secret; also if a secret could be guessed.
 pub(crate) fn secrets(text: &str, livemode: bool) -> Result<EndpointSecrets, String> {
     let config = |(n, secret): (usize, &str)| SecretConfig {
         name: if n == 0 { "platform".to_owned() } else { format!("platform-{n}") },
@@ -40,12 +40,12 @@ pub(crate) fn secrets(text: &str, livemode: bool) -> Result<EndpointSecrets, Str
 /// Returns the secrets of the webhooks of `business.yml`, by the names of `secret`.
 ///
 /// # Errors
-/// Fails with a text without a secret.
+/// Fails with a message that contains no secret.
 pub(crate) fn own_secrets(text: &str) -> Result<BTreeMap<String, String>, String> {
     let expected = "expected a JSON object, by the names of `secret` in `webhooks` of `business.yml`";
     match text.is_empty() {
         true => Ok(BTreeMap::new()),
-        // The error of the parser may name a secret.
+        // The parser's error may contain a secret.
         false => serde_json::from_str(text).map_err(|_| format!("is not readable; {expected}")),
     }
 }
@@ -53,7 +53,7 @@ pub(crate) fn own_secrets(text: &str) -> Result<BTreeMap<String, String>, String
 /// Returns the key of a webhook.
 ///
 /// # Errors
-/// Fails with a text without a secret.
+/// Fails with a message that contains no secret.
 pub(crate) fn own_key(own: &OwnWebhook, secrets: &BTreeMap<String, String>) -> Result<Key, String> {
     let OwnWebhook { webhook, secret } = own;
     let given = secrets.get(secret).ok_or_else(|| format!("has no `{secret}`, for the webhook `{}`", webhook.name))?;
@@ -64,7 +64,7 @@ fn read(platform: &Platform<'_>, name: &str) -> Result<String, Failed> {
     (platform.config)(&key(name)).map_err(|_| Response::unavailable("the configuration cannot be read").into())
 }
 
-/// Returns the endpoint of a name, with its secret.
+/// Returns the endpoint with a name, and its secret.
 fn endpoints(platform: &Platform<'_>, app: &App, name: &str) -> Result<Endpoints, Failed> {
     let Bundle { name: business, livemode, .. } = &app.bundle;
     let mut endpoints = Endpoints { business: business.clone(), stripe: None, webhooks: Vec::new() };
@@ -80,7 +80,7 @@ fn endpoints(platform: &Platform<'_>, app: &App, name: &str) -> Result<Endpoints
     Ok(endpoints)
 }
 
-/// Takes a delivery.
+/// Accepts a delivery.
 pub(super) fn take(platform: &Platform<'_>, request: &Request, name: &str) -> Answered {
     let mut app = App::open(platform)?;
     let endpoints = endpoints(platform, &app, name)?;

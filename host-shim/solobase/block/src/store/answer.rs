@@ -1,4 +1,4 @@
-//! Values of the store's columns in the platform's tables: scopes and partitions are texts, and so are bytes.
+//! Values of the store's columns in the platform's tables: scopes and partitions are strings, and so are bytes.
 
 use crate::store::record::{Record, Value};
 use crate::store::tables::{ORD, identity, is_ord, name_of};
@@ -42,7 +42,7 @@ impl Answer for RecordAnswer<'_> {
     }
 }
 
-/// Returns the scope of a name.
+/// Returns the scope with a name.
 pub(crate) fn scope_of(name: &str) -> Stored<Scope> {
     let mut parts = name.splitn(3, '/');
     let (Some(business), Some(mode), Some(account)) = (parts.next(), parts.next(), parts.next()) else {
@@ -55,7 +55,7 @@ fn is_live(mode: &str) -> Stored<bool> {
     [true, false].into_iter().find(|live| host_store::mode(*live) == mode).ok_or_else(|| damaged(mode))
 }
 
-/// Returns bytes as a text: `t` and the text, or `b` and base64.
+/// Returns bytes as a string: `t` and the text, or `b` and base64.
 fn bytes_text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => format!("t{text}"),
@@ -63,7 +63,7 @@ fn bytes_text(bytes: &[u8]) -> String {
     }
 }
 
-/// Returns the bytes of a text.
+/// Returns the bytes of a string.
 fn text_bytes(text: &str) -> Stored<Cow<'_, [u8]>> {
     match text.split_at_checked(1) {
         Some(("t", text)) => Ok(Cow::Borrowed(text.as_bytes())),
@@ -72,7 +72,7 @@ fn text_bytes(text: &str) -> Stored<Cow<'_, [u8]>> {
     }
 }
 
-/// Returns a value as it is in the tables.
+/// Returns a value in the form used in the tables.
 pub(crate) fn value(cell: &Cell<'_>) -> Value {
     match cell {
         Cell::Null => Value::Null,
@@ -93,7 +93,7 @@ pub(crate) fn compared(table: &'static Table, column: Column, cell: &Cell<'_>) -
     }
 }
 
-/// Returns the id of a row from the values of its [`identity`]. No two rows of a table have the same.
+/// Returns the id of a row, made from the values of its [`identity`]. It is unique within a table.
 pub(crate) fn id_of(cells: &[Cell<'_>]) -> String {
     let mut id = String::new();
     for (n, cell) in cells.iter().enumerate() {
@@ -104,14 +104,14 @@ pub(crate) fn id_of(cells: &[Cell<'_>]) -> String {
         };
         match n + 1 == cells.len() {
             true => id.push_str(&text),
-            // Only the last part may have the sign that ends a part.
+            // Only the last part may contain the character that ends a part.
             false => id.extend([&text.replace('~', "~~").replace('|', "~."), "|"]),
         }
     }
     id
 }
 
-/// Returns a row as it is in the tables.
+/// Returns a row in the form used in the tables.
 pub(crate) fn record_of<R: backend::Record>(row: &R) -> Stored<Record> {
     let table = R::TABLE;
     let parts: Vec<Cell<'_>> = identity(table).map(|column| row.cell(column)).collect::<Stored<_>>()?;

@@ -1,4 +1,4 @@
-//! The tables of the platform as those of a store.
+//! The platform's tables as the tables of a store.
 
 use crate::store::answer::{RecordAnswer, compared, id_of, record_of, scope_of, value};
 use crate::store::platform::{IDS, Platform};
@@ -16,11 +16,12 @@ use host_store::{AccountRow, OpenedRows, Partition, Reader, Scope, StoreError, S
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-/// Maximum number of events, effects and replies of an account that are erased at once: a call of a block has a limited amount of fuel.
+/// Maximum number of events, effects and replies of an account that are erased at a time, because a call of a block has a limited
+/// amount of fuel.
 const ERASED_MAX: usize = 20;
-/// Maximum number of references of an account that are read at once.
+/// Maximum number of references of an account that are read at a time.
 const REFERENCES_MAX: usize = 400;
-/// Maximum number of due effects among which the turns of accounts are found: the memory of a block is small.
+/// Maximum number of due effects that are searched for the accounts' turns, because a block has little memory.
 const SEARCHED_MAX: usize = 1_000;
 
 /// Returns the id of the row of an account among the rows.
@@ -28,7 +29,7 @@ fn account_id(scope: &Scope) -> String {
     id_of(&[Cell::Scope(scope), Cell::from("")])
 }
 
-/// Returns the id of the row for which a query asks, if it gives all values of the ids.
+/// Returns the id of the row that a query asks for, if the query fixes all values of the id.
 fn id_asked(table: &'static Table, query: &Query<'_>) -> Option<String> {
     let has_ids = query.index.map_or(!is_numbered(table), is_identity);
     let columns: Vec<Column> = order(table, query.index).take(query.equal.len()).collect();
@@ -41,7 +42,7 @@ fn is_numbered(table: &Table) -> bool {
     table.indexes.iter().any(|index| is_identity(index))
 }
 
-/// Returns a query as the service is asked.
+/// Returns a query in the form for the service.
 fn asked(table: &'static Table, query: &Query<'_>) -> Asked {
     let mut columns = order(table, query.index);
     let mut asked = Asked::of(table).limit(query.limit);
@@ -109,7 +110,7 @@ impl Platform {
         Ok(self.rows_of(table, &[key.to_vec()])?.pop().flatten())
     }
 
-    /// Writes a row, and for an effect which one is the first of its ordering key.
+    /// Writes a row and, for an effect, which one is the first of its ordering key.
     fn write(&mut self, table: &'static Table, row: Record, before: Option<&Record>) -> Stored<()> {
         let Some(ordering_key) = row.maybe_text("ordering_key")?.filter(|_| table.name == EFFECTS) else {
             return self.set(table, row);
@@ -191,7 +192,7 @@ impl Tables for Platform {
     fn open(kept: &Kept<Self>, scope: &Scope, named: &[Reference], facts: &[String]) -> Stored<OpenedRows> {
         let (platform, catalog) = (kept.backend(), scope.catalog());
         if platform.is_open {
-            // One list of what the steps below would read one after another.
+            // One list of everything that the steps below would read one after another.
             let row = |scope, key: String| id_of(&[Cell::Scope(scope), key.into()]);
             let id = |reference: &Reference| match reference {
                 Reference::Row(key) => Some(row(scope, key.to_string())),

@@ -1,7 +1,7 @@
-//! Makes a group durable by creating the row of its commit number in the table `commits`. If the host has
-//! `database.batch` and the group fits into one batch, the row and all changes are written at once. Otherwise the row
-//! contains the changes (it is the *intent*), which are applied afterwards; after a crash, the next group applies them
-//! first. Applying a change twice or late has no effect, since each row has the number of the commit that wrote it.
+//! Makes a group durable by creating the row for its commit number in the table `commits`. If the host has `database.batch` and
+//! the group fits into one batch, the row and all changes are written at once. Otherwise the row contains the changes (it is the
+//! *intent*), which are applied afterwards; after a crash, the next group applies them first. Applying a change twice or late has
+//! no effect, since each row contains the number of the commit that wrote it.
 
 use crate::store::platform::{Head, Held, HeldRows, Platform, unavailable};
 use crate::store::query::Query;
@@ -15,7 +15,7 @@ use host_store::{StoreError, Stored};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Maximum number of writes of a batch, as the platform sets it.
+/// Maximum number of writes in a batch, as set by the platform.
 const WRITES_MAX: usize = 1000;
 
 /// A change of an intent.
@@ -37,7 +37,7 @@ fn locked() -> StoreError {
 }
 
 impl Platform {
-    /// Begins a group: reads the numbers, and ends what a crash has left.
+    /// Begins a group: reads the numbers, and finishes what a crash has left.
     ///
     /// # Errors
     /// Fails if the service fails.
@@ -48,7 +48,7 @@ impl Platform {
         Ok(())
     }
 
-    /// Returns the numbers after the last commit, whose changes are applied and whose intent is empty.
+    /// Returns the numbers after the last commit, whose changes have been applied and whose intent is empty.
     pub(crate) fn current(&self) -> Stored<Head> {
         loop {
             let head = self.read_head()?.unwrap_or_default();
@@ -61,7 +61,7 @@ impl Platform {
             if let Some(last) = of(head.number)
                 && last.maybe_text("body")?.is_some()
             {
-                // A crash came after the changes were applied.
+                // The crash came after the changes were applied.
                 self.empty_intent(head.number)?;
             }
             let Some(intent) = of(head.number + 1) else { return Ok(head) };
@@ -69,7 +69,7 @@ impl Platform {
         }
     }
 
-    /// Removes the changes of an intent, which are applied.
+    /// Removes the changes from an intent, since they have been applied.
     fn empty_intent(&self, number: i64) -> Stored<()> {
         let done = Record::new(String::new()).with("body", Value::Null);
         self.update_now(&Query::of(&COMMITS).eq("id", id_of(number)), &done).map(drop)
@@ -83,7 +83,7 @@ impl Platform {
     /// Makes the changes of the group durable.
     ///
     /// # Errors
-    /// `StoreError::Locked` if another commit came after the group's beginning; nothing is changed then.
+    /// Fails with `StoreError::Locked` if another commit came after the group began; nothing is changed in that case.
     pub(crate) fn commit_group(&mut self) -> Stored<()> {
         let changed = self.changed();
         let (base, mut head) = (self.base, self.head);
@@ -125,7 +125,7 @@ impl Platform {
         }
     }
 
-    /// Returns the reason of a failed commit: another commit, or the service.
+    /// Returns why a commit failed: because of another commit, or because of the service.
     fn why(&self, base: i64, error: ServiceError) -> StoreError {
         match self.commit_row(base + 1) {
             Ok(Some(_)) => locked(),
@@ -152,7 +152,7 @@ impl Platform {
         self.apply_intent(before, &intent)
     }
 
-    /// Lets groups look for an intent after the commit `base`.
+    /// Makes groups look for an intent after the commit `base`.
     fn mark_intent(&self, base: i64) -> Stored<()> {
         let marked = Record::new(String::new()).with("intent", true);
         if self.update_now(&Query::of(&HEAD).eq("id", crate::store::platform::HEAD_ID), &marked)? == 0 {
@@ -166,7 +166,7 @@ impl Platform {
         Ok(())
     }
 
-    /// Applies the changes of an intent, then raises the number of the head. All of it may have been done before.
+    /// Applies the changes of an intent, then raises the number in the head. All of this may have been done already.
     fn apply_intent(&self, before: Head, intent: &Record) -> Stored<()> {
         let number = before.number + 1;
         if let Some(body) = intent.maybe_text("body")? {
@@ -182,7 +182,7 @@ impl Platform {
         Ok(())
     }
 
-    /// Writes the changes in batches. Each creates a row of its own in `commits`, so that it is applied once, however late.
+    /// Writes the changes in batches. Each creates its own row in `commits`, so that it is applied only once, however late.
     fn apply_in_batches(&self, number: i64, changes: &[Change]) -> Stored<()> {
         for (n, part) in changes.chunks(WRITES_MAX - 1).enumerate() {
             let id = format!("{}.{n}", id_of(number));
@@ -231,7 +231,7 @@ fn row_of(table: &'static Table, number: i64, id: &str, columns: &BTreeMap<Strin
     row
 }
 
-/// Returns the columns of a deleted row. The row keeps its id, so that a late writer does not create it again, and nothing of its
+/// Returns the columns of a deleted row. The row keeps its id, so that a late writer does not create it again, but none of its
 /// content.
 fn blank(table: &'static Table, number: i64) -> Record {
     let mut row = Record::new(String::new()).with(GONE, true).with(WRITTEN_BY, number);

@@ -1,8 +1,8 @@
-//! Makes the tables, on a platform of either period, and finds out whether its database service has batches.
+//! Creates the tables, on platforms from before and after the rewrite, and finds out whether the database service has batches.
 //!
-//! Since its rewrite of September 2026 a platform makes a table from a definition, with `database.ensure_table` and the right
-//! `schema`. Before, it ran a statement of SQL, with `database.ddl` and the right `ddl`. The statements here are the same on SQLite,
-//! PostgreSQL and D1, so a table that was made before the rewrite is complete for `database.ensure_table`.
+//! Since its rewrite of September 2026, a platform creates a table from a definition, with `database.ensure_table` and the right
+//! `schema`. Earlier versions run an SQL statement, with `database.ddl` and the right `ddl`. The statements here are the same on
+//! SQLite, PostgreSQL and D1, so a table created before the rewrite is complete for `database.ensure_table`.
 
 use crate::store::platform::{Batches, Platform};
 use crate::store::service::{Service, ServiceError};
@@ -11,12 +11,12 @@ use crate::store::wire::{BatchRequest, ColumnDef, ColumnKind, DdlRequest, Ensure
 use host_store::implementation::schema::{Index, Kind, Only, ROWS, Table};
 use serde::Serialize;
 
-/// Columns of every table in which the platform itself notes when a row was created and last updated. Platforms with a strict schema
-/// refuse each write to a table without them.
+/// Columns of every table, in which the platform itself records when a row was created and last updated. Platforms with a strict
+/// schema refuse writes to a table without them.
 const STAMPS: [&str; 2] = ["created_at", "updated_at"];
 
 impl Platform {
-    /// Makes the tables that are missing, and finds out whether the service has batches.
+    /// Creates the missing tables, and finds out whether the service has batches.
     ///
     /// # Errors
     /// Fails with the platform's error.
@@ -31,7 +31,7 @@ impl Platform {
     }
 }
 
-/// Makes a table, unless it exists.
+/// Creates a table, unless it exists.
 fn make(service: &dyn Service, table: TableDef) -> Result<(), ServiceError> {
     let request = EnsureTableRequest { table };
     match call(service, "database.ensure_table", &request) {
@@ -50,7 +50,7 @@ fn call(service: &dyn Service, kind: &str, request: &impl Serialize) -> Result<(
     service.call(kind, &request).map(drop)
 }
 
-/// Returns the statements that make a table and its indexes.
+/// Returns the statements that create a table and its indexes.
 fn statements(table: &TableDef) -> Vec<String> {
     let TableDef { name, columns, indexes } = table;
     let columns: Vec<String> = columns.iter().map(column).collect();
@@ -73,7 +73,7 @@ fn column(column: &ColumnDef) -> String {
     format!("\"{name}\" {kind}{null}{key}")
 }
 
-/// Returns the columns of an index, after those that have one value in it.
+/// Returns the columns of an index, preceded by the columns that have only one value in it.
 fn indexed(table: &'static Table, index: Option<&'static Index>) -> Vec<&'static str> {
     let one_value = |only: &Only| match only {
         Only::Is(column, _) | Only::Named(column, _) => Some(name_of(table, *column)),

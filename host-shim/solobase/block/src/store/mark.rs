@@ -1,22 +1,23 @@
-//! The mark of texts that look like JSON: a platform's database returns a text that begins with a brace or a bracket and parses as JSON
-//! as the parsed value, and the bytes that were written are lost. Most bodies of rows are such texts.
+//! Marks strings that look like JSON. A platform's database returns a string that starts with a brace or a bracket and parses as JSON
+//! as the parsed value, so the original bytes are lost. Most bodies of rows are such strings.
 
 use std::borrow::Cow;
 
-/// The tables have one more space before each text that begins with a brace or a bracket, after any spaces. A marked text is still JSON
-/// that SQL can read, and every text is read as it was written. Ids of rows need no mark: each begins with a letter or a digit.
+/// The tables contain one more space before each string that starts with a brace or a bracket, after any spaces. A marked string is
+/// still JSON that SQL can read, and every string is read back as it was written. Row ids need no mark, because each starts with a
+/// letter or a digit.
 const MARK: char = ' ';
 
 fn looks_like_json(text: &str) -> bool {
     text.trim_start_matches(MARK).starts_with(['{', '['])
 }
 
-/// Returns a text as it is written into the tables.
+/// Returns a string in the form written to the tables.
 pub(crate) fn marked(text: &str) -> Cow<'_, str> {
     if looks_like_json(text) { Cow::Owned(format!("{MARK}{text}")) } else { Cow::Borrowed(text) }
 }
 
-/// Returns the text that [`marked`] was called with.
+/// Returns the string that was passed to [`marked`].
 pub(crate) fn unmarked(text: &str) -> &str {
     text.strip_prefix(MARK).filter(|rest| looks_like_json(rest)).unwrap_or(text)
 }

@@ -18,11 +18,11 @@ pub fn open(service: Arc<dyn Service + Send + Sync>, batches: Batches) -> Soloba
     Kept::over(Platform::new(service, batches))
 }
 
-/// Removes up to `limit` rows of accounts, claims, events and effects, in a group of its own; new events and effects are then
-/// numbered from 1. Returns true if there may be more. For tables whose data nobody needs.
+/// Removes up to `limit` rows of accounts, claims, events and effects, in a separate group; new events and effects are then numbered
+/// from 1. Returns true if more may be left. For tables whose data nobody needs.
 ///
 /// # Errors
-/// Fails if the service fails, or with `StoreError::Locked` beside another commit.
+/// Fails if the service fails, or with `StoreError::Locked` in case of a concurrent commit.
 pub fn remove_some(store: &mut SolobaseStore, limit: usize) -> Stored<bool> {
     store.grouped(|store| {
         let (platform, mut left) = (store.backend_mut(), limit);
@@ -44,7 +44,7 @@ impl Platform {
         if self.has_batches { Batches::Yes } else { Batches::No }
     }
 
-    /// Applies what a crash has left of the last commit. Each group does so at its beginning; reads outside of groups need it before.
+    /// Applies what a crash has left of the last commit. Each group does so when it begins; reads outside a group need it beforehand.
     /// Returns the number of the last commit.
     ///
     /// # Errors
@@ -53,13 +53,13 @@ impl Platform {
         Ok(self.current()?.number.unsigned_abs())
     }
 
-    /// Returns the number of the last commit before the open group, whose state the group reads.
+    /// Returns the number of the last commit before the open group; the group reads the state of that commit.
     pub fn base(&self) -> u64 {
         self.base.unsigned_abs()
     }
 
-    /// Returns true if another commit came since the open group began: what the group has read may then be of two states. A commit
-    /// comes with its row in `commits`. The number in `head` rises later, when the changes of an intent are applied.
+    /// Returns true if another commit came after the open group began: what the group has read may then belong to two states. A
+    /// commit takes effect with its row in `commits`. The number in `head` rises later, when the changes of an intent are applied.
     ///
     /// # Errors
     /// Fails if the service fails.
@@ -75,7 +75,7 @@ impl Platform {
         Ok(self.settings(&[name])?.pop().flatten())
     }
 
-    /// Reads settings of the block, in one list.
+    /// Reads several settings of the block in one request.
     ///
     /// # Errors
     /// Fails if the service fails.

@@ -17,15 +17,15 @@ use std::sync::Arc;
 /// Whether the platform's database service applies several writes at once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Batches {
-    /// It has `database.batch`.
+    /// It supports `database.batch`.
     Yes,
-    /// It has not: commits are written as intents.
+    /// It does not: commits are written as intents.
     No,
 }
 
-/// Maximum number of rows that are asked for at once.
+/// Maximum number of rows that are requested at a time.
 const PAGE: usize = 500;
-/// Maximum number of ids in one question.
+/// Maximum number of ids in one request.
 pub(crate) const IDS: usize = 100;
 /// Id of the only row of the table `head`.
 pub(crate) const HEAD_ID: &str = "head";
@@ -58,7 +58,7 @@ impl Head {
     }
 }
 
-/// A row that the group read or changed: as it was at the group's beginning, and as it is now.
+/// A row that the group read or changed: as it was when the group began, and as it is now.
 #[derive(Clone, Debug)]
 pub(crate) struct Held {
     pub(crate) before: Option<Record>,
@@ -80,7 +80,7 @@ pub struct Platform {
     /// True if the service has `database.batch`.
     pub(crate) has_batches: bool,
     pub(crate) is_open: bool,
-    /// Numbers as the group will leave them.
+    /// The numbers after the group.
     pub(crate) head: Head,
     /// Number of the last commit before the group.
     pub(crate) base: i64,
@@ -120,14 +120,14 @@ impl Platform {
         }
     }
 
-    /// Calls the service, without a look at the answer.
+    /// Calls the service without parsing the answer.
     pub(crate) fn call_bytes(&self, kind: &str, request: &impl Serialize) -> Stored<Result<Vec<u8>, ServiceError>> {
         let request = rmp_serde::to_vec_named(request)
             .map_err(|error| StoreError::Misuse(format!("a request cannot be written: {error}")))?;
         Ok(self.service.call(kind, &request))
     }
 
-    /// Lists rows as the service has them.
+    /// Lists rows in the service's form.
     pub(crate) fn list(&self, query: &Query, limit: usize) -> Stored<Vec<Record>> {
         let (collection, filters, sort) = (full_name(query.table), query.filters(), query.sorts());
         let mut found: Vec<Record> = Vec::new();
@@ -142,7 +142,7 @@ impl Platform {
                 sort: &sort,
                 limit: i64::try_from(asked).unwrap_or(i64::MAX),
                 offset: i64::try_from(found.len()).unwrap_or(i64::MAX),
-                // A host may return fewer rows than were asked for: only the count tells the end.
+                // A host may return fewer rows than were requested; only the count shows the end.
                 skip_count: limit == 1,
             };
             let page: RecordList = self.call("database.list", &request)?.map_err(unavailable)?;
@@ -155,7 +155,7 @@ impl Platform {
         }
     }
 
-    /// Creates a row at once, beside the group. Fails if the table has the id.
+    /// Creates a row at once, outside the group. Fails if the table already has the id.
     pub(crate) fn create_now(&self, table: &Table, record: Record) -> Stored<Result<(), ServiceError>> {
         let Record { id, mut columns } = record;
         columns.0.push(("id", Value::Text(id)));
@@ -163,7 +163,7 @@ impl Platform {
         Ok(self.call_bytes("database.create", &request)?.map(drop))
     }
 
-    /// Updates the rows that fit, at once; returns their number.
+    /// Updates the matching rows at once; returns their number.
     pub(crate) fn update_now(&self, query: &Query, record: &Record) -> Stored<i64> {
         let request = UpdateWhereRequest {
             collection: &full_name(query.table),
@@ -180,7 +180,7 @@ impl Platform {
         found.first().map(Head::of).transpose()
     }
 
-    /// Forgets what the group has read and changed.
+    /// Drops everything that the group has read and changed.
     pub(crate) fn clear(&mut self) {
         self.held.get_mut().clear();
         self.is_open = false;
@@ -199,7 +199,7 @@ impl Platform {
         }
     }
 
-    /// Remembers a row, or that there is none, unless the group has it.
+    /// Remembers a row, or that there is none, unless the group already has it.
     fn hold(&self, table: &'static Table, id: &str, row: Option<&Record>) {
         if self.is_open {
             let known = || Held { before: row.cloned(), now: row.cloned() };
@@ -253,7 +253,7 @@ impl Platform {
         Ok(numbers.iter().map(|number| found.get(number).cloned()).collect())
     }
 
-    /// Returns the rows that fit, in order, with the group's changes.
+    /// Returns the matching rows, in order, with the group's changes.
     pub(crate) fn select(&self, query: &Query) -> Stored<Vec<Record>> {
         if query.limit == 0 {
             return Ok(Vec::new());
@@ -270,7 +270,7 @@ impl Platform {
         Ok(rows)
     }
 
-    /// Returns the number of rows that fit.
+    /// Returns the number of matching rows.
     pub(crate) fn count_of(&self, query: &Query) -> Stored<u64> {
         let request = CountRequest { collection: &full_name(query.table), filters: &query.filters() };
         let answer: CountResponse = self.call("database.count", &request)?.map_err(unavailable)?;
@@ -296,7 +296,7 @@ impl Platform {
         }
         let row = row.map(|row| row.with(GONE, false).with(WRITTEN_BY, self.base + 1));
         if let Some(held) = self.held.borrow_mut().get_mut(&key) {
-            // A row that is written as it was is not a change.
+            // A row that is written with its old content is not a change.
             held.now = match (&held.before, row) {
                 (Some(before), Some(row)) if is_same(before, &row) => Some(before.clone()),
                 (_, row) => row,

@@ -1,4 +1,5 @@
-//! A query of one table: conditions, order and limit. It is sent to the service, and applied to the group's own changes.
+//! A query of one table: conditions, order and limit. It is sent to the service, and also applied to the group's own
+//! changes.
 
 use crate::store::record::{Record, Value};
 use crate::store::tables::GONE;
@@ -24,12 +25,12 @@ pub(crate) struct Query {
 }
 
 impl Query {
-    /// Selects all rows of a table that exist.
+    /// Selects all existing rows of a table.
     pub(crate) fn of(table: &'static Table) -> Query {
         Query { table, tests: vec![(GONE, Test::Is(Op::Eq, Value::Int(0)))], sort: Vec::new(), limit: usize::MAX }
     }
 
-    /// Selects all rows of a table, also those that an intent has deleted.
+    /// Selects all rows of a table, including those deleted by an intent.
     pub(crate) fn all(table: &'static Table) -> Query {
         Query { table, tests: Vec::new(), sort: Vec::new(), limit: usize::MAX }
     }
@@ -80,7 +81,7 @@ impl Query {
         self.sort.iter().map(|(field, desc)| SortDef { field, desc: *desc }).collect()
     }
 
-    /// Returns true if a row fits the conditions. A comparison with null never fits, as in SQL.
+    /// Returns true if a row matches the conditions. A comparison with null never matches, as in SQL.
     pub(crate) fn fits(&self, record: &Record) -> bool {
         let id = Value::Text(record.id.clone());
         self.tests.iter().all(|(field, test)| {
@@ -103,7 +104,7 @@ impl Query {
     }
 }
 
-/// Returns the service's name of a comparison.
+/// Returns the service's name for a comparison.
 fn operator(op: Op) -> &'static str {
     match op {
         Op::Eq => "eq",

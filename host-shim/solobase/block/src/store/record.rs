@@ -9,7 +9,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 
-/// A value of a column. Null comes first in the order, then numbers, then texts. A request or an answer has its texts with the
+/// A value of a column. In the order, null comes first, then numbers, then strings. In requests and answers, strings carry the
 /// [mark](crate::store::mark).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Value {
@@ -96,7 +96,7 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
-/// The columns of a row that differ from null, by name.
+/// The columns of a row that are not null, by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Columns(pub(crate) Vec<(&'static str, Value)>);
 
@@ -138,7 +138,7 @@ impl<'de> Deserialize<'de> for Columns {
                             Value::Null => {}
                             value => columns.0.push((name, value)),
                         },
-                        // The host keeps columns of its own, for example the time of the last change.
+                        // The host has additional columns of its own, for example the time of the last change.
                         None => drop(map.next_value::<serde::de::IgnoredAny>()?),
                     }
                 }
@@ -174,7 +174,7 @@ impl Record {
         self.columns.get(name)
     }
 
-    /// Reads a text.
+    /// Reads a string.
     pub(crate) fn text(&self, name: &str) -> Stored<&str> {
         match self.value(name) {
             Value::Text(text) => Ok(text),
@@ -182,7 +182,7 @@ impl Record {
         }
     }
 
-    /// Reads a text that may be missing.
+    /// Reads a string that may be missing.
     pub(crate) fn maybe_text(&self, name: &str) -> Stored<Option<&str>> {
         match self.value(name) {
             Value::Null => Ok(None),
@@ -206,12 +206,12 @@ impl Record {
         }
     }
 
-    /// Reads a number of another type.
+    /// Reads a number of a different type.
     pub(crate) fn number<T: TryFrom<i64, Error: fmt::Display>>(&self, name: &str) -> Stored<T> {
         T::try_from(self.int(name)?).map_err(damaged)
     }
 
-    /// Reads a truth value.
+    /// Reads a boolean.
     pub(crate) fn truth(&self, name: &str) -> Stored<bool> {
         Ok(self.int(name)? != 0)
     }

@@ -1,4 +1,4 @@
-//! The tables: those of every store, with a few columns of the platform's own, and three more.
+//! The tables: those of every store, with a few additional columns for the platform, and three more tables.
 
 use host_store::implementation::schema::{self, Column, Index, Kind, Table};
 use std::sync::LazyLock;
@@ -10,21 +10,21 @@ pub(crate) const PREFIX: &str = "extensions__instance_provisioner__";
 pub(crate) const GONE: &str = "gone";
 pub(crate) const WRITTEN_BY: &str = "written_by";
 
-/// The last column of a key that is a text, in hex: rows are listed in its order, whatever the collation of the database.
+/// The last column of a key that is a string, in hex: rows are listed in its order, whatever the collation of the database.
 pub(crate) const ORD: &str = "ord";
 /// Column of effects: 1 if no open effect of the same ordering key precedes the effect.
 pub(crate) const FRONT: &str = "front";
-/// Column of effects: 1 for a timer. The service has no condition for another value.
+/// Column of effects: 1 for a timer. The service has no condition for inequality.
 pub(crate) const TIMER: &str = "timer";
 
-/// Kind of the row of an account itself among the rows.
+/// Kind of the row that represents an account itself.
 pub(crate) const ACCOUNT: &str = "account";
 /// Name of the table of effects.
 pub(crate) const EFFECTS: &str = "effects";
 /// Name of the table of events.
 pub(crate) const EVENTS: &str = "events";
 
-/// Declares a table of the platform's own: rows by id, without indexes.
+/// Declares an additional table for the platform: rows by id, without indexes.
 macro_rules! table {
     ($name:literal, $($column:literal $Kind:ident),+) => {
         Table {
@@ -42,9 +42,9 @@ macro_rules! table {
 /// The number of the last commit, and the last numbers of events and effects. One row. `intent`: 1 if the commit after this one may
 /// have been written as an intent only.
 pub(crate) static HEAD: Table = table!("head", "number" Int, "events" Int, "effects" Int, "intent" Int);
-/// The commits. `body`: the changes of an intent; null for other commits, and as soon as the changes are applied.
+/// The commits. `body`: the changes of an intent; null for other commits, and once the changes have been applied.
 pub(crate) static COMMITS: Table = table!("commits", "body" Text);
-/// Settings of the block: texts by their names.
+/// Settings of the block: strings by name.
 pub(crate) static SETTINGS: Table = table!("settings", "body" Text);
 
 /// Returns all tables.
@@ -57,7 +57,7 @@ pub fn collections() -> Vec<String> {
     tables().map(full_name).collect()
 }
 
-/// Returns the table of a name without prefix.
+/// Returns the table with a name without prefix.
 pub(crate) fn table(name: &str) -> Option<&'static Table> {
     tables().find(|table| table.name == name)
 }
@@ -67,7 +67,7 @@ pub(crate) fn full_name(table: &Table) -> String {
     format!("{PREFIX}{}", table.name)
 }
 
-/// Returns the name of a column here. The names of the columns that the platform gives every table are taken.
+/// Returns the name of a column here. The names of the columns that the platform gives every table are reserved.
 pub(crate) fn name_of(table: &Table, column: Column) -> &'static str {
     match table.columns[column] {
         "id" => "event_id",
@@ -82,7 +82,7 @@ pub(crate) fn is_ord(table: &Table, column: Column) -> bool {
     table.key.last() == Some(&column) && table.kinds[column] == Kind::Text
 }
 
-/// Returns the columns of the platform's own.
+/// Returns the additional columns for the platform.
 fn own(table: &Table) -> &'static [(&'static str, Kind)] {
     match table.key.last() {
         Some(last) if is_ord(table, *last) => &[(ORD, Kind::Text)],
@@ -105,7 +105,7 @@ static NAMES: LazyLock<Vec<&'static str>> = LazyLock::new(|| {
     names
 });
 
-/// Returns the known column of a name.
+/// Returns the known column with a name.
 pub(crate) fn known(name: &str) -> Option<&'static str> {
     let names = &*NAMES;
     names.binary_search(&name).ok().map(|at| names[at])

@@ -105,7 +105,7 @@ pub(crate) struct TableDef {
     pub(crate) indexes: Vec<IndexDef>,
 }
 
-/// The type of a column, as `database.ensure_table` names it.
+/// The type of a column, as `database.ensure_table` calls it.
 #[derive(Clone, Copy, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ColumnKind {

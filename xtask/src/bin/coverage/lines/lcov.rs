@@ -35,11 +35,11 @@ impl Lines {
     }
 }
 
-/// Parses the files of a report. If a report has a line several times, the counts are added.
+/// Parses the files of a report. If a line occurs several times in a report, its counts are added.
 ///
 /// # Errors
 ///
-/// Fails if a line that begins with `DA:` is invalid.
+/// Fails if a line that starts with `DA:` is invalid.
 pub fn parse(text: &str) -> Result<BTreeMap<PathBuf, Lines>> {
     let mut found: BTreeMap<PathBuf, Lines> = BTreeMap::new();
     let mut file: Option<PathBuf> = None;

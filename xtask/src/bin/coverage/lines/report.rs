@@ -15,7 +15,7 @@ pub enum Format {
     Json,
 }
 
-/// The lines of each file. The file with the most lines that were not reached comes first.
+/// The lines of each file. The file with the most unreached lines comes first.
 pub struct Report {
     files: Vec<(String, Lines)>,
 }
@@ -88,7 +88,7 @@ fn percent(part: usize, all: usize) -> String {
     format!("{}.{} %", tenths / 10, tenths % 10)
 }
 
-/// Returns the lines that were not reached, for example `4-5, 9`.
+/// Returns the unreached lines, for example `4-5, 9`.
 fn ranges(lines: &Lines) -> String {
     let range = |(first, last): (usize, usize)| match first == last {
         true => first.to_string(),

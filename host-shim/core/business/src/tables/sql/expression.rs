@@ -12,14 +12,14 @@ pub(super) enum Value {
     Typed(String, Type),
     /// A member of a JSON value.
     Json(String, Vec<Step>),
-    /// The sum of the numbers in a mapping in a JSON value.
+    /// The sum of the numbers in a mapping within a JSON value.
     Sum(String, Vec<Step>),
     /// The second part of the pair with this first part, in a JSON list of pairs.
     Pair(String, String),
 }
 
 impl Sql<'_> {
-    /// Returns a value as a type. Values that cannot have the type are null.
+    /// Converts a value to a type. Values that cannot have the type are null.
     pub(super) fn typed(self, value: &Value, wanted: Type) -> String {
         match value {
             Value::Typed(sql, own) => self.converted(sql, *own, wanted),
@@ -114,7 +114,7 @@ impl Sql<'_> {
         }
     }
 
-    /// Returns a value of a file, as SQL.
+    /// Returns a value from a file, as SQL.
     pub(super) fn literal(self, value: &Wanted) -> String {
         match (value, self) {
             (Wanted::Text(value), _) => text(value),

@@ -1,5 +1,5 @@
-//! Measurements: a row for each one that was counted. A fact says which event counted it, and the event's payload has its values.
-//! Costs are stored by day and attributes, so the cost of a measurement is its part of the day's cost, by its quantity.
+//! Measurements: one row for each that was counted. A fact records which event counted it, and the event's payload contains its
+//! values. Costs are stored by day and attributes, so the cost of a measurement is its share, by quantity, of the day's cost.
 
 use super::Sql;
 
@@ -11,7 +11,8 @@ pub(super) fn rows(sql: Sql<'_>) -> String {
     }
 }
 
-/// An event may repeat an id, and the first one counts. The use of a day with the most attributes of the measurement is its own.
+/// An event may repeat an id, and the first one counts. A measurement belongs to the usage of its day that has the
+/// most of its attributes.
 const SQLITE: &str = "\
 SELECT m.scope, m.id, m.meter, m.quantity, m.at, m.attributes, m.received_at, m.event,
     (SELECT CAST(round(1.0 * m.quantity * (x.value ->> 'cost_micros') / (x.value ->> 'quantity')) AS INTEGER)

@@ -69,7 +69,7 @@ impl Rows<'_> {
         })
     }
 
-    /// Returns the value of a path of the view's row or of a lookup's row.
+    /// Returns the value of a path in the view's row or a lookup's row.
     fn value(&self, path: &Path, wanted: Type) -> String {
         let index = self.view.lookups.iter().position(|lookup| Some(&lookup.name) == path.lookup.as_ref());
         let Some(index) = index else { return self.sql.typed(&self.source.value(path), wanted) };

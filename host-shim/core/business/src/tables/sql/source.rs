@@ -1,4 +1,4 @@
-//! Where the rows of each kind are in a store, and where their members are.
+//! Where the rows of each kind and their members are in a store.
 
 use super::expression::Value;
 use super::{Sql, measurement, text};
@@ -13,13 +13,13 @@ pub(super) struct Source<'k> {
     alias: String,
     /// Alias of the scope: that of the row, or of the row that looks it up.
     scope: String,
-    /// What follows FROM.
+    /// The text after FROM.
     pub(super) from: String,
     /// Conditions of the kind itself.
     pub(super) filters: Vec<String>,
 }
 
-/// Names of the states of an effect in a store, from 0.
+/// Names of the states of an effect in a store, starting at 0.
 const EFFECT_STATES: [&str; 4] = ["queued", "running", "finished", "cancelled"];
 
 impl<'k> Source<'k> {
@@ -50,7 +50,7 @@ impl<'k> Source<'k> {
             Kind::Measurement => {
                 match sql {
                     Sql::Sqlite(_) => filters.push(of_business),
-                    // The view itself has only rows of the business.
+                    // The view itself contains only rows of the business.
                     Sql::Postgres(..) => {}
                 }
                 format!("{} AS r JOIN scopes AS s ON s.id = r.scope", measurement::rows(sql))
@@ -99,7 +99,7 @@ impl<'k> Source<'k> {
         format!("NOT EXISTS (SELECT 1 FROM rows AS c WHERE c.key = 'record:account:closed' AND c.scope = {scope}.id)")
     }
 
-    /// Returns the order of rows: the one that was changed last is first. Nobody knows when a claim was taken.
+    /// Returns the order of rows, in which the most recently changed one comes first. Nobody knows when a claim was taken.
     pub(super) fn newest_first(&self) -> String {
         let alias = &self.alias;
         match self.kind {
@@ -108,7 +108,7 @@ impl<'k> Source<'k> {
         }
     }
 
-    /// Returns the conditions of the rows of the kind among all rows of their table.
+    /// Returns the conditions that select the rows of the kind from their table.
     fn of_kind(&self) -> Vec<String> {
         match self.kind.is_row() {
             true => key_conditions(self.kind, &self.alias),
@@ -116,7 +116,7 @@ impl<'k> Source<'k> {
         }
     }
 
-    /// Returns the value of a path of the row.
+    /// Returns the value of a path in the row.
     pub(super) fn value(&self, path: &Path) -> Value {
         let plain = |sql: String, own: Type| Value::Typed(sql, own);
         let alias = &self.alias;
@@ -140,7 +140,7 @@ impl<'k> Source<'k> {
         }
     }
 
-    /// Returns the value of a member that the row itself has: in its body, or in a column of its own.
+    /// Returns the value of one of the row's own members: in its body, or in a separate column.
     fn member(&self, path: &Path) -> Value {
         let (alias, name) = (&self.alias, path.member.name);
         let column = |name: &str| match self.sql {
@@ -160,7 +160,7 @@ impl<'k> Source<'k> {
                 }
             };
         }
-        // The extension's own text has a column of its own; the values of most rows are in a member of the body.
+        // The extension's own text has a separate column; the values of most rows are in a member of the body.
         let in_body = match self.kind {
             Kind::CatalogPrice => vec![Step::Name(name.to_owned())],
             _ => ["values", name].map(|step| Step::Name(step.to_owned())).to_vec(),
@@ -172,7 +172,7 @@ impl<'k> Source<'k> {
             Form::Plain(_) | Form::Parts(..) | Form::Struct(_) => {
                 let value = Value::Json(column("body"), [in_body, path.steps.clone()].concat());
                 match path.own_type() {
-                    // A time in a row is a number, and stays one until a column shows it.
+                    // A time in a row is a number, and remains one until a column shows it.
                     Type::Timestamp => Value::Typed(self.sql.typed(&value, Type::Integer), Type::Timestamp),
                     _ => value,
                 }
@@ -213,7 +213,7 @@ impl<'k> Source<'k> {
         }
     }
 
-    /// Returns a text that no other row of the view has.
+    /// Returns a text that is unique among the rows of the view.
     fn key(&self) -> String {
         let (account, id) = (self.account(), self.id());
         match self.kind {
@@ -263,7 +263,7 @@ impl<'k> Source<'k> {
     }
 }
 
-/// Returns the condition that a row is of a business in a mode.
+/// Returns the condition that a row belongs to a business in a mode.
 fn of_partition(sql: Sql<'_>, alias: &str) -> String {
     match sql {
         Sql::Sqlite(Partition { business, livemode }) => format!(
@@ -275,13 +275,13 @@ fn of_partition(sql: Sql<'_>, alias: &str) -> String {
     }
 }
 
-/// Returns the condition that a claim is of a kind. A range of keys, since an index serves it.
+/// Returns the condition that a claim is of a kind, as a range of keys, because that can use an index.
 pub(crate) fn claim_keys(partition: &Partition, kind: &str, alias: &str) -> String {
     let key = |end: &str| text(&format!("{}//{kind}{end}", partition.name()));
     format!("{alias}.key >= {} AND {alias}.key < {}", key(":"), key(";"))
 }
 
-/// Returns the table with the rows of a kind.
+/// Returns the table that contains the rows of a kind.
 fn table(kind: &Kind) -> &'static str {
     match kind {
         Kind::Claim(_) => "claims",
@@ -300,7 +300,7 @@ fn key_prefix(kind: &Kind) -> String {
     }
 }
 
-/// Returns the conditions of the rows of a kind. A range of keys, since an index serves it.
+/// Returns the conditions that select the rows of a kind, as a range of keys, because that can use an index.
 pub(crate) fn key_conditions(kind: &Kind, alias: &str) -> Vec<String> {
     let prefix = key_prefix(kind);
     let end = format!("{};", prefix.strip_suffix(':').unwrap_or(&prefix));

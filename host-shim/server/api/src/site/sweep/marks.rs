@@ -1,16 +1,16 @@
-//! Keeps marks of the time up to which Stripe's events were read. The marks are in the store, so that after a restore
-//! they match the events that were restored with them.
+//! Keeps the time up to which Stripe's events were read. These marks are in the store, so that after a restore they match the
+//! restored events.
 //!
-//! A mark is a kept reply of the account `platform` to a caller that no request has. It is copied and restored with the
-//! store, but is not part of its state.
+//! A mark is a kept reply of the account `platform` to a caller name that no request has. It is copied and restored with the store,
+//! but is not part of its state.
 
 use extension_contract::{Account, Reply};
 use host_store::{Applied, Changes, Partition, Read, Store, StoreError, Stored};
 use serde_json::{Value, json};
 
-/// Beginning of the names of the callers, before the id of the connected account. Names of requests have no colon.
+/// Prefix of the callers' names, before the id of the connected account. Names of requests contain no colon.
 const CALLER: &str = "sweep:";
-/// Name of the time in seconds since the epoch.
+/// Name of the value: the time in seconds since the epoch.
 const NEWEST: &str = "newest_s";
 
 fn caller(connected: Option<&str>) -> String {
@@ -25,7 +25,7 @@ pub(super) fn read(store: &dyn Read, partition: &Partition, connected: Option<&s
     Ok(kept[NEWEST].as_i64())
 }
 
-/// Keeps the time of the newest event before which all events are stored. It is durable when this returns.
+/// Records the time of the newest event before which all events are stored. It is durable when this returns.
 pub(super) fn write(
     store: &mut dyn Store,
     partition: &Partition,
