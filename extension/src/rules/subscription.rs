@@ -25,8 +25,8 @@ use extension_contract::*;
 use serde_json::json;
 use std::rc::Rc;
 
-/// Maximum number of characters that are kept of what a customer wrote in Stripe's portal.
-const DETAILS_CHARS_MAX: usize = 500;
+/// Maximum number of characters that are kept of what Stripe says, more than a command sends.
+const DETAILS_CHARS_MAX: usize = 1_100;
 
 /// Decides an event.
 pub(super) fn decide(
