@@ -1,6 +1,7 @@
 //! Typed rows of an account: the fields of each row kind, when a row is live, and its references.
 
 pub(crate) mod campaign;
+pub(crate) mod cap;
 pub(crate) mod closed;
 pub(crate) mod comparison;
 pub(crate) mod counter;

@@ -1,6 +1,7 @@
 //! Measurements. Counters sum up the measurements of the account and of its instances, or a rate prices them. The
 //! measurements of an instance are also stored in its metadata, as sums per billing period and as the newest gauges.
 
+use crate::actions::by_month;
 use crate::actions::count::{self, count_by_day};
 use crate::actions::measurement::{BEHIND_MAX_DAYS, Window, fact_of};
 use crate::actions::spend::{self, Cost};
@@ -103,7 +104,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
         has_news = true;
         count_by_day(desk, &standing, usage)?;
         match subject {
-            Subject::Paid(rate, cost) => spend::spend(desk, &rate, usage, &cost)?,
+            Subject::Paid(rate, cost) => drop(by_month::count(desk, &rate, usage, &cost)?),
             Subject::Account(key, decl) => count::count(desk, &standing, &key, &decl, usage.quantity, usage.at)?,
             Subject::Instance(id, meter, counter) => {
                 if let Some((key, decl)) = counter {
