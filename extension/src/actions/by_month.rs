@@ -56,9 +56,9 @@ fn add(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, monthly: &ByMonth) -> Ru
         false => charged = own,
     }
     let used = Use { quantity: usage.quantity, requests: 1, ..nothing(&usage.meter, &monthly.by, &monthly.value) };
-    charged.uses.of_price(nothing(&used.meter, &monthly.by, &monthly.value)).count(&used);
+    charged.uses.of_price(&used).count(&used);
     add_to_day(desk, usage.at, &used)?;
-    charge(desk, (&charged_id, &mut charged), &used, change, by_credits)?;
+    charge(desk, (&charged_id, &mut charged), &used, (change, usage.at), by_credits)?;
     desk.account.put(&charged_id, charged);
     Ok((used, charged_id, change))
 }
@@ -77,10 +77,10 @@ pub(crate) fn take_back(
         units.add(monthly.since, monthly.price.clone(), -usage.quantity);
         change = units.charge(Included::of(meter.included));
     }
-    let less = Use { quantity: -usage.quantity, cost_micros: 0, requests: 0, covered_micros: 0, ..used.clone() };
-    month.uses.of_price(less.clone()).count(&less);
+    let less = Use { quantity: -usage.quantity, ..used.without_amount() };
+    month.uses.of_price(&less).count(&less);
     add_to_day(desk, usage.at, &less)?;
-    let covered = charge(desk, (id, &mut month), used, change, by_credits)?;
+    let covered = charge(desk, (id, &mut month), used, (change, usage.at), by_credits)?;
     desk.account.put(id, month);
     Ok((-change, -covered))
 }
@@ -91,14 +91,13 @@ pub(crate) fn charge(
     desk: &mut Desk<'_>,
     (id, month): (&str, &mut UsageMonth),
     used: &Use,
-    change: i64,
+    (change, at): (i64, Timestamp),
     by_credits: bool,
 ) -> Ruled<i64> {
     if change == 0 {
         return Ok(0);
     }
-    let nothing = Use { quantity: 0, cost_micros: 0, requests: 0, covered_micros: 0, ..used.clone() };
-    let row = month.uses.of_price(nothing.clone());
+    let row = month.uses.of_price(used);
     row.cost_micros = row.cost_micros.saturating_add(change);
     let (cost, covered) = (row.cost_micros, row.covered_micros);
     let covered_change = match change > 0 {
@@ -106,10 +105,10 @@ pub(crate) fn charge(
         true => 0,
         false => -give_back(desk, (covered - cost.max(0)).max(0), id)?,
     };
-    month.uses.of_price(nothing.clone()).covered_micros += covered_change;
+    month.uses.of_price(used).covered_micros += covered_change;
     month.credits_micros = month.credits_micros.saturating_add(covered_change);
-    let now = desk.now;
-    add_to_day(desk, now, &Use { cost_micros: change, covered_micros: covered_change, ..nothing })?;
+    let charged = Use { cost_micros: change, covered_micros: covered_change, ..used.without_amount() };
+    add_to_day(desk, at, &charged)?;
     Ok(covered_change)
 }
 
@@ -135,8 +134,7 @@ fn add_to_day(desk: &mut Desk<'_>, at: Timestamp, used: &Use) -> Ruled<()> {
     let id = date(at);
     let mut day = desk.account.row::<UsageDay>(&id)?.unwrap_or_default();
     day.start = day_of(at);
-    let nothing = Use { quantity: 0, cost_micros: 0, requests: 0, covered_micros: 0, ..used.clone() };
-    day.uses.of_price(nothing).count(used);
+    day.uses.of_price(used).count(used);
     desk.account.put(&id, day);
     Ok(())
 }

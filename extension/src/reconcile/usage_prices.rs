@@ -35,6 +35,8 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
             month.meters.insert(name.clone(), meter);
             for (by, value, change) in changes {
                 let used = by_month::nothing(&name, &by, &value);
+                // The day on which the account had more has the change.
+                let change = (change, desk.now);
                 has_moved_credits |= by_month::charge(desk, (&id, &mut month), &used, change, by_credits)? != 0;
             }
             if let Some((key, decl)) = counter {

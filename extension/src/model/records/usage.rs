@@ -33,6 +33,11 @@ pub(crate) struct Use {
 }
 
 impl Use {
+    /// Returns a use of the same meter and attributes without an amount.
+    pub fn without_amount(&self) -> Use {
+        Use { quantity: 0, cost_micros: 0, requests: 0, covered_micros: 0, ..self.clone() }
+    }
+
     /// Adds the amounts of another use.
     pub fn count(&mut self, other: &Use) {
         self.quantity = self.quantity.saturating_add(other.quantity);
@@ -53,13 +58,13 @@ impl Uses {
         self.0.binary_search_by(|known| (&known.meter, &known.attributes).cmp(&(&used.meter, &used.attributes)))
     }
 
-    /// Returns the stored use with the same meter and attributes as a use without an amount, which is inserted if it is missing. Of
-    /// these there are at most as many as prices.
-    pub fn of_price(&mut self, used: Use) -> &mut Use {
-        let index = match self.find(&used) {
+    /// Returns the stored use with the same meter and attributes; if it is missing, one without an amount is inserted. Of these there are
+    /// at most as many as prices.
+    pub fn of_price(&mut self, like: &Use) -> &mut Use {
+        let index = match self.find(like) {
             Ok(index) => index,
             Err(index) => {
-                self.0.insert(index, used);
+                self.0.insert(index, like.without_amount());
                 index
             }
         };

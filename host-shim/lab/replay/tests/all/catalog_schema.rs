@@ -218,7 +218,7 @@ const CORE_OBJECTS: [(&str, &str); 7] = [
     ("/$defs/counted", "downloads: {"),
     ("/$defs/measured", "storage: {"),
     ("/$defs/used", "words: {"),
-    ("/$defs/unitTier", "[{to: 1000, "),
+    ("/$defs/unitTier", "price: [{"),
     ("/$defs/planPrice", "studio: {price: {"),
     ("/$defs/addonPrice", "false, price: {"),
     ("/$defs/instance", "\n  show:\n    "),
