@@ -66,10 +66,12 @@ pub(crate) fn alert(
         if i128::from(used) * 100 < i128::from(allowed) * i128::from(*percent) {
             continue;
         }
-        let values = json!({
+        let mut values = json!({
             "key": key, "percent": percent, "used": used, "allowed": allowed, "resets_at": rfc3339(period.end),
-            "priced": priced,
         });
+        if priced {
+            values["priced"] = json!(true);
+        }
         let reference = format!("{key}:{}:{percent}:{allowed}", period.start);
         send_once(&mut desk.account, &mail_kinds::USAGE_ALERT, &reference, &values)?;
     }

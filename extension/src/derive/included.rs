@@ -163,15 +163,18 @@ fn of_subscription(facts: &SubscriptionFacts, at: Timestamp, now: Timestamp) -> 
     sold.filter(|sold| sold.quantity > 0).collect()
 }
 
-/// Returns the newest snapshot until a time. Of several of one second, the one that agrees with what followed: the next snapshot or,
-/// if there is none, the current state.
+/// Returns the newest snapshot until a time. Of several of one second, the one that agrees with what followed: a snapshot of the next
+/// second or, if there is none, the current state.
 fn seen_at(row: &SubscriptionRow, at: Timestamp) -> Option<&Observation> {
     let until = row.history.partition_point(|seen| seen.at() <= at);
     let (before, after) = row.history.split_at(until);
     let last = before.last()?;
     let of_second = || before.iter().rev().take_while(|seen| seen.at() == last.at());
     let fits = |seen: &&Observation| match after.first() {
-        Some(next) => next.prices() == seen.prices(),
+        Some(next) => {
+            let mut of_next = after.iter().take_while(|after| after.at() == next.at());
+            of_next.any(|after| after.prices() == seen.prices())
+        }
         None => {
             let items = &row.state().items;
             let has = |(id, quantity): &(PriceId, u32)| {

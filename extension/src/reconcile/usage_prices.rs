@@ -21,6 +21,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
     let settings = standing.settings.clone();
     for (id, known) in desk.account.all_where::<UsageMonth>(is_open)? {
         let mut month = UsageMonth::clone(&known);
+        let mut counted = Vec::new();
         let meters: Vec<String> = month.meters.keys().cloned().collect();
         for name in meters {
             let Some(mut meter) = month.meters.remove(&name) else { continue };
@@ -39,13 +40,17 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
                 let change = (change, desk.now);
                 has_moved_credits |= by_month::charge(desk, (&id, &mut month), &used, change, by_credits)? != 0;
             }
-            if let Some((key, decl)) = counter {
-                let period = Period { start: month.start, end: month.end };
-                alert(desk, allowed, key, decl, period, quantity)?;
-            }
+            counted.extend(counter.map(|(key, decl)| (key, decl, allowed, quantity)));
         }
+        let period = Period { start: month.start, end: month.end };
         if month != *known {
             desk.account.put(&id, month);
+        }
+        // A month that the event has not changed has sent its alerts.
+        if desk.account.touched::<UsageMonth>().contains(&id) {
+            for (key, decl, allowed, quantity) in counted {
+                alert(desk, allowed, key, decl, period, quantity)?;
+            }
         }
     }
     Ok(has_moved_credits)
