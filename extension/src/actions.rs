@@ -1,6 +1,7 @@
 //! Actions are operations that several rules need, such as to put a product, to create an instance and to retrieve an object.
 //! A rule uses no other rule.
 
+pub(crate) mod by_month;
 pub(crate) mod count;
 pub(crate) mod coupons;
 pub(crate) mod create_instance;

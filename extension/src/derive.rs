@@ -2,6 +2,7 @@
 //! stored, so they do not depend on the order of events.
 
 pub(crate) mod customer;
+pub(crate) mod included;
 pub(crate) mod offer;
 pub(crate) mod period;
 pub(crate) mod plans;

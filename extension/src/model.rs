@@ -17,6 +17,7 @@ pub(crate) mod mail_kinds;
 pub(crate) mod merge;
 pub(crate) mod message;
 pub(crate) mod money;
+pub mod monthly_price;
 pub(crate) mod notice;
 pub(crate) mod packed;
 pub(crate) mod reader;

@@ -1,7 +1,7 @@
 //! Queries: the products on sale, an account's entitlements, usage and balances, and lists of its rows.
 
 use crate::catalog::entitlement::{EntitlementKind, declared};
-use crate::catalog::meter::is_sum;
+use crate::catalog::meter::{included_by, is_sum};
 use crate::catalog::names::BUSINESS;
 use crate::catalog::price::{Mode, PRICE_ID, only_id, prices_of};
 use crate::catalog::product::is_purchasable;
@@ -9,6 +9,7 @@ use crate::catalog::sale::TRIAL;
 use crate::catalog::schema::{self, TypeDecl};
 use crate::catalog::view::Catalog;
 use crate::catalog::words::one_of;
+use crate::derive::included::{Span, included};
 use crate::derive::period::period_of;
 use crate::derive::standing::{AccountStanding, standing};
 use crate::desk::Desk;
@@ -28,10 +29,11 @@ use crate::model::records::purchase::Details;
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::summary::Summary;
-use crate::model::records::usage::{UsageDay, Uses};
+use crate::model::records::usage::{MeterMonth, UsageDay, UsageMonth, Uses};
 use crate::model::records::usage_request::{UsageRequest, between, time_key};
 use crate::model::records::usage_sync::UsageSync;
 use crate::model::table::Record;
+use crate::model::time::{month_of, rfc3339};
 use extension_contract::*;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -207,7 +209,11 @@ pub(crate) fn entitlements(desk: &mut Desk<'_>) -> Ruled<Vec<Entitlement>> {
     let settings = standing.settings.clone();
     let measured = |meter: Option<&String>| summary.measured.get(meter?).copied();
     let mut out = Vec::new();
+    let included = included_amounts(desk, &standing)?;
     for (key, allowance) in &standing.allowed {
+        if included.iter().any(|of| of.key == *key) {
+            continue;
+        }
         let allowed = allowance.amount;
         let sources: Vec<String> = allowance.sources.iter().map(|(source, _)| source.clone()).collect();
         let (ends_at, period_end) = times(&standing, key);
@@ -229,6 +235,32 @@ pub(crate) fn entitlements(desk: &mut Desk<'_>) -> Ruled<Vec<Entitlement>> {
             ends_at,
             sources,
         });
+    }
+    out.extend(included);
+    out.sort_by(|one, other| one.key.cmp(&other.key));
+    Ok(out)
+}
+
+/// Returns the amounts that are included in the price of usage, with what was used of them in this month.
+fn included_amounts(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<Vec<Entitlement>> {
+    let settings = standing.settings.clone();
+    let (start, end) = month_of(desk.now);
+    let mut out = Vec::new();
+    for meter in settings.rates.keys() {
+        let Some((key, _)) = included_by(&settings.entitlements, &settings.rates, meter) else { continue };
+        let month = desk.account.get::<UsageMonth>(&rfc3339(start)[..7])?;
+        let known = month.as_ref().and_then(|month| month.meters.get(meter));
+        let mut granted = known.map(|known| known.granted.clone()).unwrap_or_default();
+        let span = (Span { start, end }, desk.now);
+        let allowed = included(standing, desk.account.owner(), key, span, &mut granted)?;
+        let held = standing.allowed.get(key);
+        if allowed == 0 && held.is_none() {
+            continue;
+        }
+        let sources = held.into_iter().flat_map(|held| &held.sources).map(|(source, _)| source.clone()).collect();
+        let (ends_at, _) = times(standing, key);
+        let used = known.map_or(0, MeterMonth::quantity);
+        out.push(Entitlement { key: key.clone(), allowed, used, resets_at: Some(end), ends_at, sources });
     }
     Ok(out)
 }

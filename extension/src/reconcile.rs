@@ -21,9 +21,11 @@ mod refused_purchases;
 mod requests;
 mod schedule;
 mod settled;
+mod spending_alerts;
 mod splits;
 mod tokens;
 mod usage_invoice;
+mod usage_prices;
 mod usage_pulls;
 mod usage_shares;
 
@@ -43,6 +45,10 @@ pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<Desire
     splits::reconcile(desk)?;
     chargebacks::reconcile(desk)?;
     let standing = standing(desk)?;
+    if usage_prices::reconcile(desk, &standing)? {
+        // The price of usage has changed what credits pay.
+        credits::reconcile(desk)?;
+    }
     let mut desired = DesiredSchedule::default();
     purchases::report_unexplained(desk, &mut desired)?;
     departure::reconcile(desk, &standing)?;
@@ -54,6 +60,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<Desire
     comparison::reconcile(desk, &standing, &mut desired)?;
     membership::reconcile(desk, &standing)?;
     settled::reconcile(desk, &standing)?;
+    spending_alerts::reconcile(desk)?;
     usage_pulls::reconcile(desk, &mut desired)?;
     usage_invoice::reconcile(desk, &mut desired)?;
     meter_events::reconcile(desk, &standing, &mut desired)?;

@@ -1,7 +1,7 @@
 //! Counts the account's own usage: in counters by period, and by day what Stripe's meters get (S127).
 
 use crate::catalog::entitlement::{EntitlementDecl, EntitlementKind, declared};
-use crate::catalog::meter::measured_by;
+use crate::catalog::meter::{is_included, measured_by};
 use crate::derive::period::{Period, period_of};
 use crate::derive::standing::AccountStanding;
 use crate::desk::Desk;
@@ -42,32 +42,36 @@ pub(crate) fn count(
     if counter.add(period.start, amount) {
         let used = counter.used(period.start);
         desk.account.put(key, counter);
-        alert(desk, standing, key, decl, period, used)?;
+        alert(desk, standing.allows(key), key, decl, period, used)?;
     }
     Ok(())
 }
 
 /// Sends an alert for each reached threshold, once per period and limit: a raised limit has thresholds of its own.
-fn alert(
+pub(crate) fn alert(
     desk: &mut Desk<'_>,
-    standing: &AccountStanding,
+    allowed: i64,
     key: &str,
     decl: &EntitlementDecl,
     period: Period,
     used: i64,
 ) -> Ruled<()> {
-    let allowed = standing.allows(key);
     // There are no thresholds of 0 or of an unlimited amount, which is negative.
     if allowed <= 0 {
         return Ok(());
     }
+    // What is beyond an included amount is not refused, but has a price.
+    let priced = is_included(decl, &desk.catalog.settings()?.rates);
     for percent in &decl.alerts {
         if i128::from(used) * 100 < i128::from(allowed) * i128::from(*percent) {
             continue;
         }
-        let values = json!({
+        let mut values = json!({
             "key": key, "percent": percent, "used": used, "allowed": allowed, "resets_at": rfc3339(period.end),
         });
+        if priced {
+            values["priced"] = json!(true);
+        }
         let reference = format!("{key}:{}:{percent}:{allowed}", period.start);
         send_once(&mut desk.account, &mail_kinds::USAGE_ALERT, &reference, &values)?;
     }

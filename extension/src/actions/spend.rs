@@ -1,12 +1,15 @@
 //! Prices measured usage by its attributes, pays it from credits first, and leaves the rest for the month's invoice.
 
 use crate::catalog::in_force::value_at;
-use crate::catalog::rate::{PaidBy, Rate, rate_at};
+use crate::catalog::meter::included_by;
+use crate::catalog::rate::{InvoiceTerms, PaidBy, Rate, rate_at, rate_since};
 use crate::catalog::split::Share;
 use crate::catalog::view::Catalog;
 use crate::desk::Desk;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::ids::ProductId;
+use crate::model::monthly_price::MonthlyPrice;
+use crate::model::records::cap::Cap;
 use crate::model::records::lot::Lot;
 use crate::model::records::usage::{UsageDay, UsageMonth, Use};
 use crate::model::records::usage_request::UsageRequest;
@@ -20,12 +23,32 @@ pub(crate) struct Cost {
     all: i64,
     /// The product of a seller, and the part of the cost that the seller charges.
     seller: Option<(ProductId, i64)>,
+    /// The price, if it depends on the amount of the month. Then the total is known only with this amount.
+    monthly: Option<ByMonth>,
+}
+
+/// A price that depends on the amount of the month.
+#[derive(Clone, Debug)]
+pub(crate) struct ByMonth {
+    /// The attribute of the price; empty if all units have one price.
+    pub by: String,
+    /// The value of the attribute.
+    pub value: String,
+    /// Since when the price has been in force.
+    pub since: Timestamp,
+    /// The price.
+    pub price: MonthlyPrice,
 }
 
 impl Cost {
-    /// Returns the total cost in millionths of the currency's unit.
+    /// Returns the total cost in millionths of the currency's unit; 0 if it depends on the amount of the month.
     pub fn micros(&self) -> i64 {
         self.all
+    }
+
+    /// Returns the price, if it depends on the amount of the month.
+    pub fn monthly(&self) -> Option<&ByMonth> {
+        self.monthly.as_ref()
     }
 
     /// Returns the product of a seller, and the seller's part of the cost in millionths.
@@ -39,13 +62,16 @@ impl Cost {
 pub(crate) fn cost(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<Cost> {
     let settings = catalog.settings()?;
     let then = rate_at(&settings.former_rates, &settings.rates, &usage.meter, usage.at).unwrap_or(rate);
-    match cost_by(catalog, then, usage) {
-        Err(Halt::Refused(Refusal::NotFound(_))) if then != rate => cost_by(catalog, rate, usage),
+    let since = |at| rate_since(&settings.former_rates, &usage.meter, at);
+    match cost_by(catalog, then, since(usage.at), usage) {
+        Err(Halt::Refused(Refusal::NotFound(_))) if then != rate => {
+            cost_by(catalog, rate, since(Timestamp::MAX), usage)
+        }
         cost => cost,
     }
 }
 
-fn cost_by(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<Cost> {
+fn cost_by(catalog: &Catalog<'_>, rate: &Rate, since: Timestamp, usage: &Usage) -> Ruled<Cost> {
     let value = attribute(usage, &rate.by).unwrap_or_default();
     let known = || {
         let values = rate.priced().collect::<Vec<_>>().join(", ");
@@ -53,9 +79,19 @@ fn cost_by(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<Cost> {
         Refusal::NotFound(text)
     };
     let beyond = || Refusal::Malformed(format!("quantity of {}: its cost exceeds 64 bits", usage.id));
+    let settings = catalog.settings()?;
+    let is_included = included_by(&settings.entitlements, &settings.rates, &usage.meter).is_some();
+    if rate.has_tiers_of(value) || is_included && rate.seller.is_none() {
+        let price = rate.monthly(value).ok_or_else(known)?;
+        if !price.fits(usage.quantity) {
+            return Err(beyond().into());
+        }
+        let by_month = ByMonth { by: rate.by.clone(), value: value.to_owned(), since, price };
+        return Ok(Cost { all: 0, seller: None, monthly: Some(by_month) });
+    }
     let of_meter = rate.cost_micros(value, usage.quantity).ok_or_else(known)?.ok_or_else(beyond)?;
     let named = rate.seller.as_ref().and_then(|seller| Some((seller, attribute(usage, &seller.by)?)));
-    let Some((seller, product)) = named else { return Ok(Cost { all: of_meter, seller: None }) };
+    let Some((seller, product)) = named else { return Ok(Cost { all: of_meter, seller: None, monthly: None }) };
     // A misspelt product would give its seller nothing, and charge the buyer too little.
     if catalog.product(product)?.is_none() {
         let text = format!("{} of {}: `{product}`, expected the id of a product", seller.by, usage.meter);
@@ -64,12 +100,12 @@ fn cost_by(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<Cost> {
     let micros = value_at(&*catalog.metadata(product)?, seller.field(), usage.at);
     let of_seller = usage.quantity.checked_mul(micros).ok_or_else(beyond)?;
     let all = of_meter.checked_add(of_seller).ok_or_else(beyond)?;
-    Ok(Cost { all, seller: (of_seller > 0).then(|| (product.into(), of_seller)) })
+    Ok(Cost { all, seller: (of_seller > 0).then(|| (product.into(), of_seller)), monthly: None })
 }
 
 /// Returns the attribute whose value has no price: the meter's own, or the seller's if the meter has a price.
 pub(crate) fn unpriced_by<'r>(rate: &'r Rate, usage: &Usage) -> &'r str {
-    let is_priced = rate.cost_micros(attribute(usage, &rate.by).unwrap_or_default(), 0).is_some();
+    let is_priced = rate.monthly(attribute(usage, &rate.by).unwrap_or_default()).is_some();
     rate.seller.as_ref().filter(|_| is_priced).map_or(&rate.by, |seller| &seller.by)
 }
 
@@ -78,8 +114,8 @@ fn attribute<'u>(usage: &'u Usage, name: &str) -> Option<&'u str> {
 }
 
 /// Counts a measurement with its cost in the day and month of its time, or in the current month if that month is
-/// closed.
-pub(crate) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost) -> Ruled<()> {
+/// closed. Returns what it costs, in millionths.
+pub(crate) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost) -> Ruled<i64> {
     let cost_micros = cost.all;
     let attributes = rate.attributes().filter_map(|name| Some((name.clone(), attribute(usage, name)?.to_owned())));
     let (month_id, mut month) = open_month(desk, usage.at)?;
@@ -115,7 +151,7 @@ pub(crate) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost
     }
     month.credits_micros = month.credits_micros.saturating_add(covered_micros);
     desk.account.put(&month_id, month);
-    Ok(())
+    Ok(cost_micros)
 }
 
 /// Returns the share of a product's seller.
@@ -127,7 +163,7 @@ fn share_of(catalog: &Catalog<'_>, product: &str) -> Ruled<Option<Share>> {
 }
 
 /// Adds a measurement to the row of its request in the log.
-fn log(desk: &mut Desk<'_>, usage: &Usage, cost: &Cost, used: &Use, month: &str) -> Ruled<()> {
+pub(crate) fn log(desk: &mut Desk<'_>, usage: &Usage, cost: &Cost, used: &Use, month: &str) -> Ruled<()> {
     let id = UsageRequest::id_of(usage.at, &usage.id);
     let mut request = desk.account.row::<UsageRequest>(&id)?.unwrap_or_default();
     (request.request, request.at, request.month) = (usage.id.clone(), usage.at, month.to_owned());
@@ -140,6 +176,16 @@ fn log(desk: &mut Desk<'_>, usage: &Usage, cost: &Cost, used: &Use, month: &str)
     request.seller_micros = request.seller_micros.saturating_add(of_seller);
     desk.account.put(&id, request);
     Ok(())
+}
+
+/// Returns the minor units of a month that may be invoiced, and whether the account itself has chosen them; `None` if there is no bound.
+pub(crate) fn may_spend(desk: &mut Desk<'_>, terms: &InvoiceTerms) -> Ruled<Option<(i64, bool)>> {
+    let cap = desk.account.get_here::<Cap>(Cap::ID)?.and_then(|cap| cap.amount_minor);
+    Ok(match (terms.limit, cap) {
+        (Some(limit), Some(cap)) if limit < cap => Some((limit, false)),
+        (_, Some(cap)) => Some((cap, true)),
+        (limit, None) => limit.map(|limit| (limit, false)),
+    })
 }
 
 /// Returns the month of a time, or the current month if the month of the time is closed.
@@ -163,7 +209,7 @@ pub(crate) fn open_month(desk: &mut Desk<'_>, at: Timestamp) -> Ruled<(String, U
 }
 
 /// Takes up to an amount for the usage of a month from the credit lots, oldest first. Returns the amount taken, in millionths.
-fn take_credits(desk: &mut Desk<'_>, amount_micros: i64, month: &str) -> Ruled<i64> {
+pub(crate) fn take_credits(desk: &mut Desk<'_>, amount_micros: i64, month: &str) -> Ruled<i64> {
     let mut lots = desk.account.all::<Lot>()?;
     lots.sort_by(|(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
     let mut open = amount_micros;
@@ -178,4 +224,27 @@ fn take_credits(desk: &mut Desk<'_>, amount_micros: i64, month: &str) -> Ruled<i
         }
     }
     Ok(amount_micros - open)
+}
+
+/// Gives an amount back to the credit lots that paid the usage of a month, newest first. Returns what was given back, in millionths.
+pub(crate) fn give_back(desk: &mut Desk<'_>, micros: i64, month: &str) -> Ruled<i64> {
+    desk.account.load_whole(Lot::COLLECTION)?;
+    let mut lots = desk.account.all::<Lot>()?;
+    lots.sort_by(|(a_id, a), (b_id, b)| (b.at, b_id).cmp(&(a.at, a_id)));
+    let mut open = micros;
+    for (id, lot) in lots {
+        let back = open.clamp(0, lot.spent_in.get(month).copied().unwrap_or(0));
+        if back > 0 {
+            open -= back;
+            let mut lot = Lot::clone(&lot);
+            lot.spent_micros -= back;
+            lot.spent_in.entry(month.to_owned()).and_modify(|spent| *spent -= back);
+            lot.spent_in.retain(|_, spent| *spent > 0);
+            // What refunds should have taken is there again.
+            let taken = lot.owed_micros.min(back);
+            (lot.owed_micros, lot.taken_micros) = (lot.owed_micros - taken, lot.taken_micros + taken);
+            desk.account.put(&id, lot);
+        }
+    }
+    Ok(micros - open)
 }

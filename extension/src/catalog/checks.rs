@@ -5,12 +5,13 @@ use super::amount::{Amount, Granted};
 use super::buy::{Buy, Quantity};
 use super::condition::Condition;
 use super::declared::{CONFIG, OwnResources, VERBS, grants, is_built_in, resources, steps};
-use super::entitlement::{EntitlementKind, Entitlements, declared};
+use super::entitlement::{EntitlementDecl, EntitlementKind, Entitlements, declared};
 use super::mistakes::{Mistakes, refusal};
 use super::no_effect::{self, CATALOG_TRUE};
 use super::price::{Interval, PRICE_ID};
 use super::product::{PRICE_MEMBERS, Proposed};
 use super::rate::{PaidBy, Rates};
+use super::rate_checks::check_monthly;
 use super::return_address;
 use super::schema::{
     self, Field, FieldType, Format, OnArchive, PHASE, PlanLink, REFUSED, Resource, STOCK_MAX, SetBy, TypeDecl,
@@ -681,11 +682,13 @@ pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[T
         if mistakes.is_left_out(&path) {
             continue;
         }
-        if declared(entitlements, meter).is_some() {
+        let measures = |decl: &EntitlementDecl| decl.meter.as_ref() == Some(meter);
+        if declared(entitlements, meter).is_some_and(|decl| !measures(decl)) {
             let found = format!("`{meter}` is an entitlement, and usage of an entitlement has no price");
             mistakes.wrong(&path, found, "another name");
         }
-        for (value, _) in rate.micros.iter().filter(|(_, micros)| **micros < 0) {
+        check_monthly(meter, rates, entitlements, &path, mistakes);
+        for (value, _) in rate.micros.iter().filter(|(_, price)| price.all().any(|micros| *micros < 0)) {
             let place = format!("{path}/micros/{}", escaped(value));
             mistakes.add(&place, FieldErrorCode::OutOfRange, "", "at least 0");
         }
@@ -707,7 +710,7 @@ pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[T
         if rate.pay.is_empty() {
             mistakes.add(&format!("{path}/pay"), FieldErrorCode::Missing, "", Expected::names(["credits", "invoice"]));
         } else if rate.pay.contains(&PaidBy::Invoice) != rate.invoice.is_some() {
-            let expected = "{min, limit, if} if `pay` contains `invoice`, else nothing";
+            let expected = "{min, limit, alerts, if} if `pay` contains `invoice`, else nothing";
             mistakes.add(&format!("{path}/invoice"), FieldErrorCode::Missing, "", expected);
         }
         if let Some(seller) = &rate.seller {

@@ -1,6 +1,7 @@
 //! The clause `meters`: what is measured. Rates, entitlements and product types name these meters.
 
-use super::entitlement::{EntitlementDecl, Entitlements};
+use super::entitlement::{EntitlementDecl, EntitlementKind, Entitlements};
+use super::rate::Rates;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -41,6 +42,22 @@ pub(crate) fn measured_by<'e>(
     meter: &str,
 ) -> Option<(&'e String, &'e EntitlementDecl)> {
     entitlements.iter().find(|(_, decl)| decl.meter.as_deref() == Some(meter))
+}
+
+/// Returns the counter whose amount is included in the price of a meter, with its key; `None` if the meter has no rate, or nothing is
+/// included.
+pub(crate) fn included_by<'e>(
+    entitlements: &'e Entitlements,
+    rates: &Rates,
+    meter: &str,
+) -> Option<(&'e String, &'e EntitlementDecl)> {
+    rates.get(meter)?;
+    measured_by(entitlements, meter).filter(|(_, decl)| decl.kind == EntitlementKind::Counter)
+}
+
+/// Returns whether an entitlement is an amount that is included in the price of its meter.
+pub(crate) fn is_included(decl: &EntitlementDecl, rates: &Rates) -> bool {
+    decl.kind == EntitlementKind::Counter && decl.meter.as_ref().is_some_and(|meter| rates.contains_key(meter))
 }
 
 /// Returns whether the measurements of a meter are summed up.

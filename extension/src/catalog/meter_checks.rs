@@ -88,7 +88,7 @@ fn check_measured(
         other.as_str() != key && decl.meter.as_deref() == Some(name)
     };
     let is_free = |name: &str, meter: &MeterDecl| {
-        !named.rates.contains_key(name)
+        named.rates.get(name).is_none_or(|rate| is_counter && rate.by.is_empty())
             && (!is_counter || meter.formula == Formula::Sum)
             && !named.entitlements.iter().any(|other| is_other(&other, name))
     };
@@ -100,9 +100,15 @@ fn check_measured(
     } else if is_counter && meter.formula != Formula::Sum {
         let found = format!("the newest measurement of `{name}` counts, so it is not a counter");
         mistakes.wrong(&path, found, "`formula: sum`");
-    } else if named.rates.contains_key(name) {
-        let found = format!("measurements of `{name}` have a price and count for no entitlement");
+    } else if !is_counter && named.rates.contains_key(name) {
+        let found = format!("measurements of `{name}` have a price and count for no limit");
         mistakes.wrong(&path, found, format!("a meter without a rate, {}", listed(&free)));
+    } else if let Some(rate) = named.rates.get(name).filter(|rate| !rate.by.is_empty()) {
+        // The amount of the counter is included in the price.
+        let by = &rate.by;
+        let found =
+            format!("the units of `{name}` have prices by `{by}`, and an included amount does not say which are free");
+        mistakes.wrong(&path, found, format!("a meter without prices by an attribute, {}", listed(&free)));
     } else if let Some((other, _)) = named.entitlements.iter().find(|other| is_other(other, name)) {
         mistakes.wrong(&path, format!("`{name}` measures `{other}` already"), "another meter");
     }

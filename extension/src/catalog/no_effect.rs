@@ -159,6 +159,10 @@ pub(crate) fn check_members(
 
 /// Checks the amounts of an invoice: usage is admitted until an invoice is due.
 pub(super) fn check_invoice(terms: &InvoiceTerms, path: &str, mistakes: &mut Mistakes) {
+    for (index, _) in terms.alerts.iter().enumerate().filter(|(_, percent)| !(1..=100).contains(*percent)) {
+        let place = format!("{path}/alerts/{index}");
+        mistakes.add(&place, FieldErrorCode::OutOfRange, "", "a percentage from 1 to 100");
+    }
     match terms.limit {
         _ if terms.min < 0 => {
             mistakes.add(&format!("{path}/min"), FieldErrorCode::OutOfRange, "", "at least 0");

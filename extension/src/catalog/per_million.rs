@@ -26,6 +26,11 @@ impl PerMillion {
         whole.parse::<i64>().ok()?.checked_mul(MILLION)?.checked_add(decimals).map(PerMillion)
     }
 
+    /// Returns the price in millionths of the currency's unit.
+    pub(crate) fn micros(self) -> i64 {
+        self.0
+    }
+
     /// Returns the cost of a quantity in millionths of the currency's unit, rounded half up; `None` if it exceeds 64 bits.
     pub(crate) fn cost_micros(self, quantity: i64) -> Option<i64> {
         let exact = i128::from(quantity) * i128::from(self.0);

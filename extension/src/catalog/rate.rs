@@ -3,10 +3,12 @@
 use super::condition::Condition;
 use super::per_million::PerMillion;
 use super::template::field_of;
+use super::tiers::UnitPrice;
+use crate::model::monthly_price::{MonthlyPrice, OfUnit, Tier, TiersMode};
 use crate::model::time::plus_days;
 use extension_contract::Timestamp;
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{self, MapAccess, Unexpected, Visitor};
+use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
+use serde::de::{self, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -31,6 +33,9 @@ pub struct InvoiceTerms {
     /// Limit of a month in minor units. Beyond the limit no usage is admitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<i64>,
+    /// Percentages of the limit, or of the account's own cap, at which the account is notified, each once per month.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub alerts: Vec<u8>,
     /// An entitlement that a plan must grant to admit usage without credits (`allowed.KEY`).
     #[serde(default, rename = "if", skip_serializing_if = "Option::is_none")]
     pub condition: Option<Condition>,
@@ -70,10 +75,13 @@ pub struct Rate {
     pub by: String,
     /// Price of one unit in millionths of the currency's unit: one, or several by the values of the attribute in `by`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "one_or_several")]
-    pub micros: BTreeMap<String, i64>,
+    pub micros: BTreeMap<String, UnitPrice<i64>>,
     /// Price of a million units, by other values of the attribute in `by`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub per_million: BTreeMap<String, PerMillion>,
+    pub per_million: BTreeMap<String, UnitPrice<PerMillion>>,
+    /// How tiers price the amount of a month; graduated by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tiers: Option<TiersMode>,
     /// The additional fee if a measurement names a seller's product.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seller: Option<Seller>,
@@ -94,14 +102,16 @@ pub struct Rate {
 struct MicrosVisitor;
 
 impl<'de> Visitor<'de> for MicrosVisitor {
-    type Value = BTreeMap<String, i64>;
+    type Value = BTreeMap<String, UnitPrice<i64>>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("whole millionths of the currency's unit, or a mapping of them by the values of `by`")
+        f.write_str(
+            "whole millionths of the currency's unit, tiers of them, or a mapping of them by the values of `by`",
+        )
     }
 
     fn visit_i64<E: de::Error>(self, number: i64) -> Result<Self::Value, E> {
-        Ok([(String::new(), number)].into())
+        Ok([(String::new(), UnitPrice::One(number))].into())
     }
 
     fn visit_u64<E: de::Error>(self, number: u64) -> Result<Self::Value, E> {
@@ -110,12 +120,17 @@ impl<'de> Visitor<'de> for MicrosVisitor {
             .and_then(|number| self.visit_i64(number))
     }
 
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+        let tiers = Vec::deserialize(SeqAccessDeserializer::new(list))?;
+        Ok([(String::new(), UnitPrice::Tiers(tiers))].into())
+    }
+
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
         BTreeMap::deserialize(MapAccessDeserializer::new(map))
     }
 }
 
-fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, i64>, D::Error> {
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<String, UnitPrice<i64>>, D::Error> {
     deserializer.deserialize_any(MicrosVisitor)
 }
 
@@ -126,12 +141,41 @@ impl Rate {
     }
 
     /// Returns the cost of a quantity by the meter's price, in millionths of the currency's unit; `None` if the value of the attribute
-    /// in `by` has no price. The cost is `None` if it exceeds 64 bits.
+    /// in `by` has no price, or has tiers. The cost is `None` if it exceeds 64 bits.
     pub(crate) fn cost_micros(&self, value: &str, quantity: i64) -> Option<Option<i64>> {
-        match self.micros.get(value) {
-            Some(micros) => Some(quantity.checked_mul(*micros)),
-            None => self.per_million.get(value).map(|price| price.cost_micros(quantity)),
+        match (self.micros.get(value), self.per_million.get(value)) {
+            (Some(UnitPrice::One(micros)), _) => Some(quantity.checked_mul(*micros)),
+            (None, Some(UnitPrice::One(price))) => Some(price.cost_micros(quantity)),
+            _ => None,
         }
+    }
+
+    /// Returns the price of a value by which the amount of a month is priced; `None` if the value has no price.
+    pub(crate) fn monthly(&self, value: &str) -> Option<MonthlyPrice> {
+        let one = |price| vec![Tier { to: None, price }];
+        let tiers = match (self.micros.get(value), self.per_million.get(value)) {
+            (Some(UnitPrice::One(micros)), _) => one(OfUnit::Micros(*micros)),
+            (Some(UnitPrice::Tiers(tiers)), _) => {
+                tiers.iter().map(|tier| Tier { to: tier.to, price: OfUnit::Micros(tier.price) }).collect()
+            }
+            (None, Some(UnitPrice::One(price))) => one(OfUnit::PerMillion(price.micros())),
+            (None, Some(UnitPrice::Tiers(tiers))) => {
+                tiers.iter().map(|tier| Tier { to: tier.to, price: OfUnit::PerMillion(tier.price.micros()) }).collect()
+            }
+            (None, None) => return None,
+        };
+        Some(MonthlyPrice { mode: self.tiers.unwrap_or_default(), tiers })
+    }
+
+    /// Returns whether the price of a value has tiers.
+    pub(crate) fn has_tiers_of(&self, value: &str) -> bool {
+        let of_units = self.micros.get(value).is_some_and(|price| !price.tiers().is_empty());
+        of_units || self.per_million.get(value).is_some_and(|price| !price.tiers().is_empty())
+    }
+
+    /// Returns whether the price of any value has tiers.
+    pub(crate) fn has_tiers(&self) -> bool {
+        self.priced().any(|value| self.has_tiers_of(value))
     }
 
     /// Returns the values that have a price.
@@ -165,9 +209,10 @@ pub(crate) fn formerly(
     days: u32,
 ) -> Vec<FormerRates> {
     let is_changed = |meter: &str, rate: &Rate| {
-        after
-            .get(meter)
-            .is_none_or(|new| (&new.by, &new.micros, &new.per_million) != (&rate.by, &rate.micros, &rate.per_million))
+        after.get(meter).is_none_or(|new| {
+            (&new.by, &new.micros, &new.per_million, new.tiers)
+                != (&rate.by, &rate.micros, &rate.per_million, rate.tiers)
+        })
     };
     let mut out: Vec<FormerRates> =
         known.iter().filter(|former| plus_days(former.until, days) >= now).cloned().collect();
@@ -181,6 +226,12 @@ pub(crate) fn formerly(
     }
     out.drain(..out.len().saturating_sub(FORMER_MAX));
     out
+}
+
+/// Returns since when the rate of a meter at a time has been in force: since the last change before it, or always.
+pub(crate) fn rate_since(former: &[FormerRates], meter: &str, at: Timestamp) -> Timestamp {
+    let before = former.iter().filter(|former| former.until <= at && former.rates.contains_key(meter));
+    before.map(|former| former.until).max().unwrap_or(0)
 }
 
 /// Returns the rate of a meter at a time.

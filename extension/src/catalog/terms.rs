@@ -115,14 +115,19 @@ impl CatalogPrice {
     /// Returns what a quantity of the product grants. Amounts of a plan without seats do not grow with the quantity. Fails if the
     /// stored terms are damaged.
     pub fn granted(&self, quantity: u32) -> Fallible<Vec<Grant>> {
+        let of = |grant: &Grant| {
+            let times = self.times(&grant.key, quantity)?;
+            Ok(Grant { amount: amount::add(0, grant.amount, i64::from(times)), ..grant.clone() })
+        };
+        self.grants.iter().map(of).collect()
+    }
+
+    /// Returns how often a quantity of the product grants the amount of an entitlement. Fails if the stored terms are damaged.
+    pub fn times(&self, key: &str, quantity: u32) -> Fallible<u32> {
         let terms = self.terms()?;
         let is_multiplied = self.family.is_none() || terms.by_seat;
-        let of = |grant: &Grant| {
-            let once = !is_multiplied || terms.per_purchase.contains(&grant.key);
-            let times = if once { quantity.min(1) } else { quantity };
-            Grant { amount: amount::add(0, grant.amount, i64::from(times)), ..grant.clone() }
-        };
-        Ok(self.grants.iter().map(of).collect())
+        let once = !is_multiplied || terms.per_purchase.iter().any(|once| once == key);
+        Ok(if once { quantity.min(1) } else { quantity })
     }
 
     /// Returns the rank of the price within its family. Fails if the stored terms are damaged.

@@ -28,6 +28,8 @@ pub(crate) struct AccountStanding {
     pub lost: BTreeMap<String, LostPlan>,
     /// Allowed amounts, by entitlement key.
     pub allowed: BTreeMap<String, Allowance>,
+    /// Items of paid one-time purchases.
+    pub bought: Vec<OneTimeItem>,
     /// Items limited to one per account, with the subscription or purchase that grants each.
     pub items: BTreeMap<String, Holder>,
     /// When the account last lost a grant, or part of one, by entitlement key: because an add-on ended, or the last
@@ -188,7 +190,7 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<AccountStanding> {
         }
     }
     let (plans, lost) = (plans.in_force, plans.lost);
-    Ok(AccountStanding { settings, closed_at, subscriptions, plans, lost, allowed, items, grants_lost })
+    Ok(AccountStanding { settings, closed_at, subscriptions, plans, lost, allowed, bought, items, grants_lost })
 }
 
 /// Returns the items of the account's paid one-time purchases.

@@ -21,6 +21,8 @@ pub(crate) type KnownPrices = BTreeMap<PriceId, Rc<CatalogPrice>>;
 pub(crate) struct SubscriptionFacts {
     pub id: SubscriptionId,
     pub row: Rc<SubscriptionRow>,
+    /// Its billing history.
+    pub billing: Rc<BillingHistory>,
     /// The prices that grant something, with the paid quantities: the prices of the subscription's items or, if one of
     /// them is unknown, the prices in the newest snapshot with known prices only.
     pub gives: Vec<(Rc<CatalogPrice>, u32)>,
@@ -45,6 +47,36 @@ impl SubscriptionFacts {
         self.row.was_ever_served
             && (self.gives.iter().any(|(price, _)| of_family(price))
                 || self.row.named().any(|id| known.get(id).is_some_and(of_family)))
+    }
+}
+
+impl SubscriptionFacts {
+    /// Returns the price that a snapshot names and that was paid: the price itself, unless only an unpaid invoice is known for it;
+    /// then the paid price of its family.
+    pub fn paid_in(&self, seen: &Observation, id: &PriceId, now: Timestamp) -> Option<Rc<CatalogPrice>> {
+        let given = self.gives.iter().map(|(price, _)| price);
+        let price = given.chain(&self.named).find(|price| price.id == *id)?;
+        let is_paid = seen.status() == SubscriptionStatus::Trialing
+            || self.billing.paid.contains_key(id)
+            || unsettled(price, &self.billing, now).next().is_none();
+        match (is_paid, &price.family) {
+            (true, _) => Some(price.clone()),
+            (false, Some(family)) => self.plans.get(family).cloned(),
+            (false, None) => None,
+        }
+    }
+
+    /// Returns the quantity of a price in a snapshot: at most what was ever paid, if payments are known, and at most what is paid now, if
+    /// an invoice is unpaid.
+    pub fn paid_quantity_in(&self, price: &CatalogPrice, quantity: u32, now: Timestamp) -> u32 {
+        let given = self.gives.iter().filter(|(given, _)| given.id == price.id).map(|(_, quantity)| *quantity).max();
+        let counted = self.billing.counted.values().filter(|counted| counted.prices.contains(&price.id));
+        let counted = counted.flat_map(|counted| counted.quantities.iter().copied()).max();
+        let is_open = unsettled(price, &self.billing, now).next().is_some();
+        match (counted, given.filter(|_| is_open)) {
+            (None, None) => quantity,
+            (counted, given) => quantity.min(counted.max(given).unwrap_or(quantity)),
+        }
     }
 }
 
@@ -343,7 +375,18 @@ pub(crate) fn facts(
             }
         }
         let id = id.into();
-        out.push(SubscriptionFacts { id, row, gives, named, grace_end, pause_begins, lost_at, unpaid_at, plans });
+        out.push(SubscriptionFacts {
+            id,
+            row,
+            billing,
+            gives,
+            named,
+            grace_end,
+            pause_begins,
+            lost_at,
+            unpaid_at,
+            plans,
+        });
     }
     Ok((out, known))
 }

@@ -144,6 +144,9 @@ mails! {
     REST_BY_HAND = "rest_by_hand" to Admin ["subscription", "amount_minor", "currency"];
     /// Stripe does not tell an object that an event needs.
     RETRIEVE_UNANSWERED = "retrieve_unanswered" to Admin ["question", "asked"];
+    /// What a month's usage adds to its invoice has reached a percentage of `invoice.alerts`, of the limit or of the account's own cap.
+    SPENDING_ALERT = "spending_alert" to Account
+        ["month", "percent", "spent_minor", "limit_minor", "currency", "is_cap", "ends_at"];
     /// An operation on a resource failed for good.
     STEP_FAILED = "step_failed" to Admin ["instance", "step", "code"];
     /// A person has not done a step in time (`sla`). With `by: owner` it goes to the account.
@@ -162,7 +165,7 @@ mails! {
     /// The trial of a subscription ends soon.
     TRIAL_WILL_END = "trial_will_end" to Account ["subscription", "trial_end", "needs_card"];
     /// A counter has reached a percentage of `alerts`.
-    USAGE_ALERT = "usage_alert" to Account ["key", "percent", "used", "allowed", "resets_at"];
+    USAGE_ALERT = "usage_alert" to Account ["key", "percent", "used", "allowed", "resets_at", "priced"];
     /// The log of the usage source has requests without a price (`rates`). They are counted once there is one.
     USAGE_UNPRICED = "usage_unpriced" to Admin ["meter", "by", "value"];
     /// The log of the usage source could not be read. It is read again at the next regular time.

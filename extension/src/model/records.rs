@@ -2,6 +2,7 @@
 
 pub(crate) mod campaign;
 pub(crate) mod cancellation;
+pub(crate) mod cap;
 pub(crate) mod closed;
 pub(crate) mod comparison;
 pub(crate) mod counter;

@@ -2,6 +2,7 @@
 //! rows that are always live come from it.
 
 use super::records::campaign::{Campaign, Member, Membership};
+use super::records::cap::Cap;
 use super::records::closed::Closed;
 use super::records::comparison::Comparison;
 use super::records::counter::Counter;
@@ -151,6 +152,7 @@ tables! {
         customer_request: CustomerRequest,
         requests: Requests,
         usage_sync: UsageSync,
+        cap: Cap,
     }
     // One row of an account each, which is read by its key.
     settled_singletons: {

@@ -1,6 +1,7 @@
 //! Marks ended subscriptions as settled if they are no longer needed. Later events read settled subscriptions only by
 //! name.
 
+use super::usage_prices;
 use crate::derive::standing::AccountStanding;
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::desk::Desk;
@@ -26,7 +27,9 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
     for facts in standing.subscriptions.iter().filter(|facts| facts.row.is_final()) {
         if !facts.row.settled {
             // An event that is still to arrive may show another subscription beside it.
-            if desk.now <= plus_days(facts.row.ended_at(), DELIVERY_DAYS) {
+            if desk.now <= plus_days(facts.row.ended_at(), DELIVERY_DAYS)
+                || usage_prices::needs(standing, facts.row.ended_at(), desk.now)
+            {
                 continue;
             }
             let mut others = standing.subscriptions.iter().filter(|other| other.id != facts.id);

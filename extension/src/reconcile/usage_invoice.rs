@@ -50,8 +50,8 @@ fn close(
     let currency = desk.catalog.settings()?.currency.clone();
     let terms = rates.values().filter(|rate| rate.pay.contains(&PaidBy::Invoice)).filter_map(|r| r.invoice.as_ref());
     let least = terms.map(|terms| terms.min).min();
-    let open = month.open_micros().max(0);
-    let total = to_minor_up(open, &currency);
+    let open = month.open_micros();
+    let total = to_minor_up(open.max(0), &currency);
     month.closed = true;
     cover_by_credits(&mut month);
     match least {
@@ -64,7 +64,8 @@ fn close(
             let about = Correlation::UsageInvoice { month: id.to_owned() };
             desk.account.ask(request(&key, &payload, Some(&about))?);
         }
-        Some(_) if open > 0 => carry(desk, open, &mut month, desired)?,
+        // Late usage can lower the price of the units before it; then the next month has a credit.
+        Some(_) if open != 0 => carry(desk, open, &mut month, desired)?,
         Some(_) => {}
     }
     desk.account.put(id, month);
@@ -80,8 +81,12 @@ fn invoice(desk: &mut Desk<'_>, id: &str, month: &UsageMonth, total: i64, curren
         .iter()
         .map(|used| {
             let attributes: Object = used.attributes.iter().map(|(name, value)| (name.clone(), json!(value))).collect();
-            json!({"meter": used.meter, "attributes": attributes, "quantity": used.quantity,
-                "cost_micros": used.cost_micros})
+            let mut line = json!({"meter": used.meter, "attributes": attributes, "quantity": used.quantity,
+                "cost_micros": used.cost_micros});
+            if let Some(meter) = month.meters.get(&used.meter).filter(|meter| meter.included > 0) {
+                line["included"] = json!(meter.included);
+            }
+            line
         })
         .collect();
     let mut payload = json!({

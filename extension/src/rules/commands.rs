@@ -371,7 +371,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         members: Members::Only(&["meter"]),
         payload: "`meter`",
         does: "reports whether paid usage may begin; changes nothing",
-        reply: Some("`{meter, credits_left_micros, open_micros}`"),
+        reply: Some("`{meter, credits_left_micros, open_micros, included_left}`"),
         rule: Some(spending::admit),
         ..USUAL
     },
@@ -467,6 +467,16 @@ pub(crate) static COMMANDS: &[Command] = &[
         payload: "`email`, whose owner has proved it",
         does: "gives the address to the account; one that a checkout has made has an owner from now on",
         rule: Some(account::confirm),
+        ..USUAL
+    },
+    Command {
+        kind: "account.cap",
+        required: &["amount_minor"],
+        members: Members::Only(&["amount_minor"]),
+        payload: "`amount_minor`, or null for no cap",
+        does: "limits what the usage of a month may add to its invoice, [below](#notes)",
+        reply: Some("`{amount_minor, limit_minor, spent_minor}`"),
+        rule: Some(spending::cap),
         ..USUAL
     },
     Command {

@@ -1,9 +1,10 @@
 //! `usage.correct`: takes back usage that was measured too high, with what it cost. An invoice that was asked for stays as it is: it
 //! is credited at Stripe.
 
+use crate::actions::by_month;
 use crate::actions::count::{measured, part_of_day};
 use crate::actions::measurement::{BEHIND_MAX_DAYS, Window};
-use crate::actions::spend::{Cost, cost, open_month};
+use crate::actions::spend::{Cost, cost, give_back, open_month};
 use crate::catalog::entitlement::EntitlementDecl;
 use crate::catalog::product::required_text;
 use crate::catalog::rate::Rate;
@@ -14,7 +15,6 @@ use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::money::part_of;
 use crate::model::records::counter::Counter;
-use crate::model::records::lot::Lot;
 use crate::model::records::meter_day::MeterDay;
 use crate::model::records::usage::{UsageDay, Use, Uses};
 use crate::model::time::{date, month_of, parse_rfc3339, rfc3339};
@@ -98,6 +98,9 @@ fn of_rate(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage) -> Ruled<(i64, i64)>
         return Err(wrong_field("/quantity", FieldErrorCode::OutOfRange, found, expected));
     };
     let was: Cost = cost(&desk.catalog, rate, usage)?;
+    if let Some(monthly) = was.monthly() {
+        return by_month::take_back(desk, (&id, month), usage, (monthly, &used));
+    }
     let cost_micros = was.micros().min(used.cost_micros);
     let wanted = part_of(used.covered_micros, cost_micros, used.cost_micros);
     let credits_micros = give_back(desk, wanted, &id)?;
@@ -133,29 +136,6 @@ fn take_off(uses: &mut Uses, less: &Use) {
         used.covered_micros = used.covered_micros.saturating_add(less.covered_micros).max(0);
     }
     uses.0.retain(|used| used.quantity > 0 || used.cost_micros > 0);
-}
-
-/// Gives an amount back to the credit lots that paid the usage of a month, newest first. Returns what was given back, in millionths.
-fn give_back(desk: &mut Desk<'_>, micros: i64, month: &str) -> Ruled<i64> {
-    desk.account.load_whole(Lot::COLLECTION)?;
-    let mut lots = desk.account.all::<Lot>()?;
-    lots.sort_by(|(a_id, a), (b_id, b)| (b.at, b_id).cmp(&(a.at, a_id)));
-    let mut open = micros;
-    for (id, lot) in lots {
-        let back = open.clamp(0, lot.spent_in.get(month).copied().unwrap_or(0));
-        if back > 0 {
-            open -= back;
-            let mut lot = Lot::clone(&lot);
-            lot.spent_micros -= back;
-            lot.spent_in.entry(month.to_owned()).and_modify(|spent| *spent -= back);
-            lot.spent_in.retain(|_, spent| *spent > 0);
-            // What refunds should have taken is there again.
-            let taken = lot.owed_micros.min(back);
-            (lot.owed_micros, lot.taken_micros) = (lot.owed_micros - taken, lot.taken_micros + taken);
-            desk.account.put(&id, lot);
-        }
-    }
-    Ok(micros - open)
 }
 
 /// Takes back usage that a counter counts. It costs nothing.

@@ -1,7 +1,8 @@
 //! Counters of the account's own usage: consumed by a command within the limit, or reported afterwards.
 
 use crate::actions::count::{count, counter};
-use crate::catalog::entitlement::EntitlementKind;
+use crate::catalog::entitlement::{EntitlementDecl, EntitlementKind};
+use crate::catalog::meter::is_included;
 use crate::catalog::product::{required_text, text};
 use crate::catalog::words::{ID_BYTES, one_of};
 use crate::derive::period::period_of;
@@ -26,12 +27,18 @@ pub(super) fn consume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
             .filter(|amount| *amount > 0)
             .ok_or_else(|| wrong_field("/amount", FieldErrorCode::OutOfRange, "", "a whole number, at least 1"))?,
     };
-    let Some(decl) = counter(desk, &key)? else {
-        let settings = desk.catalog.settings()?;
-        let counters = settings.entitlements.iter().filter(|(_, decl)| decl.kind == EntitlementKind::Counter);
+    let settings = desk.catalog.settings()?;
+    let is_measured = |decl: &EntitlementDecl| is_included(decl, &settings.rates);
+    let decl = counter(desk, &key)?;
+    let Some(decl) = decl.clone().filter(|decl| !is_measured(decl)) else {
+        let counters = settings.entitlements.iter();
+        let counters = counters.filter(|(_, decl)| decl.kind == EntitlementKind::Counter && !is_measured(decl));
         let names: Vec<&str> = counters.map(|(key, _)| key.as_str()).collect();
-        let (found, expected) = (format!("`{key}` is not a counter"), one_of(&names));
-        return Err(wrong_field("/key", FieldErrorCode::NotAllowed, found, expected));
+        let found = match decl {
+            Some(_) => format!("`{key}` has a price, and measurements count it"),
+            None => format!("`{key}` is not a counter"),
+        };
+        return Err(wrong_field("/key", FieldErrorCode::NotAllowed, found, one_of(&names)));
     };
     let id = text(body, "id")?;
     if id.as_ref().is_some_and(|id| id.is_empty() || id.len() > ID_BYTES) {

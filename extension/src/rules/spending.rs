@@ -1,23 +1,30 @@
 //! Prices measured usage by its attributes, pays it from credits first, and leaves the rest for the month's invoice.
 
-use crate::actions::spend::open_month;
+use crate::actions::spend::{may_spend, open_month};
+use crate::catalog::amount::{UNLIMITED, UNLIMITED_WORD};
+use crate::catalog::meter::included_by;
 use crate::catalog::product::required_text;
 use crate::catalog::rate::{PaidBy, Rate};
 use crate::catalog::words::one_of;
 use crate::derive::customer::customer;
+use crate::derive::included::{Span, included};
 use crate::derive::standing::{AccountStanding, standing};
 use crate::desk::Desk;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::ids::InvoiceId;
 use crate::model::json::{Object, decode, encode};
 use crate::model::money::{to_micros, to_minor_up};
+use crate::model::records::cap::Cap;
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::lot::Lot;
 use crate::model::records::payment::Payment;
-use crate::model::records::usage::UsageMonth;
+use crate::model::records::usage::{MeterMonth, UsageMonth};
 use crate::model::time::is_rfc3339;
 use extension_contract::*;
 use serde_json::{Value, json};
+
+/// The quota of a refusal by the account's own cap.
+const CAP: &str = "account.cap";
 
 /// Handles the result of the invoice request for a month. After Stripe's refusal the usage is not invoiced until an
 /// operator requests it again.
@@ -83,22 +90,45 @@ pub(super) fn admit(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     }
     let (_, month) = open_month(desk, desk.now)?;
     let open = month.open_micros();
+    let included_left = included_left(desk, &standing, &meter, &month)?;
     let by_credits = rate.pay.contains(&PaidBy::Credits) && left > 0;
     // Without a customer at Stripe there is nobody to invoice.
-    let may_owe =
-        may_be_invoiced(rate, &standing, open, &settings.currency) && customer(desk)?.is_some() && !has_debt(desk)?;
-    if owed > 0 || !(by_credits || may_owe) {
-        let limit = rate.invoice.as_ref().and_then(|terms| terms.limit).unwrap_or(0);
+    let most = match &rate.invoice {
+        Some(terms) => may_spend(desk, terms)?,
+        None => None,
+    };
+    let has_room = most.is_none_or(|(minor, _)| open < to_micros(minor, &settings.currency));
+    let may_owe = has_room && may_be_invoiced(rate, &standing) && customer(desk)?.is_some() && !has_debt(desk)?;
+    // What a plan includes is paid for with the plan.
+    let is_included = included_left.is_some_and(|left| left != 0);
+    if !is_included && (owed > 0 || !(by_credits || may_owe)) {
+        // The account can raise its own cap.
+        let is_capped = !has_room && owed == 0 && most.is_some_and(|(_, is_cap)| is_cap);
         let quota = QuotaRefusal {
-            quota: meter,
-            allowed: limit,
+            quota: if is_capped { CAP.to_owned() } else { meter },
+            allowed: most.map_or(0, |(minor, _)| minor),
             used: to_minor_up(open.max(0).saturating_add(owed), &settings.currency),
             upgrade: top_up(desk)?,
         };
         return Err(Refusal::QuotaExceeded(quota).into());
     }
-    let reply = json!({"meter": meter, "credits_left_micros": left, "open_micros": open});
+    let mut reply = json!({"meter": meter, "credits_left_micros": left, "open_micros": open});
+    if let Some(left) = included_left {
+        reply["included_left"] = if left == UNLIMITED { json!(UNLIMITED_WORD) } else { json!(left) };
+    }
     Ok(Verdict { answer: Answer::Value(encode(&reply)?), ..Outcome::Ignored(IgnoreReason::NoChange).into() })
+}
+
+/// Returns how many units of the month are still included in what the account has; `None` if nothing of the meter is ever included.
+fn included_left(desk: &Desk<'_>, standing: &AccountStanding, meter: &str, month: &UsageMonth) -> Ruled<Option<i64>> {
+    let settings = &standing.settings;
+    let Some((key, _)) = included_by(&settings.entitlements, &settings.rates, meter) else { return Ok(None) };
+    let known = month.meters.get(meter);
+    let mut granted = known.map(|known| known.granted.clone()).unwrap_or_default();
+    let span = Span { start: month.start, end: month.end };
+    let all = included(standing, desk.account.owner(), key, (span, desk.now), &mut granted)?;
+    let used = known.map_or(0, MeterMonth::quantity);
+    Ok(Some(if all == UNLIMITED { UNLIMITED } else { all.saturating_sub(used).max(0) }))
 }
 
 /// Returns whether the payment of an earlier month's invoice has failed, or is overdue.
@@ -118,11 +148,49 @@ fn has_debt(desk: &mut Desk<'_>) -> Ruled<bool> {
     Ok(false)
 }
 
-/// Returns whether usage without credits may be added to the month's invoice.
-fn may_be_invoiced(rate: &Rate, standing: &AccountStanding, open_micros: i64, currency: &str) -> bool {
+/// Returns whether usage of a meter without credits may be invoiced.
+fn may_be_invoiced(rate: &Rate, standing: &AccountStanding) -> bool {
     let Some(terms) = rate.invoice.as_ref().filter(|_| rate.pay.contains(&PaidBy::Invoice)) else { return false };
-    let is_met = terms.required().is_none_or(|key| standing.is_granted_by_plan(key));
-    is_met && terms.limit.is_none_or(|limit| open_micros < to_micros(limit, currency))
+    terms.required().is_none_or(|key| standing.is_granted_by_plan(key))
+}
+
+/// `account.cap`: sets what the month's usage may add to the invoice at most, or takes the cap off. The business's own limit stays.
+pub(super) fn cap(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let settings = desk.catalog.settings()?;
+    let mut limits = Vec::new();
+    for rate in settings.rates.values().filter(|rate| rate.pay.contains(&PaidBy::Invoice)) {
+        limits.extend(rate.invoice.as_ref().map(|terms| terms.limit));
+    }
+    if limits.is_empty() {
+        let text = "a meter whose usage is invoiced: this business invoices none";
+        return Err(Refusal::NotFound(text.to_owned()).into());
+    }
+    // A cap above every limit would change nothing.
+    let most = limits.into_iter().collect::<Option<Vec<i64>>>().and_then(|limits| limits.into_iter().max());
+    let expected = most.map_or("0 or more minor units, or null for no cap".to_owned(), |most| {
+        format!("0 to {most} minor units, or null for no cap")
+    });
+    let wrong = |code| wrong_field("/amount_minor", code, "", expected.clone());
+    let amount_minor = match body.get("amount_minor") {
+        Some(Value::Null) => None,
+        Some(value) => {
+            let amount = value.as_i64().ok_or_else(|| wrong(FieldErrorCode::WrongType))?;
+            if amount < 0 || most.is_some_and(|most| amount > most) {
+                return Err(wrong(FieldErrorCode::OutOfRange));
+            }
+            Some(amount)
+        }
+        None => return Err(wrong(FieldErrorCode::Missing)),
+    };
+    let (_, month) = open_month(desk, desk.now)?;
+    let spent = to_minor_up(month.open_micros().max(0), &settings.currency);
+    let reply = json!({"amount_minor": amount_minor, "limit_minor": most, "spent_minor": spent});
+    let known = desk.account.get_here::<Cap>(Cap::ID)?.and_then(|cap| cap.amount_minor);
+    if known != amount_minor {
+        desk.account.put(Cap::ID, Cap { amount_minor });
+        return Ok(Verdict::answered(Answer::Value(encode(&reply)?)));
+    }
+    Ok(Verdict { answer: Answer::Value(encode(&reply)?), ..Outcome::Ignored(IgnoreReason::NoChange).into() })
 }
 
 /// Returns the cheapest product on sale that grants credits.

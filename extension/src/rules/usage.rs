@@ -1,6 +1,7 @@
 //! Measurements. Counters sum up the measurements of the account and of its instances, or a rate prices them. The
 //! measurements of an instance are also stored in its metadata, as sums per billing period and as the newest gauges.
 
+use crate::actions::by_month;
 use crate::actions::count::{self, count_by_day};
 use crate::actions::measurement::{BEHIND_MAX_DAYS, Window, fact_of};
 use crate::actions::spend::{self, Cost};
@@ -25,7 +26,7 @@ use std::collections::BTreeMap;
 /// The subject of a measurement.
 enum Subject<'u> {
     /// The account, with a rate and the cost.
-    Paid(Rate, Cost),
+    Paid(Box<(Rate, Cost)>),
     /// The account, with the key of a counter.
     Account(String, EntitlementDecl),
     /// An instance, with a meter of its type, and the key of the counter that the meter measures.
@@ -65,7 +66,8 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
         check(usage)?;
         check_time(desk, usage)?;
         if let Some(rate) = desk.catalog.settings()?.rates.get(&usage.meter) {
-            checked.push((Subject::Paid(rate.clone(), spend::cost(&desk.catalog, rate, usage)?), usage));
+            let paid = Box::new((rate.clone(), spend::cost(&desk.catalog, rate, usage)?));
+            checked.push((Subject::Paid(paid), usage));
             continue;
         }
         let named = usage.attributes.iter().find(|(name, _)| name == "instance").map(|(_, value)| value.as_str());
@@ -90,7 +92,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
         checked.push((Subject::Instance(id, meter, counter), usage));
     }
     // The whole batch is checked before any measurement is recorded.
-    let logged = checked.iter().filter(|(subject, _)| matches!(subject, Subject::Paid(rate, _) if rate.log));
+    let logged = checked.iter().filter(|(subject, _)| matches!(subject, Subject::Paid(paid) if paid.0.log));
     let rows: Vec<String> = logged.map(|(_, usage)| UsageRequest::id_of(usage.at, &usage.id)).collect();
     if !rows.is_empty() {
         desk.account.load::<UsageRequest>(&rows)?;
@@ -103,7 +105,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
         has_news = true;
         count_by_day(desk, &standing, usage)?;
         match subject {
-            Subject::Paid(rate, cost) => spend::spend(desk, &rate, usage, &cost)?,
+            Subject::Paid(paid) => drop(by_month::count(desk, &paid.0, usage, &paid.1)?),
             Subject::Account(key, decl) => count::count(desk, &standing, &key, &decl, usage.quantity, usage.at)?,
             Subject::Instance(id, meter, counter) => {
                 if let Some((key, decl)) = counter {

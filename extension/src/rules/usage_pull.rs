@@ -1,5 +1,6 @@
 //! `usage.sync`, and the pages of a usage source's log: counts each request once, by its id.
 
+use crate::actions::by_month;
 use crate::actions::measurement::{Window, fact_of};
 use crate::actions::spend;
 use crate::actions::usage_pull::{self, PAGES_MAX, Page};
@@ -163,8 +164,8 @@ fn count(desk: &mut Desk<'_>, requests: &[Vec<Usage>]) -> Ruled<Counted> {
             match rate.map(|rate| (rate, spend::cost(&desk.catalog, rate, usage))) {
                 Some((rate, Ok(cost))) => {
                     desk.account.record_new_fact(fact);
-                    spend::spend(desk, rate, usage, &cost)?;
-                    counted.cost_micros = counted.cost_micros.saturating_add(cost.micros());
+                    let charged = by_month::count(desk, rate, usage, &cost)?;
+                    counted.cost_micros = counted.cost_micros.saturating_add(charged);
                     adds = true;
                 }
                 Some((_, Err(halt))) if !matches!(halt, Halt::Refused(_)) => return Err(halt),

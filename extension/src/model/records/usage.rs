@@ -5,6 +5,7 @@ use super::{json_record, to_record};
 use crate::model::ids::{InvoiceId, ProductId};
 use crate::model::json::is_zero;
 use crate::model::money::part_of;
+use crate::model::monthly_price::{Included, MonthlyPrice, Portion, cost_micros};
 use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -31,33 +32,129 @@ pub(crate) struct Use {
     pub covered_micros: i64,
 }
 
+impl Use {
+    /// Returns a use of the same meter and attributes without an amount.
+    pub fn without_amount(&self) -> Use {
+        Use { quantity: 0, cost_micros: 0, requests: 0, covered_micros: 0, ..self.clone() }
+    }
+
+    /// Adds the amounts of another use.
+    pub fn count(&mut self, other: &Use) {
+        self.quantity = self.quantity.saturating_add(other.quantity);
+        self.cost_micros = self.cost_micros.saturating_add(other.cost_micros);
+        self.requests = self.requests.saturating_add(other.requests);
+        self.covered_micros = self.covered_micros.saturating_add(other.covered_micros);
+    }
+}
+
 /// Uses, in order of meter and attributes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Uses(pub Vec<Use>);
 
 impl Uses {
+    /// Returns the place of the use with the same meter and attributes, or the place to insert it at.
+    fn find(&self, used: &Use) -> Result<usize, usize> {
+        self.0.binary_search_by(|known| (&known.meter, &known.attributes).cmp(&(&used.meter, &used.attributes)))
+    }
+
+    /// Returns the stored use with the same meter and attributes; if it is missing, one without an amount is inserted. Of these there are
+    /// at most as many as prices.
+    pub fn of_price(&mut self, like: &Use) -> &mut Use {
+        let index = match self.find(like) {
+            Ok(index) => index,
+            Err(index) => {
+                self.0.insert(index, like.without_amount());
+                index
+            }
+        };
+        &mut self.0[index]
+    }
+
     /// Adds a use to the stored use with the same meter and attributes.
     pub fn add(&mut self, used: Use) {
-        let find = |uses: &[Use], used: &Use| {
-            uses.binary_search_by(|known| (&known.meter, &known.attributes).cmp(&(&used.meter, &used.attributes)))
-        };
         let mut used = used;
-        let mut found = find(&self.0, &used);
+        let mut found = self.find(&used);
         if found.is_err() && self.0.len() >= USES_MAX {
             used.attributes = Vec::new();
-            found = find(&self.0, &used);
+            found = self.find(&used);
         }
         match found {
-            Ok(index) => {
-                let known = &mut self.0[index];
-                known.quantity = known.quantity.saturating_add(used.quantity);
-                known.cost_micros = known.cost_micros.saturating_add(used.cost_micros);
-                known.requests = known.requests.saturating_add(used.requests);
-                known.covered_micros = known.covered_micros.saturating_add(used.covered_micros);
-            }
+            Ok(index) => self.0[index].count(&used),
             Err(index) => self.0.insert(index, used),
         }
+    }
+}
+
+/// The units of one value of the price's attribute, whose price depends on the amount of the month.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Units {
+    /// The attribute of the price; empty if all units have one price.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub by: String,
+    /// The units by the time of their price, in order.
+    pub portions: Vec<Portion>,
+    /// Their cost as it was last charged, in millionths of the currency's unit.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub cost_micros: i64,
+}
+
+impl Units {
+    /// Adds units at a price that has been in force since a time; a negative quantity takes them off again, also those of other
+    /// prices.
+    pub fn add(&mut self, since: Timestamp, price: MonthlyPrice, quantity: i64) {
+        let index = match self.portions.binary_search_by_key(&since, |portion| portion.since) {
+            Ok(index) => index,
+            Err(index) => {
+                self.portions.insert(index, Portion { since, price, quantity: 0 });
+                index
+            }
+        };
+        let portion = &mut self.portions[index];
+        portion.quantity = portion.quantity.saturating_add(quantity);
+        let mut less = portion.quantity.min(0);
+        portion.quantity -= less;
+        for portion in self.portions.iter_mut().rev() {
+            let taken = portion.quantity.min(-less);
+            (portion.quantity, less) = (portion.quantity - taken, less + taken);
+        }
+        self.portions.retain(|portion| portion.quantity > 0);
+    }
+
+    /// Returns the number of units.
+    pub fn quantity(&self) -> i64 {
+        self.portions.iter().fold(0, |sum, portion| sum.saturating_add(portion.quantity))
+    }
+
+    /// Charges the units, of which some are included. Returns the change of their cost.
+    pub fn charge(&mut self, included: Included) -> i64 {
+        let before = std::mem::replace(&mut self.cost_micros, cost_micros(&self.portions, included));
+        self.cost_micros.saturating_sub(before)
+    }
+}
+
+/// The use of a meter in a month, whose price depends on its amount: it has tiers, or plans include a part of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct MeterMonth {
+    /// Units by the value of the price's attribute.
+    pub units: BTreeMap<String, Units>,
+    /// The units that plans and add-ons include.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub included: i64,
+    /// The most that one unit of each price has included since the first use of the month.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub granted: BTreeMap<String, i64>,
+    /// Whether credits pay first.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_credits: bool,
+}
+
+impl MeterMonth {
+    /// Returns the number of units.
+    pub fn quantity(&self) -> i64 {
+        self.units.values().fold(0, |sum, units| sum.saturating_add(units.quantity()))
     }
 }
 
@@ -123,6 +220,9 @@ pub(crate) struct UsageMonth {
     /// Amount carried over from earlier months because it was too small for an invoice, in millionths.
     #[serde(skip_serializing_if = "is_zero")]
     pub carried_micros: i64,
+    /// Meters whose price depends on the amount of the month.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub meters: BTreeMap<String, MeterMonth>,
     /// Sellers' parts by product.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub sellers: BTreeMap<ProductId, SellerPart>,

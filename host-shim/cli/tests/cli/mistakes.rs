@@ -348,7 +348,7 @@ const OF_CATALOG: [Mistake; 111] = [
         CATALOG,
         "counter, meter: visits",
         "counter, meter: tokens",
-        &["measurements of `tokens` have a price", "a meter without a rate, one of visits"],
+        &["the units of `tokens` have prices by `model`", "a meter without prices by an attribute, one of visits"],
     ),
     mistake(
         CATALOG,

@@ -65,6 +65,7 @@ pub(crate) fn translate(document: Node) -> Result<(Node, Node), Mistakes> {
         let are_sold =
             sections.iter().flatten().any(|section| section.adds_credits) || document.member("product_types").is_some();
         features.check_credits(check, are_sold)?;
+        features.check_alerts(check)?;
         check_keys(check, Section::ALL.iter().filter_map(|section| core(section.clause())))?;
         let (mut types, mut products) = (Vec::new(), Vec::new());
         for translated in sections.into_iter().flatten() {

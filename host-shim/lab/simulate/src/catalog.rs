@@ -102,6 +102,14 @@ pub struct InstanceType {
     pub by_hand: Vec<(String, Vec<(String, String)>)>,
 }
 
+impl Rate {
+    /// True if the price depends on the amount of the month.
+    pub fn is_monthly(&self, value: &str) -> bool {
+        let has_tiers = |(name, tiers): &(String, Vec<(Option<i64>, i64)>)| name == value && tiers.len() > 1;
+        self.counter.is_some() || self.micros.iter().any(has_tiers)
+    }
+}
+
 impl InstanceType {
     /// Returns the id and the metadata of the instance with this number.
     pub fn metadata(&self, whose: &str, number: usize) -> (String, Value) {
@@ -125,8 +133,13 @@ pub struct Rate {
     pub meter: String,
     /// Attribute that determines the price; empty if all units have one.
     pub by: String,
-    /// Values of the attribute, with the price per unit in millionths of the currency unit.
-    pub micros: Vec<(String, i64)>,
+    /// Values of the attribute, with the tiers of each: the last unit, and the price per unit in millionths of the currency unit. A
+    /// price without tiers is one that has no end.
+    pub micros: Vec<(String, Vec<(Option<i64>, i64)>)>,
+    /// True if all units have the price of the tier in which the amount of the month lies.
+    pub is_volume: bool,
+    /// The entitlement whose amount is included in the price.
+    pub counter: Option<String>,
     /// True if credits pay first.
     pub by_credits: bool,
     /// Minimum amount in minor units from which uncovered usage is invoiced; None for never.
@@ -443,14 +456,21 @@ impl Catalog {
         let own = types.values().filter(|kind| kind["catalog"] != true);
         out.instance_types = own.filter_map(|kind| instance_type(kind)).collect();
         out.rates = members(&document["rates"])
-            .map(|(meter, clause)| Rate { seller: seller(&clause["seller"], document, &types), ..rate(meter, clause) })
+            .map(|(meter, clause)| {
+                let mut counters = members(&document["entitlements"]).filter(|(_, clause)| clause["kind"] == "counter");
+                let counter =
+                    counters.find(|(_, clause)| clause["meter"] == meter.as_str()).map(|(key, _)| key.clone());
+                Rate { seller: seller(&clause["seller"], document, &types), counter, ..rate(meter, clause) }
+            })
             // The oracle knows whole prices of one unit only.
             .filter(|rate| !rate.micros.is_empty())
             .collect();
         let counters = members(&document["entitlements"]).filter(|(_, clause)| clause["kind"] == "counter");
         let monthly =
             counters.filter(|(_, clause)| clause["period"].as_str().unwrap_or("calendar_month") == "calendar_month");
-        let measured = monthly.filter(|(key, clause)| clause["meter"] == key.as_str());
+        // A counter of usage with a price is not used up by commands.
+        let measured =
+            monthly.filter(|(key, clause)| clause["meter"] == key.as_str() && document["rates"][key].is_null());
         out.monthly = measured.map(|(key, _)| key.clone()).collect();
         let fact = |(name, clause): (&String, &Value)| {
             (name.clone(), list(&clause["fields"]).filter_map(|field| text(&field["name"])).collect())
@@ -496,12 +516,20 @@ impl Catalog {
 
 fn rate(meter: &str, clause: &Value) -> Rate {
     let by_invoice = list(&clause["pay"]).any(|pays| pays == "invoice");
-    let several = members(&clause["micros"]).filter_map(|(value, micros)| Some((value.clone(), micros.as_i64()?)));
-    let single = clause["micros"].as_i64().map(|micros| (String::new(), micros));
+    let tiers = |price: &Value| -> Option<Vec<(Option<i64>, i64)>> {
+        let one = price.as_i64().map(|micros| vec![(None, micros)]);
+        one.or_else(|| {
+            price.as_array()?.iter().map(|tier| Some((tier["to"].as_i64(), tier["price"].as_i64()?))).collect()
+        })
+    };
+    let several = members(&clause["micros"]).filter_map(|(value, price)| Some((value.clone(), tiers(price)?)));
+    let single = tiers(&clause["micros"]).map(|tiers| (String::new(), tiers));
     Rate {
         meter: meter.to_owned(),
         by: text(&clause["by"]).unwrap_or_default(),
         micros: several.chain(single).collect(),
+        is_volume: clause["tiers"] == "volume",
+        counter: None,
         by_credits: list(&clause["pay"]).any(|pays| pays == "credits"),
         invoiced_from: by_invoice.then(|| clause["invoice"]["min"].as_i64().unwrap_or(0)),
         seller: None,

@@ -31,3 +31,4 @@ pub mod simulate;
 pub mod story;
 pub mod trade;
 pub mod traders;
+mod units;

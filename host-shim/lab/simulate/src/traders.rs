@@ -437,10 +437,11 @@ impl<'c> AccountDriver<'c> {
 
     fn consume(&mut self, each: &Move<MoveKind>) {
         let Some(rate) = each.of(self.catalog.rates.len()).map(|index| &self.catalog.rates[index]) else { return };
-        let Some((value, micros)) = usize::from(each.flags).checked_rem(rate.micros.len()).map(|at| &rate.micros[at])
+        let Some((value, tiers)) = usize::from(each.flags).checked_rem(rate.micros.len()).map(|at| &rate.micros[at])
         else {
             return;
         };
+        let micros = tiers.first().map_or(0, |(_, micros)| *micros);
         let quantity = i64::from(each.flags) * 7;
         let (by, by_credits) = (rate.by.clone(), rate.by_credits);
         let now_ms = self.customer.stripe.now_s() * 1_000;
@@ -462,7 +463,10 @@ impl<'c> AccountDriver<'c> {
             "id": format!("use_{}{number}", self.customer.name), "meter": rate.meter, "quantity": quantity,
             "at": host_engine::time::text(at_ms), "attributes": attributes,
         }));
-        self.oracle.record_usage(&self.customer.stripe, by_credits, cost_micros, at_ms);
+        match rate.is_monthly(value) {
+            true => self.oracle.record_units(&self.customer.stripe, rate, value, quantity, at_ms),
+            false => self.oracle.record_usage(&self.customer.stripe, by_credits, cost_micros, at_ms),
+        }
     }
 
     fn count(&mut self, each: &Move<MoveKind>) {

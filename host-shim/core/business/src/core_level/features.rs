@@ -55,7 +55,7 @@ pub(super) enum Kind {
     Amount,
     /// `true` or `false`.
     Flag,
-    /// Nothing: each unit has a price.
+    /// An amount that is included: each further unit has a price.
     Use,
 }
 
@@ -76,6 +76,18 @@ pub(super) struct Features {
     pub takes_credits: bool,
     /// The features that can only be paid with credits, each with the node that declares it.
     only_by_credits: Vec<(String, Node)>,
+    /// The features of which each unit has a price.
+    used: BTreeMap<String, Used>,
+}
+
+/// A feature of which each unit has a price.
+struct Used {
+    node: Node,
+    /// The attribute whose values have prices of their own.
+    by: Option<String>,
+    /// Percentages of the included amount at which the account gets a mail.
+    alerts: Option<Node>,
+    is_included: bool,
 }
 
 impl Features {
@@ -156,15 +168,24 @@ impl Features {
         let unit = fields.need("use").and_then(|unit| check.filled_text("use", unit));
         let price = fields.need("price").and_then(|price| prices(check, &feature.key, price, currency));
         let pay = fields.need("pay").and_then(|pay| means_of_payment(check, pay));
+        let (tiers, alerts) = (fields.take("tiers").cloned(), fields.take("alerts").cloned());
+        if let Some(tiers) = &tiers {
+            check.word("tiers", tiers, &["graduated", "volume"])?;
+        }
         fields.finish()?;
         let (unit, (by, micros), (pay, takes_credits, is_invoiced)) = (unit?, price?, pay?);
+        let used =
+            Used { node: feature.value.clone(), by: by.as_ref().and_then(Node::scalar), alerts, is_included: false };
+        self.used.insert(feature.key.clone(), used);
         let mut meter = vec![entry("unit", at.text(unit))];
         let mut rate = Vec::new();
         if let Some(by) = by {
             meter.push(entry("attributes", at.list([by.clone()])));
             rate.push(entry("by", by));
         }
-        rate.extend([entry("micros", micros), entry("pay", pay)]);
+        rate.push(entry("micros", micros));
+        rate.extend(tiers.map(|tiers| entry("tiers", tiers)));
+        rate.push(entry("pay", pay));
         if is_invoiced {
             rate.push(entry("invoice", at.map([])));
         }
@@ -183,6 +204,31 @@ impl Features {
         check.every(self.only_by_credits.iter().filter(|_| !are_sold), |(feature, node)| {
             let problem = format!("only credits pay for `{feature}`, and nothing sells credits");
             Err(check.bad(node.place(), problem, "a pack such as `ten_dollars: {price: 10.00, credits: 10.00}`"))
+        })
+    }
+
+    /// Notes that an offer includes an amount of a feature of which each unit has a price.
+    pub fn include(&mut self, feature: &str) {
+        let Some(used) = self.used.get_mut(feature).filter(|used| !used.is_included) else { return };
+        used.is_included = true;
+        let at = From(&used.node);
+        let mut members = vec![entry("kind", at.text("counter")), entry("meter", at.text(feature))];
+        members.extend(used.alerts.clone().map(|alerts| entry("alerts", alerts)));
+        self.entitlements.push(entry(feature, at.map(members)));
+    }
+
+    /// Returns the attribute whose values have prices of their own.
+    pub fn priced_by(&self, feature: &str) -> Option<&str> {
+        self.used.get(feature)?.by.as_deref()
+    }
+
+    /// Checks that alerts about an included amount have one.
+    pub fn check_alerts(&self, check: &Checker) -> Checked<()> {
+        let idle = self.used.iter().filter(|(_, used)| used.alerts.is_some() && !used.is_included);
+        check.every(idle, |(feature, used)| {
+            let problem = format!("`{feature}.alerts` are percentages of an amount, and no offer includes any");
+            let place = used.alerts.as_ref().unwrap_or(&used.node).place();
+            Err(check.bad(place, problem, format!("`{feature}: 1000` in a plan, or no `alerts`")))
         })
     }
 
@@ -213,7 +259,7 @@ impl Features {
 
     /// Returns the names of the features that offers can give.
     pub fn given(&self) -> impl Iterator<Item = &str> {
-        self.kinds.iter().filter(|(_, kind)| **kind != Kind::Use).map(|(name, _)| name.as_str())
+        self.kinds.keys().map(String::as_str)
     }
 
     /// Returns the meters that each instance measures.
@@ -235,7 +281,7 @@ fn prices(check: &Checker, feature: &str, node: &Node, currency: &str) -> Checke
     let at = From(node);
     let path = format!("{feature}.price");
     let Some(entries) = node.entries() else {
-        return Ok((None, at.int(money::micros(check, &path, node, currency)?)));
+        return Ok((None, unit_price(check, &path, node, currency)?));
     };
     let Some(by) = node.member("by") else {
         let expected = "`by` with the attribute whose values have these prices";
@@ -244,9 +290,29 @@ fn prices(check: &Checker, feature: &str, node: &Node, currency: &str) -> Checke
     let of_values = entries.iter().filter(|entry| entry.key != "by");
     let micros: Vec<Entry> = check.each(of_values, |value| {
         let path = format!("{path}.{}", value.key);
-        Ok(entry(&value.key, From(&value.value).int(money::micros(check, &path, &value.value, currency)?)))
+        Ok(entry(&value.key, unit_price(check, &path, &value.value, currency)?))
     })?;
     Ok((Some(by.clone()), at.map(micros)))
+}
+
+/// Reads the price of a unit, or tiers by the amount of a month: `[{to: 1000, price: 0.01}, {price: 0.008}]`.
+fn unit_price(check: &Checker, path: &str, node: &Node, currency: &str) -> Checked<Node> {
+    let Some(items) = node.items() else {
+        return Ok(From(node).int(money::micros(check, path, node, currency)?));
+    };
+    let tiers: Vec<Node> = check.each(items.iter().enumerate(), |(index, item)| {
+        let at = From(item);
+        let mut fields = check.fields(format!("`{path}[{index}]`"), item)?;
+        let price = fields.need("price").and_then(|price| {
+            let path = format!("{path}[{index}].price");
+            Ok(at.int(money::micros(check, &path, price, currency)?))
+        });
+        let to = fields.take("to").cloned();
+        fields.finish()?;
+        let price = entry("price", price?);
+        Ok(at.map(to.map(|to| entry("to", to)).into_iter().chain([price]).collect::<Vec<_>>()))
+    })?;
+    Ok(From(node).list(tiers))
 }
 
 /// Reads `credits`, `invoice` or a list of both. Returns the list, and whether it has each.

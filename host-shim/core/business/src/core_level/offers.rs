@@ -98,6 +98,7 @@ impl Section {
                 return Err(check.bad(second.place(), problem, expected));
             }
         }
+        offers.iter().flat_map(|offer| &offer.gives).for_each(|feature| features.include(feature));
         Ok(Translated {
             adds_credits: offers.iter().any(|offer| offer.adds_credits),
             product_type: self.decl(&clause.value, &offers, features),
@@ -184,6 +185,11 @@ impl Section {
             match member.key.as_str() {
                 word if !self.words().contains(&word) => match features.kind(word) {
                     Some(kind) => {
+                        if let Some(by) = features.priced_by(word) {
+                            let problem = format!("`{}`: its units have prices by `{by}`", of(word));
+                            let expected = "no amount, since it does not say which units are free; or one price";
+                            return Err(check.bad(member.place(), problem, expected));
+                        }
                         metadata.push(entry(word, amount(check, &of(word), &member.value, kind)?));
                         gives.insert(word.to_owned());
                         Ok(())
@@ -352,12 +358,13 @@ fn price(check: &Checker, path: &str, node: &Node, currency: &str) -> Checked<No
 fn amount(check: &Checker, path: &str, node: &Node, kind: Kind) -> Checked<Node> {
     match (&node.value, kind) {
         (Tree::Bool(_), Kind::Flag) => Ok(node.clone()),
-        (Tree::Int(number), Kind::Amount) if *number >= 0 => Ok(node.clone()),
-        (Tree::Text(text), Kind::Amount) if text == "unlimited" || is_placeholder(text) => Ok(node.clone()),
+        (Tree::Int(number), Kind::Amount | Kind::Use) if *number >= 0 => Ok(node.clone()),
+        (Tree::Text(text), Kind::Amount | Kind::Use) if text == "unlimited" || is_placeholder(text) => Ok(node.clone()),
         (_, Kind::Flag) => Err(check.wrong(path, node, "true or false")),
         (_, Kind::Use) => {
-            let problem = format!("`{path}`: each unit of it has a price");
-            Err(check.bad(node.place(), problem, "no amount; a pack of credits can pay for it"))
+            let problem = format!("`{path}` is not an amount");
+            let expected = "the whole number of units that are included, or `unlimited`";
+            Err(check.bad(node.place(), problem, expected))
         }
         (_, Kind::Amount) => {
             let text = node.scalar().unwrap_or_else(|| node.kind().to_owned());

@@ -211,9 +211,9 @@ fn mistakes_name_the_line_what_was_expected_and_what_was_meant() {
             "catalog.yml:2: `plans.a.shows: -1` is not an amount; expected a whole number or `unlimited`",
         ),
         (
-            "plans: {a: {minutes: 5}}",
-            "catalog.yml:2: `plans.a.minutes`: each unit of it has a price; expected no amount; a pack of \
-            credits can pay for it",
+            "plans: {a: {minutes: some}}",
+            "catalog.yml:2: `plans.a.minutes` is not an amount; expected the whole number of units that are included, \
+            or `unlimited`",
         ),
         (
             "plans: {a: {price: {month: 3.00, per: seat}}}",
@@ -329,4 +329,48 @@ fn amounts_are_in_the_currency_of_the_business() {
     assert_eq!(both, "catalog.yml:2: `currency` is a policy of catalog.yml:1, too; expected one of them");
     let taxes = full("tax: included\ntax_ids: business\ncodes: true\n");
     assert_eq!(taxes, json!({"policies": {"tax": "included", "tax_ids": "business", "codes": true}}));
+}
+
+#[test]
+fn usage_with_a_price_has_tiers_and_an_included_amount() {
+    let all = full(
+        "features:\n  a: {use: page, price: [{to: 100, price: 0.10}, {price: 0.08}], tiers: volume, alerts: [80], pay: invoice}\n  \
+         b: {use: word, price: {by: kind, x: [{to: 5, price: 0.10}, {price: 0.000008}], y: 0.20}, pay: invoice}\n\
+         plans: {free: {a: 50}, studio: {price: {month: 3.00}, a: unlimited}}\n",
+    );
+    let tiers = json!([{"to": 100, "price": 100_000}, {"price": 80_000}]);
+    assert_eq!(all["rates"]["a"], json!({"micros": tiers, "tiers": "volume", "pay": ["invoice"], "invoice": {}}));
+    assert_eq!(all["rates"]["b"]["micros"], json!({"x": [{"to": 5, "price": 100_000}, {"price": 8}], "y": 200_000}));
+    assert_eq!(all["entitlements"], json!({"a": {"kind": "counter", "meter": "a", "alerts": [80]}}));
+    assert_eq!(all["products"][1]["metadata"]["a"], json!("unlimited"));
+    let refused = |features: &str, plans: &str| {
+        translated(&format!("features: {{a: {features}}}\nplans: {{b: {plans}}}\n")).expect_err("a mistake")
+    };
+    for (features, plans, expected) in [
+        (
+            "{use: page, price: 0.10, alerts: [80], pay: invoice}",
+            "{}",
+            "`a.alerts` are percentages of an amount, and no offer includes any; expected `a: 1000` in a plan, or no `alerts`",
+        ),
+        (
+            "{use: page, price: {by: kind, x: 0.10}, pay: invoice}",
+            "{a: 5}",
+            "`plans.b.a`: its units have prices by `kind`; expected no amount, since it does not say which units are free; \
+             or one price",
+        ),
+        ("{use: page, price: [{to: 5}], pay: invoice}", "{}", "`price` is missing in `a.price[0]`"),
+        (
+            "{use: page, price: [{to: 5, price: 0.1}], pay: invoice}",
+            "{}",
+            "`a.price[0].price: 0.1` is not an amount in usd; expected 0.10",
+        ),
+        (
+            "{use: page, price: 0.10, tiers: flat, pay: invoice}",
+            "{}",
+            "`tiers: flat`; expected one of graduated, volume",
+        ),
+    ] {
+        let found = refused(features, plans);
+        assert!(found.contains(expected), "{found}");
+    }
 }

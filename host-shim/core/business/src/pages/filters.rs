@@ -271,9 +271,18 @@ fn plan_lines(plan: &Value, catalog: &Value) -> Value {
         if decl["kind"] == "counter" && shown != "unlimited" {
             value.push_str(if decl["period"] == "billing_period" { " per billing period" } else { " per month" });
         }
+        // What is beyond has a price.
+        if has_price(decl, &catalog) {
+            value.push_str(" included");
+        }
         Some(serde_json::json!({"key": key, "label": label_of(key, unit), "value": value}))
     });
     Value::from_serialize(lines.chain(credits_of(&plan, &catalog)).collect::<Vec<_>>())
+}
+
+/// Returns whether an entitlement is an amount that is included in the price of its meter.
+fn has_price(decl: &Json, catalog: &Json) -> bool {
+    decl["kind"] == "counter" && decl["meter"].as_str().is_some_and(|meter| catalog["rates"][meter].is_object())
 }
 
 /// Returns the line for the credits that a payment adds; none for a product without credits.
@@ -440,6 +449,7 @@ fn meters(rights: &Value, catalog: &Value) -> Value {
         let unit = unit_of(&catalog, key);
         Some(serde_json::json!({
             "key": key, "label": label_of(key, unit), "used": used, "allowed": allowed, "unit": unit, "resets_at": right["resets_at"],
+            "has_price": has_price(decl, &catalog),
         }))
     });
     Value::from_serialize(rows.collect::<Vec<_>>())

@@ -56,6 +56,7 @@ mails![
     "refund_failed",
     "rest_by_hand",
     "retrieve_unanswered",
+    "spending_alert",
     "step_failed",
     "step_overdue",
     "step_reminder",

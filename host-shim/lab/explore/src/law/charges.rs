@@ -6,7 +6,7 @@ use host_engine::read;
 use host_replay::rig::Rig;
 use host_scenario::error::ReplayError;
 use host_store::InboxRow;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::money::{INVOICE, Movement, sum};
@@ -61,6 +61,8 @@ struct Product {
 pub(super) struct Charges {
     /// Rates of the catalog by meter.
     rates: History<Value>,
+    /// Meters of counters: plans can include an amount of their price, which is then rounded once for a month.
+    counted: BTreeSet<String>,
     /// Meters of the usage source, by the names in its log.
     pulled: Map<String, Value>,
     /// Types whose products wait for approval.
@@ -70,6 +72,8 @@ pub(super) struct Charges {
     fields: BTreeSet<String>,
     measured: BTreeSet<(Account, String, String)>,
     most: BTreeMap<Account, i128>,
+    /// Units with graduated prices, by account, month, meter, value of the attribute, and tiers.
+    tiered: BTreeMap<(Account, String), BTreeMap<String, i128>>,
     /// Accounts with erased events: their measurements are gone.
     erased: BTreeSet<Account>,
     /// Currency of the catalog.
@@ -114,7 +118,7 @@ impl Charges {
                 let Some(account) = &event.account else { return };
                 for one in all {
                     let cost = self.cost(&one.meter, &one.attributes, one.at, one.quantity);
-                    self.measure(account, &one.meter, &one.id, cost.unwrap_or(0));
+                    self.measure(account, &one.meter, &one.id, cost.unwrap_or_default());
                 }
             }
             Payload::EffectResult(report) if event.kind == PULL => {
@@ -126,11 +130,38 @@ impl Charges {
     }
 
     /// Counts a measurement once.
-    fn measure(&mut self, account: &Account, meter: &str, id: &str, cost: i128) {
-        if self.measured.insert((account.clone(), meter.to_owned(), id.to_owned())) {
-            let most = self.most.entry(account.clone()).or_default();
-            *most = most.saturating_add(cost);
+    fn measure(&mut self, account: &Account, meter: &str, id: &str, cost: Cost) {
+        if !self.measured.insert((account.clone(), meter.to_owned(), id.to_owned())) {
+            return;
         }
+        match cost.tiered {
+            Some((of, tiers)) => {
+                let units = self.tiered.entry((account.clone(), of)).or_default().entry(tiers).or_default();
+                *units = units.saturating_add(cost.amount);
+            }
+            None => {
+                let most = self.most.entry(account.clone()).or_default();
+                *most = most.saturating_add(cost.amount);
+            }
+        }
+    }
+
+    /// The most that the units with graduated prices of an account cost. If the tiers changed within a month, each unit costs at
+    /// most the highest price.
+    fn most_of_tiers(&self, account: &Account) -> i128 {
+        let own = self.tiered.iter().filter(|((of, _), _)| of == account);
+        own.map(|(_, by_tiers)| {
+            let is_changed = by_tiers.len() > 1;
+            let costs = by_tiers.iter().map(|(tiers, units)| {
+                let tiers: Value = serde_json::from_str(tiers).unwrap_or_default();
+                match is_changed {
+                    true => units.saturating_mul(dearest(&tiers)),
+                    false => graduated(&tiers, *units),
+                }
+            });
+            costs.fold(0, i128::saturating_add).saturating_add(MILLION / 2).div_euclid(MILLION)
+        })
+        .fold(0, i128::saturating_add)
     }
 
     /// Reads a page of the usage source's log. Requests without a price are read again once they have one.
@@ -189,6 +220,8 @@ impl Charges {
         if let Some(currency) = catalog.get("policies").and_then(|policies| policies["currency"].as_str()) {
             self.currency = currency.to_owned();
         }
+        let counters = catalog.get("entitlements").and_then(Value::as_object).into_iter().flatten();
+        self.counted.extend(counters.filter_map(|(_, decl)| decl["meter"].as_str()).map(str::to_owned));
         let sellers = rates.values().filter_map(|rate| of_product(&rate["seller"]["micros"]));
         self.fields.extend(sellers.map(str::to_owned));
         let pulled = catalog.get("usage_source").and_then(|source| source["meters"].as_object());
@@ -227,13 +260,28 @@ impl Charges {
         }
     }
 
-    /// The cost of a quantity in millionths; none without a price.
-    fn cost(&self, meter: &str, attributes: &[(String, String)], at: Timestamp, quantity: i64) -> Option<i128> {
+    /// The cost of a quantity in millionths, or the quantity of units with graduated prices; none without a price.
+    fn cost(&self, meter: &str, attributes: &[(String, String)], at: Timestamp, quantity: i64) -> Option<Cost> {
         let rate = self.rates.at(at).map(|rates| &rates[meter])?;
         let attribute = |name: &Value| {
             let found = attributes.iter().find(|(known, _)| Some(known.as_str()) == name.as_str());
             found.map_or("", |(_, value)| value.as_str())
         };
+        let value = attribute(&rate["by"]);
+        let lists = [&rate["micros"], &rate["micros"][value], &rate["per_million"][value]];
+        let list = lists.into_iter().find(|tiers| tiers.is_array()).cloned();
+        let price = &rate["per_million"][value];
+        let one = || (self.counted.contains(meter) && price.is_string()).then(|| json!([{"price": price}]));
+        if let Some(tiers) = list.or_else(one) {
+            let quantity = i128::from(quantity);
+            if rate["tiers"] == "volume" {
+                // What is included can lead to a dearer tier.
+                let amount = (quantity * dearest(&tiers) + MILLION / 2).div_euclid(MILLION);
+                return Some(Cost { amount, tiered: None });
+            }
+            let of = format!("{} {meter} {value}", &host_engine::time::text(at)[..7]);
+            return Some(Cost { amount: quantity, tiered: Some((of, tiers.to_string())) });
+        }
         let of_unit = rate["micros"].as_i64().or_else(|| rate["micros"][attribute(&rate["by"])].as_i64());
         let of_million = rate["per_million"][attribute(&rate["by"])].as_str().and_then(millionths);
         let seller = &rate["seller"];
@@ -246,7 +294,8 @@ impl Charges {
         let quantity = i128::from(quantity);
         let whole = quantity * (i128::from(of_unit.unwrap_or(0)) + i128::from(of_seller.unwrap_or(0)));
         // Fractions of a millionth are rounded half up.
-        Some(whole.saturating_add((quantity * of_million.unwrap_or(0) + MILLION / 2).div_euclid(MILLION)))
+        let amount = whole.saturating_add((quantity * of_million.unwrap_or(0) + MILLION / 2).div_euclid(MILLION));
+        Some(Cost { amount, tiered: None })
     }
 
     /// Returns the first account that is charged more than its usage costs, either in the recorded usage or in the requested invoices.
@@ -256,7 +305,7 @@ impl Charges {
             if self.erased.contains(account) {
                 continue;
             }
-            let most = self.most.get(account).copied().unwrap_or(0);
+            let most = self.most.get(account).copied().unwrap_or(0).saturating_add(self.most_of_tiers(account));
             let mut charged = 0_i128;
             for month in read::records(host.store(), &scope, "usage_months")? {
                 let month: Value = serde_json::from_str(&month.value).unwrap_or_default();
@@ -282,6 +331,36 @@ impl Charges {
         }
         Ok(None)
     }
+}
+
+/// The cost of a measurement in millionths, or the number of its units if they have graduated prices.
+#[derive(Debug, Default)]
+struct Cost {
+    amount: i128,
+    /// The month, meter and value of the units, and their tiers.
+    tiered: Option<(String, String)>,
+}
+
+/// Returns the price of a unit of a tier, in millionths of a millionth: `micros` are numbers, prices of a million are texts.
+fn of_tier(tier: &Value) -> i128 {
+    let micros = tier["price"].as_i64().map(|micros| i128::from(micros) * MILLION);
+    micros.or_else(|| tier["price"].as_str().and_then(millionths)).unwrap_or(0)
+}
+
+/// Returns the highest price of a unit, in millionths of a millionth.
+fn dearest(tiers: &Value) -> i128 {
+    tiers.as_array().into_iter().flatten().map(of_tier).max().unwrap_or(0)
+}
+
+/// Returns what units cost with graduated prices, in millionths of a millionth.
+fn graduated(tiers: &Value, units: i128) -> i128 {
+    let (mut from, mut cost) = (0, 0i128);
+    for tier in tiers.as_array().into_iter().flatten() {
+        let to = tier["to"].as_i64().map_or(units, i128::from).min(units).max(from);
+        cost = cost.saturating_add((to - from).saturating_mul(of_tier(tier)));
+        from = to;
+    }
+    cost
 }
 
 /// Returns a decimal such as `2.50` in millionths.

@@ -168,12 +168,14 @@ fn a_catalog_in_json_is_the_same_business_as_in_yaml() {
 }
 
 /// Objects of the schema, each with its place in [`WHOLE`].
-const OBJECTS: [(&str, &str); 40] = [
+const OBJECTS: [(&str, &str); 42] = [
     ("", ""),
     ("/properties/policies", "/policies"),
     ("/$defs/meterDecl", "/meters/tokens"),
     ("/$defs/entitlement", "/entitlements/calls"),
     ("/$defs/rate", "/rates/tokens"),
+    ("/$defs/tier", "/rates/pages/micros/0"),
+    ("/$defs/millionTier", "/rates/words/per_million/small/0"),
     ("/$defs/rate/properties/seller", "/rates/tokens/seller"),
     ("/$defs/productType/properties/refund", "/product_types/1/refund"),
     ("/$defs/productType/properties/split", "/product_types/1/split"),
@@ -213,11 +215,12 @@ const OBJECTS: [(&str, &str); 40] = [
 ];
 
 /// Objects of the core level that allow only the listed members, each with the text of [`CORE`] behind which a member fits.
-const CORE_OBJECTS: [(&str, &str); 7] = [
+const CORE_OBJECTS: [(&str, &str); 8] = [
     ("/$defs/coupon", "TEN: {"),
     ("/$defs/counted", "downloads: {"),
     ("/$defs/measured", "storage: {"),
     ("/$defs/used", "words: {"),
+    ("/$defs/unitTier", "price: [{"),
     ("/$defs/planPrice", "studio: {price: {"),
     ("/$defs/addonPrice", "false, price: {"),
     ("/$defs/instance", "\n  show:\n    "),

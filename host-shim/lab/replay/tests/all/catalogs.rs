@@ -47,13 +47,15 @@ entitlements:
 meters:
   tokens: {unit: token, formula: sum, attributes: [model, agent]}
   words: {attributes: [model]}
+  pages: {}
   calls: {}
   seats: {formula: last}
   visits: {meter_event: visits}
   backups: {formula: last}
 rates:
-  tokens: {by: model, micros: {large: 12}, group: [agent], seller: {by: agent, micros: "{product.token_micros}"}, pay: [credits, invoice], invoice: {min: 50, limit: 5000, if: allowed.may_owe}}
-  words: {by: model, per_million: {large: "2.50"}, log: true, pay: [credits]}
+  tokens: {by: model, micros: {large: 12}, group: [agent], seller: {by: agent, micros: "{product.token_micros}"}, pay: [credits, invoice], invoice: {min: 50, limit: 5000, alerts: [50, 99], if: allowed.may_owe}}
+  words: {by: model, per_million: {large: "2.50", small: [{to: 1000, price: "2"}, {price: "1.5"}]}, tiers: volume, log: true, pay: [credits]}
+  pages: {micros: [{to: 100, price: 5}, {price: 4}], pay: [credits]}
 usage_source: {every: 1h, meters: {input: words}, "if": config.enabled}
 events:
   user.registered: {fields: [{name: email, type: string, required: true}]}
@@ -152,8 +154,9 @@ features:
   storage: {limit: GB}
   transcription: {use: minute, price: {by: language, en: 0.010, de: "0.015"}, pay: [credits, invoice]}
   words: {use: word, price: 0.000015, pay: credits}
+  pages: {use: page, price: [{to: 1000, price: 0.01}, {price: 0.008}], tiers: volume, alerts: [50], pay: credits}
 plans:
-  free: {name: For free, description: One show, shows: 1, downloads: 1000, team_gb: 1, storage: 1}
+  free: {name: For free, description: One show, shows: 1, downloads: 1000, team_gb: 1, storage: 1, pages: 100}
   studio: {price: {month: 12.00, year: {amount: 12000, id: price_studio_y}}, trial: 14d, refund: {within: 7d}, highlight: true, shows: 3, themes: true}
   team: {price: {month: 30.00, week: 8.00, day: 1.20, per: seat}, seats: {at_least: 3, at_most: 100}, downloads: unlimited}
   large: {contact: sales, seats: 5}
@@ -170,7 +173,7 @@ instances:
 "#;
 
 /// Texts that occur once in [`CORE`], each with a replacement that makes the catalog wrong.
-pub const CORE_BROKEN: [(&str, &str); 36] = [
+pub const CORE_BROKEN: [(&str, &str); 39] = [
     ("percent: 12.5", "percent: 120"),
     ("percent: 12.5", "percent: half"),
     ("until: 2027-03-31", "until: soon"),
@@ -187,6 +190,9 @@ pub const CORE_BROKEN: [(&str, &str); 36] = [
     ("{use: word, price: 0.000015, pay: credits}", "{use: word, price: 0.000015, pay: card}"),
     ("{use: word, price: 0.000015, pay: credits}", "{use: word, price: -0.01, pay: credits}"),
     ("by: language, en", "en"),
+    ("tiers: volume", "tiers: flat"),
+    ("{price: 0.008}", "{to: 2000}"),
+    ("pages: 100", "pages: some"),
     ("team_gb: 1", "team_gb: -1"),
     ("team_gb: 1", "team_gb: lots"),
     ("team_gb: 1", "team_gb: [1]"),
@@ -223,15 +229,18 @@ pub const BROKEN: [(&str, &str); 117] = [
     ("alerts: [80, 100]", "alerts: [80, 101]"),
     ("micros: {large: 12}", "micros: {large: -12}"),
     ("micros: {large: 12}, ", ""),
-    ("per_million: {large: \"2.50\"}", "per_million: {large: 2.5}"),
-    ("per_million: {large: \"2.50\"}", "per_million: {large: \"0.1234567\"}"),
+    ("per_million: {large: \"2.50\"", "per_million: {large: 2.5"),
+    ("per_million: {large: \"2.50\"", "per_million: {large: \"0.1234567\""),
+    ("tiers: volume", "tiers: flat"),
+    ("{price: 4}", "{}"),
     ("log: true, pay", "log: some, pay"),
     ("every: 1h", "every: hour"),
     ("meters: {input: words}", "meters: {}"),
     ("\"if\": config.enabled", "\"if\": plan"),
     ("pay: [credits, invoice]", "pay: []"),
     ("pay: [credits, invoice]", "pay: [credits]"),
-    (", invoice: {min: 50, limit: 5000, if: allowed.may_owe}", ""),
+    (", invoice: {min: 50, limit: 5000, alerts: [50, 99], if: allowed.may_owe}", ""),
+    ("alerts: [50, 99]", "alerts: [0]"),
     ("user.registered: {fields", "registered: {fields"),
     ("user.registered: {fields: [", "user.registered: {feilds: ["),
     ("{event: invoice.paid, run", "{run"),

@@ -21,7 +21,7 @@ pub(crate) struct Line {
 
 /// The charges of an invoice. Amounts are in millionths of the currency's unit.
 pub(crate) struct UsageCharges<'p> {
-    /// Objects with `meter`, `attributes`, `quantity`, `cost_micros`.
+    /// Objects with `meter`, `attributes`, `quantity`, `cost_micros` and, if a part of the quantity is free, `included`.
     pub lines: &'p [Value],
     /// Cost of the whole month's usage.
     pub cost_micros: Option<i64>,
@@ -88,6 +88,9 @@ fn description(line: &Value) -> String {
     if let Some(quantity) = line.get("quantity").filter(|quantity| !quantity.is_null()) {
         out.push_str(&format!(": {}", text(quantity)));
     }
+    if let Some(included) = line.get("included") {
+        out.push_str(&format!(", of which {} are included", text(included)));
+    }
     out.chars().take(DESCRIPTION_CHARS_MAX).collect()
 }
 
@@ -96,6 +99,13 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde_json::json;
+
+    #[test]
+    fn a_line_says_what_is_included() {
+        let line =
+            json!({"meter": "minutes", "attributes": {}, "quantity": 1250, "cost_micros": 2_500_000, "included": 1000});
+        assert_eq!(description(&line), "minutes: 1250, of which 1000 are included");
+    }
 
     fn charges(lines: &[Value], credits_micros: i64, carried_micros: i64) -> UsageCharges<'_> {
         UsageCharges { lines, cost_micros: None, credits_micros, carried_micros }
