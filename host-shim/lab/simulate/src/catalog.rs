@@ -105,7 +105,7 @@ pub struct InstanceType {
 impl Rate {
     /// True if the price depends on the amount of the month.
     pub fn is_monthly(&self, value: &str) -> bool {
-        let has_tiers = |(name, tiers): &(String, Vec<(Option<i64>, i64)>)| name == value && tiers.len() > 1;
+        let has_tiers = |(name, tiers): &(String, Tiers)| name == value && tiers.len() > 1;
         self.counter.is_some() || self.micros.iter().any(has_tiers)
     }
 }
@@ -126,6 +126,9 @@ impl InstanceType {
     }
 }
 
+/// The last unit of each tier, and the price of its units in millionths of the currency unit.
+pub type Tiers = Vec<(Option<i64>, i64)>;
+
 /// A meter with a price.
 #[derive(Clone, Debug)]
 pub struct Rate {
@@ -135,7 +138,7 @@ pub struct Rate {
     pub by: String,
     /// Values of the attribute, with the tiers of each: the last unit, and the price per unit in millionths of the currency unit. A
     /// price without tiers is one that has no end.
-    pub micros: Vec<(String, Vec<(Option<i64>, i64)>)>,
+    pub micros: Vec<(String, Tiers)>,
     /// True if all units have the price of the tier in which the amount of the month lies.
     pub is_volume: bool,
     /// The entitlement whose amount is included in the price.
@@ -516,7 +519,7 @@ impl Catalog {
 
 fn rate(meter: &str, clause: &Value) -> Rate {
     let by_invoice = list(&clause["pay"]).any(|pays| pays == "invoice");
-    let tiers = |price: &Value| -> Option<Vec<(Option<i64>, i64)>> {
+    let tiers = |price: &Value| -> Option<Tiers> {
         let one = price.as_i64().map(|micros| vec![(None, micros)]);
         one.or_else(|| {
             price.as_array()?.iter().map(|tier| Some((tier["to"].as_i64(), tier["price"].as_i64()?))).collect()

@@ -358,7 +358,11 @@ fn usage_with_a_price_has_tiers_and_an_included_amount() {
             "`plans.b.a`: its units have prices by `kind`; expected no amount, since it does not say which units are free; \
              or one price",
         ),
-        ("{use: page, price: [{to: 5}], pay: invoice}", "{}", "`price` is missing in `a.price[0]`"),
+        (
+            "{use: page, price: [{to: 5}], pay: invoice}",
+            "{}",
+            "`a.price[0]` has no `price`; expected the field `price`",
+        ),
         (
             "{use: page, price: [{to: 5, price: 0.1}], pay: invoice}",
             "{}",

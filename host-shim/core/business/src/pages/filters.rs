@@ -564,7 +564,7 @@ mod tests {
         let plans = "{% for plan in offers | plans(catalog) %}{{ plan.id }}:{% for line in plan | plan_lines(catalog) %} {{ line.label }}={{ line.value }}{% endfor %};{% endfor %}";
         assert_eq!(
             shown(plans, values.clone()),
-            "free: Runs=1 query per month Audit=yes Seats=1;large: Runs=9 queries per month Seats=1;team: Seats=3 to 9;"
+            "free: Runs=1 query per month included Audit=yes Seats=1;large: Runs=9 queries per month included Seats=1;team: Seats=3 to 9;"
         );
         let use_prices = "{% for row in catalog | use_prices %}{{ row.label }}/{{ row.unit }}:{% for price in row.prices %} {{ price.of }} {{ price.amount }}{% endfor %};{% endfor %}";
         assert_eq!(shown(use_prices, values), "Jobs/query: Large €1.25 Small €0.04;Words/word:  €0.000015;");
