@@ -216,7 +216,7 @@ pub const CORE_BROKEN: [(&str, &str); 39] = [
 ];
 
 /// Texts that occur once in [`WHOLE`], each with a replacement that makes the catalog wrong.
-pub const BROKEN: [(&str, &str); 117] = [
+pub const BROKEN: [(&str, &str); 120] = [
     ("policies:", "policys:"),
     ("product_types:", "types:"),
     ("grace: 7d", "grace: -7d"),
