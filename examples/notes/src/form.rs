@@ -59,7 +59,7 @@ pub(crate) async fn read(kind: &str, body: Bytes) -> Result<Form, FormError> {
             _ => return Err(FormError::Field(found.chars().take(80).collect())),
         }
     }
-    // Browsers send the ends of lines as CR LF.
+    // Browsers send line endings as CR LF.
     let text = text.unwrap_or_default().replace("\r\n", "\n");
     Ok(Form { name: name.unwrap_or_default().trim().to_owned(), text, file: file.flatten() })
 }
@@ -70,7 +70,7 @@ async fn utf8(name: &'static str, field: Field<'_>) -> Result<String, FormError>
 
 /// Returns the file. None if the customer chose none: then browsers send an empty file without a name.
 async fn sent_file(field: Field<'_>) -> Result<Option<SentFile>, FormError> {
-    // Some browsers send folders, too.
+    // Some browsers put the folders before the file name.
     let name = field.file_name().unwrap_or_default().rsplit(['/', '\\']).next().unwrap_or_default();
     let name: String = name.chars().filter(|letter| !letter.is_control()).collect();
     let kind = field.content_type().map(|kind| kind.as_ref().to_owned()).unwrap_or_default();

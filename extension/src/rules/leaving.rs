@@ -1,4 +1,4 @@
-//! Leaving and coming back: cancels subscriptions, and takes a planned end or a planned change back.
+//! Leaving and coming back: cancels subscriptions, and withdraws a planned end or a planned change.
 
 pub(super) mod pausing;
 
@@ -24,7 +24,7 @@ use std::rc::Rc;
 /// Maximum number of characters of a reason and of a comment.
 const WORDS_CHARS_MAX: usize = 500;
 
-/// `subscription.cancel`: cancels at the end of the period; at once only by an administrator.
+/// `subscription.cancel`: cancels at the end of the period. Only an administrator may cancel at once.
 pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let at_period_end = match body.get("at_period_end") {
         None | Some(Value::Null | Value::Bool(true)) => true,
@@ -40,7 +40,8 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if let Some(waits) = wait_for_change(desk, &id)? {
         return Ok(waits.into());
     }
-    // A period that was not paid for has no end to wait for: it is neither collected nor used any more.
+    // If the period was not paid for, there is no reason to wait for its end: it is no longer used, and its payment is no longer
+    // collected.
     let is_unpaid = matches!(row.status(), SubscriptionStatus::PastDue | SubscriptionStatus::Unpaid);
     let pause_begins = standing.subscription(&id).and_then(|facts| facts.pause_begins);
     let is_unpaid = is_unpaid || pause_begins.is_some_and(|begins| begins <= desk.now);
@@ -52,7 +53,7 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     }
     let key = EffectKey::Cancel { subscription: id.clone(), asked_by: desk.event_hash() };
     let billing = desk.account.row::<BillingHistory>(&id)?.unwrap_or_default();
-    // A change that has not begun is still wanted until the end.
+    // An earlier `keep` that has not begun is called off. A planned change is not: it still applies until the subscription ends.
     if let Some(earlier) = billing.changing.clone().filter(|key| word_of(key) == "keep") {
         desk.account.call_off(vec![earlier]);
     }
@@ -90,7 +91,7 @@ fn because(body: &Object, settings: &Settings) -> Ruled<Because> {
     }
 }
 
-/// `subscription.keep`: takes back the planned end of a subscription, with that of the add-ons that were to end with it, and its
+/// `subscription.keep`: withdraws the planned end of a subscription and of the add-ons that were to end with it, and the subscription's
 /// planned change.
 pub(super) fn keep(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let standing = standing(desk)?;
@@ -137,7 +138,8 @@ fn keep_one(desk: &mut Desk<'_>, id: &SubscriptionId, billing: BillingHistory) -
     forget_cancellation(desk, id)
 }
 
-/// Returns the living subscription that a command names; without an id that of a plan, or else a paused one, or else the first one.
+/// Returns the subscription that a command names, unless it has ended. If the command gives no id, returns the subscription of a plan;
+/// without one, a paused subscription; without one, the first.
 fn living(
     desk: &mut Desk<'_>,
     standing: &AccountStanding,

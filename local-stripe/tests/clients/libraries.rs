@@ -1,4 +1,4 @@
-//! Runs the scripts of the official libraries, and of the browser.
+//! Runs the scripts that use Stripe's official libraries, and those that drive a browser.
 
 use std::process::Command;
 use std::time::Duration;
@@ -24,7 +24,8 @@ fn python() {
     assert!(out.contains("all checks passed"), "{out}");
 }
 
-/// `UPDATE_PARAMETERS=1` rewrites the file, for a new version of the library.
+/// Compares the library's parameters with `src/params/stripe.txt`. After an update of the library, `UPDATE_PARAMETERS=1` rewrites the
+/// file.
 #[test]
 fn parameters() {
     if left_out("python") {

@@ -1,4 +1,5 @@
-//! `provisioner inspect` shows the manifest of a component and what it does not permit, and no run starts with such a component.
+//! `provisioner inspect` shows a component's manifest, and lists everything that the component uses without the manifest's permission.
+//! No run starts with a component that does so.
 
 use crate::run::{Ran, component, in_business, run};
 use std::fs;

@@ -6,7 +6,7 @@ use host_engine::bundle::{Bundle, OwnWebhook};
 use host_provider_api::SECRET_PREFIX;
 
 /// Returns the keys of the secrets that a setup contains in plain text instead of as references. A bundle of it would contain
-/// these secrets. `extension`: the declarations of the extension, which the business's extend.
+/// these secrets. `extension`: the declarations of the extension, to which those of the business are added.
 pub fn plain_secrets(setup: &Setup, extension: &Declarations) -> Vec<String> {
     let business = setup.processor_business();
     let is_plain = |decl: &ConfigDecl| {

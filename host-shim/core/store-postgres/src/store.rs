@@ -42,7 +42,7 @@ pub(crate) struct CatalogCache {
 /// A store in PostgreSQL. Any number of handles, of any number of hosts, may write at the same time.
 pub struct PostgresStore {
     pub(crate) wire: Wire,
-    /// Mark of this schema's open numbers.
+    /// Prefix of the keys that mark this schema's event numbers as open.
     pub(crate) tag: i64,
     pub(crate) in_group: bool,
     /// True after a statement of the open group failed.
@@ -52,7 +52,7 @@ pub struct PostgresStore {
     pub(crate) at_mark: Option<Held>,
     /// Number of the open group's transaction, once it has written.
     pub(crate) transaction: RefCell<Option<String>>,
-    /// The waiting changes, in a group whose changes may wait.
+    /// The changes that wait, if the open group's changes may wait; otherwise none.
     pub(crate) together: RefCell<Option<Together>>,
     /// The texts of queries.
     pub(crate) texts: Texts,
@@ -68,7 +68,7 @@ impl PostgresStore {
     /// Opens a store, and creates or migrates its schema.
     ///
     /// # Errors
-    /// Fails if the database is not reached, is too old or not in UTF-8, has a newer schema, or refuses a statement.
+    /// Fails if the database cannot be reached, is too old, is not in UTF-8, has a newer schema, or refuses a statement.
     pub fn open(settings: &Settings) -> Result<Self, OpenError> {
         let store = Self::of(settings)?;
         schema::migrate(&store.wire)?;
@@ -98,8 +98,8 @@ impl PostgresStore {
         self.query_now(sql, params)
     }
 
-    /// Runs a query that reads nothing written by waiting changes. After an error in a group, only a rollback of the group or to its
-    /// mark can follow.
+    /// Runs a query that reads nothing written by waiting changes. After an error in a group, the only possible next step is a rollback,
+    /// either of the whole group or to its mark.
     pub(crate) fn query_now(&self, sql: &str, params: Params<'_>) -> Stored<Vec<Row>> {
         if !self.in_group {
             self.wire.ensure()?;

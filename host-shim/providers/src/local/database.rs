@@ -14,7 +14,7 @@ use std::path::PathBuf;
 const FILE: &str = "database.sqlite";
 /// Prefix of endpoints, before the resource's short name.
 const ENDPOINT: &str = "sqlite:";
-/// The payload member, and therefore the setting of the resource, that marks a database specified by a person.
+/// Name of the payload member that marks a database specified by a person. The resource stores it as a setting of the same name.
 pub(crate) const ADOPTED: &str = "adopt";
 
 /// Returns the path of a database's file.
@@ -43,7 +43,7 @@ pub(crate) fn at(store: &ResourceStore, endpoint: &str) -> Result<Option<Resourc
     }
 }
 
-/// Returns whether a person has specified the database, in which case it replaces one on another server.
+/// Returns whether a person has specified the database. The local file then stands in for a database on another server.
 fn is_adopted(resource: &Resource) -> bool {
     resource.resource == "database" && resource.settings.contains_key(ADOPTED)
 }

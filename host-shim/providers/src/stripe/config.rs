@@ -1,4 +1,4 @@
-//! Settings of the provider: keys, limits, and settings of objects that payloads do not contain.
+//! Settings of the provider: keys, limits, and those settings of Stripe's objects that payloads do not contain.
 
 use crate::http::ExchangeLimits;
 use crate::stripe::failure::Failed;
@@ -62,8 +62,7 @@ pub struct Config {
     pub test_key: Option<Secret>,
     /// Base URL of the API, without a trailing slash.
     pub url: String,
-    /// Base address of the business's site, without a trailing slash. Return addresses that are paths are relative to
-    /// it.
+    /// Base address of the business's site, without a trailing slash. Paths to which customers return are relative to it.
     pub site: Option<String>,
     /// Limits of one request. Most calls send a few requests; a call for an invoice sends about fifty.
     pub limits: ExchangeLimits,
@@ -85,8 +84,7 @@ impl Default for Config {
             test_key: None,
             url: API.to_owned(),
             site: None,
-            // An invoice with lines and payments is far smaller than 1 MB; a page of a hundred events may have a few
-            // MB.
+            // An invoice with lines and payments is far smaller than 1 MB; a page of a hundred events may be a few MB.
             limits: ExchangeLimits { timeout: Duration::from_secs(30), body_bytes_max: 8 * 1024 * 1024 },
             account_type: AccountType::default(),
             account_country: None,

@@ -75,10 +75,10 @@ pub(crate) enum Tried<'t> {
 pub(crate) struct Storing<'s> {
     /// The user, or the account of a token.
     pub(crate) whose: &'s str,
-    /// True for a user who has not verified the address. Anybody can be such a user many times, so these users also share budgets by
-    /// address.
+    /// True for a user who has not verified the mail address. Anybody can register many such users, so these users also share budgets
+    /// by network address.
     pub(crate) is_unproved: bool,
-    /// The address that sent the request.
+    /// The network address that sent the request.
     pub(crate) address: Option<IpAddr>,
 }
 
@@ -204,7 +204,7 @@ impl Rates {
         self.commands.spend(of.whose, bytes);
     }
 
-    /// Counts a command of a user that was stored and refused.
+    /// Counts a user's command that was stored and refused.
     pub(crate) fn refused_command(&self, of: Storing<'_>, payload: &str) {
         self.refused.spend(of.whose, stored(payload));
     }
@@ -397,7 +397,7 @@ mod tests {
         assert!(rates.organization("bob").is_ok());
     }
 
-    /// A 429 is not a success: nobody can use somebody else's success to try passwords.
+    /// A successful login restores no other budget: nobody can use a login of their own to try another user's passwords.
     #[test]
     fn a_success_takes_back_neither_the_logins_of_its_address_nor_the_failures_of_other_users() {
         let rates = rates(Rate { per_second: 1, burst: 1 }, 10);

@@ -51,7 +51,7 @@ impl Method {
         (Method::Put, "PUT"),
     ];
 
-    /// Returns the method with a name; none for other methods.
+    /// Returns the method with the given name; none if there is no such method.
     pub fn named(name: &str) -> Option<Method> {
         Method::ALL.iter().find(|(_, known)| *known == name).map(|(method, _)| *method)
     }

@@ -40,7 +40,7 @@ pub struct Swept {
     pub early: usize,
     /// Number of events that were not stored because they cannot be read.
     pub refused: usize,
-    /// Time of the newest event before which all events are stored, by the provider's clock, in seconds since the epoch.
+    /// Time up to which all events are stored, by the provider's clock, in seconds since the epoch.
     pub newest_s: i64,
     /// Number of parts of the list that are still to be read, as far as known.
     pub parts_left: usize,
@@ -77,8 +77,7 @@ impl Sweeper {
         &self.partition
     }
 
-    /// Returns the time of the newest event before which all events of an account are stored, in seconds since the epoch; none before
-    /// its first sweep.
+    /// Returns the time up to which all events of an account are stored, in seconds since the epoch; none before its first sweep.
     ///
     /// # Errors
     /// Fails if the site is busy or has stopped, or if the store fails.

@@ -1,8 +1,8 @@
 //! Keeps the time up to which Stripe's events were read. These marks are in the store, so that after a restore they match the
 //! restored events.
 //!
-//! A mark is a kept reply of the account `platform` to a caller name that no request has. It is copied and restored with the store,
-//! but is not part of its state.
+//! A mark is stored as a reply of the account `platform`, under a caller name that no request uses. It is copied and restored with the
+//! store, but is not part of its state.
 
 use extension_contract::{Account, Reply};
 use host_store::{Applied, Changes, Partition, Read, Store, StoreError, Stored};
@@ -17,7 +17,7 @@ fn caller(connected: Option<&str>) -> String {
     format!("{CALLER}{}", connected.unwrap_or_default())
 }
 
-/// Returns the time of the newest event before which all events are stored, in seconds since the epoch; none before the first sweep.
+/// Returns the time up to which all events are stored, in seconds since the epoch; none before the first sweep.
 pub(super) fn read(store: &dyn Read, partition: &Partition, connected: Option<&str>) -> Stored<Option<i64>> {
     let reply = store.reply(&partition.scope(Account::Platform), &caller(connected))?;
     let Some(Reply::Answer(text)) = reply else { return Ok(None) };
@@ -25,7 +25,7 @@ pub(super) fn read(store: &dyn Read, partition: &Partition, connected: Option<&s
     Ok(kept[NEWEST].as_i64())
 }
 
-/// Records the time of the newest event before which all events are stored. It is durable when this returns.
+/// Records the time up to which all events are stored. It is durable when this returns.
 pub(super) fn write(
     store: &mut dyn Store,
     partition: &Partition,
