@@ -103,6 +103,14 @@ fn without_a_chain_the_order_is_unclear() {
     let on = after(PastDue, snapshot(1, SnapshotRank::Updated, Active));
     let off = after(Active, snapshot(1, SnapshotRank::Updated, PastDue));
     assert!(merged(&on, &off).0.is_unclear);
+    // A retrieval in the same second that knew both decides, in any order of arrival.
+    let known = [&on, &off].map(|known| Previous::all_of(&known.state)).to_vec();
+    let answer = SubscriptionSnapshot { previous: known, ..snapshot(1, SnapshotRank::Retrieved, Active) };
+    for [one, two, three] in [[&on, &off, &answer], [&off, &on, &answer], [&answer, &off, &on], [&on, &answer, &off]] {
+        let (mut row, _) = merged(one, two);
+        merge(&mut row, three.clone(), BOUNDS).expect("a snapshot can be encoded");
+        assert_eq!((row.status(), row.is_unclear), (Active, false));
+    }
 }
 
 /// A retrieved snapshot is newer than the snapshots known at its request. Its order relative to other snapshots of the

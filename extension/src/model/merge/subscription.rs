@@ -177,8 +177,15 @@ fn add(snapshots: &mut Vec<StateSnapshot>, snapshot: SubscriptionSnapshot, bound
 /// Determines the current snapshot of a moment: the only snapshot without a successor, if all others lead to it.
 fn read_chain(record: &mut SubscriptionRow) {
     let snapshots = &record.views;
+    // A retrieval knows whole states. What it knew is older, also if an update leads from the retrieved state to a known one: whoever
+    // cancels and keeps a plan within a second is where they began.
+    let was_known = |retrieved: usize, known: usize| {
+        let state = Previous::all_of(&snapshots[known].state);
+        snapshots[retrieved].previous.contains(&state)
+    };
     let follows = |later: usize, earlier: usize| {
-        later != earlier && snapshots[later].previous.iter().any(|previous| previous.fits(&snapshots[earlier].state))
+        let fits = |previous: &Previous| previous.fits(&snapshots[earlier].state);
+        later != earlier && !was_known(earlier, later) && snapshots[later].previous.iter().any(fits)
     };
     let all = 0..snapshots.len();
     let ends: Vec<usize> = all.clone().filter(|snapshot| !all.clone().any(|later| follows(later, *snapshot))).collect();

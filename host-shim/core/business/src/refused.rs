@@ -39,7 +39,9 @@ fn mistake(catalog: &Node, error: &FieldError) -> BadInput {
         error.expected.retain(|clause| !is_of_another_file(clause));
         let is_ours = error.expected.iter().any(|clause| clause == "product_types");
         let words = core_level::CLAUSES.iter().chain(&core_level::POLICY_WORDS).filter(|_| is_ours);
-        error.expected.extend(words.map(|word| (*word).to_owned()));
+        // The full level has `coupons`, too.
+        let new: Vec<_> = words.filter(|word| !error.expected.iter().any(|known| known == *word)).collect();
+        error.expected.extend(new.into_iter().map(|word| (*word).to_owned()));
         let written = error.path.trim_start_matches('/').to_owned();
         error = error.suggesting(&written);
     }

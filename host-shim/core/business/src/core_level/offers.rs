@@ -9,7 +9,7 @@ use crate::yaml::{Checked, Checker, Entry, Node, Tree};
 use std::collections::BTreeSet;
 
 /// The intervals of a price that is paid again and again.
-const INTERVALS: [&str; 4] = ["month", "year", "week", "day"];
+const INTERVALS: [&str; 3] = ["month", "year", "week"];
 
 /// A clause with offers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -180,7 +180,7 @@ fn mistakes_name_the_line_what_was_expected_and_what_was_meant() {
         (
             "plans: {a: {shws: 1}}",
             "catalog.yml:2: unknown field `shws` in plan `a`; expected a feature or one of name, \
-            description, highlight, contact, price, trial, seats; did you mean `shows`?",
+            description, highlight, contact, price, trial, refund, pause, seats; did you mean `shows`?",
         ),
         (
             "plans: {a: {price: {month: 12}}}",
@@ -194,7 +194,7 @@ fn mistakes_name_the_line_what_was_expected_and_what_was_meant() {
         (
             "plans: {a: {price: {mnth: 12.00}}}",
             "catalog.yml:2: unknown field `mnth` in plans.a.price; expected one of month, year, \
-            week, day, per; did you mean `month`?",
+            week, per; did you mean `month`?",
         ),
         (
             "plans: {a: {}, b: {}}",

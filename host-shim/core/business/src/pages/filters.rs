@@ -116,13 +116,30 @@ fn units(unit: &str, amount: Option<i64>) -> String {
 fn use_prices(catalog: &Value) -> Value {
     let catalog = json(catalog);
     let currency = catalog["policies"]["currency"].as_str().unwrap_or("usd").to_owned();
-    let price = |of: &str, micros: &Json| {
+    let price = |of: String, micros: &Json| {
         let micros = micros.as_i64()?;
-        Some(serde_json::json!({"of": words_of(of), "amount": Locale::usual().exact(micros, &currency)}))
+        Some(serde_json::json!({"of": of, "amount": Locale::usual().exact(micros, &currency)}))
+    };
+    // A price with tiers is a list: each tier ends where the next one begins.
+    let prices = |of: &str, micros: &Json| -> Vec<Json> {
+        let (mut found, mut before) = (Vec::new(), None);
+        for tier in list(micros) {
+            let to = tier["to"].as_i64();
+            let range = match (before, to) {
+                (_, Some(to)) => format!("up to {} a month", Locale::usual().number(to)),
+                (Some(before), None) => format!("beyond {} a month", Locale::usual().number(before)),
+                (None, None) => String::new(),
+            };
+            let of = [words_of(of), range].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(", ");
+            found.extend(price(of, &tier["price"]));
+            before = to;
+        }
+        found.extend(price(words_of(of), micros));
+        found
     };
     let rows = catalog["rates"].as_object().into_iter().flatten().map(|(meter, rate)| {
-        let several = rate["micros"].as_object().into_iter().flatten().filter_map(|(of, micros)| price(of, micros));
-        let prices: Vec<Json> = several.chain(price("", &rate["micros"])).collect();
+        let several = rate["micros"].as_object().into_iter().flatten().flat_map(|(of, micros)| prices(of, micros));
+        let prices: Vec<Json> = several.chain(prices("", &rate["micros"])).collect();
         serde_json::json!({"label": words_of(meter), "unit": catalog["meters"][meter]["unit"], "prices": prices})
     });
     Value::from_serialize(rows.filter(|row| !list(&row["prices"]).is_empty()).collect::<Vec<_>>())
@@ -550,8 +567,8 @@ mod tests {
                 "grants": {"audit": {"amount": "{product.audit}", "per": "purchase"}, "runs": "{product.runs}", "seats": 1}}],
             "products": [{"id": "free", "default": true}],
             "entitlements": {"runs": {"kind": "counter", "meter": "jobs"}, "audit": {"kind": "flag"}, "seats": {"kind": "limit"}},
-            "meters": {"jobs": {"unit": "query"}, "words": {"unit": "word"}},
-            "rates": {"words": {"micros": 15, "pay": ["credits"]}, "jobs": {"by": "size", "micros": {"small": 40_000, "large": 1_250_000}}},
+            "meters": {"jobs": {"unit": "query"}, "words": {"unit": "word"}, "calls": {"unit": "call"}},
+            "rates": {"words": {"micros": 15, "pay": ["credits"]}, "calls": {"micros": [{"to": 10_000, "price": 2_000}, {"price": 1_000}]}, "jobs": {"by": "size", "micros": {"small": 40_000, "large": 1_250_000}}},
         });
         let plan = |id: &str, metadata: Json| json!({"id": id, "product_type": "plan", "available": false, "prices": [], "metadata": metadata});
         let offers = json!([
@@ -567,7 +584,10 @@ mod tests {
             "free: Runs=1 query per month included Audit=yes Seats=1;large: Runs=9 queries per month included Seats=1;team: Seats=3 to 9;"
         );
         let use_prices = "{% for row in catalog | use_prices %}{{ row.label }}/{{ row.unit }}:{% for price in row.prices %} {{ price.of }} {{ price.amount }}{% endfor %};{% endfor %}";
-        assert_eq!(shown(use_prices, values), "Jobs/query: Large €1.25 Small €0.04;Words/word:  €0.000015;");
+        assert_eq!(
+            shown(use_prices, values),
+            "Calls/call: up to 10,000 a month €0.002 beyond 10,000 a month €0.001;Jobs/query: Large €1.25 Small €0.04;Words/word:  €0.000015;"
+        );
         assert_eq!(shown("{{ '14d' | days }}, {{ '1d' | days }}", json!({})), "14 days, 1 day");
     }
 

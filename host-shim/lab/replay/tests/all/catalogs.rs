@@ -158,7 +158,7 @@ features:
 plans:
   free: {name: For free, description: One show, shows: 1, downloads: 1000, team_gb: 1, storage: 1, pages: 100}
   studio: {price: {month: 12.00, year: {amount: 12000, id: price_studio_y}}, trial: 14d, refund: {within: 7d}, highlight: true, shows: 3, themes: true}
-  team: {price: {month: 30.00, week: 8.00, day: 1.20, per: seat}, seats: {at_least: 3, at_most: 100}, downloads: unlimited}
+  team: {price: {month: 30.00, week: 8.00, per: seat}, seats: {at_least: 3, at_most: 100}, downloads: unlimited}
   large: {contact: sales, seats: 5}
 addons:
   extra_show: {name: One more show, description: Yes, highlight: false, price: {month: 4.00}, trial: 7d, refund: {within: 2d}, quantity: {at_most: 10}, shows: 1}
