@@ -12,19 +12,26 @@ const isWhole = Boolean(process.env.WHOLE || process.env.SHOTS);
 export const PASSWORD = "correct horse battery";
 const axe = readFileSync(require.resolve("axe-core"), "utf8");
 
-// Returns the link below a path in a mail to an address, but for the known link. Waits until there is such a mail.
-export async function linkIn(data, address, path, known) {
+// Returns what `find` finds in the mails that were sent. Waits until it finds something: a mail may be sent after the page shows its cause.
+export async function inMails(data, what, find) {
   const folder = join(data, "providers", "mails");
   for (let tries = 0; tries < 300; tries += 1) {
     const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".eml")) : [];
     const mails = names.map((name) => readFileSync(join(folder, name), "utf8").replaceAll(/=\r?\n/g, "").replaceAll("=3D", "="));
-    const own = mails.filter((mail) => new RegExp(`^To: .*${address}`, "m").test(mail));
-    const links = own.flatMap((mail) => mail.match(new RegExp(`http://[^\\s"<>]*${path}[^\\s"<>]*`)) ?? []);
-    const link = links.find((link) => link !== known);
-    if (link) return link;
+    const found = find(mails);
+    if (found) return found;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  throw new Error(`no mail to ${address} with a link to ${path}`);
+  throw new Error(`no mail ${what}`);
+}
+
+// Returns the link below a path in a mail to an address, but for the known link. Waits until there is such a mail.
+export async function linkIn(data, address, path, known) {
+  return inMails(data, `to ${address} with a link to ${path}`, (mails) => {
+    const own = mails.filter((mail) => new RegExp(`^To: .*${address}`, "m").test(mail));
+    const links = own.flatMap((mail) => mail.match(new RegExp(`http://[^\\s"<>]*${path}[^\\s"<>]*`)) ?? []);
+    return links.find((link) => link !== known);
+  });
 }
 
 // `args` are further arguments of Chromium.

@@ -1,9 +1,7 @@
 // The story of Orchestra at a server in local mode: a user pays and names an orchestra. Nothing configures the provider of databases, so the
 // database waits for a person, and an operator sees it, enters a URL that is refused, lets the time run out, and enters one that is accepted.
-import { readFileSync, readdirSync } from "node:fs";
-import { join } from "node:path";
 import { operatorOf } from "./api.mjs";
-import { open } from "./browser.mjs";
+import { inMails, open } from "./browser.mjs";
 
 const [server, key, link, data] = process.argv.slice(2);
 const story = await open();
@@ -82,8 +80,10 @@ await story.followText("Enter the database");
 told.accepted = await story.text("[role=status]");
 await story.sees("No step waits for a person");
 await story.state("provision-ready");
-const mails = readdirSync(join(data, "providers", "mails")).map((name) => readFileSync(join(data, "providers", "mails", name), "utf8"));
-told.mails = mails.map((mail) => /^Subject: (.*)$/m.exec(mail)?.[1].trim()).filter((subject) => /ready/.test(subject));
+told.mails = await inMails(data, "that the orchestra is ready", (mails) => {
+  const ready = mails.map((mail) => /^Subject: (.*)$/m.exec(mail)?.[1].trim()).filter((subject) => /ready/.test(subject));
+  return ready.length > 0 && ready;
+});
 await story.goto(`${server}/admin/provisions/nothing`);
 told.unknown = flat(await story.text());
 await story.end();
