@@ -106,7 +106,7 @@ fn a_promotion_code_has_a_coupon_for_the_products_of_its_prices() {
     assert_eq!(outputs, json!({"promotion_code": made["id"]}));
     assert_eq!((&made["code"], &made["active"]), (&json!("LAUNCH50"), &json!(true)));
     let coupon = made["promotion"]["coupon"].as_str().or(made["coupon"]["id"].as_str()).expect("a coupon");
-    let coupon = bench.direct("GET", &format!("/v1/coupons/{coupon}?expand[]=applies_to"), &[]);
+    let coupon = bench.direct("GET", &format!("/v1/coupons/{coupon}"), &[("expand[]", "applies_to")]);
     assert_eq!((&coupon["percent_off"], &coupon["duration"]), (&json!(12.5), &json!("repeating")));
     assert_eq!((&coupon["duration_in_months"], &coupon["max_redemptions"]), (&json!(3), &json!(100)));
     assert_eq!(coupon["redeem_by"], 4_102_444_800_i64);
