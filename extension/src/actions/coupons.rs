@@ -42,11 +42,10 @@ fn request_next(desk: &mut Desk<'_>, settings: &Settings, code: &str, known: &mu
         (None, Some(made)) => (Asked::Deactivate, json!({"promotion_code": made.promotion_code, "active": false})),
         (None, None) => return Ok(()),
     };
-    known.requests = known.requests.saturating_add(1);
-    let (name, number) = (code.to_owned(), known.requests);
+    let (name, asked_by) = (code.to_owned(), desk.event_hash());
     let key = match asked {
-        Asked::Create(_) => EffectKey::CreateCode { code: name.clone(), number },
-        Asked::Deactivate => EffectKey::DeactivateCode { code: name.clone(), number },
+        Asked::Create(_) => EffectKey::CreateCode { code: name.clone(), asked_by },
+        Asked::Deactivate => EffectKey::DeactivateCode { code: name.clone(), asked_by },
     };
     let effect = request(&key, &payload, Some(&Correlation::PromotionCode { code: name }))?;
     desk.account.ask(Effect { ordering_key: Some(format!("code:{code}")), ..effect });

@@ -16,9 +16,6 @@ pub(crate) struct KnownCoupon {
     /// The discount of the active promotion code at Stripe.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made: Option<MadeCoupon>,
-    /// Number of requests so far, which is part of their keys.
-    #[serde(default)]
-    pub requests: u32,
     /// What the unanswered request asks for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub asked: Option<Asked>,

@@ -95,10 +95,10 @@ effect_keys! {
         SyncProduct { product: ProductId } = "sync:product:{product}", asks PRODUCT_CREATE;
         /// The creation of a price at Stripe, by amount and interval: `500usd:month`.
         SyncPrice { product: ProductId, amount: String, interval: String } = "sync:price:{product}:{amount}:{interval}", asks PRICE_CREATE;
-        /// The nth request about a code of `coupons`: to create its promotion code.
-        CreateCode { code: String, number: u32 } = "create-code:{code}:{number}", asks PROMOTION_CODE_CREATE;
-        /// The nth request about a code of `coupons`: to deactivate its promotion code.
-        DeactivateCode { code: String, number: u32 } = "deactivate-code:{code}:{number}", asks PROMOTION_CODE_UPDATE;
+        /// The creation of the promotion code of a coupon, by the requesting event.
+        CreateCode { code: String, asked_by: String } = "create-code:{code}:{asked_by}", asks PROMOTION_CODE_CREATE;
+        /// The deactivation of the promotion code of a coupon, by the requesting event.
+        DeactivateCode { code: String, asked_by: String } = "deactivate-code:{code}:{asked_by}", asks PROMOTION_CODE_UPDATE;
         /// A retrieval of an object. `because` is the time or amount that caused the retrieval. `views` is the number of snapshots
         /// of this time if a retrieved snapshot is among them and their order is unclear, and otherwise 0.
         Retrieve { object: Id, because: i64, views: usize } = "retrieve:{object}:{because}/{views}", or "retrieve:{object}:{because}" if *views == 0, asks RETRIEVE;
