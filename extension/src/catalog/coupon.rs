@@ -2,12 +2,13 @@
 //! can be changed there, so a changed discount replaces them, and whoever has the former discount keeps it.
 
 use super::mistakes::Mistakes;
+use super::per_million::{DecimalVisitor, millionths, write_millionths};
 use super::price::ProductPrice;
+use super::span::TextVisitor;
 use super::words::one_of;
 use crate::model::time::{DAY_MS, date, parse_rfc3339};
 use extension_contract::pointer::escaped;
 use extension_contract::{FieldErrorCode, Timestamp};
-use serde::de::{self, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -62,30 +63,20 @@ impl Coupon {
     }
 }
 
-/// A percentage above 0 and up to 100 with at most two decimals, in hundredths.
+/// A percentage above 0 and up to 100 with at most two decimals, in millionths of a percent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Percent(u32);
+pub(crate) struct Percent(i64);
 
 impl Percent {
     /// Parses a decimal such as `12.5`; `None` if it has another form or is out of range.
     fn parse(text: &str) -> Option<Percent> {
-        let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
-        let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        if !are_digits(whole) || !are_digits(decimals) || decimals.len() > 2 {
-            return None;
-        }
-        let hundredths = format!("{whole}{decimals:0<2}").parse().ok()?;
-        (1..=10_000).contains(&hundredths).then_some(Percent(hundredths))
+        millionths(text, 2).filter(|millionths| (1..=100_000_000).contains(millionths)).map(Percent)
     }
 }
 
 impl fmt::Display for Percent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.0 / 100, self.0 % 100) {
-            (whole, 0) => write!(f, "{whole}"),
-            (whole, tenths) if tenths % 10 == 0 => write!(f, "{whole}.{}", tenths / 10),
-            (whole, hundredths) => write!(f, "{whole}.{hundredths:02}"),
-        }
+        write_millionths(self.0, f)
     }
 }
 
@@ -95,31 +86,10 @@ impl Serialize for Percent {
     }
 }
 
-struct PercentVisitor;
-
-impl Visitor<'_> for PercentVisitor {
-    type Value = Percent;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a percentage up to 100 with at most two decimals, such as 50 or \"12.5\"")
-    }
-
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Percent, E> {
-        Percent::parse(&number.to_string()).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Percent, E> {
-        Percent::parse(&number.to_string()).ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Percent, E> {
-        Percent::parse(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
-    }
-}
-
 impl<'de> Deserialize<'de> for Percent {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PercentVisitor)
+        let expected = "a percentage up to 100 with at most two decimals, such as 50 or \"12.5\"";
+        deserializer.deserialize_any(DecimalVisitor { read: Percent::parse, expected })
     }
 }
 
@@ -128,6 +98,11 @@ impl<'de> Deserialize<'de> for Percent {
 pub(crate) struct Day(Timestamp);
 
 impl Day {
+    /// Parses a date; `None` if it has another form or does not exist.
+    fn parse(text: &str) -> Option<Day> {
+        parse_rfc3339(&format!("{text}T00:00:00Z")).filter(|at| date(*at) == text).map(Day)
+    }
+
     /// Returns the time at which the day is over.
     pub fn end(self) -> Timestamp {
         self.0.saturating_add(DAY_MS)
@@ -140,24 +115,9 @@ impl Serialize for Day {
     }
 }
 
-struct DayVisitor;
-
-impl Visitor<'_> for DayVisitor {
-    type Value = Day;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a day, such as 2027-03-31")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Day, E> {
-        let beginning = parse_rfc3339(&format!("{text}T00:00:00Z")).filter(|at| date(*at) == text);
-        beginning.map(Day).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
-    }
-}
-
 impl<'de> Deserialize<'de> for Day {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(DayVisitor)
+        deserializer.deserialize_str(TextVisitor { read: Day::parse, expected: "a day, such as 2027-03-31" })
     }
 }
 

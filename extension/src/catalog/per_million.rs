@@ -17,13 +17,7 @@ pub struct PerMillion(i64);
 impl PerMillion {
     /// Parses a decimal such as `2.50`; `None` if it is negative, has another form, more than six decimals, or exceeds 64 bits.
     pub(crate) fn parse(text: &str) -> Option<PerMillion> {
-        let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
-        let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        if !are_digits(whole) || !are_digits(decimals) || decimals.len() > DECIMALS {
-            return None;
-        }
-        let decimals: i64 = format!("{decimals:0<DECIMALS$}").parse().ok()?;
-        whole.parse::<i64>().ok()?.checked_mul(MILLION)?.checked_add(decimals).map(PerMillion)
+        millionths(text, DECIMALS).map(PerMillion)
     }
 
     /// Returns the price in millionths of the currency's unit.
@@ -38,13 +32,30 @@ impl PerMillion {
     }
 }
 
+/// Parses a decimal with at most so many decimals (up to six) into millionths; `None` if it is negative, has another form, or exceeds
+/// 64 bits.
+pub(super) fn millionths(text: &str, decimals_max: usize) -> Option<i64> {
+    let (whole, decimals) = text.split_once('.').unwrap_or((text, "0"));
+    let are_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !are_digits(whole) || !are_digits(decimals) || decimals.len() > decimals_max {
+        return None;
+    }
+    let decimals: i64 = format!("{decimals:0<DECIMALS$}").parse().ok()?;
+    whole.parse::<i64>().ok()?.checked_mul(MILLION)?.checked_add(decimals)
+}
+
+/// Writes millionths as a decimal without trailing zeros.
+pub(super) fn write_millionths(millionths: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let decimals = format!("{:06}", millionths % MILLION);
+    match decimals.trim_end_matches('0') {
+        "" => write!(f, "{}", millionths / MILLION),
+        decimals => write!(f, "{}.{decimals}", millionths / MILLION),
+    }
+}
+
 impl fmt::Display for PerMillion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let decimals = format!("{:06}", self.0 % MILLION);
-        match decimals.trim_end_matches('0') {
-            "" => write!(f, "{}", self.0 / MILLION),
-            decimals => write!(f, "{}.{decimals}", self.0 / MILLION),
-        }
+        write_millionths(self.0, f)
     }
 }
 
@@ -54,36 +65,36 @@ impl Serialize for PerMillion {
     }
 }
 
-/// Visitor of a price.
-struct PriceVisitor;
+/// Reads a decimal: a text, or a whole number.
+pub(super) struct DecimalVisitor<T> {
+    pub read: fn(&str) -> Option<T>,
+    pub expected: &'static str,
+}
 
-impl Visitor<'_> for PriceVisitor {
-    type Value = PerMillion;
+impl<T> Visitor<'_> for DecimalVisitor<T> {
+    type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a decimal in quotes with at most six decimals, such as \"2.50\"")
+        f.write_str(self.expected)
     }
 
-    fn visit_u64<E: de::Error>(self, number: u64) -> Result<PerMillion, E> {
-        let whole = i64::try_from(number).ok().and_then(|number| number.checked_mul(MILLION));
-        whole.map(PerMillion).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<T, E> {
+        (self.read)(&number.to_string()).ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
     }
 
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<PerMillion, E> {
-        match u64::try_from(number) {
-            Ok(number) => self.visit_u64(number),
-            Err(_) => Err(E::invalid_value(Unexpected::Signed(number), &self)),
-        }
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<T, E> {
+        (self.read)(&number.to_string()).ok_or_else(|| E::invalid_value(Unexpected::Signed(number), &self))
     }
 
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<PerMillion, E> {
-        PerMillion::parse(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<T, E> {
+        (self.read)(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 
 impl<'de> Deserialize<'de> for PerMillion {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(PriceVisitor)
+        let expected = "a decimal in quotes with at most six decimals, such as \"2.50\"";
+        deserializer.deserialize_any(DecimalVisitor { read: PerMillion::parse, expected })
     }
 }
 

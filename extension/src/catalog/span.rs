@@ -140,13 +140,13 @@ impl Serialize for Delay {
     }
 }
 
-/// Reads a text as a span. A value of another type gets the same error as a text of another form.
-pub(super) struct SpanVisitor<T> {
+/// Reads a value from its text. A value of another type gets the same error as a text of another form.
+pub(super) struct TextVisitor<T> {
     pub read: fn(&str) -> Option<T>,
     pub expected: &'static str,
 }
 
-impl<T> Visitor<'_> for SpanVisitor<T> {
+impl<T> Visitor<'_> for TextVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -161,14 +161,14 @@ impl<T> Visitor<'_> for SpanVisitor<T> {
 impl<'de> Deserialize<'de> for Span {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer
-            .deserialize_str(SpanVisitor { read: Span::parse, expected: "a number and s, m, h or d, as in 24h" })
+            .deserialize_str(TextVisitor { read: Span::parse, expected: "a number and s, m, h or d, as in 24h" })
     }
 }
 
 impl<'de> Deserialize<'de> for Delay {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let read = |text: &str| parse(text).map(Delay);
-        deserializer.deserialize_str(SpanVisitor { read, expected: "a number and s, m, h or d, as in 24h, or 0d" })
+        deserializer.deserialize_str(TextVisitor { read, expected: "a number and s, m, h or d, as in 24h, or 0d" })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::field::Field;
 use crate::catalog::condition::Condition;
-use crate::catalog::span::{Span, SpanVisitor};
+use crate::catalog::span::{Span, TextVisitor};
 use crate::model::correlation::Verb;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -186,6 +186,6 @@ impl<'de> Deserialize<'de> for Reminder {
             "daily" => Some(Reminder::Daily),
             other => Span::parse(other).map(Reminder::After),
         };
-        deserializer.deserialize_str(SpanVisitor { read, expected: "a number and s, m, h or d, as in 12h, or daily" })
+        deserializer.deserialize_str(TextVisitor { read, expected: "a number and s, m, h or d, as in 12h, or daily" })
     }
 }
