@@ -36,6 +36,21 @@ pub(crate) fn request_change(
     Ok(())
 }
 
+/// Like [`request_change`], but calls an earlier request off if it has not begun: this change takes its place.
+pub(crate) fn replace_change(
+    desk: &mut Desk<'_>,
+    subscription: &SubscriptionId,
+    billing: BillingHistory,
+    key: &EffectKey,
+    payload: &Value,
+    reply_to: Option<String>,
+) -> Ruled<()> {
+    if let Some(earlier) = billing.changing.clone() {
+        desk.account.call_off(vec![earlier]);
+    }
+    request_change(desk, subscription, billing, key, payload, reply_to)
+}
+
 /// Forgets that a command has cancelled the subscription, since a later one takes the cancellation back.
 pub(crate) fn forget_cancellation(desk: &mut Desk<'_>, subscription: &str) -> Ruled<()> {
     if let Some(row) = desk.account.row::<SubscriptionRow>(subscription)?.filter(|row| row.asked.is_some()) {

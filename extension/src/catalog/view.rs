@@ -5,6 +5,7 @@
 
 use super::names::{BUSINESS, ENABLED, PRODUCT_TYPE};
 use super::price::{Mode, prices_of};
+use super::sale::Sale;
 use super::schema::TypeDecl;
 use super::settings::Settings;
 use super::terms::CatalogPrice;
@@ -133,6 +134,13 @@ impl<'h> Catalog<'h> {
         });
         self.metadata.borrow_mut().insert(id.to_owned(), metadata.clone());
         Ok(metadata)
+    }
+
+    /// Returns how a product of the catalog is sold; `None` if there is no such product, or its type is gone.
+    pub fn sale_of(&self, id: &str) -> Ruled<Option<Sale>> {
+        let Some(product) = self.product(id)? else { return Ok(None) };
+        let Some(decl) = self.type_named(&product.values.product_type)? else { return Ok(None) };
+        Sale::of(&decl, &*self.metadata(id)?).map(Some)
     }
 
     /// Returns a price by its id at Stripe.

@@ -1,7 +1,7 @@
 //! Pauses of subscriptions: schedules the end of the paid period of a paused subscription, and ends a pause at its time.
 
 use super::schedule::DesiredSchedule;
-use crate::actions::subscription_change::request_change;
+use crate::actions::subscription_change::replace_change;
 use crate::derive::standing::AccountStanding;
 use crate::desk::Desk;
 use crate::model::halt::Ruled;
@@ -24,15 +24,14 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
             continue;
         }
         let billing = desk.account.row::<BillingHistory>(id)?.unwrap_or_default();
-        if let Some(earlier) = billing.changing.clone() {
-            if desk.account.has_begun(&earlier)? {
-                continue;
-            }
-            desk.account.call_off(vec![earlier]);
+        if let Some(earlier) = &billing.changing
+            && desk.account.has_begun(earlier)?
+        {
+            continue;
         }
         desk.account.put(id, SubscriptionRow { paused: None, ..SubscriptionRow::clone(&row) });
         let key = EffectKey::Resume { subscription: id.clone(), asked_by: until.to_string() };
-        request_change(desk, id, billing, &key, &json!({"subscription": id}), None)?;
+        replace_change(desk, id, billing, &key, &json!({"subscription": id}), None)?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 pub(super) mod pausing;
 
-use crate::actions::subscription_change::{forget_cancellation, request_change, wait_for_change};
+use crate::actions::subscription_change::{forget_cancellation, replace_change, request_change, wait_for_change};
 use crate::catalog::amount;
 use crate::catalog::product::text;
 use crate::catalog::settings::Settings;
@@ -128,13 +128,10 @@ pub(super) fn keep(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 
 /// Asks Stripe to keep one subscription as it is. A request that has not begun is called off.
 fn keep_one(desk: &mut Desk<'_>, id: &SubscriptionId, billing: BillingHistory) -> Ruled<()> {
-    if let Some(earlier) = billing.changing.clone() {
-        desk.account.call_off(vec![earlier]);
-    }
     let key = EffectKey::Keep { subscription: id.clone(), asked_by: desk.event_hash() };
     let payload = json!({"subscription": id});
     let reply_to = desk.reply_to.cloned();
-    request_change(desk, id, BillingHistory { pending: None, ..billing }, &key, &payload, reply_to)?;
+    replace_change(desk, id, BillingHistory { pending: None, ..billing }, &key, &payload, reply_to)?;
     forget_cancellation(desk, id)
 }
 

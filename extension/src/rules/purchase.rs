@@ -4,7 +4,7 @@
 use crate::actions::create_instance::{create_now, create_waiting};
 use crate::actions::customer::{CHECKOUT_NOT_OPENED, open_checkout, request_checkout};
 use crate::actions::failed_effect::unattended_result;
-use crate::actions::subscription_change::{forget_cancellation, forget_refused, request_change, wait_for_change};
+use crate::actions::subscription_change::{forget_cancellation, forget_refused, replace_change, wait_for_change};
 use crate::catalog::known_coupon;
 use crate::catalog::price::Interval;
 use crate::catalog::return_address;
@@ -394,11 +394,8 @@ fn change(
     if is_ending {
         payload["keep"] = json!(true);
     }
-    if let Some(earlier) = billing.changing.clone() {
-        desk.account.call_off(vec![earlier]);
-    }
     let reply_to = desk.reply_to.cloned();
-    request_change(desk, &subscription, BillingHistory { pending, ..billing }, &key, &payload, reply_to)?;
+    replace_change(desk, &subscription, BillingHistory { pending, ..billing }, &key, &payload, reply_to)?;
     if is_ending {
         forget_cancellation(desk, &subscription)?;
     }

@@ -5,7 +5,6 @@ pub(super) mod first_period;
 
 use crate::catalog::amount::{self, fits};
 use crate::catalog::product::required_text;
-use crate::catalog::sale::Sale;
 use crate::derive::sold;
 use crate::derive::standing::standing;
 use crate::desk::Desk;
@@ -74,16 +73,7 @@ pub(super) fn refund(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 /// Returns the amount that the buyer may have refunded, in minor units.
 fn allowed(desk: &mut Desk<'_>, id: &str, row: &PurchaseRow, paid_at: i64) -> Ruled<i64> {
     let [item] = row.values.items.as_slice() else { return Ok(0) };
-    let product = desk.catalog.product(&item.product_id)?;
-    let decl = match &product {
-        Some(product) => desk.catalog.type_named(&product.values.product_type)?,
-        None => None,
-    };
-    let terms = match (&decl, desk.catalog.metadata(&item.product_id)?) {
-        (Some(decl), metadata) => Sale::of(decl, &metadata)?.refund,
-        (None, _) => None,
-    };
-    let Some(terms) = terms else {
+    let Some(terms) = desk.catalog.sale_of(&item.product_id)?.and_then(|sale| sale.refund) else {
         return Err(Refusal::RequirementUnmet("refund".to_owned()).into());
     };
     if desk.now > terms.within.after(paid_at) {

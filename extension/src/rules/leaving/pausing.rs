@@ -1,9 +1,8 @@
 //! Pauses of subscriptions: a customer pays nothing and has nothing until a time, after the period that is paid for.
 
 use super::{ending_with, living};
-use crate::actions::subscription_change::{request_change, wait_for_change};
+use crate::actions::subscription_change::{replace_change, wait_for_change};
 use crate::catalog::product::required_text;
-use crate::catalog::sale::Sale;
 use crate::catalog::span::Span;
 use crate::derive::standing::standing;
 use crate::desk::Desk;
@@ -50,13 +49,10 @@ pub(in crate::rules) fn pause(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdi
         let expected = format!("a time after {} and until {}", rfc3339(begins.max(desk.now)), rfc3339(last));
         return Err(wrong_field("/until", FieldErrorCode::OutOfRange, "", expected));
     }
-    if let Some(earlier) = billing.changing.clone() {
-        desk.account.call_off(vec![earlier]);
-    }
     let key = EffectKey::Pause { subscription: id.clone(), asked_by: desk.event_hash() };
     let payload = json!({"subscription": id, "resumes_at_ms": until});
     let reply_to = desk.reply_to.cloned();
-    request_change(desk, &id, billing, &key, &payload, reply_to)?;
+    replace_change(desk, &id, billing, &key, &payload, reply_to)?;
     desk.account.put(&id, SubscriptionRow { paused: Some(PauseRequest { until }), ..SubscriptionRow::clone(&row) });
     let reply = json!({"subscription": id, "from": rfc3339(begins), "until": rfc3339(until)});
     Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
@@ -67,12 +63,7 @@ fn longest(desk: &mut Desk<'_>, row: &SubscriptionRow) -> Ruled<Option<Span>> {
     let mut shortest: Option<Span> = None;
     for item in &row.state().items {
         let Some(price) = desk.catalog.price(&item.price_id.as_str().into())? else { continue };
-        let decl = match desk.catalog.product(&price.product_id)? {
-            Some(product) => desk.catalog.type_named(&product.values.product_type)?,
-            None => None,
-        };
-        let metadata = desk.catalog.metadata(&price.product_id)?;
-        let terms = decl.map(|decl| Sale::of(&decl, &metadata)).transpose()?.and_then(|sale| sale.pause);
+        let terms = desk.catalog.sale_of(&price.product_id)?.and_then(|sale| sale.pause);
         let Some(terms) = terms else { return Ok(None) };
         shortest = Some(shortest.map_or(terms.at_most, |other| other.min(terms.at_most)));
     }
@@ -93,12 +84,9 @@ pub(in crate::rules) fn resume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verd
         return Err(Refusal::BadTransition(problem.to_owned()).into());
     }
     let billing = desk.account.row::<BillingHistory>(&id)?.unwrap_or_default();
-    if let Some(earlier) = billing.changing.clone() {
-        desk.account.call_off(vec![earlier]);
-    }
     let key = EffectKey::Resume { subscription: id.clone(), asked_by: desk.event_hash() };
     let reply_to = desk.reply_to.cloned();
-    request_change(desk, &id, billing, &key, &json!({"subscription": id}), reply_to)?;
+    replace_change(desk, &id, billing, &key, &json!({"subscription": id}), reply_to)?;
     desk.account.put(&id, SubscriptionRow { paused: None, ..SubscriptionRow::clone(&row) });
     Ok(Verdict::answered(Answer::Value(encode(&json!({"subscription": id}))?)))
 }

@@ -1,8 +1,7 @@
 //! Refunds the first period of a subscription within the time of its product's `refund`, and ends the subscription once Stripe has
 //! accepted the refund. What was paid in the period goes back as a whole, changes of the plan included.
 
-use crate::actions::subscription_change::{request_change, wait_for_change};
-use crate::catalog::sale::Sale;
+use crate::actions::subscription_change::{replace_change, wait_for_change};
 use crate::catalog::span::Delay;
 use crate::derive::unused::back_by_invoice;
 use crate::desk::Desk;
@@ -101,13 +100,7 @@ fn terms(desk: &mut Desk<'_>, row: &SubscriptionRow) -> Ruled<Terms> {
     for item in &row.state().items {
         let Some(price) = desk.catalog.price(&item.price_id.as_str().into())? else { continue };
         sold_as.insert(price.family.clone().unwrap_or_else(|| price.product_id.to_string()));
-        let decl = match desk.catalog.product(&price.product_id)? {
-            Some(product) => desk.catalog.type_named(&product.values.product_type)?,
-            None => None,
-        };
-        let metadata = desk.catalog.metadata(&price.product_id)?;
-        let terms = decl.map(|decl| Sale::of(&decl, &metadata)).transpose()?.and_then(|sale| sale.first_period);
-        match terms {
+        match desk.catalog.sale_of(&price.product_id)?.and_then(|sale| sale.first_period) {
             Some(terms) => shortest = Some(shortest.map_or(terms.within, |other| other.min(terms.within))),
             None => is_refunded = false,
         }
@@ -164,10 +157,7 @@ pub(in crate::rules) fn completed(
         Some(row) => {
             let key = EffectKey::Cancel { subscription: id.clone(), asked_by: desk.event_hash() };
             let payload: Value = json!({"subscription": id, "at_period_end": false});
-            if let Some(earlier) = billing.changing.clone() {
-                desk.account.call_off(vec![earlier]);
-            }
-            request_change(desk, id, billing, &key, &payload, None)?;
+            replace_change(desk, id, billing, &key, &payload, None)?;
             let asked = CancelRequest { at: desk.now, at_once: true, because: Because::default() };
             desk.account.put(id, SubscriptionRow { asked: Some(asked), ..row });
         }
