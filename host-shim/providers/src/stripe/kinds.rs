@@ -17,6 +17,9 @@ use crate::stripe::failure::Failed;
 use serde_json::{Value, json};
 use stripe_types::Currency;
 
+/// Stripe's error code if an object with the requested id exists.
+const EXISTS: &str = "resource_already_exists";
+
 /// Returns outputs that contain only the `id` of an object.
 fn only_id(object: &Value) -> Result<Value, Failed> {
     Ok(json!({"id": member(object, "id")?}))

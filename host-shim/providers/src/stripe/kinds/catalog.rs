@@ -1,6 +1,6 @@
 //! Creates products and prices.
 
-use super::{currency, only_id};
+use super::{EXISTS, currency, only_id};
 use crate::stripe::api::Api;
 use crate::stripe::failure::Failed;
 use crate::stripe::marks::Marks;
@@ -12,9 +12,6 @@ use stripe_client_core::StripeRequest;
 use stripe_product::PriceTaxBehavior;
 use stripe_product::price::{CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval};
 use stripe_product::product::CreateProduct;
-
-/// Stripe's error code if an object with the requested id exists.
-const EXISTS: &str = "resource_already_exists";
 
 /// `stripe.product.create`: takes `name`, `description`, `metadata`, `product` (id of the product in the catalog, stored as
 /// metadata); returns `id`. The returned id is derived from the effect, so a repeated call can't create a second

@@ -1,6 +1,6 @@
 //! Creates and deactivates promotion codes, each with a coupon of its own.
 
-use super::{currency, member};
+use super::{EXISTS, currency, member};
 use crate::stripe::api::Api;
 use crate::stripe::failure::Failed;
 use crate::stripe::marks::{Marks, SCOPE};
@@ -16,8 +16,6 @@ use stripe_product::promotion_code::{
 };
 use stripe_shared::CouponDuration;
 
-/// Stripe's error code if an object with the requested id exists.
-const EXISTS: &str = "resource_already_exists";
 /// Metadata name of the code in the catalog.
 const CODE: &str = "code";
 

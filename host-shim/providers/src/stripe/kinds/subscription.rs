@@ -114,10 +114,7 @@ fn take_back_end(api: &Api<'_>, id: &str, marks: &Marks) -> Result<Value, Failed
 pub(crate) fn keep(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let id = payload.id("subscription")?;
-    let now = current(api, id)?;
-    if has_ended(&now) {
-        return Err(Failed::Inconsistent(format!("`{id}` has ended")));
-    }
+    let now = living(id, current(api, id)?)?;
     let released = release(api, &marks, &now)?;
     match (is_ending(&now), released) {
         (true, _) => outputs(&take_back_end(api, id, &marks)?),
@@ -133,10 +130,7 @@ pub(crate) fn pause(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let id = payload.id("subscription")?;
     let missing = Failed::Payload { member: "resumes_at_ms", expected: "milliseconds since the epoch" };
     let resumes_at_s = payload.maybe_int("resumes_at_ms")?.ok_or(missing)?.div_euclid(1_000);
-    let now = current(api, id)?;
-    if has_ended(&now) {
-        return Err(Failed::Inconsistent(format!("`{id}` has ended")));
-    }
+    let now = living(id, current(api, id)?)?;
     let known = |name: &str| now.pointer(&format!("/pause_collection/{name}"));
     if known("behavior").and_then(Value::as_str) == Some("void")
         && known("resumes_at").and_then(Value::as_i64) == Some(resumes_at_s)
@@ -154,10 +148,7 @@ pub(crate) fn resume(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let id = payload.id("subscription")?;
     let path = format!("/subscriptions/{id}");
-    let now = api.get(path.clone(), &[("expand[]", "latest_invoice")])?.object;
-    if has_ended(&now) {
-        return Err(Failed::Inconsistent(format!("`{id}` has ended")));
-    }
+    let now = living(id, api.get(path.clone(), &[("expand[]", "latest_invoice")])?.object)?;
     let is_paused = now.get("pause_collection").is_some_and(|pause| !pause.is_null());
     let is_unpaid = now.pointer("/latest_invoice/status").and_then(Value::as_str) == Some("void");
     if !is_paused && !is_unpaid {
@@ -183,10 +174,7 @@ pub(crate) fn update(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
         price: payload.text("price")?,
         quantity: payload.maybe_count("quantity")?,
     };
-    let now = current(api, change.subscription)?;
-    if has_ended(&now) {
-        return Err(Failed::Inconsistent(format!("`{}` has ended", change.subscription)));
-    }
+    let now = living(change.subscription, current(api, change.subscription)?)?;
     let now = match payload.maybe_flag("keep")? == Some(true) && is_ending(&now) {
         true => take_back_end(api, change.subscription, &marks)?,
         false => now,
@@ -298,6 +286,14 @@ fn current(api: &Api<'_>, id: &str) -> Result<Value, Failed> {
 
 fn has_ended(subscription: &Value) -> bool {
     matches!(subscription.get("status").and_then(Value::as_str), Some("canceled" | "incomplete_expired"))
+}
+
+/// Returns a subscription unless it has ended.
+fn living(id: &str, subscription: Value) -> Result<Value, Failed> {
+    match has_ended(&subscription) {
+        true => Err(Failed::Inconsistent(format!("`{id}` has ended"))),
+        false => Ok(subscription),
+    }
 }
 
 /// Returns whether a subscription is to end with its period or at a time.
