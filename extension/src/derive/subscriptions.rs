@@ -48,9 +48,7 @@ impl SubscriptionFacts {
             && (self.gives.iter().any(|(price, _)| of_family(price))
                 || self.row.named().any(|id| known.get(id).is_some_and(of_family)))
     }
-}
 
-impl SubscriptionFacts {
     /// Returns the price that a snapshot names and that was paid: the price itself, unless only an unpaid invoice is known for it;
     /// then the paid price of its family.
     pub fn paid_in(&self, seen: &Observation, id: &PriceId, now: Timestamp) -> Option<Rc<CatalogPrice>> {

@@ -57,12 +57,9 @@ pub(super) fn decide(
     save(desk, id, &values)?;
     if is_whole {
         // Coupons of this product have waited for its prices.
-        let known = desk.catalog.settings()?;
-        let mut settings = (*known).clone();
+        let mut settings = (*desk.catalog.settings()?).clone();
         coupons::request_missing(desk, &mut settings)?;
-        if settings != *known {
-            save_settings(desk, &settings)?;
-        }
+        save_settings(desk, &settings)?;
     }
     let reply_to = desk.reply_to.cloned();
     if report.answer.is_ok()

@@ -111,12 +111,17 @@ fn check_keys<'e>(check: &Checker, sections: impl Iterator<Item = &'e Entry>) ->
 
 /// Adds a policy that the document does not have.
 fn add_policy(document: &mut Node, name: &str, value: Node) {
+    if let Some(policies) = policies_of(document).filter(|policies| policies.member(name).is_none()) {
+        policies.push(entry(name, value));
+    }
+}
+
+/// Returns the clause `policies`, which is added if it is missing.
+fn policies_of(document: &mut Node) -> Option<&mut Node> {
     if document.member(POLICIES).is_none() {
         document.push(entry(POLICIES, of_entries(Vec::new())));
     }
-    if let Some(policies) = document.entry_mut(POLICIES).filter(|policies| policies.member(name).is_none()) {
-        policies.push(entry(name, value));
-    }
+    document.entry_mut(POLICIES)
 }
 
 /// Moves policies from the catalog to the clause `policies`.
@@ -126,12 +131,9 @@ fn with_policies(document: Node) -> Result<Node, Mistakes> {
         return Ok(document);
     }
     let root = From(&document).map([]);
-    let (words, mut rest): (Vec<Entry>, Vec<Entry>) = document.into_entries().into_iter().partition(is_word);
-    if rest.iter().all(|entry| entry.key != POLICIES) {
-        rest.push(entry(POLICIES, of_entries(Vec::new())));
-    }
+    let (words, rest): (Vec<Entry>, Vec<Entry>) = document.into_entries().into_iter().partition(is_word);
     let mut document = with_entries(root, rest);
-    let Some(policies) = document.entry_mut(POLICIES) else { return Ok(document) };
+    let Some(policies) = policies_of(&mut document) else { return Ok(document) };
     Checker::read(|check| {
         check.every(words, |word| match policies.member(&word.key) {
             Some(there) => {

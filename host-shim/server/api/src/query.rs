@@ -21,7 +21,7 @@ const NAMES: [&str; 5] = ["balances", "catalog", "entitlements", "list", "usage"
 /// Default number of rows on a page.
 const LIMIT_DEFAULT: u32 = 100;
 /// The value of an unlimited amount.
-const UNLIMITED: i64 = -1;
+pub(crate) const UNLIMITED: i64 = -1;
 
 /// The members of a query's URL.
 #[derive(Debug, Deserialize)]

@@ -3,14 +3,11 @@
 use super::session::Session;
 use crate::ask::asked;
 use crate::problem::Problem;
-use crate::query::upgrades;
+use crate::query::{UNLIMITED, upgrades};
 use axum::http::StatusCode;
 use extension_contract::{Account, Actor, Question};
 use host_engine::processor::Questions;
 use serde_json::{Value, json};
-
-/// The amount of an entitlement without limit.
-const UNLIMITED: i64 = -1;
 
 /// Returns how many members an organization may have; none if there is no limit.
 pub(super) async fn allowed(session: &Session, organization: &str) -> Result<Option<u32>, Problem> {
