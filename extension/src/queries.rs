@@ -26,8 +26,10 @@ use crate::model::records::lot::Lot;
 use crate::model::records::payouts::Payouts;
 use crate::model::records::product::ProductRow;
 use crate::model::records::purchase::Details;
+use crate::model::records::record_key;
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::SubscriptionRow;
+use crate::model::records::subscription_history::{BillingHistory, PendingChange};
 use crate::model::records::summary::Summary;
 use crate::model::records::usage::{MeterMonth, UsageDay, UsageMonth, Uses};
 use crate::model::records::usage_request::{UsageRequest, between, time_key};
@@ -392,8 +394,13 @@ pub(crate) fn list(
         let found = host.more(&Selection::Listed(listing), page.limit).map_err(|error| failed(error.into()))?;
         let full = found.len() == page.limit as usize;
         after = None;
+        let mut planned = match kind {
+            "subscriptions" => planned_changes(host, &found)?.into_iter(),
+            _ => Vec::new().into_iter(),
+        };
         for stored in found {
             let (id, status, value) = match kind {
+                "subscriptions" => subscription(&stored.row, planned.next().flatten()).map_err(failed)?,
                 "tasks" => open_tasks(&stored.row, &types).map_err(failed)?,
                 "contacts" => contact(&stored.row).map_err(failed)?,
                 _ => entry(&stored.row).map_err(failed)?,
@@ -490,19 +497,7 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
             });
             (row.id.clone(), status_of(&value), encode(&value)?)
         }
-        Row::Subscription(stored) => {
-            let read = SubscriptionRow::read(row)?;
-            let because = read.as_ref().map(SubscriptionRow::because).unwrap_or_default();
-            let paused_until = read.and_then(|row| row.paused).map(|paused| paused.until);
-            let value = json!({
-                "id": stored.id, "status": stored.values.status, "items": stored.values.items,
-                "cancel_at_period_end": stored.values.cancel_at_period_end, "cancel_at": stored.values.cancel_at,
-                "trial_end": stored.values.trial_end, "grace_end": stored.values.grace_end,
-                "reason": because.reason, "comment": because.comment,
-                "paused_until": paused_until,
-            });
-            (stored.id.clone(), status_of(&value), encode(&value)?)
-        }
+        Row::Subscription(_) => subscription(row, None)?,
         Row::Record(row) => {
             let mut value: Value = object(&row.collection, &row.id, &row.value)?;
             value["id"] = json!(row.id);
@@ -510,6 +505,38 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
         }
         Row::Price(row) => (row.id.clone(), None, encode(row)?),
     })
+}
+
+/// Returns the changes that are planned for the end of the period, in the order of these subscriptions.
+fn planned_changes(host: &mut dyn Imports, rows: &[StoredRow]) -> Result<Vec<Option<PendingChange>>, Problem> {
+    let keys: Vec<RowKey> = rows.iter().map(|stored| record_key(BillingHistory::COLLECTION, stored.row.id())).collect();
+    let found = host.load(&keys).map_err(|error| Problem::Failed(error.into()))?;
+    let pending = |stored: StoredRow| match &stored.row {
+        Row::Record(row) => {
+            decode::<BillingHistory>(&row.collection, &row.id, &row.value).map(|history| history.pending)
+        }
+        _ => Ok(None),
+    };
+    let each = found.into_iter().map(|stored| stored.map_or(Ok(None), pending));
+    each.collect::<Fallible<_>>().map_err(Problem::Failed)
+}
+
+/// Returns id, status and JSON of a subscription for a list.
+fn subscription(row: &Row, planned: Option<PendingChange>) -> Fallible<(String, Option<String>, Json)> {
+    let Row::Subscription(stored) = row else { return entry(row) };
+    let read = SubscriptionRow::read(row)?;
+    let because = read.as_ref().map(SubscriptionRow::because).unwrap_or_default();
+    let paused_until = read.and_then(|row| row.paused).map(|paused| paused.until);
+    let planned = planned.map(|change| json!({"price_id": change.price, "quantity": change.quantity, "at": change.at}));
+    let value = json!({
+        "id": stored.id, "status": stored.values.status, "items": stored.values.items,
+        "cancel_at_period_end": stored.values.cancel_at_period_end, "cancel_at": stored.values.cancel_at,
+        "trial_end": stored.values.trial_end, "grace_end": stored.values.grace_end,
+        "reason": because.reason, "comment": because.comment,
+        "paused_until": paused_until, "planned_change": planned,
+    });
+    let status = value["status"].as_str().map(str::to_owned);
+    Ok((stored.id.clone(), status, encode(&value)?))
 }
 
 /// Returns the buyer's address of a checkout that was made elsewhere, with its status; `None` for other checkouts.

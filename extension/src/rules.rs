@@ -173,6 +173,7 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Corr
             }
             return account::portal_created(report);
         }
+        Some(Correlation::Preview { change }) => return purchase::previewed(change, report),
         Some(Correlation::Connect) => return connect::account_created(desk, report),
         Some(Correlation::ConnectLink) => return connect::link_created(desk, report),
         Some(Correlation::UsageInvoice { month }) => {

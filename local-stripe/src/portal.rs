@@ -191,7 +191,7 @@ fn changed_amounts(st: &mut State, before: &Object) -> Result<Value, ApiError> {
     };
     let current = period(&after).unwrap_or_default();
     let ends = after.is("cancel_at_period_end");
-    let next = if ends { Value::Null } else { cycle::preview(st, &after, current)?.get("amount_due").clone() };
+    let next = if ends { Value::Null } else { cycle::preview(st, &after, current, true)?.get("amount_due").clone() };
     Ok(json!({
         "object": "sandbox.portal_preview",
         "amount_due": if invoiced { invoice.get("amount_due").clone() } else { json!(0) },

@@ -2,7 +2,7 @@
 //! returned with the result.
 
 use super::ids::{ProductId, SubscriptionId};
-use super::json::encode;
+use super::json::{Object, encode};
 use super::records::instance::InstanceRecord;
 use super::records::invoice::Invoice;
 use super::records::meter_day::MeterDay;
@@ -79,6 +79,11 @@ pub(crate) enum Correlation {
     },
     /// A customer portal session.
     Portal,
+    /// A preview of a change of plan.
+    Preview {
+        /// What is known of the change without its figures.
+        change: Object,
+    },
     /// Creation of the connected account for payouts.
     Connect,
     /// The onboarding link of the connected account.
@@ -189,6 +194,7 @@ impl Correlation {
             | Correlation::Registration
             | Correlation::CustomerForPortal { .. }
             | Correlation::Portal
+            | Correlation::Preview { .. }
             | Correlation::Connect
             | Correlation::ConnectLink
             | Correlation::Refund { .. }
@@ -243,6 +249,7 @@ impl Correlation {
             | Correlation::Registration
             | Correlation::CustomerForPortal { .. }
             | Correlation::Portal
+            | Correlation::Preview { .. }
             | Correlation::Connect
             | Correlation::ConnectLink
             | Correlation::Thin { .. }

@@ -210,6 +210,15 @@ pub(crate) static COMMANDS: &[Command] = &[
         ..USUAL
     },
     Command {
+        kind: "subscription.preview",
+        members: Members::Only(&["plan_id", "product_id", "plan", "interval", "quantity"]),
+        payload: "as in `subscription.change`",
+        does: "calculates what the change would cost, [below](#notes); changes nothing",
+        reply: Some("[below](#notes)"),
+        rule: Some(purchase::preview),
+        ..USUAL
+    },
+    Command {
         kind: "subscription.cancel",
         members: Members::Only(&["id", "at_period_end", "reason", "comment"]),
         when_closed: true,

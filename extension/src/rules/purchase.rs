@@ -19,7 +19,10 @@ use crate::derive::standing::{AccountStanding, UNLIMITED, standing};
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::desk::Desk;
 use crate::input::placement::metadata_naming;
+use crate::model::correlation::Correlation;
+use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
+use crate::model::ids::SubscriptionId;
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey, word_of};
 use crate::model::records::customer::{Customer, CustomerRequest};
@@ -32,6 +35,8 @@ use extension_contract::*;
 use serde_json::{Value, json};
 use std::cmp::Ordering;
 
+/// What a caller learns whose change Stripe could not price.
+const NOT_PREVIEWED: &str = "the price of the change could not be calculated; nothing was changed or charged";
 /// Why a paused plan is neither changed nor bought again.
 const PLAN_PAUSED: &str = "the plan is paused: subscription.resume";
 
@@ -299,15 +304,52 @@ pub(super) fn forget_customer(desk: &mut Desk<'_>, failure: &EffectFailure) -> R
 /// `subscription.change`: upgrades at once and charges the difference at once; downgrades at the end of the period
 ///
 pub(super) fn change_plan(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    match wanted_change(desk, body)? {
+        Ok((standing, offer)) => change(desk, &standing, &offer, None),
+        Err(waits) => Ok(waits.into()),
+    }
+}
+
+/// `subscription.preview`: asks Stripe what a change would cost, and changes nothing.
+pub(super) fn preview(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let (standing, offer) = match wanted_change(desk, body)? {
+        Ok(wanted) => wanted,
+        Err(waits) => return Ok(waits.into()),
+    };
+    let PlannedChange { payload, mut reply, .. } = planned_change(desk, &standing, &offer)?;
+    reply["interval"] = json!(Interval::of(offer.price.interval).name());
+    reply["quantity"] = json!(offer.quantity);
+    let Value::Object(change) = reply else { return Err(internal("expected an object".to_owned())) };
+    let effect =
+        request(&EffectKey::Preview { asked_by: desk.event_hash() }, &payload, Some(&Correlation::Preview { change }))?;
+    desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), ..effect });
+    Ok(Outcome::Applied.into())
+}
+
+/// Handles the result of a preview: adds the figures to what is known of the change.
+pub(super) fn previewed(change: &Object, report: &EffectReport) -> Ruled<Verdict> {
+    Ok(Verdict::answered(match &report.answer {
+        Ok(answer) => {
+            let mut reply = change.clone();
+            reply.extend(decode::<Object>("effects", &report.key, answer)?);
+            Answer::Value(encode(&reply)?)
+        }
+        Err(_) => Answer::not_done(NOT_PREVIEWED),
+    }))
+}
+
+/// Returns the offer to which a plan is to change, with what the request does not name. While a change is under way,
+/// returns what the request waits for.
+fn wanted_change(desk: &mut Desk<'_>, body: &Object) -> Ruled<Result<(AccountStanding, SelectedOffer), Outcome>> {
     let mut offer = offer::find(&desk.catalog, body)?;
     let standing = standing(desk)?;
     if let Some(subscription) = standing.plans.get(offer.sold_as()).and_then(|plan| plan.subscription.as_ref())
         && let Some(waits) = wait_for_change(desk, subscription)?
     {
-        return Ok(waits.into());
+        return Ok(Err(waits));
     }
     keep_unnamed(desk, &standing, &mut offer)?;
-    change(desk, &standing, &offer, None)
+    Ok(Ok((standing, offer)))
 }
 
 /// Handles the result of a change of plan.
@@ -343,12 +385,41 @@ fn keep_unnamed(desk: &Desk<'_>, standing: &AccountStanding, offer: &mut Selecte
     Ok(())
 }
 
+/// A change of a plan as the provider is asked for it.
+struct PlannedChange {
+    subscription: SubscriptionId,
+    billing: BillingHistory,
+    /// What the change leaves for the end of the period.
+    pending: Option<PendingChange>,
+    /// Whether it takes the end of the subscription back.
+    takes_end_back: bool,
+    payload: Value,
+    /// What the caller learns.
+    reply: Value,
+}
+
 fn change(
     desk: &mut Desk<'_>,
     standing: &AccountStanding,
     offer: &SelectedOffer,
     product: Option<String>,
 ) -> Ruled<Verdict> {
+    let PlannedChange { subscription, billing, pending, takes_end_back, payload, mut reply } =
+        planned_change(desk, standing, offer)?;
+    let key = EffectKey::Change { subscription: subscription.clone(), asked_by: desk.event_hash() };
+    let reply_to = desk.reply_to.cloned();
+    replace_change(desk, &subscription, BillingHistory { pending, ..billing }, &key, &payload, reply_to)?;
+    if takes_end_back {
+        forget_cancellation(desk, &subscription)?;
+    }
+    if let Some(product) = product {
+        reply["product_id"] = json!(product);
+    }
+    Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
+}
+
+/// Plans a change of the account's plan to an offer. Refuses one that changes nothing.
+fn planned_change(desk: &mut Desk<'_>, standing: &AccountStanding, offer: &SelectedOffer) -> Ruled<PlannedChange> {
     let family = offer.sold_as();
     let plan = standing.plans.get(family);
     let (Some(plan), Some(subscription)) = (plan, plan.and_then(|plan| plan.subscription.clone())) else {
@@ -382,7 +453,6 @@ fn change(
     };
     let (price, quantity) = (&offer.price.id, offer.quantity);
     let pending = (at == "period_end").then(|| PendingChange { price: price.clone(), quantity, at: item.period_end });
-    let key = EffectKey::Change { subscription: subscription.clone(), asked_by: desk.event_hash() };
     let mut payload = json!({
         "subscription": subscription, "item": item.id, "price": offer.price.id, "at": at,
         "period_end_ms": item.period_end, "proration_behavior": behavior,
@@ -394,20 +464,12 @@ fn change(
     if is_ending {
         payload["keep"] = json!(true);
     }
-    let reply_to = desk.reply_to.cloned();
-    replace_change(desk, &subscription, BillingHistory { pending, ..billing }, &key, &payload, reply_to)?;
-    if is_ending {
-        forget_cancellation(desk, &subscription)?;
-    }
-    let over = exceeded_after(desk, standing, offer)?;
-    let mut reply = json!({
+    let reply = json!({
         "subscription": subscription, "plan_id": offer.product.id, "at": at,
-        "effective_at": if at == "now" { desk.now } else { item.period_end }, "exceeds": over,
+        "effective_at": if at == "now" { desk.now } else { item.period_end },
+        "exceeds": exceeded_after(desk, standing, offer)?,
     });
-    if let Some(product) = product {
-        reply["product_id"] = json!(product);
-    }
-    Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
+    Ok(PlannedChange { subscription, billing, pending, takes_end_back: is_ending, payload, reply })
 }
 
 /// Returns whether a change is an upgrade, neutral or a downgrade: by the plan's rank, then by the billing period

@@ -120,6 +120,7 @@ const PAY: &[Field] = &[
 ];
 const PREVIEW: &[Field] = &[
     opt("customer", ParamKind::Text),
+    opt("preview_mode", ParamKind::OneOf(&["next", "recurring"])),
     opt("schedule", ParamKind::Text),
     opt("subscription", ParamKind::Text),
     opt("subscription_details", preview::DETAILS),

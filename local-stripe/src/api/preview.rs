@@ -48,8 +48,9 @@ pub fn nested(args: &Args) -> Args {
     details
 }
 
-/// Returns the invoice that a change would create immediately. If the change creates no invoice, returns the invoice of
-/// the next renewal. If only the customer is given, that is the next renewal among the customer's subscriptions.
+/// Returns the invoice that a change would create immediately. If the change creates no invoice, or the mode is
+/// `recurring`, returns the invoice of the next renewal. If only the customer is given, that is the next renewal among
+/// the customer's subscriptions.
 ///
 /// # Errors
 /// The subscription or the schedule is unknown, there is no next invoice, or the change itself is refused.
@@ -84,14 +85,15 @@ fn preview_of(st: &mut State, id: &str, args: &Args, details: &Args) -> Result<V
         change::update(st, id, &request)?;
     }
     let sub = st.find(id)?;
-    if sub.get("latest_invoice") != before.get("latest_invoice") {
+    let is_recurring = args.text("preview_mode") == Some("recurring");
+    if sub.get("latest_invoice") != before.get("latest_invoice") && !is_recurring {
         return Ok(as_preview(st, &sub));
     }
     if !renews(&sub) {
         return Err(none_upcoming(sub.text("customer")));
     }
     let current = period::period(&sub).unwrap_or_default();
-    let mut preview = cycle::preview(st, &sub, current)?;
+    let mut preview = cycle::preview(st, &sub, current, !is_recurring)?;
     preview.set("id", format!("upcoming_in_{}", sub.id()));
     Ok(preview.value())
 }

@@ -43,6 +43,11 @@ fn a_change_of_plan_is_previewed_on_the_next_invoice_or_on_a_separate_one() {
     );
     let none = preview(&mut play, &sub, &format!("{change}&subscription_details[proration_behavior]=none"));
     assert_eq!(lines(&none), [5_000]);
+    // Without the prorations: what each period costs after the change, whenever the difference is paid.
+    for behavior in ["always_invoice", "create_prorations", "none"] {
+        let form = format!("{change}&subscription_details[proration_behavior]={behavior}&preview_mode=recurring");
+        assert_eq!(lines(&preview(&mut play, &sub, &form)), [5_000], "{behavior}");
+    }
     // The real change costs the previewed amount.
     play.post(
         &format!("/v1/subscriptions/{sub}"),

@@ -3,10 +3,10 @@
 use super::timer::TimerKey;
 use crate::model::effect_kinds::{
     ACCOUNT_CREATE, ACCOUNT_ERASE, ACCOUNT_LINK, ACCOUNT_SEND, CHECKOUT_CREATE, CHECKOUT_EXPIRE, CREDIT_CREATE,
-    CUSTOMER_CREATE, CUSTOMER_UPDATE, INVOICE_CREATE, MAIL_SEND, METER_EVENT_CREATE, PAYMENT_EVENT, PORTAL_CREATE,
-    PRICE_CREATE, PROBE_WATCH, PRODUCT_CREATE, PROMOTION_CODE_CREATE, PROMOTION_CODE_UPDATE, REFUND_CREATE, RETRIEVE,
-    SECRET_ENSURE, SUBSCRIPTION_CANCEL, SUBSCRIPTION_KEEP, SUBSCRIPTION_PAUSE, SUBSCRIPTION_RESUME,
-    SUBSCRIPTION_UPDATE, TIMER_AT, TRANSFER_CREATE, USAGE_PULL,
+    CUSTOMER_CREATE, CUSTOMER_UPDATE, INVOICE_CREATE, INVOICE_PREVIEW, MAIL_SEND, METER_EVENT_CREATE, PAYMENT_EVENT,
+    PORTAL_CREATE, PRICE_CREATE, PROBE_WATCH, PRODUCT_CREATE, PROMOTION_CODE_CREATE, PROMOTION_CODE_UPDATE,
+    REFUND_CREATE, RETRIEVE, SECRET_ENSURE, SUBSCRIPTION_CANCEL, SUBSCRIPTION_KEEP, SUBSCRIPTION_PAUSE,
+    SUBSCRIPTION_RESUME, SUBSCRIPTION_UPDATE, TIMER_AT, TRANSFER_CREATE, USAGE_PULL,
 };
 use crate::model::ids::{InvoiceId, ProductId, SubscriptionId};
 use extension_contract::Timestamp;
@@ -124,6 +124,8 @@ effect_keys! {
         CustomerAddress { asked_by: String } = "customer-address:{asked_by}", asks CUSTOMER_UPDATE;
         /// A customer portal session, by the requesting event.
         Portal { asked_by: String } = "portal:{asked_by}", asks PORTAL_CREATE;
+        /// A preview of a change of plan, by the requesting event.
+        Preview { asked_by: String } = "preview:{asked_by}", asks INVOICE_PREVIEW;
         /// The creation of the connected account for payouts, by the requesting event.
         Connect { asked_by: String } = "connect:{asked_by}", asks ACCOUNT_CREATE;
         /// The onboarding link of the connected account, by the requesting event.

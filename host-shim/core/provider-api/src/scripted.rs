@@ -1,6 +1,6 @@
 //! A simulated provider, with scripted answers and a record of the resources that it has created. Without a script,
-//! every call succeeds with outputs derived from its key; only `stripe.retrieve` and `probe.watch` get no answer, since
-//! their outputs cannot be derived. For the outbox, a `Late` answer is a call in progress that ends at the first poll,
+//! every call succeeds with outputs derived from its key; only those of `UNANSWERED` get no answer, since their outputs
+//! cannot be derived. For the outbox, a `Late` answer is a call in progress that ends at the first poll,
 //! `Lost` is a silence whose lease expires at once, and `Never` is one whose lease never expires.
 
 mod inventory;
@@ -18,6 +18,9 @@ use script::Script;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Kinds whose outputs cannot be derived from the call: they get no answer without a script.
+const UNANSWERED: [&str; 3] = ["probe.watch", "stripe.invoice.preview", "stripe.retrieve"];
 
 /// The scripted answer to a call.
 #[derive(Clone, Debug, PartialEq)]
@@ -303,7 +306,7 @@ impl State {
         }
         match self.script.next(&call.key, true) {
             Some(answer) => self.carry_out(call, answer),
-            None if matches!(call.kind.as_str(), "stripe.retrieve" | "probe.watch") => ScriptedAnswer::Never,
+            None if UNANSWERED.contains(&call.kind.as_str()) => ScriptedAnswer::Never,
             None => self.carry_out(call, ScriptedAnswer::Ok(Value::Null)),
         }
     }

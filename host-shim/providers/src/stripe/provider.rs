@@ -5,8 +5,8 @@ use crate::stripe::api::Api;
 use crate::stripe::config::{Config, Mode};
 use crate::stripe::failure::Failed;
 use crate::stripe::kinds::{
-    catalog, checkout, connect, customer, invoice, meter_event, promotion_code, refund, retrieve, subscription,
-    transfer,
+    catalog, checkout, connect, customer, invoice, meter_event, preview, promotion_code, refund, retrieve,
+    subscription, transfer,
 };
 use host_provider_api::{Call, CallOutcome, Provider};
 use serde_json::Value;
@@ -14,7 +14,7 @@ use serde_json::Value;
 type Handler = fn(&Api<'_>, &Call) -> Result<Value, Failed>;
 
 /// Effect kinds and their handlers.
-const HANDLERS: [(&str, Handler); 22] = [
+const HANDLERS: [(&str, Handler); 23] = [
     ("stripe.account.create", connect::create),
     ("stripe.account.link", connect::link),
     ("stripe.checkout.create", checkout::create),
@@ -23,6 +23,7 @@ const HANDLERS: [(&str, Handler); 22] = [
     ("stripe.customer.create", customer::create),
     ("stripe.customer.update", customer::update),
     ("stripe.invoice.create", invoice::create),
+    ("stripe.invoice.preview", preview::preview),
     ("stripe.meter_event.create", meter_event::create),
     ("stripe.portal.create", customer::portal),
     ("stripe.price.create", catalog::price),

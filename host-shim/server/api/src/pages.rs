@@ -3,6 +3,7 @@
 //! A page can do nothing that its reader could not do over HTTP: each call in its head is made as another request of the same
 //! browser ([`call`]). [`show`] shows a page, [`act`] carries out a form, and [`words`] explains to a person why it was refused.
 
+mod account;
 mod act;
 pub(crate) mod away;
 mod call;

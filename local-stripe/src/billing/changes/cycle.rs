@@ -89,16 +89,17 @@ pub fn announce(st: &mut State, id: &str) {
     let Ok(sub) = st.find(id) else { return };
     let Some((start, end)) = period(&sub) else { return };
     st.change(id, |s| s.as_subscription_mut().upcoming_sent_for = Some(end));
-    if let Ok(preview) = preview(st, &sub, (start, end)) {
+    if let Ok(preview) = preview(st, &sub, (start, end), true) {
         st.emit("invoice.upcoming", &preview);
     }
 }
 
-/// Returns the invoice of the next renewal, without an id, and does not store it.
+/// Returns the invoice of the next renewal, without an id, and does not store it. `takes_pending` adds the pending
+/// invoice items.
 ///
 /// # Errors
 /// An amount or the total is too large.
-pub fn preview(st: &mut State, sub: &Object, current: (i64, i64)) -> Result<Object, ApiError> {
+pub fn preview(st: &mut State, sub: &Object, current: (i64, i64), takes_pending: bool) -> Result<Object, ApiError> {
     let customer = st.copy_if_any(sub.text("customer"));
     let mut renewed = sub.clone();
     advance(&mut renewed, current.1);
@@ -119,7 +120,8 @@ pub fn preview(st: &mut State, sub: &Object, current: (i64, i64)) -> Result<Obje
         json!({ "quote_details": null, "subscription_details": details, "type": "subscription_details" }),
     );
     let mut all = Vec::new();
-    for item in invoice::pending_items(st, customer.id(), sub.text("currency"), Some(sub)) {
+    let pending = invoice::pending_items(st, customer.id(), sub.text("currency"), Some(sub));
+    for item in pending.into_iter().filter(|_| takes_pending) {
         all.push(invoice::item_line(st, "upcoming", &item));
     }
     for line in lines {

@@ -17,7 +17,7 @@ const CUSTOMER: &str = include_str!("clients/customer.mjs");
 const STORY: Duration = Duration::from_secs(300);
 
 /// The stories: business, script.
-const STORIES: [(&str, &str); 11] = [
+const STORIES: [(&str, &str); 12] = [
     ("solobase", "customer.mjs"),
     ("solobase", "failures.mjs"),
     ("solobase", "account.mjs"),
@@ -27,6 +27,7 @@ const STORIES: [(&str, &str); 11] = [
     ("twobot", "twobot.mjs"),
     ("saas-plugins", "plugins.mjs"),
     ("podcasts", "podcasts.mjs"),
+    ("per-seat", "team.mjs"),
     ("orchestra", "orchestra.mjs"),
     ("orchestra", "waking.mjs"),
 ];
@@ -260,6 +261,28 @@ fn the_business_of_the_tutorial_sells_a_plan_an_add_on_and_credits_without_any_c
     assert_eq!((&told["portal"], &told["back"], text(&told, "create")), (&json!(true), &json!(true), "Create a show"));
     assert_eq!(told["opened"]["host"], "show-wedding-feed.localhost");
     assert!(told["opened"]["shows"].as_str().is_some_and(|shown| shown.contains("show-wedding-feed")), "{told}");
+}
+
+#[test]
+fn an_organization_buys_seats_and_sees_what_a_change_costs_before_it_pays() {
+    let told = play("per-seat", "team.mjs");
+    assert_eq!(told["accounts"], json!(["ada@example.com", "Choir"]));
+    assert_eq!(text(&told, "switched"), "/dashboard?account=organization%3AID");
+    let offered =
+        json!(["Start with Free", "Try Pro for 14 days", "Subscribe to Company", "Contact us about Enterprise."]);
+    assert_eq!((&told["offered"], &told["ownOffers"]), (&offered, &offered));
+    let held = json!(["See your plan", "Downgrade to Pro", "Change Company", "Contact us about Enterprise."]);
+    assert_eq!((&told["held"], &told["mark"]), (&held, &json!(["Recommended", "Your plan"])));
+    // Two seats more, right after the purchase: 2 × 14.00. A month of 7 seats is 98.00.
+    assert_has(
+        &told,
+        "cost",
+        &["Company × 7", "You'll pay $28.00 today", "you'll pay $98.00 every month", "Pay and change"],
+    );
+    assert_eq!(text(&told, "changed"), "/billing?changed=now&account=organization%3AID");
+    // Two seats of Pro are 16.00.
+    assert_has(&told, "smaller", &["Pro × 2", "You pay nothing today", "you'll pay $16.00 every month"]);
+    assert_has(&told, "own", &["You have no paid plan."]);
 }
 
 /// Returns a text that a story has seen.

@@ -49,6 +49,7 @@ pub(crate) const TEMPLATES: &[File] = files![
     "away.html",
     "billing.html",
     "canceled.html",
+    "change.html",
     "claim.html",
     "confirm.html",
     "dashboard.html",

@@ -4,6 +4,7 @@ use crate::template::{Locale, words as words_of};
 use minijinja::value::Kwargs;
 use minijinja::{Environment, Value};
 use serde_json::Value as Json;
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 pub(crate) fn add(environment: &mut Environment<'static>) {
@@ -28,6 +29,7 @@ pub(crate) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("meters", meters);
     environment.add_filter("percent", percent);
     environment.add_filter("plan_of", plan_of);
+    environment.add_filter("held_beside", held_beside);
     environment.add_filter("tone", tone);
     environment.add_filter("steps", steps);
     environment.add_filter("form_fields", form_fields);
@@ -347,6 +349,41 @@ fn plan_of(items: &Value, offers: &Value) -> Value {
     let has = |offer: &&Json, price: &Json| list(&offer["prices"]).iter().any(|own| own["id"] == *price);
     let found = list(&items).iter().find_map(|item| list(&offers).iter().find(|offer| has(offer, &item["price_id"])));
     found.map_or_else(|| Value::from(()), Value::from_serialize)
+}
+
+/// `{{ plan | held_beside(mine.entries, offers, catalog) }}`: what the reader has instead of this plan, or nothing: `how` is `yours`,
+/// `upgrade` or `downgrade`, and `interval`, `quantity` and `is_paused` are those of the present plan.
+fn held_beside(plan: &Value, entries: &Value, offers: &Value, catalog: &Value) -> Value {
+    let shown = json(&plans(offers, catalog));
+    let (plan, entries, catalog) = (json(plan), json(entries), json(catalog));
+    let family_of = |offer: &Json| type_named(&catalog, &offer["product_type"]).map(|decl| decl["family"].clone());
+    let ended = ["canceled", "incomplete", "incomplete_expired"];
+    let in_force = list(&entries).iter().map(|entry| &entry["value"]);
+    let in_force =
+        in_force.filter(|subscription| !ended.contains(&subscription["status"].as_str().unwrap_or_default()));
+    for subscription in in_force {
+        for item in list(&subscription["items"]) {
+            let is_of =
+                |offer: &Json| list(&offer["prices"]).iter().find(|price| price["id"] == item["price_id"]).cloned();
+            let place = list(&shown).iter().position(|offer| is_of(offer).is_some());
+            let Some(held) = place.map(|place| &list(&shown)[place]) else { continue };
+            if family_of(held) != family_of(&plan) {
+                continue;
+            }
+            let asked = list(&shown).iter().position(|offer| offer["id"] == plan["id"]);
+            let how = match asked.cmp(&place) {
+                Ordering::Less => "downgrade",
+                Ordering::Equal => "yours",
+                Ordering::Greater => "upgrade",
+            };
+            let interval = is_of(held).map(|price| price["interval"]["unit"].clone());
+            return Value::from_serialize(serde_json::json!({
+                "how": how, "interval": interval, "quantity": item["quantity"],
+                "is_paused": !subscription["paused_until"].is_null(),
+            }));
+        }
+    }
+    Value::from(())
 }
 
 /// `{{ instance.status | tone }}`: the colour of a status: `good`, `warn`, `bad`, or nothing.

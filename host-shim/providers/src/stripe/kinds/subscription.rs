@@ -17,9 +17,10 @@ use stripe_billing::subscription::{
 };
 use stripe_billing::subscription_schedule::{
     CreateSubscriptionSchedule, ReleaseSubscriptionSchedule, UpdateSubscriptionSchedule,
-    UpdateSubscriptionSchedulePhases, UpdateSubscriptionSchedulePhasesEndDate, UpdateSubscriptionSchedulePhasesItems,
+    UpdateSubscriptionSchedulePhases, UpdateSubscriptionSchedulePhasesDiscounts,
+    UpdateSubscriptionSchedulePhasesEndDate, UpdateSubscriptionSchedulePhasesItems,
     UpdateSubscriptionSchedulePhasesProrationBehavior, UpdateSubscriptionSchedulePhasesStartDate,
-    UpdateSubscriptionScheduleProrationBehavior,
+    UpdateSubscriptionSchedulePhasesTrialEnd, UpdateSubscriptionScheduleProrationBehavior,
 };
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 
@@ -168,12 +169,7 @@ pub(crate) fn resume(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
 /// `period_end_ms`), `proration_behavior`, and `keep`: an end of the subscription is taken back first; returns `id`, `status`.
 pub(crate) fn update(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
-    let change = ItemChange {
-        subscription: payload.id("subscription")?,
-        item: payload.id("item")?,
-        price: payload.text("price")?,
-        quantity: payload.maybe_count("quantity")?,
-    };
+    let change = ItemChange::of(payload)?;
     let now = living(change.subscription, current(api, change.subscription)?)?;
     let now = match payload.maybe_flag("keep")? == Some(true) && is_ending(&now) {
         true => take_back_end(api, change.subscription, &marks)?,
@@ -187,11 +183,22 @@ pub(crate) fn update(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
 }
 
 /// A requested change of a subscription item.
-struct ItemChange<'p> {
-    subscription: &'p str,
-    item: &'p str,
-    price: &'p str,
-    quantity: Option<u64>,
+pub(super) struct ItemChange<'p> {
+    pub(super) subscription: &'p str,
+    pub(super) item: &'p str,
+    pub(super) price: &'p str,
+    pub(super) quantity: Option<u64>,
+}
+
+impl<'p> ItemChange<'p> {
+    pub(super) fn of(payload: Payload<'p>) -> Result<ItemChange<'p>, Failed> {
+        Ok(ItemChange {
+            subscription: payload.id("subscription")?,
+            item: payload.id("item")?,
+            price: payload.text("price")?,
+            quantity: payload.maybe_count("quantity")?,
+        })
+    }
 }
 
 fn update_now(
@@ -230,7 +237,8 @@ fn update_now(
 }
 
 /// Changes the item at the end of the period, by a subscription schedule. Its first phase is the current state until
-/// the end of the period; its second phase has the change.
+/// the end of the period; its second phase has the change. A phase that names no discounts, tax rates or end of a trial
+/// ends those of the subscription, so both name them.
 fn update_later(
     api: &Api<'_>,
     payload: Payload<'_>,
@@ -256,6 +264,8 @@ fn update_later(
     }
     let start = schedule.pointer("/current_phase/start_date").and_then(Value::as_i64);
     let start_s = start.ok_or(Failed::Unreadable { status: 200, reason: "a schedule without a current phase" })?;
+    let expand = [("expand[]", "discounts")];
+    let terms = Terms::of(&api.get(format!("/subscriptions/{}", change.subscription), &expand)?.object);
     let phase_items = |changed: bool| -> Vec<_> {
         let item = |existing: &Item<'_>| {
             let is_it = changed && existing.id == change.item;
@@ -266,10 +276,14 @@ fn update_later(
         };
         existing.iter().map(item).collect()
     };
-    let mut until = UpdateSubscriptionSchedulePhases::new(phase_items(false));
+    let mut until = terms.phase(phase_items(false), start_s);
+    until.trial_end = terms
+        .trial_end_s
+        .filter(|at_s| (start_s..=end_s).contains(at_s))
+        .map(UpdateSubscriptionSchedulePhasesTrialEnd::Timestamp);
     until.start_date = Some(UpdateSubscriptionSchedulePhasesStartDate::Timestamp(start_s));
     until.end_date = Some(UpdateSubscriptionSchedulePhasesEndDate::Timestamp(end_s));
-    let mut from = UpdateSubscriptionSchedulePhases::new(phase_items(true));
+    let mut from = terms.phase(phase_items(true), end_s);
     from.proration_behavior = Some(UpdateSubscriptionSchedulePhasesProrationBehavior::None);
     let request = UpdateSubscriptionSchedule::new(member(&schedule, "id")?)
         .phases(vec![until, from])
@@ -280,7 +294,47 @@ fn update_later(
     outputs(now)
 }
 
-fn current(api: &Api<'_>, id: &str) -> Result<Value, Failed> {
+/// What a schedule's phases must name, because they would end it otherwise.
+struct Terms {
+    /// The subscription's discounts, each with the time of its end in seconds, if it has one.
+    discounts: Vec<(String, Option<i64>)>,
+    tax_rates: Vec<String>,
+    trial_end_s: Option<i64>,
+}
+
+impl Terms {
+    /// Reads the terms of a subscription with expanded `discounts`.
+    fn of(subscription: &Value) -> Terms {
+        let list = |name: &str| subscription.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+        let id = |value: &Value| value.get("id").and_then(Value::as_str).map(str::to_owned);
+        let discount = |value: &Value| Some((id(value)?, value.get("end").and_then(Value::as_i64)));
+        Terms {
+            discounts: list("discounts").iter().filter_map(discount).collect(),
+            tax_rates: list("default_tax_rates").iter().filter_map(id).collect(),
+            trial_end_s: subscription.get("trial_end").and_then(Value::as_i64),
+        }
+    }
+
+    /// Returns a phase with these terms, as far as they are in force at its start.
+    fn phase(
+        &self,
+        items: Vec<UpdateSubscriptionSchedulePhasesItems>,
+        start_s: i64,
+    ) -> UpdateSubscriptionSchedulePhases {
+        let mut phase = UpdateSubscriptionSchedulePhases::new(items);
+        let in_force = self.discounts.iter().filter(|(_, end_s)| end_s.is_none_or(|end_s| end_s > start_s));
+        let discount = |(id, _): &(String, Option<i64>)| {
+            let mut discount = UpdateSubscriptionSchedulePhasesDiscounts::new();
+            discount.discount = Some(id.clone());
+            discount
+        };
+        phase.discounts = Some(in_force.map(discount).collect::<Vec<_>>()).filter(|all| !all.is_empty());
+        phase.default_tax_rates = Some(self.tax_rates.clone()).filter(|all| !all.is_empty());
+        phase
+    }
+}
+
+pub(super) fn current(api: &Api<'_>, id: &str) -> Result<Value, Failed> {
     Ok(api.get(format!("/subscriptions/{id}"), &[])?.object)
 }
 
@@ -289,7 +343,7 @@ fn has_ended(subscription: &Value) -> bool {
 }
 
 /// Returns a subscription unless it has ended.
-fn living(id: &str, subscription: Value) -> Result<Value, Failed> {
+pub(super) fn living(id: &str, subscription: Value) -> Result<Value, Failed> {
     match has_ended(&subscription) {
         true => Err(Failed::Inconsistent(format!("`{id}` has ended"))),
         false => Ok(subscription),
@@ -297,7 +351,7 @@ fn living(id: &str, subscription: Value) -> Result<Value, Failed> {
 }
 
 /// Returns whether a subscription is to end with its period or at a time.
-fn is_ending(subscription: &Value) -> bool {
+pub(super) fn is_ending(subscription: &Value) -> bool {
     subscription.get("cancel_at_period_end") == Some(&Value::Bool(true))
         || subscription.get("cancel_at").is_some_and(Value::is_i64)
 }

@@ -1,5 +1,6 @@
 //! Carries out a form: calls the API and redirects the browser. Errors are shown on the page, next to the input.
 
+use super::account;
 use super::call::{CallAnswer, call};
 use super::show::{Extra, PageRequest, SAID};
 use super::words::{self, sentence};
@@ -103,8 +104,10 @@ impl SentForm<'_> {
             None => Value::Object(values),
         };
         let address = address(&self.action.path, &self.action.query, &scope).map_err(internal)?;
+        let method = self.action.method.name();
+        let address = account::called_for(hosted, method, address, self.account().as_deref());
         let body = Some(&sent).filter(|_| self.action.method.has_body());
-        let called = call(api, hosted, parts, self.action.method.name(), &address, body).await;
+        let called = call(api, hosted, parts, method, &address, body).await;
         if !called.status.is_success() {
             return Err(Wrong { status: called.status, body: called.body, refusal: called.refusal });
         }
@@ -123,6 +126,13 @@ impl SentForm<'_> {
         Ok(response)
     }
 
+    /// Returns the account that the page with the form was about.
+    fn account(&self) -> Option<String> {
+        let (path, query) = self.page.split_once('?').unwrap_or((&self.page, ""));
+        let query: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+        account::named_in(self.asked.set.find(path).map(|(page, _)| page), &query)
+    }
+
     /// Returns the address to which the browser is redirected.
     fn target(&self, scope: &Scope, called: &CallAnswer) -> Result<String, host_business::routes::ValueError> {
         let base = self.asked.base();
@@ -130,7 +140,10 @@ impl SentForm<'_> {
         Ok(match written.as_ref().and_then(Value::as_str) {
             // A business may have left out the page to which a built-in form leads.
             Some(own) if is_own_path(own) => match self.asked.set.find(own.split('?').next().unwrap_or(own)) {
-                Some(_) => format!("{base}{own}"),
+                Some(_) => {
+                    let own = account::led_to(self.asked.set, own.to_owned(), self.account().as_deref());
+                    format!("{base}{own}")
+                }
                 None => format!("{base}{START}"),
             },
             // Redirects to another server only if the API says so, such as to a checkout, and never because a form says

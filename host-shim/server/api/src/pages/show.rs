@@ -1,5 +1,6 @@
 //! Shows a page: identifies the reader, makes the calls in the head of the page, and fills in the template.
 
+use super::account::{self, ACCOUNT};
 use super::call::call;
 use super::html;
 use crate::api::Api;
@@ -23,8 +24,6 @@ use url::form_urlencoded;
 const LOGIN: &str = "/login";
 /// The operators' page.
 const ADMIN: &str = "/admin";
-/// The query parameter with the account that a page is about.
-const ACCOUNT: &str = "account";
 /// The query parameter with the name of a form that was carried out.
 pub(super) const SAID: &str = "said";
 
@@ -141,24 +140,27 @@ impl PageRequest<'_> {
         let known = |name: &String| page.head.query.iter().any(|field| field.name == *name);
         let given: Vec<_> = query.iter().filter(|(name, text)| known(name) && !text.is_empty()).cloned().collect();
         let given = host_business::routes::read_texts(&page.head.query, &given).unwrap_or_default();
-        // A page may use a value of this name for another purpose.
-        let is_own = page.head.query.iter().any(|field| field.name == ACCOUNT);
-        let names_account = |name: &str, text: &str| !is_own && name == ACCOUNT && !text.is_empty();
+        let named = account::named_in(Some(page), &query);
+        let remembers = account::named_in(Some(page), &[(ACCOUNT.to_owned(), "any".to_owned())]).is_some();
+        let shown_last = |caller: &Caller| account::remembered(self.hosted, &self.parts.headers, caller);
+        let about = named.clone().or_else(|| caller.as_ref().filter(|_| remembers).and_then(shown_last));
         let path_object: Map<String, Value> =
             path_values.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
-        let asked = PageValues {
-            path: path_object.clone(),
-            query: given.clone(),
-            account: query.iter().find(|(name, text)| names_account(name, text)).map(|(_, account)| account.clone()),
-        };
+        let asked = PageValues { path: path_object.clone(), query: given.clone(), account: about.clone() };
         // Read first: whatever is committed while the page is being rendered comes with the stream.
         let newest = crate::ask::read(&self.hosted.site, |store| store.inbox_newest()).await?;
         let is_public = page.head.who == Who::Public;
         let reader = if is_public { None } else { caller.clone() };
         let scope = page_values(&self.api.app, self.hosted, self.parts, reader, &page.head.parts.reads, asked).await?;
         let mut values = self.common(page, path, caller.as_ref(), &given)?;
-        // A form returns to the page in its current state, without the messages.
+        let acts_for = about.as_ref().map_or(Value::Null, |about| Value::from(about.as_str()));
+        values["page"][ACCOUNT] = acts_for;
+        // A form returns to the page in its current state, without the messages, and acts for the account that it shows.
         let kept = query.iter().filter(|(name, _)| name != SAID);
+        let mut kept: Vec<_> = kept.cloned().collect();
+        if let (None, Some(about)) = (&named, &about) {
+            kept.push((ACCOUNT.to_owned(), about.clone()));
+        }
         let kept = form_urlencoded::Serializer::new(String::new()).extend_pairs(kept).finish();
         values["page"]["parts"] = Value::Object(path_object);
         values["page"]["newest"] = Value::from(newest);
@@ -167,7 +169,7 @@ impl PageRequest<'_> {
             values.insert(read.name.clone(), scope.get(&read.name).unwrap_or_default());
         }
         for get in &page.head.parts.gets {
-            values.insert(get.name.clone(), self.get(get, &scope).await?);
+            values.insert(get.name.clone(), self.get(get, &scope, about.as_deref()).await?);
         }
         let said = query.iter().find(|(name, _)| name == SAID).and_then(|(_, name)| self.set.action(name));
         values.insert(SAID.to_owned(), said.map_or(Value::Null, |action| Value::from(action.said.clone())));
@@ -175,7 +177,11 @@ impl PageRequest<'_> {
         values.insert("errors".to_owned(), Value::Object(extra.errors));
         values.insert("problem".to_owned(), extra.problem);
         values.insert("reply".to_owned(), extra.reply);
-        self.filled(page, &values, extra.status.unwrap_or(StatusCode::OK))
+        let mut response = self.filled(page, &values, extra.status.unwrap_or(StatusCode::OK))?;
+        if let Some(cookie) = account::remember(self.hosted, caller.as_ref(), named.as_deref()) {
+            response.headers_mut().append(header::SET_COOKIE, cookie);
+        }
+        Ok(response)
     }
 
     fn filled(&self, page: &Page, values: &Map<String, Value>, status: StatusCode) -> Result<Response, NotShown> {
@@ -189,11 +195,12 @@ impl PageRequest<'_> {
     }
 
     /// Asks the API for the data of a page.
-    async fn get(&self, get: &PageGet, scope: &Scope) -> Result<Value, NotShown> {
+    async fn get(&self, get: &PageGet, scope: &Scope, about: Option<&str>) -> Result<Value, NotShown> {
         let address = address(&get.path, &get.query, scope).map_err(|error| {
             tracing::error!(%error, "a page cannot ask the API");
             NotShown::Failed(StatusCode::INTERNAL_SERVER_ERROR, "This page cannot be shown.".to_owned())
         })?;
+        let address = account::called_for(self.hosted, "GET", address, about);
         let called = call(self.api, self.hosted, self.parts, "GET", &address, None).await;
         match called.status {
             status if status.is_success() => Ok(called.body),
@@ -258,6 +265,7 @@ impl PageRequest<'_> {
             "is_confirmed": user.as_ref().is_none_or(|user| user.confirmed_at.is_some()),
             "is_operator": caller.is_operator(),
             "account": caller.own_account().map(Account::to_string),
+            "organizations": account::organizations(self.hosted, caller)?,
         }))
     }
 

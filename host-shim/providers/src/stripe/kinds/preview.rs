@@ -1,0 +1,97 @@
+//! Calculates what a change of a subscription would cost, with Stripe's own previews of invoices. Changes nothing.
+
+use super::member;
+use super::subscription::{ItemChange, current, is_ending, living};
+use crate::stripe::api::Api;
+use crate::stripe::failure::Failed;
+use crate::stripe::marks::Marks;
+use crate::stripe::payload::Payload;
+use host_provider_api::Call;
+use serde_json::{Value, json};
+use stripe_billing::invoice::{
+    CreatePreviewInvoice, CreatePreviewInvoicePreviewMode, CreatePreviewInvoiceSubscriptionDetails,
+    CreatePreviewInvoiceSubscriptionDetailsItems,
+    CreatePreviewInvoiceSubscriptionDetailsProrationBehavior as Proration,
+};
+use stripe_client_core::StripeRequest;
+
+/// `stripe.invoice.preview`: takes the payload of `stripe.subscription.update`; returns `currency`, `due_minor` (what is charged at
+/// once), `credit_minor` (what of it is credited for the unused time), `tax_minor`, `lines` (`description`, `amount_minor`), and of the
+/// next invoice `next_minor` and `next_at_ms`.
+pub(crate) fn preview(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let (payload, marks) = (Payload::of(call), Marks::of(call));
+    let change = ItemChange::of(payload)?;
+    let now = living(change.subscription, current(api, change.subscription)?)?;
+    let keeps = payload.maybe_flag("keep")? == Some(true) && is_ending(&now);
+    let next = api.post(previewed(&change, Preview::Next, keeps).build(), &marks, "preview-next")?;
+    let is_later = payload.maybe_text("at")? == Some("period_end");
+    let next_at_ms = match is_later {
+        true => payload.maybe_int("period_end_ms")?,
+        false => begins_at_ms(&next),
+    };
+    let mut figures = json!({
+        "currency": member(&next, "currency")?, "next_minor": amount(&next, "total")?, "next_at_ms": next_at_ms,
+        "due_minor": 0, "credit_minor": 0, "tax_minor": 0, "lines": [],
+    });
+    // A trial goes on after the change, and nothing is due before its end.
+    let is_trial = now.get("status").and_then(Value::as_str) == Some("trialing");
+    if payload.maybe_text("proration_behavior")? == Some("always_invoice") && !is_later && !is_trial {
+        let due = api.post(previewed(&change, Preview::Now, keeps).build(), &marks, "preview-now")?;
+        let lines = shown_lines(&due);
+        figures["due_minor"] = json!(amount(&due, "amount_due")?);
+        figures["credit_minor"] = json!(lines.iter().map(|(_, amount)| amount.min(&0)).sum::<i64>().saturating_neg());
+        figures["tax_minor"] = json!(tax(&due));
+        figures["lines"] =
+            lines.iter().map(|(text, amount)| json!({"description": text, "amount_minor": amount})).collect();
+    }
+    Ok(figures)
+}
+
+/// The invoice that is previewed.
+enum Preview {
+    /// The one that the change causes.
+    Now,
+    /// The first renewal after the change.
+    Next,
+}
+
+fn previewed(change: &ItemChange<'_>, which: Preview, keeps: bool) -> CreatePreviewInvoice {
+    let mut item = CreatePreviewInvoiceSubscriptionDetailsItems::new();
+    item.id = Some(change.item.to_owned());
+    item.price = Some(change.price.to_owned());
+    item.quantity = change.quantity;
+    let mut details = CreatePreviewInvoiceSubscriptionDetails::new();
+    details.items = Some(vec![item]);
+    details.cancel_at_period_end = keeps.then_some(false);
+    let (behavior, mode) = match which {
+        Preview::Now => (Proration::AlwaysInvoice, CreatePreviewInvoicePreviewMode::Next),
+        Preview::Next => (Proration::None, CreatePreviewInvoicePreviewMode::Recurring),
+    };
+    details.proration_behavior = Some(behavior);
+    CreatePreviewInvoice::new().subscription(change.subscription).subscription_details(details).preview_mode(mode)
+}
+
+fn amount(invoice: &Value, name: &str) -> Result<i64, Failed> {
+    let missing = Failed::Unreadable { status: 200, reason: "a preview without its amounts" };
+    invoice.get(name).and_then(Value::as_i64).ok_or(missing)
+}
+
+/// Returns the sum of the invoice's taxes.
+fn tax(invoice: &Value) -> i64 {
+    let taxes = invoice.get("total_taxes").and_then(Value::as_array).into_iter().flatten();
+    taxes.filter_map(|tax| tax.get("amount").and_then(Value::as_i64)).sum()
+}
+
+/// Returns the description and the amount of each line.
+fn shown_lines(invoice: &Value) -> Vec<(&str, i64)> {
+    let lines = invoice.pointer("/lines/data").and_then(Value::as_array).into_iter().flatten();
+    let shown = |line: &'_ Value| line.get("amount").and_then(Value::as_i64);
+    lines.filter_map(|line| Some((line.get("description")?.as_str()?, shown(line)?))).collect()
+}
+
+/// Returns the time at which the period begins that an invoice is for. Usage is invoiced for the period before.
+fn begins_at_ms(invoice: &Value) -> Option<i64> {
+    let lines = invoice.pointer("/lines/data").and_then(Value::as_array).into_iter().flatten();
+    let starts_s = lines.filter_map(|line| line.pointer("/period/start").and_then(Value::as_i64));
+    starts_s.max().map(|at_s| at_s.saturating_mul(1_000))
+}
