@@ -1,5 +1,5 @@
 //! The browser cookies: one for a session, one for a login in progress at an issuer, one that marks a browser that has logged in
-//! before, and one with the account that it showed last.
+//! before, and one with the account to which its user has switched.
 //!
 //! A browser sends its cookies with every request, no matter which page makes it. A request that changes something is therefore accepted
 //! only if the browser says that it comes from a page of this server ([`is_from_own_page`]); forms need no hidden CSRF token.
@@ -14,7 +14,7 @@ pub(crate) const SESSION: &str = "session";
 pub(crate) const LOGIN: &str = "login";
 /// The cookie that marks a browser that has logged in before.
 pub(crate) const BROWSER: &str = "browser";
-/// The cookie with the account that the browser showed last, if it is not the user's own.
+/// The cookie with the account to which the user has switched, if it is not the user's own.
 pub(crate) const ACCOUNT: &str = "account";
 /// The header in which a browser says which kind of page makes a request (Fetch Metadata).
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");

@@ -267,11 +267,11 @@ fn the_business_of_the_tutorial_sells_a_plan_an_add_on_and_credits_without_any_c
 fn an_organization_buys_seats_and_sees_what_a_change_costs_before_it_pays() {
     let told = play("per-seat", "team.mjs");
     assert_eq!(told["accounts"], json!(["ada@example.com", "Choir"]));
-    assert_eq!(text(&told, "switched"), "/dashboard?account=organization%3AID");
+    assert_eq!(text(&told, "switched"), "/dashboard?account=organization%3AID&switch=1");
     let offered =
-        json!(["Start with Free", "Try Pro for 14 days", "Subscribe to Company", "Contact us about Enterprise."]);
+        json!(["Start with Free", "Try Pro for 14 days", "Subscribe to Company", "Contact us about Enterprise"]);
     assert_eq!((&told["offered"], &told["ownOffers"]), (&offered, &offered));
-    let held = json!(["See your plan", "Downgrade to Pro", "Change Company", "Contact us about Enterprise."]);
+    let held = json!(["See your plan", "Downgrade to Pro", "Change Company", "Contact us about Enterprise"]);
     assert_eq!((&told["held"], &told["mark"]), (&held, &json!(["Recommended", "Your plan"])));
     // Two seats more, right after the purchase: 2 × 14.00. A month of 7 seats is 98.00.
     assert_has(

@@ -1,5 +1,5 @@
-//! The account that a page is about, and for which its forms act: the one in the page's address, or else the one that
-//! the browser showed last. The calls of the page name it, and so do the addresses to which its forms lead.
+//! The account that a page is about, and for which its forms act: the one in the page's address, or else the one to
+//! which the user has switched. The calls of the page name it, and so do the addresses to which its forms lead.
 
 use crate::cookie;
 use crate::problem::Problem;
@@ -16,7 +16,9 @@ use url::form_urlencoded;
 pub(super) const ACCOUNT: &str = "account";
 /// The paths of the server whose requests are about an account. The others are about the user, or the server.
 const ABOUT_ACCOUNTS: [&str; 4] = ["/api/commands/", "/api/endpoints", "/api/entitlements", "/api/queries/"];
-/// How long a browser remembers the account that it showed last, in seconds: 30 days.
+/// The query parameter with which a link switches to the account of its page.
+pub(super) const SWITCH: &str = "switch";
+/// How long a browser remembers the account to which its user has switched, in seconds: 30 days.
 const REMEMBERED_S: i64 = 30 * 86_400;
 
 /// Returns the account in the query of a page. A page may use a parameter of this name for another purpose.
@@ -27,7 +29,7 @@ pub(super) fn named_in(page: Option<&Page>, query: &[(String, String)]) -> Optio
     query.iter().find(|(name, text)| name == ACCOUNT && !text.is_empty()).map(|(_, account)| account.clone())
 }
 
-/// Returns the account that the browser showed last, unless it is the user's own, or one that the user does not reach
+/// Returns the account to which the user has switched, unless it is the user's own, or one that the user does not reach
 /// any longer.
 pub(super) fn remembered(hosted: &HostedSite, headers: &HeaderMap, caller: &Caller) -> Option<String> {
     let text = cookie::read(hosted, headers, cookie::ACCOUNT)?;
@@ -35,7 +37,7 @@ pub(super) fn remembered(hosted: &HostedSite, headers: &HeaderMap, caller: &Call
     (caller.own_account()? != &account && caller.reaches(&account)).then(|| text.to_owned())
 }
 
-/// Returns the header by which the browser remembers the account of a page, if the page's address names one.
+/// Returns the header by which the browser remembers the account of a page to which a link has switched.
 pub(super) fn remember(hosted: &HostedSite, caller: Option<&Caller>, named: Option<&str>) -> Option<HeaderValue> {
     let (caller, account) = (caller?, named?.parse::<Account>().ok()?);
     match caller.own_account()? == &account {

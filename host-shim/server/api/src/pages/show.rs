@@ -1,6 +1,6 @@
 //! Shows a page: identifies the reader, makes the calls in the head of the page, and fills in the template.
 
-use super::account::{self, ACCOUNT};
+use super::account::{self, ACCOUNT, SWITCH};
 use super::call::call;
 use super::html;
 use crate::api::Api;
@@ -142,8 +142,8 @@ impl PageRequest<'_> {
         let given = host_business::routes::read_texts(&page.head.query, &given).unwrap_or_default();
         let named = account::named_in(Some(page), &query);
         let remembers = account::named_in(Some(page), &[(ACCOUNT.to_owned(), "any".to_owned())]).is_some();
-        let shown_last = |caller: &Caller| account::remembered(self.hosted, &self.parts.headers, caller);
-        let about = named.clone().or_else(|| caller.as_ref().filter(|_| remembers).and_then(shown_last));
+        let switched_to = |caller: &Caller| account::remembered(self.hosted, &self.parts.headers, caller);
+        let about = named.clone().or_else(|| caller.as_ref().filter(|_| remembers).and_then(switched_to));
         let path_object: Map<String, Value> =
             path_values.into_iter().map(|(name, value)| (name, Value::from(value))).collect();
         let asked = PageValues { path: path_object.clone(), query: given.clone(), account: about.clone() };
@@ -153,10 +153,9 @@ impl PageRequest<'_> {
         let reader = if is_public { None } else { caller.clone() };
         let scope = page_values(&self.api.app, self.hosted, self.parts, reader, &page.head.parts.reads, asked).await?;
         let mut values = self.common(page, path, caller.as_ref(), &given)?;
-        let acts_for = about.as_ref().map_or(Value::Null, |about| Value::from(about.as_str()));
-        values["page"][ACCOUNT] = acts_for;
+        values["page"][ACCOUNT] = about.as_ref().map_or(Value::Null, |about| Value::from(about.as_str()));
         // A form returns to the page in its current state, without the messages, and acts for the account that it shows.
-        let kept = query.iter().filter(|(name, _)| name != SAID);
+        let kept = query.iter().filter(|(name, _)| name != SAID && name != SWITCH);
         let mut kept: Vec<_> = kept.cloned().collect();
         if let (None, Some(about)) = (&named, &about) {
             kept.push((ACCOUNT.to_owned(), about.clone()));
@@ -178,7 +177,8 @@ impl PageRequest<'_> {
         values.insert("problem".to_owned(), extra.problem);
         values.insert("reply".to_owned(), extra.reply);
         let mut response = self.filled(page, &values, extra.status.unwrap_or(StatusCode::OK))?;
-        if let Some(cookie) = account::remember(self.hosted, caller.as_ref(), named.as_deref()) {
+        let switches = query.iter().any(|(name, _)| name == SWITCH);
+        if let Some(cookie) = account::remember(self.hosted, caller.as_ref(), named.as_deref().filter(|_| switches)) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
         Ok(response)

@@ -70,7 +70,7 @@ await story.state("organization");
 await story.follow("tbody tr:last-child button");
 told.removed = await story.text("[role=status]");
 
-await page.click("summary");
+await page.click("main summary");
 await story.followText("Close the organization", "button");
 await story.sees("No organization yet");
 
@@ -101,7 +101,7 @@ await story.followText("Disable");
 told.disabled = await story.text(".tag");
 await story.followText("Enable");
 told.enabled = await story.text(".tag");
-await page.click("summary");
+await page.click("main summary");
 await story.followText("Delete the endpoint");
 await story.sees("No endpoint yet");
 
@@ -120,7 +120,7 @@ await story.state("reset");
 await story.followText("Save the password");
 told.reset = new URL(page.url()).pathname;
 await story.followText("Account", ".nav a");
-await page.click("summary");
+await page.click("main summary");
 await story.type("#f-password", "wrong horse battery");
 await story.followText("Delete my account");
 told.kept = new URL(page.url()).pathname;

@@ -115,7 +115,7 @@ class Story {
     for (const [name, text] of Object.entries(card("ada@example.com", "Ada", number))) {
       if (await this.page.$(`input[name=${name}]`)) await this.type(`input[name=${name}]`, text);
     }
-    await this.follow("form button[type=submit], form button:not([type])");
+    await this.follow("#submit");
   }
 
   // Sends the form of a registration.

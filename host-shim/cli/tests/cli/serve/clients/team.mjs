@@ -5,7 +5,7 @@ const [server, , , data] = process.argv.slice(2);
 const story = await open();
 const { page, told } = story;
 const path = () => page.url().replace(server, "").replace(/org_\w+/, "ID").replace(/session_id=\w+/, "session_id=SESSION");
-const buttons = () => page.$$eval("main .plan", (plans) => plans.map((plan) => plan.querySelector("form button, a.button, p.muted:last-child")?.innerText.trim()));
+const buttons = () => page.$$eval("main .plan", (plans) => plans.map((plan) => plan.querySelector("form button, a.button, :scope > p:last-child")?.innerText.replace(/\s+/g, " ").trim()));
 
 await story.goto(`${server}/register`);
 await story.signUp("ada@example.com", "Ada");
