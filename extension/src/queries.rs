@@ -16,6 +16,7 @@ use crate::desk::Desk;
 use crate::input::actor;
 use crate::model::account::Account;
 use crate::model::halt::{Halt, Ruled};
+use crate::model::ids::PriceId;
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::FactKey;
 use crate::model::reader::Reader;
@@ -398,9 +399,13 @@ pub(crate) fn list(
             "subscriptions" => planned_changes(host, &found)?.into_iter(),
             _ => Vec::new().into_iter(),
         };
+        let sold = match kind {
+            "subscriptions" => run(host, question, "list", |desk| sold_by(desk, &found))?,
+            _ => BTreeMap::new(),
+        };
         for stored in found {
             let (id, status, value) = match kind {
-                "subscriptions" => subscription(&stored.row, planned.next().flatten()).map_err(failed)?,
+                "subscriptions" => subscription(&stored.row, planned.next().flatten(), &sold).map_err(failed)?,
                 "tasks" => open_tasks(&stored.row, &types).map_err(failed)?,
                 "contacts" => contact(&stored.row).map_err(failed)?,
                 _ => entry(&stored.row).map_err(failed)?,
@@ -497,7 +502,7 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
             });
             (row.id.clone(), status_of(&value), encode(&value)?)
         }
-        Row::Subscription(_) => subscription(row, None)?,
+        Row::Subscription(_) => subscription(row, None, &BTreeMap::new())?,
         Row::Record(row) => {
             let mut value: Value = object(&row.collection, &row.id, &row.value)?;
             value["id"] = json!(row.id);
@@ -521,15 +526,45 @@ fn planned_changes(host: &mut dyn Imports, rows: &[StoredRow]) -> Result<Vec<Opt
     each.collect::<Fallible<_>>().map_err(Problem::Failed)
 }
 
-/// Returns id, status and JSON of a subscription for a list.
-fn subscription(row: &Row, planned: Option<PendingChange>) -> Fallible<(String, Option<String>, Json)> {
+/// Returns what the prices of these subscriptions sell, by their ids. Prices that are no longer on sale are among them.
+fn sold_by(desk: &mut Desk<'_>, rows: &[StoredRow]) -> Ruled<BTreeMap<String, Value>> {
+    let items = rows.iter().flat_map(|stored| match &stored.row {
+        Row::Subscription(row) => row.values.items.as_slice(),
+        _ => &[],
+    });
+    let ids: Vec<PriceId> = items.map(|item| item.price_id.as_str().into()).collect();
+    let mut sold = BTreeMap::new();
+    for price in desk.catalog.prices(ids.iter())?.into_iter().flatten() {
+        let product = desk.catalog.product(&price.product_id)?;
+        let name = product.map(|product| product.values.name.clone());
+        let shown =
+            json!({"product_id": price.product_id, "name": name, "amount": price.amount, "interval": price.interval});
+        sold.insert(price.id.to_string(), shown);
+    }
+    Ok(sold)
+}
+
+/// Returns id, status and JSON of a subscription for a list. `sold` is what its prices sell.
+fn subscription(
+    row: &Row,
+    planned: Option<PendingChange>,
+    sold: &BTreeMap<String, Value>,
+) -> Fallible<(String, Option<String>, Json)> {
     let Row::Subscription(stored) = row else { return entry(row) };
     let read = SubscriptionRow::read(row)?;
     let because = read.as_ref().map(SubscriptionRow::because).unwrap_or_default();
     let paused_until = read.and_then(|row| row.paused).map(|paused| paused.until);
     let planned = planned.map(|change| json!({"price_id": change.price, "quantity": change.quantity, "at": change.at}));
+    let item = |item: &SubscriptionItem| {
+        let mut shown = json!(item);
+        for name in ["product_id", "name", "amount", "interval"] {
+            shown[name] = sold.get(&item.price_id).map_or(Value::Null, |sold| sold[name].clone());
+        }
+        shown
+    };
+    let items: Vec<Value> = stored.values.items.iter().map(item).collect();
     let value = json!({
-        "id": stored.id, "status": stored.values.status, "items": stored.values.items,
+        "id": stored.id, "status": stored.values.status, "items": items,
         "cancel_at_period_end": stored.values.cancel_at_period_end, "cancel_at": stored.values.cancel_at,
         "trial_end": stored.values.trial_end, "grace_end": stored.values.grace_end,
         "reason": because.reason, "comment": because.comment,

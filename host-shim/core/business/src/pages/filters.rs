@@ -343,12 +343,18 @@ fn only_type(catalog: &Json) -> Option<&Json> {
     types.next().filter(|_| types.next().is_none())
 }
 
-/// `{{ subscription.items | plan_of(offers) }}`: the product with the price of an item; nothing if it is no longer on sale.
+/// `{{ subscription.items | plan_of(offers) }}`: the product that an item is for, also at a price that is no longer on sale; nothing if
+/// the product itself is no longer on sale.
 fn plan_of(items: &Value, offers: &Value) -> Value {
     let (items, offers) = (json(items), json(offers));
-    let has = |offer: &&Json, price: &Json| list(&offer["prices"]).iter().any(|own| own["id"] == *price);
-    let found = list(&items).iter().find_map(|item| list(&offers).iter().find(|offer| has(offer, &item["price_id"])));
+    let found = list(&items).iter().find_map(|item| list(&offers).iter().find(|offer| is_for(item, offer)));
     found.map_or_else(|| Value::from(()), Value::from_serialize)
+}
+
+/// Returns whether an item of a subscription is for a product.
+fn is_for(item: &Json, offer: &Json) -> bool {
+    let is_at_price = list(&offer["prices"]).iter().any(|price| price["id"] == item["price_id"]);
+    is_at_price || !offer["id"].is_null() && offer["id"] == item["product_id"]
 }
 
 /// `{{ plan | held_beside(mine.entries, offers, catalog) }}`: what the reader has instead of this plan, or nothing: `how` is `yours`,
@@ -363,9 +369,7 @@ fn held_beside(plan: &Value, entries: &Value, offers: &Value, catalog: &Value) -
         in_force.filter(|subscription| !ended.contains(&subscription["status"].as_str().unwrap_or_default()));
     for subscription in in_force {
         for item in list(&subscription["items"]) {
-            let is_of =
-                |offer: &Json| list(&offer["prices"]).iter().find(|price| price["id"] == item["price_id"]).cloned();
-            let place = list(&shown).iter().position(|offer| is_of(offer).is_some());
+            let place = list(&shown).iter().position(|offer| is_for(item, offer));
             let Some(held) = place.map(|place| &list(&shown)[place]) else { continue };
             if family_of(held) != family_of(&plan) {
                 continue;
@@ -376,9 +380,8 @@ fn held_beside(plan: &Value, entries: &Value, offers: &Value, catalog: &Value) -
                 Ordering::Equal => "yours",
                 Ordering::Greater => "upgrade",
             };
-            let interval = is_of(held).map(|price| price["interval"]["unit"].clone());
             return Value::from_serialize(serde_json::json!({
-                "how": how, "interval": interval, "quantity": item["quantity"],
+                "how": how, "interval": item["interval"]["unit"], "quantity": item["quantity"],
                 "is_paused": !subscription["paused_until"].is_null(),
             }));
         }
