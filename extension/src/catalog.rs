@@ -19,6 +19,7 @@ pub(crate) mod names;
 pub(crate) mod no_effect;
 pub mod per_million;
 pub mod price;
+pub(crate) mod price_move;
 pub(crate) mod price_rows;
 pub(crate) mod product;
 pub mod rate;

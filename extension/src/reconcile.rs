@@ -16,6 +16,7 @@ mod membership;
 mod meter_events;
 mod pauses;
 mod payouts;
+mod price_moves;
 mod purchases;
 mod refused_purchases;
 mod requests;
@@ -55,6 +56,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<Desire
     refused_purchases::reconcile(desk, &standing, &mut desired)?;
     grace::reconcile(desk, &standing, &mut desired)?;
     pauses::reconcile(desk, &standing, &mut desired)?;
+    price_moves::reconcile(desk, &standing, &mut desired)?;
     instances::reconcile(desk, &standing, is_continuation, &mut desired)?;
     tokens::reconcile(desk, &standing, &mut desired)?;
     comparison::reconcile(desk, &standing, &mut desired)?;

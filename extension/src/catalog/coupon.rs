@@ -103,6 +103,11 @@ impl Day {
         parse_rfc3339(&format!("{text}T00:00:00Z")).filter(|at| date(*at) == text).map(Day)
     }
 
+    /// Returns the time at which the day begins.
+    pub fn begin(self) -> Timestamp {
+        self.0
+    }
+
     /// Returns the time at which the day is over.
     pub fn end(self) -> Timestamp {
         self.0.saturating_add(DAY_MS)

@@ -7,6 +7,7 @@ use super::entitlement::Entitlements;
 use super::known_coupon::KnownCoupons;
 use super::meter::Meters;
 use super::names::BUSINESS;
+use super::price_move::PriceMoves;
 use super::rate::{FormerRates, Rates};
 use super::reaction::{Events, Reaction, Templates};
 use super::span::{Delay, Span};
@@ -141,6 +142,8 @@ policies! {
         templates: Templates = Templates::new();
         /// The clause `coupons`, and what Stripe has of it. Stored because every checkout needs it.
         coupons: KnownCoupons = KnownCoupons::new();
+        /// The clause `price_moves`, stored because every decision may move a subscription.
+        price_moves: PriceMoves = PriceMoves::new();
         /// Default plans by family, in force without a paid plan of the family. `catalog.load` fills them in, because every
         /// decision about an account without a plan needs them.
         defaults: BTreeMap<String, DefaultPlan> = BTreeMap::new();

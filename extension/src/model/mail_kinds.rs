@@ -125,6 +125,9 @@ mails! {
     PAYOUTS_RESTRICTED = "payouts_restricted" to Account ["account"];
     /// An account has two paid plans of one family.
     PLAN_PAID_TWICE = "plan_paid_twice" to Admin ["subscription", "beside", "family"];
+    /// The price of a plan changes for a customer on a former price (`price_moves`), with the notice of the clause.
+    PRICE_CHANGE = "price_change" to Account
+        ["subscription", "plan", "from_minor", "to_minor", "currency", "interval", "quantity", "at"];
     /// A price at Stripe has another amount than the catalog.
     PRICE_MISMATCH = "price_mismatch" to Admin ["price", "catalog_minor", "stripe_minor"];
     /// An instance could not be created.

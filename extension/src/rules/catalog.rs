@@ -21,7 +21,8 @@ use crate::catalog::no_effect::{
     check_conditions, check_credits, check_granted, check_members, check_pauses, check_personal, check_policies,
     check_refunds, check_sale,
 };
-use crate::catalog::price::prices_of;
+use crate::catalog::price::{ProductPrice, prices_of};
+use crate::catalog::price_move::{self, PriceMoves};
 use crate::catalog::product::{Proposed, normalise_written, where_written};
 use crate::catalog::rate::{Rates, formerly};
 use crate::catalog::reaction::{Events, Reaction, Templates};
@@ -67,6 +68,8 @@ struct Document<'a> {
     #[serde(default)]
     coupons: Coupons,
     #[serde(default)]
+    price_moves: PriceMoves,
+    #[serde(default)]
     usage_source: Option<UsageSource>,
     #[serde(default)]
     may: Roles,
@@ -103,6 +106,7 @@ impl Document<'_> {
             }
         }
         add(&mut self.rates, &base.rates);
+        add(&mut self.price_moves, &base.price_moves);
         add(&mut self.may, &base.may);
         add(&mut self.events, &base.events);
         add(&mut self.templates, &base.templates);
@@ -218,6 +222,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     let mut settings = Settings {
         defaults: known.defaults.clone(),
         coupons: known.coupons.clone(),
+        price_moves: document.price_moves,
         former_rates: formerly(&known.former_rates, &known.rates, &document.rates, desk.now, BEHIND_MAX_DAYS),
         entitlements: kept.entitlements,
         meters: kept.meters,
@@ -288,7 +293,10 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     }
     check_credits(&read, &products, &settings.currency, &mut mistakes);
     check_conditions(&read, &products, &mut mistakes);
-    check_coupons(desk, &document.coupons, &products, is_partial, &mut mistakes)?;
+    let named = document.coupons.values().flat_map(|coupon| &coupon.products).chain(settings.price_moves.keys());
+    let sold = sold_products(desk, &products, named.filter(|_| is_partial))?;
+    coupon::check(&document.coupons, &sold, &mut mistakes);
+    price_move::check(&settings.price_moves, &sold, &mut mistakes);
     let erases = settings.erase_after.is_some() || mistakes.is_left_out("/policies");
     check_personal(&read, erases, &mut mistakes);
     check_defaults(&products, &mut mistakes);
@@ -374,14 +382,12 @@ impl OffSale {
     }
 }
 
-/// Checks the coupons against the products on sale: those of the document, and for a partial document also the others.
-fn check_coupons(
+/// Returns the products on sale with their prices: those of a document, and those of other documents that it names.
+fn sold_products<'n>(
     desk: &Desk<'_>,
-    coupons: &Coupons,
     products: &[(usize, String, Proposed)],
-    is_partial: bool,
-    mistakes: &mut Mistakes,
-) -> Ruled<()> {
+    named: impl Iterator<Item = &'n String>,
+) -> Ruled<BTreeMap<String, Vec<ProductPrice>>> {
     let currency = &desk.catalog.settings()?.currency;
     let mut sold = BTreeMap::new();
     for (_, id, product) in products {
@@ -390,15 +396,13 @@ fn check_coupons(
             sold.insert(id.clone(), prices);
         }
     }
-    let named = coupons.values().flat_map(|coupon| &coupon.products).filter(|_| is_partial);
     for id in named {
         if let Some(row) = desk.catalog.product(id)?.filter(|row| row.values.active && !sold.contains_key(&row.id)) {
             let prices = prices_of(&row.values, &*desk.catalog.metadata(id)?, currency);
             sold.extend((!prices.is_empty()).then(|| (id.clone(), prices)));
         }
     }
-    coupon::check(coupons, &sold, mistakes);
-    Ok(())
+    Ok(sold)
 }
 
 /// Writes the row of a product type.

@@ -72,6 +72,8 @@ effect_keys! {
         Customer { purchase: Id } = "customer:{purchase}", asks CUSTOMER_CREATE;
         /// A change of plan, by the requesting event.
         Change { subscription: SubscriptionId, asked_by: String } = "change:{subscription}:{asked_by}", asks SUBSCRIPTION_UPDATE;
+        /// The change to the price of today at a renewal (`price_moves`).
+        Move { subscription: SubscriptionId, renewal: Timestamp } = "move:{subscription}:{renewal}", asks SUBSCRIPTION_UPDATE;
         /// A cancellation, by the requesting event.
         Cancel { subscription: SubscriptionId, asked_by: String } = "cancel:{subscription}:{asked_by}", asks SUBSCRIPTION_CANCEL;
         /// A request that takes a planned end and a planned change back, by the requesting event.

@@ -98,6 +98,8 @@ timers! {
         Paused { subscription } = "paused",
         /// The end of the pause of a subscription.
         Resume { subscription } = "resumes",
+        /// The time before a renewal at which the change to the price of today is requested.
+        Move { subscription } = "moves",
         /// The start of a campaign or of its next batch.
         Campaign { campaign } = "campaign",
     }

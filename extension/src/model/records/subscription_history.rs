@@ -40,6 +40,15 @@ pub(crate) struct PendingChange {
     pub at: Timestamp,
 }
 
+/// A move from a former price to the price of today, which was announced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Moving {
+    /// The price of today.
+    pub to: PriceId,
+    /// The time from which a renewal has the new price.
+    pub after: Timestamp,
+}
+
 /// A payment of the subscription for which a bank holds money.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Disputed {
@@ -125,6 +134,9 @@ pub(crate) struct BillingHistory {
     /// The change of plan requested for the end of the period.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingChange>,
+    /// The announced move to the price of today.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moving: Option<Moving>,
     /// Key of the requested change of plan that the provider has not answered.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub changing: Option<String>,

@@ -48,6 +48,7 @@ mails![
     "payout_returned",
     "payouts_restricted",
     "plan_paid_twice",
+    "price_change",
     "price_mismatch",
     "provisioning_failed",
     "purchase_recorded_again",
