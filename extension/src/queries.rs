@@ -287,7 +287,7 @@ pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ru
         cost_micros: used.cost_micros,
         requests: used.requests,
         covered_micros: used.covered_micros,
-        currency: currency.clone(),
+        currency: currency.to_string(),
     });
     let mut out: Vec<UsageTotal> = paid.collect();
     desk.account.load_whole(InstanceRecord::COLLECTION)?;
@@ -301,7 +301,7 @@ pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ru
                     cost_micros: 0,
                     requests: 0,
                     covered_micros: 0,
-                    currency: currency.clone(),
+                    currency: currency.to_string(),
                 });
             }
         }

@@ -10,6 +10,7 @@ use crate::catalog::checks::{
     read_type,
 };
 use crate::catalog::coupon::{self, Coupons};
+use crate::catalog::currencies::{Currencies, check_clauses};
 use crate::catalog::declared::OwnResources;
 use crate::catalog::entitlement::Entitlements;
 use crate::catalog::known_coupon;
@@ -279,6 +280,9 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
         }
         products.push((index, id, proposed));
     }
+    if !mistakes.is_left_out("/policies") {
+        check_clauses(&settings, &read, &mut mistakes);
+    }
     check_refunds(&read, &products, &settings.currency, &mut mistakes);
     for (index, _, product) in &products {
         check_sale(product, &format!("/products/{index}"), &settings, &mut mistakes);
@@ -288,7 +292,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     }
     check_credits(&read, &products, &settings.currency, &mut mistakes);
     check_conditions(&read, &products, &mut mistakes);
-    check_coupons(desk, &document.coupons, &products, is_partial, &mut mistakes)?;
+    check_coupons(desk, &document.coupons, &settings.currency, &products, is_partial, &mut mistakes)?;
     let erases = settings.erase_after.is_some() || mistakes.is_left_out("/policies");
     check_personal(&read, erases, &mut mistakes);
     check_defaults(&products, &mut mistakes);
@@ -378,14 +382,14 @@ impl OffSale {
 fn check_coupons(
     desk: &Desk<'_>,
     coupons: &Coupons,
+    currencies: &Currencies,
     products: &[(usize, String, Proposed)],
     is_partial: bool,
     mistakes: &mut Mistakes,
 ) -> Ruled<()> {
-    let currency = &desk.catalog.settings()?.currency;
     let mut sold = BTreeMap::new();
     for (_, id, product) in products {
-        let prices = product.prices(currency);
+        let prices = product.prices(currencies);
         if product.values.active && !prices.is_empty() {
             sold.insert(id.clone(), prices);
         }
@@ -393,11 +397,11 @@ fn check_coupons(
     let named = coupons.values().flat_map(|coupon| &coupon.products).filter(|_| is_partial);
     for id in named {
         if let Some(row) = desk.catalog.product(id)?.filter(|row| row.values.active && !sold.contains_key(&row.id)) {
-            let prices = prices_of(&row.values, &*desk.catalog.metadata(id)?, currency);
+            let prices = prices_of(&row.values, &*desk.catalog.metadata(id)?, currencies);
             sold.extend((!prices.is_empty()).then(|| (id.clone(), prices)));
         }
     }
-    coupon::check(coupons, &sold, mistakes);
+    coupon::check(coupons, currencies, &sold, mistakes);
     Ok(())
 }
 
