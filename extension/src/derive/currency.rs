@@ -1,17 +1,18 @@
 //! The currency in which an account pays. The first purchase decides it, since Stripe refuses subscriptions in two currencies for one
 //! customer, and what was paid in one currency does not pay for anything in another.
 
+use crate::catalog::currencies::OtherAmounts;
 use crate::catalog::product::text;
-use crate::catalog::terms::CatalogPrice;
+use crate::catalog::terms::{CatalogPrice, Terms};
 use crate::catalog::words::one_of;
 use crate::desk::Desk;
 use crate::model::halt::{Ruled, wrong_field};
-use crate::model::json::Object;
+use crate::model::json::{Object, encode};
 use crate::model::ledger::REVENUE;
 use crate::model::records::ledger::Balances;
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::session::SessionStatus;
-use extension_contract::{FieldErrorCode, Money};
+use extension_contract::{FieldErrorCode, Money, Price};
 use std::collections::BTreeSet;
 
 /// Member of a command with the currency that the customer chooses.
@@ -29,6 +30,28 @@ fn used(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
         }
     }
     Ok(used)
+}
+
+/// Returns the currency in which an account pays; `None` if it can choose one, or if the business has only one.
+pub(crate) fn chosen(desk: &mut Desk<'_>) -> Ruled<Option<String>> {
+    let settings = desk.catalog.settings()?;
+    if !settings.currency.are_several() {
+        return Ok(None);
+    }
+    Ok(preferred(used(desk)?, &settings.currency))
+}
+
+/// Returns the default currency if an account has used it, or else another one that it has used.
+fn preferred(used: BTreeSet<String>, default: &str) -> Option<String> {
+    used.get(default).or_else(|| used.first()).cloned()
+}
+
+/// Returns a price as it is shown to an account that pays in a currency: with its amount in this currency, and no other.
+pub(crate) fn shown(price: &CatalogPrice, currency: Option<&str>) -> Ruled<Price> {
+    let Some(currency) = currency else { return Ok(Price::clone(price)) };
+    let Some(amount) = price.amount_in(currency)? else { return Ok(Price::clone(price)) };
+    let terms = Terms { currencies: OtherAmounts::new(), ..price.terms()?.clone() };
+    Ok(Price { amount, terms: encode(&terms)?, ..Price::clone(price) })
 }
 
 /// Returns the amount for one unit of a price in the currency of the account. A new account pays in the currency that the command
@@ -54,8 +77,7 @@ pub(crate) fn unit_price(desk: &mut Desk<'_>, body: &Object, price: &CatalogPric
             return Err(wrong_field(&path, FieldErrorCode::NotAllowed, found, currencies.choice()));
         }
         Some(named) => named.clone(),
-        None if used.is_empty() || used.contains(&**currencies) => currencies.to_string(),
-        None => used.into_iter().next().unwrap_or_default(),
+        None => preferred(used, currencies).unwrap_or_else(|| currencies.to_string()),
     };
     // A business with one currency may have prices from a time when it had another.
     if !currencies.are_several() {

@@ -43,7 +43,7 @@ impl Currencies {
         node: &Node,
         checked: impl Fn(&str, &Node, i64) -> Checked<i64>,
     ) -> Checked<Node> {
-        let Some(entries) = node.entries() else {
+        let Some(entries) = node.entries().filter(|entries| entries.iter().any(|entry| is_code(&entry.key))) else {
             let minor = minor(check, path, node, self.default()).and_then(|minor| checked(path, node, minor))?;
             return Ok(From(node).int(minor));
         };
