@@ -267,7 +267,12 @@ mod tests {
             ("pack".to_owned(), vec![price(Interval::Once)]),
         ]);
         let mut mistakes = Mistakes::default();
-        check(&BTreeMap::from([(code.to_owned(), read(&coupon).expect("a coupon"))]), &Currencies::of("usd"), &sold, &mut mistakes);
+        check(
+            &BTreeMap::from([(code.to_owned(), read(&coupon).expect("a coupon"))]),
+            &Currencies::of("usd"),
+            &sold,
+            &mut mistakes,
+        );
         match mistakes.finish() {
             Err(Halt::Refused(Refusal::Invalid(errors))) => errors.into_iter().map(|error| error.path).collect(),
             _ => Vec::new(),

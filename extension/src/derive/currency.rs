@@ -22,7 +22,8 @@ const CURRENCY: &str = "currency";
 /// currencies were open at once.
 fn used(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
     let balances = desk.account.get::<Balances>(Balances::ID)?.unwrap_or_default();
-    let mut used: BTreeSet<String> = balances.0.get(REVENUE).into_iter().flat_map(|sums| sums.keys().cloned()).collect();
+    let mut used: BTreeSet<String> =
+        balances.0.get(REVENUE).into_iter().flat_map(|sums| sums.keys().cloned()).collect();
     for (_, row) in desk.account.all::<PurchaseRow>()? {
         let is_begun = |status: SessionStatus| matches!(status, SessionStatus::Complete | SessionStatus::Paid);
         if row.values.session_id.is_some() && row.details.counts.as_ref().is_some_and(|of| is_begun(of.status)) {

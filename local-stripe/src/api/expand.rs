@@ -98,7 +98,8 @@ fn of_other_account(st: &State, value: &Value, name: &str) -> Option<Arc<Object>
 /// `applies_to` of a coupon for all products and `currency_options` of one in a single currency.
 fn may_be_left_out(value: &Value, name: &str) -> bool {
     let kind = value.get("object").and_then(Value::as_str).unwrap_or_default();
-    let is_optional = matches!((kind, name), ("price" | "plan", "tiers") | ("coupon", "applies_to" | "currency_options"));
+    let is_optional =
+        matches!((kind, name), ("price" | "plan", "tiers") | ("coupon", "applies_to" | "currency_options"));
     is_optional || value.get("deleted").is_some_and(|d| d == true)
 }
 

@@ -78,13 +78,15 @@ fn a_coupon_deducts_an_amount_of_the_invoices_currency() {
         assert_eq!(latest(&mut play, &sub)["total"], total, "{currency}");
     }
     let customer = play.customer("pm_card_visa");
-    let pounds =
-        format!("customer={customer}&items[0][price]={price}&currency=gbp&discounts[0][coupon]={coupon}");
+    let pounds = format!("customer={customer}&items[0][price]={price}&currency=gbp&discounts[0][coupon]={coupon}");
     play.refused("POST", "/v1/subscriptions", &pounds, 400);
     for (form, param) in [
         ("percent_off=5&duration=once&currency_options[eur][amount_off]=4", "currency_options"),
         ("amount_off=5&currency=usd&duration=once&currency_options[usd][amount_off]=4", "currency_options[usd]"),
-        ("amount_off=5&currency=usd&duration=once&currency_options[eur][unit_amount]=4", "currency_options[eur][unit_amount]"),
+        (
+            "amount_off=5&currency=usd&duration=once&currency_options[eur][unit_amount]=4",
+            "currency_options[eur][unit_amount]",
+        ),
     ] {
         assert_eq!(play.refused("POST", "/v1/coupons", form, 400)["param"], param, "{form}");
     }

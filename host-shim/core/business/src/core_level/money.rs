@@ -57,6 +57,10 @@ impl Currencies {
                 };
                 return Err(check.bad(amount.place(), problem, expected));
             }
+            // A value of the configuration, which is filled in later.
+            if amount.value.scalar().is_some_and(|text| text.starts_with("${")) {
+                return Ok(entry(&amount.key, amount.value.clone()));
+            }
             let path = format!("{path}.{}", amount.key);
             let minor = minor(check, &path, &amount.value, &amount.key)?;
             Ok(entry(&amount.key, From(&amount.value).int(checked(&path, &amount.value, minor)?)))

@@ -218,8 +218,10 @@ impl Section {
                     Ok(())
                 }
                 "credits" => {
-                    metadata
-                        .push(entry("credits", at.int(money::minor(check, &of("credits"), &member.value, currencies.default())?)));
+                    metadata.push(entry(
+                        "credits",
+                        at.int(money::minor(check, &of("credits"), &member.value, currencies.default())?),
+                    ));
                     match features.takes_credits {
                         true => Ok(()),
                         false => {

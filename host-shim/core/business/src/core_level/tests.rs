@@ -325,14 +325,32 @@ coupons: {TEN: {amount: {usd: 10.00, eur: 9.00, jpy: 1500, kwd: 3.000}}}
     assert_eq!(all["coupons"], json!({"TEN": {"amount_minor": off}}));
     assert_eq!(all["policies"]["currency"], json!(["usd", "eur", "jpy", "kwd"]));
     let plan = |currency: &str, price: &str| {
-        let text = format!("currency: {currency}\nfeatures: {{themes: flag}}\nplans:\n  pro: {{price: {price}, themes: true}}\n");
+        let text = format!(
+            "currency: {currency}\nfeatures: {{themes: flag}}\nplans:\n  pro: {{price: {price}, themes: true}}\n"
+        );
         translated(&text).expect_err("a mistake")
     };
     for (currency, price, expected) in [
-        ("[usd, jpy]", "{month: {usd: 20.00, jpy: 30.00}}", "`plans.pro.price.month.jpy: 30.00` is not an amount in jpy; expected an amount such as 12"),
-        ("[usd, kwd]", "{month: {usd: 20.00, kwd: 6.15}}", "`plans.pro.price.month.kwd: 6.15` is not an amount in kwd; expected 6.150"),
-        ("usd", "{month: {usd: 20.00, eur: 19.00}}", "`plans.pro.price.month.eur` is in no currency of the business; expected usd, or `currency: [usd, eur]`"),
-        ("[usd, eur]", "{month: {usd: 20.00, eur: 0.00}}", "`plans.pro.price.month.eur` is nothing; expected an amount; a plan without `price` is free"),
+        (
+            "[usd, jpy]",
+            "{month: {usd: 20.00, jpy: 30.00}}",
+            "`plans.pro.price.month.jpy: 30.00` is not an amount in jpy; expected an amount such as 12",
+        ),
+        (
+            "[usd, kwd]",
+            "{month: {usd: 20.00, kwd: 6.15}}",
+            "`plans.pro.price.month.kwd: 6.15` is not an amount in kwd; expected 6.150",
+        ),
+        (
+            "usd",
+            "{month: {usd: 20.00, eur: 19.00}}",
+            "`plans.pro.price.month.eur` is in no currency of the business; expected usd, or `currency: [usd, eur]`",
+        ),
+        (
+            "[usd, eur]",
+            "{month: {usd: 20.00, eur: 0.00}}",
+            "`plans.pro.price.month.eur` is nothing; expected an amount; a plan without `price` is free",
+        ),
     ] {
         assert_eq!(plan(currency, price), format!("catalog.yml:4: {expected}"));
     }

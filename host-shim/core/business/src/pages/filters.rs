@@ -239,7 +239,9 @@ fn currencies(offers: &Value) -> Vec<String> {
     let offers = json(offers);
     let mut found: Vec<String> = Vec::new();
     for price in list(&offers).iter().flat_map(|offer| list(&offer["prices"])) {
-        let Some(others) = price["terms"]["currencies"].as_object().filter(|others| !others.is_empty()) else { continue };
+        let Some(others) = price["terms"]["currencies"].as_object().filter(|others| !others.is_empty()) else {
+            continue;
+        };
         let all = price["amount"]["currency"].as_str().into_iter().chain(others.keys().map(String::as_str));
         for currency in all {
             if !found.iter().any(|known| known == currency) {
@@ -602,7 +604,9 @@ mod tests {
         ]);
         let values = json!({"offers": offers, "query": {"currency": "jpy", "other": "gbp"}});
         let all = |currency: &str| {
-            format!("{{% for offer in offers | in_currency({currency}) %}}{{{{ offer.prices[0].amount | money('en') }}}} {{% endfor %}}")
+            format!(
+                "{{% for offer in offers | in_currency({currency}) %}}{{{{ offer.prices[0].amount | money('en') }}}} {{% endfor %}}"
+            )
         };
         assert_eq!(shown(&all("query.currency"), values.clone()), "¥3,000 $20.00 ");
         assert_eq!(shown(&all("query.other"), values.clone()), "$20.00 $20.00 ");

@@ -11,7 +11,9 @@ use serde_json::Value;
 use std::collections::HashMap;
 use stripe_client_core::StripeRequest;
 use stripe_product::PriceTaxBehavior;
-use stripe_product::price::{CreatePrice, CreatePriceCurrencyOptions, CreatePriceRecurring, CreatePriceRecurringInterval};
+use stripe_product::price::{
+    CreatePrice, CreatePriceCurrencyOptions, CreatePriceRecurring, CreatePriceRecurringInterval,
+};
 use stripe_product::product::CreateProduct;
 
 /// `stripe.product.create`: takes `name`, `description`, `metadata`, `product` (id of the product in the catalog, stored as

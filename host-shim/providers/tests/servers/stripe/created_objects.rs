@@ -133,7 +133,8 @@ fn prices_coupons_and_checkouts_have_the_currencies_of_the_catalog() {
     let made = bench.direct("GET", &format!("/v1/checkout/sessions/{session}"), &[]);
     assert_eq!((&made["currency"], &made["amount_subtotal"]), (&json!("eur"), &json!(900)));
 
-    let coupon = json!({"code": "TEN", "duration": "once", "amount_off": 1000, "currency": "usd", "currencies": {"eur": 900}});
+    let coupon =
+        json!({"code": "TEN", "duration": "once", "amount_off": 1000, "currency": "usd", "currencies": {"eur": 900}});
     let code = text(&bench.done(&call("stripe.promotion_code.create", coupon)), "promotion_code");
     let made = bench.direct("GET", &format!("/v1/promotion_codes/{code}"), &[]);
     let coupon = made["promotion"]["coupon"].as_str().or(made["coupon"]["id"].as_str()).expect("a coupon");
