@@ -8,6 +8,7 @@ pub mod campaign;
 pub(crate) mod checks;
 pub mod condition;
 pub(crate) mod coupon;
+pub(crate) mod currencies;
 pub(crate) mod declared;
 pub mod entitlement;
 pub(crate) mod in_force;

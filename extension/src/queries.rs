@@ -9,6 +9,7 @@ use crate::catalog::sale::TRIAL;
 use crate::catalog::schema::{self, TypeDecl};
 use crate::catalog::view::Catalog;
 use crate::catalog::words::one_of;
+use crate::derive::currency;
 use crate::derive::included::{Span, included};
 use crate::derive::period::period_of;
 use crate::derive::standing::{AccountStanding, standing};
@@ -129,7 +130,7 @@ const ONE: &str = "id:";
 /// accounts, only the first [`LISTED_MAX`] are considered.
 pub(crate) fn catalog(desk: &mut Desk<'_>) -> Ruled<Vec<Offer>> {
     let mut offers = Vec::new();
-    let currency = desk.catalog.settings()?.currency.clone();
+    let chosen = currency::chosen(desk)?;
     for decl in desk.catalog.types()?.iter().filter(|decl| decl.catalog) {
         if desk.catalog.is_withdrawn(&decl.name)? {
             continue;
@@ -139,20 +140,26 @@ pub(crate) fn catalog(desk: &mut Desk<'_>) -> Ruled<Vec<Offer>> {
             None => desk.catalog.products(Some(&decl.name))?,
         };
         for product in products.into_iter().filter(|row| row.values.active) {
-            offers.push(offer_of(desk, &product, &currency)?);
+            offers.push(offer_of(desk, &product, chosen.as_deref())?);
         }
     }
     offers.sort_by(|a: &(i64, Offer), b| (a.0, &a.1.product.id).cmp(&(b.0, &b.1.product.id)));
     Ok(offers.into_iter().map(|(_, offer)| offer).collect())
 }
 
-/// Returns a product on sale as an offer, with its place in the order.
-fn offer_of(desk: &mut Desk<'_>, product: &Product, currency: &str) -> Ruled<(i64, Offer)> {
+/// Returns a product on sale as an offer, with its place in the order. `chosen` is the currency in which the account pays.
+fn offer_of(desk: &mut Desk<'_>, product: &Product, chosen: Option<&str>) -> Ruled<(i64, Offer)> {
     let mut product = product.clone();
     let mut metadata: Object = decode("products", &product.id, &product.values.metadata)?;
     let mut prices = Vec::new();
-    for id in prices_of(&product.values, &metadata, currency).into_iter().filter_map(|price| price.id) {
-        prices.extend(desk.catalog.price(&id)?.filter(|price| price.active).map(|price| Price::clone(&price)));
+    let settings = desk.catalog.settings()?;
+    for id in prices_of(&product.values, &metadata, &settings.currency).into_iter().filter_map(|price| price.id) {
+        if let Some(price) = desk.catalog.price(&id)?.filter(|price| price.active) {
+            prices.push(currency::shown(&price, chosen)?);
+        }
+    }
+    if let (Some(_), Some(main), Some(first)) = (chosen, &mut product.values.price, prices.first()) {
+        main.clone_from(&first.amount);
     }
     let order = metadata.get("display_order").and_then(Value::as_i64).unwrap_or(i64::MAX);
     let available = !prices.is_empty() && is_purchasable(&metadata);
@@ -170,7 +177,7 @@ fn offer_of(desk: &mut Desk<'_>, product: &Product, currency: &str) -> Ruled<(i6
 /// Returns a page of the products of a type, or one product (`id:ID`). A product that is not on sale has an empty object, so that each page
 /// costs the same and the last id leads to the next page.
 fn offers(desk: &mut Desk<'_>, filter: &str, page: &Page) -> Ruled<Vec<Listed>> {
-    let currency = desk.catalog.settings()?.currency.clone();
+    let chosen = currency::chosen(desk)?;
     let products = match filter.strip_prefix(ONE) {
         Some(id) => desk.catalog.product(id)?.into_iter().collect(),
         None => desk.catalog.page_of(filter, page.after.as_deref(), page.limit)?,
@@ -181,7 +188,7 @@ fn offers(desk: &mut Desk<'_>, filter: &str, page: &Page) -> Ruled<Vec<Listed>> 
         let is_sold = types.iter().any(|decl| decl.catalog && decl.name == product.values.product_type);
         let value = match is_sold && desk.catalog.is_on_sale(&product)? {
             true => {
-                let (_, Offer { product, prices, available }) = offer_of(desk, &product, &currency)?;
+                let (_, Offer { product, prices, available }) = offer_of(desk, &product, chosen.as_deref())?;
                 json!({"product": product, "prices": prices, "available": available})
             }
             false => json!({}),
@@ -290,7 +297,7 @@ pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ru
         cost_micros: used.cost_micros,
         requests: used.requests,
         covered_micros: used.covered_micros,
-        currency: currency.clone(),
+        currency: currency.to_string(),
     });
     let mut out: Vec<UsageTotal> = paid.collect();
     desk.account.load_whole(InstanceRecord::COLLECTION)?;
@@ -304,7 +311,7 @@ pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ru
                     cost_micros: 0,
                     requests: 0,
                     covered_micros: 0,
-                    currency: currency.clone(),
+                    currency: currency.to_string(),
                 });
             }
         }
@@ -534,11 +541,11 @@ fn sold_by(desk: &mut Desk<'_>, rows: &[StoredRow]) -> Ruled<BTreeMap<String, Va
     });
     let ids: Vec<PriceId> = items.map(|item| item.price_id.as_str().into()).collect();
     let mut sold = BTreeMap::new();
+    let currency = currency::chosen(desk)?;
     for price in desk.catalog.prices(ids.iter())?.into_iter().flatten() {
         let product = desk.catalog.product(&price.product_id)?;
         let name = product.map(|product| product.values.name.clone());
-        let shown =
-            json!({"product_id": price.product_id, "name": name, "amount": price.amount, "interval": price.interval});
+        let shown = json!({"product_id": price.product_id, "name": name, "amount": currency::shown(&price, currency.as_deref())?.amount, "interval": price.interval});
         sold.insert(price.id.to_string(), shown);
     }
     Ok(sold)

@@ -119,8 +119,17 @@ pub fn apply(price: &mut Object, args: &Args) -> Result<(), ApiError> {
         }
         price.set("transform_quantity", package.clone());
     }
+    add_currencies(price, args)
+}
+
+/// Adds the currencies of the request to those of a price.
+///
+/// # Errors
+/// An amount is missing, or is in the price's own currency.
+pub fn add_currencies(price: &mut Object, args: &Args) -> Result<(), ApiError> {
+    let is_tiered = price.text("billing_scheme") == "tiered";
     let given = args.map("currency_options").into_members();
-    let mut options = serde_json::Map::new();
+    let mut options = price.get("currency_options").as_object().cloned().unwrap_or_default();
     for (currency, option) in given {
         let param = format!("currency_options[{currency}]");
         if currency == price.text("currency") {

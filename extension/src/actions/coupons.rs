@@ -73,9 +73,12 @@ fn payload(code: &str, coupon: &Coupon, prices: &[String], currency: &str) -> Va
     if let Some(percent) = coupon.percent {
         payload["percent_off"] = json!(percent);
     }
-    if let Some(amount) = coupon.amount_minor {
+    if let Some((amount, others)) = coupon.amount_minor.as_ref().and_then(|amount| amount.amounts(currency)) {
         payload["amount_off"] = json!(amount);
         payload["currency"] = json!(currency);
+        if !others.is_empty() {
+            payload["currencies"] = json!(others);
+        }
     }
     if let Some(months) = coupon.months {
         payload["duration_in_months"] = json!(months);

@@ -246,6 +246,12 @@ fn put_in_force(desk: &Desk<'_>, stored: Option<&Object>, proposed: &mut Propose
 /// Returns the published price with this id. Fails if amount, interval or product differ.
 fn check_price(desk: &Desk<'_>, price: &Price) -> Ruled<Option<Rc<CatalogPrice>>> {
     let Some(current) = desk.catalog.price(&price.id.as_str().into())? else { return Ok(None) };
+    let (before, now) = (&current.terms()?.currencies, Terms::read(price)?.currencies);
+    let has_changed = |currency: &String| now.get(currency).is_some_and(|amount| before.get(currency) != Some(amount));
+    if let Some((currency, published)) = before.iter().find(|(currency, _)| has_changed(currency)) {
+        let found = format!("{} is published at {published} {currency}", price.id);
+        return Err(wrong_field("/price", FieldErrorCode::ReadOnly, found, "this price, or another id"));
+    }
     if current.amount != price.amount || current.interval != price.interval {
         let published = &current.amount;
         let (found, expected) = (
@@ -268,7 +274,7 @@ pub(crate) fn put_price(desk: &mut Desk<'_>, mut price: Price) -> Ruled<()> {
         let before = published.terms()?;
         withdrawal::keep_grants(published, before, &mut price)?;
         let terms = Terms::read(&price)?.after(before, desk.now);
-        if !terms.former.is_empty() || terms.provider.is_some() {
+        if !terms.former.is_empty() || terms.provider.is_some() || !terms.currencies.is_empty() {
             price.terms = encode(&terms)?;
         }
         price.active &= !terms.provider.is_some_and(|at_stripe| at_stripe.withdrawn);

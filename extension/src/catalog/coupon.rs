@@ -1,6 +1,7 @@
 //! The clause `coupons`: discounts that customers get with a code. Each becomes a coupon at Stripe with one promotion code. Neither
 //! can be changed there, so a changed discount replaces them, and whoever has the former discount keeps it.
 
+use super::currencies::{Currencies, OtherAmounts, check_all_named, read_amount, stored_amount};
 use super::mistakes::Mistakes;
 use super::per_million::{DecimalVisitor, millionths, write_millionths};
 use super::price::ProductPrice;
@@ -9,7 +10,9 @@ use super::words::one_of;
 use crate::model::time::{DAY_MS, date, parse_rfc3339};
 use extension_contract::pointer::escaped;
 use extension_contract::{FieldErrorCode, Timestamp};
+use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -32,9 +35,9 @@ pub(crate) struct Coupon {
     /// The part of the price that is not charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub percent: Option<Percent>,
-    /// The amount that is not charged, in minor units of the catalog's currency.
+    /// The amount that is not charged, in minor units: one in the default currency, or one for each currency.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub amount_minor: Option<i64>,
+    pub amount_minor: Option<CouponAmount>,
     /// For how many months a subscription is discounted; by default only its first invoice is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub months: Option<u32>,
@@ -60,6 +63,48 @@ impl Coupon {
             (false, Some(_)) => "repeating",
             (false, None) => "once",
         }
+    }
+}
+
+/// An amount in minor units of the default currency, or amounts by currency.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct CouponAmount(Value);
+
+impl CouponAmount {
+    /// Returns the amount in the default currency and those in others.
+    pub fn amounts(&self, default: &str) -> Option<(i64, OtherAmounts)> {
+        read_amount(&self.0, default)
+    }
+}
+
+impl<'de> Deserialize<'de> for CouponAmount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Written;
+        impl<'de> Visitor<'de> for Written {
+            type Value = CouponAmount;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("minor units, or an object of minor units by currency")
+            }
+
+            fn visit_i64<E: de::Error>(self, minor: i64) -> Result<CouponAmount, E> {
+                Ok(CouponAmount(Value::from(minor)))
+            }
+
+            fn visit_u64<E: de::Error>(self, minor: u64) -> Result<CouponAmount, E> {
+                Ok(CouponAmount(Value::from(minor)))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut amounts: A) -> Result<CouponAmount, A::Error> {
+                let mut all = OtherAmounts::new();
+                while let Some((currency, minor)) = amounts.next_entry()? {
+                    all.insert(currency, minor);
+                }
+                Ok(CouponAmount(serde_json::json!(all)))
+            }
+        }
+        deserializer.deserialize_any(Written)
     }
 }
 
@@ -127,7 +172,12 @@ impl<'de> Deserialize<'de> for Day {
 }
 
 /// Checks the clause. `sold` has the products on sale with their prices.
-pub(crate) fn check(coupons: &Coupons, sold: &BTreeMap<String, Vec<ProductPrice>>, mistakes: &mut Mistakes) {
+pub(crate) fn check(
+    coupons: &Coupons,
+    currencies: &Currencies,
+    sold: &BTreeMap<String, Vec<ProductPrice>>,
+    mistakes: &mut Mistakes,
+) {
     if coupons.len() > COUPONS_MAX {
         let found = format!("{} coupons", coupons.len());
         mistakes.add("/coupons", FieldErrorCode::OutOfRange, found, format!("at most {COUPONS_MAX}"));
@@ -144,19 +194,22 @@ pub(crate) fn check(coupons: &Coupons, sold: &BTreeMap<String, Vec<ProductPrice>
             let found = format!("`{other}` is the same code: the case of letters does not count");
             mistakes.add(&path, FieldErrorCode::Taken, found, "another code");
         }
-        check_terms(coupon, &path, mistakes);
+        check_terms(coupon, currencies, &path, mistakes);
         check_products(coupon, &path, sold, mistakes);
     }
 }
 
 /// Checks what a coupon says by itself.
-fn check_terms(coupon: &Coupon, path: &str, mistakes: &mut Mistakes) {
+fn check_terms(coupon: &Coupon, currencies: &Currencies, path: &str, mistakes: &mut Mistakes) {
     let expected = "one of `percent`, such as 50, and `amount`, such as 10.00";
-    match (coupon.percent, coupon.amount_minor) {
+    match (coupon.percent, &coupon.amount_minor) {
         (None, None) => mistakes.add(path, FieldErrorCode::Missing, "the coupon gives no discount", expected),
         (Some(_), Some(_)) => mistakes.wrong(path, "`percent` and `amount` are two discounts", expected),
-        (None, Some(amount)) if amount < 1 => {
-            mistakes.add(&format!("{path}/amount_minor"), FieldErrorCode::OutOfRange, "", "minor units, 1 or more");
+        (None, Some(amount)) => {
+            let path = format!("{path}/amount_minor");
+            if let Some(stored) = stored_amount(&amount.0, currencies, 1, &path, mistakes) {
+                check_all_named(&stored, currencies, &path, mistakes);
+            }
         }
         _ => {}
     }
@@ -201,7 +254,7 @@ mod tests {
     use crate::catalog::price::Interval;
     use crate::model::halt::Halt;
     use extension_contract::{Money, Refusal};
-    use serde_json::{Value, json};
+    use serde_json::json;
 
     fn read(coupon: &Value) -> Result<Coupon, String> {
         extension_reader::from_str(&coupon.to_string()).map_err(|error| error.to_string())
@@ -211,6 +264,7 @@ mod tests {
         let price = |interval| ProductPrice {
             interval,
             amount: Money { amount_minor: 1_200, currency: "usd".to_owned() },
+            others: OtherAmounts::new(),
             id: None,
         };
         let sold = BTreeMap::from([
@@ -218,7 +272,12 @@ mod tests {
             ("pack".to_owned(), vec![price(Interval::Once)]),
         ]);
         let mut mistakes = Mistakes::default();
-        check(&BTreeMap::from([(code.to_owned(), read(&coupon).expect("a coupon"))]), &sold, &mut mistakes);
+        check(
+            &BTreeMap::from([(code.to_owned(), read(&coupon).expect("a coupon"))]),
+            &Currencies::of("usd"),
+            &sold,
+            &mut mistakes,
+        );
         match mistakes.finish() {
             Err(Halt::Refused(Refusal::Invalid(errors))) => errors.into_iter().map(|error| error.path).collect(),
             _ => Vec::new(),
@@ -283,7 +342,7 @@ mod tests {
         let coupon = read(&json!({"percent": 5})).expect("a coupon");
         let two = BTreeMap::from([("Launch".to_owned(), coupon.clone()), ("LAUNCH".to_owned(), coupon)]);
         let mut mistakes = Mistakes::default();
-        check(&two, &BTreeMap::new(), &mut mistakes);
+        check(&two, &Currencies::of("usd"), &BTreeMap::new(), &mut mistakes);
         assert!(mistakes.is_wrong("/coupons/Launch"));
     }
 }

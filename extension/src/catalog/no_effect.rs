@@ -1,5 +1,6 @@
 //! Refuses clauses that would have no effect where they stand, since their author expects an effect.
 
+use super::currencies::{check_amounts, check_policy};
 use super::entitlement::{EntitlementKind, Entitlements, declared};
 use super::mistakes::Mistakes;
 use super::price::Interval;
@@ -9,7 +10,6 @@ use super::sale::{self, Sale};
 use super::schema::{Field, FieldType, SetBy, TypeDecl};
 use super::settings::{Policies, Settings};
 use super::words::{is_word, one_of};
-use crate::model::money::{currency_meant, is_currency, smallest_charge};
 use crate::model::records::subscription::Pause;
 use extension_contract::pointer::escaped;
 use extension_contract::{FieldError, FieldErrorCode};
@@ -178,13 +178,7 @@ pub(super) fn check_invoice(terms: &InvoiceTerms, path: &str, mistakes: &mut Mis
 
 /// Checks the policies: the currency, and that the mails which `written` asks for can come. A default is never refused.
 pub(crate) fn check_policies(policies: &Policies, written: &Value, mistakes: &mut Mistakes) {
-    if !is_currency(&policies.currency) {
-        let found = format!("`{}` is not a currency that Stripe takes", policies.currency);
-        let error = FieldError::new("/policies/currency", FieldErrorCode::NotAllowed, found)
-            .expecting("its code of ISO 4217 in lower case, such as usd or eur")
-            .meaning(currency_meant(&policies.currency).map(str::to_owned));
-        mistakes.push(error);
-    }
+    check_policy(&policies.currency, mistakes);
     let is_written = |policy: &str| written["policies"].get(policy).is_some();
     let reasons = &policies.cancel_reasons;
     if reasons.is_empty() && is_written("cancel_reasons") {
@@ -325,22 +319,9 @@ pub(crate) fn check_refunds(
 
 /// Checks that the terms of a product have an effect on one of its prices, and that Stripe charges the smallest purchase.
 pub(crate) fn check_sale(proposed: &Proposed, path: &str, settings: &Settings, mistakes: &mut Mistakes) {
-    let currency = settings.currency.as_str();
-    let (metadata, prices) = (&proposed.metadata, proposed.prices(currency));
+    let (metadata, prices) = (&proposed.metadata, proposed.prices(&settings.currency));
     let terms = Sale::of(&proposed.decl, metadata).unwrap_or_default();
-    for price in &prices {
-        let due = price.amount.amount_minor.saturating_mul(i64::from(terms.quantities().0));
-        let smallest = smallest_charge(currency);
-        // What a trial postpones is added up until it can be charged.
-        if (1..smallest).contains(&due) && terms.trial.is_none() {
-            let found = format!("{due} {currency} in minor units is less than Stripe charges");
-            mistakes.wrong(
-                &format!("{path}/prices/{}", price.interval.name()),
-                found,
-                format!("0, or {smallest} and more"),
-            );
-        }
-    }
+    check_amounts(proposed, (terms.quantities().0, terms.trial.is_some()), path, settings, mistakes);
     let has = |once: bool| prices.iter().any(|price| (price.interval == Interval::Once) == once);
     for (name, is_idle, found, expected) in [
         (

@@ -1,5 +1,6 @@
 //! The prices of a product: one price for each billing interval, with its id at Stripe once Stripe has the price.
 
+use super::currencies::{Currencies, OtherAmounts, read_amount, stored_amount, write_amount};
 use super::mistakes::Mistakes;
 use super::words::{ID_BYTES, one_of};
 use crate::model::halt::{Ruled, wrong_field};
@@ -97,9 +98,28 @@ impl Interval {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ProductPrice {
     pub interval: Interval,
+    /// Amount in the default currency.
     pub amount: Money,
+    /// Amounts in the other currencies.
+    pub others: OtherAmounts,
     /// The price's id at Stripe; `None` until the price is created there.
     pub id: Option<PriceId>,
+}
+
+impl ProductPrice {
+    /// Returns the amount in a currency; `None` if the price is not sold in it. What is free is free in every currency.
+    pub fn amount_in(&self, currency: &str) -> Option<Money> {
+        amount_in(&self.amount, &self.others, currency)
+    }
+}
+
+/// Returns the amount of a price in a currency.
+pub(crate) fn amount_in(main: &Money, others: &OtherAmounts, currency: &str) -> Option<Money> {
+    let amount_minor = match main.currency == currency || main.amount_minor == 0 {
+        true => main.amount_minor,
+        false => *others.get(currency)?,
+    };
+    Some(Money { amount_minor, currency: currency.to_owned() })
 }
 
 /// A mode of Stripe. A price has another id in each.
@@ -126,7 +146,7 @@ impl Mode {
 
 /// Converts the prices in a product body to their stored form: `{"month": {"amount": 500, "id": "p"}}`. Fails with all
 /// mistakes.
-pub(crate) fn stored_form(written: &Value, mode: Mode) -> Ruled<Value> {
+pub(crate) fn stored_form(written: &Value, mode: Mode, currencies: &Currencies) -> Ruled<Value> {
     let Some(entries) = written.as_object() else {
         return Err(wrong_field("/prices", FieldErrorCode::WrongType, "", "an object of prices by interval"));
     };
@@ -137,7 +157,7 @@ pub(crate) fn stored_form(written: &Value, mode: Mode) -> Ruled<Value> {
             mistakes.unknown_in(&path, &path, name, "is not an interval", one_of(&Interval::ALL.map(Interval::name)));
             continue;
         };
-        let price = mistakes.note(stored_price(value, mode), &path)?;
+        let price = mistakes.note(stored_price(value, mode, currencies), &path)?;
         if out.insert(interval.name().to_owned(), price.unwrap_or_default()).is_some() {
             mistakes.wrong(&path, format!("{} is listed twice", interval.name()), "each interval once");
         }
@@ -147,7 +167,7 @@ pub(crate) fn stored_form(written: &Value, mode: Mode) -> Ruled<Value> {
 }
 
 /// Converts one price.
-fn stored_price(written: &Value, mode: Mode) -> Ruled<Value> {
+fn stored_price(written: &Value, mode: Mode, currencies: &Currencies) -> Ruled<Value> {
     let Some(written) = written.as_object() else {
         return Err(wrong_field("", FieldErrorCode::WrongType, "", "{amount, id}"));
     };
@@ -158,16 +178,12 @@ fn stored_price(written: &Value, mode: Mode) -> Ruled<Value> {
         mistakes.push(error.expecting(one_of(&MEMBERS)).suggesting(unknown));
     }
     let amount = written.get("amount");
-    let minor = amount.and_then(Value::as_i64).filter(|amount| *amount >= 0);
+    let mut stored = None;
     match amount {
         // The unknown field may be the amount.
         None if written.keys().any(|key| !MEMBERS.contains(&key.as_str())) => {}
         None => mistakes.add("/amount", FieldErrorCode::Missing, "required", ""),
-        Some(_) if minor.is_none() => {
-            let expected = "minor units, a whole number that is not negative";
-            mistakes.add("/amount", FieldErrorCode::OutOfRange, "", expected);
-        }
-        Some(_) => {}
+        Some(amount) => stored = stored_amount(amount, currencies, 0, "/amount", &mut mistakes),
     }
     let id = mistakes.note(id_of(written.get("id"), mode.name(), ""), "")?.flatten();
     if id.as_ref().is_some_and(|id| id.is_empty() || id.len() > ID_BYTES) {
@@ -175,7 +191,7 @@ fn stored_price(written: &Value, mode: Mode) -> Ruled<Value> {
     }
     mistakes.finish()?;
     let mut entry = Object::new();
-    entry.insert("amount".to_owned(), json!(minor));
+    entry.insert("amount".to_owned(), json!(stored));
     if let Some(id) = id {
         entry.insert("id".to_owned(), json!(id));
     }
@@ -209,9 +225,11 @@ pub(crate) fn listed(metadata: &Object, currency: &str) -> Option<Vec<ProductPri
     let prices = metadata.get(PRICES)?.as_object()?;
     let price = |interval: Interval| {
         let price = prices.get(interval.name())?;
+        let (amount_minor, others) = read_amount(&price["amount"], currency)?;
         Some(ProductPrice {
             interval,
-            amount: Money { amount_minor: price["amount"].as_i64()?, currency: currency.to_owned() },
+            amount: Money { amount_minor, currency: currency.to_owned() },
+            others,
             id: price["id"].as_str().map(PriceId::from),
         })
     };
@@ -223,7 +241,8 @@ pub(crate) fn prices_of(values: &ProductValues, metadata: &Object, currency: &st
     listed(metadata, currency).unwrap_or_else(|| {
         let id = metadata.get(PRICE_ID).and_then(Value::as_str).map(PriceId::from);
         let amount = values.price.clone();
-        let only = amount.map(|amount| ProductPrice { interval: Interval::of(values.interval), amount, id });
+        let (interval, others) = (Interval::of(values.interval), OtherAmounts::new());
+        let only = amount.map(|amount| ProductPrice { interval, amount, others, id });
         only.into_iter().collect()
     })
 }
@@ -231,11 +250,15 @@ pub(crate) fn prices_of(values: &ProductValues, metadata: &Object, currency: &st
 /// Returns the Stripe id of a product's only price; `None` if it has no id yet, or the product has several prices.
 pub(crate) fn only_id(values: &ProductValues, metadata: &Object) -> Option<PriceId> {
     let of_platform = metadata.get(PRICE_ID).and_then(Value::as_str).map(PriceId::from);
-    // The currency is not asked for.
-    of_platform.or_else(|| match prices_of(values, metadata, "").as_slice() {
+    of_platform.or_else(|| match prices_of(values, metadata, main_currency(values)).as_slice() {
         [only] => only.id.clone(),
         _ => None,
     })
+}
+
+/// Returns the currency of a product's main price; empty for a product without a price.
+fn main_currency(values: &ProductValues) -> &str {
+    values.price.as_ref().map_or("", |price| price.currency.as_str())
 }
 
 /// Sets the Stripe id of a price.
@@ -250,9 +273,10 @@ pub(crate) fn set_id(metadata: &mut Object, interval: Interval, id: &str) {
 /// stored product may have its only price in the platform's form.
 pub(crate) fn keep_ids(values: &ProductValues, stored: &Object, metadata: &mut Object) {
     let Some(Value::Object(now)) = metadata.get_mut(PRICES) else { return };
-    // The currency is not compared: a business has one.
-    for before in prices_of(values, stored, "") {
-        let known = now.get_mut(before.interval.name()).filter(|price| price["amount"] == before.amount.amount_minor);
+    let currency = main_currency(values);
+    for before in prices_of(values, stored, currency) {
+        let amount = write_amount(before.amount.amount_minor, currency, &before.others);
+        let known = now.get_mut(before.interval.name()).filter(|price| price["amount"] == amount);
         if let (Some(Value::Object(price)), Some(id)) = (known, before.id) {
             price.entry("id").or_insert_with(|| json!(id));
         }

@@ -1,6 +1,7 @@
 //! The price rows of a catalog product, with their terms and grants.
 
 use super::buy::Buy;
+use super::currencies::OtherAmounts;
 use super::price::{Interval, PRICES, ProductPrice};
 use super::product::Proposed;
 use super::sale::Sale;
@@ -71,6 +72,7 @@ fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> T
         by_seat: decl.family.is_some() && sale.quantity.is_some(),
         per_purchase: once.filter_map(|(key, _)| filled(key, &scope)).collect(),
         adds: buy.is_some_and(|buy| buy.adds),
+        currencies: OtherAmounts::new(),
         split: decl.split.as_ref().and_then(|split| split.share(&proposed.metadata)),
         former: Vec::new(),
         provider: None,
@@ -86,11 +88,12 @@ fn credit_of(proposed: &Proposed, scope: &Scope<'_>) -> Option<i64> {
 /// Returns the rows of those prices of a product that have an id.
 pub(crate) fn price_rows(proposed: &Proposed, product_id: &str, currency: &str) -> Fallible<Vec<Price>> {
     let prices = proposed.prices(currency);
-    let terms = encode(&terms_of(proposed, product_id, &prices))?;
+    let terms = terms_of(proposed, product_id, &prices);
     let grants = grants_of(proposed, product_id);
-    let rows = prices.into_iter().filter_map(|price| {
-        Some(Price {
-            id: price.id?.into(),
+    let with_ids = prices.into_iter().filter_map(|mut price| Some((price.id.take()?, price)));
+    let rows = with_ids.map(|(id, price)| {
+        Ok(Price {
+            id: id.into(),
             product_id: product_id.to_owned(),
             product_type: proposed.decl.name.clone(),
             family: proposed.decl.family.clone(),
@@ -100,9 +103,9 @@ pub(crate) fn price_rows(proposed: &Proposed, product_id: &str, currency: &str) 
             },
             active: proposed.values.active,
             grants: grants.clone(),
-            terms: terms.clone(),
+            terms: encode(&Terms { currencies: price.others, ..terms.clone() })?,
             amount: price.amount,
         })
     });
-    Ok(rows.collect())
+    rows.collect()
 }

@@ -97,7 +97,7 @@ fn normalise_with(
     let settings = catalog.settings()?;
     let mut metadata = gathered_metadata(body, &mut mistakes);
     if let Some(written) = metadata.get(PRICES).or_else(|| body.get(PRICES)).filter(|value| !value.is_null()) {
-        match mistakes.note(price::stored_form(written, catalog.mode), "")? {
+        match mistakes.note(price::stored_form(written, catalog.mode, &settings.currency), "")? {
             Some(stored) => drop(metadata.insert(PRICES.to_owned(), stored)),
             None => drop(metadata.remove(PRICES)),
         }

@@ -2,6 +2,7 @@
 
 use super::buy::Buyer;
 use super::campaign::Campaigns;
+use super::currencies::Currencies;
 use super::declared::OwnResources;
 use super::entitlement::Entitlements;
 use super::known_coupon::KnownCoupons;
@@ -58,8 +59,8 @@ policies! {
     policies: {
         /// Payment source.
         provider: String = "stripe".to_owned();
-        /// Currency of all prices.
-        currency: String = "usd".to_owned();
+        /// Currency of all prices, or the currencies that customers can choose from.
+        currency: Currencies = Currencies::of("usd");
         /// Grace period: full service after a failed payment.
         grace: Delay = Delay::days(7);
         /// Times from the first failed payment to a mail.

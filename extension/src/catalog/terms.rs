@@ -1,11 +1,13 @@
 //! Prices with their terms, which a price's row stores as JSON.
 
 use super::amount;
+use super::currencies::OtherAmounts;
+use super::price::amount_in;
 use super::split::Share;
 use crate::model::ids::{PriceId, ProductId};
 use crate::model::json::{decode, encode};
 use crate::model::merge::price::OnSale;
-use extension_contract::{Fallible, Grant, Price, Timestamp};
+use extension_contract::{Fallible, Grant, Money, Price, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -38,6 +40,9 @@ pub(crate) struct Terms {
     /// Whether a plan's grants are added to the grants of the account's other plans of the family.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub adds: bool,
+    /// Amounts in the currencies beside that of the price, in minor units.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub currencies: OtherAmounts,
     /// Credits that a payment grants, in minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credit: Option<i64>,
@@ -130,6 +135,11 @@ impl CatalogPrice {
         Ok(if once { quantity.min(1) } else { quantity })
     }
 
+    /// Returns the amount in a currency; `None` if the price is not sold in it. Fails if the stored terms are damaged.
+    pub fn amount_in(&self, currency: &str) -> Fallible<Option<Money>> {
+        Ok(amount_in(&self.amount, &self.terms()?.currencies, currency))
+    }
+
     /// Returns the rank of the price within its family. Fails if the stored terms are damaged.
     pub fn rank(&self) -> Fallible<i64> {
         Ok(self.terms()?.rank)
@@ -155,6 +165,10 @@ impl Terms {
     pub fn after(mut self, published: &Terms, at: Timestamp) -> Terms {
         self.provider = published.provider.or(self.provider);
         self.former.clone_from(&published.former);
+        // Whoever pays in a currency that is no longer offered still can.
+        for (currency, amount) in &published.currencies {
+            self.currencies.entry(currency.clone()).or_insert(*amount);
+        }
         if self.conditions(at) != published.conditions(at) {
             self.former.push(published.conditions(at));
             if self.former.len() > FORMER_MAX {

@@ -48,12 +48,18 @@ pub(super) fn plan_of(desk: &Desk<'_>, session: &Session) -> Ruled<Option<LineIt
     let Some(text) = &session.made_with else { return Ok(None) };
     let written: Object = decode(Session::COLLECTION, &session.purchase, text)?;
     match declared(desk, &written)? {
-        Some((decl, made)) => named_plan(desk, &decl, &made, &written),
+        Some((decl, made)) => named_plan(desk, &decl, &made, &written, &session.currency),
         None => Ok(None),
     }
 }
 
-fn named_plan(desk: &Desk<'_>, decl: &TypeDecl, made: &FromCheckout, written: &Object) -> Ruled<Option<LineItem>> {
+fn named_plan(
+    desk: &Desk<'_>,
+    decl: &TypeDecl,
+    made: &FromCheckout,
+    written: &Object,
+    currency: &str,
+) -> Ruled<Option<LineItem>> {
     let (Some(template), Some(link)) = (&made.plan, &decl.plan) else { return Ok(None) };
     let named = Scope::default().fields("session", written).fill(&json!(template));
     let Some(name) = named.ok().as_ref().and_then(Value::as_str).map(str::to_owned) else { return Ok(None) };
@@ -61,7 +67,10 @@ fn named_plan(desk: &Desk<'_>, decl: &TypeDecl, made: &FromCheckout, written: &O
     let Some(product) = desk.catalog.product(&id)? else { return Ok(None) };
     let metadata = desk.catalog.metadata(&id)?;
     let prices = prices_of(&product.values, &metadata, &desk.catalog.settings()?.currency);
-    let first = prices.into_iter().find_map(|price| Some((price.id?, price.amount)));
+    let first = prices.into_iter().find_map(|price| {
+        let amount = price.amount_in(currency).unwrap_or(price.amount);
+        Some((price.id?, amount))
+    });
     Ok(first.map(|(price_id, unit_price)| LineItem {
         product_id: id,
         price_id: Some(price_id.into()),
@@ -95,7 +104,7 @@ fn make(desk: &mut Desk<'_>, decl: &TypeDecl, made: FromCheckout, seed: &str, wr
 /// Refuses metadata that names no plan, if the catalog wants one: whatever Stripe has told of subscriptions so far.
 fn names_plan(desk: &Desk<'_>, decl: &TypeDecl, made: &FromCheckout, written: &Object) -> Ruled<()> {
     let Some(template) = &made.plan else { return Ok(()) };
-    if named_plan(desk, decl, made, written)?.is_some() {
+    if named_plan(desk, decl, made, written, "")?.is_some() {
         return Ok(());
     }
     let found = format!("{template} of the checkout names no plan with a price");

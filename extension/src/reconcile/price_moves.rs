@@ -6,6 +6,7 @@ use crate::actions::subscription_change::request_change;
 use crate::catalog::price::{Interval, prices_of};
 use crate::catalog::price_move::PriceMove;
 use crate::catalog::terms::CatalogPrice;
+use crate::derive::currency;
 use crate::derive::standing::AccountStanding;
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::desk::Desk;
@@ -122,11 +123,14 @@ fn announce(desk: &mut Desk<'_>, facts: &SubscriptionFacts, billing: &BillingHis
     let id = &facts.id;
     let moving = Moving { to: wanted.to.id.clone(), after: wanted.terms.earliest(desk.now) };
     desk.account.put(id, BillingHistory { moving: Some(moving.clone()), ..billing.clone() });
+    let currency = currency::chosen(desk)?;
+    let from = currency::shown(&wanted.from, currency.as_deref())?.amount;
+    let to = currency::shown(&wanted.to, currency.as_deref())?.amount;
     // A price that differs only by its id is nobody's news.
-    if wanted.from.amount != wanted.to.amount {
+    if from != to {
         let values = json!({
-            "subscription": id, "plan": wanted.to.product_id, "from_minor": wanted.from.amount.amount_minor,
-            "to_minor": wanted.to.amount.amount_minor, "currency": wanted.to.amount.currency,
+            "subscription": id, "plan": wanted.to.product_id, "from_minor": from.amount_minor,
+            "to_minor": to.amount_minor, "currency": to.currency,
             "interval": Interval::of(wanted.to.interval).name(), "quantity": wanted.item.quantity,
             "at": rfc3339(moving.after),
         });

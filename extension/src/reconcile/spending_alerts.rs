@@ -41,7 +41,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
                 let spent = i64::try_from(open).unwrap_or(i64::MAX) / to_micros(1, &settings.currency);
                 let values = json!({
                     "month": id, "percent": percent, "spent_minor": spent, "limit_minor": minor,
-                    "currency": settings.currency, "is_cap": is_cap, "ends_at": rfc3339(month.end),
+                    "currency": *settings.currency, "is_cap": is_cap, "ends_at": rfc3339(month.end),
                 });
                 let reference = format!("{id}:{percent}");
                 send_once(&mut desk.account, &mail_kinds::SPENDING_ALERT, &reference, &values)?;

@@ -10,6 +10,7 @@ use crate::catalog::checks::{
     read_type,
 };
 use crate::catalog::coupon::{self, Coupons};
+use crate::catalog::currencies::{Currencies, check_clauses};
 use crate::catalog::declared::OwnResources;
 use crate::catalog::entitlement::Entitlements;
 use crate::catalog::known_coupon;
@@ -284,6 +285,9 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
         }
         products.push((index, id, proposed));
     }
+    if !mistakes.is_left_out("/policies") {
+        check_clauses(&settings, &read, &mut mistakes);
+    }
     check_refunds(&read, &products, &settings.currency, &mut mistakes);
     for (index, _, product) in &products {
         check_sale(product, &format!("/products/{index}"), &settings, &mut mistakes);
@@ -294,8 +298,8 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     check_credits(&read, &products, &settings.currency, &mut mistakes);
     check_conditions(&read, &products, &mut mistakes);
     let named = document.coupons.values().flat_map(|coupon| &coupon.products).chain(settings.price_moves.keys());
-    let sold = sold_products(desk, &products, named.filter(|_| is_partial))?;
-    coupon::check(&document.coupons, &sold, &mut mistakes);
+    let sold = sold_products(desk, &settings.currency, &products, named.filter(|_| is_partial))?;
+    coupon::check(&document.coupons, &settings.currency, &sold, &mut mistakes);
     price_move::check(&settings.price_moves, &sold, &mut mistakes);
     let erases = settings.erase_after.is_some() || mistakes.is_left_out("/policies");
     check_personal(&read, erases, &mut mistakes);
@@ -385,20 +389,20 @@ impl OffSale {
 /// Returns the products on sale with their prices: those of a document, and those of other documents that it names.
 fn sold_products<'n>(
     desk: &Desk<'_>,
+    currencies: &Currencies,
     products: &[(usize, String, Proposed)],
     named: impl Iterator<Item = &'n String>,
 ) -> Ruled<BTreeMap<String, Vec<ProductPrice>>> {
-    let currency = &desk.catalog.settings()?.currency;
     let mut sold = BTreeMap::new();
     for (_, id, product) in products {
-        let prices = product.prices(currency);
+        let prices = product.prices(currencies);
         if product.values.active && !prices.is_empty() {
             sold.insert(id.clone(), prices);
         }
     }
     for id in named {
         if let Some(row) = desk.catalog.product(id)?.filter(|row| row.values.active && !sold.contains_key(&row.id)) {
-            let prices = prices_of(&row.values, &*desk.catalog.metadata(id)?, currency);
+            let prices = prices_of(&row.values, &*desk.catalog.metadata(id)?, currencies);
             sold.extend((!prices.is_empty()).then(|| (id.clone(), prices)));
         }
     }

@@ -189,6 +189,7 @@ pub(crate) static COMMANDS: &[Command] = &[
             "item",
             "interval",
             "quantity",
+            "currency",
             "success_url",
             "cancel_url",
             "payment_method",

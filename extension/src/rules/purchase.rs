@@ -11,6 +11,7 @@ use crate::catalog::return_address;
 use crate::catalog::sale::TrialCard;
 use crate::catalog::settings::{CustomerCreation, Settings};
 use crate::catalog::terms::CatalogPrice;
+use crate::derive::currency;
 use crate::derive::customer::customer;
 use crate::derive::offer::{self, OFFERED_PRICE, OFFERED_QUANTITY, SelectedOffer};
 use crate::derive::plans::PlanInForce;
@@ -43,6 +44,7 @@ const PLAN_PAUSED: &str = "the plan is paused: subscription.resume";
 /// `purchase.create`: begins a checkout, or changes the plan of an account that already has a plan.
 pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let offer = offer::find(&desk.catalog, body)?;
+    let unit_price = currency::unit_price(desk, body, &offer.price)?;
     let settings = desk.catalog.settings()?;
     let origins = &settings.origins;
     let success_url = return_address::given(body, "success_url", origins)?;
@@ -83,10 +85,10 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if standing.subscriptions.iter().any(is_paused) {
         return Err(Refusal::BadTransition(PLAN_PAUSED.to_owned()).into());
     }
-    if offer.price.interval.is_none() && offer.price.amount.amount_minor == 0 {
-        return complete_free_purchase(desk, &offer, &settings);
+    if offer.price.interval.is_none() && unit_price.amount_minor == 0 {
+        return complete_free_purchase(desk, &offer, unit_price, &settings);
     }
-    if let Some(open) = find_open_checkout(desk, body, &offer)? {
+    if let Some(open) = find_open_checkout(desk, body, &offer, &unit_price)? {
         return Ok(open);
     }
     let id = format!("pur_{}", desk.event_hash());
@@ -100,7 +102,8 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         Some(trial) => (!desk.account.is_known(&FactKey::Trial(offer.sold_as()).to_string())?).then_some(trial),
         None => None,
     };
-    let mut values = agreed_values(&offer, &settings)?;
+    let currency = unit_price.currency.clone();
+    let mut values = agreed_values(&offer, unit_price, &settings)?;
     if trial.is_some() {
         values.total.amount_minor = 0;
     }
@@ -127,6 +130,9 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if settings.codes || known_coupon::has_codes(&settings.coupons) {
         payload["codes"] = json!(true);
     }
+    if settings.currency.are_several() {
+        payload["currency"] = json!(currency);
+    }
     if settings.tax.is_some() {
         payload["tax"] = json!(true);
     }
@@ -147,12 +153,17 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 }
 
 /// Completes a free purchase at once, without Stripe.
-fn complete_free_purchase(desk: &mut Desk<'_>, offer: &SelectedOffer, settings: &Settings) -> Ruled<Verdict> {
+fn complete_free_purchase(
+    desk: &mut Desk<'_>,
+    offer: &SelectedOffer,
+    unit_price: Money,
+    settings: &Settings,
+) -> Ruled<Verdict> {
     let id = format!("pur_{}", desk.event_hash());
     desk.account.claim([ClaimKey::Purchase(&id)])?;
     let counts =
         Counted { id: id.clone(), status: SessionStatus::Paid, paid_at: Some(desk.payment_time), ..Counted::default() };
-    let values = PurchaseValues { status: PurchaseStatus::Paid, ..agreed_values(offer, settings)? };
+    let values = PurchaseValues { status: PurchaseStatus::Paid, ..agreed_values(offer, unit_price, settings)? };
     let details = Details { step: Step::Fulfilled, counts: Some(counts), sold: sold_by(offer)?, ..Details::default() };
     desk.account.put(&id, PurchaseRow { values, details });
     Ok(Verdict::answered(Answer::Value(encode(&json!({"purchase_id": id, "checkout_url": null}))?)))
@@ -167,8 +178,7 @@ fn sold_by(offer: &SelectedOffer) -> Ruled<Vec<Sold>> {
 }
 
 /// Returns the agreed values of a purchase: the product, its price and the sum.
-fn agreed_values(offer: &SelectedOffer, settings: &Settings) -> Ruled<PurchaseValues> {
-    let unit_price = offer.price.amount.clone();
+fn agreed_values(offer: &SelectedOffer, unit_price: Money, settings: &Settings) -> Ruled<PurchaseValues> {
     let sum = unit_price.amount_minor.checked_mul(i64::from(offer.quantity));
     let too_much = || wrong_field("/quantity", FieldErrorCode::OutOfRange, "the sum exceeds 64 bits", "");
     let amount = Money { amount_minor: sum.ok_or_else(too_much)?, currency: unit_price.currency.clone() };
@@ -203,13 +213,21 @@ fn product_of(body: &Object) -> Ruled<Option<&Object>> {
 /// Returns the reply with an open checkout for the same offer, so that a double click does not buy twice. While the provider
 /// has not answered the first order, the second one waits for the same answer. A repeated order with a product fails because the
 /// product's name is taken.
-fn find_open_checkout(desk: &mut Desk<'_>, body: &Object, offer: &SelectedOffer) -> Ruled<Option<Verdict>> {
+fn find_open_checkout(
+    desk: &mut Desk<'_>,
+    body: &Object,
+    offer: &SelectedOffer,
+    unit_price: &Money,
+) -> Ruled<Option<Verdict>> {
     if product_of(body)?.is_some() {
         return Ok(None);
     }
     for (id, row) in desk.account.all::<PurchaseRow>()? {
-        let is_same =
-            |item: &LineItem| item.price_id.as_deref() == Some(&*offer.price.id) && item.quantity == offer.quantity;
+        let is_same = |item: &LineItem| {
+            item.price_id.as_deref() == Some(&*offer.price.id)
+                && item.quantity == offer.quantity
+                && item.unit_price == *unit_price
+        };
         let same = row.values.items.iter().any(is_same);
         if !same || row.values.status != PurchaseStatus::Pending || row.details.product_id.is_some() {
             continue;
@@ -349,6 +367,7 @@ fn wanted_change(desk: &mut Desk<'_>, body: &Object) -> Ruled<Result<(AccountSta
         return Ok(Err(waits));
     }
     keep_unnamed(desk, &standing, &mut offer)?;
+    currency::unit_price(desk, body, &offer.price)?;
     Ok(Ok((standing, offer)))
 }
 

@@ -189,7 +189,7 @@ fn record_again(desk: &mut Desk<'_>, purchase: &str, id: &str, object: &stripe::
             price_id: Some(price.id.to_string()),
             name: product.map_or_else(|| price.product_id.to_string(), |product| product.values.name.clone()),
             quantity,
-            unit_price: price.amount.clone(),
+            unit_price: price.amount_in(&agreed.currency)?.unwrap_or_else(|| price.amount.clone()),
         });
         if price.interval.is_none() {
             sold.push(terms_of(&price)?);

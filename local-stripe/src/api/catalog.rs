@@ -140,6 +140,7 @@ const CREATE_PRICE: &[Field] = &[
 ];
 const UPDATE_PRICE: &[Field] = &[
     opt("active", ParamKind::Bool),
+    pricing::BY_CURRENCY,
     opt("lookup_key", ParamKind::Text),
     opt("metadata", ParamKind::Metadata),
     opt("nickname", ParamKind::Text),
@@ -408,6 +409,7 @@ fn update_price(st: &mut State, ids: &[&str], args: &Args) -> Result<Value, ApiE
     if args.has("lookup_key") {
         next.set("lookup_key", take_lookup_key(st, args)?);
     }
+    pricing::add_currencies(&mut next, args)?;
     apply_price(&mut next, args)?;
     Ok(plans::change(st, ids[0], |p| *p = next).value())
 }

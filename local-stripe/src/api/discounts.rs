@@ -1,6 +1,6 @@
 //! The endpoints for coupons and promotion codes.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::api::catalog;
 use crate::api::listing::{self, AFTER, BEFORE, CREATED, LIMIT};
@@ -13,10 +13,14 @@ use crate::object::{Object, key};
 use crate::params::{AMOUNT, Args, Field, ParamKind, merge_metadata, opt, req};
 use crate::state::State;
 
+/// The parameter `currency_options` of a coupon.
+const BY_CURRENCY: Field =
+    opt("currency_options", ParamKind::ByCurrency(&[req("amount_off", ParamKind::Int(1, 99_999_999))]));
 const CREATE_COUPON: &[Field] = &[
     opt("amount_off", ParamKind::Int(1, 99_999_999)),
     opt("applies_to", ParamKind::Map(&[opt("products", ParamKind::List(&ParamKind::Text))])),
     opt("currency", ParamKind::Currency),
+    BY_CURRENCY,
     opt("duration", ParamKind::OneOf(&["forever", "once", "repeating"])),
     opt("duration_in_months", ParamKind::Int(1, 1_200)),
     opt("id", ParamKind::Text),
@@ -53,12 +57,16 @@ pub const ROUTES: &[Route] = &[
     route(
         "POST",
         "/v1/coupons/{}",
-        &[opt("metadata", ParamKind::Metadata), opt("name", ParamKind::Text)],
+        &[BY_CURRENCY, opt("metadata", ParamKind::Metadata), opt("name", ParamKind::Text)],
         |st, ids, args| {
             let coupon = st.load("coupon", ids[0], "id")?;
             let metadata = merge_metadata(coupon.get("metadata"), args)?;
+            let options = in_other_currencies(&coupon, args)?;
             let changed = st.change_and_emit(&coupon.key(), "coupon.updated", |c| {
                 c.set("metadata", metadata);
+                if let Some(options) = options {
+                    c.set("currency_options", options);
+                }
                 if args.has("name") {
                     c.set("name", args.value("name"));
                 }
@@ -162,6 +170,9 @@ fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
             return Err(ApiError::invalid(message).about("percent_off"));
         }
     }
+    if let Some(options) = in_other_currencies(&coupon, args)? {
+        coupon.set("currency_options", options);
+    }
     for member in ["duration_in_months", "max_redemptions", "name", "redeem_by"] {
         if args.has(member) {
             coupon.set(member, args.value(member));
@@ -179,6 +190,27 @@ fn create_coupon(st: &mut State, _: &[&str], args: &Args) -> Result<Value, ApiEr
     let coupon = st.put(coupon);
     st.emit("coupon.created", &coupon);
     Ok(coupon.value())
+}
+
+/// Returns the amounts of a coupon in other currencies, with those of a request; `None` if the request has none.
+fn in_other_currencies(coupon: &Object, args: &Args) -> Result<Option<Map<String, Value>>, ApiError> {
+    let given = args.map("currency_options").into_members();
+    if given.is_empty() {
+        return Ok(None);
+    }
+    if coupon.get("amount_off").is_null() {
+        let message = "`currency_options` is for coupons with `amount_off` only.";
+        return Err(ApiError::invalid(message).about("currency_options"));
+    }
+    if let Some(own) = given.keys().find(|currency| *currency == coupon.text("currency")) {
+        let message = "`currency_options` must not contain the coupon's own currency.";
+        return Err(ApiError::invalid(message).about(&format!("currency_options[{own}]")));
+    }
+    let mut options = coupon.get("currency_options").as_object().cloned().unwrap_or_default();
+    for (currency, option) in given {
+        options.insert(currency, json!({ "amount_off": Args::of(option).int("amount_off") }));
+    }
+    Ok(Some(options))
 }
 
 /// Checks that no other active promotion code has this code.

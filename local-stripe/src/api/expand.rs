@@ -95,10 +95,11 @@ fn of_other_account(st: &State, value: &Value, name: &str) -> Option<Arc<Object>
 }
 
 /// Whether an expandable member may be absent: any member of a deleted object, `tiers` of a price or plan, and
-/// `applies_to` of a coupon for all products.
+/// `applies_to` of a coupon for all products and `currency_options` of one in a single currency.
 fn may_be_left_out(value: &Value, name: &str) -> bool {
     let kind = value.get("object").and_then(Value::as_str).unwrap_or_default();
-    let is_optional = matches!((kind, name), ("price" | "plan", "tiers") | ("coupon", "applies_to"));
+    let is_optional =
+        matches!((kind, name), ("price" | "plan", "tiers") | ("coupon", "applies_to" | "currency_options"));
     is_optional || value.get("deleted").is_some_and(|d| d == true)
 }
 
@@ -138,6 +139,11 @@ fn included(st: &State, value: &Value, name: &str, version: &Version) -> Option<
         }
         ("coupon", "applies_to") if owner.get(name).is_object() => owner.get(name).clone(),
         ("customer", "default_source") => source::card_of(&*st.seek(owner.text("default_source"))?)?.value(),
+        ("coupon", "currency_options") if owner.get(name).is_object() => {
+            let mut options = owner.get(name).as_object().cloned().unwrap_or_default();
+            options.insert(owner.text("currency").to_owned(), json!({ "amount_off": owner.get("amount_off") }));
+            Value::Object(options)
+        }
         ("price", "currency_options") => pricing::currency_options(&owner),
         ("price" | "plan", "tiers") if owner.get(name).is_array() => owner.get(name).clone(),
         ("customer", "tax_ids") => list(&format!("/v1/customers/{id}/tax_ids"), of("tax_id", "customer", Some(id))),

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::amount::amount_off;
 use crate::calendar;
 use crate::error::ApiError;
 use crate::model;
@@ -127,8 +128,8 @@ fn check(st: &State, coupon: &Object, param: &str, purpose: Purpose<'_>) -> Resu
         let message = format!("Coupon {id} is used up or expired, and cannot be applied.");
         return Err(ApiError::coded("coupon_expired", message).about(param));
     }
-    let is_of_another = |currency: &str| !purpose.currency.is_empty() && currency != purpose.currency;
-    if coupon.text_at("currency").is_some_and(is_of_another) {
+    let lacks_currency = || !purpose.currency.is_empty() && amount_off(&coupon.value(), purpose.currency).is_none();
+    if !coupon.get("amount_off").is_null() && lacks_currency() {
         let message = format!("The coupon {id} is in {}, not in {}.", coupon.text("currency"), purpose.currency);
         return Err(ApiError::invalid(message).about(param));
     }

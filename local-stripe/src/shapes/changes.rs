@@ -79,7 +79,7 @@ pub const Y2022: &str = "2022-11-15";
 /// The members that the model has but that no version shows unless they are expanded, by kind of object.
 pub const HELD_BACK: &[(&str, &[&str])] = &[
     ("billing_portal.configuration", &["features.subscription_update.products"]),
-    ("coupon", &["applies_to"]),
+    ("coupon", &["applies_to", "currency_options"]),
     ("invoice", &["application_fee_percent"]),
     ("item", &["tax_rates"]),
     ("price", &["currency_options", "tiers"]),

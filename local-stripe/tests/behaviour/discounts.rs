@@ -57,6 +57,44 @@ fn a_one_time_coupon_is_used_by_the_first_invoice_it_reduces() {
 }
 
 #[test]
+fn a_coupon_deducts_an_amount_of_the_invoices_currency() {
+    let mut play = Play::new();
+    let options = "amount_off=500&currency=usd&duration=forever&currency_options[eur][amount_off]=450";
+    let coupon = id(&play.post("/v1/coupons", options));
+    let shown = play.get(&format!("/v1/coupons/{coupon}?expand[0]=currency_options"));
+    let amounts = json!({"usd": {"amount_off": 500}, "eur": {"amount_off": 450}});
+    assert_eq!(shown["currency_options"], amounts);
+    assert!(play.get(&format!("/v1/coupons/{coupon}")).get("currency_options").is_none());
+    let product = id(&play.post("/v1/products", "name=Pro"));
+    let price = format!(
+        "product={product}&currency=usd&unit_amount=2000&recurring[interval]=month\
+         &currency_options[eur][unit_amount]=1900&currency_options[gbp][unit_amount]=1700"
+    );
+    let price = id(&play.post("/v1/prices", &price));
+    for (currency, total) in [("usd", 1_500), ("eur", 1_450)] {
+        let customer = play.customer("pm_card_visa");
+        let more = format!("&currency={currency}&discounts[0][coupon]={coupon}");
+        let sub = id(&play.subscribe(&customer, &price, &more));
+        assert_eq!(latest(&mut play, &sub)["total"], total, "{currency}");
+    }
+    let customer = play.customer("pm_card_visa");
+    let pounds = format!("customer={customer}&items[0][price]={price}&currency=gbp&discounts[0][coupon]={coupon}");
+    play.refused("POST", "/v1/subscriptions", &pounds, 400);
+    for (form, param) in [
+        ("percent_off=5&duration=once&currency_options[eur][amount_off]=4", "currency_options"),
+        ("amount_off=5&currency=usd&duration=once&currency_options[usd][amount_off]=4", "currency_options[usd]"),
+        (
+            "amount_off=5&currency=usd&duration=once&currency_options[eur][unit_amount]=4",
+            "currency_options[eur][unit_amount]",
+        ),
+    ] {
+        assert_eq!(play.refused("POST", "/v1/coupons", form, 400)["param"], param, "{form}");
+    }
+    play.post(&format!("/v1/coupons/{coupon}"), "currency_options[gbp][amount_off]=400");
+    play.post("/v1/subscriptions", &pounds);
+}
+
+#[test]
 fn prorations_include_the_discount() {
     let mut play = Play::new();
     play.post("/v1/coupons", "id=HALF&percent_off=50&duration=forever");

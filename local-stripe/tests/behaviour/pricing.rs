@@ -114,6 +114,19 @@ fn price_in_euros(play: &mut Play, usd: i64, eur: i64) -> String {
 }
 
 #[test]
+fn a_price_can_get_another_currency_later() {
+    let mut play = Play::new();
+    let price = id(&price(&mut play, "&unit_amount=1000&recurring[interval]=month"));
+    let in_yen = "currency_options[jpy][unit_amount]=1500";
+    play.post(&format!("/v1/prices/{price}"), in_yen);
+    let customer = play.customer("pm_card_visa");
+    let sub = play.subscribe(&customer, &price, "&currency=jpy");
+    assert_eq!(first_total(&mut play, &sub), (1_500, "jpy".to_owned()));
+    let own = play.refused("POST", &format!("/v1/prices/{price}"), "currency_options[usd][unit_amount]=5", 400);
+    assert_eq!(own["param"], "currency_options[usd]");
+}
+
+#[test]
 fn checkout_sells_in_the_currency_of_the_session() {
     let mut play = Play::new();
     let options = "&unit_amount=1000&currency_options[eur][unit_amount]=900";

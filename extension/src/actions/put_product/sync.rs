@@ -81,7 +81,7 @@ pub(crate) fn request_missing(
     let settings = desk.catalog.settings()?;
     let currency = settings.currency.clone();
     let missing = prices_of(values, metadata, &currency).into_iter().find(|price| price.id.is_none());
-    let Some(ProductPrice { interval, amount, .. }) = missing else { return Ok(()) };
+    let Some(ProductPrice { interval, amount, others, .. }) = missing else { return Ok(()) };
     let billing = match metadata.contains_key(PRICES) {
         true => interval.billing(),
         false => values.interval,
@@ -94,9 +94,14 @@ pub(crate) fn request_missing(
     if let Some(tax) = settings.tax {
         payload["tax_behavior"] = json!(tax.behavior());
     }
+    if !others.is_empty() {
+        payload["currencies"] = json!(others);
+    }
     let key = EffectKey::SyncPrice {
         product: id.into(),
-        amount: format!("{}{}", amount.amount_minor, amount.currency),
+        amount: others.iter().fold(format!("{}{}", amount.amount_minor, amount.currency), |sum, (currency, minor)| {
+            format!("{sum}+{minor}{currency}")
+        }),
         interval: interval.name().to_owned(),
     };
     let effect = request(&key, &payload, Some(&about(Some(interval))))?;

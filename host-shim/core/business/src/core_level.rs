@@ -13,6 +13,7 @@ use crate::folder::POLICIES;
 use crate::yaml::bad_input::Mistakes;
 use crate::yaml::{Checked, Checker, Entry, Node};
 use features::Features;
+use money::Currencies;
 use offers::Section;
 use place::{From, entry};
 use std::collections::BTreeMap;
@@ -29,8 +30,6 @@ const COUPONS: &str = "coupons";
 pub(crate) const POLICY_WORDS: [&str; 4] = ["currency", "tax", "tax_ids", "codes"];
 /// The policy with the entitlement of which each member of an organization uses one.
 const MEMBERS: &str = "members";
-/// The currency of a business that names none.
-const CURRENCY: &str = "usd";
 
 /// Translates the clauses of the core level; all others stay. Returns the document without them, and the clauses that
 /// replace them.
@@ -44,13 +43,13 @@ pub(crate) fn translate(document: Node) -> Result<(Node, Node), Mistakes> {
         return Ok((document, Node::map([] as [(&str, Node); 0])));
     }
     let policy = document.member(POLICIES).and_then(|policies| policies.member("currency"));
-    let currency = policy.and_then(Node::scalar).unwrap_or_else(|| CURRENCY.to_owned());
+    let currencies = Currencies::of(policy);
     let (added, sells_seats) = Checker::read(|check| {
-        let mut features = Features::read(check, core(FEATURES), &document, &currency)?;
+        let mut features = Features::read(check, core(FEATURES), &document, currencies.default())?;
         let mut before = 0;
         let sections = check.each(Section::ALL, |section| {
             let Some(entry) = core(section.clause()) else { return Ok(None) };
-            let translated = section.read(check, entry, &mut features, &currency, before)?;
+            let translated = section.read(check, entry, &mut features, &currencies, before)?;
             before += translated.products.len();
             Ok(Some(translated))
         });
@@ -59,7 +58,7 @@ pub(crate) fn translate(document: Node) -> Result<(Node, Node), Mistakes> {
             Some(entry) => instances::read(check, entry, &features, &document, has_plans),
             None => Ok(Vec::new()),
         };
-        let coupons = core(COUPONS).map(|entry| coupons::read(check, entry, &currency)).transpose();
+        let coupons = core(COUPONS).map(|entry| coupons::read(check, entry, &currencies)).transpose();
         let sections: Vec<Option<offers::Translated>> = sections?;
         // A product of the full level may sell credits, too.
         let are_sold =

@@ -169,7 +169,7 @@ pub(crate) struct Offer {
     pub product_type: String,
     /// `once`, or the interval.
     pub interval: String,
-    /// Minor units of the catalog's currency.
+    /// Minor units of the catalog's default currency.
     pub amount: i64,
     pub price: String,
 }
@@ -178,11 +178,13 @@ pub(crate) struct Offer {
 pub(crate) fn offers(business: &BusinessFolder, livemode: bool) -> Vec<Offer> {
     let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
     let mut found = Vec::new();
+    let default = business.catalog["policies"]["currency"][0].as_str().unwrap_or_default();
     for product in business.catalog["products"].as_array().into_iter().flatten() {
         for (interval, price) in product["prices"].as_object().into_iter().flatten() {
             let of_mode = &price["id"][if livemode { "live" } else { "test" }];
             let id = price["id"].as_str().or(of_mode.as_str());
-            if let (Some(amount), Some(id)) = (price["amount"].as_i64(), id) {
+            let amount = price["amount"].as_i64().or_else(|| price["amount"][default].as_i64());
+            if let (Some(amount), Some(id)) = (amount, id) {
                 found.push(Offer {
                     product: text(product, "id"),
                     product_type: text(product, "product_type"),

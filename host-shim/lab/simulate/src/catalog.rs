@@ -197,6 +197,10 @@ pub struct Catalog {
     pub name: String,
     /// Currency of all prices, by its lower-case code.
     pub currency: String,
+    /// True if it has no other currency.
+    pub is_one: bool,
+    /// The same catalog in its other currencies.
+    pub others: Vec<Catalog>,
     /// Prices above zero.
     pub wares: Vec<Ware>,
     /// Default plans.
@@ -301,12 +305,30 @@ fn grants(product: &Value, kind: &Value) -> Vec<Grant> {
     members(&kind["grants"]).map(of).collect()
 }
 
-/// The prices of a product: interval, amount and id.
-fn prices(product: &Value) -> Vec<(Option<String>, i64, Option<String>)> {
+/// The currencies of a catalog, the default first.
+pub(crate) fn currencies(document: &Value) -> Vec<String> {
+    match &document["policies"]["currency"] {
+        Value::Array(all) => all.iter().filter_map(text).collect(),
+        one => vec![text(one).unwrap_or_else(|| "usd".to_owned())],
+    }
+}
+
+/// An amount of a catalog in one of its currencies.
+fn amount_in(written: &Value, currency: &str) -> i64 {
+    let own = if written.is_object() { &written[currency] } else { written };
+    own.as_i64().unwrap_or(0)
+}
+
+/// The prices of a product: interval, amount in a currency, and id. Without an id, a price is named after its amount in the
+/// default currency.
+fn prices(product: &Value, currency: &str, default: &str) -> Vec<(Option<String>, i64, String)> {
     let interval = |word: &str| (word != "once").then(|| word.to_owned());
     let id = |clause: &Value| text(clause).or_else(|| text(&clause["test"]));
-    let of =
-        |(word, price): (&String, &Value)| (interval(word), price["amount"].as_i64().unwrap_or(0), id(&price["id"]));
+    let name = text(&product["id"]).unwrap_or_default();
+    let of = |(word, price): (&String, &Value)| {
+        let made = || synced_price(&name, amount_in(&price["amount"], default), word);
+        (interval(word), amount_in(&price["amount"], currency), id(&price["id"]).unwrap_or_else(made))
+    };
     members(&product["prices"]).map(of).collect()
 }
 
@@ -371,11 +393,9 @@ fn share(product: &Value, kind: &Value) -> Option<Split> {
     })
 }
 
-fn ware((product, kind): (&Value, &Value), rank: i64, price: (Option<String>, i64, Option<String>)) -> Ware {
-    let (interval, amount_minor, known) = price;
+fn ware((product, kind): (&Value, &Value), rank: i64, price: (Option<String>, i64, String)) -> Ware {
+    let (interval, amount_minor, price) = price;
     let id = text(&product["id"]).expect("a product has an id");
-    let word = interval.as_deref().unwrap_or("once");
-    let price = known.unwrap_or_else(|| synced_price(&id, amount_minor, word));
     let credit = list(&kind["on_paid"]).map(|left| amount(&left["credit"], product, kind)).sum();
     let buy = &kind["buy"];
     let own = |name: &str| Some(&product[name]).filter(|value| !value.is_null());
@@ -413,24 +433,38 @@ impl Ware {
 }
 
 impl Catalog {
-    /// Reads the catalog document of a business.
+    /// Reads the catalog document of a business, in its default currency and in the others.
     pub fn read(name: &str, document: &Value) -> Self {
+        let all = currencies(document);
+        let others = all.iter().skip(1).map(|currency| Self::read_in(currency, &all[0], name, document)).collect();
+        Catalog { others, ..Self::read_in(&all[0], &all[0], name, document) }
+    }
+
+    /// The catalog in the currency of a customer: each customer has another one than the customer before.
+    pub fn of_customer(&self, index: usize) -> &Catalog {
+        let all: Vec<&Catalog> = [self].into_iter().chain(&self.others).collect();
+        all[index % all.len()]
+    }
+
+    fn read_in(currency: &str, default: &str, name: &str, document: &Value) -> Self {
         let types: BTreeMap<String, &Value> =
             list(&document["product_types"]).filter_map(|kind| Some((text(&kind["name"])?, kind))).collect();
         let policies = &document["policies"];
         let times = |key: &str, default| policies[key].as_array().map_or(default, Vec::len);
         let reminders = (times("dunning", 3), times("notice", 2));
         let grace_ms = policies["grace"].as_str().map_or(7 * DAY_MS, span_ms);
-        let currency = policies["currency"].as_str().unwrap_or("usd").to_owned();
-        let mut out = Catalog { name: name.to_owned(), currency, grace_ms, reminders, ..Catalog::default() };
+        let is_one = currencies(document).len() == 1;
+        let (name, currency) = (name.to_owned(), currency.to_owned());
+        let mut out = Catalog { name, currency, is_one, grace_ms, reminders, ..Catalog::default() };
         for product in list(&document["products"]) {
             let Some(kind) = product["product_type"].as_str().and_then(|kind| types.get(kind)) else { continue };
             if field(product, kind, "purchasable") == &json!(false) {
                 continue;
             }
-            let prices = prices(product);
-            let of = |word: &str| prices.iter().find(|price| price.0.as_deref() == Some(word)).map(|price| price.1);
-            let first = of("month").or_else(|| of("year")).or_else(|| prices.first().map(|price| price.1));
+            let main = prices(product, default, default);
+            let prices = prices(product, &out.currency, default);
+            let of = |word: &str| main.iter().find(|price| price.0.as_deref() == Some(word)).map(|price| price.1);
+            let first = of("month").or_else(|| of("year")).or_else(|| main.first().map(|price| price.1));
             let rank = match kind["rank_by"].as_str() {
                 Some(name) => number(field(product, kind, name), kind, name),
                 None => first.unwrap_or(0),

@@ -84,7 +84,9 @@ impl<'c> Shard<'c> {
         let end_s = START_MS / 1_000 + (i64::from(options.days) + QUIET_DAYS + 1) * DAY_S;
         let repricing = Repricing::new(catalog);
         let catalogs = Catalogs::new(catalog, &options.business.catalog);
-        let of = |index| Person::new(catalog, (&repricing.prices, &catalogs.on_sale), options.seed, index, end_s);
+        let of = |index| {
+            Person::new(catalog.of_customer(index), (&repricing.prices, &catalogs.on_sale), options.seed, index, end_s)
+        };
         let people = numbers.clone().map(of).collect::<Result<Vec<_>, _>>()?;
         let scope = |person: &Person<'_>| format!("{}/test/{}", setup.business().name, person.driver.customer.account);
         let log = recorded.and_then(|index| people.get(index - numbers.start)).map(scope);

@@ -187,8 +187,9 @@ pub fn simulate(options: &Options, progress: &(dyn Fn(u64) + Sync)) -> Result<Si
     let manifest = options.runners.manifest(runner.declarations()).map_err(ReplayError::from)?;
     let setup = host_business::Setup::new(business.clone(), false, &[], manifest);
     drop(runner);
-    if let Some(currency) = business.catalog["policies"]["currency"].as_str().filter(|it| !CURRENCIES.contains(it)) {
-        return Err(SimulateError::Currency { business: named(), currency: currency.to_owned() });
+    let mut currencies = crate::catalog::currencies(&business.catalog).into_iter();
+    if let Some(currency) = currencies.find(|currency| !CURRENCIES.contains(&currency.as_str())) {
+        return Err(SimulateError::Currency { business: named(), currency });
     }
     // `Catalog::read` needs a catalog that a host has accepted.
     let provider = crate::provider::FlakyProvider::new(options.seed, None);
@@ -235,7 +236,7 @@ fn currency_of(seed: u64) -> Option<&'static str> {
 /// The business with the prices of a seed: some seeds change the currency of a catalog in usd. Amounts stay as they
 /// are, except that those in thousandths get a further 0.
 fn priced_for(business: &BusinessFolder, seed: u64) -> BusinessFolder {
-    let is_usd = business.catalog["policies"]["currency"].as_str().is_none_or(|currency| currency == "usd");
+    let is_usd = crate::catalog::currencies(&business.catalog) == ["usd"];
     let Some(currency) = currency_of(seed).filter(|_| is_usd) else { return business.clone() };
     // Without its placeholders, a host takes the catalog as it is.
     let mut business = BusinessFolder { unfilled: None, ..business.filled(&[]) };

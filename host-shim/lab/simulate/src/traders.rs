@@ -240,6 +240,12 @@ impl<'c> AccountDriver<'c> {
         self.catalog.wares.iter().enumerate().filter_map(of).collect()
     }
 
+    /// The terms on which a ware is sold now, with the amount in the customer's currency.
+    fn terms(&self, ware: usize) -> Option<Ware> {
+        let terms = self.on_sale.ware(ware)?;
+        Some(Ware { offer: self.catalog.wares[ware].offer.clone(), ..terms })
+    }
+
     fn is_sold(&self, ware: usize) -> bool {
         let Some(terms) = self.on_sale.ware(ware) else { return false };
         terms
@@ -263,7 +269,7 @@ impl<'c> AccountDriver<'c> {
         // An open purchase is paid before a new purchase starts.
         if let Some((purchase, ware, quantity)) = self.open.pop() {
             // Which terms an open purchase has after a change of the catalog is up to the host.
-            let is_as_agreed = self.agreed.get(&purchase) == self.on_sale.ware(ware).as_ref();
+            let is_as_agreed = self.agreed.get(&purchase) == self.terms(ware).as_ref();
             if is_as_agreed && self.is_sold(ware) && self.is_free(ware) {
                 self.pay(each, ware, quantity, &purchase);
             } else {
@@ -274,7 +280,7 @@ impl<'c> AccountDriver<'c> {
         if !self.is_free(ware) {
             return;
         }
-        let Some(wanted) = self.on_sale.ware(ware) else { return };
+        let Some(wanted) = self.terms(ware) else { return };
         let recurs = wanted.offer.interval.is_some();
         // Only our command checks the condition on plans.
         let is_sold = self.is_sold(ware);
@@ -300,6 +306,9 @@ impl<'c> AccountDriver<'c> {
         payload["interval"] = json!(wanted.offer.interval.as_deref().unwrap_or("once"));
         if wanted.most > 1 {
             payload["quantity"] = json!(quantity);
+        }
+        if !self.catalog.is_one {
+            payload["currency"] = json!(self.catalog.currency);
         }
         let command = self.customer.command("purchase.create", payload);
         let purchase = id_after("pur", &command);
@@ -331,7 +340,7 @@ impl<'c> AccountDriver<'c> {
         // A checkout without a payment is free.
         let charge = of_session.map(|charge| charge.id().to_owned()).unwrap_or_default();
         let (purchase, at_s) = (purchase.to_owned(), self.customer.stripe.now_s());
-        let terms = self.on_sale.ware(ware).unwrap_or_else(|| self.catalog.wares[ware].clone());
+        let terms = self.terms(ware).unwrap_or_else(|| self.catalog.wares[ware].clone());
         self.oracle.bought.push(Bought { purchase, ware, terms, quantity, charge, at_s });
     }
 

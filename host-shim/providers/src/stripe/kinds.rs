@@ -37,7 +37,7 @@ fn member<'o>(object: &'o Value, name: &'static str) -> Result<&'o str, Failed> 
 }
 
 /// Parses a currency of a payload, for example `usd`.
-fn currency(text: &str) -> Result<Currency, Failed> {
+pub(super) fn currency(text: &str) -> Result<Currency, Failed> {
     let wrong = Failed::Payload { member: "currency", expected: "a currency of three lower case letters" };
     let is_right = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_lowercase());
     // The parser accepts every string, so the format is checked here.

@@ -1,10 +1,12 @@
 //! Reads and validates the members of payloads.
 
+use super::kinds::currency;
 use crate::stripe::failure::Failed;
 use host_provider_api::Call;
 use serde_json::{Map, Value};
 use std::borrow::Cow;
 use std::collections::HashMap;
+use stripe_types::Currency;
 
 /// Maximum characters of an id, Stripe's limit.
 const ID_CHARS_MAX: usize = 255;
@@ -89,6 +91,17 @@ impl<'c> Payload<'c> {
     pub fn maybe_flag(self, member: &'static str) -> Result<Option<bool>, Failed> {
         let Some(value) = self.given(member) else { return Ok(None) };
         value.as_bool().map(Some).ok_or(Failed::Payload { member, expected: "true or false" })
+    }
+
+    /// Returns amounts in minor units by currency, at least `least`; empty if the member is missing.
+    pub fn amounts_by_currency(self, member: &'static str, least: i64) -> Result<Vec<(Currency, i64)>, Failed> {
+        let wrong = || Failed::Payload { member, expected: "an object of minor units by currency" };
+        let amounts = self.maybe_object(member)?.into_iter().flatten();
+        let read = |(code, minor): (&String, &Value)| {
+            let minor = minor.as_i64().filter(|minor| *minor >= least).ok_or_else(wrong)?;
+            Ok((currency(code)?, minor))
+        };
+        amounts.map(read).collect()
     }
 
     /// Returns whether prices include taxes (`tax_behavior`); none if Stripe computes no taxes.

@@ -5,9 +5,13 @@ use host_engine::processor::Processor;
 use host_engine::read;
 use host_store::Stored;
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// Member of a product's metadata with the product's id at Stripe.
 const PRODUCT_ID: &str = "stripe_product_id";
+
+/// Member of a price's terms with its amounts in other currencies.
+const CURRENCIES: &str = "currencies";
 
 /// A price on sale.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,6 +24,8 @@ pub struct SoldPrice {
     pub name: String,
     /// Amount per unit.
     pub amount: Money,
+    /// Amounts per unit in other currencies, in minor units.
+    pub currencies: BTreeMap<String, i64>,
     /// Billing period; none for a one-time sale.
     pub interval: Option<BillingInterval>,
 }
@@ -36,12 +42,14 @@ pub(crate) fn sold(processor: &Processor) -> Stored<Vec<SoldPrice>> {
         }
         let Some(product) = read::product(store, &catalog, &price.product_id)? else { continue };
         let metadata: Value = serde_json::from_str(&product.values.metadata).unwrap_or_default();
+        let terms: Value = serde_json::from_str(&price.terms).unwrap_or_default();
         let own = metadata[PRODUCT_ID].as_str().unwrap_or(&price.product_id).to_owned();
         found.push(SoldPrice {
             id: price.id,
             product: own,
             name: product.values.name,
             amount: price.amount,
+            currencies: serde_json::from_value(terms[CURRENCIES].clone()).unwrap_or_default(),
             interval: price.interval,
         });
     }

@@ -18,9 +18,16 @@ pub(super) fn add(server: &Server, prices: &[SoldPrice]) -> Vec<String> {
 
 fn add_one(server: &Server, price: &SoldPrice) -> Result<(), String> {
     let (amount, currency) = (price.amount.amount_minor, price.amount.currency.as_str());
+    let others: Vec<(String, String)> = price
+        .currencies
+        .iter()
+        .map(|(code, minor)| (format!("currency_options[{code}][unit_amount]"), minor.to_string()))
+        .collect();
+    let others: Vec<(&str, &str)> = others.iter().map(|(name, minor)| (name.as_str(), minor.as_str())).collect();
     if let Ok(known) = call(server, "GET", &format!("/v1/prices/{}", price.id), &[]) {
         return match known["unit_amount"] == amount && known["currency"] == currency {
-            true => Ok(()),
+            true if others.is_empty() => Ok(()),
+            true => call(server, "POST", &format!("/v1/prices/{}", price.id), &others).map(drop),
             false => Err(format!(
                 "it has {} {} there, expected {amount} {currency}; a price keeps its amount, and a new data folder begins anew",
                 known["unit_amount"],
@@ -34,6 +41,7 @@ fn add_one(server: &Server, price: &SoldPrice) -> Result<(), String> {
     let amount = amount.to_string();
     let count = price.interval.map(|interval| interval.count.to_string()).unwrap_or_default();
     let mut form = vec![("product", price.product.as_str()), ("currency", currency), ("unit_amount", &amount)];
+    form.extend(others);
     if let Some(interval) = price.interval {
         form.push(("recurring[interval]", unit(interval.unit)));
         form.push(("recurring[interval_count]", &count));
@@ -68,7 +76,9 @@ mod tests {
 
     fn price(id: &str, amount_minor: i64, interval: Option<BillingInterval>) -> SoldPrice {
         let amount = Money { amount_minor, currency: "usd".to_owned() };
-        SoldPrice { id: id.to_owned(), product: "prod_toy".to_owned(), name: "Toy".to_owned(), amount, interval }
+        let currencies = [("eur".to_owned(), amount_minor - 1)].into();
+        let (product, name) = ("prod_toy".to_owned(), "Toy".to_owned());
+        SoldPrice { id: id.to_owned(), product, name, amount, currencies, interval }
     }
 
     #[test]
@@ -81,6 +91,8 @@ mod tests {
         assert_eq!(add(&server, &prices), [""; 0]);
         assert_eq!(add(&server, &prices), [""; 0], "a second start");
         let made = call(&server, "GET", "/v1/prices/price_q", &[]).expect("a price");
+        let made_in = call(&server, "GET", "/v1/prices/price_q?expand[0]=currency_options", &[]).expect("a price");
+        assert_eq!(made_in["currency_options"]["eur"]["unit_amount"], 899);
         assert_eq!((made["unit_amount"].as_i64(), made["product"].as_str()), (Some(900), Some("prod_toy")));
         assert_eq!(
             (&made["recurring"]["interval"], &made["recurring"]["interval_count"]),

@@ -1,6 +1,6 @@
 //! The clause `coupons`: discounts with codes. The full level has the same members, with amounts in minor units.
 
-use super::money;
+use super::money::Currencies;
 use super::place::{From, entry};
 use crate::yaml::{Checked, Checker, Entry, Node, Tree};
 
@@ -11,7 +11,7 @@ const MEMBERS: [&str; 8] =
 const AMOUNT_MINOR: &str = "amount_minor";
 
 /// Translates the clause.
-pub(super) fn read(check: &Checker, clause: &Entry, currency: &str) -> Checked<Entry> {
+pub(super) fn read(check: &Checker, clause: &Entry, currencies: &Currencies) -> Checked<Entry> {
     let coupons: Vec<Entry> = check.each(check.map(&clause.key, &clause.value)?, |coupon| {
         let path = format!("{}.{}", clause.key, coupon.key);
         let members = check.map(&path, &coupon.value)?;
@@ -19,8 +19,9 @@ pub(super) fn read(check: &Checker, clause: &Entry, currency: &str) -> Checked<E
         let translated: Vec<Entry> =
             check.each(members, |member| match (member.key.as_str(), &member.value.value) {
                 ("amount", _) => {
-                    let minor = money::minor(check, &format!("{path}.amount"), &member.value, currency)?;
-                    Ok(entry(AMOUNT_MINOR, From(&member.value).int(minor)))
+                    let path = format!("{path}.amount");
+                    let amount = currencies.minor(check, &path, &member.value, |_, _, minor| Ok(minor))?;
+                    Ok(entry(AMOUNT_MINOR, amount))
                 }
                 ("percent", Tree::Float(_)) => {
                     let text = member.value.written().unwrap_or_default();

@@ -1,7 +1,8 @@
 //! Reads amounts of money from the text of the file, never from a floating-point number: `12.00` in a currency with two digits.
 
+use super::place::{From, entry};
 use crate::template::digits;
-use crate::yaml::{Checked, Checker, Node};
+use crate::yaml::{Checked, Checker, Entry, Node};
 
 /// Decimals of the price of one unit of usage.
 const UNIT_DECIMALS: u32 = 6;
@@ -10,6 +11,67 @@ const UNIT_DECIMALS: u32 = 6;
 pub(super) fn minor(check: &Checker, path: &str, node: &Node, currency: &str) -> Checked<i64> {
     let digits = digits(currency);
     read(check, path, node, currency, (digits, digits))
+}
+
+/// The currencies of a business; the first is the default.
+pub(super) struct Currencies(Vec<String>);
+
+impl Currencies {
+    /// The currency of a business that names none.
+    const USUAL: &'static str = "usd";
+
+    /// Reads the policy `currency`: one or a list. What is wrong with it is reported with the other policies.
+    pub fn of(policy: Option<&Node>) -> Currencies {
+        let named: Vec<String> = match policy.and_then(Node::items) {
+            Some(items) => items.iter().filter_map(Node::scalar).collect(),
+            None => policy.and_then(Node::scalar).into_iter().collect(),
+        };
+        Currencies(if named.is_empty() { vec![Self::USUAL.to_owned()] } else { named })
+    }
+
+    /// Returns the default currency.
+    pub fn default(&self) -> &str {
+        self.0.first().map_or(Self::USUAL, String::as_str)
+    }
+
+    /// Reads an amount in the default currency, or an amount in each: `{usd: 20.00, eur: 19.00}`. Returns minor units in the same
+    /// form. `checked` refuses an amount.
+    pub fn minor(
+        &self,
+        check: &Checker,
+        path: &str,
+        node: &Node,
+        checked: impl Fn(&str, &Node, i64) -> Checked<i64>,
+    ) -> Checked<Node> {
+        let Some(entries) = node.entries().filter(|entries| entries.iter().any(|entry| is_code(&entry.key))) else {
+            let minor = minor(check, path, node, self.default()).and_then(|minor| checked(path, node, minor))?;
+            return Ok(From(node).int(minor));
+        };
+        let amounts: Vec<Entry> = check.each(entries, |amount| {
+            let known = self.0.iter().any(|currency| *currency == amount.key);
+            if !known {
+                let problem = format!("`{path}.{}` is in no currency of the business", amount.key);
+                let expected = match is_code(&amount.key) {
+                    true => format!("{}, or `currency: [{}, {}]`", self.0.join(" or "), self.0.join(", "), amount.key),
+                    false => self.0.join(" or "),
+                };
+                return Err(check.bad(amount.place(), problem, expected));
+            }
+            // A value of the configuration, which is filled in later.
+            if amount.value.scalar().is_some_and(|text| text.starts_with("${")) {
+                return Ok(entry(&amount.key, amount.value.clone()));
+            }
+            let path = format!("{path}.{}", amount.key);
+            let minor = minor(check, &path, &amount.value, &amount.key)?;
+            Ok(entry(&amount.key, From(&amount.value).int(checked(&path, &amount.value, minor)?)))
+        })?;
+        Ok(From(node).map(amounts))
+    }
+}
+
+/// Returns whether a text has the form of a currency's code.
+fn is_code(text: &str) -> bool {
+    text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 /// Reads the price of one unit of usage, which may have up to six decimals. Returns millionths of the currency's unit.

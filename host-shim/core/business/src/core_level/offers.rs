@@ -3,7 +3,7 @@
 
 pub(super) use super::features::SEATS;
 use super::features::{Features, Kind, check_name, unknown_member};
-use super::money;
+use super::money::{self, Currencies};
 use super::place::{From, entry};
 use crate::yaml::{Checked, Checker, Entry, Node, Tree};
 use std::collections::BTreeSet;
@@ -79,7 +79,7 @@ impl Section {
         check: &Checker,
         clause: &Entry,
         features: &mut Features,
-        currency: &str,
+        currencies: &Currencies,
         before: usize,
     ) -> Checked<Translated> {
         let listed = entries_of(check, clause)?;
@@ -87,7 +87,7 @@ impl Section {
             features.declare_seats(&clause.value);
         }
         let offers = check.each(listed.iter().enumerate(), |(rank, offer)| {
-            self.offer(check, (rank, before + rank), offer, features, currency)
+            self.offer(check, (rank, before + rank), offer, features, currencies)
         });
         let offers: Vec<Offer> = offers?;
         if self == Section::Plans {
@@ -153,7 +153,7 @@ impl Section {
         (rank, position): (usize, usize),
         offer: &Entry,
         features: &Features,
-        currency: &str,
+        currencies: &Currencies,
     ) -> Checked<Offer> {
         let what = format!("{} `{}`", self.product_type(), offer.key);
         check_name(check, offer, &format!("a {}", self.product_type()))?;
@@ -198,7 +198,7 @@ impl Section {
                 },
                 "name" => Ok(()),
                 "price" => {
-                    members.push(entry("prices", self.prices(check, &of("price"), &member.value, currency)?));
+                    members.push(entry("prices", self.prices(check, &of("price"), &member.value, currencies)?));
                     Ok(())
                 }
                 "contact" => {
@@ -218,8 +218,10 @@ impl Section {
                     Ok(())
                 }
                 "credits" => {
-                    metadata
-                        .push(entry("credits", at.int(money::minor(check, &of("credits"), &member.value, currency)?)));
+                    metadata.push(entry(
+                        "credits",
+                        at.int(money::minor(check, &of("credits"), &member.value, currencies.default())?),
+                    ));
                     match features.takes_credits {
                         true => Ok(()),
                         false => {
@@ -277,10 +279,10 @@ impl Section {
     }
 
     /// Reads a price: an amount that is paid once, or amounts by interval.
-    fn prices(self, check: &Checker, path: &str, node: &Node, currency: &str) -> Checked<Node> {
+    fn prices(self, check: &Checker, path: &str, node: &Node, currencies: &Currencies) -> Checked<Node> {
         let at = From(node);
         if self == Section::Packs {
-            return Ok(at.map([entry("once", price(check, path, node, currency)?)]));
+            return Ok(at.map([entry("once", price(check, path, node, currencies)?)]));
         }
         let Some(entries) = node.entries() else {
             let text = node.written().unwrap_or_default();
@@ -291,7 +293,7 @@ impl Section {
         check.every(entries, |member| match member.key.as_str() {
             interval if INTERVALS.contains(&interval) => {
                 let path = format!("{path}.{interval}");
-                prices.push(entry(interval, price(check, &path, &member.value, currency)?));
+                prices.push(entry(interval, price(check, &path, &member.value, currencies)?));
                 Ok(())
             }
             "per" if self == Section::Plans => check.word(&format!("{path}.per"), &member.value, &["seat"]).map(drop),
@@ -338,19 +340,22 @@ fn is_days(node: &Node) -> bool {
 }
 
 /// Reads one price: an amount, or the full form with Stripe's id of it.
-fn price(check: &Checker, path: &str, node: &Node, currency: &str) -> Checked<Node> {
+fn price(check: &Checker, path: &str, node: &Node, currencies: &Currencies) -> Checked<Node> {
     let at = From(node);
     match &node.value {
         Tree::Map(..) if node.member("amount").is_some() => Ok(node.clone()),
         Tree::Text(text) if is_placeholder(text) => Ok(at.map([entry("amount", node.clone())])),
-        _ => match money::minor(check, path, node, currency)? {
-            0 => Err(check.bad(
-                node.place(),
-                format!("`{path}` is nothing"),
-                "an amount; a plan without `price` is free",
-            )),
-            minor => Ok(at.map([entry("amount", at.int(minor))])),
-        },
+        _ => {
+            let amount = currencies.minor(check, path, node, |path, node, minor| match minor {
+                0 => Err(check.bad(
+                    node.place(),
+                    format!("`{path}` is nothing"),
+                    "an amount; a plan without `price` is free",
+                )),
+                minor => Ok(minor),
+            })?;
+            Ok(at.map([entry("amount", amount)]))
+        }
     }
 }
 

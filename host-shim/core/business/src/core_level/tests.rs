@@ -305,6 +305,58 @@ fn mistakes_name_the_line_what_was_expected_and_what_was_meant() {
 }
 
 #[test]
+fn prices_and_coupons_have_an_amount_in_each_currency() {
+    let all = translated(
+        "currency: [usd, eur, jpy, kwd]
+features: {themes: flag}
+plans:
+  pro: {price: {month: {usd: 20.00, eur: 19.00, jpy: 3000, kwd: 6.150}, per: seat}, seats: {at_least: 1, at_most: 9}, themes: true}
+packs: {night: {price: {usd: 5.00, eur: 4.50, jpy: 700, kwd: 1.500}, themes: true}}
+coupons: {TEN: {amount: {usd: 10.00, eur: 9.00, jpy: 1500, kwd: 3.000}}}
+",
+    )
+    .expect("a catalog")
+    .json();
+    let month = json!({"usd": 2_000, "eur": 1_900, "jpy": 3_000, "kwd": 6_150});
+    assert_eq!(all["products"][0]["prices"], json!({"month": {"amount": month}}));
+    let once = json!({"usd": 500, "eur": 450, "jpy": 700, "kwd": 1_500});
+    assert_eq!(all["products"][1]["prices"], json!({"once": {"amount": once}}));
+    let off = json!({"usd": 1_000, "eur": 900, "jpy": 1_500, "kwd": 3_000});
+    assert_eq!(all["coupons"], json!({"TEN": {"amount_minor": off}}));
+    assert_eq!(all["policies"]["currency"], json!(["usd", "eur", "jpy", "kwd"]));
+    let plan = |currency: &str, price: &str| {
+        let text = format!(
+            "currency: {currency}\nfeatures: {{themes: flag}}\nplans:\n  pro: {{price: {price}, themes: true}}\n"
+        );
+        translated(&text).expect_err("a mistake")
+    };
+    for (currency, price, expected) in [
+        (
+            "[usd, jpy]",
+            "{month: {usd: 20.00, jpy: 30.00}}",
+            "`plans.pro.price.month.jpy: 30.00` is not an amount in jpy; expected an amount such as 12",
+        ),
+        (
+            "[usd, kwd]",
+            "{month: {usd: 20.00, kwd: 6.15}}",
+            "`plans.pro.price.month.kwd: 6.15` is not an amount in kwd; expected 6.150",
+        ),
+        (
+            "usd",
+            "{month: {usd: 20.00, eur: 19.00}}",
+            "`plans.pro.price.month.eur` is in no currency of the business; expected usd, or `currency: [usd, eur]`",
+        ),
+        (
+            "[usd, eur]",
+            "{month: {usd: 20.00, eur: 0.00}}",
+            "`plans.pro.price.month.eur` is nothing; expected an amount; a plan without `price` is free",
+        ),
+    ] {
+        assert_eq!(plan(currency, price), format!("catalog.yml:4: {expected}"));
+    }
+}
+
+#[test]
 fn amounts_are_in_the_currency_of_the_business() {
     let plans = "plans: {a: {price: {month: 1200}}}\n";
     for text in [format!("policies: {{currency: jpy}}\n{plans}"), format!("currency: jpy\n{plans}")] {

@@ -18,6 +18,8 @@ pub(crate) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("words", words);
     environment.add_filter("on_sale", on_sale);
     environment.add_filter("plans", plans);
+    environment.add_filter("in_currency", in_currency);
+    environment.add_filter("currencies", currencies);
     environment.add_filter("use_prices", use_prices);
     environment.add_filter("days", days);
     environment.add_filter("add_ons", add_ons);
@@ -216,6 +218,40 @@ fn days(value: &Value) -> String {
         "1d" => "1 day".to_owned(),
         text => text.strip_suffix('d').map_or_else(|| text.to_owned(), |days| format!("{days} days")),
     }
+}
+
+/// `{{ offers | in_currency(page.query.currency) }}`: the products with their prices in a currency; as they are if it is not given, or
+/// if they are not sold in it.
+fn in_currency(offers: &Value, currency: &Value) -> Value {
+    let mut offers = json(offers);
+    let Some(currency) = currency.as_str() else { return Value::from_serialize(offers) };
+    for offer in offers.as_array_mut().into_iter().flatten() {
+        for price in offer["prices"].as_array_mut().into_iter().flatten() {
+            if let Some(minor) = price["terms"]["currencies"].get(currency).and_then(Json::as_i64) {
+                price["amount"] = serde_json::json!({"amount_minor": minor, "currency": currency});
+            }
+        }
+    }
+    Value::from_serialize(offers)
+}
+
+/// `{{ offers | currencies }}`: the currencies among which a customer can choose, the default first; nothing if there is one, or if the
+/// account has already paid in one.
+fn currencies(offers: &Value) -> Vec<String> {
+    let offers = json(offers);
+    let mut found: Vec<String> = Vec::new();
+    for price in list(&offers).iter().flat_map(|offer| list(&offer["prices"])) {
+        let Some(others) = price["terms"]["currencies"].as_object().filter(|others| !others.is_empty()) else {
+            continue;
+        };
+        let all = price["amount"]["currency"].as_str().into_iter().chain(others.keys().map(String::as_str));
+        for currency in all {
+            if !found.iter().any(|known| known == currency) {
+                found.push(currency.to_owned());
+            }
+        }
+    }
+    found
 }
 
 /// Returns the sort key of a product: its `display_order`, then its first price.
@@ -597,6 +633,26 @@ mod tests {
             shown(fields, values),
             "metadata.seats:integer number ;metadata.label text 3 to 9 characters. Letters, digits and hyphens.;"
         );
+    }
+
+    #[test]
+    fn prices_are_shown_in_the_currency_that_is_asked_for() {
+        let price = |terms: Json| json!({"amount": {"amount_minor": 2000, "currency": "usd"}, "terms": terms});
+        let offers = json!([
+            {"id": "a", "prices": [price(json!({"currencies": {"eur": 1900, "jpy": 3000}}))]},
+            {"id": "b", "prices": [price(json!({}))]},
+        ]);
+        let values = json!({"offers": offers, "query": {"currency": "jpy", "other": "gbp"}});
+        let all = |currency: &str| {
+            format!(
+                "{{% for offer in offers | in_currency({currency}) %}}{{{{ offer.prices[0].amount | money('en') }}}} {{% endfor %}}"
+            )
+        };
+        assert_eq!(shown(&all("query.currency"), values.clone()), "¥3,000 $20.00 ");
+        assert_eq!(shown(&all("query.other"), values.clone()), "$20.00 $20.00 ");
+        assert_eq!(shown(&all("query.none"), values.clone()), "$20.00 $20.00 ");
+        assert_eq!(shown("{{ offers | currencies | join(',') }}", values.clone()), "usd,eur,jpy");
+        assert_eq!(shown("{{ [offers[1]] | currencies | length }}", values), "0");
     }
 
     #[test]

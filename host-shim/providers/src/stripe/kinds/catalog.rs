@@ -8,9 +8,12 @@ use crate::stripe::payload::Payload;
 use crate::stripe::recovery;
 use host_provider_api::Call;
 use serde_json::Value;
+use std::collections::HashMap;
 use stripe_client_core::StripeRequest;
 use stripe_product::PriceTaxBehavior;
-use stripe_product::price::{CreatePrice, CreatePriceRecurring, CreatePriceRecurringInterval};
+use stripe_product::price::{
+    CreatePrice, CreatePriceCurrencyOptions, CreatePriceRecurring, CreatePriceRecurringInterval,
+};
 use stripe_product::product::CreateProduct;
 
 /// `stripe.product.create`: takes `name`, `description`, `metadata`, `product` (id of the product in the catalog, stored as
@@ -44,7 +47,7 @@ fn id_if_ours(marks: &Marks, found: &Value) -> Result<Value, Failed> {
 }
 
 /// `stripe.price.create`: takes `stripe_product_id`, `unit_amount` in minor units, `currency`, `interval`,
-/// `interval_count`, `tax_behavior` (`exclusive` or `inclusive`), `product` (id of the product in the catalog, stored as metadata);
+/// `interval_count`, `currencies` (minor units by other currency), `tax_behavior` (`exclusive` or `inclusive`), `product` (id of the product in the catalog, stored as metadata);
 /// returns `id`. A price without an interval is one-time.
 pub(crate) fn price(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
@@ -55,11 +58,22 @@ pub(crate) fn price(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
         .product(product)
         .unit_amount(amount)
         .metadata(marks.on(metadata_with_product(payload)?));
-    if let Some(includes_taxes) = payload.includes_taxes()? {
-        request = request.tax_behavior(match includes_taxes {
-            true => PriceTaxBehavior::Inclusive,
-            false => PriceTaxBehavior::Exclusive,
-        });
+    let tax = payload.includes_taxes()?.map(|includes_taxes| match includes_taxes {
+        true => PriceTaxBehavior::Inclusive,
+        false => PriceTaxBehavior::Exclusive,
+    });
+    if let Some(tax) = &tax {
+        request = request.tax_behavior(tax.clone());
+    }
+    let others = payload.amounts_by_currency("currencies", 0)?;
+    if !others.is_empty() {
+        // Each currency has a tax behaviour of its own.
+        let option = |(currency, minor)| {
+            let mut option = CreatePriceCurrencyOptions::new();
+            (option.unit_amount, option.tax_behavior) = (Some(minor), tax.clone());
+            (currency, option)
+        };
+        request = request.currency_options(others.into_iter().map(option).collect::<HashMap<_, _>>());
     }
     if let Some(interval) = payload.maybe_text("interval")? {
         let mut recurring = CreatePriceRecurring::new(unit(interval)?);
@@ -75,7 +89,7 @@ pub(crate) fn price(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
 }
 
 /// Returns the payload's metadata, with the `product` of the payload.
-fn metadata_with_product(payload: Payload<'_>) -> Result<std::collections::HashMap<String, String>, Failed> {
+fn metadata_with_product(payload: Payload<'_>) -> Result<HashMap<String, String>, Failed> {
     let mut metadata = payload.metadata()?;
     if let Some(product) = payload.maybe_text("product")? {
         metadata.insert("product".to_owned(), product.to_owned());

@@ -1,6 +1,6 @@
 //! Creates and expires checkout sessions, Stripe's payment pages.
 
-use super::member;
+use super::{currency, member};
 use crate::stripe::api::Api;
 use crate::stripe::failure::Failed;
 use crate::stripe::marks::Marks;
@@ -21,7 +21,7 @@ use stripe_checkout::checkout_session::{
 use stripe_client_core::StripeRequest;
 
 /// `stripe.checkout.create`: takes `mode` (`payment` or `subscription`), `price`, `quantity`, `client_reference_id`,
-/// `customer`, `success_url`, `cancel_url`, `metadata`, `trial_days`, `card` (`optional` for a trial without one), `codes`, `tax`, `tax_ids`,
+/// `customer`, `currency`, `success_url`, `cancel_url`, `metadata`, `trial_days`, `card` (`optional` for a trial without one), `codes`, `tax`, `tax_ids`,
 /// `subscription_data.metadata`, `payment_intent_data.metadata`; returns `session_id`, `url`. The URLs may be paths of the site.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
@@ -38,6 +38,9 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let customer = payload.maybe_id("customer")?;
     if let Some(customer) = customer {
         request = request.customer(customer);
+    }
+    if let Some(code) = payload.maybe_text("currency")? {
+        request = request.currency(currency(code)?);
     }
     if payload.maybe_flag("codes")? == Some(true) {
         request = request.allow_promotion_codes(true);

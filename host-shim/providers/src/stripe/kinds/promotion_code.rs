@@ -10,7 +10,7 @@ use host_provider_api::Call;
 use serde_json::{Value, json};
 use std::collections::{BTreeSet, HashMap};
 use stripe_client_core::StripeRequest;
-use stripe_product::coupon::{CreateCoupon, CreateCouponAppliesTo};
+use stripe_product::coupon::{CreateCoupon, CreateCouponAppliesTo, CurrencyOption};
 use stripe_product::promotion_code::{
     CreatePromotionCode, CreatePromotionCodePromotion, CreatePromotionCodePromotionType, UpdatePromotionCode,
 };
@@ -20,7 +20,7 @@ use stripe_shared::CouponDuration;
 const CODE: &str = "code";
 
 /// `stripe.promotion_code.create`: takes `code`, `duration` (`once`, `repeating` or `forever`), `duration_in_months`, `percent_off` (a
-/// decimal) or `amount_off` in minor units with `currency`, `max_redemptions`, `redeem_by` in milliseconds, and `prices`, whose products
+/// decimal) or `amount_off` in minor units with `currency` and `currencies` (minor units by other currency), `max_redemptions`, `redeem_by` in milliseconds, and `prices`, whose products
 /// are discounted; returns `promotion_code`. A former promotion code of the catalog with this code is deactivated first. Refuses a code
 /// that somebody else has at Stripe.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
@@ -83,6 +83,11 @@ fn coupon(api: &Api<'_>, payload: Payload<'_>, marks: &Marks, code: &str) -> Res
     }
     if let Some(amount) = payload.maybe_amount("amount_off")? {
         request = request.amount_off(amount).currency(currency(payload.text("currency")?)?);
+    }
+    let others = payload.amounts_by_currency("currencies", 1)?;
+    if !others.is_empty() {
+        let options = others.into_iter().map(|(currency, minor)| (currency, CurrencyOption::new(minor)));
+        request = request.currency_options(options.collect::<HashMap<_, _>>());
     }
     if let Some(count) = payload.maybe_amount("max_redemptions")? {
         request = request.max_redemptions(count);

@@ -115,6 +115,35 @@ fn a_promotion_code_has_a_coupon_for_the_products_of_its_prices() {
 }
 
 #[test]
+fn prices_coupons_and_checkouts_have_the_currencies_of_the_catalog() {
+    let bench = Bench::start();
+    let mut price = (case("stripe.price.create").payload)(&bench);
+    price["currencies"] = json!({"eur": 450, "jpy": 700});
+    price["tax_behavior"] = json!("exclusive");
+    let id = text(&bench.done(&call("stripe.price.create", price)), "id");
+    let made = bench.direct("GET", &format!("/v1/prices/{id}"), &[("expand[]", "currency_options")]);
+    let options = &made["currency_options"];
+    assert_eq!((&options["eur"]["unit_amount"], &options["jpy"]["unit_amount"]), (&json!(450), &json!(700)));
+    let taxes = (&made["tax_behavior"], &options["eur"]["tax_behavior"]);
+    assert_eq!(taxes, (&json!("exclusive"), &json!("exclusive")));
+
+    let mut order = checkout(&bench, "subscription");
+    (order["price"], order["currency"], order["quantity"]) = (json!(id), json!("eur"), json!(2));
+    let session = text(&bench.done(&call("stripe.checkout.create", order)), "session_id");
+    let made = bench.direct("GET", &format!("/v1/checkout/sessions/{session}"), &[]);
+    assert_eq!((&made["currency"], &made["amount_subtotal"]), (&json!("eur"), &json!(900)));
+
+    let coupon =
+        json!({"code": "TEN", "duration": "once", "amount_off": 1000, "currency": "usd", "currencies": {"eur": 900}});
+    let code = text(&bench.done(&call("stripe.promotion_code.create", coupon)), "promotion_code");
+    let made = bench.direct("GET", &format!("/v1/promotion_codes/{code}"), &[]);
+    let coupon = made["promotion"]["coupon"].as_str().or(made["coupon"]["id"].as_str()).expect("a coupon");
+    let coupon = bench.direct("GET", &format!("/v1/coupons/{coupon}"), &[("expand[]", "currency_options")]);
+    let amounts = (&coupon["amount_off"], &coupon["currency_options"]["eur"]["amount_off"]);
+    assert_eq!(amounts, (&json!(1_000), &json!(900)));
+}
+
+#[test]
 fn a_changed_coupon_takes_over_the_code_and_somebody_elses_code_is_refused() {
     let bench = Bench::start();
     let asked = |key: &str, payload: Value| {

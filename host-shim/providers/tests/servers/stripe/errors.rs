@@ -137,6 +137,11 @@ fn an_invalid_payload_is_refused_with_its_members_name_and_without_a_request() {
         ("stripe.meter_event.create", json!({"event_name": "e", "customer": "cus_1", "value": 0}), "value"),
         ("stripe.meter_event.create", json!({"event_name": "e", "customer": "cus_1", "value": 1, "at": "now"}), "at"),
         ("stripe.price.create", json!({"stripe_product_id": "p", "unit_amount": -1}), "unit_amount"),
+        (
+            "stripe.price.create",
+            json!({"stripe_product_id": "p", "unit_amount": 1, "currency": "usd", "currencies": {"eur": "1"}}),
+            "currencies",
+        ),
         ("stripe.product.create", json!({"name": ""}), "name"),
         ("stripe.refund.create", json!({"reason": "duplicate"}), "payment_intent"),
         (

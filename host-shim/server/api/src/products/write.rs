@@ -149,7 +149,10 @@ fn item_of(order: &mut Object) -> Result<Object, Problem> {
 pub(super) async fn buy(asking: &ProductsRequest, body: Body) -> Result<Answered, Problem> {
     let mut order = object(asking, body).await?;
     let mut payload = item_of(&mut order)?;
-    let currency = order.remove("currency");
+    if let Some(currency) = order.remove("currency") {
+        let lower = currency.as_str().map(str::to_ascii_lowercase);
+        payload.insert("currency".to_owned(), lower.map_or(currency, Value::String));
+    }
     for name in ["success_url", "cancel_url", "payment_method"] {
         payload.extend(order.remove(name).map(|value| (name.to_owned(), value)));
     }
@@ -157,9 +160,6 @@ pub(super) async fn buy(asking: &ProductsRequest, body: Body) -> Result<Answered
         return Err(invalid(&format!("/{name}"), "expected items, currency, success_url or cancel_url"));
     }
     let account = asking.account()?;
-    if let Some(currency) = currency {
-        check_currency(asking, &payload, &currency).await?;
-    }
     let answered = send(asking, account.clone(), "purchase.create", payload).await?;
     let Some(id) = answered.reply()["purchase_id"].as_str().map(str::to_owned) else { return Ok(answered) };
     let listed = asking.entry(account.clone(), "purchases", &id).await?;
@@ -178,20 +178,6 @@ pub(super) async fn buy(asking: &ProductsRequest, body: Body) -> Result<Answered
     };
     let status = if asking.style == Style::Extension { StatusCode::CREATED } else { StatusCode::OK };
     Ok(answered.map(status, |_| answer))
-}
-
-/// Checks that a buyer's currency is the product's: the catalog decides the price.
-async fn check_currency(asking: &ProductsRequest, payload: &Object, currency: &Value) -> Result<(), Problem> {
-    let offers = asking.offers().await?;
-    let Some(offer) = offers.iter().find(|offer| payload.get("product_id") == Some(&json!(offer.product.id))) else {
-        // The command refuses an unknown product.
-        return Ok(());
-    };
-    let own = offer.prices.first().map(|price| price.amount.currency.as_str()).unwrap_or_default();
-    match currency.as_str().is_some_and(|given| given.eq_ignore_ascii_case(own)) {
-        true => Ok(()),
-        false => Err(invalid("/currency", format!("expected {own}, the currency of the product"))),
-    }
 }
 
 /// Opens a checkout of a plan, with the instance to create after the payment, or of a purchase that has begun.
@@ -222,6 +208,7 @@ async fn again(asking: &ProductsRequest, account: &Account, id: &str, payload: &
     let product = item["product_id"].as_str().ok_or_else(|| not_found(id))?;
     payload.insert("product_id".to_owned(), json!(product));
     payload.insert("quantity".to_owned(), item["quantity"].clone());
+    payload.insert("currency".to_owned(), item["unit_price"]["currency"].clone());
     let offers = asking.offers().await?;
     if let Some(interval) = item["price_id"].as_str().and_then(|price| show::interval(&offers, price)) {
         payload.insert("interval".to_owned(), json!(interval));

@@ -1,0 +1,91 @@
+//! The currency in which an account pays. The first purchase decides it, since Stripe refuses subscriptions in two currencies for one
+//! customer, and what was paid in one currency does not pay for anything in another.
+
+use crate::catalog::currencies::OtherAmounts;
+use crate::catalog::product::text;
+use crate::catalog::terms::{CatalogPrice, Terms};
+use crate::catalog::words::one_of;
+use crate::desk::Desk;
+use crate::model::halt::{Ruled, wrong_field};
+use crate::model::json::{Object, encode};
+use crate::model::ledger::REVENUE;
+use crate::model::records::ledger::Balances;
+use crate::model::records::purchase::PurchaseRow;
+use crate::model::records::session::SessionStatus;
+use extension_contract::{FieldErrorCode, Money, Price};
+use std::collections::BTreeSet;
+
+/// Member of a command with the currency that the customer chooses.
+const CURRENCY: &str = "currency";
+
+/// Returns the currencies in which an account has paid, or began a subscription. There are several only if checkouts in two
+/// currencies were open at once.
+fn used(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
+    let balances = desk.account.get::<Balances>(Balances::ID)?.unwrap_or_default();
+    let mut used: BTreeSet<String> =
+        balances.0.get(REVENUE).into_iter().flat_map(|sums| sums.keys().cloned()).collect();
+    for (_, row) in desk.account.all::<PurchaseRow>()? {
+        let is_begun = |status: SessionStatus| matches!(status, SessionStatus::Complete | SessionStatus::Paid);
+        if row.values.session_id.is_some() && row.details.counts.as_ref().is_some_and(|of| is_begun(of.status)) {
+            used.insert(row.values.amount.currency.clone());
+        }
+    }
+    Ok(used)
+}
+
+/// Returns the currency in which an account pays; `None` if it can choose one, or if the business has only one.
+pub(crate) fn chosen(desk: &mut Desk<'_>) -> Ruled<Option<String>> {
+    let settings = desk.catalog.settings()?;
+    if !settings.currency.are_several() {
+        return Ok(None);
+    }
+    Ok(preferred(used(desk)?, &settings.currency))
+}
+
+/// Returns the default currency if an account has used it, or else another one that it has used.
+fn preferred(used: BTreeSet<String>, default: &str) -> Option<String> {
+    used.get(default).or_else(|| used.first()).cloned()
+}
+
+/// Returns a price as it is shown to an account that pays in a currency: with its amount in this currency, and no other.
+pub(crate) fn shown(price: &CatalogPrice, currency: Option<&str>) -> Ruled<Price> {
+    let Some(currency) = currency else { return Ok(Price::clone(price)) };
+    let Some(amount) = price.amount_in(currency)? else { return Ok(Price::clone(price)) };
+    let terms = Terms { currencies: OtherAmounts::new(), ..price.terms()?.clone() };
+    Ok(Price { amount, terms: encode(&terms)?, ..Price::clone(price) })
+}
+
+/// Returns the amount for one unit of a price in the currency of the account. A new account pays in the currency that the command
+/// names, by default the business's first. Fails if the command names a currency that the account does not pay in, or if nothing is
+/// sold in it.
+pub(crate) fn unit_price(desk: &mut Desk<'_>, body: &Object, price: &CatalogPrice) -> Ruled<Money> {
+    let settings = desk.catalog.settings()?;
+    let currencies = &settings.currency;
+    let named = text(body, CURRENCY)?;
+    let path = format!("/{CURRENCY}");
+    let used = match currencies.are_several() {
+        true => used(desk)?,
+        false => BTreeSet::new(),
+    };
+    let currency = match &named {
+        Some(named) if !used.is_empty() && !used.contains(named) => {
+            let paid: Vec<&str> = used.iter().map(String::as_str).collect();
+            let found = format!("the account pays in {}, and an account pays in one currency", paid.join(" and "));
+            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, found, one_of(&paid)));
+        }
+        Some(named) if used.is_empty() && !currencies.has(named) => {
+            let found = format!("nothing is sold in `{named}`");
+            return Err(wrong_field(&path, FieldErrorCode::NotAllowed, found, currencies.choice()));
+        }
+        Some(named) => named.clone(),
+        None => preferred(used, currencies).unwrap_or_else(|| currencies.to_string()),
+    };
+    // A business with one currency may have prices from a time when it had another.
+    if !currencies.are_several() {
+        return Ok(price.amount.clone());
+    }
+    price.amount_in(&currency)?.ok_or_else(|| {
+        let found = format!("{} is not sold in {currency}, in which the account pays", price.product_id);
+        wrong_field(&path, FieldErrorCode::NotAllowed, found, price.amount.currency.clone())
+    })
+}
