@@ -24,6 +24,7 @@ mod settled;
 mod spending_alerts;
 mod splits;
 mod tokens;
+mod trials;
 mod usage_invoice;
 mod usage_prices;
 mod usage_pulls;
@@ -44,6 +45,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<Desire
     credits::reconcile(desk)?;
     splits::reconcile(desk)?;
     chargebacks::reconcile(desk)?;
+    trials::note_bought(desk)?;
     let standing = standing(desk)?;
     if usage_prices::reconcile(desk, &standing)? {
         // The price of usage has changed what credits pay.
@@ -55,6 +57,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<Desire
     refused_purchases::reconcile(desk, &standing, &mut desired)?;
     grace::reconcile(desk, &standing, &mut desired)?;
     pauses::reconcile(desk, &standing, &mut desired)?;
+    trials::reconcile(desk, &standing, &mut desired)?;
     instances::reconcile(desk, &standing, is_continuation, &mut desired)?;
     tokens::reconcile(desk, &standing, &mut desired)?;
     comparison::reconcile(desk, &standing, &mut desired)?;

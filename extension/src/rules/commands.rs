@@ -3,7 +3,7 @@
 
 use super::{
     account, campaign, connect, correction, instance, leaving, listing, meter_event, metering, purchase, refund,
-    spending, step, token, usage_pull,
+    spending, step, token, trial, usage_pull,
 };
 use crate::desk::Desk;
 use crate::model::halt::{Ruled, Verdict};
@@ -245,6 +245,28 @@ pub(crate) static COMMANDS: &[Command] = &[
         does: "ends the pause",
         reply: Some("`{subscription}`"),
         rule: Some(leaving::pausing::resume),
+        ..USUAL
+    },
+    Command {
+        kind: "trial.extend",
+        required: &["reason"],
+        members: Members::Only(&["id", "until", "by", "reason"]),
+        who: Who::Operators,
+        payload: "`id` of a subscription, `until` or `by`, `reason`",
+        does: "moves the end of a trial to a later time, [below](#notes)",
+        reply: Some("`{subscription, plan, trial_end}`"),
+        rule: Some(trial::extend),
+        ..USUAL
+    },
+    Command {
+        kind: "trial.end",
+        required: &["reason"],
+        members: Members::Only(&["id", "reason"]),
+        who: Who::Operators,
+        payload: "`id` of a subscription, `reason`",
+        does: "ends a trial now, [below](#notes)",
+        reply: Some("`{subscription, plan, trial_end}`"),
+        rule: Some(trial::end),
         ..USUAL
     },
     Command {

@@ -315,9 +315,12 @@ pub(super) fn changed(desk: &mut Desk<'_>, subscription: &str, report: &EffectRe
     let outcome = unattended_result(desk, report)?;
     let is_refused = report.answer.is_err();
     let billing = desk.account.row::<BillingHistory>(subscription)?;
-    let Some(billing) = billing.filter(|billing| billing.changing.as_ref() == Some(&report.key)) else {
+    let Some(mut billing) = billing.filter(|billing| billing.changing.as_ref() == Some(&report.key)) else {
         return Ok(outcome);
     };
+    if is_refused && word_of(&report.key) == "trial" {
+        billing.trial_changes.pop();
+    }
     desk.account.put(subscription, BillingHistory { changing: None, ..billing });
     if is_refused {
         forget_refused(desk, subscription, word_of(&report.key))?;

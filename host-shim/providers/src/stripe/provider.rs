@@ -14,7 +14,7 @@ use serde_json::Value;
 type Handler = fn(&Api<'_>, &Call) -> Result<Value, Failed>;
 
 /// Effect kinds and their handlers.
-const HANDLERS: [(&str, Handler); 22] = [
+const HANDLERS: [(&str, Handler); 23] = [
     ("stripe.account.create", connect::create),
     ("stripe.account.link", connect::link),
     ("stripe.checkout.create", checkout::create),
@@ -35,6 +35,7 @@ const HANDLERS: [(&str, Handler); 22] = [
     ("stripe.subscription.keep", subscription::keep),
     ("stripe.subscription.pause", subscription::pause),
     ("stripe.subscription.resume", subscription::resume),
+    ("stripe.subscription.trial", subscription::trial),
     ("stripe.subscription.update", subscription::update),
     ("stripe.transfer.create", transfer::create),
 ];

@@ -127,7 +127,7 @@ products:
     active: true
     default: false
     prices: {month: {amount: 500, id: {test: price_a, live: price_live_a}}}
-    trial: {for: 14d}
+    trial: {for: 14d, card: optional, at: checkout, then: checkout}
     refund: {within: 7d}
     pause: {at_most: 90d}
     metadata: {slug: a}

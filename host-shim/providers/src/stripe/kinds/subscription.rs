@@ -164,6 +164,39 @@ pub(crate) fn resume(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     outputs(&api.post(request, &marks, "resume")?)
 }
 
+/// `stripe.subscription.trial`: takes `subscription`, `trial_end_ms`; returns `id`, `status`. Without a time it ends the trial now: the
+/// first payment is due at once, but a subscription that would end with its trial, because it has no card, ends now.
+pub(crate) fn trial(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let (payload, marks) = (Payload::of(call), Marks::of(call));
+    let id = payload.id("subscription")?;
+    let end_s = payload.maybe_int("trial_end_ms")?.map(|ms| ms.div_euclid(1_000));
+    let path = format!("/subscriptions/{id}");
+    let now = api.get(path.clone(), &[("expand[]", "customer")])?.object;
+    let is_in_trial = now.get("status").and_then(Value::as_str) == Some("trialing");
+    let form = match end_s {
+        None if !is_in_trial => return outputs(&now),
+        None if ends_without_card(&now) => return outputs(&api.delete(CancelSubscription::new(id).build())?),
+        None => json!({"trial_end": "now"}),
+        Some(_) if !is_in_trial => return Err(Failed::Inconsistent(format!("`{id}` is not in a trial"))),
+        Some(end) if now.get("trial_end").and_then(Value::as_i64) == Some(end) => return outputs(&now),
+        Some(end) => json!({"trial_end": end, "proration_behavior": "none"}),
+    };
+    outputs(&api.post(RequestBuilder::new(StripeMethod::Post, path).form(&form), &marks, "trial")?)
+}
+
+/// Returns whether a subscription with its customer ends with its trial, because neither of them has a card.
+fn ends_without_card(subscription: &Value) -> bool {
+    let behavior = subscription.pointer("/trial_settings/end_behavior/missing_payment_method");
+    let cards = [
+        "/default_payment_method",
+        "/default_source",
+        "/customer/invoice_settings/default_payment_method",
+        "/customer/default_source",
+    ];
+    let has_card = cards.iter().any(|place| subscription.pointer(place).is_some_and(|card| !card.is_null()));
+    behavior.and_then(Value::as_str) == Some("cancel") && !has_card
+}
+
 /// `stripe.subscription.update`: takes `subscription`, `item`, `price`, `quantity`, `at` (`now`, or `period_end` with
 /// `period_end_ms`), `proration_behavior`, and `keep`: an end of the subscription is taken back first; returns `id`, `status`.
 pub(crate) fn update(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
