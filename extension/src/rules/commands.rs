@@ -193,6 +193,7 @@ pub(crate) static COMMANDS: &[Command] = &[
             "cancel_url",
             "payment_method",
             "product",
+            "code",
         ]),
         payload: "[below](#notes)",
         does: "opens a checkout, or returns the open one; of another plan of a family that the account pays for, changes the plan",

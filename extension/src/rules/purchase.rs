@@ -1,12 +1,14 @@
 //! Commands on purchases and plans: create a checkout, change the plan. The outcome of a checkout arrives with its
 //! session's events.
 
+use crate::actions::coupons;
 use crate::actions::create_instance::{create_now, create_waiting};
 use crate::actions::customer::{CHECKOUT_NOT_OPENED, open_checkout, request_checkout};
 use crate::actions::failed_effect::unattended_result;
 use crate::actions::subscription_change::{forget_cancellation, forget_refused, replace_change, wait_for_change};
 use crate::catalog::known_coupon;
 use crate::catalog::price::Interval;
+use crate::catalog::product::text;
 use crate::catalog::return_address;
 use crate::catalog::sale::TrialCard;
 use crate::catalog::settings::{CustomerCreation, Settings};
@@ -40,6 +42,10 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let offer = offer::find(&desk.catalog, body)?;
     let settings = desk.catalog.settings()?;
     let origins = &settings.origins;
+    let code = match text(body, "code")?.filter(|code| !code.is_empty()) {
+        Some(given) => Some(coupons::usable(desk, &given, &offer.product.id)?),
+        None => None,
+    };
     let success_url = return_address::given(body, "success_url", origins)?;
     let cancel_url = return_address::given(body, "cancel_url", origins)?;
     let standing = standing(desk)?;
@@ -66,6 +72,10 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
                 Some(product) => Some(create_now(desk, product)?),
                 None => None,
             };
+            if code.is_some() {
+                let found = "a change of the plan has no checkout";
+                return Err(wrong_field("/code", FieldErrorCode::NotAllowed, found, "no code"));
+            }
             let mut offer = offer;
             keep_unnamed(desk, &standing, &mut offer)?;
             return change(desk, &standing, &offer, product);
@@ -81,7 +91,8 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if offer.price.interval.is_none() && offer.price.amount.amount_minor == 0 {
         return complete_free_purchase(desk, &offer, &settings);
     }
-    if let Some(open) = find_open_checkout(desk, body, &offer)? {
+    let code_name = code.as_ref().map(|(name, _)| name);
+    if let Some(open) = find_open_checkout(desk, body, &offer, code_name)? {
         return Ok(open);
     }
     let id = format!("pur_{}", desk.event_hash());
@@ -103,7 +114,13 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         &id,
         PurchaseRow {
             values,
-            details: Details { product_id, sold: sold_by(&offer)?, asked_at: Some(desk.now), ..Details::default() },
+            details: Details {
+                product_id,
+                sold: sold_by(&offer)?,
+                asked_at: Some(desk.now),
+                code: code_name.cloned(),
+                ..Details::default()
+            },
         },
     );
     let mut metadata = offer.metadata(&account)?;
@@ -119,7 +136,10 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     // Stripe does not copy metadata from a session to the objects that it creates.
     let made = if is_recurring { "subscription_data" } else { "payment_intent_data" };
     payload[made] = json!({"metadata": metadata});
-    if settings.codes || known_coupon::has_codes(&settings.coupons) {
+    // Stripe takes either a discount or the customer's own code.
+    if let Some((_, promotion_code)) = &code {
+        payload["promotion_code"] = json!(promotion_code);
+    } else if settings.codes || known_coupon::has_codes(&settings.coupons) {
         payload["codes"] = json!(true);
     }
     if settings.tax.is_some() {
@@ -198,14 +218,19 @@ fn product_of(body: &Object) -> Ruled<Option<&Object>> {
 /// Returns the reply with an open checkout for the same offer, so that a double click does not buy twice. While the provider
 /// has not answered the first order, the second one waits for the same answer. A repeated order with a product fails because the
 /// product's name is taken.
-fn find_open_checkout(desk: &mut Desk<'_>, body: &Object, offer: &SelectedOffer) -> Ruled<Option<Verdict>> {
+fn find_open_checkout(
+    desk: &mut Desk<'_>,
+    body: &Object,
+    offer: &SelectedOffer,
+    code: Option<&String>,
+) -> Ruled<Option<Verdict>> {
     if product_of(body)?.is_some() {
         return Ok(None);
     }
     for (id, row) in desk.account.all::<PurchaseRow>()? {
         let is_same =
             |item: &LineItem| item.price_id.as_deref() == Some(&*offer.price.id) && item.quantity == offer.quantity;
-        let same = row.values.items.iter().any(is_same);
+        let same = row.values.items.iter().any(is_same) && row.details.code.as_ref() == code;
         if !same || row.values.status != PurchaseStatus::Pending || row.details.product_id.is_some() {
             continue;
         }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use stripe_checkout::CheckoutSessionMode;
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionAutomaticTax, CreateCheckoutSessionCustomerUpdate,
-    CreateCheckoutSessionCustomerUpdateAddress, CreateCheckoutSessionCustomerUpdateName,
+    CreateCheckoutSessionCustomerUpdateAddress, CreateCheckoutSessionDiscounts, CreateCheckoutSessionCustomerUpdateName,
     CreateCheckoutSessionLineItems, CreateCheckoutSessionPaymentIntentData,
     CreateCheckoutSessionPaymentMethodCollection, CreateCheckoutSessionSubscriptionData,
     CreateCheckoutSessionSubscriptionDataTrialSettings, CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehavior,
@@ -21,8 +21,8 @@ use stripe_checkout::checkout_session::{
 use stripe_client_core::StripeRequest;
 
 /// `stripe.checkout.create`: takes `mode` (`payment` or `subscription`), `price`, `quantity`, `client_reference_id`,
-/// `customer`, `success_url`, `cancel_url`, `metadata`, `trial_days`, `card` (`optional` for a trial without one), `codes`, `tax`, `tax_ids`,
-/// `subscription_data.metadata`, `payment_intent_data.metadata`; returns `session_id`, `url`. The URLs may be paths of the site.
+/// `customer`, `success_url`, `cancel_url`, `metadata`, `trial_days`, `card` (`optional` for a trial without one), `codes`,
+/// `promotion_code` (instead of `codes`), `tax`, `tax_ids`, `subscription_data.metadata`, `payment_intent_data.metadata`; returns `session_id`, `url`. The URLs may be paths of the site.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let mode = match payload.text("mode")? {
@@ -38,6 +38,11 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let customer = payload.maybe_id("customer")?;
     if let Some(customer) = customer {
         request = request.customer(customer);
+    }
+    if let Some(promotion_code) = payload.maybe_id("promotion_code")? {
+        let mut discount = CreateCheckoutSessionDiscounts::new();
+        discount.promotion_code = Some(promotion_code.to_owned());
+        request = request.discounts(vec![discount]);
     }
     if payload.maybe_flag("codes")? == Some(true) {
         request = request.allow_promotion_codes(true);
