@@ -503,13 +503,14 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
         Row::Subscription(stored) => {
             let read = SubscriptionRow::read(row)?;
             let because = read.as_ref().map(SubscriptionRow::because).unwrap_or_default();
+            let kept_with = read.as_ref().and_then(|row| row.kept_with.clone());
             let paused_until = read.and_then(|row| row.paused).map(|paused| paused.until);
             let value = json!({
                 "id": stored.id, "status": stored.values.status, "items": stored.values.items,
                 "cancel_at_period_end": stored.values.cancel_at_period_end, "cancel_at": stored.values.cancel_at,
                 "trial_end": stored.values.trial_end, "grace_end": stored.values.grace_end,
                 "reason": because.reason, "comment": because.comment,
-                "paused_until": paused_until,
+                "paused_until": paused_until, "kept_with": kept_with,
             });
             (stored.id.clone(), status_of(&value), encode(&value)?)
         }

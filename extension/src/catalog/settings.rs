@@ -2,6 +2,7 @@
 
 use super::buy::Buyer;
 use super::campaign::Campaigns;
+use super::cancel_offer::CancelOffer;
 use super::declared::OwnResources;
 use super::entitlement::Entitlements;
 use super::known_coupon::KnownCoupons;
@@ -101,6 +102,8 @@ policies! {
         suspend_on_pause: Vec<Pause> = Vec::new();
         /// The reasons that a cancellation may have; by default any text.
         cancel_reasons: Vec<String> = Vec::new();
+        /// The coupon for customers who are about to leave; by default none.
+        cancel_offer: Option<CancelOffer> = None;
         /// Whether the objects of thin events are retrieved; thin events are refused by default.
         thin_events: bool = false;
         /// Whether prices are created at Stripe. If false, products refer to existing prices by their ids at Stripe.

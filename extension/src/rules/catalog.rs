@@ -5,6 +5,7 @@ use crate::actions::measurement::BEHIND_MAX_DAYS;
 use crate::actions::permission::admin_of_platform;
 use crate::actions::put_product::{catalog_row, check, put, save, save_settings, update_plans, withdraw};
 use crate::catalog::campaign::{BATCH_MAX, Campaigns};
+use crate::catalog::cancel_offer;
 use crate::catalog::checks::{
     Others, check_entitlements, check_names, check_own, check_own_prices, check_prices, check_rates, check_told_apart,
     read_type,
@@ -292,6 +293,9 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     check_credits(&read, &products, &settings.currency, &mut mistakes);
     check_conditions(&read, &products, &mut mistakes);
     check_coupons(desk, &document.coupons, &products, is_partial, &mut mistakes)?;
+    let kept = settings.coupons.iter().filter(|(_, coupon)| is_partial && coupon.wanted.is_some());
+    let kept: Vec<&str> = kept.map(|(code, _)| code.as_str()).collect();
+    cancel_offer::check(&settings, &document.coupons, &kept, &mut mistakes);
     let erases = settings.erase_after.is_some() || mistakes.is_left_out("/policies");
     check_personal(&read, erases, &mut mistakes);
     check_defaults(&products, &mut mistakes);

@@ -222,10 +222,10 @@ pub(crate) static COMMANDS: &[Command] = &[
     },
     Command {
         kind: "subscription.keep",
-        members: Members::Only(&["id"]),
-        payload: "`id`",
-        does: "takes back the planned end of the subscription and its add-ons, or its planned change",
-        reply: Some("`{subscription, add_ons}`"),
+        members: Members::Only(&["id", "code", "reason"]),
+        payload: "`id`; with the offer of `cancel_offer` its `code`, and the `reason` of somebody who has not cancelled",
+        does: "takes back the planned end of the subscription and its add-ons, or its planned change, [below](#notes)",
+        reply: Some("`{subscription, add_ons, code}`"),
         rule: Some(leaving::keep),
         ..USUAL
     },

@@ -27,6 +27,7 @@ use crate::model::keys::{ClaimKey, EffectKey, FactKey, word_of};
 use crate::model::records::customer::{Customer, CustomerRequest};
 use crate::model::records::purchase::{Counted, Details, PurchaseRow, Sold, Step, pending};
 use crate::model::records::session::{Session, SessionStatus};
+use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::{BillingHistory, PendingChange};
 use crate::model::records::summary::Summary;
 use crate::model::time::DAY_MS;
@@ -339,7 +340,18 @@ pub(super) fn change_plan(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> 
 pub(super) fn changed(desk: &mut Desk<'_>, subscription: &str, report: &EffectReport) -> Ruled<Outcome> {
     let outcome = unattended_result(desk, report)?;
     let is_refused = report.answer.is_err();
-    let billing = desk.account.row::<BillingHistory>(subscription)?;
+    let mut billing = desk.account.row::<BillingHistory>(subscription)?;
+    if let Some((_, code)) = billing.as_mut().and_then(|billing| billing.offer.take_if(|(key, _)| *key == report.key)) {
+        if !is_refused {
+            desk.account.record_fact(&FactKey::StayedWithOffer.to_string())?;
+            if let Some(row) = desk.account.row::<SubscriptionRow>(subscription)? {
+                desk.account.put(subscription, SubscriptionRow { kept_with: Some(code), ..row });
+            }
+        }
+        if let Some(billing) = billing.clone() {
+            desk.account.put(subscription, billing);
+        }
+    }
     let Some(mut billing) = billing.filter(|billing| billing.changing.as_ref() == Some(&report.key)) else {
         return Ok(outcome);
     };

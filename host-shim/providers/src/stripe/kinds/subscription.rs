@@ -109,18 +109,36 @@ fn take_back_end(api: &Api<'_>, id: &str, marks: &Marks) -> Result<Value, Failed
     api.post(request.build(), marks, "keep")
 }
 
-/// `stripe.subscription.keep`: takes `subscription`; returns `id`, `status`. Takes back a planned end and a scheduled change. Succeeds
-/// without a change if neither is planned.
+/// `stripe.subscription.keep`: takes `subscription`, `promotion_code`; returns `id`, `status`. Takes back a planned end and a scheduled
+/// change. Succeeds without a change if neither is planned. Adds the discount of a promotion code to those that the subscription has.
 pub(crate) fn keep(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let id = payload.id("subscription")?;
     let now = living(id, current(api, id)?)?;
     let released = release(api, &marks, &now)?;
-    match (is_ending(&now), released) {
-        (true, _) => outputs(&take_back_end(api, id, &marks)?),
-        (false, true) => outputs(&current(api, id)?),
-        (false, false) => outputs(&now),
+    let kept = match (is_ending(&now), released) {
+        (true, _) => take_back_end(api, id, &marks)?,
+        (false, true) => current(api, id)?,
+        (false, false) => now,
+    };
+    match payload.maybe_id("promotion_code")? {
+        Some(promotion_code) => discount(api, id, promotion_code, &marks),
+        None => outputs(&kept),
     }
+}
+
+/// Adds the discount of a promotion code to a subscription, unless it has it.
+fn discount(api: &Api<'_>, id: &str, promotion_code: &str, marks: &Marks) -> Result<Value, Failed> {
+    let path = format!("/subscriptions/{id}");
+    let now = api.get(path.clone(), &[("expand[]", "discounts")])?.object;
+    let given = now.get("discounts").and_then(Value::as_array).cloned().unwrap_or_default();
+    if given.iter().any(|discount| discount.get("promotion_code").and_then(Value::as_str) == Some(promotion_code)) {
+        return outputs(&now);
+    }
+    let kept = given.iter().filter_map(|discount| Some(json!({"discount": discount.get("id")?})));
+    let discounts: Vec<Value> = kept.chain([json!({"promotion_code": promotion_code})]).collect();
+    let request = RequestBuilder::new(StripeMethod::Post, path).form(&json!({"discounts": discounts}));
+    outputs(&api.post(request, marks, "discount")?)
 }
 
 /// `stripe.subscription.pause`: takes `subscription`, `resumes_at_ms`; returns `id`, `status`. Until then Stripe voids the invoices of new
