@@ -86,7 +86,12 @@ fn credit_of(proposed: &Proposed, scope: &Scope<'_>) -> Option<i64> {
 
 /// Returns what a plan grants while it is tried: the terms of its prices, under the product's id.
 pub(crate) fn tried(proposed: &Proposed, product_id: &str, currency: &str) -> Fallible<Sold> {
-    let terms = Terms { requires_plan: false, condition: None, item: None, ..terms_of(proposed, product_id, &proposed.prices(currency)) };
+    let terms = Terms {
+        requires_plan: false,
+        condition: None,
+        item: None,
+        ..terms_of(proposed, product_id, &proposed.prices(currency))
+    };
     Ok(Sold {
         price: product_id.into(),
         product_type: proposed.decl.name.clone(),

@@ -211,7 +211,13 @@ fn one_time_items(desk: &mut Desk<'_>) -> Ruled<Vec<OneTimeItem>> {
         }
         let paid_at = purchase.details.counts.as_ref().and_then(|session| session.paid_at).unwrap_or(Timestamp::MIN);
         let prices = sold::prices(desk, &purchase)?.into_iter();
-        out.extend(prices.map(|(price, quantity)| OneTimeItem { purchase: id.clone(), price, quantity, at: paid_at, until: None }));
+        out.extend(prices.map(|(price, quantity)| OneTimeItem {
+            purchase: id.clone(),
+            price,
+            quantity,
+            at: paid_at,
+            until: None,
+        }));
     }
     Ok(out)
 }

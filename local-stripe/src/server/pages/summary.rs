@@ -231,7 +231,8 @@ mod tests {
             assert!(trial.contains(wanted), "{wanted} in {trial}");
         }
         let half = json!({ "percent_off": 50.0, "duration": "repeating", "duration_in_months": 3 });
-        let both = session(0, json!({ "trial_period_days": 14 }), 0, 0).with(|s| s.as_session_mut().coupon = half.clone());
+        let both =
+            session(0, json!({ "trial_period_days": 14 }), 0, 0).with(|s| s.as_session_mut().coupon = half.clone());
         for wanted in ["14 days free", "Discount</dt><dd>50% off for 3 months", "per month, before discounts"] {
             assert!(shown(&both).contains(wanted), "{wanted} in {}", shown(&both));
         }

@@ -182,7 +182,8 @@ fn a_trial_is_moved_and_ends_early_with_a_payment() {
     let bench = Bench::start();
     let sub = in_trial(&bench, &[("customer", &customer(&bench))]);
     let end_s = sub["trial_end"].as_i64().expect("a trial") + 7 * 86_400;
-    let mut move_end = call("stripe.subscription.trial", json!({"subscription": sub["id"], "trial_end_ms": end_s * 1_000}));
+    let mut move_end =
+        call("stripe.subscription.trial", json!({"subscription": sub["id"], "trial_end_ms": end_s * 1_000}));
     move_end.key = "trial:move".to_owned();
     for again in [move_end.clone(), after_a_crash(&move_end)] {
         assert_eq!(bench.done(&again)["status"], "trialing");
