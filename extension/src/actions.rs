@@ -14,6 +14,7 @@ pub(crate) mod permission;
 pub(crate) mod put_product;
 pub(crate) mod retrieve;
 pub(crate) mod session_lookup;
+pub(crate) mod sign_up_trial;
 pub(crate) mod spend;
 pub(crate) mod step_failed;
 pub(crate) mod subscription_change;

@@ -5,6 +5,7 @@ pub mod amount;
 pub(crate) mod built_in_facts;
 pub mod buy;
 pub mod campaign;
+pub(crate) mod cancel_offer;
 pub(crate) mod checks;
 pub mod condition;
 pub(crate) mod coupon;

@@ -1,5 +1,6 @@
 //! Decides an event: opens its account, applies its rule and the reconciliation, and returns the changes.
 
+use crate::actions::sign_up_trial;
 use crate::desk::Desk;
 use crate::input::{self, Content, Input, newcomer};
 use crate::model::halt::{Answer, Halt, Ruled, Verdict};
@@ -41,7 +42,14 @@ pub(crate) fn open<'d>(host: &'d mut dyn Imports, event: &'d Event, input: &Inpu
 pub(crate) fn decide(desk: &mut Desk<'_>, event: &Event, input: Input<'_>) -> Ruled<Verdict> {
     let is_timer = matches!(input.content, Ok(Content::Timer(_)));
     let is_continuation = matches!(input.content, Ok(Content::Timer(Some(TimerKey::Continue { .. }))));
+    let is_request =
+        matches!(input.content, Ok(Content::Command(_) | Content::Product(_) | Content::Fact(_) | Content::Usage(_)));
+    // The first request of an account may already need what its trial grants.
+    let begins = is_request && sign_up_trial::begin(desk)?;
     let mut verdict = rules::decide(desk, event, input)?;
+    if begins && matches!(verdict.outcome, Outcome::Ignored(_) | Outcome::Duplicate(_)) {
+        verdict.outcome = Outcome::Applied;
+    }
     if verdict.stands
         || desk.account.owner().is_none()
         || desk.account.is_platform()

@@ -5,7 +5,7 @@ use crate::catalog::meter::{included_by, is_sum};
 use crate::catalog::names::BUSINESS;
 use crate::catalog::price::{Mode, PRICE_ID, only_id, prices_of};
 use crate::catalog::product::is_purchasable;
-use crate::catalog::sale::TRIAL;
+use crate::catalog::sale::{AFTER_TRIAL, Sale, TRIAL, TrialStart, TrialThen};
 use crate::catalog::schema::{self, TypeDecl};
 use crate::catalog::view::Catalog;
 use crate::catalog::words::one_of;
@@ -30,6 +30,7 @@ use crate::model::records::product::ProductRow;
 use crate::model::records::purchase::Details;
 use crate::model::records::record_key;
 use crate::model::records::session::{Session, SessionStatus};
+use crate::model::records::sign_up_trial::SignUpTrialRow;
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::{BillingHistory, PendingChange};
 use crate::model::records::summary::Summary;
@@ -166,8 +167,14 @@ fn offer_of(desk: &mut Desk<'_>, product: &Product, chosen: Option<&str>) -> Rul
     // An account gets one trial, and is not offered another.
     if metadata.contains_key(TRIAL) {
         let sold_as = prices.iter().find_map(|price| price.family.as_deref()).unwrap_or(&product.id);
-        if desk.account.is_known(&FactKey::Trial(sold_as).to_string())? {
+        let trial = Sale::member_trial(&metadata)?;
+        // Only a new account tries a plan without a subscription.
+        let is_sign_up = trial.is_some_and(|trial| trial.at == TrialStart::SignUp);
+        if is_sign_up && !desk.account.is_platform() || desk.account.is_known(&FactKey::Trial(sold_as).to_string())? {
             metadata.remove(TRIAL);
+            if let Some(trial) = trial.filter(|trial| trial.then == TrialThen::Checkout) {
+                metadata.insert(AFTER_TRIAL.to_owned(), json!(trial.then.name()));
+            }
             product.values.metadata = encode(&metadata)?;
         }
     }
@@ -205,7 +212,7 @@ fn times(standing: &AccountStanding, key: &str) -> (Option<Timestamp>, Option<Ti
         Some((family, _)) => standing.plan_item(family),
         None => standing.period(),
     };
-    let Some((facts, item)) = item else { return (None, None) };
+    let Some((facts, item)) = item else { return (granting.and_then(|(_, plan)| plan.tried_until), None) };
     let state = facts.row.state();
     let period_end = state.cancel_at_period_end.then_some(item.period_end);
     (state.cancel_at.or(period_end).or(facts.grace_end), Some(item.period_end))
@@ -383,6 +390,7 @@ pub(crate) fn list(
         "purchases" => RowKind::Purchase,
         "subscriptions" => RowKind::Subscription,
         "payouts" => RowKind::Record(Payouts::COLLECTION.to_owned()),
+        "trial" => RowKind::Record(SignUpTrialRow::COLLECTION.to_owned()),
         "usage_sync" => RowKind::Record(UsageSync::COLLECTION.to_owned()),
         "usage_requests" => return requests(host, filter, page),
         "contacts" => RowKind::Record(Session::COLLECTION.to_owned()),
@@ -422,6 +430,7 @@ pub(crate) fn list(
                 "tasks" | "contacts" => status.is_some(),
                 "payouts" => id == Payouts::ID,
                 "usage_sync" => id == UsageSync::ID,
+                "trial" => id == SignUpTrialRow::ID,
                 _ => true,
             };
             if is_shown
@@ -438,7 +447,7 @@ pub(crate) fn list(
 }
 
 /// The kinds of lists.
-const KINDS: [&str; 21] = [
+const KINDS: [&str; 22] = [
     "instances",
     "products",
     "purchases",
@@ -453,6 +462,7 @@ const KINDS: [&str; 21] = [
     "sales",
     "tasks",
     "tokens",
+    "trial",
     "usage_days",
     "usage_requests",
     "usage_sync",
@@ -560,6 +570,7 @@ fn subscription(
     let Row::Subscription(stored) = row else { return entry(row) };
     let read = SubscriptionRow::read(row)?;
     let because = read.as_ref().map(SubscriptionRow::because).unwrap_or_default();
+    let kept_with = read.as_ref().and_then(|row| row.kept_with.clone());
     let paused_until = read.and_then(|row| row.paused).map(|paused| paused.until);
     let planned = planned.map(|change| json!({"price_id": change.price, "quantity": change.quantity, "at": change.at}));
     let item = |item: &SubscriptionItem| {
@@ -575,7 +586,7 @@ fn subscription(
         "cancel_at_period_end": stored.values.cancel_at_period_end, "cancel_at": stored.values.cancel_at,
         "trial_end": stored.values.trial_end, "grace_end": stored.values.grace_end,
         "reason": because.reason, "comment": because.comment,
-        "paused_until": paused_until, "planned_change": planned,
+        "paused_until": paused_until, "kept_with": kept_with, "planned_change": planned,
     });
     let status = value["status"].as_str().map(str::to_owned);
     Ok((stored.id.clone(), status, encode(&value)?))

@@ -25,6 +25,7 @@ mod settled;
 mod spending_alerts;
 mod splits;
 mod tokens;
+mod trials;
 mod usage_invoice;
 mod usage_prices;
 mod usage_pulls;
@@ -45,6 +46,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<Desire
     credits::reconcile(desk)?;
     splits::reconcile(desk)?;
     chargebacks::reconcile(desk)?;
+    trials::note_bought(desk)?;
     let standing = standing(desk)?;
     if usage_prices::reconcile(desk, &standing)? {
         // The price of usage has changed what credits pay.
@@ -57,6 +59,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<Desire
     grace::reconcile(desk, &standing, &mut desired)?;
     pauses::reconcile(desk, &standing, &mut desired)?;
     price_moves::reconcile(desk, &standing, &mut desired)?;
+    trials::reconcile(desk, &standing, &mut desired)?;
     instances::reconcile(desk, &standing, is_continuation, &mut desired)?;
     tokens::reconcile(desk, &standing, &mut desired)?;
     comparison::reconcile(desk, &standing, &mut desired)?;

@@ -36,6 +36,7 @@ mod sync_result;
 mod thin;
 mod timer;
 mod token;
+mod trial;
 mod unknown_result;
 mod usage;
 mod usage_pull;

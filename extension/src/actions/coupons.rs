@@ -9,12 +9,13 @@ use crate::desk::Desk;
 use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::effect_kinds::PROMOTION_CODE_CREATE;
-use crate::model::halt::{Ruled, internal};
+use crate::model::halt::{Ruled, internal, wrong_field};
 use crate::model::json::{Object, decode};
 use crate::model::keys::EffectKey;
 use crate::model::mail_kinds;
 use crate::model::notice::send_once;
-use extension_contract::{Effect, EffectReport, IgnoreReason, Outcome};
+use crate::model::time::date;
+use extension_contract::{Effect, EffectReport, FieldErrorCode, IgnoreReason, Outcome, Refusal};
 use serde_json::{Value, json};
 
 /// Requests what Stripe lacks. A code for products whose prices are being created waits for them.
@@ -93,6 +94,29 @@ fn payload(code: &str, coupon: &Coupon, prices: &[String], currency: &str) -> Va
         payload["prices"] = json!(prices);
     }
     payload
+}
+
+/// Returns the code as the catalog writes it and Stripe's promotion code, for a checkout of a product. Fails if the code is unknown, has
+/// ended or does not discount the product.
+pub(crate) fn usable(desk: &Desk<'_>, given: &str, product: &str) -> Ruled<(String, String)> {
+    let settings = desk.catalog.settings()?;
+    let not = |code, found: String| wrong_field("/code", code, found, "");
+    let named = settings.coupons.iter().find(|(code, _)| code.eq_ignore_ascii_case(given));
+    let known = named.and_then(|(code, known)| Some((code, known.wanted.as_ref()?, known.made.as_ref())));
+    // The other codes are not listed: whoever has none need not know them.
+    let Some((code, wanted, made)) = known else {
+        return Err(not(FieldErrorCode::NotAllowed, "this code is unknown".to_owned()));
+    };
+    if let Some(day) = wanted.until.filter(|day| day.end() <= desk.now) {
+        return Err(not(FieldErrorCode::OutOfRange, format!("this code could be used until {}", date(day.end() - 1))));
+    }
+    if !wanted.products.is_empty() && !wanted.products.iter().any(|discounted| discounted == product) {
+        return Err(not(FieldErrorCode::NotAllowed, format!("this code gives no discount on `{product}`")));
+    }
+    match made.filter(|made| made.coupon == *wanted) {
+        Some(made) => Ok((code.clone(), made.promotion_code.clone())),
+        None => Err(Refusal::BadTransition(format!("the code {code} is being created at Stripe")).into()),
+    }
 }
 
 /// Handles the answer to a request. After a failure the operators get a mail, and the next load of the catalog asks again.

@@ -10,9 +10,10 @@ use super::listed;
 use crate::catalog::in_force::{self, Change};
 use crate::catalog::names::BUSINESS;
 use crate::catalog::price::{PRICE_ID, PRICES};
-use crate::catalog::price_rows::{grants_of, price_rows};
+use crate::catalog::price_rows::{grants_of, price_rows, tried};
 use crate::catalog::product::{Proposed, is_purchasable, normalise};
-use crate::catalog::settings::{DefaultPlan, Settings};
+use crate::catalog::sale::{Sale, TrialStart};
+use crate::catalog::settings::{DefaultPlan, Settings, SignUpTrial};
 use crate::catalog::terms::{CatalogPrice, Terms};
 use crate::desk::Desk;
 use crate::desk::instance::names;
@@ -68,8 +69,37 @@ pub(crate) fn save(desk: &mut Desk<'_>, id: &str, values: &ProductValues) -> Rul
     Ok(())
 }
 
+/// Updates the default plan of a family and the plan that is tried from the sign-up on. Fails if another plan is already one of them.
+pub(crate) fn update_plans(settings: &mut Settings, id: &str, proposed: &Proposed) -> Ruled<()> {
+    update_default_plan(settings, id, proposed)?;
+    let terms = Sale::of(&proposed.decl, &proposed.metadata)?;
+    let trial = terms.trial.filter(|trial| trial.at == TrialStart::SignUp && proposed.values.active);
+    match (trial, &settings.sign_up) {
+        (Some(_), Some(other)) if *other.product_id != *id => {
+            let (found, expected) = (format!("{} has the trial from the sign-up on", other.product_id), "");
+            Err(wrong_field("/trial/at", FieldErrorCode::Taken, found, expected))
+        }
+        (Some(trial), _) => {
+            settings.sign_up = Some(SignUpTrial {
+                product_id: id.into(),
+                days: trial.days(),
+                quantity: terms.quantities().0,
+                account: proposed.decl.buy.as_ref().and_then(|buy| buy.account),
+                then: trial.then,
+                tried: tried(proposed, id, &settings.currency)?,
+            });
+            Ok(())
+        }
+        (None, Some(known)) if *known.product_id == *id => {
+            settings.sign_up = None;
+            Ok(())
+        }
+        (None, _) => Ok(()),
+    }
+}
+
 /// Updates the default plan of a family. Fails if another plan is already the default.
-pub(crate) fn update_default_plan(settings: &mut Settings, id: &str, proposed: &Proposed) -> Ruled<()> {
+fn update_default_plan(settings: &mut Settings, id: &str, proposed: &Proposed) -> Ruled<()> {
     let Some(family) = &proposed.decl.family else { return Ok(()) };
     let known = settings.defaults.get(family);
     match (proposed.is_default && proposed.values.active, known) {
@@ -141,7 +171,7 @@ pub(crate) fn check(desk: &Desk<'_>, id: &str, proposed: &Proposed) -> Ruled<()>
 pub(crate) fn put_one(desk: &mut Desk<'_>, id: &str, proposed: Proposed, reply_to: Option<String>) -> Ruled<bool> {
     let known = desk.catalog.settings()?;
     let mut settings = (*known).clone();
-    update_default_plan(&mut settings, id, &proposed)?;
+    update_plans(&mut settings, id, &proposed)?;
     let owner = listed::owner(&proposed.decl, &proposed.metadata);
     let name = proposed.values.name.clone();
     let status = if proposed.values.active { ListingStatus::Listed } else { ListingStatus::Unlisted };
@@ -167,7 +197,7 @@ pub(crate) fn remove(desk: &mut Desk<'_>, id: &str, before: &ProductValues) -> R
     }
     let known = desk.catalog.settings()?;
     let mut settings = (*known).clone();
-    settings.defaults.retain(|_, plan| *plan.product_id != *id);
+    settings.forget_plan(id);
     if settings != *known {
         save_settings(desk, &settings)?;
     }

@@ -45,10 +45,18 @@ pub(crate) fn replace_change(
     payload: &Value,
     reply_to: Option<String>,
 ) -> Ruled<()> {
-    if let Some(earlier) = billing.changing.clone() {
-        desk.account.call_off(vec![earlier]);
-    }
+    let billing = match billing.changing.clone() {
+        Some(earlier) => call_off(desk, billing, earlier),
+        None => billing,
+    };
     request_change(desk, subscription, billing, key, payload, reply_to)
+}
+
+/// Calls an earlier request off, which has not begun, with the coupon that it was to give.
+pub(crate) fn call_off(desk: &mut Desk<'_>, billing: BillingHistory, earlier: String) -> BillingHistory {
+    let offer = billing.offer.filter(|(key, _)| *key != earlier);
+    desk.account.call_off(vec![earlier]);
+    BillingHistory { offer, ..billing }
 }
 
 /// Forgets that a command has cancelled the subscription, since a later one takes the cancellation back.

@@ -6,7 +6,7 @@ use super::mistakes::Mistakes;
 use super::price::Interval;
 use super::product::Proposed;
 use super::rate::{InvoiceTerms, Rates};
-use super::sale::{self, Sale};
+use super::sale::{self, Sale, TrialStart};
 use super::schema::{Field, FieldType, SetBy, TypeDecl};
 use super::settings::{Policies, Settings};
 use super::words::{is_word, one_of};
@@ -323,6 +323,7 @@ pub(crate) fn check_sale(proposed: &Proposed, path: &str, settings: &Settings, m
     let terms = Sale::of(&proposed.decl, metadata).unwrap_or_default();
     check_amounts(proposed, (terms.quantities().0, terms.trial.is_some()), path, settings, mistakes);
     let has = |once: bool| prices.iter().any(|price| (price.interval == Interval::Once) == once);
+    check_trial(proposed, &terms, &format!("{path}/{}", sale::TRIAL), mistakes);
     for (name, is_idle, found, expected) in [
         (
             sale::TRIAL,
@@ -342,6 +343,42 @@ pub(crate) fn check_sale(proposed: &Proposed, path: &str, settings: &Settings, m
         if is_idle && metadata.get(name).is_some_and(|value| !value.is_null()) {
             mistakes.wrong(&format!("{path}/{name}"), found, expected);
         }
+    }
+}
+
+/// Checks that each member of a trial has an effect.
+fn check_trial(proposed: &Proposed, terms: &Sale, path: &str, mistakes: &mut Mistakes) {
+    let Some(trial) = &terms.trial else { return };
+    let has = |member: &str| proposed.metadata.get(sale::TRIAL).is_some_and(|trial| trial.get(member).is_some());
+    let at_sign_up = trial.at == TrialStart::SignUp;
+    if at_sign_up && proposed.decl.family.is_none() {
+        mistakes.wrong(&format!("{path}/at"), "only plans are tried from the sign-up on", "`at: sign_up` of a plan");
+    }
+    if at_sign_up && proposed.is_default {
+        mistakes.wrong(&format!("{path}/at"), "the default plan is in force without a trial", "a plan with a price");
+    }
+    if at_sign_up && has("card") {
+        let found = "a trial from the sign-up on has no checkout, so nothing asks for a card";
+        mistakes.wrong(&format!("{path}/card"), found, "no `card`");
+    }
+    if has("then") && !trial.may_end_unpaid() {
+        let found = "the card of this trial is charged at its end";
+        mistakes.wrong(&format!("{path}/then"), found, "`card: optional`, or `at: sign_up`");
+    }
+}
+
+/// Checks that one plan at most is tried from the sign-up on, since an account tries one.
+pub(crate) fn check_sign_up(products: &[(usize, String, Proposed)], mistakes: &mut Mistakes) {
+    let begins = |proposed: &Proposed| {
+        let terms = Sale::of(&proposed.decl, &proposed.metadata).unwrap_or_default();
+        proposed.values.active && terms.trial.is_some_and(|trial| trial.at == TrialStart::SignUp)
+    };
+    let mut tried = products.iter().filter(|(.., proposed)| begins(proposed));
+    let Some((_, first, _)) = tried.next() else { return };
+    for (index, ..) in tried {
+        let found = format!("`{first}` has the trial from the sign-up on");
+        let expected = "one plan with `at: sign_up`";
+        mistakes.add(&format!("/products/{index}/{}/at", sale::TRIAL), FieldErrorCode::Taken, found, expected);
     }
 }
 

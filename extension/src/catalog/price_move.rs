@@ -77,6 +77,7 @@ pub(crate) fn check(moves: &PriceMoves, sold: &BTreeMap<String, Vec<ProductPrice
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalog::currencies::OtherAmounts;
     use crate::catalog::price::Interval;
     use crate::model::halt::Halt;
     use extension_contract::{Money, Refusal};
@@ -88,6 +89,7 @@ mod tests {
             interval,
             amount: Money { amount_minor: 1_500, currency: "usd".to_owned() },
             id: Some(id.into()),
+            others: OtherAmounts::new(),
         };
         let sold = BTreeMap::from([
             ("pro".to_owned(), vec![price("price_new", Interval::Month)]),

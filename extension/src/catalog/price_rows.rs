@@ -8,6 +8,7 @@ use super::sale::Sale;
 use super::template::Scope;
 use super::terms::Terms;
 use crate::model::json::{Object, encode};
+use crate::model::records::purchase::Sold;
 use extension_contract::{Fallible, Grant, Price};
 use serde_json::Value;
 
@@ -83,6 +84,23 @@ fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> T
 fn credit_of(proposed: &Proposed, scope: &Scope<'_>) -> Option<i64> {
     let credits = proposed.decl.on_paid.iter().filter_map(|left| left.credit.of(scope));
     Some(credits.fold(0i64, i64::saturating_add)).filter(|sum| *sum > 0)
+}
+
+/// Returns what a plan grants while it is tried: the terms of its prices, under the product's id.
+pub(crate) fn tried(proposed: &Proposed, product_id: &str, currency: &str) -> Fallible<Sold> {
+    let terms = Terms {
+        requires_plan: false,
+        condition: None,
+        item: None,
+        ..terms_of(proposed, product_id, &proposed.prices(currency))
+    };
+    Ok(Sold {
+        price: product_id.into(),
+        product_type: proposed.decl.name.clone(),
+        family: proposed.decl.family.clone(),
+        grants: grants_of(proposed, product_id).into_iter().map(|grant| (grant.key, grant.amount)).collect(),
+        terms: encode(&terms)?,
+    })
 }
 
 /// Returns the rows of those prices of a product that have an id.

@@ -24,6 +24,11 @@ pub(crate) const PAUSE: &str = "pause";
 /// The longest trial in days, at Stripe (`trial_period_days`).
 const TRIAL_DAYS_MAX: u32 = 730;
 
+/// What a trial is expected to look like.
+const TRIAL_FORM: &str = "whole days, such as 14d, or {for, card, at, then}, such as {for: 14d, card: optional}";
+/// Member of an offer whose trial the account has used, if its checkout follows the trial.
+pub(crate) const AFTER_TRIAL: &str = "after_trial";
+
 /// A trial before the first payment of a subscription.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -34,12 +39,23 @@ pub(crate) struct Trial {
     /// Whether the checkout asks for a card.
     #[serde(default)]
     pub card: TrialCard,
+    /// What it begins with.
+    #[serde(default)]
+    pub at: TrialStart,
+    /// What follows it if the customer has no card.
+    #[serde(default)]
+    pub then: TrialThen,
 }
 
 impl Trial {
     /// Returns the number of days.
     pub fn days(&self) -> u32 {
         self.length.whole_days().unwrap_or_default()
+    }
+
+    /// Returns whether the trial may end without a card, so that nothing is paid for what follows.
+    pub fn may_end_unpaid(&self) -> bool {
+        self.card == TrialCard::Optional || self.at == TrialStart::SignUp
     }
 }
 
@@ -60,6 +76,38 @@ pub(crate) enum TrialCard {
     Required,
     /// The checkout asks for no card. A subscription without one ends with its trial.
     Optional,
+}
+
+/// What a trial begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TrialStart {
+    /// The checkout of the plan: a subscription whose first payment is due after the trial.
+    #[default]
+    Checkout,
+    /// The first event of a new account, without a subscription.
+    SignUp,
+}
+
+/// What follows a trial without a card.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum TrialThen {
+    /// The default plan.
+    #[default]
+    DefaultPlan,
+    /// The checkout of the same product, to which the mail and the billing page lead. Until then the default plan is in force.
+    Checkout,
+}
+
+impl TrialThen {
+    /// Returns the name of it.
+    pub fn name(self) -> &'static str {
+        match self {
+            TrialThen::DefaultPlan => "default_plan",
+            TrialThen::Checkout => "checkout",
+        }
+    }
 }
 
 /// Writes a trial as it is stored: `14d` as `{for: 14d}`.
@@ -93,8 +141,7 @@ impl Sale {
             let expected = "1 or more, and `at_least` within `at_most`";
             return Err(wrong_field(&format!("/metadata/{QUANTITY}"), FieldErrorCode::OutOfRange, "", expected));
         }
-        let expected = "whole days, such as 14d, or {for, card}, such as {for: 14d, card: optional}";
-        let trial = member::<Trial>(metadata, TRIAL, expected)?;
+        let trial = Sale::member_trial(metadata)?;
         if trial.is_some_and(|trial| !(1..=TRIAL_DAYS_MAX).contains(&trial.days())) {
             let expected = format!("whole days from 1d to {TRIAL_DAYS_MAX}d, such as 14d");
             return Err(wrong_field(&format!("/metadata/{TRIAL}"), FieldErrorCode::OutOfRange, "", expected));
@@ -102,6 +149,11 @@ impl Sale {
         let refund = member::<RefundTerms>(metadata, REFUND, "{within}, such as {within: 14d}")?;
         let pause = member::<PauseTerms>(metadata, PAUSE, "{at_most}, such as {at_most: 90d}")?;
         Ok(Sale { quantity: quantity.or(of_type), trial, refund: refund.or(decl.refund), first_period: refund, pause })
+    }
+
+    /// Returns the trial of a product's metadata.
+    pub fn member_trial(metadata: &Object) -> Ruled<Option<Trial>> {
+        member::<Trial>(metadata, TRIAL, TRIAL_FORM)
     }
 
     /// Returns the smallest and the largest quantity of a purchase.
@@ -160,6 +212,8 @@ mod tests {
             json!({"trial": {"for": 14}}),
             json!({"trial": {"card": "optional"}}),
             json!({"trial": {"for": "14d", "crad": "optional"}}),
+            json!({"trial": {"for": "14d", "at": "signup"}}),
+            json!({"trial": {"for": "14d", "card": "optional", "then": "plan"}}),
             json!({"trial": {"for": "14d", "card": "none"}}),
             json!({"refund": "14d"}),
             json!({"pause": "90d"}),

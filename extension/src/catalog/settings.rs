@@ -2,6 +2,7 @@
 
 use super::buy::Buyer;
 use super::campaign::Campaigns;
+use super::cancel_offer::CancelOffer;
 use super::currencies::Currencies;
 use super::declared::OwnResources;
 use super::entitlement::Entitlements;
@@ -11,10 +12,12 @@ use super::names::BUSINESS;
 use super::price_move::PriceMoves;
 use super::rate::{FormerRates, Rates};
 use super::reaction::{Events, Reaction, Templates};
+use super::sale::TrialThen;
 use super::span::{Delay, Span};
 use super::usage_source::UsageSource;
 use crate::model::ids::ProductId;
 use crate::model::json::{Object, decode, encode};
+use crate::model::records::purchase::Sold;
 use crate::model::records::subscription::Pause;
 use extension_contract::{Account, Fallible, Grant};
 use serde::{Deserialize, Serialize};
@@ -101,6 +104,8 @@ policies! {
         suspend_on_pause: Vec<Pause> = Vec::new();
         /// The reasons that a cancellation may have; by default any text.
         cancel_reasons: Vec<String> = Vec::new();
+        /// The coupon for customers who are about to leave; by default none.
+        cancel_offer: Option<CancelOffer> = None;
         /// Whether the objects of thin events are retrieved; thin events are refused by default.
         thin_events: bool = false;
         /// Whether prices are created at Stripe. If false, products refer to existing prices by their ids at Stripe.
@@ -148,6 +153,8 @@ policies! {
         /// Default plans by family, in force without a paid plan of the family. `catalog.load` fills them in, because every
         /// decision about an account without a plan needs them.
         defaults: BTreeMap<String, DefaultPlan> = BTreeMap::new();
+        /// The plan that new accounts try. `catalog.load` fills it in, because the first event of an account needs it.
+        sign_up: Option<SignUpTrial> = None;
     }
 }
 
@@ -222,7 +229,38 @@ impl DefaultPlan {
     }
 }
 
+/// A plan that new accounts try without a subscription.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SignUpTrial {
+    /// Product id.
+    pub product_id: ProductId,
+    /// How long they try it.
+    pub days: u32,
+    /// How many units they try.
+    pub quantity: u32,
+    /// Kind of account that tries it; every account by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Buyer>,
+    /// What follows.
+    pub then: TrialThen,
+    /// What they get.
+    pub tried: Sold,
+}
+
+impl SignUpTrial {
+    /// Returns whether an account of this kind tries the plan.
+    pub fn is_for(&self, account: &Account) -> bool {
+        !matches!(account, Account::Platform) && self.account.is_none_or(|buyer| buyer.is(account))
+    }
+}
+
 impl Settings {
+    /// Forgets that a product is the default plan of a family, or the plan that new accounts try.
+    pub fn forget_plan(&mut self, id: &str) {
+        self.defaults.retain(|_, plan| *plan.product_id != *id);
+        self.sign_up.take_if(|plan| *plan.product_id == *id);
+    }
+
     /// Encodes the policies that differ from their defaults. Almost every event decodes the row, so it is kept small.
     pub fn stored(&self) -> Fallible<String> {
         let mut members: Object = decode("products", BUSINESS, &encode(self)?)?;

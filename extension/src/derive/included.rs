@@ -72,7 +72,7 @@ pub(crate) fn included(
     let mut amounts = Amounts { key, granted };
     let of_history = standing.subscriptions.iter().flat_map(|facts| facts.row.history.iter().map(|seen| seen.at()));
     let lost = standing.subscriptions.iter().filter_map(|facts| facts.lost_at);
-    let bought = standing.bought.iter().map(|bought| bought.at);
+    let bought = standing.bought.iter().flat_map(|bought| [Some(bought.at), bought.until]).flatten();
     let within = |at: &Timestamp| (month.start..month.end).contains(at) && *at <= now;
     let times: BTreeSet<Timestamp> =
         of_history.chain(lost).chain(bought).filter(within).chain([month.start.min(now)]).collect();
@@ -98,7 +98,7 @@ fn at_time(
     for facts in &standing.subscriptions {
         sold.extend(of_subscription(facts, at, now));
     }
-    for bought in standing.bought.iter().filter(|bought| bought.at <= at) {
+    for bought in standing.bought.iter().filter(|bought| bought.at <= at && !bought.is_over(at)) {
         let (price, quantity) = (bought.price.clone(), bought.quantity);
         sold.push(Sold { price, quantity, source: &bought.purchase, since: bought.at });
     }

@@ -17,7 +17,7 @@ use std::rc::Rc;
 pub(crate) struct PlanInForce {
     /// Product id.
     pub product_id: ProductId,
-    /// Stripe's price id; `None` for a default plan.
+    /// Stripe's price id; `None` for a default plan, and for a plan that is tried without a subscription.
     pub price_id: Option<PriceId>,
     /// Rank within the family.
     pub rank: i64,
@@ -25,8 +25,10 @@ pub(crate) struct PlanInForce {
     pub grants: Vec<Grant>,
     /// Id of the subscription that pays for the plan, if any.
     pub subscription: Option<SubscriptionId>,
-    /// Id of the subscription or purchase that grants the plan; the product id for a default plan.
+    /// Id of the subscription or purchase that grants the plan; the product id for a default plan and for a plan that is tried.
     pub source: String,
+    /// End of the trial without a subscription, if the plan is tried.
+    pub tried_until: Option<Timestamp>,
     /// Time at which the plan came into force.
     pub since: Timestamp,
     /// Time since which the plan has not granted more than now: `since`, or the last reduction of seats.
@@ -52,24 +54,33 @@ impl PlanInForce {
 pub(crate) struct LostPlan {
     /// Time at which the plan was lost.
     pub at: Timestamp,
-    /// Id of the subscription that paid for the plan.
-    pub subscription: SubscriptionId,
+    /// Id of the subscription that paid for the plan; `None` if it was tried without one.
+    pub subscription: Option<SubscriptionId>,
     /// Product id, if the last price of the plan is known.
     pub product_id: Option<ProductId>,
     /// Whether every subscription that ever had a plan of the family has ended permanently.
     pub is_final: bool,
 }
 
-/// An item of a paid one-time purchase.
+/// An item of a paid one-time purchase, or a plan that the account tries or has tried without a subscription.
 pub(crate) struct OneTimeItem {
-    /// Id of the purchase.
+    /// Id of the purchase; the product id of a plan that is tried.
     pub purchase: String,
     /// Price.
     pub price: Rc<CatalogPrice>,
     /// Quantity.
     pub quantity: u32,
-    /// Time of the payment.
+    /// Time of the payment, or of the start of the trial.
     pub at: Timestamp,
+    /// End of the trial.
+    pub until: Option<Timestamp>,
+}
+
+impl OneTimeItem {
+    /// Returns whether it is a trial that is over.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= now)
+    }
 }
 
 /// The plans of an account, by family.
@@ -86,6 +97,7 @@ pub(crate) fn plans(
     known: &KnownPrices,
     settings: &Settings,
     owner: Option<&Account>,
+    now: Timestamp,
 ) -> Ruled<Plans> {
     /// The order of plans of a family: higher rank, then earlier start, then smaller id.
     type Order<'s> = (i64, Reverse<(Timestamp, &'s str)>);
@@ -121,7 +133,7 @@ pub(crate) fn plans(
             }
         }
     }
-    for bought in one_time_items {
+    for bought in one_time_items.iter().filter(|item| !item.is_over(now)) {
         let Some(family) = &bought.price.family else { continue };
         let rank = bought.price.rank()?;
         let order = (rank, Reverse((bought.at, bought.purchase.as_str())));
@@ -129,6 +141,10 @@ pub(crate) fn plans(
             continue;
         }
         let plan = in_force(&bought.price, rank, bought.quantity, None, &bought.purchase, bought.at)?;
+        let plan = match bought.until {
+            Some(_) => PlanInForce { price_id: None, tried_until: bought.until, ..plan },
+            None => plan,
+        };
         best.insert(family, (order, plan));
     }
     let mut out = Plans::default();
@@ -144,6 +160,9 @@ pub(crate) fn plans(
             out.lost.insert(family, lost);
         }
     }
+    for tried in one_time_items.iter().filter(|item| item.is_over(now)) {
+        after_trial(tried, &mut out)?;
+    }
     for (family, default) in settings.defaults.iter().filter(|(_, default)| default.is_for(owner)) {
         if out.in_force.contains_key(family) {
             continue;
@@ -156,12 +175,32 @@ pub(crate) fn plans(
             grants: default.grants.clone(),
             subscription: None,
             source: default.product_id.to_string(),
+            tried_until: None,
             since,
             no_more_since: since,
         };
         out.in_force.insert(family.clone(), plan);
     }
     Ok(out)
+}
+
+/// A smaller plan that follows a trial begins with its end; without another plan, the plan that was tried is lost.
+fn after_trial(tried: &OneTimeItem, plans: &mut Plans) -> Ruled<()> {
+    let (Some(family), Some(at)) = (&tried.price.family, tried.until) else { return Ok(()) };
+    match (plans.in_force.get_mut(family), plans.lost.get(family)) {
+        (Some(plan), _) if plan.rank < tried.price.rank()? => {
+            plan.since = plan.since.max(at);
+            plan.no_more_since = plan.no_more_since.max(at);
+        }
+        (Some(_), _) => {}
+        (None, Some(lost)) if lost.at >= at => {}
+        (None, lost) => {
+            let is_final = lost.is_none_or(|lost| lost.is_final);
+            let product_id = Some(tried.price.product_id.clone());
+            plans.lost.insert(family.clone(), LostPlan { at, subscription: None, product_id, is_final });
+        }
+    }
+    Ok(())
 }
 
 fn in_force(
@@ -179,6 +218,7 @@ fn in_force(
         grants: price.granted(seats)?,
         subscription: subscription.cloned(),
         source: source.to_owned(),
+        tried_until: None,
         since,
         no_more_since: since,
     })
@@ -212,7 +252,7 @@ fn lost_plan(subscriptions: &[SubscriptionFacts], family: &str, known: &KnownPri
     let lost = gave.filter_map(|facts| Some((lost_at(facts)?, facts))).max_by_key(|(at, facts)| (*at, &facts.id));
     let (at, facts) = lost?;
     let product_id = facts.plans.get(family).map(|price| price.product_id.clone());
-    Some(LostPlan { at, subscription: facts.id.clone(), product_id, is_final })
+    Some(LostPlan { at, subscription: Some(facts.id.clone()), product_id, is_final })
 }
 
 /// Returns since when the default plan applies: since the last paid plan was lost, or since the payment of a subscription
@@ -224,7 +264,7 @@ fn lost_for_default(
     lost: Option<LostPlan>,
 ) -> Timestamp {
     let unpaid = subscriptions.iter().filter(|facts| facts.unpaid_at.is_some() && facts.gave_plan(family, known));
-    let is_unpaid = |lost: &LostPlan| unpaid.clone().any(|facts| facts.id == lost.subscription);
+    let is_unpaid = |lost: &LostPlan| unpaid.clone().any(|facts| Some(&facts.id) == lost.subscription.as_ref());
     let lost_at = lost.filter(|lost| !is_unpaid(lost)).map(|lost| lost.at);
     unpaid.clone().filter_map(|facts| facts.unpaid_at).chain(lost_at).max().unwrap_or(Timestamp::MIN)
 }

@@ -11,6 +11,7 @@ use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::records::closed::Closed;
 use crate::model::records::purchase::PurchaseRow;
+use crate::model::records::sign_up_trial::SignUpTrialRow;
 use extension_contract::{Grant, SubscriptionItem, Timestamp};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -139,13 +140,14 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<AccountStanding> {
     let closed_at = desk.account.get_here::<Closed>(Closed::ID)?.map(|closed| closed.at);
     let (mut subscriptions, known) = facts(&mut desk.account, &desk.catalog, &settings, desk.now)?;
     let mut bought = one_time_items(desk)?;
+    bought.extend(tried(desk)?);
     if let Some(closed_at) = closed_at {
         subscriptions
             .iter_mut()
             .for_each(|facts| facts.lost_at = Some(facts.lost_at.map_or(closed_at, |at| at.min(closed_at))));
         bought.clear();
     }
-    let mut plans = plans(&subscriptions, &bought, &known, &settings, desk.account.owner())?;
+    let mut plans = plans(&subscriptions, &bought, &known, &settings, desk.account.owner(), desk.now)?;
     if closed_at.is_some() {
         plans.in_force.clear();
     }
@@ -189,6 +191,13 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<AccountStanding> {
             }
         }
     }
+    for tried in bought.iter().filter(|item| item.is_over(desk.now) && counts(&item.price)) {
+        let until = tried.until.unwrap_or(Timestamp::MIN);
+        for grant in &tried.price.grants {
+            let last = grants_lost.entry(grant.key.clone()).or_insert(until);
+            *last = (*last).max(until);
+        }
+    }
     let (plans, lost) = (plans.in_force, plans.lost);
     Ok(AccountStanding { settings, closed_at, subscriptions, plans, lost, allowed, bought, items, grants_lost })
 }
@@ -202,9 +211,23 @@ fn one_time_items(desk: &mut Desk<'_>) -> Ruled<Vec<OneTimeItem>> {
         }
         let paid_at = purchase.details.counts.as_ref().and_then(|session| session.paid_at).unwrap_or(Timestamp::MIN);
         let prices = sold::prices(desk, &purchase)?.into_iter();
-        out.extend(prices.map(|(price, quantity)| OneTimeItem { purchase: id.clone(), price, quantity, at: paid_at }));
+        out.extend(prices.map(|(price, quantity)| OneTimeItem {
+            purchase: id.clone(),
+            price,
+            quantity,
+            at: paid_at,
+            until: None,
+        }));
     }
     Ok(out)
+}
+
+/// Returns the plan that the account tries or has tried since its sign-up.
+fn tried(desk: &mut Desk<'_>) -> Ruled<Option<OneTimeItem>> {
+    let Some(trial) = desk.account.get_here::<SignUpTrialRow>(SignUpTrialRow::ID)? else { return Ok(None) };
+    let price = sold::price(&trial.tried, &trial.product, &desk.catalog.settings()?.currency);
+    let (purchase, quantity) = (trial.product.to_string(), trial.quantity);
+    Ok(Some(OneTimeItem { purchase, price, quantity, at: trial.began, until: Some(trial.end()) }))
 }
 
 /// Returns whether a plan grants the entitlement.
@@ -254,7 +277,8 @@ fn items(
         let mut paid = facts.gives.iter().filter(|(_, quantity)| *quantity > 0);
         paid.try_for_each(|(price, _)| offer(price, holder()))?;
     }
-    bought.iter().try_for_each(|b| offer(&b.price, Holder { since: b.at, id: b.purchase.clone() }))?;
+    let mut paid = bought.iter().filter(|item| item.until.is_none());
+    paid.try_for_each(|b| offer(&b.price, Holder { since: b.at, id: b.purchase.clone() }))?;
     Ok(best.into_iter().map(|(item, (_, holder))| (item, holder)).collect())
 }
 

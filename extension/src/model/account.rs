@@ -22,6 +22,8 @@ pub(crate) struct Account<'h> {
     /// `None` while the account of the event is unknown.
     owner: Option<extension_contract::Account>,
     tables: Tables,
+    /// Whether `open` returned a row.
+    has_rows: bool,
     prices: BTreeMap<String, Price>,
     /// For each checked fact, whether it was recorded before this event.
     known: BTreeMap<String, bool>,
@@ -38,6 +40,7 @@ impl<'h> Account<'h> {
             reader,
             owner,
             tables: Tables::default(),
+            has_rows: false,
             prices: BTreeMap::new(),
             known: BTreeMap::new(),
             facts: Vec::new(),
@@ -50,6 +53,7 @@ impl<'h> Account<'h> {
     /// Stores the rows and facts that `open` returned. A row that `named` contains and `open` did not return does not
     /// exist.
     pub fn take_in(&mut self, rows: Vec<StoredRow>, named: &[Reference], facts: &[(String, bool)]) -> Fallible<()> {
+        self.has_rows = !rows.is_empty();
         for stored in rows {
             self.take_in_row(stored)?;
         }
@@ -73,6 +77,11 @@ impl<'h> Account<'h> {
         }
         self.tables.insert_read(stored);
         Ok(())
+    }
+
+    /// Returns whether the account had no live row and none that the event names.
+    pub fn is_empty(&self) -> bool {
+        !self.has_rows
     }
 
     /// Returns the account, or `None` while the account of the event is unknown.

@@ -159,6 +159,8 @@ effects! {
     "stripe.subscription.pause" as SUBSCRIPTION_PAUSE ["subscription", "resumes_at_ms"] -> [], PATIENT;
     /// Ends the pause of a subscription. A new period begins and is paid for, unless the current one is paid.
     "stripe.subscription.resume" as SUBSCRIPTION_RESUME ["subscription"] -> [], PATIENT;
+    /// Moves the end of a subscription's trial, or ends the trial now.
+    "stripe.subscription.trial" as SUBSCRIPTION_TRIAL ["subscription"] -> [], PATIENT;
     /// Changes the price or quantity of a subscription.
     "stripe.subscription.update" as SUBSCRIPTION_UPDATE ["subscription", "item", "price"] -> [], PATIENT;
     /// Pays out shares to a connected account.

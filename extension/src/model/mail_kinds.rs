@@ -165,8 +165,10 @@ mails! {
     TERMINATION_SOON = "termination_soon" to Account ["instance", "at"];
     /// A transfer to a creator was taken back at Stripe. The amount is owed again, and is sent again with the next share.
     TRANSFER_REVERSED = "transfer_reversed" to Admin ["transfer", "amount_minor", "currency"];
-    /// The trial of a subscription ends soon.
-    TRIAL_WILL_END = "trial_will_end" to Account ["subscription", "trial_end", "needs_card"];
+    /// A trial has ended without a payment: the subscription had no card, or there was none.
+    TRIAL_ENDED = "trial_ended" to Account ["subscription", "plan", "trial_end", "then"];
+    /// A trial ends soon. Without `subscription` it began with the sign-up, and nothing is charged after it.
+    TRIAL_WILL_END = "trial_will_end" to Account ["subscription", "plan", "trial_end", "needs_card"];
     /// A counter has reached a percentage of `alerts`.
     USAGE_ALERT = "usage_alert" to Account ["key", "percent", "used", "allowed", "resets_at", "priced"];
     /// The log of the usage source has requests without a price (`rates`). They are counted once there is one.

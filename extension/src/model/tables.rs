@@ -25,6 +25,7 @@ use super::records::requests::Requests;
 use super::records::sale::{Returned, Sale};
 use super::records::schedule::OpenSchedule;
 use super::records::session::Session;
+use super::records::sign_up_trial::SignUpTrialRow;
 use super::records::subscription::SubscriptionRow;
 use super::records::subscription_history::BillingHistory;
 use super::records::subscription_schedule::SubscriptionSchedule;
@@ -153,6 +154,7 @@ tables! {
         requests: Requests,
         usage_sync: UsageSync,
         cap: Cap,
+        sign_up_trial: SignUpTrialRow,
     }
     // One row of an account each, which is read by its key.
     settled_singletons: {

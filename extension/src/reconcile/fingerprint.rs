@@ -44,6 +44,7 @@ pub(super) fn of(desk: &mut Desk<'_>, standing: &AccountStanding, room: &Room, s
     for (family, lost) in &standing.lost {
         let LostPlan { at, subscription, product_id, is_final } = lost;
         let (product_id, stage) = (product_id.as_deref(), stage(standing, *at, now));
+        let subscription = subscription.as_deref().unwrap_or("trial");
         let _ = write!(text, "|lost {family} {at} {subscription} {product_id:?} {is_final} {stage}");
     }
     if let Some(at) = standing.closed_at {

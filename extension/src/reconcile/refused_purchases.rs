@@ -444,12 +444,13 @@ fn stop_renewal(desk: &mut Desk<'_>, standing: &AccountStanding, facts: &Subscri
         }
     }
     let Some(last) = standing.lost.values().max_by_key(|lost| (lost.at, &lost.subscription)) else { return Ok(()) };
-    let fact = FactKey::NotRenewed { subscription: &facts.id, plan_subscription: &last.subscription }.to_string();
+    let ended = last.subscription.as_deref().unwrap_or("trial");
+    let fact = FactKey::NotRenewed { subscription: &facts.id, plan_subscription: ended }.to_string();
     if !standing.lost.values().all(|lost| lost.is_final) || !desk.account.record_fact(&fact)? {
         return Ok(());
     }
     let payload = json!({"subscription": facts.id, "at_period_end": true});
-    let key = EffectKey::Cancel { subscription: facts.id.clone(), asked_by: short_hash(&last.subscription) };
+    let key = EffectKey::Cancel { subscription: facts.id.clone(), asked_by: short_hash(ended) };
     desk.account.ask(request(&key, &payload, None)?);
     let products: Vec<&ProductId> = facts.gives.iter().map(|(price, _)| &price.product_id).collect();
     let values = json!({"subscription": facts.id, "products": products, "plan": last.product_id});

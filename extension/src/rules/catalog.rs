@@ -3,8 +3,9 @@
 use crate::actions::coupons;
 use crate::actions::measurement::BEHIND_MAX_DAYS;
 use crate::actions::permission::admin_of_platform;
-use crate::actions::put_product::{catalog_row, check, put, save, save_settings, update_default_plan, withdraw};
+use crate::actions::put_product::{catalog_row, check, put, save, save_settings, update_plans, withdraw};
 use crate::catalog::campaign::{BATCH_MAX, Campaigns};
+use crate::catalog::cancel_offer;
 use crate::catalog::checks::{
     Others, check_entitlements, check_names, check_own, check_own_prices, check_prices, check_rates, check_told_apart,
     read_type,
@@ -20,7 +21,7 @@ use crate::catalog::mistakes::{Mistakes, refusal};
 use crate::catalog::names::{BUSINESS, PRODUCT_TYPE};
 use crate::catalog::no_effect::{
     check_conditions, check_credits, check_granted, check_members, check_pauses, check_personal, check_policies,
-    check_refunds, check_sale,
+    check_refunds, check_sale, check_sign_up,
 };
 use crate::catalog::price::{ProductPrice, prices_of};
 use crate::catalog::price_move::{self, PriceMoves};
@@ -222,6 +223,8 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     kept.add(&document);
     let mut settings = Settings {
         defaults: known.defaults.clone(),
+        // The document names it again.
+        sign_up: known.sign_up.clone().filter(|_| is_partial),
         coupons: known.coupons.clone(),
         price_moves: document.price_moves,
         former_rates: formerly(&known.former_rates, &known.rates, &document.rates, desk.now, BEHIND_MAX_DAYS),
@@ -292,6 +295,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     for (index, _, product) in &products {
         check_sale(product, &format!("/products/{index}"), &settings, &mut mistakes);
     }
+    check_sign_up(&products, &mut mistakes);
     if !mistakes.is_left_out("/policies") {
         check_pauses(&products, &settings, &mut mistakes);
     }
@@ -301,6 +305,9 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     let sold = sold_products(desk, &settings.currency, &products, named.filter(|_| is_partial))?;
     coupon::check(&document.coupons, &settings.currency, &sold, &mut mistakes);
     price_move::check(&settings.price_moves, &sold, &mut mistakes);
+    let kept = settings.coupons.iter().filter(|(_, coupon)| is_partial && coupon.wanted.is_some());
+    let kept: Vec<&str> = kept.map(|(code, _)| code.as_str()).collect();
+    cancel_offer::check(&settings, &document.coupons, &kept, &mut mistakes);
     let erases = settings.erase_after.is_some() || mistakes.is_left_out("/policies");
     check_personal(&read, erases, &mut mistakes);
     check_defaults(&products, &mut mistakes);
@@ -319,11 +326,11 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
             off_sale.prices.extend(prices.into_iter().map(String::from));
             off_sale.products.push(id.clone());
         }
-        settings.defaults.retain(|_, plan| *plan.product_id != *id);
+        settings.forget_plan(&id);
     }
     off_sale.entitlements = gone.entitlements;
     for (index, id, proposed) in products {
-        update_default_plan(&mut settings, &id, &proposed).map_err(|halt| with_index(halt, index))?;
+        update_plans(&mut settings, &id, &proposed).map_err(|halt| with_index(halt, index))?;
         let put = put(desk, &id, proposed, None).map_err(|halt| with_index(halt, index))?;
         off_sale.prices.extend(put.dropped.into_iter().map(String::from));
     }

@@ -3,7 +3,7 @@
 
 use super::{
     account, campaign, connect, correction, instance, leaving, listing, meter_event, metering, purchase, refund,
-    spending, step, token, usage_pull,
+    spending, step, token, trial, usage_pull,
 };
 use crate::desk::Desk;
 use crate::model::halt::{Ruled, Verdict};
@@ -194,6 +194,7 @@ pub(crate) static COMMANDS: &[Command] = &[
             "cancel_url",
             "payment_method",
             "product",
+            "code",
         ]),
         payload: "[below](#notes)",
         does: "opens a checkout, or returns the open one; of another plan of a family that the account pays for, changes the plan",
@@ -231,10 +232,10 @@ pub(crate) static COMMANDS: &[Command] = &[
     },
     Command {
         kind: "subscription.keep",
-        members: Members::Only(&["id"]),
-        payload: "`id`",
-        does: "takes back the planned end of the subscription and its add-ons, or its planned change",
-        reply: Some("`{subscription, add_ons}`"),
+        members: Members::Only(&["id", "code", "reason"]),
+        payload: "`id`; with the offer of `cancel_offer` its `code`, and the `reason` of somebody who has not cancelled",
+        does: "takes back the planned end of the subscription and its add-ons, or its planned change, [below](#notes)",
+        reply: Some("`{subscription, add_ons, code}`"),
         rule: Some(leaving::keep),
         ..USUAL
     },
@@ -255,6 +256,28 @@ pub(crate) static COMMANDS: &[Command] = &[
         does: "ends the pause",
         reply: Some("`{subscription}`"),
         rule: Some(leaving::pausing::resume),
+        ..USUAL
+    },
+    Command {
+        kind: "trial.extend",
+        required: &["reason"],
+        members: Members::Only(&["id", "until", "by", "reason"]),
+        who: Who::Operators,
+        payload: "`id` of a subscription, `until` or `by`, `reason`",
+        does: "moves the end of a trial to a later time, [below](#notes)",
+        reply: Some("`{subscription, plan, trial_end}`"),
+        rule: Some(trial::extend),
+        ..USUAL
+    },
+    Command {
+        kind: "trial.end",
+        required: &["reason"],
+        members: Members::Only(&["id", "reason"]),
+        who: Who::Operators,
+        payload: "`id` of a subscription, `reason`",
+        does: "ends a trial now, [below](#notes)",
+        reply: Some("`{subscription, plan, trial_end}`"),
+        rule: Some(trial::end),
         ..USUAL
     },
     Command {

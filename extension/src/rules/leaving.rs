@@ -1,8 +1,11 @@
 //! Leaving and coming back: cancels subscriptions, and withdraws a planned end or a planned change.
 
+mod offer;
 pub(super) mod pausing;
 
-use crate::actions::subscription_change::{forget_cancellation, replace_change, request_change, wait_for_change};
+use crate::actions::subscription_change::{
+    call_off, forget_cancellation, replace_change, request_change, wait_for_change,
+};
 use crate::catalog::amount;
 use crate::catalog::product::text;
 use crate::catalog::settings::Settings;
@@ -52,10 +55,10 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         payload["cancellation_details"] = json!(because.at_stripe());
     }
     let key = EffectKey::Cancel { subscription: id.clone(), asked_by: desk.event_hash() };
-    let billing = desk.account.row::<BillingHistory>(&id)?.unwrap_or_default();
+    let mut billing = desk.account.row::<BillingHistory>(&id)?.unwrap_or_default();
     // An earlier `keep` that has not begun is called off. A planned change is not: it still applies until the subscription ends.
     if let Some(earlier) = billing.changing.clone().filter(|key| word_of(key) == "keep") {
-        desk.account.call_off(vec![earlier]);
+        billing = call_off(desk, billing, earlier);
     }
     let reply_to = desk.reply_to.cloned();
     request_change(desk, &id, billing, &key, &payload, reply_to)?;
@@ -99,14 +102,22 @@ pub(super) fn keep(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if let Some(waits) = wait_for_change(desk, &id)? {
         return Ok(waits.into());
     }
-    let billing = desk.account.row::<BillingHistory>(&id)?.unwrap_or_default();
+    let mut billing = desk.account.row::<BillingHistory>(&id)?.unwrap_or_default();
     let is_changing = billing.pending.as_ref().is_some_and(|pending| pending.at > desk.now);
-    if !row.is_leaving() && !is_changing {
+    let offer = offer::accepted(desk, body, &standing, (&id, &row), is_changing)?;
+    if offer.is_none() && !row.is_leaving() && !is_changing {
         let problem = "neither an end nor a change of the subscription is planned";
         return Err(Refusal::BadTransition(problem.to_owned()).into());
     }
     let ends: Vec<i64> = row.state().items.iter().map(|item| item.period_end).collect();
-    keep_one(desk, &id, billing)?;
+    if let Some((code, _)) = &offer {
+        let key = EffectKey::Keep { subscription: id.clone(), asked_by: desk.event_hash() };
+        if let Some(earlier) = billing.changing.clone() {
+            billing = call_off(desk, billing, earlier);
+        }
+        billing = BillingHistory { changing: None, offer: Some((key.to_string(), code.clone())), ..billing };
+    }
+    keep_one(desk, &id, billing, offer.as_ref().map(|(_, promotion_code)| promotion_code.as_str()))?;
     let mut add_ons: Vec<SubscriptionId> = Vec::new();
     for (other, row) in desk.account.all::<SubscriptionRow>()? {
         let billing = desk.account.get::<BillingHistory>(&other)?;
@@ -115,7 +126,7 @@ pub(super) fn keep(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         };
         if other != *id && !row.is_final() {
             let other = SubscriptionId::from(other);
-            keep_one(desk, &other, BillingHistory { ends_with_plan: None, ..BillingHistory::clone(&billing) })?;
+            keep_one(desk, &other, BillingHistory { ends_with_plan: None, ..BillingHistory::clone(&billing) }, None)?;
             add_ons.push(other);
         }
     }
@@ -123,13 +134,24 @@ pub(super) fn keep(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if !add_ons.is_empty() {
         reply["add_ons"] = json!(add_ons);
     }
+    if let Some((code, _)) = &offer {
+        reply["code"] = json!(code);
+    }
     Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
 }
 
-/// Asks Stripe to keep one subscription as it is. A request that has not begun is called off.
-fn keep_one(desk: &mut Desk<'_>, id: &SubscriptionId, billing: BillingHistory) -> Ruled<()> {
+/// Asks Stripe to keep one subscription as it is, with the discount of a promotion code. A request that has not begun is called off.
+fn keep_one(
+    desk: &mut Desk<'_>,
+    id: &SubscriptionId,
+    billing: BillingHistory,
+    promotion_code: Option<&str>,
+) -> Ruled<()> {
     let key = EffectKey::Keep { subscription: id.clone(), asked_by: desk.event_hash() };
-    let payload = json!({"subscription": id});
+    let mut payload = json!({"subscription": id});
+    if let Some(promotion_code) = promotion_code {
+        payload["promotion_code"] = json!(promotion_code);
+    }
     let reply_to = desk.reply_to.cloned();
     replace_change(desk, id, BillingHistory { pending: None, ..billing }, &key, &payload, reply_to)?;
     forget_cancellation(desk, id)

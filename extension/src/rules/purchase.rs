@@ -1,12 +1,14 @@
 //! Commands on purchases and plans: create a checkout, change the plan. The outcome of a checkout arrives with its
 //! session's events.
 
+use crate::actions::coupons;
 use crate::actions::create_instance::{create_now, create_waiting};
 use crate::actions::customer::{CHECKOUT_NOT_OPENED, open_checkout, request_checkout};
 use crate::actions::failed_effect::unattended_result;
 use crate::actions::subscription_change::{forget_cancellation, forget_refused, replace_change, wait_for_change};
 use crate::catalog::known_coupon;
 use crate::catalog::price::Interval;
+use crate::catalog::product::text;
 use crate::catalog::return_address;
 use crate::catalog::sale::TrialCard;
 use crate::catalog::settings::{CustomerCreation, Settings};
@@ -29,6 +31,7 @@ use crate::model::keys::{ClaimKey, EffectKey, FactKey, word_of};
 use crate::model::records::customer::{Customer, CustomerRequest};
 use crate::model::records::purchase::{Counted, Details, PurchaseRow, Sold, Step, pending};
 use crate::model::records::session::{Session, SessionStatus};
+use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::{BillingHistory, PendingChange};
 use crate::model::records::summary::Summary;
 use crate::model::time::DAY_MS;
@@ -47,6 +50,10 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let unit_price = currency::unit_price(desk, body, &offer.price)?;
     let settings = desk.catalog.settings()?;
     let origins = &settings.origins;
+    let code = match text(body, "code")?.filter(|code| !code.is_empty()) {
+        Some(given) => Some(coupons::usable(desk, &given, &offer.product.id)?),
+        None => None,
+    };
     let success_url = return_address::given(body, "success_url", origins)?;
     let cancel_url = return_address::given(body, "cancel_url", origins)?;
     let standing = standing(desk)?;
@@ -73,6 +80,10 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
                 Some(product) => Some(create_now(desk, product)?),
                 None => None,
             };
+            if code.is_some() {
+                let found = "a change of the plan has no checkout";
+                return Err(wrong_field("/code", FieldErrorCode::NotAllowed, found, "no code"));
+            }
             let mut offer = offer;
             keep_unnamed(desk, &standing, &mut offer)?;
             return change(desk, &standing, &offer, product);
@@ -88,7 +99,8 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     if offer.price.interval.is_none() && unit_price.amount_minor == 0 {
         return complete_free_purchase(desk, &offer, unit_price, &settings);
     }
-    if let Some(open) = find_open_checkout(desk, body, &offer, &unit_price)? {
+    let code_name = code.as_ref().map(|(name, _)| name);
+    if let Some(open) = find_open_checkout(desk, body, &offer, &unit_price, code_name)? {
         return Ok(open);
     }
     let id = format!("pur_{}", desk.event_hash());
@@ -111,7 +123,13 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         &id,
         PurchaseRow {
             values,
-            details: Details { product_id, sold: sold_by(&offer)?, asked_at: Some(desk.now), ..Details::default() },
+            details: Details {
+                product_id,
+                sold: sold_by(&offer)?,
+                asked_at: Some(desk.now),
+                code: code_name.cloned(),
+                ..Details::default()
+            },
         },
     );
     let mut metadata = offer.metadata(&account)?;
@@ -127,7 +145,10 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     // Stripe does not copy metadata from a session to the objects that it creates.
     let made = if is_recurring { "subscription_data" } else { "payment_intent_data" };
     payload[made] = json!({"metadata": metadata});
-    if settings.codes || known_coupon::has_codes(&settings.coupons) {
+    // Stripe takes either a discount or the customer's own code.
+    if let Some((_, promotion_code)) = &code {
+        payload["promotion_code"] = json!(promotion_code);
+    } else if settings.codes || known_coupon::has_codes(&settings.coupons) {
         payload["codes"] = json!(true);
     }
     if settings.currency.are_several() {
@@ -218,6 +239,7 @@ fn find_open_checkout(
     body: &Object,
     offer: &SelectedOffer,
     unit_price: &Money,
+    code: Option<&String>,
 ) -> Ruled<Option<Verdict>> {
     if product_of(body)?.is_some() {
         return Ok(None);
@@ -228,7 +250,7 @@ fn find_open_checkout(
                 && item.quantity == offer.quantity
                 && item.unit_price == *unit_price
         };
-        let same = row.values.items.iter().any(is_same);
+        let same = row.values.items.iter().any(is_same) && row.details.code.as_ref() == code;
         if !same || row.values.status != PurchaseStatus::Pending || row.details.product_id.is_some() {
             continue;
         }
@@ -375,10 +397,24 @@ fn wanted_change(desk: &mut Desk<'_>, body: &Object) -> Ruled<Result<(AccountSta
 pub(super) fn changed(desk: &mut Desk<'_>, subscription: &str, report: &EffectReport) -> Ruled<Outcome> {
     let outcome = unattended_result(desk, report)?;
     let is_refused = report.answer.is_err();
-    let billing = desk.account.row::<BillingHistory>(subscription)?;
-    let Some(billing) = billing.filter(|billing| billing.changing.as_ref() == Some(&report.key)) else {
+    let mut billing = desk.account.row::<BillingHistory>(subscription)?;
+    if let Some((_, code)) = billing.as_mut().and_then(|billing| billing.offer.take_if(|(key, _)| *key == report.key)) {
+        if !is_refused {
+            desk.account.record_fact(&FactKey::StayedWithOffer.to_string())?;
+            if let Some(row) = desk.account.row::<SubscriptionRow>(subscription)? {
+                desk.account.put(subscription, SubscriptionRow { kept_with: Some(code), ..row });
+            }
+        }
+        if let Some(billing) = billing.clone() {
+            desk.account.put(subscription, billing);
+        }
+    }
+    let Some(mut billing) = billing.filter(|billing| billing.changing.as_ref() == Some(&report.key)) else {
         return Ok(outcome);
     };
+    if is_refused && word_of(&report.key) == "trial" {
+        billing.trial_changes.pop();
+    }
     desk.account.put(subscription, BillingHistory { changing: None, ..billing });
     if is_refused {
         forget_refused(desk, subscription, word_of(&report.key))?;

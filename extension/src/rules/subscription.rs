@@ -393,8 +393,10 @@ fn trial_will_end(desk: &mut Desk<'_>, object: &stripe::Subscription<'_>) -> Rul
     let ends = object.cancel_at_period_end == Some(true) || object.cancel_at.is_some();
     // Stripe announces a trial that it ends at once with its end.
     let is_over = end.is_some_and(|end| desk.payment_time < end && end <= desk.now);
-    let was_ended = known.is_some_and(|row| row.status() != SubscriptionStatus::Trialing || row.is_ending());
-    if ends || is_over || was_ended {
+    let was_ended = known.as_ref().is_some_and(|row| row.status() != SubscriptionStatus::Trialing || row.is_ending());
+    // An operator has moved the end since; Stripe announces the new one as well.
+    let was_moved = known.is_some_and(|row| row.state().trial_end.is_some_and(|known| Some(known) != end));
+    if ends || is_over || was_ended || was_moved {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     }
     let values = json!({"subscription": object.id, "trial_end": end.map(rfc3339), "needs_card": object.needs_card()});

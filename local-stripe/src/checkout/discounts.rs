@@ -27,6 +27,7 @@ pub fn set(session: &mut Object, redeemed: Option<&Redeemed>) {
     }
     let off: i64 = taken.iter().map(amount::Deduction::total).sum();
     session.as_session_mut().lines = lines;
+    session.as_session_mut().coupon = redeemed.map_or(Value::Null, |one| one.coupon.value());
     session.set_at("total_details.amount_discount", off);
     totals::set(session);
     let shown = redeemed.map(|one| {

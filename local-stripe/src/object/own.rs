@@ -240,6 +240,8 @@ own! {
     Session(session, as_session, as_session_mut) of "checkout.session" {
         /// The lines.
         lines: Vec<Value>,
+        /// The coupon that is applied.
+        coupon: Value,
         /// `subscription_data` of the request.
         subscription_data: Value,
         /// `payment_intent_data` of the request.

@@ -6,7 +6,7 @@ use crate::model::effect_kinds::{
     CUSTOMER_CREATE, CUSTOMER_UPDATE, INVOICE_CREATE, INVOICE_PREVIEW, MAIL_SEND, METER_EVENT_CREATE, PAYMENT_EVENT,
     PORTAL_CREATE, PRICE_CREATE, PROBE_WATCH, PRODUCT_CREATE, PROMOTION_CODE_CREATE, PROMOTION_CODE_UPDATE,
     REFUND_CREATE, RETRIEVE, SECRET_ENSURE, SUBSCRIPTION_CANCEL, SUBSCRIPTION_KEEP, SUBSCRIPTION_PAUSE,
-    SUBSCRIPTION_RESUME, SUBSCRIPTION_UPDATE, TIMER_AT, TRANSFER_CREATE, USAGE_PULL,
+    SUBSCRIPTION_RESUME, SUBSCRIPTION_TRIAL, SUBSCRIPTION_UPDATE, TIMER_AT, TRANSFER_CREATE, USAGE_PULL,
 };
 use crate::model::ids::{InvoiceId, ProductId, SubscriptionId};
 use extension_contract::Timestamp;
@@ -82,6 +82,8 @@ effect_keys! {
         Pause { subscription: SubscriptionId, asked_by: String } = "pause:{subscription}:{asked_by}", asks SUBSCRIPTION_PAUSE;
         /// The end of a pause, by the requesting command, or by the time of its end in milliseconds.
         Resume { subscription: SubscriptionId, asked_by: String } = "resume:{subscription}:{asked_by}", asks SUBSCRIPTION_RESUME;
+        /// A change of a trial's end, by the requesting event.
+        Trial { subscription: SubscriptionId, asked_by: String } = "trial:{subscription}:{asked_by}", asks SUBSCRIPTION_TRIAL;
         /// A refund of a second session of a purchase.
         RefundSession { session: Id } = "refund-session:{session}", asks REFUND_CREATE;
         /// A refund of an invoice of a subscription that the account may not have.

@@ -60,6 +60,8 @@ keys! {
         Trial(sold_as: &'a str) = "trial:{sold_as}";
         /// The account got the first period of a plan of this family, or of this add-on, refunded. It gets no second one.
         FirstPeriodRefunded(sold_as: &'a str) = "first-period-refunded:{sold_as}";
+        /// The account has stayed with the coupon of `cancel_offer`. It gets no second one.
+        StayedWithOffer = "stayed-with-offer";
         /// The upcoming end of a trial was reported.
         TrialWillEnd { subscription: &'a str, end: Timestamp } = "trial-will-end:{subscription}:{end}";
         /// A measurement was counted.

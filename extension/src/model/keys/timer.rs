@@ -88,6 +88,8 @@ timers! {
         Erase = "erase",
         /// The expiry of a token.
         Token = "tokens",
+        /// The end of a trial that began with the sign-up.
+        TrialEnds = "trial-ends",
         /// The time until which a paid item waits for the plan that it requires.
         Unmet = "unmet",
     }

@@ -81,6 +81,7 @@ pub(crate) fn first(snapshot: SubscriptionSnapshot, bounds: Bounds) -> Subscript
         settled: false,
         asked: None,
         paused: None,
+        kept_with: None,
     }
 }
 

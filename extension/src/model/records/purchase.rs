@@ -85,6 +85,9 @@ pub(crate) struct Details {
     pub product_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub awaits_customer: Option<AwaitsCustomer>,
+    /// The code whose discount the checkout has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
     /// Time of the request that began the checkout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,

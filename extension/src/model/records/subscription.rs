@@ -218,6 +218,8 @@ pub(crate) struct SubscriptionRow {
     pub asked: Option<CancelRequest>,
     /// The pause that a command has asked for.
     pub paused: Option<PauseRequest>,
+    /// The code of the coupon with which the customer stayed.
+    pub kept_with: Option<String>,
 }
 
 /// The content of the row's metadata.
@@ -242,6 +244,8 @@ struct SubscriptionMetadata {
     asked: Option<CancelRequest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     paused: Option<PauseRequest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_with: Option<String>,
 }
 
 /// The stored form of the history. Most snapshots have the same prices.
@@ -467,6 +471,7 @@ impl SubscriptionRow {
             settled: self.settled,
             asked: self.asked.clone(),
             paused: self.paused.clone(),
+            kept_with: self.kept_with.clone(),
         };
         Ok(SubscriptionValues {
             customer_id: self.customer_id.clone(),
@@ -520,6 +525,7 @@ impl Record for SubscriptionRow {
             settled: kept.settled,
             asked: kept.asked,
             paused: kept.paused,
+            kept_with: kept.kept_with,
         }))
     }
 

@@ -2,6 +2,7 @@
 //! purchase.
 
 use super::json_record;
+use super::trial_change::TrialChange;
 use crate::model::ids::{InvoiceId, PriceId};
 use extension_contract::{Reference, RowKey, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -109,6 +110,12 @@ pub(crate) struct FirstPeriodRefund {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct BillingHistory {
+    /// Key of the unanswered request that gives it the coupon of `cancel_offer`, with the code.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offer: Option<(String, String)>,
+    /// The changes of its trial's end by operators, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trial_changes: Vec<TrialChange>,
     /// Unpaid invoices by id.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub open: BTreeMap<InvoiceId, OpenInvoice>,

@@ -31,7 +31,7 @@ pub(super) fn update(desk: &mut Desk<'_>, instance: &mut Instance, context: &Con
     let lost = context.standing.lost.get(&link.family);
     let subscription = match in_force {
         Some(plan) => plan.subscription.as_ref(),
-        None => lost.map(|lost| &lost.subscription),
+        None => lost.and_then(|lost| lost.subscription.as_ref()),
     };
     if let (Some(id), true) = (subscription, instance.decl.field("stripe_subscription_id").is_some()) {
         instance.set("stripe_subscription_id", json!(id));

@@ -36,6 +36,7 @@ const HANDLERS: [(&str, Handler); 23] = [
     ("stripe.subscription.keep", subscription::keep),
     ("stripe.subscription.pause", subscription::pause),
     ("stripe.subscription.resume", subscription::resume),
+    ("stripe.subscription.trial", subscription::trial),
     ("stripe.subscription.update", subscription::update),
     ("stripe.transfer.create", transfer::create),
 ];

@@ -142,6 +142,12 @@ impl<'s> Summary<'s> {
         if discount != 0 {
             rows.push(row("", "Discount", &self.shown(-discount)));
         }
+        let coupon = &self.session.as_session().coupon;
+        let is_later = discount == 0 && coupon.is_object();
+        // What a trial puts off is discounted when it is due.
+        if is_later {
+            rows.push(row("", "Discount", &words::coupon(coupon)));
+        }
         if tax != 0 {
             rows.push(row("", "Tax", &self.shown(tax)));
         }
@@ -160,7 +166,7 @@ impl<'s> Summary<'s> {
             let anchor = data["billing_cycle_anchor"].as_i64().unwrap_or(self.now_s);
             let (interval, count) = calendar::interval(&price);
             let next = self.trial_end_s.unwrap_or_else(|| calendar::next_after(anchor, interval, count, self.now_s));
-            let apart = if discount != 0 || tax != 0 { ", before discounts and tax" } else { "" };
+            let apart = if discount != 0 || tax != 0 || is_later { ", before discounts and tax" } else { "" };
             let amount = format!("{} {every}{apart}", self.shown(self.each_period()));
             rows.push(row("dim", &format!("From {}", date_text(next)), &amount));
         }
@@ -223,6 +229,12 @@ mod tests {
         let trial = shown(&session(500, json!({ "trial_period_days": 14 }), 0, 0));
         for wanted in ["14 days free", "Then $20.00 per month", "From 15 Nov 2026", "id=\"total\">$5.00"] {
             assert!(trial.contains(wanted), "{wanted} in {trial}");
+        }
+        let half = json!({ "percent_off": 50.0, "duration": "repeating", "duration_in_months": 3 });
+        let both =
+            session(0, json!({ "trial_period_days": 14 }), 0, 0).with(|s| s.as_session_mut().coupon = half.clone());
+        for wanted in ["14 days free", "Discount</dt><dd>50% off for 3 months", "per month, before discounts"] {
+            assert!(shown(&both).contains(wanted), "{wanted} in {}", shown(&both));
         }
         let plain = shown(&session(2_450, json!({}), 100, 50));
         for wanted in ["Subtotal</dt><dd>$25.00", "-$1.00", "Tax</dt><dd>$0.50", "From 1 Dec 2026"] {

@@ -25,6 +25,20 @@ pub(super) fn days(count: i64) -> String {
     format!("{count} {}", if count == 1 { "day" } else { "days" })
 }
 
+/// Returns what a coupon takes off, such as `50% off for 3 months`.
+pub(super) fn coupon(coupon: &Value) -> String {
+    let off = match (coupon["percent_off"].as_f64(), coupon["amount_off"].as_i64()) {
+        (Some(percent), _) => format!("{percent}%"),
+        (None, amount) => money::display(amount.unwrap_or_default(), coupon["currency"].as_str().unwrap_or("usd")),
+    };
+    match (coupon["duration"].as_str(), coupon["duration_in_months"].as_i64()) {
+        (Some("repeating"), Some(1)) => format!("{off} off for 1 month"),
+        (Some("repeating"), Some(months)) => format!("{off} off for {months} months"),
+        (Some("forever"), _) => format!("{off} off"),
+        _ => format!("{off} off the first payment"),
+    }
+}
+
 /// Returns the label of a status, and its CSS class: `good`, `bad` or `plain`.
 pub(super) fn status(status: &str) -> (&str, &'static str) {
     match status {

@@ -23,7 +23,7 @@ pub(crate) const PAGE_ROWS_USUAL: i64 = 20;
 pub const QUERIES: [&str; 5] = ["accounts", "balances", "catalog", "entitlements", "usage"];
 
 /// Kinds of the extension's query `list`.
-pub const LISTS: [&str; 20] = [
+pub const LISTS: [&str; 21] = [
     "access_log",
     "campaigns",
     "contacts",
@@ -43,6 +43,7 @@ pub const LISTS: [&str; 20] = [
     "tokens",
     "usage_days",
     "usage_requests",
+    "trial",
     "usage_sync",
 ];
 

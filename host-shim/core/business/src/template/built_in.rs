@@ -65,6 +65,7 @@ mails![
     "sync_failed",
     "termination_soon",
     "transfer_reversed",
+    "trial_ended",
     "trial_will_end",
     "usage_alert",
     "usage_unpriced",

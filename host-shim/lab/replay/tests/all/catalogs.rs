@@ -36,10 +36,11 @@ pub fn folder_with(document: &str) -> TempDir {
 
 /// The policies and a catalog with every clause and every member.
 pub const WHOLE: &str = r#"
-policies: {provider: stripe, currency: usd, sync_prices: true, compare_after: 1d, suspend_on_pause: [void], cancel_reasons: [too_expensive], erase_after: 90d, mail_within: 3d, plan_within: 1m, thin_events: true, customer_creation: checkout, codes: true, tax: included, tax_ids: business, success_url: https://a.example,
+policies: {provider: stripe, currency: usd, sync_prices: true, compare_after: 1d, suspend_on_pause: [void], cancel_reasons: [too_expensive], cancel_offer: {coupon: STAY, reasons: [too_expensive]}, erase_after: 90d, mail_within: 3d, plan_within: 1m, thin_events: true, customer_creation: checkout, codes: true, tax: included, tax_ids: business, success_url: https://a.example,
   cancel_url: https://a.example, origins: [https://a.example], grace: 7d, dunning: [0d, 3d], over_limit: 14d,
   archive_after: 30d, delete_after: 90d, notice: [7d], name_block: 30d, final_backup: 30d,
   error_credit_after: 24h}
+coupons: {STAY: {percent: 25}}
 entitlements:
   seats: {kind: limit, meter: seats}
   calls: {kind: counter, meter: calls, period: calendar_month, alerts: [80, 100]}
@@ -127,7 +128,7 @@ products:
     active: true
     default: false
     prices: {month: {amount: 500, id: {test: price_a, live: price_live_a}}}
-    trial: {for: 14d}
+    trial: {for: 14d, card: optional, at: checkout, then: checkout}
     refund: {within: 7d}
     pause: {at_most: 90d}
     metadata: {slug: a}

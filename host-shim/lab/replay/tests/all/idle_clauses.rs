@@ -67,6 +67,20 @@ const IDLE: &[Idle] = &[
         "an archive comes 30d after the suspension",
     ),
     idle(
+        "/$defs/trial/anyOf/1",
+        "card",
+        "trial: {for: 14d, card: optional, at: checkout, then: checkout}",
+        "trial: {for: 14d, card: optional, at: sign_up}",
+        "nothing asks for a card",
+    ),
+    idle(
+        "/$defs/trial/anyOf/1",
+        "then",
+        "trial: {for: 14d, card: optional, at: checkout, then: checkout}",
+        "trial: {for: 14d, then: checkout}",
+        "the card of this trial is charged at its end",
+    ),
+    idle(
         "/$defs/pause",
         "at_most",
         "suspend_on_pause: [void]",
@@ -498,7 +512,7 @@ const NEVER_IDLE: &[(&str, &[&str])] = &[
     ("/$defs/watch", &["url", "every", "fail_after", "recover_after"]),
     ("/$defs/meter", &["meter"]),
     ("/$defs/expected", &["meter", "within"]),
-    ("/$defs/trial/anyOf/1", &["card", "for"]),
+    ("/$defs/trial/anyOf/1", &["at", "for"]),
     (
         "/$defs/coupon",
         &["percent", "amount", "amount_minor", "months", "forever", "products", "max_redemptions", "until"],

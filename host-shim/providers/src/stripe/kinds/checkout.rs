@@ -12,7 +12,7 @@ use stripe_checkout::CheckoutSessionMode;
 use stripe_checkout::checkout_session::{
     CreateCheckoutSession, CreateCheckoutSessionAutomaticTax, CreateCheckoutSessionCustomerUpdate,
     CreateCheckoutSessionCustomerUpdateAddress, CreateCheckoutSessionCustomerUpdateName,
-    CreateCheckoutSessionLineItems, CreateCheckoutSessionPaymentIntentData,
+    CreateCheckoutSessionDiscounts, CreateCheckoutSessionLineItems, CreateCheckoutSessionPaymentIntentData,
     CreateCheckoutSessionPaymentMethodCollection, CreateCheckoutSessionSubscriptionData,
     CreateCheckoutSessionSubscriptionDataTrialSettings, CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehavior,
     CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehaviorMissingPaymentMethod,
@@ -21,8 +21,9 @@ use stripe_checkout::checkout_session::{
 use stripe_client_core::StripeRequest;
 
 /// `stripe.checkout.create`: takes `mode` (`payment` or `subscription`), `price`, `quantity`, `client_reference_id`,
-/// `customer`, `currency`, `success_url`, `cancel_url`, `metadata`, `trial_days`, `card` (`optional` for a trial without one), `codes`, `tax`, `tax_ids`,
-/// `subscription_data.metadata`, `payment_intent_data.metadata`; returns `session_id`, `url`. The URLs may be paths of the site.
+/// `customer`, `currency`, `success_url`, `cancel_url`, `metadata`, `trial_days`, `card` (`optional` for a trial without one), `codes`,
+/// `promotion_code` (instead of `codes`), `tax`, `tax_ids`, `subscription_data.metadata`, `payment_intent_data.metadata`; returns
+/// `session_id`, `url`. The URLs may be paths of the site.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let mode = match payload.text("mode")? {
@@ -41,6 +42,11 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     }
     if let Some(code) = payload.maybe_text("currency")? {
         request = request.currency(currency(code)?);
+    }
+    if let Some(promotion_code) = payload.maybe_id("promotion_code")? {
+        let mut discount = CreateCheckoutSessionDiscounts::new();
+        discount.promotion_code = Some(promotion_code.to_owned());
+        request = request.discounts(vec![discount]);
     }
     if payload.maybe_flag("codes")? == Some(true) {
         request = request.allow_promotion_codes(true);

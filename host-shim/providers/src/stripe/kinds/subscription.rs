@@ -110,18 +110,36 @@ fn take_back_end(api: &Api<'_>, id: &str, marks: &Marks) -> Result<Value, Failed
     api.post(request.build(), marks, "keep")
 }
 
-/// `stripe.subscription.keep`: takes `subscription`; returns `id`, `status`. Takes back a planned end and a scheduled change. Succeeds
-/// without a change if neither is planned.
+/// `stripe.subscription.keep`: takes `subscription`, `promotion_code`; returns `id`, `status`. Takes back a planned end and a scheduled
+/// change. Succeeds without a change if neither is planned. Adds the discount of a promotion code to those that the subscription has.
 pub(crate) fn keep(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let id = payload.id("subscription")?;
     let now = living(id, current(api, id)?)?;
     let released = release(api, &marks, &now)?;
-    match (is_ending(&now), released) {
-        (true, _) => outputs(&take_back_end(api, id, &marks)?),
-        (false, true) => outputs(&current(api, id)?),
-        (false, false) => outputs(&now),
+    let kept = match (is_ending(&now), released) {
+        (true, _) => take_back_end(api, id, &marks)?,
+        (false, true) => current(api, id)?,
+        (false, false) => now,
+    };
+    match payload.maybe_id("promotion_code")? {
+        Some(promotion_code) => discount(api, id, promotion_code, &marks),
+        None => outputs(&kept),
     }
+}
+
+/// Adds the discount of a promotion code to a subscription, unless it has it.
+fn discount(api: &Api<'_>, id: &str, promotion_code: &str, marks: &Marks) -> Result<Value, Failed> {
+    let path = format!("/subscriptions/{id}");
+    let now = api.get(path.clone(), &[("expand[]", "discounts")])?.object;
+    let given = now.get("discounts").and_then(Value::as_array).cloned().unwrap_or_default();
+    if given.iter().any(|discount| discount.get("promotion_code").and_then(Value::as_str) == Some(promotion_code)) {
+        return outputs(&now);
+    }
+    let kept = given.iter().filter_map(|discount| Some(json!({"discount": discount.get("id")?})));
+    let discounts: Vec<Value> = kept.chain([json!({"promotion_code": promotion_code})]).collect();
+    let request = RequestBuilder::new(StripeMethod::Post, path).form(&json!({"discounts": discounts}));
+    outputs(&api.post(request, marks, "discount")?)
 }
 
 /// `stripe.subscription.pause`: takes `subscription`, `resumes_at_ms`; returns `id`, `status`. Until then Stripe voids the invoices of new
@@ -163,6 +181,39 @@ pub(crate) fn resume(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     }
     let request = RequestBuilder::new(StripeMethod::Post, path).form(&form);
     outputs(&api.post(request, &marks, "resume")?)
+}
+
+/// `stripe.subscription.trial`: takes `subscription`, `trial_end_ms`; returns `id`, `status`. Without a time it ends the trial now: the
+/// first payment is due at once, but a subscription that would end with its trial, because it has no card, ends now.
+pub(crate) fn trial(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let (payload, marks) = (Payload::of(call), Marks::of(call));
+    let id = payload.id("subscription")?;
+    let end_s = payload.maybe_int("trial_end_ms")?.map(|ms| ms.div_euclid(1_000));
+    let path = format!("/subscriptions/{id}");
+    let now = api.get(path.clone(), &[("expand[]", "customer")])?.object;
+    let is_in_trial = now.get("status").and_then(Value::as_str) == Some("trialing");
+    let form = match end_s {
+        None if !is_in_trial => return outputs(&now),
+        None if ends_without_card(&now) => return outputs(&api.delete(CancelSubscription::new(id).build())?),
+        None => json!({"trial_end": "now"}),
+        Some(_) if !is_in_trial => return Err(Failed::Inconsistent(format!("`{id}` is not in a trial"))),
+        Some(end) if now.get("trial_end").and_then(Value::as_i64) == Some(end) => return outputs(&now),
+        Some(end) => json!({"trial_end": end, "proration_behavior": "none"}),
+    };
+    outputs(&api.post(RequestBuilder::new(StripeMethod::Post, path).form(&form), &marks, "trial")?)
+}
+
+/// Returns whether a subscription with its customer ends with its trial, because neither of them has a card.
+fn ends_without_card(subscription: &Value) -> bool {
+    let behavior = subscription.pointer("/trial_settings/end_behavior/missing_payment_method");
+    let cards = [
+        "/default_payment_method",
+        "/default_source",
+        "/customer/invoice_settings/default_payment_method",
+        "/customer/default_source",
+    ];
+    let has_card = cards.iter().any(|place| subscription.pointer(place).is_some_and(|card| !card.is_null()));
+    behavior.and_then(Value::as_str) == Some("cancel") && !has_card
 }
 
 /// `stripe.subscription.update`: takes `subscription`, `item`, `price`, `quantity`, `at` (`now`, or `period_end` with

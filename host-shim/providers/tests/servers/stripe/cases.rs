@@ -95,6 +95,7 @@ pub const CASES: [Case; 21] = [
     Case { kind: "stripe.subscription.keep", payload: keep, listed: |_| None },
     Case { kind: "stripe.subscription.pause", payload: pause, listed: |_| None },
     Case { kind: "stripe.subscription.resume", payload: resume, listed: |_| None },
+    Case { kind: "stripe.subscription.trial", payload: trial, listed: |_| None },
     Case {
         kind: "stripe.subscription.update",
         payload: update_later,
@@ -220,6 +221,22 @@ fn resume(bench: &Bench) -> Value {
     let form = [("pause_collection[behavior]", "void")];
     bench.direct("POST", &format!("/v1/subscriptions/{}", text(&sub, "id")), &form);
     json!({"subscription": sub["id"]})
+}
+
+fn trial(bench: &Bench) -> Value {
+    let sub = in_trial(bench, &[("customer", &customer(bench))]);
+    json!({"subscription": sub["id"], "trial_end_ms": (sub["trial_end"].as_i64().unwrap() + 7 * 86_400) * 1_000})
+}
+
+/// Creates a subscription with a trial of two weeks, which ends with it if there is no card.
+pub fn in_trial(bench: &Bench, form: &[(&str, &str)]) -> Value {
+    let price = price(bench, "2000", Some("month"));
+    let own = [
+        ("items[0][price]", price.as_str()),
+        ("trial_period_days", "14"),
+        ("trial_settings[end_behavior][missing_payment_method]", "cancel"),
+    ];
+    bench.direct("POST", "/v1/subscriptions", &[form, &own].concat())
 }
 
 fn update_later(bench: &Bench) -> Value {

@@ -93,7 +93,7 @@ fn invoices_and_reports_of_usage() {
 #[test]
 fn subscriptions() {
     every_fault(&["stripe.subscription.cancel", "stripe.subscription.keep", "stripe.subscription.update"]);
-    every_fault(&["stripe.subscription.pause", "stripe.subscription.resume"]);
+    every_fault(&["stripe.subscription.pause", "stripe.subscription.resume", "stripe.subscription.trial"]);
 }
 
 #[test]

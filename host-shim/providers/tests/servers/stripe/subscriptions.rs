@@ -1,7 +1,7 @@
 //! Changes and cancellations of subscriptions.
 
 use crate::stripe::bench::{Bench, after_a_crash, call, text};
-use crate::stripe::cases::{price, subscription};
+use crate::stripe::cases::{customer, in_trial, price, subscription};
 use host_provider_api::CallOutcome;
 use serde_json::{Value, json};
 
@@ -175,6 +175,39 @@ fn paused(bench: &Bench, for_s: &str) -> (Value, Value) {
     let after = seen(bench, &sub);
     assert_eq!(after["pause_collection"], Value::Null);
     (before, after)
+}
+
+#[test]
+fn a_trial_is_moved_and_ends_early_with_a_payment() {
+    let bench = Bench::start();
+    let sub = in_trial(&bench, &[("customer", &customer(&bench))]);
+    let end_s = sub["trial_end"].as_i64().expect("a trial") + 7 * 86_400;
+    let mut move_end =
+        call("stripe.subscription.trial", json!({"subscription": sub["id"], "trial_end_ms": end_s * 1_000}));
+    move_end.key = "trial:move".to_owned();
+    for again in [move_end.clone(), after_a_crash(&move_end)] {
+        assert_eq!(bench.done(&again)["status"], "trialing");
+    }
+    assert_eq!(seen(&bench, &sub)["trial_end"], end_s);
+    let end = call("stripe.subscription.trial", json!({"subscription": sub["id"]}));
+    for again in [end.clone(), after_a_crash(&end)] {
+        assert_eq!(bench.done(&again)["status"], "active");
+    }
+    assert_eq!(newest_invoice(&bench, &seen(&bench, &sub))["amount_paid"], 2000);
+    move_end.key = "trial:late".to_owned();
+    let answer = bench.call(&move_end);
+    assert!(matches!(&answer, CallOutcome::Refused { code, .. } if code == "inconsistent"), "{answer:?}");
+}
+
+#[test]
+fn a_trial_without_a_card_that_ends_early_ends_the_subscription() {
+    let bench = Bench::start();
+    let nobody = bench.make("/v1/customers", &[("email", "bo@example.com")]);
+    let sub = in_trial(&bench, &[("customer", &nobody)]);
+    let end = call("stripe.subscription.trial", json!({"subscription": sub["id"]}));
+    for again in [end.clone(), after_a_crash(&end)] {
+        assert_eq!(bench.done(&again)["status"], "canceled");
+    }
 }
 
 fn newest_invoice(bench: &Bench, sub: &Value) -> Value {

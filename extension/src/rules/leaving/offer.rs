@@ -1,0 +1,64 @@
+//! The offer to customers who are about to leave (`cancel_offer`): with `subscription.keep` and its code they stay, and the present
+//! subscription gets the discount. An account gets it once.
+
+use crate::actions::coupons;
+use crate::catalog::product::text;
+use crate::derive::standing::AccountStanding;
+use crate::desk::Desk;
+use crate::model::halt::{Ruled, wrong_field};
+use crate::model::ids::SubscriptionId;
+use crate::model::json::Object;
+use crate::model::keys::FactKey;
+use crate::model::records::subscription::SubscriptionRow;
+use crate::model::records::subscription_history::BillingHistory;
+use extension_contract::{FieldErrorCode, Refusal, SubscriptionStatus};
+
+/// Returns the code that a command accepts and Stripe's promotion code; `None` if it names no code. Fails if it is not offered.
+pub(super) fn accepted(
+    desk: &mut Desk<'_>,
+    body: &Object,
+    standing: &AccountStanding,
+    (id, row): (&SubscriptionId, &SubscriptionRow),
+    is_changing: bool,
+) -> Ruled<Option<(String, String)>> {
+    let reason = text(body, "reason")?.filter(|reason| !reason.is_empty());
+    let Some(given) = text(body, "code")?.filter(|code| !code.is_empty()) else {
+        return match reason {
+            Some(_) => Err(wrong_field("/reason", FieldErrorCode::NotAllowed, "", "a `reason` together with `code`")),
+            None => Ok(None),
+        };
+    };
+    let not = |problem: &str| Err(Refusal::BadTransition(problem.to_owned()).into());
+    let offer = standing.settings.cancel_offer.as_ref().filter(|offer| offer.coupon.eq_ignore_ascii_case(&given));
+    let Some(offer) = offer else {
+        return Err(wrong_field("/code", FieldErrorCode::NotAllowed, "this code is not offered", ""));
+    };
+    // Whoever has cancelled has said why, unless the reason was optional.
+    let reason = reason.or_else(|| row.because().reason.filter(|_| row.is_leaving()));
+    if !offer.is_for(reason.as_deref()) {
+        let found = "the code is not offered for this reason";
+        return Err(wrong_field("/reason", FieldErrorCode::NotAllowed, found, ""));
+    }
+    if !matches!(row.status(), SubscriptionStatus::Active | SubscriptionStatus::Trialing) || row.paused.is_some() {
+        return not("only a subscription that is paid for or in its trial gets the discount");
+    }
+    if is_changing {
+        return not("a change of the subscription is planned");
+    }
+    // A request for this subscription that has not begun is replaced.
+    let asked = desk.account.all_where(|billing: &BillingHistory| billing.offer.is_some())?;
+    let is_asked = asked.iter().any(|(other, _)| *other != **id);
+    if is_asked || desk.account.is_known(&FactKey::StayedWithOffer.to_string())? {
+        return not("the account has had this offer");
+    }
+    let items = row.state().items.clone();
+    let mut found = None;
+    for item in &items {
+        let Some(price) = desk.catalog.price(&item.price_id.as_str().into())? else { continue };
+        match coupons::usable(desk, &offer.coupon, &price.product_id) {
+            Ok(usable) => return Ok(Some(usable)),
+            Err(halt) => found = Some(halt),
+        }
+    }
+    Err(found.unwrap_or_else(|| Refusal::NotFound("a product of the subscription".to_owned()).into()))
+}
