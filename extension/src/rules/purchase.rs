@@ -426,11 +426,21 @@ pub(super) fn changed(desk: &mut Desk<'_>, subscription: &str, report: &EffectRe
 /// change.
 fn keep_unnamed(desk: &Desk<'_>, standing: &AccountStanding, offer: &mut SelectedOffer) -> Ruled<()> {
     let Some((_, item)) = standing.plan_item(offer.sold_as()) else { return Ok(()) };
+    let held = desk.catalog.price(&item.price_id.as_str().into())?;
     if !offer.names_quantity && offer.price.terms()?.by_seat {
         let (least, most) = offer.sale.quantities();
+        let has_seats = match &held {
+            Some(held) => held.terms()?.by_seat,
+            None => false,
+        };
+        // Nobody gets or loses seats that a command does not name.
+        if has_seats && !(least..=most).contains(&item.quantity) {
+            let found = format!("the account has {}", item.quantity);
+            return Err(wrong_field("/quantity", FieldErrorCode::OutOfRange, found, format!("{least} to {most}")));
+        }
         offer.quantity = item.quantity.clamp(least, most);
     }
-    let Some(held) = desk.catalog.price(&item.price_id.as_str().into())? else { return Ok(()) };
+    let Some(held) = held else { return Ok(()) };
     let is_same_interval = !offer.names_interval || held.interval == offer.price.interval;
     match *held.product_id == offer.product.id {
         true if is_same_interval => offer.price = held,
@@ -500,7 +510,11 @@ fn planned_change(desk: &mut Desk<'_>, standing: &AccountStanding, offer: &Selec
     let Some((_, item)) = standing.plan_item(family) else {
         return Err(internal(format!("{subscription}: expected an item of its plan")));
     };
-    let ordering = direction(desk, plan, offer, is_by_seat.then_some(seats))?;
+    let ordering = match leaves_trial(desk, standing, &subscription, plan, offer)? {
+        // What is sold without a trial begins when the trial is over: it is neither given for free nor charged before.
+        true => Ordering::Less,
+        false => direction(desk, plan, offer, is_by_seat.then_some(seats))?,
+    };
     let (at, behavior) = match ordering {
         Ordering::Greater => ("now", "always_invoice"),
         Ordering::Equal => ("now", "none"),
@@ -525,6 +539,29 @@ fn planned_change(desk: &mut Desk<'_>, standing: &AccountStanding, offer: &Selec
         "exceeds": exceeded_after(desk, standing, offer)?,
     });
     Ok(PlannedChange { subscription, billing, pending, takes_end_back: is_ending, payload, reply })
+}
+
+/// Returns whether an offer is sold without a trial, and the account is in the trial of its plan.
+fn leaves_trial(
+    desk: &Desk<'_>,
+    standing: &AccountStanding,
+    subscription: &str,
+    plan: &PlanInForce,
+    offer: &SelectedOffer,
+) -> Ruled<bool> {
+    let is_trial = |facts: &SubscriptionFacts| facts.row.status() == SubscriptionStatus::Trialing;
+    if offer.sale.trial.is_some() || !standing.subscription(subscription).is_some_and(is_trial) {
+        return Ok(false);
+    }
+    let held = match &plan.price_id {
+        Some(id) => desk.catalog.price(id)?,
+        None => None,
+    };
+    let sale = match held {
+        Some(held) => desk.catalog.sale_of(&held.product_id)?,
+        None => None,
+    };
+    Ok(sale.is_some_and(|sale| sale.trial.is_some()))
 }
 
 /// Returns whether a change is an upgrade, neutral or a downgrade: by the plan's rank, then by the billing period

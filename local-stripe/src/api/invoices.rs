@@ -26,7 +26,7 @@ use crate::object::Object;
 use crate::params::{Args, Field, ParamKind, QUANTITY, SIGNED_AMOUNT, merge_metadata, off, opt, req};
 use crate::payments::method::{self, Presence};
 use crate::payments::{mandate, source};
-use crate::pricing;
+use crate::pricing::{self, TAX_BEHAVIOR};
 use crate::state::State;
 use crate::tax::automatic::{self, AUTOMATIC_TAX};
 
@@ -60,7 +60,7 @@ macro_rules! item_fields {
             opt("unit_amount_decimal", ParamKind::Decimal),
             opt("discountable", ParamKind::Bool),
             opt("discounts", DISCOUNTS),
-            off("tax_behavior"),
+            opt("tax_behavior", TAX_BEHAVIOR),
             off("tax_code"),
             opt("tax_rates", RATES),
             $($more),*
@@ -364,6 +364,7 @@ pub(super) fn new_item(
     let has_words = !new.description.is_empty();
     let mut item = model::billing::invoice_item(id.clone(), now, customer, new);
     item.set("pricing", pricing);
+    item.as_invoice_item_mut().tax_behavior = args.value("tax_behavior");
     if !has_words {
         item.set("description", Value::Null);
     }
@@ -458,6 +459,9 @@ pub(super) fn change_item(st: &mut State, item: &Object, args: &Args) -> Result<
             if args.has(member) {
                 i.set(member, args.value(member));
             }
+        }
+        if args.has("tax_behavior") {
+            i.as_invoice_item_mut().tax_behavior = args.value("tax_behavior");
         }
         i.set("metadata", metadata);
         if let Some(rates) = rates {

@@ -181,6 +181,8 @@ own! {
         debit: bool,
         /// The lines for which it returns money.
         credited: Value,
+        /// Whether its amount includes taxes; null if the settings decide it.
+        tax_behavior: Value,
     }
 
     MeterEvent(meter_event, as_meter_event, as_meter_event_mut) of "billing.meter_event" {

@@ -95,7 +95,9 @@ pub fn set_rates(
         line["tax_rates"] = match buyer {
             Some(buyer) => {
                 let code = code_of(st, line["price"]["product"].as_str().unwrap_or_default());
-                let is_inclusive = is_inclusive(st, &line["price"], object.text("currency"))?;
+                let item = line["parent"]["invoice_item_details"]["invoice_item"].as_str().and_then(|id| st.seek(id));
+                let of_item = item.map(|item| item.as_invoice_item().tax_behavior.clone()).unwrap_or_default();
+                let is_inclusive = is_inclusive(st, &line["price"], &of_item, object.text("currency"))?;
                 json!(rates_of(st, buyer, &code, is_inclusive, now))
             }
             None => json!([]),
@@ -110,10 +112,11 @@ pub fn code_of(st: &State, product: &str) -> String {
     own.unwrap_or_else(|| settings(st).text_at("defaults.tax_code").unwrap_or_default().to_owned())
 }
 
-/// Whether a price includes taxes, according to the price itself or to the account's settings.
-fn is_inclusive(st: &State, price: &Value, currency: &str) -> Result<bool, ApiError> {
+/// Whether a price includes taxes, according to the invoice item, to the price itself or to the account's settings.
+fn is_inclusive(st: &State, price: &Value, of_item: &Value, currency: &str) -> Result<bool, ApiError> {
     let of_settings = settings(st);
-    let own = price["tax_behavior"].as_str().filter(|own| *own != "unspecified");
+    let named = [of_item, &price["tax_behavior"]].into_iter().filter_map(Value::as_str);
+    let own = named.into_iter().find(|own| *own != "unspecified");
     match own.or_else(|| of_settings.text_at("defaults.tax_behavior")) {
         Some("inclusive") => Ok(true),
         Some("exclusive") => Ok(false),

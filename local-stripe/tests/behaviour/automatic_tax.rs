@@ -71,6 +71,21 @@ fn a_customer_pays_the_tax_of_a_place_where_the_seller_is_registered() {
 }
 
 #[test]
+fn an_invoice_item_without_a_price_says_whether_it_includes_taxes() {
+    let mut play = seller();
+    let customer = customer_in(&mut play, "country=DE");
+    let form = format!("customer={customer}&pending_invoice_items_behavior=exclude{AUTOMATIC}");
+    let invoice = id(&play.post("/v1/invoices", &form));
+    for behavior in ["exclusive", "inclusive"] {
+        let form = format!("customer={customer}&invoice={invoice}&amount=1190&currency=usd&tax_behavior={behavior}");
+        play.post("/v1/invoiceitems", &form);
+    }
+    // 19 % of 11.90 are 2.26 in addition, and 11.90 contains 1.90.
+    let shown = play.get(&format!("/v1/invoices/{invoice}"));
+    assert_eq!((&shown["total"], &shown["total_excluding_tax"]), (&json!(2_606), &json!(2_190)));
+}
+
+#[test]
 fn a_price_that_includes_its_taxes_stays_the_same() {
     let mut play = seller();
     let price = play.price("Pro", 1_190, "&recurring[interval]=month&tax_behavior=inclusive");

@@ -14,7 +14,7 @@ use serde_json::Value;
 type Handler = fn(&Api<'_>, &Call) -> Result<Value, Failed>;
 
 /// Effect kinds and their handlers.
-const HANDLERS: [(&str, Handler); 23] = [
+const HANDLERS: [(&str, Handler); 24] = [
     ("stripe.account.create", connect::create),
     ("stripe.account.link", connect::link),
     ("stripe.checkout.create", checkout::create),

@@ -128,7 +128,9 @@ pub fn preview(st: &mut State, sub: &Object, current: (i64, i64), takes_pending:
         let id = st.new_id("il_tmp");
         all.push(model::billing::line(id, "upcoming", line));
     }
-    invoice.as_invoice_mut().discounts = term::in_force(st, &customer, Some(sub));
+    let mut discounts = term::in_force(st, &customer, Some(sub));
+    discounts.retain(|discount| discount["end"].as_i64().is_none_or(|end| end > current.1));
+    invoice.as_invoice_mut().discounts = discounts;
     invoice::set_lines(st, &mut invoice, all, &customer)?;
     invoice.set("next_payment_attempt", current.1 + HOUR_S);
     invoice.members.remove("id");

@@ -330,7 +330,7 @@ fn update_later(
     let mut until = terms.phase(phase_items(false), start_s);
     until.trial_end = terms
         .trial_end_s
-        .filter(|at_s| (start_s..=end_s).contains(at_s))
+        .filter(|at_s| (start_s + 1..=end_s).contains(at_s))
         .map(UpdateSubscriptionSchedulePhasesTrialEnd::Timestamp);
     until.start_date = Some(UpdateSubscriptionSchedulePhasesStartDate::Timestamp(start_s));
     until.end_date = Some(UpdateSubscriptionSchedulePhasesEndDate::Timestamp(end_s));
