@@ -150,7 +150,9 @@ impl PageRequest<'_> {
         // Read first: whatever is committed while the page is being rendered comes with the stream.
         let newest = crate::ask::read(&self.hosted.site, |store| store.inbox_newest()).await?;
         let is_public = page.head.who == Who::Public;
-        let reader = if is_public { None } else { caller.clone() };
+        // A public page shows the catalog to everybody, and to an account what it can still get.
+        let is_read_for = |caller: &Caller| !is_public || access::account(caller, asked.account.as_deref()).is_ok();
+        let reader = caller.clone().filter(is_read_for);
         let scope = page_values(&self.api.app, self.hosted, self.parts, reader, &page.head.parts.reads, asked).await?;
         let mut values = self.common(page, path, caller.as_ref(), &given)?;
         values["page"][ACCOUNT] = about.as_ref().map_or(Value::Null, |about| Value::from(about.as_str()));

@@ -22,7 +22,7 @@ pub(crate) struct PageValues {
     pub(crate) account: Option<String>,
 }
 
-/// Runs the queries of a page. A public page has no caller and reads only the catalog.
+/// Runs the queries of a page. A public page reads only the catalog, and may have no caller.
 pub(crate) async fn page_values(
     app: &AppState,
     hosted: &HostedSite,

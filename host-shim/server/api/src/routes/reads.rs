@@ -226,8 +226,8 @@ fn one(
         ReadFrom::Accounts => accounts(answerer, of).map_err(NoAnswer::Problem)?,
         ReadFrom::Balances => answerer.ask_balances(question)?.iter().map(show::balance).collect(),
         ReadFrom::Catalog => {
-            // Everybody may read the catalog, so the question needs none of the caller's accounts.
-            let question = Question { account: Account::Platform, actor: Actor::system(), at: question.at };
+            // Everybody may read the catalog, which shows what the account can still get: its currency, and no second trial.
+            let question = Question { actor: Actor::system(), ..question.clone() };
             answerer.ask_catalog(&question)?.iter().map(offer).collect()
         }
         ReadFrom::Usage { start, end } => {

@@ -272,6 +272,38 @@ fn the_page_after_a_checkout_is_about_this_checkout_even_if_two_were_paid_in_one
 }
 
 #[test]
+fn prices_are_shown_in_the_currency_that_a_visitor_chooses_and_later_in_that_of_the_account() {
+    let ada = Shopper::start("currencies");
+    let shows = |page: &str, amounts: [(&str, bool); 3]| {
+        let found = amounts.map(|(amount, _)| (amount, page.contains(&format!("<p class=\"price\">{amount}"))));
+        assert_eq!(found, amounts, "{page}");
+    };
+    let first = ada.at("/pricing");
+    shows(&first, [("$20.00", true), ("€19.00", false), ("¥3,000", false)]);
+    assert!(first.contains("/pricing?currency=jpy"), "{first}");
+    let in_yen = ada.at("/pricing?currency=jpy");
+    shows(&in_yen, [("$20.00", false), ("€19.00", false), ("¥3,000", true)]);
+    assert!(in_yen.contains("name=\"currency\" value=\"jpy\""), "{in_yen}");
+    shows(&ada.at("/pricing?currency=gbp"), [("$20.00", true), ("€19.00", false), ("¥3,000", false)]);
+    ada.api.sells();
+    let (key, command) = (ada.api.user("ada"), "POST /api/commands/purchase.create?account=user:ada");
+    let reply = ada.api.ok(command, &key, &json!({"product_id": "skins", "currency": "eur"}));
+    let (purchase, session) = (reply["purchase_id"].as_str().unwrap(), reply["session_id"].as_str().unwrap());
+    ada.api.stripe(&format!(
+        "{{stripe: checkout.session.completed, id: evt_paid, set: {{id: {session}, customer: cus_ada, mode: payment, currency: eur, \
+         subscription: null, payment_intent: pi_1, payment_status: paid, amount_subtotal: 900, amount_total: 900, \
+         metadata: {{purchase_id: {purchase}, user_id: ada}}}}}}"
+    ));
+    // The account pays in euros from now on.
+    let after = ada.at("/pricing?currency=jpy");
+    shows(&after, [("$20.00", false), ("€19.00", true), ("¥3,000", false)]);
+    assert!(!after.contains("aria-label=\"Currency\"") && !after.contains("name=\"currency\""), "{after}");
+    assert!(ada.at("/billing").contains("€9.00"), "{}", ada.at("/billing"));
+    let refused = ada.api.send(command, &key, &json!({"plan": "studio", "currency": "usd"}));
+    assert_eq!((refused.status, refused.code()), (422, "invalid"));
+}
+
+#[test]
 fn the_built_in_page_after_a_checkout_waits_for_this_checkout() {
     let ada = Shopper::start("full-podcasts");
     assert!(ada.page("").contains("One moment"), "{}", ada.page(""));
