@@ -2,7 +2,6 @@
 
 use super::coupon::Coupons;
 use super::mistakes::Mistakes;
-use super::settings::Settings;
 use super::words::one_of;
 use extension_contract::FieldErrorCode;
 use serde::{Deserialize, Serialize};
@@ -25,10 +24,14 @@ impl CancelOffer {
     }
 }
 
-/// Checks the policy. `known` has the coupons that a partial catalog does not name.
-pub(crate) fn check(policies: &Settings, coupons: &Coupons, known: &[&str], mistakes: &mut Mistakes) {
+/// Checks the policy against the reasons that customers can give. `known` has the coupons that a partial catalog does not name.
+pub(crate) fn check(
+    offer: &CancelOffer,
+    cancel_reasons: &[String],
+    (coupons, known): (&Coupons, &[&str]),
+    mistakes: &mut Mistakes,
+) {
     const PATH: &str = "/policies/cancel_offer";
-    let Some(offer) = &policies.cancel_offer else { return };
     let names: Vec<&str> = coupons.keys().map(String::as_str).chain(known.iter().copied()).collect();
     if !names.contains(&offer.coupon.as_str()) {
         let place = format!("{PATH}/coupon");
@@ -38,8 +41,8 @@ pub(crate) fn check(policies: &Settings, coupons: &Coupons, known: &[&str], mist
         let place = format!("{PATH}/reasons/{index}");
         if offer.reasons.iter().take(index).any(|before| before == reason) {
             mistakes.add(&place, FieldErrorCode::Taken, format!("`{reason}` is named twice"), "each reason once");
-        } else if !policies.cancel_reasons.contains(reason) {
-            mistakes.unknown(&place, reason, "is not one of `cancel_reasons`", one_of(&policies.cancel_reasons));
+        } else if !cancel_reasons.contains(reason) {
+            mistakes.unknown(&place, reason, "is not one of `cancel_reasons`", one_of(cancel_reasons));
         }
     }
 }

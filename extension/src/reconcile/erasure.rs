@@ -13,7 +13,9 @@ use crate::model::records::instance::{InstanceRecord, InstanceStatus};
 use crate::model::records::product::ProductRow;
 use crate::model::records::record_key;
 use crate::model::records::session::Session;
+use crate::model::records::sign_up_trial::SignUpTrialRow;
 use crate::model::records::subscription::SubscriptionRow;
+use crate::model::records::subscription_history::BillingHistory;
 use crate::model::records::token::Access;
 use extension_contract::{ProductValues, RowKind};
 use serde_json::json;
@@ -117,7 +119,7 @@ fn after_sessions(desk: &mut Desk<'_>, standing: &AccountStanding, reached: Opti
     }
 }
 
-/// Removes what the customer wrote about the end of subscriptions. Declared reasons remain. Returns the progress, and whether there is
+/// Removes what the customer wrote about the end of subscriptions, and what operators wrote about trials. Declared reasons remain. Returns the progress, and whether there is
 /// more to do.
 fn after_subscriptions(
     desk: &mut Desk<'_>,
@@ -139,11 +141,19 @@ fn after_subscriptions(
         if erased != *row {
             desk.account.put(id, erased);
         }
+        if let Some(mut billing) = desk.account.row::<BillingHistory>(id)?.filter(|row| !row.trial_changes.is_empty()) {
+            billing.trial_changes.iter_mut().for_each(|change| change.reason = None);
+            desk.account.put(id, billing);
+        }
     }
-    Ok(match progress_after(&ids) {
-        Progress::Row(id) => (Erased::Subscriptions { reached: Some(id) }, true),
-        Progress::End | Progress::BlockedAfter(_) => (Erased::All, false),
-    })
+    if let Progress::Row(id) = progress_after(&ids) {
+        return Ok((Erased::Subscriptions { reached: Some(id) }, true));
+    }
+    if let Some(mut trial) = desk.account.row::<SignUpTrialRow>(SignUpTrialRow::ID)? {
+        trial.changes.iter_mut().for_each(|change| change.reason = None);
+        desk.account.put(SignUpTrialRow::ID, trial);
+    }
+    Ok((Erased::All, false))
 }
 
 /// Removes the IP addresses from the access log.

@@ -305,9 +305,11 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     let sold = sold_products(desk, &settings.currency, &products, named.filter(|_| is_partial))?;
     coupon::check(&document.coupons, &settings.currency, &sold, &mut mistakes);
     price_move::check(&settings.price_moves, &sold, &mut mistakes);
-    let kept = settings.coupons.iter().filter(|(_, coupon)| is_partial && coupon.wanted.is_some());
-    let kept: Vec<&str> = kept.map(|(code, _)| code.as_str()).collect();
-    cancel_offer::check(&settings, &document.coupons, &kept, &mut mistakes);
+    if let Some(offer) = &settings.cancel_offer {
+        let kept = settings.coupons.iter().filter(|(_, coupon)| is_partial && coupon.wanted.is_some());
+        let kept: Vec<&str> = kept.map(|(code, _)| code.as_str()).collect();
+        cancel_offer::check(offer, &settings.cancel_reasons, (&document.coupons, &kept), &mut mistakes);
+    }
     let erases = settings.erase_after.is_some() || mistakes.is_left_out("/policies");
     check_personal(&read, erases, &mut mistakes);
     check_defaults(&products, &mut mistakes);

@@ -40,11 +40,11 @@ policies: {provider: stripe, currency: usd, sync_prices: true, compare_after: 1d
   cancel_url: https://a.example, origins: [https://a.example], grace: 7d, dunning: [0d, 3d], over_limit: 14d,
   archive_after: 30d, delete_after: 90d, notice: [7d], name_block: 30d, final_backup: 30d,
   error_credit_after: 24h}
-coupons: {STAY: {percent: 25}}
 entitlements:
   seats: {kind: limit, meter: seats}
   calls: {kind: counter, meter: calls, period: calendar_month, alerts: [80, 100]}
   may_owe: {kind: flag}
+coupons: {STAY: {percent: 25}}
 meters:
   tokens: {unit: token, formula: sum, attributes: [model, agent]}
   words: {attributes: [model]}

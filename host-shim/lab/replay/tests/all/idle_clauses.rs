@@ -444,6 +444,7 @@ const NEVER_IDLE: &[(&str, &[&str])] = &[
     ("", &["rates", "usage_source", "events", "reactions", "campaigns", "product_types", "products", "policies"]),
     // The core level.
     ("", &["features", "plans", "addons", "packs", "instances", "coupons", "currency", "tax", "tax_ids", "codes"]),
+    ("/properties/policies/properties/cancel_offer", &["coupon", "reasons"]),
     ("/$defs/counted", &["counter", "per", "alerts"]),
     ("/$defs/measured", &["limit"]),
     ("/$defs/used", &["use", "price", "pay", "tiers", "alerts"]),
@@ -465,6 +466,7 @@ const NEVER_IDLE: &[(&str, &[&str])] = &[
             "mail_within",
             "plan_within",
             "suspend_on_pause",
+            "cancel_offer",
             "customer_creation",
             "codes",
             "tax",
