@@ -511,17 +511,28 @@ impl Rig {
         if self.setup.live.is_some() {
             // Stop at each time at which something is due, so that live providers can finish their work.
             while let Some(next) = self.outbox().next_time()?.filter(|next| *next < until) {
+                self.time_at_stripe(next);
                 reports.extend(self.outbox_mut().advance_to(next)?);
                 self.running_mut().clock_mut().advance_to(next);
                 reports.extend(self.wait_for_live_providers()?);
             }
         }
         let until = until.max(self.clock());
+        self.time_at_stripe(until);
         reports.extend(self.outbox_mut().advance_to(until)?);
         self.running_mut().clock_mut().advance_to(until);
         reports.extend(self.wait_for_live_providers()?);
         self.note(&reports);
         Ok(reports)
+    }
+
+    /// Advances the clock of a local Stripe to the time at which effects become due, unless something happens there first.
+    fn time_at_stripe(&self, at: Timestamp) {
+        if let Some(stripe) = self.setup.live.as_ref().and_then(LiveProviders::stripe)
+            && stripe.next_due(at).is_none()
+        {
+            stripe.advance_to(at);
+        }
     }
 
     fn note(&mut self, reports: &[Report]) {
