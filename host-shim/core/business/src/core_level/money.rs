@@ -48,7 +48,7 @@ impl Currencies {
             return Ok(From(node).int(minor));
         };
         let amounts: Vec<Entry> = check.each(entries, |amount| {
-            let known = self.0.iter().any(|currency| *currency == amount.key);
+            let known = self.0.contains(&amount.key);
             if !known {
                 let problem = format!("`{path}.{}` is in no currency of the business", amount.key);
                 let expected = match is_code(&amount.key) {
