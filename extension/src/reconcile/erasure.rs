@@ -1,5 +1,6 @@
 //! Erases the personal data of a closed account when its retention ends: product names, fields declared
-//! `personal`, IP addresses, the addresses of buyers, what customers wrote when they left, and, in the host, all payloads of events and effects. Ids, amounts and times remain.
+//! `personal`, IP addresses, the addresses of buyers, what customers wrote when they left and operators wrote about trials, and, in the
+//! host, all payloads of events and effects. Ids, amounts and times remain.
 
 use super::schedule::DesiredSchedule;
 use crate::derive::standing::AccountStanding;
@@ -119,8 +120,8 @@ fn after_sessions(desk: &mut Desk<'_>, standing: &AccountStanding, reached: Opti
     }
 }
 
-/// Removes what the customer wrote about the end of subscriptions, and what operators wrote about trials. Declared reasons remain. Returns the progress, and whether there is
-/// more to do.
+/// Removes what the customer wrote about the end of subscriptions, and what operators wrote about trials. Declared reasons remain.
+/// Returns the progress, and whether there is more to do.
 fn after_subscriptions(
     desk: &mut Desk<'_>,
     standing: &AccountStanding,

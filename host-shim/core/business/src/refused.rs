@@ -57,7 +57,8 @@ fn mistake(catalog: &Node, error: &FieldError) -> BadInput {
         true => expected_by(error.code).to_owned(),
         false => error.expectation(),
     };
-    let is_translated = is_translated(catalog, &error.path);
+    // The line that there are more mistakes is about no value.
+    let is_translated = error.code != FieldErrorCode::More && is_translated(catalog, &error.path);
     let place = match error.code {
         FieldErrorCode::More => Place::file(&catalog.place().file),
         // The author has not written this place in the full level.

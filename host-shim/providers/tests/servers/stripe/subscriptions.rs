@@ -1,7 +1,7 @@
 //! Changes and cancellations of subscriptions.
 
 use crate::stripe::bench::{Bench, after_a_crash, call, text};
-use crate::stripe::cases::{customer, in_trial, price, subscription};
+use crate::stripe::cases::{in_trial, price, subscription};
 use host_provider_api::CallOutcome;
 use serde_json::{Value, json};
 
@@ -180,7 +180,9 @@ fn paused(bench: &Bench, for_s: &str) -> (Value, Value) {
 #[test]
 fn a_trial_is_moved_and_ends_early_with_a_payment() {
     let bench = Bench::start();
-    let sub = in_trial(&bench, &[("customer", &customer(&bench))]);
+    // A card that is not the customer's default would not be charged.
+    let card = [("payment_method", "pm_card_visa"), ("invoice_settings[default_payment_method]", "pm_card_visa")];
+    let sub = in_trial(&bench, &[("customer", &bench.make("/v1/customers", &card))]);
     let end_s = sub["trial_end"].as_i64().expect("a trial") + 7 * 86_400;
     let mut move_end =
         call("stripe.subscription.trial", json!({"subscription": sub["id"], "trial_end_ms": end_s * 1_000}));
@@ -208,6 +210,31 @@ fn a_trial_without_a_card_that_ends_early_ends_the_subscription() {
     for again in [end.clone(), after_a_crash(&end)] {
         assert_eq!(bench.done(&again)["status"], "canceled");
     }
+}
+
+#[test]
+fn a_kept_subscription_gets_a_discount_once_beside_those_that_it_has() {
+    let bench = Bench::start();
+    let sub = subscription(&bench, "2000", "month");
+    let code = |coupon: &[(&str, &str)], code: &str| {
+        let coupon = bench.make("/v1/coupons", coupon);
+        bench.make(
+            "/v1/promotion_codes",
+            &[("promotion[type]", "coupon"), ("promotion[coupon]", &coupon), ("code", code)],
+        )
+    };
+    let first = code(&[("percent_off", "10"), ("duration", "forever")], "FRIENDS");
+    let path = format!("/v1/subscriptions/{}", text(&sub, "id"));
+    bench.direct("POST", &path, &[("discounts[0][promotion_code]", &first), ("cancel_at_period_end", "true")]);
+    let stay = code(&[("percent_off", "25"), ("duration", "once")], "STAY");
+    let keep = call("stripe.subscription.keep", json!({"subscription": sub["id"], "promotion_code": stay}));
+    for again in [keep.clone(), after_a_crash(&keep)] {
+        assert_eq!(bench.done(&again)["status"], "active");
+    }
+    let kept = bench.direct("GET", &path, &[("expand[]", "discounts")]);
+    let given: Vec<&Value> =
+        kept["discounts"].as_array().expect("a list").iter().map(|of| &of["promotion_code"]).collect();
+    assert_eq!((given, &kept["cancel_at_period_end"]), (vec![&json!(first), &json!(stay)], &json!(false)));
 }
 
 fn newest_invoice(bench: &Bench, sub: &Value) -> Value {
