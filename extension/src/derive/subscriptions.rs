@@ -214,10 +214,12 @@ fn paid_quantity(
     known: &KnownPrices,
     now: Timestamp,
 ) -> Paid {
-    // Another price of a plan's family counts as well: a monthly price may have been replaced by a yearly one.
-    let is_same = |id: &str| {
-        *id == *price.id || price.family.is_some() && known.get(id).is_some_and(|other| other.family == price.family)
+    // Another price of a plan's family, or of an add-on, counts as well: a monthly price may have been replaced by a yearly one.
+    let is_sold_as = |other: &Rc<CatalogPrice>| match &price.family {
+        Some(_) => other.family == price.family,
+        None => other.product_id == price.product_id,
     };
+    let is_same = |id: &str| *id == *price.id || known.get(id).is_some_and(is_sold_as);
     let named = |seen: &Observation| seen.prices().iter().find(|(id, _)| is_same(id)).map(|(_, quantity)| *quantity);
     let good = || row.history.iter().rev().filter(|seen| is_good(seen));
     // The last payment paid for the quantity in the snapshot at its time.
