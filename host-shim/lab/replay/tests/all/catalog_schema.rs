@@ -168,7 +168,7 @@ fn a_catalog_in_json_is_the_same_business_as_in_yaml() {
 }
 
 /// Objects of the schema, each with its place in [`WHOLE`].
-const OBJECTS: [(&str, &str); 43] = [
+const OBJECTS: [(&str, &str); 44] = [
     ("", ""),
     ("/properties/policies", "/policies"),
     ("/properties/policies/properties/cancel_offer", "/policies/cancel_offer"),
@@ -207,6 +207,7 @@ const OBJECTS: [(&str, &str); 43] = [
     ("/$defs/meter", "/product_types/2/meters/0"),
     ("/$defs/trial/anyOf/1", "/products/0/trial"),
     ("/$defs/pause", "/products/0/pause"),
+    ("/$defs/price_move", "/price_moves/prod_a"),
     ("/$defs/prices", "/products/0/prices"),
     ("/$defs/price", "/products/0/prices/month"),
     ("/$defs/price/properties/id/anyOf/1", "/products/0/prices/month/id"),

@@ -45,6 +45,7 @@ entitlements:
   calls: {kind: counter, meter: calls, period: calendar_month, alerts: [80, 100]}
   may_owe: {kind: flag}
 coupons: {STAY: {percent: 25}}
+price_moves: {prod_a: {notice: 60d, on: 2027-03-01, from: [price_old]}}
 meters:
   tokens: {unit: token, formula: sum, attributes: [model, agent]}
   words: {attributes: [model]}

@@ -441,7 +441,20 @@ const IDLE: &[Idle] = &[
 
 /// The other members: each changes something wherever it stands.
 const NEVER_IDLE: &[(&str, &[&str])] = &[
-    ("", &["rates", "usage_source", "events", "reactions", "campaigns", "product_types", "products", "policies"]),
+    (
+        "",
+        &[
+            "rates",
+            "usage_source",
+            "events",
+            "reactions",
+            "campaigns",
+            "product_types",
+            "products",
+            "policies",
+            "price_moves",
+        ],
+    ),
     // The core level.
     ("", &["features", "plans", "addons", "packs", "instances", "coupons", "currency", "tax", "tax_ids", "codes"]),
     ("/properties/policies/properties/cancel_offer", &["coupon", "reasons"]),
@@ -519,6 +532,7 @@ const NEVER_IDLE: &[(&str, &[&str])] = &[
         "/$defs/coupon",
         &["percent", "amount", "amount_minor", "months", "forever", "products", "max_redemptions", "until"],
     ),
+    ("/$defs/price_move", &["notice", "on", "from"]),
     ("/$defs/prices", &["day", "week", "month", "year", "once"]),
     ("/$defs/price", &["amount", "id"]),
     ("/$defs/price/properties/id/anyOf/1", &["test", "live"]),
