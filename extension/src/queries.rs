@@ -156,7 +156,7 @@ fn offer_of(desk: &mut Desk<'_>, product: &Product, chosen: Option<&str>) -> Rul
     let settings = desk.catalog.settings()?;
     for id in prices_of(&product.values, &metadata, &settings.currency).into_iter().filter_map(|price| price.id) {
         if let Some(price) = desk.catalog.price(&id)?.filter(|price| price.active) {
-            prices.push(currency::shown(&price, chosen)?);
+            prices.push(currency::shown(&price, chosen, &desk.catalog.settings()?.currency)?);
         }
     }
     if let (Some(_), Some(main), Some(first)) = (chosen, &mut product.values.price, prices.first()) {
@@ -167,7 +167,7 @@ fn offer_of(desk: &mut Desk<'_>, product: &Product, chosen: Option<&str>) -> Rul
     // An account gets one trial, and is not offered another.
     if metadata.contains_key(TRIAL) {
         let sold_as = prices.iter().find_map(|price| price.family.as_deref()).unwrap_or(&product.id);
-        let trial = Sale::member_trial(&metadata)?;
+        let trial = Sale::trial_of(&metadata)?;
         // Only a new account tries a plan without a subscription.
         let is_sign_up = trial.is_some_and(|trial| trial.at == TrialStart::SignUp);
         if is_sign_up && !desk.account.is_platform() || desk.account.is_known(&FactKey::Trial(sold_as).to_string())? {
@@ -423,6 +423,7 @@ pub(crate) fn list(
                 "subscriptions" => subscription(&stored.row, planned.next().flatten(), &sold).map_err(failed)?,
                 "tasks" => open_tasks(&stored.row, &types).map_err(failed)?,
                 "contacts" => contact(&stored.row).map_err(failed)?,
+                "trial" => sign_up_trial(&stored.row).map_err(failed)?,
                 _ => entry(&stored.row).map_err(failed)?,
             };
             after = Some(id.clone());
@@ -555,7 +556,7 @@ fn sold_by(desk: &mut Desk<'_>, rows: &[StoredRow]) -> Ruled<BTreeMap<String, Va
     for price in desk.catalog.prices(ids.iter())?.into_iter().flatten() {
         let product = desk.catalog.product(&price.product_id)?;
         let name = product.map(|product| product.values.name.clone());
-        let shown = json!({"product_id": price.product_id, "name": name, "amount": currency::shown(&price, currency.as_deref())?.amount, "interval": price.interval});
+        let shown = json!({"product_id": price.product_id, "name": name, "amount": currency::shown(&price, currency.as_deref(), &desk.catalog.settings()?.currency)?.amount, "interval": price.interval});
         sold.insert(price.id.to_string(), shown);
     }
     Ok(sold)
@@ -590,6 +591,20 @@ fn subscription(
     });
     let status = value["status"].as_str().map(str::to_owned);
     Ok((stored.id.clone(), status, encode(&value)?))
+}
+
+/// Returns the trial of the account for a list, without what operators wrote about it. Other rows have no JSON.
+fn sign_up_trial(row: &Row) -> Fallible<(String, Option<String>, Json)> {
+    let Row::Record(row) = row else { return entry(row) };
+    if row.id != SignUpTrialRow::ID {
+        return Ok((row.id.clone(), None, "{}".to_owned()));
+    }
+    let trial: SignUpTrialRow = decode(&row.collection, &row.id, &row.value)?;
+    let value = json!({
+        "id": row.id, "product": trial.product, "began": trial.began, "until": trial.until, "bought": trial.bought,
+        "quantity": trial.quantity, "leads_to_checkout": trial.leads_to_checkout,
+    });
+    Ok((row.id.clone(), None, encode(&value)?))
 }
 
 /// Returns the buyer's address of a checkout that was made elsewhere, with its status; `None` for other checkouts.

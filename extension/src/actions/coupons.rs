@@ -101,14 +101,15 @@ fn payload(code: &str, coupon: &Coupon, prices: &[String], currency: &str) -> Va
 pub(crate) fn usable(desk: &Desk<'_>, given: &str, product: &str) -> Ruled<(String, String)> {
     let settings = desk.catalog.settings()?;
     let not = |code, found: String| wrong_field("/code", code, found, "");
-    let named = settings.coupons.iter().find(|(code, _)| code.eq_ignore_ascii_case(given));
+    let is_named = |code: &str| code.eq_ignore_ascii_case(given);
+    let named = settings.coupons.iter().find(|(code, known)| known.wanted.is_some() && is_named(code));
     let known = named.and_then(|(code, known)| Some((code, known.wanted.as_ref()?, known.made.as_ref())));
-    // The other codes are not listed: whoever has none need not know them.
+    // Does not list the other codes, which are not for everybody.
     let Some((code, wanted, made)) = known else {
         return Err(not(FieldErrorCode::NotAllowed, "this code is unknown".to_owned()));
     };
     if let Some(day) = wanted.until.filter(|day| day.end() <= desk.now) {
-        return Err(not(FieldErrorCode::OutOfRange, format!("this code could be used until {}", date(day.end() - 1))));
+        return Err(not(FieldErrorCode::OutOfRange, format!("this code was valid until {}", date(day.end() - 1))));
     }
     if !wanted.products.is_empty() && !wanted.products.iter().any(|discounted| discounted == product) {
         return Err(not(FieldErrorCode::NotAllowed, format!("this code gives no discount on `{product}`")));

@@ -7,7 +7,7 @@ use crate::model::keys::FactKey;
 use crate::model::records::sign_up_trial::SignUpTrialRow;
 use crate::model::time::plus_days;
 
-/// Commands with which nobody begins to use an account.
+/// Commands that do not mean that somebody uses the account. They begin no trial.
 const OTHERS: [&str; 4] = ["account.close", "trial.end", "trial.extend", "usage.admit"];
 
 /// Begins the trial, unless the account had events before or may not try the plan. Returns whether it has begun.
@@ -31,6 +31,7 @@ pub(crate) fn begin(desk: &mut Desk<'_>) -> Ruled<bool> {
         began: desk.now,
         until: plus_days(desk.now, trial.days),
         bought: None,
+        bought_by: None,
         leads_to_checkout: trial.then == TrialThen::Checkout,
         quantity: trial.quantity,
         tried: trial.tried.clone(),

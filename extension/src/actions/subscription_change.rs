@@ -6,18 +6,31 @@ use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::ids::SubscriptionId;
-use crate::model::keys::EffectKey;
+use crate::model::keys::{EffectKey, word_of};
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::BillingHistory;
 use extension_contract::{DeferReason, Effect, Outcome};
 use serde_json::Value;
 
+/// The first word of the keys of requests that move the end of a trial.
+const TRIAL: &str = "trial";
+
 /// Returns the outcome of a command that must wait until the provider has answered an earlier request for the subscription. A request
-/// that has not begun can still be called off.
+/// that has not begun can still be called off, unless it moves the end of a trial.
 pub(crate) fn wait_for_change(desk: &mut Desk<'_>, subscription: &str) -> Ruled<Option<Outcome>> {
+    wait_for(desk, subscription, |word| word != TRIAL)
+}
+
+/// Like [`wait_for_change`], for a command that moves the end of a trial: only a request to do so can be called off.
+pub(crate) fn wait_for_trial(desk: &mut Desk<'_>, subscription: &str) -> Ruled<Option<Outcome>> {
+    wait_for(desk, subscription, |word| word == TRIAL)
+}
+
+fn wait_for(desk: &mut Desk<'_>, subscription: &str, can_replace: impl FnOnce(&str) -> bool) -> Ruled<Option<Outcome>> {
     let billing = desk.account.get::<BillingHistory>(subscription)?;
     let Some(key) = billing.and_then(|billing| billing.changing.clone()) else { return Ok(None) };
-    Ok(desk.account.has_begun(&key)?.then_some(Outcome::Deferred(DeferReason::Effect(key))))
+    let waits = !can_replace(word_of(&key)) || desk.account.has_begun(&key)?;
+    Ok(waits.then_some(Outcome::Deferred(DeferReason::Effect(key))))
 }
 
 /// Requests a change, and remembers it in the subscription's billing history as the newest one. `reply_to` is the caller of the
@@ -52,9 +65,13 @@ pub(crate) fn replace_change(
     request_change(desk, subscription, billing, key, payload, reply_to)
 }
 
-/// Calls an earlier request off, which has not begun, with the coupon that it was to give.
-pub(crate) fn call_off(desk: &mut Desk<'_>, billing: BillingHistory, earlier: String) -> BillingHistory {
+/// Calls off an earlier request that has not begun, and the coupon that it would have given or the end of a trial that it
+/// would have moved.
+pub(crate) fn call_off(desk: &mut Desk<'_>, mut billing: BillingHistory, earlier: String) -> BillingHistory {
     let offer = billing.offer.filter(|(key, _)| *key != earlier);
+    if word_of(&earlier) == TRIAL {
+        billing.trial_changes.pop();
+    }
     desk.account.call_off(vec![earlier]);
     BillingHistory { offer, ..billing }
 }

@@ -321,7 +321,7 @@ pub(crate) fn check_refunds(
 pub(crate) fn check_sale(proposed: &Proposed, path: &str, settings: &Settings, mistakes: &mut Mistakes) {
     let (metadata, prices) = (&proposed.metadata, proposed.prices(&settings.currency));
     let terms = Sale::of(&proposed.decl, metadata).unwrap_or_default();
-    check_amounts(proposed, (terms.quantities().0, terms.trial.is_some()), path, settings, mistakes);
+    check_amounts(proposed, (terms.quantities().0, terms.checkout_trial().is_some()), path, settings, mistakes);
     let has = |once: bool| prices.iter().any(|price| (price.interval == Interval::Once) == once);
     check_trial(proposed, &terms, &format!("{path}/{}", sale::TRIAL), mistakes);
     for (name, is_idle, found, expected) in [

@@ -101,7 +101,7 @@ pub(crate) enum TrialThen {
 }
 
 impl TrialThen {
-    /// Returns the name of it.
+    /// Returns its name in the catalog.
     pub fn name(self) -> &'static str {
         match self {
             TrialThen::DefaultPlan => "default_plan",
@@ -141,7 +141,7 @@ impl Sale {
             let expected = "1 or more, and `at_least` within `at_most`";
             return Err(wrong_field(&format!("/metadata/{QUANTITY}"), FieldErrorCode::OutOfRange, "", expected));
         }
-        let trial = Sale::member_trial(metadata)?;
+        let trial = Sale::trial_of(metadata)?;
         if trial.is_some_and(|trial| !(1..=TRIAL_DAYS_MAX).contains(&trial.days())) {
             let expected = format!("whole days from 1d to {TRIAL_DAYS_MAX}d, such as 14d");
             return Err(wrong_field(&format!("/metadata/{TRIAL}"), FieldErrorCode::OutOfRange, "", expected));
@@ -152,8 +152,13 @@ impl Sale {
     }
 
     /// Returns the trial of a product's metadata.
-    pub fn member_trial(metadata: &Object) -> Ruled<Option<Trial>> {
+    pub fn trial_of(metadata: &Object) -> Ruled<Option<Trial>> {
         member::<Trial>(metadata, TRIAL, TRIAL_FORM)
+    }
+
+    /// Returns the trial with which a checkout begins.
+    pub fn checkout_trial(&self) -> Option<Trial> {
+        self.trial.filter(|trial| trial.at == TrialStart::Checkout)
     }
 
     /// Returns the smallest and the largest quantity of a purchase.

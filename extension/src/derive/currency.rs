@@ -1,7 +1,7 @@
 //! The currency in which an account pays. The first purchase decides it, since Stripe refuses subscriptions in two currencies for one
 //! customer, and what was paid in one currency does not pay for anything in another.
 
-use crate::catalog::currencies::OtherAmounts;
+use crate::catalog::currencies::{Currencies, OtherAmounts};
 use crate::catalog::product::text;
 use crate::catalog::terms::{CatalogPrice, Terms};
 use crate::catalog::words::one_of;
@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 /// Member of a command with the currency that the customer chooses.
 const CURRENCY: &str = "currency";
 
-/// Returns the currencies in which an account has paid, or began a subscription. There are several only if checkouts in two
+/// Returns the currencies in which an account has paid or begun a subscription. There are several only if checkouts in two
 /// currencies were open at once.
 fn used(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
     let balances = desk.account.get::<Balances>(Balances::ID)?.unwrap_or_default();
@@ -33,12 +33,9 @@ fn used(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
     Ok(used)
 }
 
-/// Returns the currency in which an account pays; `None` if it can choose one, or if the business has only one.
+/// Returns the currency in which an account pays; `None` if it can choose one. It may be one that the business has sold in before.
 pub(crate) fn chosen(desk: &mut Desk<'_>) -> Ruled<Option<String>> {
     let settings = desk.catalog.settings()?;
-    if !settings.currency.are_several() {
-        return Ok(None);
-    }
     Ok(preferred(used(desk)?, &settings.currency))
 }
 
@@ -47,11 +44,27 @@ fn preferred(used: BTreeSet<String>, default: &str) -> Option<String> {
     used.get(default).or_else(|| used.first()).cloned()
 }
 
-/// Returns a price as it is shown to an account that pays in a currency: with its amount in this currency, and no other.
-pub(crate) fn shown(price: &CatalogPrice, currency: Option<&str>) -> Ruled<Price> {
-    let Some(currency) = currency else { return Ok(Price::clone(price)) };
-    let Some(amount) = price.amount_in(currency)? else { return Ok(Price::clone(price)) };
-    let terms = Terms { currencies: OtherAmounts::new(), ..price.terms()?.clone() };
+/// Returns a price as it is shown to an account that pays in a currency: with its amount in this currency, and no other. An account
+/// that can choose sees the amounts in the currencies of the business.
+pub(crate) fn shown(price: &CatalogPrice, currency: Option<&str>, of_business: &Currencies) -> Ruled<Price> {
+    let of_price = &price.terms()?.currencies;
+    let in_own = match currency {
+        Some(currency) => price.amount_in(currency)?,
+        None => None,
+    };
+    let kept: OtherAmounts = match in_own {
+        Some(_) => OtherAmounts::new(),
+        None => of_price
+            .iter()
+            .filter(|(code, _)| of_business.has(code))
+            .map(|(code, minor)| (code.clone(), *minor))
+            .collect(),
+    };
+    let amount = in_own.unwrap_or_else(|| price.amount.clone());
+    if kept == *of_price && amount == price.amount {
+        return Ok(Price::clone(price));
+    }
+    let terms = Terms { currencies: kept, ..price.terms()?.clone() };
     Ok(Price { amount, terms: encode(&terms)?, ..Price::clone(price) })
 }
 
@@ -63,9 +76,11 @@ pub(crate) fn unit_price(desk: &mut Desk<'_>, body: &Object, price: &CatalogPric
     let currencies = &settings.currency;
     let named = text(body, CURRENCY)?;
     let path = format!("/{CURRENCY}");
-    let used = match currencies.are_several() {
-        true => used(desk)?,
-        false => BTreeSet::new(),
+    // A price may have amounts in currencies in which the business sells no longer.
+    let has_one = !currencies.are_several() && price.terms()?.currencies.is_empty();
+    let used = match has_one {
+        true => BTreeSet::new(),
+        false => used(desk)?,
     };
     let currency = match &named {
         Some(named) if !used.is_empty() && !used.contains(named) => {
@@ -81,7 +96,7 @@ pub(crate) fn unit_price(desk: &mut Desk<'_>, body: &Object, price: &CatalogPric
         None => preferred(used, currencies).unwrap_or_else(|| currencies.to_string()),
     };
     // A business with one currency may have prices from a time when it had another.
-    if !currencies.are_several() {
+    if has_one {
         return Ok(price.amount.clone());
     }
     price.amount_in(&currency)?.ok_or_else(|| {

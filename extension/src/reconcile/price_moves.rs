@@ -40,7 +40,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
         };
         let Some(billing) = desk.account.get_here::<BillingHistory>(&facts.id)? else { continue };
         match wanted {
-            Some(wanted) => advance(desk, facts, &billing, &wanted, desired)?,
+            Some(wanted) => advance(desk, standing, facts, &billing, &wanted, desired)?,
             None if billing.moving.is_some() => {
                 desk.account.put(&facts.id, BillingHistory { moving: None, ..BillingHistory::clone(&billing) });
             }
@@ -51,12 +51,12 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
 }
 
 /// Returns the move of a subscription; `None` if it stays at its price, or if its owner leaves or pauses.
-fn wanted(desk: &Desk<'_>, standing: &AccountStanding, facts: &SubscriptionFacts) -> Ruled<Option<Move>> {
+fn wanted(desk: &mut Desk<'_>, standing: &AccountStanding, facts: &SubscriptionFacts) -> Ruled<Option<Move>> {
     let row = &facts.row;
-    let goes_on = row.status() == SubscriptionStatus::Active && !row.is_leaving() && row.paused.is_none();
-    if !goes_on {
+    if row.is_final() || row.is_leaving() || row.paused.is_some() {
         return Ok(None);
     }
+    let currency = currency::chosen(desk)?;
     for item in &row.state().items {
         let Some(from) = desk.catalog.price(&item.price_id.as_str().into())? else { continue };
         let Some(terms) = standing.settings.price_moves.get(&*from.product_id) else { continue };
@@ -71,6 +71,14 @@ fn wanted(desk: &Desk<'_>, standing: &AccountStanding, facts: &SubscriptionFacts
             continue;
         };
         let Some(to) = desk.catalog.price(&today)? else { continue };
+        // Nobody is moved to another currency.
+        let is_sold = match &currency {
+            Some(currency) => to.amount_in(currency)?.is_some(),
+            None => true,
+        };
+        if !is_sold {
+            continue;
+        }
         return Ok(Some(Move { item: item.clone(), from, to, terms: terms.clone() }));
     }
     Ok(None)
@@ -79,19 +87,24 @@ fn wanted(desk: &Desk<'_>, standing: &AccountStanding, facts: &SubscriptionFacts
 /// Takes the next step of a move: the mail, and then the change at the first renewal after the notice.
 fn advance(
     desk: &mut Desk<'_>,
+    standing: &AccountStanding,
     facts: &SubscriptionFacts,
     billing: &BillingHistory,
     wanted: &Move,
     desired: &mut DesiredSchedule,
 ) -> Ruled<()> {
     let (id, now) = (&facts.id, desk.now);
+    // While a payment fails, a move that was announced stays as it is.
+    if facts.row.status() != SubscriptionStatus::Active {
+        return Ok(());
+    }
     let known = billing.moving.clone().filter(|moving| moving.to == wanted.to.id);
     let moving = match known {
         Some(moving) => moving,
-        None => announce(desk, facts, billing, wanted)?,
+        None => announce(desk, standing, facts, billing, wanted)?,
     };
     let renewal = wanted.item.period_end;
-    if renewal < moving.after {
+    if renewal < moving.after || moving.asked_for == Some(renewal) {
         return Ok(());
     }
     let asked_at = renewal.saturating_sub(ASKED_BEFORE_MS);
@@ -115,18 +128,25 @@ fn advance(
     }
     let pending = Some(PendingChange { price: wanted.to.id.clone(), quantity, at: renewal });
     let key = EffectKey::Move { subscription: id.clone(), renewal };
-    request_change(desk, id, BillingHistory { pending, ..billing }, &key, &payload, None)
+    let moving = Some(Moving { asked_for: Some(renewal), ..moving });
+    request_change(desk, id, BillingHistory { pending, moving, ..billing }, &key, &payload, None)
 }
 
 /// Sends the mail about the new price, and remembers from when on a renewal may have it.
-fn announce(desk: &mut Desk<'_>, facts: &SubscriptionFacts, billing: &BillingHistory, wanted: &Move) -> Ruled<Moving> {
+fn announce(
+    desk: &mut Desk<'_>,
+    standing: &AccountStanding,
+    facts: &SubscriptionFacts,
+    billing: &BillingHistory,
+    wanted: &Move,
+) -> Ruled<Moving> {
     let id = &facts.id;
-    let moving = Moving { to: wanted.to.id.clone(), after: wanted.terms.earliest(desk.now) };
+    let moving = Moving { to: wanted.to.id.clone(), after: wanted.terms.earliest(desk.now), asked_for: None };
     desk.account.put(id, BillingHistory { moving: Some(moving.clone()), ..billing.clone() });
     let currency = currency::chosen(desk)?;
-    let from = currency::shown(&wanted.from, currency.as_deref())?.amount;
-    let to = currency::shown(&wanted.to, currency.as_deref())?.amount;
-    // A price that differs only by its id is nobody's news.
+    let from = currency::shown(&wanted.from, currency.as_deref(), &standing.settings.currency)?.amount;
+    let to = currency::shown(&wanted.to, currency.as_deref(), &standing.settings.currency)?.amount;
+    // A price that differs only in its id needs no mail.
     if from != to {
         let values = json!({
             "subscription": id, "plan": wanted.to.product_id, "from_minor": from.amount_minor,

@@ -27,24 +27,34 @@ const ENDS_WITHIN_MS: i64 = DAY_MS;
 /// Notes the time at which the account has bought a plan of the family that it tries: the first one, whatever the order of events.
 pub(super) fn note_bought(desk: &mut Desk<'_>) -> Ruled<()> {
     let Some(trial) = desk.account.get_here::<SignUpTrialRow>(SignUpTrialRow::ID)? else { return Ok(()) };
-    let mut bought = trial.bought;
-    let mut add = |at: Timestamp| bought = Some(bought.map_or(at, |known| known.min(at)));
+    let mut bought = trial.bought.zip(trial.bought_by.clone());
+    // What was refused later was never bought.
+    if let Some((_, by)) = &bought {
+        let of_subscription = desk.account.get_here::<BillingHistory>(by)?.is_some_and(|billing| billing.refused);
+        let of_purchase = desk.account.get_here::<PurchaseRow>(by)?.is_some_and(|row| row.details.refused);
+        bought = bought.filter(|_| !of_subscription && !of_purchase);
+    }
+    let mut add = |at: Timestamp, by: String| {
+        let found = (at, by);
+        bought = Some(bought.take().map_or(found.clone(), |known| known.min(found)));
+    };
     for (id, row) in desk.account.all_where(|row: &SubscriptionRow| row.was_ever_served)? {
         let refused = desk.account.get_here::<BillingHistory>(&id)?.is_some_and(|billing| billing.refused);
         if !refused && is_of_family(desk, &row, &trial)? {
-            add(row.first_at);
+            add(row.first_at, id);
         }
     }
-    for (_, purchase) in desk.account.all_where(|row: &PurchaseRow| row.grants() && !row.details.stands_in)? {
+    for (id, purchase) in desk.account.all_where(|row: &PurchaseRow| row.grants() && !row.details.stands_in)? {
         let of = |sold: &Sold| sold.family == trial.tried.family;
         if purchase.details.sold.iter().any(of)
             && let Some(at) = purchase.details.counts.as_ref().and_then(|session| session.paid_at)
         {
-            add(at);
+            add(at, id);
         }
     }
-    if bought != trial.bought {
-        desk.account.put(SignUpTrialRow::ID, SignUpTrialRow { bought, ..SignUpTrialRow::clone(&trial) });
+    let (bought, bought_by) = bought.unzip();
+    if bought != trial.bought || bought_by != trial.bought_by {
+        desk.account.put(SignUpTrialRow::ID, SignUpTrialRow { bought, bought_by, ..SignUpTrialRow::clone(&trial) });
     }
     Ok(())
 }
@@ -93,6 +103,9 @@ fn tell_end(desk: &mut Desk<'_>, facts: &SubscriptionFacts) -> Ruled<()> {
     let (row, state) = (&facts.row, facts.row.state());
     let Some(end) = state.trial_end.filter(|_| row.status() == SubscriptionStatus::Canceled) else { return Ok(()) };
     let ended = row.ended_at();
+    // An operator may have ended the trial, which leaves Stripe's own time of its end as it was.
+    let by_operator = facts.billing.trial_changes.last().filter(|change| change.until <= change.at);
+    let end = by_operator.map_or(end, |change| change.at);
     let is_with_trial = ended >= end && ended <= end.saturating_add(ENDS_WITHIN_MS);
     let was_paid = |status| !matches!(status, SubscriptionStatus::Trialing | SubscriptionStatus::Canceled);
     let is_planned = state.cancel_at_period_end || state.cancel_at.is_some() || row.asked.is_some();

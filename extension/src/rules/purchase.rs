@@ -38,6 +38,7 @@ use crate::model::time::DAY_MS;
 use extension_contract::*;
 use serde_json::{Value, json};
 use std::cmp::Ordering;
+use std::rc::Rc;
 
 /// What a caller learns whose change Stripe could not price.
 const NOT_PREVIEWED: &str = "the price of the change could not be calculated; nothing was changed or charged";
@@ -110,7 +111,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         None => None,
     };
     let is_recurring = offer.price.interval.is_some();
-    let trial = match offer.sale.trial.filter(|_| is_recurring) {
+    let trial = match offer.sale.checkout_trial().filter(|_| is_recurring) {
         Some(trial) => (!desk.account.is_known(&FactKey::Trial(offer.sold_as()).to_string())?).then_some(trial),
         None => None,
     };
@@ -151,7 +152,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     } else if settings.codes || known_coupon::has_codes(&settings.coupons) {
         payload["codes"] = json!(true);
     }
-    if settings.currency.are_several() {
+    if settings.currency.are_several() || currency != *settings.currency {
         payload["currency"] = json!(currency);
     }
     if settings.tax.is_some() {
@@ -450,7 +451,7 @@ fn keep_unnamed(desk: &Desk<'_>, standing: &AccountStanding, offer: &mut Selecte
     Ok(())
 }
 
-/// A change of a plan as the provider is asked for it.
+/// A change of plan, as it is requested from the provider.
 struct PlannedChange {
     subscription: SubscriptionId,
     billing: BillingHistory,
@@ -550,27 +551,28 @@ fn leaves_trial(
     offer: &SelectedOffer,
 ) -> Ruled<bool> {
     let is_trial = |facts: &SubscriptionFacts| facts.row.status() == SubscriptionStatus::Trialing;
-    if offer.sale.trial.is_some() || !standing.subscription(subscription).is_some_and(is_trial) {
+    if offer.sale.checkout_trial().is_some() || !standing.subscription(subscription).is_some_and(is_trial) {
         return Ok(false);
     }
-    let held = match &plan.price_id {
-        Some(id) => desk.catalog.price(id)?,
-        None => None,
-    };
-    let sale = match held {
+    let sale = match held_price(desk, plan)? {
         Some(held) => desk.catalog.sale_of(&held.product_id)?,
         None => None,
     };
-    Ok(sale.is_some_and(|sale| sale.trial.is_some()))
+    Ok(sale.is_some_and(|sale| sale.checkout_trial().is_some()))
+}
+
+/// Returns the price of a plan in force.
+fn held_price(desk: &Desk<'_>, plan: &PlanInForce) -> Ruled<Option<Rc<CatalogPrice>>> {
+    match &plan.price_id {
+        Some(id) => desk.catalog.price(id),
+        None => Ok(None),
+    }
 }
 
 /// Returns whether a change is an upgrade, neutral or a downgrade: by the plan's rank, then by the billing period
 /// then by the seats.
 fn direction(desk: &mut Desk<'_>, plan: &PlanInForce, offer: &SelectedOffer, seats: Option<u32>) -> Ruled<Ordering> {
-    let held = match &plan.price_id {
-        Some(id) => desk.catalog.price(id)?,
-        None => None,
-    };
+    let held = held_price(desk, plan)?;
     // A longer billing period has fewer payments per year and a higher payment.
     let of_year = |price: &CatalogPrice| Interval::of(price.interval).a_year();
     let intervals = held.filter(|held| *held.product_id == offer.product.id);

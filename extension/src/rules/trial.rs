@@ -1,7 +1,7 @@
 //! `trial.extend` and `trial.end`: operators move the end of a trial, with a reason that is kept. The trial is that of a subscription, or
 //! the one that began with the sign-up.
 
-use crate::actions::subscription_change::{replace_change, wait_for_change};
+use crate::actions::subscription_change::{call_off, request_change, wait_for_trial};
 use crate::catalog::product::{required_text, text};
 use crate::catalog::span::Span;
 use crate::desk::Desk;
@@ -128,7 +128,7 @@ fn change(desk: &mut Desk<'_>, held: Held, until: Option<Timestamp>, reason: Str
             reply
         }
         Held::Of(id, row, _) => {
-            if let Some(waits) = wait_for_change(desk, &id)? {
+            if let Some(waits) = wait_for_trial(desk, &id)? {
                 return Ok(waits.into());
             }
             let mut billing = desk.account.row::<BillingHistory>(&id)?.unwrap_or_default();
@@ -138,13 +138,16 @@ fn change(desk: &mut Desk<'_>, held: Held, until: Option<Timestamp>, reason: Str
             if billing.pending.as_ref().is_some_and(|pending| pending.at > desk.now) {
                 return not("a change of the subscription is planned");
             }
+            if let Some(earlier) = billing.changing.take() {
+                billing = call_off(desk, billing, earlier);
+            }
             add(&mut billing.trial_changes, entry);
             let key = EffectKey::Trial { subscription: id.clone(), asked_by: desk.event_hash() };
             let mut payload = json!({"subscription": id});
             if let Some(until) = until {
                 payload["trial_end_ms"] = Value::from(until);
             }
-            replace_change(desk, &id, billing, &key, &payload, desk.reply_to.cloned())?;
+            request_change(desk, &id, billing, &key, &payload, desk.reply_to.cloned())?;
             json!({"subscription": id, "trial_end": rfc3339(end)})
         }
     };

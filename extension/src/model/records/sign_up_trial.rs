@@ -19,6 +19,9 @@ pub(crate) struct SignUpTrialRow {
     /// Time since which the account has had a plan of the family that it bought.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bought: Option<Timestamp>,
+    /// The subscription or purchase with which it was bought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bought_by: Option<String>,
     /// Whether a checkout of the plan follows.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub leads_to_checkout: bool,

@@ -48,6 +48,9 @@ pub(crate) struct Moving {
     pub to: PriceId,
     /// The time from which a renewal has the new price.
     pub after: Timestamp,
+    /// The renewal for which the change was requested. It is requested once for each renewal, so its owner can withdraw it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked_for: Option<Timestamp>,
 }
 
 /// A payment of the subscription for which a bank holds money.

@@ -24,7 +24,9 @@ pub(super) fn accepted(
     let reason = text(body, "reason")?.filter(|reason| !reason.is_empty());
     let Some(given) = text(body, "code")?.filter(|code| !code.is_empty()) else {
         return match reason {
-            Some(_) => Err(wrong_field("/reason", FieldErrorCode::NotAllowed, "", "a `reason` together with `code`")),
+            Some(_) => {
+                Err(wrong_field("/reason", FieldErrorCode::NotAllowed, "", "`reason` only together with `code`"))
+            }
             None => Ok(None),
         };
     };
@@ -40,7 +42,7 @@ pub(super) fn accepted(
         return Err(wrong_field("/reason", FieldErrorCode::NotAllowed, found, ""));
     }
     if !matches!(row.status(), SubscriptionStatus::Active | SubscriptionStatus::Trialing) || row.paused.is_some() {
-        return not("only a subscription that is paid for or in its trial gets the discount");
+        return not("only an active subscription or one in its trial can get the discount");
     }
     if is_changing {
         return not("a change of the subscription is planned");
@@ -49,7 +51,7 @@ pub(super) fn accepted(
     let asked = desk.account.all_where(|billing: &BillingHistory| billing.offer.is_some())?;
     let is_asked = asked.iter().any(|(other, _)| *other != **id);
     if is_asked || desk.account.is_known(&FactKey::StayedWithOffer.to_string())? {
-        return not("the account has had this offer");
+        return not("the account has already used this offer");
     }
     let items = row.state().items.clone();
     let mut found = None;

@@ -116,30 +116,31 @@ pub(crate) fn keep(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let id = payload.id("subscription")?;
     let now = living(id, current(api, id)?)?;
+    let promotion_code = payload.maybe_id("promotion_code")?;
     let released = release(api, &marks, &now)?;
-    let kept = match (is_ending(&now), released) {
-        (true, _) => take_back_end(api, id, &marks)?,
-        (false, true) => current(api, id)?,
-        (false, false) => now,
-    };
-    match payload.maybe_id("promotion_code")? {
-        Some(promotion_code) => discount(api, id, promotion_code, &marks),
-        None => outputs(&kept),
+    // Whoever cannot have the discount has not decided to stay.
+    if let Some(promotion_code) = promotion_code {
+        discount(api, id, promotion_code, &marks)?;
+    }
+    match (is_ending(&now), released || promotion_code.is_some()) {
+        (true, _) => outputs(&take_back_end(api, id, &marks)?),
+        (false, true) => outputs(&current(api, id)?),
+        (false, false) => outputs(&now),
     }
 }
 
 /// Adds the discount of a promotion code to a subscription, unless it has it.
-fn discount(api: &Api<'_>, id: &str, promotion_code: &str, marks: &Marks) -> Result<Value, Failed> {
+fn discount(api: &Api<'_>, id: &str, promotion_code: &str, marks: &Marks) -> Result<(), Failed> {
     let path = format!("/subscriptions/{id}");
     let now = api.get(path.clone(), &[("expand[]", "discounts")])?.object;
     let given = now.get("discounts").and_then(Value::as_array).cloned().unwrap_or_default();
     if given.iter().any(|discount| discount.get("promotion_code").and_then(Value::as_str) == Some(promotion_code)) {
-        return outputs(&now);
+        return Ok(());
     }
     let kept = given.iter().filter_map(|discount| Some(json!({"discount": discount.get("id")?})));
     let discounts: Vec<Value> = kept.chain([json!({"promotion_code": promotion_code})]).collect();
     let request = RequestBuilder::new(StripeMethod::Post, path).form(&json!({"discounts": discounts}));
-    outputs(&api.post(request, marks, "discount")?)
+    api.post(request, marks, "discount").map(drop)
 }
 
 /// `stripe.subscription.pause`: takes `subscription`, `resumes_at_ms`; returns `id`, `status`. Until then Stripe voids the invoices of new
