@@ -14,6 +14,8 @@ use url::form_urlencoded;
 
 /// The query parameter with the account.
 pub(super) const ACCOUNT: &str = "account";
+/// The member of `page` with the query by which a link keeps the account: `?account=…`, or an empty text.
+pub(super) const FOR_ACCOUNT: &str = "for_account";
 /// The paths of the server whose requests are about an account. The others are about the user, or the server.
 const ABOUT_ACCOUNTS: [&str; 4] = ["/api/commands/", "/api/endpoints", "/api/entitlements", "/api/queries/"];
 /// The query parameter with which a link switches to the account of its page.
@@ -77,7 +79,8 @@ fn pair(account: &str) -> (String, String) {
     (ACCOUNT.to_owned(), account.to_owned())
 }
 
-fn with_account(address: &str, account: &str) -> String {
+/// Adds the account to an address that names none.
+pub(super) fn with_account(address: &str, account: &str) -> String {
     let (rest, fragment) = address.split_once('#').map_or((address, None), |(rest, fragment)| (rest, Some(fragment)));
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let mut pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
@@ -98,6 +101,7 @@ mod tests {
         for (address, expected) in [
             ("/billing", "/billing?account=organization%3Aorg_1"),
             ("/billing?changed=now#plan", "/billing?changed=now&account=organization%3Aorg_1#plan"),
+            ("", "?account=organization%3Aorg_1"),
             ("/billing?account=user%3Aann", "/billing?account=user%3Aann"),
         ] {
             assert_eq!(with_account(address, "organization:org_1"), expected);
