@@ -733,9 +733,7 @@ mod tests {
         offers.push(json!({"id": "free", "product_type": "plan", "available": false, "prices": [], "metadata": {"display_order": 5, "rank": 25}}));
         offers.push(json!({"id": "gone", "product_type": "plan", "available": false, "prices": [], "metadata": {}}));
         offers.push(json!({"id": "gold", "product_type": "support", "prices": [], "metadata": {}}));
-        let entry = |status: &str, price: &str| {
-            json!({"value": {"status": status, "items": [{"price_id": price, "quantity": 2, "interval": {"unit": "month"}}]}})
-        };
+        let entry = |status: &str, price: &str| json!({"value": {"status": status, "items": [{"price_id": price, "quantity": 2, "interval": {"unit": "month"}}]}});
         let beside = |entries: Json| {
             let values = json!({"offers": offers, "catalog": catalog, "entries": entries});
             let each = "{% for plan in offers %}{{ plan.id }} {{ (plan | held_beside(entries, offers, catalog)).how }};{% endfor %}";

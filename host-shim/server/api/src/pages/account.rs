@@ -39,6 +39,12 @@ pub(super) fn remembered(hosted: &HostedSite, headers: &HeaderMap, caller: &Call
     (caller.own_account()? != &account && caller.reaches(&account)).then(|| text.to_owned())
 }
 
+/// Returns whether a link of this server switches to the account of its page. A link on another site must not change the account for
+/// which the user acts.
+pub(super) fn is_switched(headers: &HeaderMap, query: &[(String, String)]) -> bool {
+    query.iter().any(|(name, _)| name == SWITCH) && cookie::is_from_own_page(headers)
+}
+
 /// Returns the header by which the browser remembers the account of a page to which a link has switched.
 pub(super) fn remember(hosted: &HostedSite, caller: Option<&Caller>, named: Option<&str>) -> Option<HeaderValue> {
     let (caller, account) = (caller?, named?.parse::<Account>().ok()?);
@@ -95,6 +101,24 @@ pub(super) fn with_account(address: &str, account: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderName;
+
+    #[test]
+    fn only_a_link_of_this_server_switches() {
+        let query = |name: &str| [(name.to_owned(), "1".to_owned())];
+        for (site, name, expected) in [
+            ("same-origin", SWITCH, true),
+            ("none", SWITCH, true),
+            ("cross-site", SWITCH, false),
+            ("same-site", SWITCH, false),
+            ("same-origin", ACCOUNT, false),
+        ] {
+            let headers =
+                HeaderMap::from_iter([(HeaderName::from_static("sec-fetch-site"), HeaderValue::from_static(site))]);
+            assert_eq!(is_switched(&headers, &query(name)), expected, "{site} {name}");
+        }
+        assert!(!is_switched(&HeaderMap::new(), &query(SWITCH)));
+    }
 
     #[test]
     fn an_account_is_added_once_and_before_the_fragment() {

@@ -182,8 +182,7 @@ impl PageRequest<'_> {
         values.insert("problem".to_owned(), extra.problem);
         values.insert("reply".to_owned(), extra.reply);
         let mut response = self.filled(page, &values, extra.status.unwrap_or(StatusCode::OK))?;
-        // A link on another site must not change the account for which the user acts.
-        let switches = cookie::is_from_own_page(&self.parts.headers) && query.iter().any(|(name, _)| name == SWITCH);
+        let switches = account::is_switched(&self.parts.headers, &query);
         if let Some(cookie) = account::remember(self.hosted, caller.as_ref(), named.as_deref().filter(|_| switches)) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
