@@ -46,9 +46,10 @@ pub(crate) fn begin_session(hosted: &HostedSite, token: &str, expires_at: Timest
     set(hosted, SESSION, token, seconds)
 }
 
-/// Returns the header that deletes the session cookie, or none if the browser has no such cookie.
-pub(crate) fn end_session(hosted: &HostedSite, headers: &HeaderMap) -> Option<HeaderValue> {
-    read(hosted, headers, SESSION).and_then(|_| set(hosted, SESSION, "", 0))
+/// Returns the headers that delete what the browser has of a session: its cookie, and the account to which its user has switched.
+pub(crate) fn end_session(hosted: &HostedSite, headers: &HeaderMap) -> Vec<HeaderValue> {
+    let held = [SESSION, ACCOUNT].into_iter().filter(|of| read(hosted, headers, of).is_some());
+    held.filter_map(|of| set(hosted, of, "", 0)).collect()
 }
 
 /// True if the browser says that the request comes from a page of this server, or from the user directly. False if it does not say.

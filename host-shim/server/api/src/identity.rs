@@ -193,10 +193,10 @@ async fn log_out_everywhere(session: Session, headers: HeaderMap) -> Result<Resp
     Ok(logged_out(&session.hosted, &headers))
 }
 
-/// Returns the answer to a logout, which deletes the session cookie.
+/// Returns the answer to a logout, which deletes the cookies of the session.
 fn logged_out(hosted: &HostedSite, headers: &HeaderMap) -> Response {
     let mut response = Answered::ok(json!({})).into_response();
-    if let Some(cookie) = cookie::end_session(hosted, headers) {
+    for cookie in cookie::end_session(hosted, headers) {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response

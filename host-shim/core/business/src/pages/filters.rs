@@ -32,6 +32,7 @@ pub(crate) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("percent", percent);
     environment.add_filter("plan_of", plan_of);
     environment.add_filter("held_beside", held_beside);
+    environment.add_filter("coupon_off", coupon_off);
     environment.add_filter("tone", tone);
     environment.add_filter("steps", steps);
     environment.add_filter("form_fields", form_fields);
@@ -393,6 +394,16 @@ fn is_for(item: &Json, offer: &Json) -> bool {
     is_at_price || !offer["id"].is_null() && offer["id"] == item["product_id"]
 }
 
+/// Returns the rank of a plan in its family, which decides whether a change is an upgrade. A plan without a price, such as the default
+/// plan, has that of its field `rank_by`.
+fn rank_of(plan: &Json, catalog: &Json) -> i64 {
+    let by_field = || {
+        let field = type_named(catalog, &plan["product_type"])?["rank_by"].as_str()?;
+        plan["metadata"][field].as_i64()
+    };
+    plan["prices"][0]["terms"]["rank"].as_i64().or_else(by_field).unwrap_or(0)
+}
+
 /// `{{ plan | held_beside(mine.entries, offers, catalog) }}`: what the reader has instead of this plan, or nothing: `how` is `yours`,
 /// `upgrade` or `downgrade`, and `interval`, `quantity` and `is_paused` are those of the present plan.
 fn held_beside(plan: &Value, entries: &Value, offers: &Value, catalog: &Value) -> Value {
@@ -405,13 +416,14 @@ fn held_beside(plan: &Value, entries: &Value, offers: &Value, catalog: &Value) -
         in_force.filter(|subscription| !ended.contains(&subscription["status"].as_str().unwrap_or_default()));
     for subscription in in_force {
         for item in list(&subscription["items"]) {
-            let place = list(&shown).iter().position(|offer| is_for(item, offer));
-            let Some(held) = place.map(|place| &list(&shown)[place]) else { continue };
+            let Some(place) = list(&shown).iter().position(|offer| is_for(item, offer)) else { continue };
+            let held = &list(&shown)[place];
             if family_of(held) != family_of(&plan) {
                 continue;
             }
-            let asked = list(&shown).iter().position(|offer| offer["id"] == plan["id"]);
-            let how = match asked.cmp(&place) {
+            let Some(asked) = list(&shown).iter().position(|offer| offer["id"] == plan["id"]) else { continue };
+            let of = |at: usize| (rank_of(&list(&shown)[at], &catalog), at);
+            let how = match of(asked).cmp(&of(place)) {
                 Ordering::Less => "downgrade",
                 Ordering::Equal => "yours",
                 Ordering::Greater => "upgrade",
@@ -423,6 +435,21 @@ fn held_beside(plan: &Value, entries: &Value, offers: &Value, catalog: &Value) -
         }
     }
     Value::from(())
+}
+
+/// `{{ coupon | coupon_off("usd", site.locale) }}`: what a coupon takes off, as `50%` or `$10.00`. Empty if it takes nothing off in this
+/// currency, which may also be the list of the business's currencies, the default first.
+fn coupon_off(coupon: &Value, currency: &Value, locale: &str) -> String {
+    let (coupon, currency) = (json(coupon), json(currency));
+    match &coupon["percent"] {
+        Json::Null => {}
+        Json::String(percent) => return format!("{percent}%"),
+        percent => return format!("{percent}%"),
+    }
+    let currency = currency.as_str().or_else(|| currency[0].as_str()).unwrap_or("usd");
+    let off = &coupon["amount_minor"];
+    let off = off.as_i64().or_else(|| off[currency].as_i64());
+    off.map_or_else(String::new, |off| Locale::tagged(locale).money(off, currency))
 }
 
 /// `{{ instance.status | tone }}`: the colour of a status: `good`, `warn`, `bad`, or nothing.
@@ -685,6 +712,55 @@ mod tests {
             "Calls/call: up to 10,000 a month €0.002 beyond 10,000 a month €0.001;Jobs/query: Large €1.25 Small €0.04;Words/word:  €0.000015;"
         );
         assert_eq!(shown("{{ '14d' | days }}, {{ '1d' | days }}", json!({})), "14 days, 1 day");
+    }
+
+    #[test]
+    fn a_change_to_a_plan_of_a_higher_rank_is_an_upgrade_wherever_the_plan_is_shown() {
+        let catalog = json!({
+            "product_types": [
+                {"name": "plan", "family": "plan", "rank_by": "rank"}, {"name": "support", "family": "support"},
+            ],
+            "products": [{"id": "free", "default": true}],
+        });
+        let plan = |id: &str, order: i64, rank: i64| {
+            json!({
+                "id": id, "product_type": "plan", "prices": [{"id": format!("price_{id}"), "terms": {"rank": rank}}],
+                "metadata": {"display_order": order},
+            })
+        };
+        let mut offers = vec![plan("team", 1, 30), plan("pro", 2, 20), plan("basic", 3, 10), plan("simple", 4, 10)];
+        // Without a price, the rank is the field of the type.
+        offers.push(json!({"id": "free", "product_type": "plan", "available": false, "prices": [], "metadata": {"display_order": 5, "rank": 25}}));
+        offers.push(json!({"id": "gone", "product_type": "plan", "available": false, "prices": [], "metadata": {}}));
+        offers.push(json!({"id": "gold", "product_type": "support", "prices": [], "metadata": {}}));
+        let entry = |status: &str, price: &str| json!({"value": {"status": status, "items": [{"price_id": price, "quantity": 2, "interval": {"unit": "month"}}]}});
+        let beside = |entries: Json| {
+            let values = json!({"offers": offers, "catalog": catalog, "entries": entries});
+            let each = "{% for plan in offers %}{{ plan.id }} {{ (plan | held_beside(entries, offers, catalog)).how }};{% endfor %}";
+            shown(each, values)
+        };
+        let held = beside(json!([entry("canceled", "price_team"), entry("active", "price_pro")]));
+        assert_eq!(held, "team upgrade;pro yours;basic downgrade;simple downgrade;free upgrade;gone ;gold ;");
+        // The place decides between plans of the same rank.
+        let held = beside(json!([entry("trialing", "price_basic")]));
+        assert_eq!(held, "team upgrade;pro upgrade;basic yours;simple upgrade;free upgrade;gone ;gold ;");
+        assert_eq!(beside(json!([])), "team ;pro ;basic ;simple ;free ;gone ;gold ;");
+    }
+
+    #[test]
+    fn a_coupon_takes_off_a_part_or_an_amount_in_the_currency_that_is_paid() {
+        let values = json!({
+            "half": {"percent": 50}, "eighth": {"percent": "12.5"}, "ten": {"amount_minor": 1000},
+            "each": {"amount_minor": {"usd": 1000, "jpy": 1500}}, "all": ["jpy", "usd"],
+        });
+        for (expression, expected) in [
+            ("{{ half | coupon_off('usd', 'en-US') }}, {{ eighth | coupon_off(none, 'en-US') }}", "50%, 12.5%"),
+            ("{{ ten | coupon_off('usd', 'en-US') }}", "$10.00"),
+            ("{{ each | coupon_off('usd', 'en-US') }}, {{ each | coupon_off('jpy', 'en-US') }}", "$10.00, ¥1,500"),
+            ("{{ each | coupon_off(all, 'en-US') }}[{{ each | coupon_off('eur', 'en-US') }}]", "¥1,500[]"),
+        ] {
+            assert_eq!(shown(expression, values.clone()), expected, "{expression}");
+        }
     }
 
     #[test]

@@ -556,6 +556,92 @@ mod tests {
         assert_eq!(set.find("/instances/new").map(|(page, _)| page.name.clone()), Some("new_instance".into()));
     }
 
+    /// A catalog with a plan that is tried, and with an add-on.
+    fn sold() -> Value {
+        let price = |id: &str| {
+            json!([{
+                "id": id, "amount": {"amount_minor": 1200, "currency": "usd"}, "interval": {"unit": "month"},
+                "terms": {"currencies": {"eur": 1100}},
+            }])
+        };
+        json!({
+            "catalog": {
+                "product_types": [{"name": "plan", "family": "plan"}, {"name": "slot"}],
+                "policies": {"currency": ["usd", "eur"], "cancel_offer": {"coupon": "STAY"}},
+                "coupons": {"STAY": {"amount_minor": {"usd": 1000, "eur": 900}}},
+            },
+            "offers": [
+                {"id": "studio", "name": "Studio", "product_type": "plan", "prices": price("price_studio"), "metadata": {"after_trial": "checkout"}},
+                {"id": "slot", "name": "Slot", "product_type": "slot", "prices": price("price_slot"), "metadata": {}},
+            ],
+            "site": {"base": "", "locale": "en-US"},
+        })
+    }
+
+    #[test]
+    fn only_an_account_that_has_not_paid_since_its_trial_reads_that_it_has_ended() {
+        let set = read(&[]).expect("pages");
+        let ended = |id: &str, price: &str, trial_end: Option<i64>, period_end: i64| json!({"id": id, "status": "canceled", "trial_end": trial_end, "items": [{"price_id": price, "period_end": period_end}]});
+        let tried = ended("a", "price_studio", Some(10), 10);
+        for (subscriptions, is_told) in [
+            (json!([tried]), true),
+            (json!([ended("b", "price_slot", None, 30), tried]), true),
+            (json!([ended("b", "price_studio", None, 30), tried]), false),
+            (json!([ended("b", "price_studio", Some(10), 30)]), false),
+            (json!([]), false),
+        ] {
+            let mut values = sold();
+            values["subscriptions"] = subscriptions.clone();
+            let told = shown(&set, "billing", values).contains("Your trial has ended, and you weren't charged.");
+            assert_eq!(told, is_told, "{subscriptions}");
+        }
+    }
+
+    #[test]
+    fn an_offer_to_stay_has_the_currency_of_the_subscription() {
+        let set = read(&[]).expect("pages");
+        for (currency, off) in [(json!("eur"), "Stay for €9.00 less"), (Value::Null, "Stay for $10.00 less")] {
+            let mut values = sold();
+            values["subscriptions"] = json!([{
+                "id": "a", "status": "active", "cancel_at_period_end": true,
+                "items": [{"price_id": "price_studio", "amount": {"amount_minor": 1100, "currency": currency}, "interval": {"unit": "month"}}],
+            }]);
+            let billing = shown(&set, "billing", values);
+            assert!(billing.contains(off), "{off}: {billing}");
+        }
+    }
+
+    #[test]
+    fn a_code_is_told_where_a_form_sends_it_and_kept_by_the_links_of_the_currencies() {
+        let set = read(&[]).expect("pages");
+        let pricing = |held: Value, with_slot: bool| {
+            let mut values = sold();
+            if !with_slot {
+                values["offers"].as_array_mut().expect("a list").truncate(1);
+            }
+            values["mine"] = json!({"entries": held});
+            values["page"] = json!({
+                "query": {"code": "HALF", "plan": "studio"}, "here": "/pricing?code=HALF", "account": "organization:o",
+                "for_account": "?account=organization%3Ao",
+            });
+            shown(&set, "pricing", values)
+        };
+        let held = json!([{"value": {"status": "active", "items": [{"price_id": "price_studio"}]}}]);
+        let place = |page: &str, text: &str| page.find(text);
+        let said = "The checkout applies the code HALF.";
+        let new = pricing(json!([]), true);
+        assert!(place(&new, said).is_some() && place(&new, said) < place(&new, "plan-studio"), "{new}");
+        assert!(new.contains("currency=eur&amp;plan=studio&amp;code=HALF&amp;account=organization%3Ao"), "{new}");
+        let add_ons = pricing(held.clone(), true);
+        assert!(
+            place(&add_ons, said) > place(&add_ons, "plan-studio")
+                && place(&add_ons, said) < place(&add_ons, "product-slot")
+        );
+        assert!(add_ons.contains("href=\"/billing?account=organization%3Ao\""), "{add_ons}");
+        assert_eq!(add_ons.matches(said).count(), 1, "{add_ons}");
+        assert!(!pricing(held, false).contains(said));
+    }
+
     #[test]
     fn a_business_replaces_adds_and_leaves_out_pages() {
         let own = "---\npath: /pricing\ntitle: Ours\nwho: public\nread: {offers: catalog}\n---\n{% for offer in offers %}{{ offer.name }};{% endfor %}";

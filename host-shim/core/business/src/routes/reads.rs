@@ -41,9 +41,9 @@ pub const LISTS: [&str; 21] = [
     "subscriptions",
     "tasks",
     "tokens",
+    "trial",
     "usage_days",
     "usage_requests",
-    "trial",
     "usage_sync",
 ];
 

@@ -14,6 +14,8 @@ use url::form_urlencoded;
 
 /// The query parameter with the account.
 pub(super) const ACCOUNT: &str = "account";
+/// The member of `page` with the query by which a link keeps the account: `?account=…`, or an empty text.
+pub(super) const FOR_ACCOUNT: &str = "for_account";
 /// The paths of the server whose requests are about an account. The others are about the user, or the server.
 const ABOUT_ACCOUNTS: [&str; 4] = ["/api/commands/", "/api/endpoints", "/api/entitlements", "/api/queries/"];
 /// The query parameter with which a link switches to the account of its page.
@@ -35,6 +37,12 @@ pub(super) fn remembered(hosted: &HostedSite, headers: &HeaderMap, caller: &Call
     let text = cookie::read(hosted, headers, cookie::ACCOUNT)?;
     let account: Account = text.parse().ok()?;
     (caller.own_account()? != &account && caller.reaches(&account)).then(|| text.to_owned())
+}
+
+/// Returns whether a link of this server switches to the account of its page. A link on another site must not change the account for
+/// which the user acts.
+pub(super) fn is_switched(headers: &HeaderMap, query: &[(String, String)]) -> bool {
+    query.iter().any(|(name, _)| name == SWITCH) && cookie::is_from_own_page(headers)
 }
 
 /// Returns the header by which the browser remembers the account of a page to which a link has switched.
@@ -77,7 +85,8 @@ fn pair(account: &str) -> (String, String) {
     (ACCOUNT.to_owned(), account.to_owned())
 }
 
-fn with_account(address: &str, account: &str) -> String {
+/// Adds the account to an address that names none.
+pub(super) fn with_account(address: &str, account: &str) -> String {
     let (rest, fragment) = address.split_once('#').map_or((address, None), |(rest, fragment)| (rest, Some(fragment)));
     let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
     let mut pairs: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
@@ -92,12 +101,31 @@ fn with_account(address: &str, account: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderName;
+
+    #[test]
+    fn only_a_link_of_this_server_switches() {
+        let query = |name: &str| [(name.to_owned(), "1".to_owned())];
+        for (site, name, expected) in [
+            ("same-origin", SWITCH, true),
+            ("none", SWITCH, true),
+            ("cross-site", SWITCH, false),
+            ("same-site", SWITCH, false),
+            ("same-origin", ACCOUNT, false),
+        ] {
+            let headers =
+                HeaderMap::from_iter([(HeaderName::from_static("sec-fetch-site"), HeaderValue::from_static(site))]);
+            assert_eq!(is_switched(&headers, &query(name)), expected, "{site} {name}");
+        }
+        assert!(!is_switched(&HeaderMap::new(), &query(SWITCH)));
+    }
 
     #[test]
     fn an_account_is_added_once_and_before_the_fragment() {
         for (address, expected) in [
             ("/billing", "/billing?account=organization%3Aorg_1"),
             ("/billing?changed=now#plan", "/billing?changed=now&account=organization%3Aorg_1#plan"),
+            ("", "?account=organization%3Aorg_1"),
             ("/billing?account=user%3Aann", "/billing?account=user%3Aann"),
         ] {
             assert_eq!(with_account(address, "organization:org_1"), expected);

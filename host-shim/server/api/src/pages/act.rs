@@ -114,7 +114,7 @@ impl SentForm<'_> {
         let scope = scope.with("reply", &called.body);
         let mut response = match self.action.shows_reply {
             true => {
-                let (path, query) = self.page.split_once('?').unwrap_or((&self.page, ""));
+                let (path, query) = self.path_and_query();
                 let extra = Extra { reply: called.body.clone(), query: Some(query.to_owned()), ..Extra::default() };
                 self.asked.show(path, extra).await
             }
@@ -126,9 +126,14 @@ impl SentForm<'_> {
         Ok(response)
     }
 
+    /// Returns the path and the query of the page with the form.
+    fn path_and_query(&self) -> (&str, &str) {
+        self.page.split_once('?').unwrap_or((&self.page, ""))
+    }
+
     /// Returns the account that the page with the form was about.
     fn account(&self) -> Option<String> {
-        let (path, query) = self.page.split_once('?').unwrap_or((&self.page, ""));
+        let (path, query) = self.path_and_query();
         let query: Vec<_> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         account::named_in(self.asked.set.find(path).map(|(page, _)| page), &query)
     }
@@ -185,7 +190,7 @@ impl SentForm<'_> {
             let back: String = form_urlencoded::byte_serialize(self.page.as_bytes()).collect();
             return see_other(&format!("{}/login?return_to={back}", self.asked.base()));
         }
-        let (path, query) = self.page.split_once('?').unwrap_or((&self.page, ""));
+        let (path, query) = self.path_and_query();
         let is_secret = |name: &str| name.contains("password") || name.contains("secret");
         let shown = self.typed.iter().filter(|(name, _)| !is_secret(name));
         let form = shown.map(|(name, text)| (name.clone(), Value::from(text.as_str()))).collect();

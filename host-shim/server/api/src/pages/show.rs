@@ -1,6 +1,6 @@
 //! Shows a page: identifies the reader, makes the calls in the head of the page, and fills in the template.
 
-use super::account::{self, ACCOUNT, SWITCH};
+use super::account::{self, ACCOUNT, FOR_ACCOUNT, SWITCH};
 use super::call::call;
 use super::html;
 use crate::api::Api;
@@ -104,7 +104,7 @@ impl PageRequest<'_> {
                 let back: String = form_urlencoded::byte_serialize(back.as_bytes()).collect();
                 let mut response = see_other(&format!("{}{LOGIN}?return_to={back}", self.base()));
                 // A session that has ended is not sent again.
-                if let Some(ended) = cookie::end_session(self.hosted, &self.parts.headers) {
+                for ended in cookie::end_session(self.hosted, &self.parts.headers) {
                     response.headers_mut().append(header::SET_COOKIE, ended);
                 }
                 response
@@ -155,7 +155,10 @@ impl PageRequest<'_> {
         let reader = caller.clone().filter(is_read_for);
         let scope = page_values(&self.api.app, self.hosted, self.parts, reader, &page.head.parts.reads, asked).await?;
         let mut values = self.common(page, path, caller.as_ref(), &given)?;
-        values["page"][ACCOUNT] = about.as_ref().map_or(Value::Null, |about| Value::from(about.as_str()));
+        if let Some(about) = &about {
+            values["page"][ACCOUNT] = Value::from(about.as_str());
+            values["page"][FOR_ACCOUNT] = Value::from(account::with_account("", about));
+        }
         // A form returns to the page in its current state, without the messages, and acts for the account that it shows.
         let kept = query.iter().filter(|(name, _)| name != SAID && name != SWITCH);
         let mut kept: Vec<_> = kept.cloned().collect();
@@ -179,7 +182,7 @@ impl PageRequest<'_> {
         values.insert("problem".to_owned(), extra.problem);
         values.insert("reply".to_owned(), extra.reply);
         let mut response = self.filled(page, &values, extra.status.unwrap_or(StatusCode::OK))?;
-        let switches = query.iter().any(|(name, _)| name == SWITCH);
+        let switches = account::is_switched(&self.parts.headers, &query);
         if let Some(cookie) = account::remember(self.hosted, caller.as_ref(), named.as_deref().filter(|_| switches)) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
         }
@@ -243,7 +246,9 @@ impl PageRequest<'_> {
                 "has_theme": self.set.asset("theme.css").is_some(), "is_test": !self.hosted.site.partition().livemode,
                 "is_local": self.hosted.local_clock.is_some(),
             },
-            "page": {"title": page.head.title, "path": path, "name": page.name, "query": query},
+            "page": {
+                "title": page.head.title, "path": path, "name": page.name, "query": query, ACCOUNT: null, FOR_ACCOUNT: "",
+            },
             "caller": caller.map(|caller| self.caller_shown(caller)).transpose()?,
             "nav": nav,
             "now": host_engine::time::text(self.hosted.site.clock().now()),

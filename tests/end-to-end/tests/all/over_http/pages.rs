@@ -528,3 +528,22 @@ fn a_user_logs_out_on_all_devices_by_a_form() {
         assert_eq!(visit(&api, "/account", &[("Cookie", cookie)]).status, 303);
     }
 }
+
+#[test]
+fn only_a_link_of_this_server_switches_the_account_and_a_logout_forgets_it() {
+    let api = TestServer::start("solobase");
+    let session = register(&api, "ada@example.com");
+    let name = session.split('=').next().expect("a name").replace("session-", "account-");
+    let cookie = format!("{session}; {name}=organization:org_1");
+    let forgets = |answer: &Answer| answer.head.contains(&format!("set-cookie: {name}=; Path=/; Max-Age=0"));
+    let me = api.request("GET /api/auth/me", &[("Cookie", &session)], b"");
+    let own_account = format!("user:{}", me.json["id"].as_str().unwrap_or_else(|| panic!("{me:?}")));
+    for (site, switches) in [("same-origin", true), ("none", true), ("cross-site", false), ("same-site", false)] {
+        let path = format!("/account?account={own_account}&switch=1");
+        let shown = visit(&api, &path, &[("Cookie", &cookie), ("Sec-Fetch-Site", site)]);
+        assert_eq!((shown.status, forgets(&shown)), (200, switches), "{site}: {shown:?}");
+        assert_eq!(shown.head.contains("set-cookie"), switches, "{site}: {shown:?}");
+    }
+    let left = submit(&api, "log_out", &own(&cookie), "_page=/account");
+    assert!(left.status == 303 && forgets(&left), "{left:?}");
+}
