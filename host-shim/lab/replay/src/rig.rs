@@ -526,9 +526,12 @@ impl Rig {
         Ok(reports)
     }
 
-    /// Advances the clock of a local Stripe to the time at which effects become due. What is due there at that time happens first.
+    /// Advances the clock of a local Stripe to the time at which effects become due. If something is due there at the same time, the
+    /// effects come first.
     fn time_at_stripe(&self, at: Timestamp) {
-        if let Some(stripe) = self.setup.live.as_ref().and_then(LiveProviders::stripe) {
+        if let Some(stripe) = self.setup.live.as_ref().and_then(LiveProviders::stripe)
+            && stripe.next_due(at).is_none()
+        {
             stripe.advance_to(at);
         }
     }

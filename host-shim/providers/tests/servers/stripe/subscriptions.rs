@@ -237,6 +237,22 @@ fn a_kept_subscription_gets_a_discount_once_beside_those_that_it_has() {
     assert_eq!((given, &kept["cancel_at_period_end"]), (vec![&json!(first), &json!(stay)], &json!(false)));
 }
 
+#[test]
+fn who_cannot_have_the_discount_has_not_decided_to_stay() {
+    let bench = Bench::start();
+    let sub = subscription(&bench, "2000", "month");
+    let path = format!("/v1/subscriptions/{}", text(&sub, "id"));
+    bench.direct("POST", &path, &[("cancel_at_period_end", "true")]);
+    let coupon = bench.make("/v1/coupons", &[("percent_off", "25"), ("duration", "once")]);
+    let code = [("promotion[type]", "coupon"), ("promotion[coupon]", coupon.as_str()), ("code", "STAY")];
+    let code = bench.make("/v1/promotion_codes", &code);
+    bench.direct("POST", &format!("/v1/promotion_codes/{code}"), &[("active", "false")]);
+    let keep = call("stripe.subscription.keep", json!({"subscription": sub["id"], "promotion_code": code}));
+    let answer = bench.call(&keep);
+    assert!(matches!(answer, CallOutcome::Refused { .. }), "{answer:?}");
+    assert_eq!(bench.direct("GET", &path, &[])["cancel_at_period_end"], true);
+}
+
 fn newest_invoice(bench: &Bench, sub: &Value) -> Value {
     bench.direct("GET", &format!("/v1/invoices/{}", text(sub, "latest_invoice")), &[])
 }
