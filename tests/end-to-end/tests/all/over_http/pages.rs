@@ -288,7 +288,8 @@ fn prices_are_shown_in_the_currency_that_a_visitor_chooses_and_later_in_that_of_
     ada.api.sells();
     let (key, command) = (ada.api.user("ada"), "POST /api/commands/purchase.create?account=user:ada");
     let reply = ada.api.ok(command, &key, &json!({"product_id": "skins", "currency": "eur"}));
-    let (purchase, session) = (reply["purchase_id"].as_str().unwrap(), reply["session_id"].as_str().unwrap());
+    let (purchase, session) =
+        (reply["purchase_id"].as_str().expect("an id"), reply["session_id"].as_str().expect("an id"));
     ada.api.stripe(&format!(
         "{{stripe: checkout.session.completed, id: evt_paid, set: {{id: {session}, customer: cus_ada, mode: payment, currency: eur, \
          subscription: null, payment_intent: pi_1, payment_status: paid, amount_subtotal: 900, amount_total: 900, \
