@@ -1,5 +1,6 @@
 //! Queries: the products on sale, an account's entitlements, usage and balances, and lists of its rows.
 
+use crate::catalog::currencies::Currencies;
 use crate::catalog::entitlement::{EntitlementKind, declared};
 use crate::catalog::meter::{included_by, is_sum};
 use crate::catalog::names::BUSINESS;
@@ -7,6 +8,7 @@ use crate::catalog::price::{Mode, PRICE_ID, only_id, prices_of};
 use crate::catalog::product::is_purchasable;
 use crate::catalog::sale::{AFTER_TRIAL, Sale, TRIAL, TrialStart, TrialThen};
 use crate::catalog::schema::{self, TypeDecl};
+use crate::catalog::terms::CatalogPrice;
 use crate::catalog::view::Catalog;
 use crate::catalog::words::one_of;
 use crate::derive::currency;
@@ -17,7 +19,6 @@ use crate::desk::Desk;
 use crate::input::actor;
 use crate::model::account::Account;
 use crate::model::halt::{Halt, Ruled};
-use crate::model::ids::PriceId;
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::FactKey;
 use crate::model::reader::Reader;
@@ -41,7 +42,7 @@ use crate::model::table::Record;
 use crate::model::time::{month_of, rfc3339};
 use extension_contract::*;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 fn problem(halt: Halt) -> Problem {
@@ -380,9 +381,13 @@ pub(crate) fn list(
         })?;
         return run(host, question, "list", |desk| offers(desk, filter, page));
     }
-    let types = run(host, question, "list", |desk| match kind {
-        "tasks" => Ok(desk.catalog.types()?),
-        _ => Ok(Rc::default()),
+    let (types, shown_in) = run(host, question, "list", |desk| match kind {
+        "tasks" => Ok((desk.catalog.types()?, None)),
+        "subscriptions" => {
+            let (chosen, of_business) = (currency::chosen(desk)?, desk.catalog.settings()?.currency.clone());
+            Ok((Rc::default(), Some(ShownIn { chosen, of_business })))
+        }
+        _ => Ok((Rc::default(), None)),
     })?;
     let rows = match kind {
         "instances" | "products" => RowKind::Product,
@@ -414,9 +419,9 @@ pub(crate) fn list(
             "subscriptions" => planned_changes(host, &found)?.into_iter(),
             _ => Vec::new().into_iter(),
         };
-        let sold = match kind {
-            "subscriptions" => run(host, question, "list", |desk| sold_by(desk, &found))?,
-            _ => BTreeMap::new(),
+        let sold = match &shown_in {
+            Some(shown_in) => sold_by(host, &found, shown_in)?,
+            None => BTreeMap::new(),
         };
         for stored in found {
             let (id, status, value) = match kind {
@@ -544,20 +549,48 @@ fn planned_changes(host: &mut dyn Imports, rows: &[StoredRow]) -> Result<Vec<Opt
     each.collect::<Fallible<_>>().map_err(Problem::Failed)
 }
 
+/// The currency in which an account sees prices.
+struct ShownIn {
+    /// The one in which it pays, if it has one.
+    chosen: Option<String>,
+    of_business: Currencies,
+}
+
 /// Returns what the prices of these subscriptions sell, by their ids. Prices that are no longer on sale are among them.
-fn sold_by(desk: &mut Desk<'_>, rows: &[StoredRow]) -> Ruled<BTreeMap<String, Value>> {
+fn sold_by(host: &mut dyn Imports, rows: &[StoredRow], shown_in: &ShownIn) -> Result<BTreeMap<String, Value>, Problem> {
+    let mut read = |keys: BTreeSet<CatalogKey>| -> Result<Vec<CatalogRow>, Problem> {
+        let keys: Vec<CatalogKey> = keys.into_iter().collect();
+        let found = host.catalog_read(&keys).map_err(|error| Problem::Failed(error.into()))?;
+        Ok(found.into_iter().flatten().collect())
+    };
     let items = rows.iter().flat_map(|stored| match &stored.row {
         Row::Subscription(row) => row.values.items.as_slice(),
         _ => &[],
     });
-    let ids: Vec<PriceId> = items.map(|item| item.price_id.as_str().into()).collect();
+    let found = read(items.map(|item| CatalogKey::Price(item.price_id.clone())).collect())?;
+    let prices: Vec<CatalogPrice> = found
+        .into_iter()
+        .filter_map(|row| match row {
+            CatalogRow::Price(row) => Some(CatalogPrice::of(row)),
+            _ => None,
+        })
+        .collect();
+    let products = read(prices.iter().map(|price| CatalogKey::Product(price.product_id.to_string())).collect())?;
+    let names: BTreeMap<String, String> = products
+        .into_iter()
+        .filter_map(|row| match row {
+            CatalogRow::Product(row) if !row.deleted => Some((row.id, row.values.name)),
+            _ => None,
+        })
+        .collect();
     let mut sold = BTreeMap::new();
-    let currency = currency::chosen(desk)?;
-    for price in desk.catalog.prices(ids.iter())?.into_iter().flatten() {
-        let product = desk.catalog.product(&price.product_id)?;
-        let name = product.map(|product| product.values.name.clone());
-        let shown = json!({"product_id": price.product_id, "name": name, "amount": currency::shown(&price, currency.as_deref(), &desk.catalog.settings()?.currency)?.amount, "interval": price.interval});
-        sold.insert(price.id.to_string(), shown);
+    for price in prices {
+        let shown = currency::shown(&price, shown_in.chosen.as_deref(), &shown_in.of_business).map_err(problem)?;
+        let described = json!({
+            "product_id": price.product_id, "name": names.get(&*price.product_id), "amount": shown.amount,
+            "interval": price.interval,
+        });
+        sold.insert(price.id.to_string(), described);
     }
     Ok(sold)
 }

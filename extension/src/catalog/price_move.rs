@@ -56,7 +56,8 @@ pub(crate) fn check(moves: &PriceMoves, sold: &BTreeMap<String, Vec<ProductPrice
     for (product, moved) in moves {
         let path = format!("/price_moves/{}", escaped(product));
         if !names.contains(&product.as_str()) {
-            mistakes.unknown_in("/price_moves", &path, product, "is not sold by month or year", one_of(&names));
+            let found = format!("`{product}` is not sold by month or year");
+            mistakes.absent(&["products", "product_types"], &path, found, one_of(&names));
         }
         if !moved.notice.whole_days().is_some_and(|days| NOTICE_DAYS.contains(&days)) {
             let (least, most) = NOTICE_DAYS.into_inner();

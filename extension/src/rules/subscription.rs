@@ -361,7 +361,12 @@ fn read_previous(
         },
         items,
         pause: shape.pause_collection.as_ref().map(|pause| read_pause(pause.as_ref())),
-        said: shape.cancellation_details.as_ref().map(|details| read_details(Some(details), &state.said)),
+        // Details whose other members changed say nothing about these.
+        said: shape
+            .cancellation_details
+            .as_ref()
+            .filter(|details| details.feedback.is_some() || details.comment.is_some())
+            .map(|details| read_details(Some(details), &state.said)),
     };
     Ok((previous != Previous::default()).then_some(previous))
 }

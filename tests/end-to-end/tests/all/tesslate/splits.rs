@@ -12,9 +12,9 @@ use std::sync::OnceLock;
 
 /// Currencies with no, two and three decimals.
 const CURRENCIES: [&str; 3] = ["jpy", "usd", "kwd"];
-/// Share in basis points and amount of each product.
+/// Share in basis points and amount of each product. With three decimals, Stripe takes multiples of ten.
 const SOLD: [(i64, i64); 7] =
-    [(9_000, 1_999), (9_000, 101), (9_000, 999), (3_333, 100_001), (1, 9_999), (10_000, 177), (0, 500)];
+    [(9_000, 1_990), (9_000, 110), (9_000, 990), (3_333, 100_010), (1, 9_990), (10_000, 170), (0, 500)];
 /// Number of operations in one story.
 const STEPS: usize = 30;
 
