@@ -10,6 +10,7 @@ pub(crate) mod checks;
 pub mod condition;
 pub(crate) mod coupon;
 pub(crate) mod currencies;
+pub(crate) mod currency_checks;
 pub(crate) mod declared;
 pub mod entitlement;
 pub(crate) mod in_force;

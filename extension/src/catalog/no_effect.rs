@@ -1,6 +1,7 @@
 //! Refuses clauses that would have no effect where they stand, since their author expects an effect.
 
-use super::currencies::{check_amounts, check_policy};
+use super::currencies::check_policy;
+use super::currency_checks::check_amounts;
 use super::entitlement::{EntitlementKind, Entitlements, declared};
 use super::mistakes::Mistakes;
 use super::price::Interval;

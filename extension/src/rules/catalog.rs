@@ -11,7 +11,8 @@ use crate::catalog::checks::{
     read_type,
 };
 use crate::catalog::coupon::{self, Coupons};
-use crate::catalog::currencies::{Currencies, check_clauses};
+use crate::catalog::currencies::Currencies;
+use crate::catalog::currency_checks::check_clauses;
 use crate::catalog::declared::OwnResources;
 use crate::catalog::entitlement::Entitlements;
 use crate::catalog::known_coupon;

@@ -3,6 +3,7 @@
 
 use serde_json::{Value, json};
 
+use super::redeem::amount_off;
 use super::term;
 use crate::money;
 
@@ -98,14 +99,6 @@ fn worth(coupon: &Value, sum: i64, currency: &str) -> i64 {
         return part;
     }
     amount_off(coupon, currency).unwrap_or(0).min(sum)
-}
-
-/// Returns the amount that a coupon deducts in a currency.
-pub fn amount_off(coupon: &Value, currency: &str) -> Option<i64> {
-    match coupon["currency"] == currency {
-        true => coupon["amount_off"].as_i64(),
-        false => coupon["currency_options"][currency]["amount_off"].as_i64(),
-    }
 }
 
 /// Divides a deduction among lines in proportion to their amounts. Each share is rounded down; the lines with the

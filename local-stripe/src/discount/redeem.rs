@@ -2,7 +2,6 @@
 
 use serde_json::{Value, json};
 
-use super::amount::amount_off;
 use crate::calendar;
 use crate::error::ApiError;
 use crate::model;
@@ -92,6 +91,14 @@ pub fn by_coupon(st: &State, id: &str, param: &str, purpose: Purpose<'_>) -> Res
 /// Returns the coupon of the promotion code with an id.
 ///
 /// # Errors
+/// Returns the amount that a coupon deducts in a currency.
+pub fn amount_off(coupon: &Value, currency: &str) -> Option<i64> {
+    match coupon["currency"] == currency {
+        true => coupon["amount_off"].as_i64(),
+        false => coupon["currency_options"][currency]["amount_off"].as_i64(),
+    }
+}
+
 /// The code is unknown, inactive or not valid for this purchase, or its coupon can't be redeemed.
 pub fn by_code(st: &State, id: &str, param: &str, purpose: Purpose<'_>) -> Result<Redeemed, ApiError> {
     let code = st.load("promotion_code", id, param)?;

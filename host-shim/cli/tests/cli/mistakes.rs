@@ -356,7 +356,7 @@ const OF_CATALOG: [Mistake; 111] = [
         "raections:",
         &[
             "unknown field `raections`",
-            "expected one of entitlements, meters, rates, coupons, usage_source, events,",
+            "expected one of entitlements, meters, rates, coupons, price_moves, usage_source, events,",
             "did you mean `reactions`?",
         ],
     ),

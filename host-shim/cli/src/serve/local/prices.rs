@@ -91,7 +91,8 @@ mod tests {
         assert_eq!(add(&server, &prices), [""; 0]);
         assert_eq!(add(&server, &prices), [""; 0], "a second start");
         let made = call(&server, "GET", "/v1/prices/price_q", &[]).expect("a price");
-        let made_in = call(&server, "GET", "/v1/prices/price_q?expand[0]=currency_options", &[]).expect("a price");
+        let made_in =
+            call(&server, "POST", "/v1/prices/price_q", &[("expand[0]", "currency_options")]).expect("a price");
         assert_eq!(made_in["currency_options"]["eur"]["unit_amount"], 899);
         assert_eq!((made["unit_amount"].as_i64(), made["product"].as_str()), (Some(900), Some("prod_toy")));
         assert_eq!(
