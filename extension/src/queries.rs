@@ -1,6 +1,5 @@
 //! Queries: the products on sale, an account's entitlements, usage and balances, and lists of its rows.
 
-use crate::catalog::currencies::Currencies;
 use crate::catalog::entitlement::{EntitlementKind, declared};
 use crate::catalog::meter::{included_by, is_sum};
 use crate::catalog::names::BUSINESS;
@@ -381,12 +380,9 @@ pub(crate) fn list(
         })?;
         return run(host, question, "list", |desk| offers(desk, filter, page));
     }
-    let (types, shown_in) = run(host, question, "list", |desk| match kind {
+    let (types, currency) = run(host, question, "list", |desk| match kind {
         "tasks" => Ok((desk.catalog.types()?, None)),
-        "subscriptions" => {
-            let (chosen, of_business) = (currency::chosen(desk)?, desk.catalog.settings()?.currency.clone());
-            Ok((Rc::default(), Some(ShownIn { chosen, of_business })))
-        }
+        "subscriptions" => Ok((Rc::default(), currency::chosen(desk)?)),
         _ => Ok((Rc::default(), None)),
     })?;
     let rows = match kind {
@@ -419,9 +415,9 @@ pub(crate) fn list(
             "subscriptions" => planned_changes(host, &found)?.into_iter(),
             _ => Vec::new().into_iter(),
         };
-        let sold = match &shown_in {
-            Some(shown_in) => sold_by(host, &found, shown_in)?,
-            None => BTreeMap::new(),
+        let sold = match kind {
+            "subscriptions" => sold_by(host, &found, currency.as_deref())?,
+            _ => BTreeMap::new(),
         };
         for stored in found {
             let (id, status, value) = match kind {
@@ -549,15 +545,13 @@ fn planned_changes(host: &mut dyn Imports, rows: &[StoredRow]) -> Result<Vec<Opt
     each.collect::<Fallible<_>>().map_err(Problem::Failed)
 }
 
-/// The currency in which an account sees prices.
-struct ShownIn {
-    /// The one in which it pays, if it has one.
-    chosen: Option<String>,
-    of_business: Currencies,
-}
-
-/// Returns what the prices of these subscriptions sell, by their ids. Prices that are no longer on sale are among them.
-fn sold_by(host: &mut dyn Imports, rows: &[StoredRow], shown_in: &ShownIn) -> Result<BTreeMap<String, Value>, Problem> {
+/// Returns what the prices of these subscriptions sell, by their ids, with amounts in the currency in which the account pays. Prices
+/// that are no longer on sale are among them.
+fn sold_by(
+    host: &mut dyn Imports,
+    rows: &[StoredRow],
+    currency: Option<&str>,
+) -> Result<BTreeMap<String, Value>, Problem> {
     let mut read = |keys: BTreeSet<CatalogKey>| -> Result<Vec<CatalogRow>, Problem> {
         let keys: Vec<CatalogKey> = keys.into_iter().collect();
         let found = host.catalog_read(&keys).map_err(|error| Problem::Failed(error.into()))?;
@@ -585,9 +579,9 @@ fn sold_by(host: &mut dyn Imports, rows: &[StoredRow], shown_in: &ShownIn) -> Re
         .collect();
     let mut sold = BTreeMap::new();
     for price in prices {
-        let shown = currency::shown(&price, shown_in.chosen.as_deref(), &shown_in.of_business).map_err(problem)?;
+        let amount = currency::amount(&price, currency).map_err(problem)?;
         let described = json!({
-            "product_id": price.product_id, "name": names.get(&*price.product_id), "amount": shown.amount,
+            "product_id": price.product_id, "name": names.get(&*price.product_id), "amount": amount,
             "interval": price.interval,
         });
         sold.insert(price.id.to_string(), described);

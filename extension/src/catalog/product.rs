@@ -549,15 +549,20 @@ pub(crate) fn text(body: &Map<String, Value>, key: &str) -> Ruled<Option<String>
     }
 }
 
+/// Reads an optional text member of at most so many characters.
+pub(crate) fn text_within(body: &Map<String, Value>, key: &str, chars_max: usize) -> Ruled<Option<String>> {
+    match text(body, key)? {
+        Some(text) if text.chars().count() > chars_max => {
+            let expected = format!("at most {chars_max} characters");
+            Err(wrong_field(&format!("/{key}"), FieldErrorCode::OutOfRange, "", expected))
+        }
+        given => Ok(given),
+    }
+}
+
 /// Reads the description of a product.
 fn description(body: &Map<String, Value>) -> Ruled<Option<String>> {
-    match text(body, "description")? {
-        Some(text) if text.chars().count() > TEXT_CHARS_MAX as usize => {
-            let (found, expected) = ("", format!("at most {TEXT_CHARS_MAX} characters"));
-            Err(wrong_field("/description", FieldErrorCode::OutOfRange, found, expected))
-        }
-        description => Ok(description),
-    }
+    text_within(body, "description", TEXT_CHARS_MAX as usize)
 }
 
 /// Maximum number of characters of a text of one line.

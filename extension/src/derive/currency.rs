@@ -44,6 +44,16 @@ fn preferred(used: BTreeSet<String>, default: &str) -> Option<String> {
     used.get(default).or_else(|| used.first()).cloned()
 }
 
+/// Returns the amount of a price for an account that pays in a currency. It is in the default one if the account can choose, or if the
+/// price has none in its own.
+pub(crate) fn amount(price: &CatalogPrice, currency: Option<&str>) -> Ruled<Money> {
+    let in_own = match currency {
+        Some(currency) => price.amount_in(currency)?,
+        None => None,
+    };
+    Ok(in_own.unwrap_or_else(|| price.amount.clone()))
+}
+
 /// Returns a price as it is shown to an account that pays in a currency: with its amount in this currency, and no other. An account
 /// that can choose sees the amounts in the currencies of the business.
 pub(crate) fn shown(price: &CatalogPrice, currency: Option<&str>, of_business: &Currencies) -> Ruled<Price> {

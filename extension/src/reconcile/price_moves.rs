@@ -16,7 +16,7 @@ use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use crate::model::records::subscription_history::{BillingHistory, Moving, PendingChange};
 use crate::model::time::{DAY_MS, rfc3339};
-use extension_contract::{SubscriptionItem, SubscriptionStatus};
+use extension_contract::{Money, SubscriptionItem, SubscriptionStatus};
 use serde_json::json;
 use std::rc::Rc;
 
@@ -26,8 +26,9 @@ const ASKED_BEFORE_MS: i64 = 3 * DAY_MS;
 /// An item at a former price, and the price to which it is moved.
 struct Move {
     item: SubscriptionItem,
-    from: Rc<CatalogPrice>,
     to: Rc<CatalogPrice>,
+    /// The former amount and that of today, in the currency in which the account pays.
+    amounts: (Money, Money),
     terms: PriceMove,
 }
 
@@ -40,7 +41,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
         };
         let Some(billing) = desk.account.get_here::<BillingHistory>(&facts.id)? else { continue };
         match wanted {
-            Some(wanted) => advance(desk, standing, facts, &billing, &wanted, desired)?,
+            Some(wanted) => advance(desk, facts, &billing, &wanted, desired)?,
             None if billing.moving.is_some() => {
                 desk.account.put(&facts.id, BillingHistory { moving: None, ..BillingHistory::clone(&billing) });
             }
@@ -56,7 +57,6 @@ fn wanted(desk: &mut Desk<'_>, standing: &AccountStanding, facts: &SubscriptionF
     if row.is_final() || row.is_leaving() || row.paused.is_some() {
         return Ok(None);
     }
-    let currency = currency::chosen(desk)?;
     for item in &row.state().items {
         let Some(from) = desk.catalog.price(&item.price_id.as_str().into())? else { continue };
         let Some(terms) = standing.settings.price_moves.get(&*from.product_id) else { continue };
@@ -71,15 +71,14 @@ fn wanted(desk: &mut Desk<'_>, standing: &AccountStanding, facts: &SubscriptionF
             continue;
         };
         let Some(to) = desk.catalog.price(&today)? else { continue };
+        let currency = currency::chosen(desk)?;
+        let currency = currency.as_deref();
+        let amounts = (currency::amount(&from, currency)?, currency::amount(&to, currency)?);
         // Nobody is moved to another currency.
-        let is_sold = match &currency {
-            Some(currency) => to.amount_in(currency)?.is_some(),
-            None => true,
-        };
-        if !is_sold {
+        if currency.is_some_and(|currency| amounts.1.currency != currency) {
             continue;
         }
-        return Ok(Some(Move { item: item.clone(), from, to, terms: terms.clone() }));
+        return Ok(Some(Move { item: item.clone(), to, amounts, terms: terms.clone() }));
     }
     Ok(None)
 }
@@ -87,7 +86,6 @@ fn wanted(desk: &mut Desk<'_>, standing: &AccountStanding, facts: &SubscriptionF
 /// Takes the next step of a move: the mail, and then the change at the first renewal after the notice.
 fn advance(
     desk: &mut Desk<'_>,
-    standing: &AccountStanding,
     facts: &SubscriptionFacts,
     billing: &BillingHistory,
     wanted: &Move,
@@ -101,7 +99,7 @@ fn advance(
     let known = billing.moving.clone().filter(|moving| moving.to == wanted.to.id);
     let moving = match known {
         Some(moving) => moving,
-        None => announce(desk, standing, facts, billing, wanted)?,
+        None => announce(desk, facts, billing, wanted)?,
     };
     let renewal = wanted.item.period_end;
     if renewal < moving.after || moving.asked_for == Some(renewal) {
@@ -133,19 +131,11 @@ fn advance(
 }
 
 /// Sends the mail about the new price, and remembers from when on a renewal may have it.
-fn announce(
-    desk: &mut Desk<'_>,
-    standing: &AccountStanding,
-    facts: &SubscriptionFacts,
-    billing: &BillingHistory,
-    wanted: &Move,
-) -> Ruled<Moving> {
+fn announce(desk: &mut Desk<'_>, facts: &SubscriptionFacts, billing: &BillingHistory, wanted: &Move) -> Ruled<Moving> {
     let id = &facts.id;
     let moving = Moving { to: wanted.to.id.clone(), after: wanted.terms.earliest(desk.now), asked_for: None };
     desk.account.put(id, BillingHistory { moving: Some(moving.clone()), ..billing.clone() });
-    let currency = currency::chosen(desk)?;
-    let from = currency::shown(&wanted.from, currency.as_deref(), &standing.settings.currency)?.amount;
-    let to = currency::shown(&wanted.to, currency.as_deref(), &standing.settings.currency)?.amount;
+    let (from, to) = &wanted.amounts;
     // A price that differs only in its id needs no mail.
     if from != to {
         let values = json!({

@@ -7,7 +7,7 @@ use crate::actions::subscription_change::{
     call_off, forget_cancellation, replace_change, request_change, wait_for_change,
 };
 use crate::catalog::amount;
-use crate::catalog::product::text;
+use crate::catalog::product::{text, text_within};
 use crate::catalog::settings::Settings;
 use crate::catalog::words::one_of;
 use crate::derive::plans::PlanInForce;
@@ -74,14 +74,7 @@ pub(super) fn cancel(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 /// Reads why a subscription is cancelled: the reason, which is one of the business's own if it declares them, and the customer's words.
 fn because(body: &Object, settings: &Settings) -> Ruled<Because> {
     let read = |name: &str| -> Ruled<Option<String>> {
-        let given = text(body, name)?.filter(|text| !text.is_empty());
-        match given.as_ref().is_some_and(|text| text.chars().count() > WORDS_CHARS_MAX) {
-            true => {
-                let expected = format!("at most {WORDS_CHARS_MAX} characters");
-                Err(wrong_field(&format!("/{name}"), FieldErrorCode::OutOfRange, "", expected))
-            }
-            false => Ok(given),
-        }
+        Ok(text_within(body, name, WORDS_CHARS_MAX)?.filter(|text| !text.is_empty()))
     };
     let (reason, comment) = (read("reason")?, read("comment")?);
     let known = &settings.cancel_reasons;

@@ -18,8 +18,6 @@ use extension_contract::{FieldErrorCode, Refusal, SubscriptionStatus, Timestamp}
 use serde_json::{Value, json};
 use std::rc::Rc;
 
-/// Maximum number of characters of a reason.
-const REASON_CHARS_MAX: usize = 500;
 /// The longest time from now to the end of a trial, in days, at Stripe.
 const DAYS_MAX: u32 = 730;
 
@@ -33,7 +31,7 @@ enum Held {
 
 /// `trial.extend`: moves the end of a trial to a later time.
 pub(super) fn extend(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
-    let reason = reason(body)?;
+    let reason = required_text(body, "reason")?;
     let held = held(desk, body)?;
     let end = match &held {
         Held::SignUp(trial) => trial.until,
@@ -45,18 +43,9 @@ pub(super) fn extend(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 
 /// `trial.end`: ends a trial now. A subscription with a card is charged, and one without a card ends.
 pub(super) fn end(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
-    let reason = reason(body)?;
+    let reason = required_text(body, "reason")?;
     let held = held(desk, body)?;
     change(desk, held, None, reason)
-}
-
-fn reason(body: &Object) -> Ruled<String> {
-    let reason = required_text(body, "reason")?;
-    if reason.chars().count() > REASON_CHARS_MAX {
-        let expected = format!("at most {REASON_CHARS_MAX} characters");
-        return Err(wrong_field("/reason", FieldErrorCode::OutOfRange, "", expected));
-    }
-    Ok(reason)
 }
 
 /// Returns the new end: `until`, or `by` after the present end.
