@@ -34,6 +34,7 @@ use crate::model::records::sign_up_trial::SignUpTrialRow;
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::{BillingHistory, PendingChange};
 use crate::model::records::summary::Summary;
+use crate::model::records::top_up::TopUp;
 use crate::model::records::usage::{MeterMonth, UsageDay, UsageMonth, Uses};
 use crate::model::records::usage_request::{UsageRequest, between, time_key};
 use crate::model::records::usage_sync::UsageSync;
@@ -392,11 +393,12 @@ pub(crate) fn list(
         "subscriptions" => RowKind::Subscription,
         "payouts" => RowKind::Record(Payouts::COLLECTION.to_owned()),
         "trial" => RowKind::Record(SignUpTrialRow::COLLECTION.to_owned()),
+        "top_up" => RowKind::Record(TopUp::COLLECTION.to_owned()),
         "usage_sync" => RowKind::Record(UsageSync::COLLECTION.to_owned()),
         "usage_requests" => return requests(host, filter, page),
         "contacts" => RowKind::Record(Session::COLLECTION.to_owned()),
-        "access_log" | "campaigns" | "invoices" | "ledger" | "listings" | "earned" | "earnings" | "payments"
-        | "sales" | "tokens" | "usage_days" => RowKind::Record(kind.to_owned()),
+        "access_log" | "campaigns" | "credits" | "invoices" | "ledger" | "listings" | "earned" | "earnings"
+        | "payments" | "sales" | "tokens" | "usage_days" => RowKind::Record(kind.to_owned()),
         _ => {
             let error = FieldError::new("/kind", FieldErrorCode::NotAllowed, "");
             let error = error.expecting(one_of(&KINDS)).suggesting(kind);
@@ -424,6 +426,7 @@ pub(crate) fn list(
                 "subscriptions" => subscription(&stored.row, planned.next().flatten(), &sold).map_err(failed)?,
                 "tasks" => open_tasks(&stored.row, &types).map_err(failed)?,
                 "contacts" => contact(&stored.row).map_err(failed)?,
+                "credits" => credits(&stored.row).map_err(failed)?,
                 "trial" => sign_up_trial(&stored.row).map_err(failed)?,
                 _ => entry(&stored.row).map_err(failed)?,
             };
@@ -433,6 +436,7 @@ pub(crate) fn list(
                 "payouts" => id == Payouts::ID,
                 "usage_sync" => id == UsageSync::ID,
                 "trial" => id == SignUpTrialRow::ID,
+                "top_up" => id == TopUp::ID,
                 _ => true,
             };
             if is_shown
@@ -449,7 +453,7 @@ pub(crate) fn list(
 }
 
 /// The kinds of lists.
-const KINDS: [&str; 22] = [
+const KINDS: [&str; 24] = [
     "instances",
     "products",
     "purchases",
@@ -463,7 +467,9 @@ const KINDS: [&str; 22] = [
     "payouts",
     "sales",
     "tasks",
+    "credits",
     "tokens",
+    "top_up",
     "trial",
     "usage_days",
     "usage_requests",
@@ -618,6 +624,17 @@ fn subscription(
     });
     let status = value["status"].as_str().map(str::to_owned);
     Ok((stored.id.clone(), status, encode(&value)?))
+}
+
+/// Returns a lot of credits for a list, without what operators wrote about it.
+fn credits(row: &Row) -> Fallible<(String, Option<String>, Json)> {
+    let Row::Record(row) = row else { return entry(row) };
+    let lot: Lot = decode(&row.collection, &row.id, &row.value)?;
+    let value = json!({
+        "id": row.id, "at": lot.at, "expires_at": lot.expires_at, "currency": lot.currency, "given": lot.given.is_some(),
+        "granted_micros": lot.granted_micros, "left_micros": lot.left_micros(), "expired_micros": lot.expired_micros,
+    });
+    Ok((row.id.clone(), None, encode(&value)?))
 }
 
 /// Returns the trial of the account for a list, without what operators wrote about it. Other rows have no JSON.

@@ -13,6 +13,7 @@ mod customer;
 mod customer_result;
 mod dispute;
 mod event;
+mod granting;
 mod instance;
 mod invoice;
 mod leaving;
@@ -36,6 +37,7 @@ mod sync_result;
 mod thin;
 mod timer;
 mod token;
+mod top_up;
 mod trial;
 mod unknown_result;
 mod usage;
@@ -180,6 +182,14 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Corr
         Some(Correlation::UsageInvoice { month }) => {
             let outcome = spending::invoiced(desk, month, report)?;
             told_if_refused(desk, report, outcome)?
+        }
+        Some(Correlation::TopUp { purchase }) => {
+            let outcome = top_up::charged(desk, purchase, report)?;
+            // A declined card is the customer's matter.
+            match report.answer.as_ref().err().is_some_and(|failure| failure.class != EffectFailureClass::Final) {
+                true => unattended_result(desk, report)?,
+                false => outcome,
+            }
         }
         Some(Correlation::MeterEvent { day }) => {
             let outcome = meter_event::answered(desk, day, report)?;

@@ -208,10 +208,13 @@ pub(crate) fn open_month(desk: &mut Desk<'_>, at: Timestamp) -> Ruled<(String, U
     Ok((id, UsageMonth { start, end, ..month }))
 }
 
-/// Takes up to an amount for the usage of a month from the credit lots, oldest first. Returns the amount taken, in millionths.
+/// Takes up to an amount for the usage of a month from the credit lots: from those that end first, then from the oldest. Returns the
+/// amount taken, in millionths.
 pub(crate) fn take_credits(desk: &mut Desk<'_>, amount_micros: i64, month: &str) -> Ruled<i64> {
-    let mut lots = desk.account.all::<Lot>()?;
-    lots.sort_by(|(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
+    let now = desk.now;
+    let mut lots = desk.account.all_where(|lot: &Lot| !lot.has_ended(now))?;
+    let order = |lot: &Lot| (lot.expires_at.unwrap_or(Timestamp::MAX), lot.at);
+    lots.sort_by(|(a_id, a), (b_id, b)| (order(a), a_id).cmp(&(order(b), b_id)));
     let mut open = amount_micros;
     for (id, lot) in lots {
         let takes = open.clamp(0, lot.left_micros().max(0));
@@ -226,11 +229,12 @@ pub(crate) fn take_credits(desk: &mut Desk<'_>, amount_micros: i64, month: &str)
     Ok(amount_micros - open)
 }
 
-/// Gives an amount back to the credit lots that paid the usage of a month, newest first. Returns what was given back, in millionths.
+/// Gives an amount back to the credit lots that paid the usage of a month, in the opposite order. Returns what was given back, in millionths.
 pub(crate) fn give_back(desk: &mut Desk<'_>, micros: i64, month: &str) -> Ruled<i64> {
     desk.account.load_whole(Lot::COLLECTION)?;
     let mut lots = desk.account.all::<Lot>()?;
-    lots.sort_by(|(a_id, a), (b_id, b)| (b.at, b_id).cmp(&(a.at, a_id)));
+    let order = |lot: &Lot| (lot.expires_at.unwrap_or(Timestamp::MAX), lot.at);
+    lots.sort_by(|(a_id, a), (b_id, b)| (order(b), b_id).cmp(&(order(a), a_id)));
     let mut open = micros;
     for (id, lot) in lots {
         let back = open.clamp(0, lot.spent_in.get(month).copied().unwrap_or(0));

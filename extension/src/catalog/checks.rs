@@ -144,6 +144,14 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources, mistakes: &mut Mi
     }
     for (index, left) in decl.on_paid.iter().enumerate() {
         check_amount(decl, &left.credit, "product", path, &format!("{path}/on_paid/{index}/credit"), mistakes);
+        if left.expires != decl.on_paid.first().and_then(|first| first.expires) {
+            let found = "the credits of one payment end together";
+            mistakes.wrong(
+                &format!("{path}/on_paid/{index}/expires"),
+                found,
+                "the same time in each entry, or in none",
+            );
+        }
     }
     let place = format!("{path}/on_paid");
     let found = "only products sold once grant credits on payment, plans do not";

@@ -419,6 +419,24 @@ pub(crate) fn check_credits(
     }
 }
 
+/// Checks that automatic top-ups have something to buy.
+pub(crate) fn check_top_up(
+    settings: &Settings,
+    decls: &[(usize, TypeDecl)],
+    is_partial: bool,
+    mistakes: &mut Mistakes,
+) {
+    const PATH: &str = "/policies/top_up";
+    let Some(terms) = &settings.top_up else { return };
+    if terms.at_most < 1 {
+        let (found, expected) = (terms.at_most.to_string(), "a positive amount in minor units");
+        mistakes.add(&format!("{PATH}/at_most"), FieldErrorCode::OutOfRange, found, expected);
+    }
+    if !is_partial && decls.iter().all(|(_, decl)| decl.on_paid.is_empty()) {
+        mistakes.wrong(PATH, "no product gives credits", "a product type with `on_paid`");
+    }
+}
+
 /// Checks that no field is `personal` if personal data is never erased.
 pub(crate) fn check_personal(decls: &[(usize, TypeDecl)], erases: bool, mistakes: &mut Mistakes) {
     for (index, decl) in decls.iter().filter(|_| !erases) {

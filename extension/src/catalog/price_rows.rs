@@ -70,6 +70,7 @@ fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> T
         conditions: conditional.into_iter().collect(),
         item: item.map(|value| format!("{}:{value}", decl.name)),
         credit: credit_of(proposed, &scope),
+        credit_expires: decl.on_paid.iter().filter_map(|left| left.expires).min(),
         by_seat: decl.family.is_some() && sale.quantity.is_some(),
         per_purchase: once.filter_map(|(key, _)| filled(key, &scope)).collect(),
         adds: buy.is_some_and(|buy| buy.adds),

@@ -14,6 +14,7 @@ use crate::model::json::{decode, encode};
 use extension_contract::pointer::{escaped, unescaped};
 use extension_contract::*;
 use serde_json::{Map, Value};
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 /// A product in stored form, with its type.
@@ -580,6 +581,19 @@ pub(crate) fn line(body: &Map<String, Value>, key: &str) -> Ruled<Option<String>
             Err(wrong_field(&format!("/{key}"), FieldErrorCode::OutOfRange, found, expected))
         }
         line => Ok(line),
+    }
+}
+
+/// Reads a whole number of a payload.
+pub(crate) fn whole_number(body: &Map<String, Value>, member: &str, range: RangeInclusive<i64>) -> Ruled<i64> {
+    let expected = format!("a whole number from {} to {}", range.start(), range.end());
+    let wrong = |code| wrong_field(&format!("/{member}"), code, "", expected.clone());
+    match body.get(member) {
+        None | Some(Value::Null) => Err(wrong(FieldErrorCode::Missing)),
+        Some(value) => {
+            let amount = value.as_i64().ok_or_else(|| wrong(FieldErrorCode::WrongType))?;
+            if range.contains(&amount) { Ok(amount) } else { Err(wrong(FieldErrorCode::OutOfRange)) }
+        }
     }
 }
 

@@ -108,6 +108,8 @@ policies! {
         cancel_offer: Option<CancelOffer> = None;
         /// Whether the objects of thin events are retrieved; thin events are refused by default.
         thin_events: bool = false;
+        /// Bound of automatic top-ups; without it there are none.
+        top_up: Option<TopUpTerms> = None;
         /// Whether prices are created at Stripe. If false, products refer to existing prices by their ids at Stripe.
         sync_prices: bool = true;
         /// Whether checkouts take the promotion codes that exist at Stripe. With `coupons` they do, too.
@@ -166,6 +168,14 @@ impl Default for Settings {
 
 /// For each command or query, the roles of an organization's members that may use it.
 pub(crate) type Roles = BTreeMap<String, Vec<String>>;
+
+/// Bound of automatic top-ups.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TopUpTerms {
+    /// What a customer may allow for a month, in minor units.
+    pub at_most: i64,
+}
 
 /// How Stripe computes taxes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

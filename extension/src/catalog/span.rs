@@ -69,6 +69,11 @@ impl Span {
         time.saturating_add(self.0)
     }
 
+    /// Returns a time minus this span, saturating.
+    pub(crate) fn before(self, time: Timestamp) -> Timestamp {
+        time.saturating_sub(self.0)
+    }
+
     /// Returns the number of seconds.
     pub(crate) fn seconds(self) -> i64 {
         self.0 / 1_000

@@ -3,6 +3,7 @@
 use super::amount;
 use super::currencies::OtherAmounts;
 use super::price::amount_in;
+use super::span::Span;
 use super::split::Share;
 use crate::model::ids::{PriceId, ProductId};
 use crate::model::json::{decode, encode};
@@ -46,6 +47,9 @@ pub(crate) struct Terms {
     /// Credits that a payment grants, in minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credit: Option<i64>,
+    /// Time from the payment to the end of the credits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credit_expires: Option<Span>,
     /// The share of another account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Share>,

@@ -1,6 +1,7 @@
 //! Resolves the offer that a purchase command names: a product on sale at one of its prices. Checks whether the account
 //! may buy it.
 
+use super::sold;
 use super::standing::AccountStanding;
 use super::upgrade;
 use crate::catalog::account_name::text_of;
@@ -16,7 +17,8 @@ use crate::catalog::words::one_of;
 use crate::desk::Desk;
 use crate::model::halt::{Halt, Ruled, wrong_field};
 use crate::model::json::Object;
-use extension_contract::{Account, BillingInterval, FieldErrorCode, Product, Refusal};
+use crate::model::records::purchase::{Sold, pending};
+use extension_contract::{Account, BillingInterval, FieldErrorCode, LineItem, Money, Product, PurchaseValues, Refusal};
 use serde_json::{Value, json};
 use std::rc::Rc;
 
@@ -206,6 +208,34 @@ impl SelectedOffer {
             true => Err(Refusal::AlreadyOwned(self.product.id.clone()).into()),
             false => Ok(()),
         }
+    }
+
+    /// Returns whether it is sold once and gives credits.
+    pub fn is_credit(&self) -> Ruled<bool> {
+        Ok(self.price.interval.is_none() && self.price.terms()?.credit.is_some())
+    }
+
+    /// Returns the terms of what is sold once. A subscription follows the catalog at each renewal.
+    pub fn sold(&self) -> Ruled<Vec<Sold>> {
+        match self.price.interval {
+            None => Ok(vec![sold::terms_of(&self.price)?]),
+            Some(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// Returns the agreed values of a purchase that is not paid yet: the product, its price and the sum.
+    pub fn agreed(&self, unit_price: Money, provider: &str) -> Ruled<PurchaseValues> {
+        let sum = unit_price.amount_minor.checked_mul(i64::from(self.quantity));
+        let too_much = || wrong_field("/quantity", FieldErrorCode::OutOfRange, "the sum exceeds 64 bits", "");
+        let amount = Money { amount_minor: sum.ok_or_else(too_much)?, currency: unit_price.currency.clone() };
+        let item = LineItem {
+            product_id: self.product.id.clone(),
+            price_id: Some(self.price.id.to_string()),
+            name: self.product.values.name.clone(),
+            quantity: self.quantity,
+            unit_price,
+        };
+        Ok(pending(provider.to_owned(), vec![item], amount))
     }
 
     /// Returns the metadata for the checkout and for the objects that it creates.

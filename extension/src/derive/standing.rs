@@ -10,11 +10,15 @@ use crate::catalog::terms::{CatalogPrice, Terms};
 use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::records::closed::Closed;
+use crate::model::records::operator_grants::OperatorGrants;
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::sign_up_trial::SignUpTrialRow;
 use extension_contract::{Grant, SubscriptionItem, Timestamp};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+
+/// The source of what operators grant.
+const OPERATOR: &str = "operator";
 
 /// An account's plans and entitlements at a time, derived from its records.
 pub(crate) struct AccountStanding {
@@ -43,11 +47,11 @@ pub(crate) struct AccountStanding {
 pub(crate) struct Allowance {
     /// Sum of the sources' amounts.
     pub amount: i64,
-    /// Part of the sum that the plans in force grant.
+    /// Part of the sum that the plans in force and operators grant.
     pub by_plans: i64,
-    /// Sources with their amounts: plans first, then add-ons.
+    /// Sources with their amounts: plans and operators first, then add-ons.
     pub sources: Vec<(String, i64)>,
-    /// Number of the sources that are plans.
+    /// Number of the sources that are plans or operators.
     of_plans: usize,
 }
 
@@ -155,6 +159,10 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<AccountStanding> {
     for plan in plans.in_force.values() {
         add_grants(&mut allowed, &plan.grants, &plan.source);
     }
+    let granted = desk.account.get_here::<OperatorGrants>(OperatorGrants::ID)?.filter(|_| closed_at.is_none());
+    for (key, grant) in granted.iter().flat_map(|granted| &granted.0).filter(|(_, grant)| !grant.has_ended(desk.now)) {
+        add_grants(&mut allowed, &[Grant { key: key.clone(), amount: grant.amount }], OPERATOR);
+    }
     for allowance in allowed.values_mut() {
         (allowance.by_plans, allowance.of_plans) = (allowance.amount, allowance.sources.len());
     }
@@ -197,6 +205,11 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<AccountStanding> {
             let last = grants_lost.entry(grant.key.clone()).or_insert(until);
             *last = (*last).max(until);
         }
+    }
+    for (key, grant) in granted.iter().flat_map(|granted| &granted.0).filter(|(_, grant)| grant.has_ended(desk.now)) {
+        let until = grant.until.unwrap_or(Timestamp::MIN);
+        let last = grants_lost.entry(key.clone()).or_insert(until);
+        *last = (*last).max(until);
     }
     let (plans, lost) = (plans.in_force, plans.lost);
     Ok(AccountStanding { settings, closed_at, subscriptions, plans, lost, allowed, bought, items, grants_lost })

@@ -94,6 +94,12 @@ pub(crate) enum Correlation {
         #[serde(rename = "id")]
         month: String,
     },
+    /// The payment of an automatic top-up.
+    TopUp {
+        /// Purchase id.
+        #[serde(rename = "id")]
+        purchase: String,
+    },
     /// A report of usage to a meter at Stripe.
     MeterEvent {
         /// The row of the meter and the day.
@@ -207,6 +213,7 @@ impl Correlation {
             | Correlation::Sync { .. }
             | Correlation::PromotionCode { .. }
             | Correlation::UsageInvoice { .. }
+            | Correlation::TopUp { .. }
             | Correlation::MeterEvent { .. }
             | Correlation::UsagePull { .. }
             | Correlation::Transfer { .. }
@@ -230,6 +237,7 @@ impl Correlation {
             }
             Correlation::Checkout { purchase }
             | Correlation::Customer { purchase }
+            | Correlation::TopUp { purchase }
             | Correlation::Refund { purchase, .. } => {
                 vec![Reference::Row(RowKey::Purchase(purchase.clone()))]
             }

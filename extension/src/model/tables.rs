@@ -17,6 +17,7 @@ use super::records::listing::ListingRow;
 use super::records::loaded_catalog::LoadedCatalog;
 use super::records::lot::Lot;
 use super::records::meter_day::MeterDay;
+use super::records::operator_grants::OperatorGrants;
 use super::records::payment::Payment;
 use super::records::payouts::Payouts;
 use super::records::product::ProductRow;
@@ -31,6 +32,7 @@ use super::records::subscription_history::BillingHistory;
 use super::records::subscription_schedule::SubscriptionSchedule;
 use super::records::summary::Summary;
 use super::records::token::{Access, Token};
+use super::records::top_up::TopUp;
 use super::records::usage::{UsageDay, UsageMonth};
 use super::records::usage_request::UsageRequest;
 use super::records::usage_sync::UsageSync;
@@ -154,6 +156,8 @@ tables! {
         requests: Requests,
         usage_sync: UsageSync,
         cap: Cap,
+        operator_grants: OperatorGrants,
+        top_up: TopUp,
         sign_up_trial: SignUpTrialRow,
     }
     // One row of an account each, which is read by its key.

@@ -113,6 +113,11 @@ pub(crate) fn parse_rfc3339(text: &str) -> Option<Timestamp> {
     Some(days * DAY_MS + ((hour * 60 + minute - offset) * 60 + second) * 1_000 + ms)
 }
 
+/// Returns the id of the month of a time, such as `2026-01`.
+pub(crate) fn month_id(at: Timestamp) -> String {
+    rfc3339(at)[..7].to_owned()
+}
+
 /// Returns whether a text is an RFC 3339 date and time, including leap seconds.
 pub(crate) fn is_rfc3339(text: &str) -> bool {
     let Some((date, time)) = text.split_once(['T', 't', ' ']) else { return false };

@@ -1,26 +1,68 @@
 //! Keeps credits consistent with their purchases: a payment grants credits, refunds and disputes take them back.
-//! Credits that were spent before they were taken back become a debt, which the next credits pay first.
+//! Credits that were spent before they were taken back become a debt, which the next credits pay first. Credits end at their time.
 
+use super::schedule::DesiredSchedule;
+use crate::catalog::span::Span;
 use crate::derive::sold;
 use crate::desk::Desk;
 use crate::model::halt::Ruled;
-use crate::model::keys::FactKey;
+use crate::model::keys::{FactKey, TimerKey};
 use crate::model::ledger::{CREDITS, REVENUE, book};
+use crate::model::mail_kinds;
 use crate::model::money::{part_of, to_micros, to_minor_up};
 use crate::model::records::lot::Lot;
 use crate::model::records::purchase::PurchaseRow;
+use crate::model::time::rfc3339;
+use serde_json::json;
+
+/// Days between the mail about credits that end and their end.
+const NOTICE_DAYS: u16 = 7;
 
 /// Updates the lots from their purchases, and the ledger from the lots.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in desk.account.touched::<PurchaseRow>() {
         update_lot(desk, &id)?;
     }
-    if desk.account.touched::<Lot>().is_empty() {
+    let now = desk.now;
+    let has_ending = !desk.account.all_where(|lot: &Lot| lot.has_ended(now) && lot.left_micros() > 0)?.is_empty();
+    if !has_ending && desk.account.touched::<Lot>().is_empty() {
         return Ok(());
     }
+    end_lots(desk)?;
     settle_debts(desk)?;
+    // What no longer pays a debt has ended, too.
+    end_lots(desk)?;
     for id in desk.account.touched::<Lot>() {
         book_lot(desk, &id)?;
+    }
+    Ok(())
+}
+
+/// Ends what is left of the lots whose time is over.
+fn end_lots(desk: &mut Desk<'_>) -> Ruled<()> {
+    let now = desk.now;
+    for (id, known) in desk.account.all_where(|lot: &Lot| lot.expires_at.is_some())? {
+        let mut lot = Lot::clone(&known);
+        lot.expire(now);
+        if lot != *known {
+            desk.account.put(&id, lot);
+        }
+    }
+    Ok(())
+}
+
+/// Schedules the ends of lots, and the mails before them.
+pub(super) fn schedule(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> Ruled<()> {
+    let notice = Span::days(NOTICE_DAYS);
+    for (id, lot) in desk.account.all_where(|lot: &Lot| lot.expires_at.is_some() && lot.left_micros() > 0)? {
+        let Some(due) = lot.expires_at else { continue };
+        desired.timer(desk.now, TimerKey::Credits { due }, due);
+        // Whoever has the credits for a few days only knows when they end.
+        let at = notice.before(due);
+        if at > lot.at {
+            let values = json!({"expires_at": rfc3339(due)});
+            desired.mail(desk.now, &mail_kinds::CREDITS_EXPIRE, &format!("{id}:{due}"), at, values);
+        }
     }
     Ok(())
 }
@@ -30,9 +72,11 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
 fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(purchase) = desk.account.get::<PurchaseRow>(id)? else { return Ok(()) };
     let Some(paid_at) = purchase.paid_once_at() else { return Ok(()) };
-    let mut credits = 0i64;
+    let (mut credits, mut expires) = (0i64, None);
     for (price, quantity) in sold::prices(desk, &purchase)? {
-        let of_one = price.terms()?.credit.unwrap_or(0);
+        let terms = price.terms()?;
+        let of_one = terms.credit.unwrap_or(0);
+        expires = expires.or(terms.credit_expires);
         credits = credits.saturating_add(of_one.saturating_mul(i64::from(quantity)));
     }
     let known = desk.account.row::<Lot>(id)?;
@@ -43,6 +87,8 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let mut lot = known.clone().unwrap_or_default();
     lot.currency.clone_from(currency);
     lot.at = paid_at;
+    lot.expires_at = expires.map(|span| span.after(paid_at));
+    lot.expired_micros = 0;
     // What was granted once stays, whatever a later catalog gives.
     lot.granted_micros = known.as_ref().map_or_else(|| to_micros(credits, currency), |known| known.granted_micros);
     let back = part_of(lot.granted_micros, purchase.back_minor(), purchase.paid_minor());

@@ -1,6 +1,6 @@
 //! Erases the personal data of a closed account when its retention ends: product names, fields declared
-//! `personal`, IP addresses, the addresses of buyers, what customers wrote when they left and operators wrote about trials, and, in the
-//! host, all payloads of events and effects. Ids, amounts and times remain.
+//! `personal`, IP addresses, the addresses of buyers, what customers wrote when they left and operators wrote about trials and
+//! grants, and, in the host, all payloads of events and effects. Ids, amounts and times remain.
 
 use super::schedule::DesiredSchedule;
 use crate::derive::standing::AccountStanding;
@@ -11,6 +11,8 @@ use crate::model::json::Object;
 use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::records::closed::{Closed, Erased};
 use crate::model::records::instance::{InstanceRecord, InstanceStatus};
+use crate::model::records::lot::{Given, Lot};
+use crate::model::records::operator_grants::OperatorGrants;
 use crate::model::records::product::ProductRow;
 use crate::model::records::record_key;
 use crate::model::records::session::Session;
@@ -153,6 +155,15 @@ fn after_subscriptions(
     if let Some(mut trial) = desk.account.row::<SignUpTrialRow>(SignUpTrialRow::ID)? {
         trial.changes.iter_mut().for_each(|change| change.reason = None);
         desk.account.put(SignUpTrialRow::ID, trial);
+    }
+    if let Some(mut granted) = desk.account.row::<OperatorGrants>(OperatorGrants::ID)? {
+        granted.0.values_mut().for_each(|grant| grant.reason = None);
+        desk.account.put(OperatorGrants::ID, granted);
+    }
+    desk.account.load_whole(Lot::COLLECTION)?;
+    for (id, lot) in desk.account.all_where(|lot: &Lot| lot.given.as_ref().is_some_and(|of| of.reason.is_some()))? {
+        let given = lot.given.clone().map(|given| Given { reason: None, ..given });
+        desk.account.put(&id, Lot { given, ..Lot::clone(&lot) });
     }
     Ok((Erased::All, false))
 }

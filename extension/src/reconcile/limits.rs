@@ -8,6 +8,7 @@ use crate::model::keys::TimerKey;
 use crate::model::mail_kinds;
 use crate::model::notice::send_once;
 use crate::model::records::instance::InstanceRecord;
+use crate::model::records::operator_grants::OperatorGrants;
 use crate::model::records::summary::Summary;
 use crate::model::time::rfc3339;
 use extension_contract::Timestamp;
@@ -28,6 +29,10 @@ pub(super) struct Room {
 
 /// Computes the excess, notifies the owner, and schedules the timers.
 pub(super) fn room(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<Room> {
+    let granted = desk.account.get_here::<OperatorGrants>(OperatorGrants::ID)?;
+    for due in granted.iter().flat_map(|granted| granted.0.values()).filter_map(|grant| grant.until) {
+        desired.timer(desk.now, TimerKey::GrantEnds { due }, due);
+    }
     let Some(summary) = desk.account.get::<Summary>(Summary::ID)? else { return Ok(Room::default()) };
     let mut room = Room { beyond: BTreeSet::new(), over_due: None, excess: excess(desk, standing, &summary, desired)? };
     let fits = summary.consumed.iter().all(|(key, used)| standing.has_room(key, *used));

@@ -82,7 +82,10 @@ fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
                 all.find(|(_, session)| session.payment_intent.as_ref() == Some(&id)).map(|(id, _)| id)
             }
         };
-        let Some(session_id) = named.or_else(|| row.values.session_id.clone()) else { continue };
+        // A payment without a checkout has no session; the purchase's id is used.
+        let own = || row.details.without_checkout.then(|| purchase.clone());
+        let Some(session_id) = named.or_else(|| row.values.session_id.clone()).or_else(own) else { continue };
+        let known = desk.account.row::<Session>(&session_id)?;
         let snapshot = Session {
             status: SessionStatus::Paid,
             mode: "payment".to_owned(),
@@ -92,9 +95,10 @@ fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
             payment_intent: Some(id.clone()),
             paid_at: Some(received.at),
             by_payment: true,
+            // The tax of what was asked for.
+            tax_minor: known.as_ref().map_or(0, |known| known.tax_minor),
             ..Session::default()
         };
-        let known = desk.account.row::<Session>(&session_id)?;
         if known.as_ref().and_then(|known| known.payment_intent.as_ref()).is_some_and(|other| *other != id) {
             if is_agreed(&row, None, received) {
                 // No session explains the payment, but the money was received.
@@ -210,7 +214,7 @@ fn reconcile_one(
         Some(own) if own != counts.id && desk.account.get::<Session>(&own)?.is_none() => Some(own),
         _ => None,
     };
-    // A free purchase has no session; its own id is used.
+    // A free purchase or a top-up has no session; its own id is used.
     row.values.session_id = Some(counts.id.clone()).filter(|session| session != id);
     row.values.payment_intent_id = counts.payment_intent.clone().or(row.values.payment_intent_id);
     row.values.subscription_id = counts.subscription.clone().map(String::from).or(row.values.subscription_id);

@@ -22,7 +22,7 @@ use crate::catalog::mistakes::{Mistakes, refusal};
 use crate::catalog::names::{BUSINESS, PRODUCT_TYPE};
 use crate::catalog::no_effect::{
     check_conditions, check_credits, check_granted, check_members, check_pauses, check_personal, check_policies,
-    check_refunds, check_sale, check_sign_up,
+    check_refunds, check_sale, check_sign_up, check_top_up,
 };
 use crate::catalog::price::{ProductPrice, prices_of};
 use crate::catalog::price_move::{self, PriceMoves};
@@ -299,6 +299,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     check_sign_up(&products, &mut mistakes);
     if !mistakes.is_left_out("/policies") {
         check_pauses(&products, &settings, &mut mistakes);
+        check_top_up(&settings, &read, is_partial, &mut mistakes);
     }
     check_credits(&read, &products, &settings.currency, &mut mistakes);
     check_conditions(&read, &products, &mut mistakes);

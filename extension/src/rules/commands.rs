@@ -2,8 +2,8 @@
 //! roles and `docs/reference/commands.md` come from this table.
 
 use super::{
-    account, campaign, connect, correction, instance, leaving, listing, meter_event, metering, purchase, refund,
-    spending, step, token, trial, usage_pull,
+    account, campaign, connect, correction, granting, instance, leaving, listing, meter_event, metering, purchase,
+    refund, spending, step, token, top_up, trial, usage_pull,
 };
 use crate::desk::Desk;
 use crate::model::halt::{Ruled, Verdict};
@@ -503,6 +503,39 @@ pub(crate) static COMMANDS: &[Command] = &[
         ..USUAL
     },
     Command {
+        kind: "credit.grant",
+        required: &["amount_minor", "reason"],
+        members: Members::Only(&["amount_minor", "expires_at", "reason"]),
+        who: Who::Operators,
+        payload: "`amount_minor`, `expires_at` (none: they do not end), `reason`",
+        does: "gives the account credits that nobody paid for",
+        reply: Some("`{id, amount_minor, currency, expires_at}`"),
+        rule: Some(granting::credits),
+        ..USUAL
+    },
+    Command {
+        kind: "credit.end",
+        required: &["id", "reason"],
+        members: Members::Only(&["id", "reason"]),
+        who: Who::Operators,
+        payload: "`id` of `credit.grant`, `reason`",
+        does: "ends what is left of the credits that an operator gave",
+        reply: Some("`{id, ended_micros}`"),
+        rule: Some(granting::end_credits),
+        ..USUAL
+    },
+    Command {
+        kind: "entitlement.grant",
+        required: &["entitlement", "amount", "reason"],
+        members: Members::Only(&["entitlement", "amount", "until", "reason"]),
+        who: Who::Operators,
+        payload: "`entitlement`, `amount` (or `unlimited`; 0 takes it back), `until` (none: it does not end), `reason`",
+        does: "grants the account an amount in addition to its plans and add-ons, in place of an earlier one",
+        reply: Some("`{entitlement, amount, until}`"),
+        rule: Some(granting::entitlement),
+        ..USUAL
+    },
+    Command {
         kind: "account.cap",
         required: &["amount_minor"],
         members: Members::Only(&["amount_minor"]),
@@ -510,6 +543,15 @@ pub(crate) static COMMANDS: &[Command] = &[
         does: "limits what the usage of a month may add to its invoice, [below](#notes)",
         reply: Some("`{amount_minor, limit_minor, spent_minor}`"),
         rule: Some(spending::cap),
+        ..USUAL
+    },
+    Command {
+        kind: "account.top_up",
+        members: Members::Only(&["product_id", "quantity", "below_minor", "limit_minor"]),
+        payload: "`product_id`, `quantity`, `below_minor`, `limit_minor`; nothing turns it off",
+        does: "buys credits whenever fewer than `below_minor` are left, [below](#notes)",
+        reply: Some("`{on, product_id, quantity, amount_minor, currency, below_minor, limit_minor, spent_minor}`"),
+        rule: Some(top_up::set),
         ..USUAL
     },
     Command {

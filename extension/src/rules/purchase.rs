@@ -17,7 +17,6 @@ use crate::derive::currency;
 use crate::derive::customer::customer;
 use crate::derive::offer::{self, OFFERED_PRICE, OFFERED_QUANTITY, SelectedOffer};
 use crate::derive::plans::PlanInForce;
-use crate::derive::sold;
 use crate::derive::standing::{AccountStanding, UNLIMITED, standing};
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::desk::Desk;
@@ -29,7 +28,7 @@ use crate::model::ids::SubscriptionId;
 use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey, word_of};
 use crate::model::records::customer::{Customer, CustomerRequest};
-use crate::model::records::purchase::{Counted, Details, PurchaseRow, Sold, Step, pending};
+use crate::model::records::purchase::{Counted, Details, PurchaseRow, Step};
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::{BillingHistory, PendingChange};
@@ -116,7 +115,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         None => None,
     };
     let currency = unit_price.currency.clone();
-    let mut values = agreed_values(&offer, unit_price, &settings)?;
+    let mut values = offer.agreed(unit_price, &settings.provider)?;
     if trial.is_some() {
         values.total.amount_minor = 0;
     }
@@ -126,7 +125,7 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
             values,
             details: Details {
                 product_id,
-                sold: sold_by(&offer)?,
+                sold: offer.sold()?,
                 asked_at: Some(desk.now),
                 code: code_name.cloned(),
                 ..Details::default()
@@ -146,6 +145,9 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     // Stripe does not copy metadata from a session to the objects that it creates.
     let made = if is_recurring { "subscription_data" } else { "payment_intent_data" };
     payload[made] = json!({"metadata": metadata});
+    if settings.top_up.is_some() && offer.is_credit()? {
+        payload["saves_card"] = json!(true);
+    }
     // Stripe takes either a discount or the customer's own code.
     if let Some((_, promotion_code)) = &code {
         payload["promotion_code"] = json!(promotion_code);
@@ -185,33 +187,10 @@ fn complete_free_purchase(
     desk.account.claim([ClaimKey::Purchase(&id)])?;
     let counts =
         Counted { id: id.clone(), status: SessionStatus::Paid, paid_at: Some(desk.payment_time), ..Counted::default() };
-    let values = PurchaseValues { status: PurchaseStatus::Paid, ..agreed_values(offer, unit_price, settings)? };
-    let details = Details { step: Step::Fulfilled, counts: Some(counts), sold: sold_by(offer)?, ..Details::default() };
+    let values = PurchaseValues { status: PurchaseStatus::Paid, ..offer.agreed(unit_price, &settings.provider)? };
+    let details = Details { step: Step::Fulfilled, counts: Some(counts), sold: offer.sold()?, ..Details::default() };
     desk.account.put(&id, PurchaseRow { values, details });
     Ok(Verdict::answered(Answer::Value(encode(&json!({"purchase_id": id, "checkout_url": null}))?)))
-}
-
-/// Returns the terms of what is sold once. A subscription follows the catalog at each renewal.
-fn sold_by(offer: &SelectedOffer) -> Ruled<Vec<Sold>> {
-    match offer.price.interval {
-        None => Ok(vec![sold::terms_of(&offer.price)?]),
-        Some(_) => Ok(Vec::new()),
-    }
-}
-
-/// Returns the agreed values of a purchase: the product, its price and the sum.
-fn agreed_values(offer: &SelectedOffer, unit_price: Money, settings: &Settings) -> Ruled<PurchaseValues> {
-    let sum = unit_price.amount_minor.checked_mul(i64::from(offer.quantity));
-    let too_much = || wrong_field("/quantity", FieldErrorCode::OutOfRange, "the sum exceeds 64 bits", "");
-    let amount = Money { amount_minor: sum.ok_or_else(too_much)?, currency: unit_price.currency.clone() };
-    let item = LineItem {
-        product_id: offer.product.id.clone(),
-        price_id: Some(offer.price.id.to_string()),
-        name: offer.product.values.name.clone(),
-        quantity: offer.quantity,
-        unit_price,
-    };
-    Ok(pending(settings.provider.clone(), vec![item], amount))
 }
 
 /// Requests the checkout. If the business creates customers before checkouts, and the account has no customer, requests
@@ -252,7 +231,8 @@ fn find_open_checkout(
                 && item.unit_price == *unit_price
         };
         let same = row.values.items.iter().any(is_same) && row.details.code.as_ref() == code;
-        if !same || row.values.status != PurchaseStatus::Pending || row.details.product_id.is_some() {
+        let is_checkout = row.details.product_id.is_none() && !row.details.without_checkout;
+        if !same || row.values.status != PurchaseStatus::Pending || !is_checkout {
             continue;
         }
         // A checkout is open for a day, also if its expiry was not told yet.

@@ -130,6 +130,9 @@ pub struct Expected {
 pub struct PaidCredit {
     /// Amount in minor units of the currency. It becomes a lot of credits from which usage is paid.
     pub credit: Amount,
+    /// Time from the payment to the end of the credits; by default they do not end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expires: Option<Span>,
 }
 
 /// How an account lists its own product in the catalog.

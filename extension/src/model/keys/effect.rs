@@ -3,10 +3,11 @@
 use super::timer::TimerKey;
 use crate::model::effect_kinds::{
     ACCOUNT_CREATE, ACCOUNT_ERASE, ACCOUNT_LINK, ACCOUNT_SEND, CHECKOUT_CREATE, CHECKOUT_EXPIRE, CREDIT_CREATE,
-    CUSTOMER_CREATE, CUSTOMER_UPDATE, INVOICE_CREATE, INVOICE_PREVIEW, MAIL_SEND, METER_EVENT_CREATE, PAYMENT_EVENT,
-    PORTAL_CREATE, PRICE_CREATE, PROBE_WATCH, PRODUCT_CREATE, PROMOTION_CODE_CREATE, PROMOTION_CODE_UPDATE,
-    REFUND_CREATE, RETRIEVE, SECRET_ENSURE, SUBSCRIPTION_CANCEL, SUBSCRIPTION_KEEP, SUBSCRIPTION_PAUSE,
-    SUBSCRIPTION_RESUME, SUBSCRIPTION_TRIAL, SUBSCRIPTION_UPDATE, TIMER_AT, TRANSFER_CREATE, USAGE_PULL,
+    CUSTOMER_CREATE, CUSTOMER_UPDATE, INVOICE_CREATE, INVOICE_PREVIEW, MAIL_SEND, METER_EVENT_CREATE, PAYMENT_CREATE,
+    PAYMENT_EVENT, PORTAL_CREATE, PRICE_CREATE, PROBE_WATCH, PRODUCT_CREATE, PROMOTION_CODE_CREATE,
+    PROMOTION_CODE_UPDATE, REFUND_CREATE, RETRIEVE, SECRET_ENSURE, SUBSCRIPTION_CANCEL, SUBSCRIPTION_KEEP,
+    SUBSCRIPTION_PAUSE, SUBSCRIPTION_RESUME, SUBSCRIPTION_TRIAL, SUBSCRIPTION_UPDATE, TIMER_AT, TRANSFER_CREATE,
+    USAGE_PULL,
 };
 use crate::model::ids::{InvoiceId, ProductId, SubscriptionId};
 use extension_contract::Timestamp;
@@ -66,6 +67,8 @@ effect_keys! {
         Watch { instance: Id } = "{instance}/watch/changed", asks PROBE_WATCH;
         /// The checkout of a purchase.
         Checkout { purchase: Id } = "checkout:{purchase}", asks CHECKOUT_CREATE;
+        /// The payment of an automatic top-up.
+        TopUp { purchase: Id } = "top-up:{purchase}", asks PAYMENT_CREATE;
         /// The end of an open checkout whose account was closed.
         ExpireCheckout { session: Id } = "expire-checkout:{session}", asks CHECKOUT_EXPIRE;
         /// The creation of the customer that a purchase waits for.

@@ -86,6 +86,10 @@ timers! {
         Compare = "compare",
         /// The erasure of the personal data of a closed account.
         Erase = "erase",
+        /// The end of credits.
+        Credits = "credits-end",
+        /// The end of an amount that an operator granted.
+        GrantEnds = "grant-ends",
         /// The expiry of a token.
         Token = "tokens",
         /// The end of a trial that began with the sign-up.

@@ -1,4 +1,4 @@
-//! A lot of prepaid credits from a purchase. Lots are spent in the order of their payment.
+//! A lot of credits: from a purchase, or given by an operator. What ends first is spent first, then the oldest lot.
 
 use super::json_record;
 use crate::model::json::is_zero;
@@ -6,15 +6,21 @@ use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A lot. Its id is the purchase. Amounts are millionths of the currency's unit.
+/// A lot. Its id is the purchase, or the gift of an operator. Amounts are millionths of the currency's unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Lot {
     /// ISO 4217 code in lower case.
     pub currency: String,
-    /// Time of payment, by Stripe's clock.
+    /// Time of payment by Stripe's clock, or of the gift.
     pub at: Timestamp,
-    /// Credits granted by the purchase.
+    /// Time at which the rest of it ends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<Timestamp>,
+    /// The operator who gave it, and why; `None` if it was bought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given: Option<Given>,
+    /// Credits granted by the purchase or the operator.
     pub granted_micros: i64,
     /// Credits spent on usage.
     #[serde(skip_serializing_if = "is_zero")]
@@ -31,6 +37,9 @@ pub(crate) struct Lot {
     /// Credits that refunds and disputes should have removed, but that were already spent.
     #[serde(skip_serializing_if = "is_zero")]
     pub owed_micros: i64,
+    /// Credits that ended unspent.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub expired_micros: i64,
     /// Credits used to repay what other lots owe.
     #[serde(skip_serializing_if = "is_zero")]
     pub repaid_micros: i64,
@@ -50,8 +59,31 @@ impl Lot {
 
     /// Returns the credits that are neither spent nor removed; some of them may be held for a refund.
     pub fn unspent_micros(&self) -> i64 {
-        self.granted_micros - self.spent_micros - self.taken_micros - self.repaid_micros
+        self.granted_micros - self.spent_micros - self.taken_micros - self.repaid_micros - self.expired_micros
     }
+
+    /// Returns whether it has ended.
+    pub fn has_ended(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| at <= now)
+    }
+
+    /// Ends what is left of it if its time is over. What comes back to an ended lot ends as well.
+    pub fn expire(&mut self, now: Timestamp) {
+        self.expired_micros = 0;
+        if self.has_ended(now) {
+            self.expired_micros = self.left_micros().max(0);
+        }
+    }
+}
+
+/// Who gave credits, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Given {
+    /// The operator.
+    pub by: String,
+    /// Why; `None` after the erasure of the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
 }
 
 // A lot with a debt or a repayment stays live, because both may have to be reversed.

@@ -88,6 +88,9 @@ pub(crate) struct Details {
     /// The code whose discount the checkout has.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
+    /// Whether the card was charged off session, by an automatic top-up.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub without_checkout: bool,
     /// Time of the request that began the checkout.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub asked_at: Option<Timestamp>,
@@ -210,6 +213,7 @@ impl PurchaseRow {
     /// Returns whether the checkout is still to be created: the provider was not asked yet, or has not answered yet.
     pub fn awaits_checkout(&self) -> bool {
         self.values.status == PurchaseStatus::Pending
+            && !self.details.without_checkout
             && self.values.session_id.is_none()
             && self.details.counts.is_none()
     }

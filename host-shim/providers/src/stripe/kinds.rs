@@ -7,6 +7,7 @@ pub mod customer;
 pub mod invoice;
 mod lines;
 pub mod meter_event;
+pub mod payment;
 pub mod preview;
 pub mod promotion_code;
 pub mod refund;

@@ -5,7 +5,7 @@ use crate::stripe::api::Api;
 use crate::stripe::config::{Config, Mode};
 use crate::stripe::failure::Failed;
 use crate::stripe::kinds::{
-    catalog, checkout, connect, customer, invoice, meter_event, preview, promotion_code, refund, retrieve,
+    catalog, checkout, connect, customer, invoice, meter_event, payment, preview, promotion_code, refund, retrieve,
     subscription, transfer,
 };
 use host_provider_api::{Call, CallOutcome, Provider};
@@ -14,7 +14,7 @@ use serde_json::Value;
 type Handler = fn(&Api<'_>, &Call) -> Result<Value, Failed>;
 
 /// Effect kinds and their handlers.
-const HANDLERS: [(&str, Handler); 24] = [
+const HANDLERS: [(&str, Handler); 25] = [
     ("stripe.account.create", connect::create),
     ("stripe.account.link", connect::link),
     ("stripe.checkout.create", checkout::create),
@@ -25,6 +25,7 @@ const HANDLERS: [(&str, Handler); 24] = [
     ("stripe.invoice.create", invoice::create),
     ("stripe.invoice.preview", preview::preview),
     ("stripe.meter_event.create", meter_event::create),
+    ("stripe.payment.create", payment::create),
     ("stripe.portal.create", customer::portal),
     ("stripe.price.create", catalog::price),
     ("stripe.product.create", catalog::product),

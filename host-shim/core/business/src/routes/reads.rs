@@ -23,10 +23,11 @@ pub(crate) const PAGE_ROWS_USUAL: i64 = 20;
 pub const QUERIES: [&str; 5] = ["accounts", "balances", "catalog", "entitlements", "usage"];
 
 /// Kinds of the extension's query `list`.
-pub const LISTS: [&str; 21] = [
+pub const LISTS: [&str; 23] = [
     "access_log",
     "campaigns",
     "contacts",
+    "credits",
     "earned",
     "earnings",
     "instances",
@@ -41,6 +42,7 @@ pub const LISTS: [&str; 21] = [
     "subscriptions",
     "tasks",
     "tokens",
+    "top_up",
     "trial",
     "usage_days",
     "usage_requests",

@@ -77,6 +77,7 @@ pub fn derived_outputs(call: &Call) -> Value {
         "stripe.promotion_code.create" => {
             json!({"promotion_code": format!("promo_{}", call.text("code").unwrap_or(&hash))})
         }
+        "stripe.payment.create" => json!({"id": format!("pi_{hash}")}),
         "stripe.refund.create" => json!({"id": format!("re_{hash}")}),
         _ if call.is_resource_call() && call.verb() == "ensure" => json!({"id": format!("{}-{hash}", call.resource())}),
         _ => json!({}),

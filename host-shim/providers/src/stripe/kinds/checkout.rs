@@ -10,9 +10,11 @@ use host_provider_api::Call;
 use serde_json::{Value, json};
 use stripe_checkout::CheckoutSessionMode;
 use stripe_checkout::checkout_session::{
-    CreateCheckoutSession, CreateCheckoutSessionAutomaticTax, CreateCheckoutSessionCustomerUpdate,
+    CreateCheckoutSession, CreateCheckoutSessionAutomaticTax, CreateCheckoutSessionCustomerCreation,
+    CreateCheckoutSessionCustomerUpdate,
     CreateCheckoutSessionCustomerUpdateAddress, CreateCheckoutSessionCustomerUpdateName,
     CreateCheckoutSessionDiscounts, CreateCheckoutSessionLineItems, CreateCheckoutSessionPaymentIntentData,
+    CreateCheckoutSessionPaymentIntentDataSetupFutureUsage,
     CreateCheckoutSessionPaymentMethodCollection, CreateCheckoutSessionSubscriptionData,
     CreateCheckoutSessionSubscriptionDataTrialSettings, CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehavior,
     CreateCheckoutSessionSubscriptionDataTrialSettingsEndBehaviorMissingPaymentMethod,
@@ -22,7 +24,8 @@ use stripe_client_core::StripeRequest;
 
 /// `stripe.checkout.create`: takes `mode` (`payment` or `subscription`), `price`, `quantity`, `client_reference_id`,
 /// `customer`, `currency`, `success_url`, `cancel_url`, `metadata`, `trial_days`, `card` (`optional` for a trial without one), `codes`,
-/// `promotion_code` (instead of `codes`), `tax`, `tax_ids`, `subscription_data.metadata`, `payment_intent_data.metadata`; returns
+/// `promotion_code` (instead of `codes`), `tax`, `tax_ids`, `subscription_data.metadata`, `payment_intent_data.metadata`, `saves_card` (for later
+/// payments without the customer); returns
 /// `session_id`, `url`. The URLs may be paths of the site.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
@@ -99,6 +102,13 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     if let Some(metadata) = payload.metadata_of("payment_intent_data")? {
         let mut data = CreateCheckoutSessionPaymentIntentData::new();
         data.metadata = Some(metadata);
+        if payload.maybe_flag("saves_card")? == Some(true) {
+            data.setup_future_usage = Some(CreateCheckoutSessionPaymentIntentDataSetupFutureUsage::OffSession);
+            // A card is kept with a customer.
+            if customer.is_none() {
+                request = request.customer_creation(CreateCheckoutSessionCustomerCreation::Always);
+            }
+        }
         request = request.payment_intent_data(data);
     }
     let filter: Vec<_> = customer.map(|customer| ("customer", customer)).into_iter().collect();

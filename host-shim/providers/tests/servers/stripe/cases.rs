@@ -15,7 +15,7 @@ pub struct Case {
     pub listed: fn(&Value) -> Option<Listed>,
 }
 
-pub const CASES: [Case; 22] = [
+pub const CASES: [Case; 23] = [
     Case {
         kind: "stripe.account.create",
         payload: |_| json!({"metadata": {"user_id": "ada"}}),
@@ -48,6 +48,11 @@ pub const CASES: [Case; 22] = [
     },
     Case { kind: "stripe.invoice.create", payload: invoice, listed: |_| Some(("/v1/invoices".to_owned(), vec![])) },
     Case { kind: "stripe.meter_event.create", payload: meter_event, listed: |_| None },
+    Case {
+        kind: "stripe.payment.create",
+        payload: |bench| top_up(bench, "pm_card_visa"),
+        listed: |payload| Some(("/v1/payment_intents".to_owned(), vec![("customer", text(payload, "customer"))])),
+    },
     Case {
         kind: "stripe.portal.create",
         payload: |bench| json!({"customer": customer(bench), "return_url": "https://shop.example/billing"}),
@@ -131,6 +136,15 @@ pub fn payment(bench: &Bench, amount: i64) -> String {
         ("confirm", "true"),
     ];
     bench.make("/v1/payment_intents", &form)
+}
+
+/// Creates a customer with a card, and returns the payload of a payment without the customer.
+pub fn top_up(bench: &Bench, card: &str) -> Value {
+    let customer = customer(bench);
+    let attached = bench.direct("POST", &format!("/v1/payment_methods/{card}/attach"), &[("customer", &customer)]);
+    assert_eq!(attached["customer"], customer.as_str());
+    json!({"customer": customer, "amount_minor": 1000, "currency": "usd", "description": "Ten dollars", "price": price(bench, "1000", None),
+        "metadata": {"purchase_id": "pur_1", "user_id": "ada"}})
 }
 
 /// Creates a customer with a paid subscription.

@@ -1,7 +1,7 @@
 //! Tests that each kind creates the requested object. The tests fetch the object from the local Stripe.
 
 use crate::stripe::bench::{Bench, call, text};
-use crate::stripe::cases::{CASES, Case, checkout, invoice, meter_event, payment, subscription};
+use crate::stripe::cases::{CASES, Case, checkout, customer, invoice, meter_event, payment, subscription, top_up};
 use host_provider_api::{Call, CallOutcome};
 use host_providers::stripe::KINDS;
 use serde_json::{Value, json};
@@ -305,4 +305,32 @@ fn payments_of_an_invoice_and_a_subscription_are_refunded() {
     let of = |id: &str| bench.direct("GET", &format!("/v1/refunds/{id}"), &[]);
     assert_eq!((&of(&first)["amount"], &of(&second)["amount"]), (&json!(4000), &json!(8000)));
     assert_eq!(of(&first)["payment_intent"], of(&second)["payment_intent"]);
+}
+
+#[test]
+fn a_payment_without_the_customer_charges_the_card() {
+    let bench = Bench::start();
+    let (payload, outputs, made) = carried_out(&bench, "stripe.payment.create");
+    assert_eq!(made["id"], outputs["id"]);
+    assert_eq!((&made["status"], &made["amount_received"], &made["currency"]), (&json!("succeeded"), &json!(1000), &json!("usd")));
+    assert_eq!((&made["customer"], &made["description"]), (&payload["customer"], &payload["description"]));
+    assert_eq!((&made["metadata"]["purchase_id"], &made["metadata"]["user_id"]), (&json!("pur_1"), &json!("ada")));
+}
+
+#[test]
+fn a_payment_without_the_customer_fails_without_a_card_or_with_a_declined_one() {
+    let bench = Bench::start();
+    let nobody = json!({"customer": customer(&bench), "amount_minor": 1000, "currency": "usd", "metadata": {}});
+    for (number, (payload, expected)) in [
+        (top_up(&bench, "pm_card_chargeCustomerFail"), "card_declined"),
+        (top_up(&bench, "pm_card_authenticationRequired"), "authentication_required"),
+        (nobody, "has no card"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let asked = Call { key: format!("top-up:{number}"), ..call("stripe.payment.create", payload) };
+        let answer = format!("{:?}", bench.call(&asked));
+        assert!(answer.starts_with("Failed") && answer.contains(expected), "{answer}");
+    }
 }

@@ -1,0 +1,137 @@
+//! Buys credits when they run low, off session, with the card that the customer has used before. One purchase is under way at a time, and
+//! a month costs at most what the account has said.
+
+use crate::catalog::account_name::text_of;
+use crate::derive::currency;
+use crate::derive::customer::customer;
+use crate::derive::offer::{self, SelectedOffer};
+use crate::derive::standing::AccountStanding;
+use crate::desk::Desk;
+use crate::input::placement::metadata_naming;
+use crate::model::correlation::Correlation;
+use crate::model::effect::request;
+use crate::model::halt::{Halt, Ruled};
+use crate::model::json::{Object, short_hash};
+use crate::model::keys::{ClaimKey, EffectKey};
+use crate::model::mail_kinds;
+use crate::model::money::to_micros;
+use crate::model::notice::send_once;
+use crate::model::records::lot::Lot;
+use crate::model::records::purchase::{Details, PurchaseRow};
+use crate::model::records::top_up::{Stopped, TopUp};
+use crate::model::time::month_id;
+use extension_contract::{Money, PurchaseStatus};
+use serde_json::{Value, json};
+
+/// Brings the account's credits above its limit, unless a purchase is under way.
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
+    let Some(known) = desk.account.get_here::<TopUp>(TopUp::ID)? else { return Ok(()) };
+    let mut row = TopUp::clone(&known);
+    if let Some(open) = &row.open {
+        let purchase = desk.account.get::<PurchaseRow>(open)?;
+        if purchase.is_none_or(|purchase| purchase.values.status != PurchaseStatus::Pending) {
+            row.open = None;
+        }
+    }
+    if row.on && has_returned_credits(desk)? {
+        stop(desk, &mut row, Stopped::Returned)?;
+    }
+    let is_possible =
+        row.on && row.open.is_none() && standing.closed_at.is_none() && standing.settings.top_up.is_some();
+    if is_possible && is_low(desk, &row)? {
+        buy(desk, &mut row)?;
+    }
+    if row != *known {
+        desk.account.put(TopUp::ID, row);
+    }
+    Ok(())
+}
+
+/// Returns whether the event has taken back credits, or is about to.
+fn has_returned_credits(desk: &mut Desk<'_>) -> Ruled<bool> {
+    for id in desk.account.touched::<PurchaseRow>() {
+        let Some(purchase) = desk.account.get::<PurchaseRow>(&id)? else { continue };
+        let is_returned = purchase.refunding_minor() > 0 || purchase.back_minor() > 0;
+        if is_returned && desk.account.get::<Lot>(&id)?.is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns whether the credits are below the account's limit.
+fn is_low(desk: &mut Desk<'_>, row: &TopUp) -> Ruled<bool> {
+    let mut left = 0i64;
+    for (_, lot) in desk.account.all_where(|lot: &Lot| lot.currency == row.amount.currency)? {
+        left = left.saturating_add(lot.left_micros()).saturating_sub(lot.owed_micros - lot.repaid_micros);
+    }
+    Ok(left < to_micros(row.below_minor, &row.amount.currency))
+}
+
+/// Requests the payment of the agreed product, if the month has room for it.
+fn buy(desk: &mut Desk<'_>, row: &mut TopUp) -> Ruled<()> {
+    let month = month_id(desk.now);
+    if row.month != month {
+        (row.month, row.asked_minor) = (month, 0);
+    }
+    let Some(asked_minor) = row.asked_minor.checked_add(row.amount.amount_minor) else { return Ok(()) };
+    if asked_minor > row.limit_minor {
+        return Ok(());
+    }
+    let Some(customer) = customer(desk)? else { return Ok(()) };
+    let Some((offer, unit_price)) = agreed_offer(desk, row)? else { return stop(desk, row, Stopped::Repriced) };
+    let account = desk.account.owned()?;
+    let id = format!("pur_{}", short_hash(&format!("top-up/{}/{}", text_of(&account), row.number)));
+    desk.account.claim([ClaimKey::Purchase(&id)])?;
+    let settings = desk.catalog.settings()?;
+    let values = offer.agreed(unit_price, &settings.provider)?;
+    let mut metadata = offer.metadata(&account)?;
+    metadata.insert("purchase_id".to_owned(), json!(id));
+    metadata.extend(metadata_naming(&account).into_iter().flatten());
+    let mut payload = json!({
+        "customer": customer, "price": offer.price.id, "amount_minor": row.amount.amount_minor,
+        "currency": row.amount.currency, "description": offer.product.values.name, "metadata": metadata,
+    });
+    if let Some(tax) = settings.tax {
+        payload["tax_behavior"] = json!(tax.behavior());
+    }
+    let details =
+        Details { sold: offer.sold()?, asked_at: Some(desk.now), without_checkout: true, ..Details::default() };
+    desk.account.put(&id, PurchaseRow { values, details });
+    let about = Correlation::TopUp { purchase: id.clone() };
+    desk.account.ask(request(&EffectKey::TopUp { purchase: id.clone() }, &payload, Some(&about))?);
+    (row.asked_minor, row.open, row.number) = (asked_minor, Some(id), row.number + 1);
+    Ok(())
+}
+
+/// Returns the offer that the account has agreed to; `None` if it is not sold any more, or for another amount.
+fn agreed_offer(desk: &mut Desk<'_>, row: &TopUp) -> Ruled<Option<(SelectedOffer, Money)>> {
+    let body: Object = [
+        ("product_id".to_owned(), json!(row.product)),
+        ("quantity".to_owned(), Value::from(row.quantity)),
+        ("currency".to_owned(), json!(row.amount.currency)),
+    ]
+    .into_iter()
+    .collect();
+    let found = match offer::find(&desk.catalog, &body) {
+        Ok(offer) => currency::unit_price(desk, &body, &offer.price).map(|price| (offer, price)),
+        Err(halt) => Err(halt),
+    };
+    let (offer, unit_price) = match found {
+        Ok(found) => found,
+        Err(Halt::Refused(_)) => return Ok(None),
+        Err(halt) => return Err(halt),
+    };
+    let amount = unit_price.amount_minor.checked_mul(i64::from(offer.quantity));
+    let is_agreed = amount == Some(row.amount.amount_minor) && unit_price.currency == row.amount.currency;
+    Ok((is_agreed && offer.is_credit()?).then_some((offer, unit_price)))
+}
+
+/// Turns the top-up off, and tells the account why.
+fn stop(desk: &mut Desk<'_>, row: &mut TopUp, because: Stopped) -> Ruled<()> {
+    row.stop(because);
+    let values = json!({"product": row.product, "amount_minor": row.amount.amount_minor, "currency": row.amount.currency,
+        "because": because.name()});
+    let reference = format!("{}:{}", because.name(), desk.event_hash());
+    send_once(&mut desk.account, &mail_kinds::TOP_UP_STOPPED, &reference, &values)
+}

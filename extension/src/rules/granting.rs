@@ -1,0 +1,115 @@
+//! `credit.grant`, `credit.end` and `entitlement.grant`: operators give an account credits and amounts of entitlements, with an end and a
+//! reason that is kept.
+
+use crate::catalog::amount::{UNLIMITED, UNLIMITED_WORD};
+use crate::catalog::meter::included_by;
+use crate::catalog::product::{required_text, text, whole_number};
+use crate::catalog::rate::PaidBy;
+use crate::catalog::words::one_of;
+use crate::derive::currency;
+use crate::desk::Desk;
+use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
+use crate::model::json::{Object, encode};
+use crate::model::money::to_micros;
+use crate::model::records::lot::{Given, Lot};
+use crate::model::records::operator_grants::{OperatorGrant, OperatorGrants};
+use crate::model::time::{parse_rfc3339, plus_days, rfc3339};
+use extension_contract::{FieldErrorCode, Refusal, Timestamp};
+use serde_json::{Value, json};
+
+/// The latest end from now, in days: ten years.
+const DAYS_MAX: u32 = 3_660;
+/// The most credits of one grant, in minor units.
+const CREDITS_MAX: i64 = 1_000_000_000;
+/// The largest granted amount of an entitlement.
+const AMOUNT_MAX: i64 = 1_000_000_000_000_000;
+
+/// `credit.grant`: gives credits that nobody paid for.
+pub(super) fn credits(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let reason = required_text(body, "reason")?;
+    let settings = desk.catalog.settings()?;
+    if !settings.rates.values().any(|rate| rate.pay.contains(&PaidBy::Credits)) {
+        let text = "a meter that credits pay for: this business has none";
+        return Err(Refusal::NotFound(text.to_owned()).into());
+    }
+    let amount_minor = whole_number(body, "amount_minor", 1..=CREDITS_MAX)?;
+    let expires_at = end(body, "expires_at", desk.now)?;
+    // The account stays in the currency in which it pays.
+    let currency = currency::chosen(desk)?.unwrap_or_else(|| settings.currency.to_string());
+    let id = format!("grant_{}", desk.event_hash());
+    let lot = Lot {
+        granted_micros: to_micros(amount_minor, &currency),
+        currency: currency.clone(),
+        at: desk.now,
+        expires_at,
+        given: Some(Given { by: desk.actor.subject.clone(), reason: Some(reason) }),
+        ..Lot::default()
+    };
+    desk.account.put(&id, lot);
+    let reply = json!({"id": id, "amount_minor": amount_minor, "currency": currency,
+        "expires_at": expires_at.map(rfc3339)});
+    Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
+}
+
+/// `credit.end`: ends what is left of the credits that an operator gave.
+pub(super) fn end_credits(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let (id, reason) = (required_text(body, "id")?, required_text(body, "reason")?);
+    let found = desk.account.row::<Lot>(&id)?.filter(|lot| lot.given.is_some());
+    let mut lot = found.ok_or_else(|| Refusal::NotFound(format!("credits {id} of an operator")))?;
+    if lot.has_ended(desk.now) {
+        return Err(Refusal::BadTransition("the credits have ended".to_owned()).into());
+    }
+    lot.expires_at = Some(desk.now);
+    lot.given = Some(Given { by: desk.actor.subject.clone(), reason: Some(reason) });
+    let ended = lot.left_micros();
+    desk.account.put(&id, lot);
+    Ok(Verdict::answered(Answer::Value(encode(&json!({"id": id, "ended_micros": ended}))?)))
+}
+
+/// `entitlement.grant`: grants an amount in addition to what plans and add-ons grant, in place of an earlier one; 0 takes it back.
+pub(super) fn entitlement(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
+    let (key, reason) = (required_text(body, "entitlement")?, required_text(body, "reason")?);
+    let settings = desk.catalog.settings()?;
+    let names: Vec<&str> = settings.entitlements.keys().map(String::as_str).collect();
+    if !settings.entitlements.contains_key(&key) {
+        return Err(wrong_field("/entitlement", FieldErrorCode::NotAllowed, "", one_of(&names)));
+    }
+    let has_price =
+        |meter: &String| included_by(&settings.entitlements, &settings.rates, meter).is_some_and(|(of, _)| *of == key);
+    if settings.rates.keys().any(has_price) {
+        let (found, expected) = (
+            "what is used beyond it has a price",
+            "an entitlement without a price for more: credit.grant pays for usage",
+        );
+        return Err(wrong_field("/entitlement", FieldErrorCode::NotAllowed, found, expected));
+    }
+    let amount = match body.get("amount") {
+        Some(Value::String(word)) if word == UNLIMITED_WORD => UNLIMITED,
+        _ => whole_number(body, "amount", 0..=AMOUNT_MAX)?,
+    };
+    let until = end(body, "until", desk.now)?;
+    let mut grants = desk.account.row::<OperatorGrants>(OperatorGrants::ID)?.unwrap_or_default();
+    let until = if amount == 0 { Some(desk.now) } else { until };
+    let by = desk.actor.subject.clone();
+    let grant = OperatorGrant { amount, at: desk.now, until, by, reason: Some(reason) };
+    grants.0.insert(key.clone(), grant);
+    desk.account.put(OperatorGrants::ID, grants);
+    let shown = if amount == UNLIMITED { json!(UNLIMITED_WORD) } else { json!(amount) };
+    let reply = json!({"entitlement": key, "amount": shown, "until": until.map(rfc3339)});
+    Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
+}
+
+/// Reads a time in the future at which something ends; `None` if it does not end.
+fn end(body: &Object, member: &str, now: Timestamp) -> Ruled<Option<Timestamp>> {
+    let Some(written) = text(body, member)? else { return Ok(None) };
+    let place = format!("/{member}");
+    let wrong = |code, expected: String| wrong_field(&place, code, "", expected);
+    let at = parse_rfc3339(&written)
+        .ok_or_else(|| wrong(FieldErrorCode::BadFormat, "a date and time of RFC 3339".to_owned()))?;
+    let most = plus_days(now, DAYS_MAX);
+    if at <= now || at > most {
+        let expected = format!("a time after {} and until {}", rfc3339(now), rfc3339(most));
+        return Err(wrong(FieldErrorCode::OutOfRange, expected));
+    }
+    Ok(Some(at))
+}

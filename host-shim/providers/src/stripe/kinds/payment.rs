@@ -1,0 +1,100 @@
+//! Charges the card of a customer who is not there.
+
+use super::{currency, member};
+use crate::stripe::api::Api;
+use crate::stripe::failure::Failed;
+use crate::stripe::marks::Marks;
+use crate::stripe::payload::Payload;
+use crate::stripe::recovery;
+use host_provider_api::Call;
+use serde_json::{Value, json};
+use stripe_client_core::{RequestBuilder, StripeMethod};
+
+/// Metadata name of the tax within the amount, in minor units.
+const TAX: &str = "provisioner_tax";
+
+/// `stripe.payment.create`: takes `customer`, `price`, `amount_minor`, `currency`, `description`, `metadata`, `tax_behavior` (with it,
+/// Stripe computes taxes); returns `id`, `amount_minor` and `tax_minor`. Charges the customer's default payment method or, without one,
+/// the newest card. Stripe's refusal of the card is final.
+pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
+    let (payload, marks) = (Payload::of(call), Marks::of(call));
+    let customer = payload.id("customer")?;
+    if recovery::may_be_done(call)
+        && let Some(made) = recovery::in_list(api, &marks, "/payment_intents", &[("customer", customer)])?
+        && matches!(made.get("status").and_then(Value::as_str), Some("succeeded" | "processing"))
+    {
+        return outputs(&made);
+    }
+    let Some(method) = method(api, customer)? else {
+        return Err(Failed::Inconsistent(format!("`{customer}` has no card")));
+    };
+    let asked = match payload.includes_taxes()? {
+        Some(is_included) => Some(with_tax(api, payload, &marks, is_included)?),
+        None => None,
+    };
+    let amount = asked.as_ref().map_or(payload.amount("amount_minor")?, |asked| asked.amount_minor);
+    let mut metadata = marks.on(payload.metadata()?);
+    if let Some(asked) = &asked {
+        metadata.insert(TAX.to_owned(), asked.tax_minor.to_string());
+    }
+    let mut form = json!({
+        "amount": amount, "currency": currency(payload.text("currency")?)?.to_string(), "customer": customer,
+        "payment_method": method, "payment_method_types": ["card"], "confirm": true, "off_session": true,
+        "metadata": metadata,
+    });
+    if let Some(description) = payload.maybe_text("description")? {
+        form["description"] = json!(description);
+    }
+    let request = RequestBuilder::new(StripeMethod::Post, "/payment_intents").form(&form);
+    let made = api.post(request, &marks, "payment")?;
+    if let Some(asked) = asked {
+        // Stripe's tax reports contain what a transaction records.
+        let form = json!({"calculation": asked.calculation, "reference": member(&made, "id")?});
+        let request = RequestBuilder::new(StripeMethod::Post, "/tax/transactions/create_from_calculation");
+        api.post(request.form(&form), &marks, "tax-transaction")?;
+    }
+    outputs(&made)
+}
+
+/// Returns the outputs.
+fn outputs(made: &Value) -> Result<Value, Failed> {
+    let tax = made.pointer(&format!("/metadata/{TAX}")).and_then(Value::as_str).and_then(|tax| tax.parse::<i64>().ok());
+    Ok(json!({"id": member(made, "id")?, "amount_minor": made.get("amount"), "tax_minor": tax.unwrap_or(0)}))
+}
+
+/// An amount with its tax.
+struct Taxed {
+    /// Id of the calculation.
+    calculation: String,
+    amount_minor: i64,
+    tax_minor: i64,
+}
+
+/// Lets Stripe compute the tax of the amount. The tax code is that of the product.
+fn with_tax(api: &Api<'_>, payload: Payload<'_>, marks: &Marks, is_included: bool) -> Result<Taxed, Failed> {
+    let price = api.get(format!("/prices/{}", payload.id("price")?), &[])?.object;
+    let line = json!({
+        "amount": payload.amount("amount_minor")?, "reference": payload.id("price")?, "product": member(&price, "product")?,
+        "tax_behavior": if is_included { "inclusive" } else { "exclusive" },
+    });
+    let form =
+        json!({"customer": payload.id("customer")?, "currency": payload.text("currency")?, "line_items": [line]});
+    let request = RequestBuilder::new(StripeMethod::Post, "/tax/calculations").form(&form);
+    let made = api.post(request, marks, "tax")?;
+    let int = |name: &str| made.get(name).and_then(Value::as_i64);
+    let unreadable = Failed::Unreadable { status: 200, reason: "the calculation has no amounts" };
+    let Some(amount_minor) = int("amount_total") else { return Err(unreadable) };
+    let tax_minor = int("tax_amount_exclusive").unwrap_or(0) + int("tax_amount_inclusive").unwrap_or(0);
+    Ok(Taxed { calculation: member(&made, "id")?.to_owned(), amount_minor, tax_minor })
+}
+
+/// Returns the payment method of a customer: the default one or, without one, the newest card.
+fn method(api: &Api<'_>, customer: &str) -> Result<Option<String>, Failed> {
+    let object = api.get(format!("/customers/{customer}"), &[])?.object;
+    let default = object.pointer("/invoice_settings/default_payment_method").and_then(Value::as_str);
+    if let Some(default) = default {
+        return Ok(Some(default.to_owned()));
+    }
+    let cards = api.get("/payment_methods".to_owned(), &[("customer", customer), ("type", "card"), ("limit", "1")])?;
+    Ok(cards.object.pointer("/data/0/id").and_then(Value::as_str).map(str::to_owned))
+}
