@@ -312,7 +312,10 @@ fn a_payment_without_the_customer_charges_the_card() {
     let bench = Bench::start();
     let (payload, outputs, made) = carried_out(&bench, "stripe.payment.create");
     assert_eq!(made["id"], outputs["id"]);
-    assert_eq!((&made["status"], &made["amount_received"], &made["currency"]), (&json!("succeeded"), &json!(1000), &json!("usd")));
+    assert_eq!(
+        (&made["status"], &made["amount_received"], &made["currency"]),
+        (&json!("succeeded"), &json!(1000), &json!("usd"))
+    );
     assert_eq!((&made["customer"], &made["description"]), (&payload["customer"], &payload["description"]));
     assert_eq!((&made["metadata"]["purchase_id"], &made["metadata"]["user_id"]), (&json!("pur_1"), &json!("ada")));
 }

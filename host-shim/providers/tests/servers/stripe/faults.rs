@@ -82,7 +82,13 @@ fn customers_catalog_and_checkouts_survive_each_fault() {
 
 #[test]
 fn accounts_transfers_and_refunds_survive_each_fault() {
-    every_fault(&["stripe.account.create", "stripe.account.link", "stripe.transfer.create", "stripe.refund.create", "stripe.payment.create"]);
+    every_fault(&[
+        "stripe.account.create",
+        "stripe.account.link",
+        "stripe.transfer.create",
+        "stripe.refund.create",
+        "stripe.payment.create",
+    ]);
 }
 
 #[test]
