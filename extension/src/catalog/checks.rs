@@ -692,6 +692,12 @@ pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[T
             let place = format!("{path}/micros/{}", escaped(value));
             mistakes.add(&place, FieldErrorCode::OutOfRange, "", "at least 0");
         }
+        for (code, prices) in &rate.currencies {
+            for (value, _) in prices.micros.iter().filter(|(_, price)| price.all().any(|micros| *micros < 0)) {
+                let place = format!("{path}/currencies/{}/micros/{}", escaped(code), escaped(value));
+                mistakes.add(&place, FieldErrorCode::OutOfRange, "", "at least 0");
+            }
+        }
         let has_one_price = rate.micros.contains_key("");
         if rate.priced().next().is_none() {
             let expected = "`micros` or `per_million` with a price for each value of `by`";

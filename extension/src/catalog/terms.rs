@@ -46,6 +46,9 @@ pub(crate) struct Terms {
     /// Credits that a payment grants, in minor units.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credit: Option<i64>,
+    /// Credits that a payment in another currency grants, in minor units.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub credits: OtherAmounts,
     /// The share of another account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Share>,

@@ -9,6 +9,7 @@ use crate::model::ledger::{CREDITS, REVENUE, book};
 use crate::model::money::{part_of, to_micros, to_minor_up};
 use crate::model::records::lot::Lot;
 use crate::model::records::purchase::PurchaseRow;
+use std::collections::BTreeMap;
 
 /// Updates the lots from their purchases, and the ledger from the lots.
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
@@ -32,7 +33,16 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(paid_at) = purchase.paid_once_at() else { return Ok(()) };
     let mut credits = 0i64;
     for (price, quantity) in sold::prices(desk, &purchase)? {
-        let of_one = price.terms()?.credit.unwrap_or(0);
+        let terms = price.terms()?;
+        let of_one = match purchase.values.total.currency == price.amount.currency {
+            true => terms.credit,
+            false => terms
+                .credits
+                .get(&purchase.values.total.currency)
+                .copied()
+                .or(terms.credit.filter(|_| terms.credits.is_empty())),
+        };
+        let of_one = of_one.unwrap_or(0);
         credits = credits.saturating_add(of_one.saturating_mul(i64::from(quantity)));
     }
     let known = desk.account.row::<Lot>(id)?;
@@ -60,11 +70,19 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     Ok(())
 }
 
+/// Pays the debts of lots from other lots of the same currency.
+fn settle_debts(desk: &mut Desk<'_>) -> Ruled<()> {
+    let mut by_currency: BTreeMap<String, Vec<(String, Lot)>> = BTreeMap::new();
+    for (id, lot) in desk.account.all::<Lot>()? {
+        by_currency.entry(lot.currency.clone()).or_default().push((id, Lot::clone(&lot)));
+    }
+    by_currency.into_values().for_each(|lots| settle(desk, lots));
+    Ok(())
+}
+
 /// Pays the debts of lots from other lots, oldest first. Takes back payments for debts that no longer exist, newest
 /// first.
-fn settle_debts(desk: &mut Desk<'_>) -> Ruled<()> {
-    let mut lots: Vec<(String, Lot)> =
-        desk.account.all::<Lot>()?.into_iter().map(|(id, lot)| (id, Lot::clone(&lot))).collect();
+fn settle(desk: &mut Desk<'_>, mut lots: Vec<(String, Lot)>) {
     lots.sort_by(|(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
     let before = lots.clone();
     let sum = |lots: &[(String, Lot)], of: fn(&Lot) -> i64| lots.iter().map(|(_, lot)| of(lot)).sum::<i64>();
@@ -84,7 +102,6 @@ fn settle_debts(desk: &mut Desk<'_>) -> Ruled<()> {
             desk.account.put(&id, lot);
         }
     }
-    Ok(())
 }
 
 /// Books the unspent credits as a liability instead of revenue, rounded up to minor units. The first entry books all

@@ -130,6 +130,9 @@ pub struct Expected {
 pub struct PaidCredit {
     /// Amount in minor units of the currency. It becomes a lot of credits from which usage is paid.
     pub credit: Amount,
+    /// The currency in which the product is paid; the default one if it is not named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
 }
 
 /// How an account lists its own product in the catalog.
