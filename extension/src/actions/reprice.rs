@@ -41,7 +41,8 @@ pub(crate) fn reprice(desk: &mut Desk<'_>, id: &str, mut month: UsageMonth) -> R
             units(of_value, &settings, (meter, value), &currency);
             of_value.cost_micros = 0;
             let change = of_value.charge(included);
-            charge(desk, (id, &mut month), &used, (change, now), record.by_credits)?;
+            // Credits that come later pay for later usage only, as in the default currency.
+            charge(desk, (id, &mut month), &used, (change, now), false)?;
         }
     }
     month.meters = meters;

@@ -172,6 +172,9 @@ impl Terms {
         for (currency, amount) in &published.currencies {
             self.currencies.entry(currency.clone()).or_insert(*amount);
         }
+        for (currency, amount) in &published.credits {
+            self.credits.entry(currency.clone()).or_insert(*amount);
+        }
         if self.conditions(at) != published.conditions(at) {
             self.former.push(published.conditions(at));
             if self.former.len() > FORMER_MAX {

@@ -31,16 +31,14 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
 fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(purchase) = desk.account.get::<PurchaseRow>(id)? else { return Ok(()) };
     let Some(paid_at) = purchase.paid_once_at() else { return Ok(()) };
+    let default = &desk.catalog.settings()?.currency;
+    let currency = &purchase.values.total.currency;
     let mut credits = 0i64;
     for (price, quantity) in sold::prices(desk, &purchase)? {
         let terms = price.terms()?;
-        let of_one = match purchase.values.total.currency == price.amount.currency {
-            true => terms.credit,
-            false => terms
-                .credits
-                .get(&purchase.values.total.currency)
-                .copied()
-                .or(terms.credit.filter(|_| terms.credits.is_empty())),
+        let of_one = match terms.credits.get(currency) {
+            Some(credits) => Some(*credits),
+            None => terms.credit.filter(|_| terms.credits.is_empty() || *currency == **default),
         };
         let of_one = of_one.unwrap_or(0);
         credits = credits.saturating_add(of_one.saturating_mul(i64::from(quantity)));
@@ -49,7 +47,6 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     if credits <= 0 && known.is_none() {
         return Ok(());
     }
-    let currency = &purchase.values.total.currency;
     let mut lot = known.clone().unwrap_or_default();
     lot.currency.clone_from(currency);
     lot.at = paid_at;
