@@ -157,7 +157,7 @@ pub struct Reference {
     running: Value,
     /// Usage of all accounts that was not paid with credits, in millionths.
     open_use: i128,
-    /// The same for the closed months.
+    /// Cost of the usage in the closed months, and the part that credits paid.
     closed_use: (i128, i128),
     expectations_hold: bool,
 }
