@@ -12,6 +12,7 @@ pub(crate) mod listed;
 pub(crate) mod measurement;
 pub(crate) mod permission;
 pub(crate) mod put_product;
+pub(crate) mod reprice;
 pub(crate) mod retrieve;
 pub(crate) mod session_lookup;
 pub(crate) mod sign_up_trial;

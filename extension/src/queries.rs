@@ -290,7 +290,7 @@ pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ru
         let (found, expected) = ("", "an end after the start");
         return Err(crate::model::halt::wrong_field("/end", FieldErrorCode::OutOfRange, found, expected));
     }
-    let currency = desk.catalog.settings()?.currency.clone();
+    let currency = currency::of_usage(desk)?;
     let mut uses = Uses::default();
     desk.account.load_whole(UsageDay::COLLECTION)?;
     for (_, day) in desk.account.all::<UsageDay>()? {
@@ -305,7 +305,7 @@ pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ru
         cost_micros: used.cost_micros,
         requests: used.requests,
         covered_micros: used.covered_micros,
-        currency: currency.to_string(),
+        currency: currency.clone(),
     });
     let mut out: Vec<UsageTotal> = paid.collect();
     desk.account.load_whole(InstanceRecord::COLLECTION)?;
@@ -319,7 +319,7 @@ pub(crate) fn usage(desk: &mut Desk<'_>, start: Timestamp, end: Timestamp) -> Ru
                     cost_micros: 0,
                     requests: 0,
                     covered_micros: 0,
-                    currency: currency.to_string(),
+                    currency: currency.clone(),
                 });
             }
         }

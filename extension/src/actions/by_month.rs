@@ -1,6 +1,7 @@
 //! Charges usage whose price depends on the amount of the month: a plan includes a part of it, or its price has tiers. The month has
 //! the units; their cost follows from these alone, so the order in which they are reported does not matter.
 
+use crate::actions::reprice;
 use crate::actions::spend::{ByMonth, Cost, give_back, log, open_month, spend, take_credits};
 use crate::catalog::meter::included_by;
 use crate::catalog::rate::{PaidBy, Rate};
@@ -34,7 +35,21 @@ fn add(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, monthly: &ByMonth) -> Ru
     let mut own = match is_late {
         true => {
             let known = desk.account.row::<UsageMonth>(&own_id)?;
-            known.unwrap_or_else(|| UsageMonth { start, end, closed: true, ..UsageMonth::default() })
+            let currency = charged.currency.clone();
+            let mut own =
+                known.unwrap_or_else(|| UsageMonth { start, end, currency, closed: true, ..UsageMonth::default() });
+            // What the month costs is charged to another month, in its currency.
+            let settings = desk.catalog.settings()?;
+            if own.currency != charged.currency
+                && let Some(meter) = own.meters.get_mut(&usage.meter)
+            {
+                let included = Included::of(meter.included);
+                for (value, units) in &mut meter.units {
+                    reprice::units(units, &settings, (&usage.meter, value), charged.currency(&settings.currency));
+                    units.charge(included);
+                }
+            }
+            own
         }
         false => charged.clone(),
     };
@@ -101,7 +116,7 @@ pub(crate) fn charge(
     row.cost_micros = row.cost_micros.saturating_add(change);
     let (cost, covered) = (row.cost_micros, row.covered_micros);
     let covered_change = match change > 0 {
-        true if by_credits => take_credits(desk, change.min(cost.saturating_sub(covered)).max(0), id)?,
+        true if by_credits => take_credits(desk, change.min(cost.saturating_sub(covered)).max(0), (id, month))?,
         true => 0,
         false => -give_back(desk, (covered - cost.max(0)).max(0), id)?,
     };

@@ -5,6 +5,7 @@ use crate::catalog::meter::included_by;
 use crate::catalog::rate::{InvoiceTerms, PaidBy, Rate, rate_at, rate_since};
 use crate::catalog::split::Share;
 use crate::catalog::view::Catalog;
+use crate::derive::currency;
 use crate::desk::Desk;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::ids::ProductId;
@@ -57,15 +58,16 @@ impl Cost {
     }
 }
 
-/// Returns the cost of a measurement by the rate at its time or, if that has no price for it, by today's rate. Fails if
-/// neither has a price.
-pub(crate) fn cost(catalog: &Catalog<'_>, rate: &Rate, usage: &Usage) -> Ruled<Cost> {
-    let settings = catalog.settings()?;
+/// Returns the cost of a measurement in the account's currency, by the rate at its time or, if that has no price for it, by today's
+/// rate. Fails if neither has a price.
+pub(crate) fn cost(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage) -> Ruled<Cost> {
+    let settings = desk.catalog.settings()?;
+    let currency = currency::of_usage(desk)?;
     let then = rate_at(&settings.former_rates, &settings.rates, &usage.meter, usage.at).unwrap_or(rate);
     let since = |at| rate_since(&settings.former_rates, &usage.meter, at);
-    match cost_by(catalog, then, since(usage.at), usage) {
+    match cost_by(&desk.catalog, &then.in_currency(&currency), since(usage.at), usage) {
         Err(Halt::Refused(Refusal::NotFound(_))) if then != rate => {
-            cost_by(catalog, rate, since(Timestamp::MAX), usage)
+            cost_by(&desk.catalog, &rate.in_currency(&currency), since(Timestamp::MAX), usage)
         }
         cost => cost,
     }
@@ -81,7 +83,9 @@ fn cost_by(catalog: &Catalog<'_>, rate: &Rate, since: Timestamp, usage: &Usage) 
     let beyond = || Refusal::Malformed(format!("quantity of {}: its cost exceeds 64 bits", usage.id));
     let settings = catalog.settings()?;
     let is_included = included_by(&settings.entitlements, &settings.rates, &usage.meter).is_some();
-    if rate.has_tiers_of(value) || is_included && rate.seller.is_none() {
+    // With several currencies the units of a month can be priced anew when the account chooses its currency.
+    let by_month = is_included || settings.currency.are_several();
+    if rate.has_tiers_of(value) || by_month && rate.seller.is_none() {
         let price = rate.monthly(value).ok_or_else(known)?;
         if !price.fits(usage.quantity) {
             return Err(beyond().into());
@@ -120,7 +124,7 @@ pub(crate) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost
     let attributes = rate.attributes().filter_map(|name| Some((name.clone(), attribute(usage, name)?.to_owned())));
     let (month_id, mut month) = open_month(desk, usage.at)?;
     let covered_micros = match rate.pay.contains(&PaidBy::Credits) {
-        true => take_credits(desk, cost_micros, &month_id)?,
+        true => take_credits(desk, cost_micros, (&month_id, &month))?,
         false => 0,
     };
     let used = Use {
@@ -198,21 +202,33 @@ pub(crate) fn open_month(desk: &mut Desk<'_>, at: Timestamp) -> Ruled<(String, U
             Some(month) => return Ok((id, month)),
             // A past month without usage counts as closed.
             None if end.saturating_add(DAY_MS) <= desk.now => {}
-            None => return Ok((id, UsageMonth { start, end, ..UsageMonth::default() })),
+            None => return Ok((id, UsageMonth { start, end, currency: label(desk)?, ..UsageMonth::default() })),
         }
     }
     // The current month is closed because the clock went back: uses the following month.
     let (start, end) = month_of(month_of(desk.now).1);
     let id = rfc3339(start)[..7].to_owned();
-    let month = desk.account.row::<UsageMonth>(&id)?.unwrap_or_default();
+    let month = match desk.account.row::<UsageMonth>(&id)? {
+        Some(month) => month,
+        None => UsageMonth { currency: label(desk)?, ..UsageMonth::default() },
+    };
     Ok((id, UsageMonth { start, end, ..month }))
 }
 
-/// Takes up to an amount for the usage of a month from the credit lots: from those that end first, then from the oldest. Returns the
-/// amount taken, in millionths.
-pub(crate) fn take_credits(desk: &mut Desk<'_>, amount_micros: i64, month: &str) -> Ruled<i64> {
-    let now = desk.now;
-    let mut lots = desk.account.all_where(|lot: &Lot| !lot.has_ended(now))?;
+/// Returns the currency that a new month notes; empty if the business sells in one.
+fn label(desk: &mut Desk<'_>) -> Ruled<String> {
+    match desk.catalog.settings()?.currency.are_several() {
+        true => currency::of_usage(desk),
+        false => Ok(String::new()),
+    }
+}
+
+/// Takes up to an amount for the usage of a month from the credit lots of its currency: from those that end first, then from the oldest.
+/// Returns the amount taken, in millionths.
+pub(crate) fn take_credits(desk: &mut Desk<'_>, amount_micros: i64, (id, month): (&str, &UsageMonth)) -> Ruled<i64> {
+    let settings = desk.catalog.settings()?;
+    let (now, currency, month) = (desk.now, month.currency(&settings.currency), id);
+    let mut lots = desk.account.all_where(|lot: &Lot| lot.currency == currency && !lot.has_ended(now))?;
     let order = |lot: &Lot| (lot.expires_at.unwrap_or(Timestamp::MAX), lot.at);
     lots.sort_by(|(a_id, a), (b_id, b)| (order(a), a_id).cmp(&(order(b), b_id)));
     let mut open = amount_micros;

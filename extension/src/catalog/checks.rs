@@ -154,11 +154,14 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources, mistakes: &mut Mi
         }
     }
     let place = format!("{path}/on_paid");
-    let found = "only products sold once grant credits on payment, plans do not";
     if !decl.on_paid.is_empty() && !decl.catalog {
-        mistakes.lacks(path, CATALOG_TRUE, &place, found, "`catalog: true` and no `family`");
-    } else if !decl.on_paid.is_empty() && decl.family.is_some() {
-        mistakes.wrong(&place, found, "`catalog: true` and no `family`");
+        mistakes.lacks(
+            path,
+            CATALOG_TRUE,
+            &place,
+            "only products of the catalog grant credits on payment",
+            CATALOG_TRUE,
+        );
     }
     if let Some(buy) = &decl.buy {
         check_buy(decl, buy, path, mistakes);
@@ -699,6 +702,12 @@ pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[T
         for (value, _) in rate.micros.iter().filter(|(_, price)| price.all().any(|micros| *micros < 0)) {
             let place = format!("{path}/micros/{}", escaped(value));
             mistakes.add(&place, FieldErrorCode::OutOfRange, "", "at least 0");
+        }
+        for (code, prices) in &rate.currencies {
+            for (value, _) in prices.micros.iter().filter(|(_, price)| price.all().any(|micros| *micros < 0)) {
+                let place = format!("{path}/currencies/{}/micros/{}", escaped(code), escaped(value));
+                mistakes.add(&place, FieldErrorCode::OutOfRange, "", "at least 0");
+            }
         }
         let has_one_price = rate.micros.contains_key("");
         if rate.priced().next().is_none() {

@@ -8,8 +8,9 @@ use super::price::Interval;
 use super::product::Proposed;
 use super::rate::{InvoiceTerms, Rates};
 use super::sale::{self, Sale, TrialStart};
-use super::schema::{Field, FieldType, SetBy, TypeDecl};
+use super::schema::{Field, FieldType, PaidCredit, SetBy, TypeDecl};
 use super::settings::{Policies, Settings};
+use super::template::Scope;
 use super::words::{is_word, one_of};
 use crate::model::records::subscription::Pause;
 use extension_contract::pointer::escaped;
@@ -395,25 +396,28 @@ pub(crate) fn check_pauses(products: &[(usize, String, Proposed)], settings: &Se
     }
 }
 
-/// Checks that no type with credits has a recurring price: only a one-time payment gives credits.
+/// Checks that each payment of a product with credits gives some, in each currency.
 pub(crate) fn check_credits(
     decls: &[(usize, TypeDecl)],
     products: &[(usize, String, Proposed)],
     currency: &str,
     mistakes: &mut Mistakes,
 ) {
-    for (index, decl) in decls.iter().filter(|(_, decl)| !decl.on_paid.is_empty()) {
+    for (_, decl) in decls.iter().filter(|(_, decl)| !decl.on_paid.is_empty()) {
         let of_type = products.iter().filter(|(.., product)| product.decl.name == decl.name);
-        for (_, id, product) in of_type {
-            if let Some(price) = product.prices(currency).iter().find(|price| price.interval != Interval::Once) {
-                let (found, expected) = (
-                    format!(
-                        "only a one-time payment gives credits, and `{id}` has a price `{}`",
-                        price.interval.name()
-                    ),
-                    "only prices `once`",
-                );
-                mistakes.wrong(&format!("/product_types/{index}/on_paid"), found, expected);
+        for (place, id, product) in of_type {
+            let scope = Scope::default().object("product", &product.metadata);
+            let lacks = |left: &&PaidCredit| left.credit.of(&scope).is_none_or(|credits| credits <= 0);
+            let without: Vec<&PaidCredit> = decl.on_paid.iter().filter(lacks).collect();
+            if without.len() < decl.on_paid.len() && product.prices(currency).is_empty() {
+                let found = format!("`{id}` has no price, so no payment adds its credits");
+                mistakes.wrong(&format!("/products/{place}"), found, "a price, or no credits");
+            }
+            if let Some(code) = without.iter().map(|left| left.currency.as_deref().unwrap_or(currency)).next()
+                && without.len() < decl.on_paid.len()
+            {
+                let found = format!("a payment of `{id}` in {code} gives no credits, and in another currency it does");
+                mistakes.wrong(&format!("/products/{place}"), found, "credits in each currency");
             }
         }
     }

@@ -69,8 +69,9 @@ fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> T
         condition: buy.and_then(Buy::required).map(str::to_owned),
         conditions: conditional.into_iter().collect(),
         item: item.map(|value| format!("{}:{value}", decl.name)),
-        credit: credit_of(proposed, &scope),
         credit_expires: decl.on_paid.iter().filter_map(|left| left.expires).min(),
+        credit: credit_of(proposed, &scope, |currency| currency.is_none()),
+        credits: others_of(proposed, &scope),
         by_seat: decl.family.is_some() && sale.quantity.is_some(),
         per_purchase: once.filter_map(|(key, _)| filled(key, &scope)).collect(),
         adds: buy.is_some_and(|buy| buy.adds),
@@ -81,9 +82,16 @@ fn terms_of(proposed: &Proposed, product_id: &str, prices: &[ProductPrice]) -> T
     }
 }
 
-/// Returns the credits that a payment of a product grants; `None` if it grants no credits.
-fn credit_of(proposed: &Proposed, scope: &Scope<'_>) -> Option<i64> {
-    let credits = proposed.decl.on_paid.iter().filter_map(|left| left.credit.of(scope));
+/// Returns the credits that a payment of a product in the other currencies grants.
+fn others_of(proposed: &Proposed, scope: &Scope<'_>) -> OtherAmounts {
+    let named = proposed.decl.on_paid.iter().filter_map(|left| left.currency.as_ref());
+    named.filter_map(|code| Some((code.clone(), credit_of(proposed, scope, |of| of == Some(code.as_str()))?))).collect()
+}
+
+/// Returns the credits that a payment of a product in certain currencies grants; `None` if it grants no credits.
+fn credit_of(proposed: &Proposed, scope: &Scope<'_>, is_in: impl Fn(Option<&str>) -> bool) -> Option<i64> {
+    let of_currency = proposed.decl.on_paid.iter().filter(|left| is_in(left.currency.as_deref()));
+    let credits = of_currency.filter_map(|left| left.credit.of(scope));
     Some(credits.fold(0i64, i64::saturating_add)).filter(|sum| *sum > 0)
 }
 

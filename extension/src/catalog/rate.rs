@@ -10,6 +10,7 @@ use extension_contract::Timestamp;
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
 use serde::de::{self, MapAccess, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -66,6 +67,25 @@ impl Seller {
     }
 }
 
+/// The prices of a rate in another currency: for the same values as in the default one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct UnitPrices {
+    /// Price of one unit in millionths of the currency's unit.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "one_or_several")]
+    pub micros: BTreeMap<String, UnitPrice<i64>>,
+    /// Price of a million units, by other values of the attribute in `by`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub per_million: BTreeMap<String, UnitPrice<PerMillion>>,
+}
+
+impl UnitPrices {
+    /// Returns the values that have a price.
+    pub(crate) fn priced(&self) -> impl Iterator<Item = &str> {
+        self.micros.keys().chain(self.per_million.keys()).map(String::as_str)
+    }
+}
+
 /// The rate of a meter.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -79,6 +99,9 @@ pub struct Rate {
     /// Price of a million units, by other values of the attribute in `by`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub per_million: BTreeMap<String, UnitPrice<PerMillion>>,
+    /// The prices in the currencies beside the default one, by currency.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub currencies: BTreeMap<String, UnitPrices>,
     /// How tiers price the amount of a month; graduated by default.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tiers: Option<TiersMode>,
@@ -135,6 +158,14 @@ fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap
 }
 
 impl Rate {
+    /// Returns the rate with the prices in a currency. In the default one they are the rate's own.
+    pub(crate) fn in_currency(&self, currency: &str) -> Cow<'_, Rate> {
+        match self.currencies.get(currency).cloned() {
+            Some(UnitPrices { micros, per_million }) => Cow::Owned(Rate { micros, per_million, ..self.clone() }),
+            None => Cow::Borrowed(self),
+        }
+    }
+
     /// Returns the attributes that distinguish usage: the price's attribute, and the attributes of totals.
     pub(crate) fn attributes(&self) -> impl Iterator<Item = &String> {
         std::iter::once(&self.by).filter(|by| !by.is_empty()).chain(&self.group)
@@ -210,8 +241,8 @@ pub(crate) fn formerly(
 ) -> Vec<FormerRates> {
     let is_changed = |meter: &str, rate: &Rate| {
         after.get(meter).is_none_or(|new| {
-            (&new.by, &new.micros, &new.per_million, new.tiers)
-                != (&rate.by, &rate.micros, &rate.per_million, rate.tiers)
+            (&new.by, &new.micros, &new.per_million, &new.currencies, new.tiers)
+                != (&rate.by, &rate.micros, &rate.per_million, &rate.currencies, rate.tiers)
         })
     };
     let mut out: Vec<FormerRates> =

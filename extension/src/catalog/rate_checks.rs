@@ -27,6 +27,14 @@ pub(super) fn check_monthly(
     for (value, price) in &rate.per_million {
         check_tiers(price, &places("per_million", value), mistakes);
     }
+    for (code, prices) in &rate.currencies {
+        for (value, price) in &prices.micros {
+            check_tiers(price, &places(&format!("currencies/{code}/micros"), value), mistakes);
+        }
+        for (value, price) in &prices.per_million {
+            check_tiers(price, &places(&format!("currencies/{code}/per_million"), value), mistakes);
+        }
+    }
     if rate.tiers.is_some() && !rate.has_tiers() {
         let expected = "a price such as [{to: 1000, price: 10000}, {price: 8000}], or no `tiers`";
         mistakes.wrong(&format!("{path}/tiers"), "no price has tiers", expected);

@@ -50,6 +50,9 @@ pub(crate) struct Terms {
     /// Time from the payment to the end of the credits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credit_expires: Option<Span>,
+    /// Credits that a payment in another currency grants, in minor units.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub credits: OtherAmounts,
     /// The share of another account.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub split: Option<Share>,
@@ -173,6 +176,9 @@ impl Terms {
         for (currency, amount) in &published.currencies {
             self.currencies.entry(currency.clone()).or_insert(*amount);
         }
+        for (currency, amount) in &published.credits {
+            self.credits.entry(currency.clone()).or_insert(*amount);
+        }
         if self.conditions(at) != published.conditions(at) {
             self.former.push(published.conditions(at));
             if self.former.len() > FORMER_MAX {
@@ -187,6 +193,14 @@ impl Terms {
         let FormerConditions { requires_plan, condition, conditions, item, split, .. } =
             self.former.iter().find(|former| at <= former.until)?.clone();
         Some(Terms { requires_plan, condition, conditions, item, split, former: Vec::new(), ..self.clone() })
+    }
+
+    /// Returns the credits that a payment in a currency grants, in minor units; `default` is the business's first currency.
+    pub fn credit_in(&self, currency: &str, default: &str) -> Option<i64> {
+        match self.credits.get(currency) {
+            Some(credits) => Some(*credits),
+            None => self.credit.filter(|_| self.credits.is_empty() || currency == default),
+        }
     }
 
     /// Returns whether the price has a share, or had one.

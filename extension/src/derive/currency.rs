@@ -39,6 +39,18 @@ pub(crate) fn chosen(desk: &mut Desk<'_>) -> Ruled<Option<String>> {
     Ok(preferred(used(desk)?, &settings.currency))
 }
 
+/// Returns the currency of an account's usage: the one in which it pays, or the default one as long as it can choose.
+pub(crate) fn of_usage(desk: &mut Desk<'_>) -> Ruled<String> {
+    let settings = desk.catalog.settings()?;
+    let currencies = &settings.currency;
+    let mut used = match currencies.are_several() {
+        true => used(desk)?,
+        false => BTreeSet::new(),
+    };
+    used.retain(|code| currencies.has(code));
+    Ok(preferred(used, currencies).unwrap_or_else(|| currencies.to_string()))
+}
+
 /// Returns the default currency if an account has used it, or else another one that it has used.
 fn preferred(used: BTreeSet<String>, default: &str) -> Option<String> {
     used.get(default).or_else(|| used.first()).cloned()

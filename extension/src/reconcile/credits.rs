@@ -3,17 +3,20 @@
 
 use super::schedule::DesiredSchedule;
 use crate::catalog::span::Span;
-use crate::derive::sold;
+use crate::derive::{sold, unused};
 use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::keys::{FactKey, TimerKey};
 use crate::model::ledger::{CREDITS, REVENUE, book};
 use crate::model::mail_kinds;
-use crate::model::money::{part_of, to_micros, to_minor_up};
+use crate::model::money::{part_of, share_of_total, to_micros, to_minor_up};
+use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::lot::Lot;
+use crate::model::records::payment::Payment;
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::time::rfc3339;
 use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Days between the mail about credits that end and their end.
 const NOTICE_DAYS: u16 = 7;
@@ -22,6 +25,9 @@ const NOTICE_DAYS: u16 = 7;
 pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in desk.account.touched::<PurchaseRow>() {
         update_lot(desk, &id)?;
+    }
+    for id in invoices(desk)? {
+        update_invoice_lot(desk, &id)?;
     }
     let now = desk.now;
     let has_ending = !desk.account.all_where(|lot: &Lot| lot.has_ended(now) && lot.left_micros() > 0)?.is_empty();
@@ -72,10 +78,11 @@ pub(super) fn schedule(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> Ru
 fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let Some(purchase) = desk.account.get::<PurchaseRow>(id)? else { return Ok(()) };
     let Some(paid_at) = purchase.paid_once_at() else { return Ok(()) };
+    let currency = &purchase.values.total.currency;
     let (mut credits, mut expires) = (0i64, None);
     for (price, quantity) in sold::prices(desk, &purchase)? {
         let terms = price.terms()?;
-        let of_one = terms.credit.unwrap_or(0);
+        let of_one = terms.credit_in(currency, &desk.catalog.settings()?.currency).unwrap_or(0);
         expires = expires.or(terms.credit_expires);
         credits = credits.saturating_add(of_one.saturating_mul(i64::from(quantity)));
     }
@@ -83,7 +90,6 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     if credits <= 0 && known.is_none() {
         return Ok(());
     }
-    let currency = &purchase.values.total.currency;
     let mut lot = known.clone().unwrap_or_default();
     lot.currency.clone_from(currency);
     lot.at = paid_at;
@@ -92,10 +98,7 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     // What was granted once stays, whatever a later catalog gives.
     lot.granted_micros = known.as_ref().map_or_else(|| to_micros(credits, currency), |known| known.granted_micros);
     let back = part_of(lot.granted_micros, purchase.back_minor(), purchase.paid_minor());
-    lot.taken_micros = back.min(lot.granted_micros - lot.spent_micros);
-    lot.owed_micros = back - lot.taken_micros;
-    // The lot's payments for other lots' debts are limited to the lot's remaining credits.
-    lot.repaid_micros = lot.repaid_micros.min(lot.granted_micros - lot.spent_micros - lot.taken_micros);
+    lot.take_back(back);
     let held = part_of(lot.granted_micros, purchase.refunding_minor(), purchase.paid_minor());
     // A purchase that was not allowed is reversed as a whole.
     let held = if purchase.details.refused { lot.granted_micros } else { held };
@@ -106,11 +109,73 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     Ok(())
 }
 
+/// Returns the invoices of subscriptions that the event has changed, or whose payments it has changed.
+fn invoices(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
+    let mut ids: BTreeSet<String> = desk.account.touched::<Invoice>().into_iter().collect();
+    for id in desk.account.touched::<Payment>() {
+        if let Some(payment) = desk.account.get::<Payment>(&id)? {
+            ids.extend(payment.invoice.clone().map(String::from));
+        }
+    }
+    Ok(ids)
+}
+
+/// Updates the lot of a paid invoice: the credits of its prices, each for the part of the price that the line charges, less what its
+/// prorations give back. A discount does not reduce them, and a refund takes its part.
+fn update_invoice_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
+    let Some(invoice) = desk.account.get::<Invoice>(id)? else { return Ok(()) };
+    let known = desk.account.row::<Lot>(id)?;
+    if known.is_none() && (invoice.status != InvoiceStatus::Paid || invoice.subscription.is_none()) {
+        return Ok(());
+    }
+    let default = desk.catalog.settings()?.currency.clone();
+    let (mut granted, mut expires) = (0i64, None);
+    for line in &invoice.lines {
+        let Some(price) = &line.price else { continue };
+        let Some(price) = desk.catalog.price(price)? else { continue };
+        let terms = price.terms()?;
+        let Some(credits) = terms.credit_in(&invoice.currency, &default) else { continue };
+        let of_price = price.amount_in(&invoice.currency)?.map_or(0, |amount| amount.amount_minor);
+        let micros = to_micros(credits, &invoice.currency);
+        granted = granted.saturating_add(share_of_total(micros, line.amount_minor, of_price));
+        expires = expires.or(terms.credit_expires);
+    }
+    if granted <= 0 && known.is_none() {
+        return Ok(());
+    }
+    let paid_at = invoice.paid_at.unwrap_or(invoice.at);
+    let mut lot = known.clone().unwrap_or_default();
+    lot.currency.clone_from(&invoice.currency);
+    lot.at = paid_at;
+    lot.expires_at = expires.map(|span| span.after(paid_at));
+    lot.expired_micros = 0;
+    // What was granted once stays, whatever a later catalog gives.
+    lot.granted_micros = known.as_ref().map_or(granted, |known| known.granted_micros);
+    if known.is_some() {
+        desk.account.load_whole(Payment::COLLECTION)?;
+    }
+    let back = unused::back_by_invoice(desk, Payment::back_minor)?.remove(id).unwrap_or_default();
+    let back = part_of(lot.granted_micros, back.values().sum(), invoice.takings_minor());
+    lot.take_back(back);
+    if known.as_ref() != Some(&lot) {
+        desk.account.put(id, lot);
+    }
+    Ok(())
+}
+
+/// Pays the debts of lots from other lots of the same currency.
+fn settle_debts(desk: &mut Desk<'_>) -> Ruled<()> {
+    let mut by_currency: BTreeMap<String, Vec<(String, Lot)>> = BTreeMap::new();
+    for (id, lot) in desk.account.all::<Lot>()? {
+        by_currency.entry(lot.currency.clone()).or_default().push((id, Lot::clone(&lot)));
+    }
+    by_currency.into_values().for_each(|lots| settle(desk, lots));
+    Ok(())
+}
+
 /// Pays the debts of lots from other lots, oldest first. Takes back payments for debts that no longer exist, newest
 /// first.
-fn settle_debts(desk: &mut Desk<'_>) -> Ruled<()> {
-    let mut lots: Vec<(String, Lot)> =
-        desk.account.all::<Lot>()?.into_iter().map(|(id, lot)| (id, Lot::clone(&lot))).collect();
+fn settle(desk: &mut Desk<'_>, mut lots: Vec<(String, Lot)>) {
     lots.sort_by(|(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
     let before = lots.clone();
     let sum = |lots: &[(String, Lot)], of: fn(&Lot) -> i64| lots.iter().map(|(_, lot)| of(lot)).sum::<i64>();
@@ -130,7 +195,6 @@ fn settle_debts(desk: &mut Desk<'_>) -> Ruled<()> {
             desk.account.put(&id, lot);
         }
     }
-    Ok(())
 }
 
 /// Books the unspent credits as a liability instead of revenue, rounded up to minor units. The first entry books all

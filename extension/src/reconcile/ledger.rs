@@ -33,7 +33,6 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in invoices {
         invoice(desk, &id)?;
     }
-    tax_of_refunds(desk)?;
     let mut disputes: BTreeSet<String> = desk.account.touched::<Dispute>().into_iter().collect();
     for id in desk.account.touched::<Payment>() {
         let payment = desk.account.get::<Payment>(&id)?;
@@ -42,6 +41,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
     for id in disputes {
         dispute(desk, &id)?;
     }
+    tax_of_returns(desk)?;
     dispute_fees(desk)
 }
 
@@ -172,9 +172,10 @@ fn refunds(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     Ok(())
 }
 
-/// Books the tax in the refunds of payments: no authority is owed tax on refunded money.
-fn tax_of_refunds(desk: &mut Desk<'_>) -> Ruled<()> {
-    for (id, payment) in desk.account.all_where(|payment: &Payment| !payment.refunds.is_empty())? {
+/// Books the tax in the refunds and lost disputes of payments: no authority is owed tax on money that went back.
+fn tax_of_returns(desk: &mut Desk<'_>) -> Ruled<()> {
+    let has_returns = |payment: &Payment| !payment.refunds.is_empty() || !payment.disputes.is_empty();
+    for (id, payment) in desk.account.all_where(has_returns)? {
         let invoice = match &payment.invoice {
             Some(invoice) => desk.account.get::<Invoice>(invoice)?,
             None => None,
@@ -184,19 +185,43 @@ fn tax_of_refunds(desk: &mut Desk<'_>) -> Ruled<()> {
         let session = desk.account.all_where(is_of)?.into_iter().next();
         let of_session = session.map(|(_, session)| (session.total_minor, session.tax_minor));
         let Some((total, tax)) = of_session.or(of_invoice) else { continue };
-        let back = part_of(tax.clamp(0, total.max(0)), payment.refunded_minor(), total);
-        let more = back - payment.tax_back_minor;
-        if more == 0 {
+        let (lost, of_dispute) = lost(desk, &payment)?;
+        let of = |back| part_of(tax.clamp(0, total.max(0)), back, total);
+        let back = of(payment.refunded_minor());
+        let disputed = of(lost).min(tax.max(0) - back);
+        let (more, more_disputed) = (back - payment.tax_back_minor, disputed - payment.tax_disputed_minor);
+        if more == 0 && more_disputed == 0 {
             continue;
         }
-        let entry = payment.tax_back_entries + 1;
-        let fact = FactKey::TaxOfRefunds { payment: &id, entry };
-        let currency = payment.refunds.values().next().map(|refund| refund.currency.clone()).unwrap_or_default();
-        book(&mut desk.account, fact, &id, &currency, &[(TAX, more), (REFUNDS, -more)])?;
-        let payment = Payment { tax_back_minor: back, tax_back_entries: entry, ..Payment::clone(&payment) };
-        desk.account.put(&id, payment);
+        let of_refund = payment.refunds.values().next().map(|refund| refund.currency.clone());
+        let currency = of_refund.or(of_dispute).unwrap_or_default();
+        let mut row = Payment::clone(&payment);
+        if more != 0 {
+            row.tax_back_entries += 1;
+            let fact = FactKey::TaxOfRefunds { payment: &id, entry: row.tax_back_entries };
+            book(&mut desk.account, fact, &id, &currency, &[(TAX, more), (REFUNDS, -more)])?;
+        }
+        if more_disputed != 0 {
+            row.tax_disputed_entries += 1;
+            let fact = FactKey::TaxOfDisputes { payment: &id, entry: row.tax_disputed_entries };
+            book(&mut desk.account, fact, &id, &currency, &[(TAX, more_disputed), (DISPUTES, -more_disputed)])?;
+        }
+        desk.account.put(&id, Payment { tax_back_minor: back, tax_disputed_minor: disputed, ..row });
     }
     Ok(())
+}
+
+/// Returns what lost disputes of a payment took and did not return, in minor units, with its currency.
+fn lost(desk: &mut Desk<'_>, payment: &Payment) -> Ruled<(i64, Option<String>)> {
+    let (mut sum, mut currency) = (0i64, None);
+    for id in payment.disputes.keys() {
+        let Some(dispute) = desk.account.get::<Dispute>(id)? else { continue };
+        if dispute.status == DisputeStatus::Lost && dispute.booked == Some(Booked::Withdrawn) {
+            sum = sum.saturating_add(dispute.booked_minor);
+            currency = Some(dispute.currency.clone());
+        }
+    }
+    Ok((sum, currency))
 }
 
 /// Returns whether a dispute is about a payment that is in the books.

@@ -32,16 +32,17 @@ pub(super) fn reconcile(desk: &mut Desk<'_>) -> Ruled<()> {
             continue;
         }
         let used = month.uses.0.iter().filter_map(|used| settings.rates.get(&used.meter)).filter(has_alerts);
+        let currency = month.currency(&settings.currency);
         let open = i128::from(month.open_micros().max(0));
         for terms in used.filter_map(|rate| rate.invoice.as_ref()) {
             let limit = may_spend(desk, terms)?;
             let Some((minor, is_cap)) = limit.filter(|(minor, _)| *minor > 0) else { continue };
-            let most = i128::from(to_micros(minor, &settings.currency));
+            let most = i128::from(to_micros(minor, currency));
             for percent in terms.alerts.iter().filter(|percent| open * 100 >= most * i128::from(**percent)) {
-                let spent = i64::try_from(open).unwrap_or(i64::MAX) / to_micros(1, &settings.currency);
+                let spent = i64::try_from(open).unwrap_or(i64::MAX) / to_micros(1, currency);
                 let values = json!({
                     "month": id, "percent": percent, "spent_minor": spent, "limit_minor": minor,
-                    "currency": *settings.currency, "is_cap": is_cap, "ends_at": rfc3339(month.end),
+                    "currency": currency, "is_cap": is_cap, "ends_at": rfc3339(month.end),
                 });
                 let reference = format!("{id}:{percent}");
                 send_once(&mut desk.account, &mail_kinds::SPENDING_ALERT, &reference, &values)?;

@@ -47,7 +47,8 @@ fn close(
     rates: &Rates,
     desired: &mut DesiredSchedule,
 ) -> Ruled<()> {
-    let currency = desk.catalog.settings()?.currency.clone();
+    let settings = desk.catalog.settings()?;
+    let currency = month.currency(&settings.currency).to_owned();
     let terms = rates.values().filter(|rate| rate.pay.contains(&PaidBy::Invoice)).filter_map(|r| r.invoice.as_ref());
     let least = terms.map(|terms| terms.min).min();
     let open = month.open_micros();
@@ -112,7 +113,10 @@ fn cover_by_credits(month: &mut UsageMonth) {
 fn carry(desk: &mut Desk<'_>, open_micros: i64, closed: &mut UsageMonth, desired: &mut DesiredSchedule) -> Ruled<()> {
     let (start, end) = month_of(desk.now);
     let id = rfc3339(start)[..7].to_owned();
-    let mut month = desk.account.row::<UsageMonth>(&id)?.unwrap_or_default();
+    let mut month = match desk.account.row::<UsageMonth>(&id)? {
+        Some(month) => month,
+        None => UsageMonth { currency: closed.currency.clone(), ..UsageMonth::default() },
+    };
     (month.start, month.end) = (start, end);
     month.carried_micros = month.carried_micros.saturating_add(open_micros);
     for (product, part) in &mut closed.sellers {

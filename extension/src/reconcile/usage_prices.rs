@@ -4,6 +4,7 @@
 use crate::actions::by_month;
 use crate::actions::count::alert;
 use crate::actions::measurement::BEHIND_MAX_DAYS;
+use crate::actions::reprice::reprice;
 use crate::catalog::meter::included_by;
 use crate::derive::included::{Span, included};
 use crate::derive::period::Period;
@@ -20,7 +21,9 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
     let mut has_moved_credits = false;
     let settings = standing.settings.clone();
     for (id, known) in desk.account.all_where::<UsageMonth>(is_open)? {
-        let mut month = UsageMonth::clone(&known);
+        let mut month = reprice(desk, &id, UsageMonth::clone(&known))?;
+        has_moved_credits |= month.credits_micros != known.credits_micros;
+        let known = month.clone();
         let mut counted = Vec::new();
         let meters: Vec<String> = month.meters.keys().cloned().collect();
         for name in meters {
@@ -43,7 +46,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
             counted.extend(counter.map(|(key, decl)| (key, decl, allowed, quantity)));
         }
         let period = Period { start: month.start, end: month.end };
-        if month != *known {
+        if month != known {
             desk.account.put(&id, month);
         }
         // A month that the event has not changed has sent its alerts.

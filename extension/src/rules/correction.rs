@@ -97,7 +97,7 @@ fn of_rate(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage) -> Ruled<(i64, i64)>
         let (found, expected) = ("", format!("at most {known}, which {} has of this usage", &id));
         return Err(wrong_field("/quantity", FieldErrorCode::OutOfRange, found, expected));
     };
-    let was: Cost = cost(&desk.catalog, rate, usage)?;
+    let was: Cost = cost(desk, rate, usage)?;
     if let Some(monthly) = was.monthly() {
         return by_month::take_back(desk, (&id, month), usage, (monthly, &used));
     }

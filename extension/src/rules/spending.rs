@@ -84,11 +84,12 @@ pub(super) fn admit(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     };
     let standing = standing(desk)?;
     let (mut left, mut owed) = (0i64, 0i64);
-    for (_, lot) in desk.account.all::<Lot>()? {
+    let (_, month) = open_month(desk, desk.now)?;
+    let currency = month.currency(&settings.currency);
+    for (_, lot) in desk.account.all::<Lot>()?.into_iter().filter(|(_, lot)| lot.currency == currency) {
         left = left.saturating_add(lot.left_micros());
         owed = owed.saturating_add(lot.owed_micros - lot.repaid_micros);
     }
-    let (_, month) = open_month(desk, desk.now)?;
     let open = month.open_micros();
     let included_left = included_left(desk, &standing, &meter, &month)?;
     let by_credits = rate.pay.contains(&PaidBy::Credits) && left > 0;
@@ -97,7 +98,7 @@ pub(super) fn admit(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         Some(terms) => may_spend(desk, terms)?,
         None => None,
     };
-    let has_room = most.is_none_or(|(minor, _)| open < to_micros(minor, &settings.currency));
+    let has_room = most.is_none_or(|(minor, _)| open < to_micros(minor, currency));
     let may_owe = has_room && may_be_invoiced(rate, &standing) && customer(desk)?.is_some() && !has_debt(desk)?;
     // What a plan includes is paid for with the plan.
     let is_included = included_left.is_some_and(|left| left != 0);
@@ -107,7 +108,7 @@ pub(super) fn admit(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         let quota = QuotaRefusal {
             quota: if is_capped { CAP.to_owned() } else { meter },
             allowed: most.map_or(0, |(minor, _)| minor),
-            used: to_minor_up(open.max(0).saturating_add(owed), &settings.currency),
+            used: to_minor_up(open.max(0).saturating_add(owed), currency),
             upgrade: top_up(desk)?,
         };
         return Err(Refusal::QuotaExceeded(quota).into());
@@ -183,7 +184,7 @@ pub(super) fn cap(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         None => return Err(wrong(FieldErrorCode::Missing)),
     };
     let (_, month) = open_month(desk, desk.now)?;
-    let spent = to_minor_up(month.open_micros().max(0), &settings.currency);
+    let spent = to_minor_up(month.open_micros().max(0), month.currency(&settings.currency));
     let reply = json!({"amount_minor": amount_minor, "limit_minor": most, "spent_minor": spent});
     let known = desk.account.get_here::<Cap>(Cap::ID)?.and_then(|cap| cap.amount_minor);
     if known != amount_minor {

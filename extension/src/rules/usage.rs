@@ -62,12 +62,13 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
     let standing = standing(desk)?;
     let mut instances: BTreeMap<String, Instance> = BTreeMap::new();
     let mut checked = Vec::with_capacity(batch.len());
+    let settings = desk.catalog.settings()?;
     for usage in batch {
         check(usage)?;
         check_time(desk, usage)?;
-        if let Some(rate) = desk.catalog.settings()?.rates.get(&usage.meter) {
-            let paid = Box::new((rate.clone(), spend::cost(&desk.catalog, rate, usage)?));
-            checked.push((Subject::Paid(paid), usage));
+        if let Some(rate) = settings.rates.get(&usage.meter) {
+            let cost = spend::cost(desk, rate, usage)?;
+            checked.push((Subject::Paid(Box::new((rate.clone(), cost))), usage));
             continue;
         }
         let named = usage.attributes.iter().find(|(name, _)| name == "instance").map(|(_, value)| value.as_str());

@@ -161,7 +161,8 @@ fn count(desk: &mut Desk<'_>, requests: &[Vec<Usage>]) -> Ruled<Counted> {
                 continue;
             }
             let rate = settings.rates.get(&usage.meter);
-            match rate.map(|rate| (rate, spend::cost(&desk.catalog, rate, usage))) {
+            let cost = rate.map(|rate| (rate, spend::cost(desk, rate, usage)));
+            match cost {
                 Some((rate, Ok(cost))) => {
                     desk.account.record_new_fact(fact);
                     let charged = by_month::count(desk, rate, usage, &cost)?;

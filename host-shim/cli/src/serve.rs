@@ -209,6 +209,7 @@ fn try_run(args: Args) -> anyhow::Result<ExitCode> {
         data,
         drift_every: args.drift_every,
         backups_every: args.backups_every,
+        country_header: file.as_ref().and_then(|file| file.country_header.clone()),
         proxies: file.as_ref().and_then(|file| file.trusted_proxies.clone()),
         listener,
     };

@@ -133,6 +133,9 @@ pub struct PaidCredit {
     /// Time from the payment to the end of the credits; by default they do not end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expires: Option<Span>,
+    /// The currency in which the product is paid; the default one if it is not named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
 }
 
 /// How an account lists its own product in the catalog.

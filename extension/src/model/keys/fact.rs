@@ -30,6 +30,8 @@ keys! {
         RefundFailed(id: &'a str) = "refund-failed:{id}";
         /// The nth change of the tax in the refunds of a payment.
         TaxOfRefunds { payment: &'a str, entry: i64 } = "tax-of-refunds:{payment}:{entry}";
+        /// The nth change of the tax in the lost disputes of a payment.
+        TaxOfDisputes { payment: &'a str, entry: i64 } = "tax-of-disputes:{payment}:{entry}";
         /// A dispute withdrew its amount.
         Dispute(id: &'a str) = "dispute:{id}";
         /// A dispute returned its amount.

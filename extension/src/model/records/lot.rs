@@ -1,4 +1,4 @@
-//! A lot of credits: from a purchase, or given by an operator. What ends first is spent first, then the oldest lot.
+//! A lot of credits: from a purchase or an invoice, or given by an operator. What ends first is spent first, then the oldest lot.
 
 use super::json_record;
 use crate::model::json::is_zero;
@@ -6,7 +6,7 @@ use extension_contract::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// A lot. Its id is the purchase, or the gift of an operator. Amounts are millionths of the currency's unit.
+/// A lot. Its id is the purchase or the invoice, or the gift of an operator. Amounts are millionths of the currency's unit.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Lot {
@@ -60,6 +60,14 @@ impl Lot {
     /// Returns the credits that are neither spent nor removed; some of them may be held for a refund.
     pub fn unspent_micros(&self) -> i64 {
         self.granted_micros - self.spent_micros - self.taken_micros - self.repaid_micros - self.expired_micros
+    }
+
+    /// Sets the credits that refunds and disputes have removed in all. What was spent before is owed.
+    pub fn take_back(&mut self, micros: i64) {
+        self.taken_micros = micros.min(self.granted_micros - self.spent_micros);
+        self.owed_micros = micros - self.taken_micros;
+        // The lot's payments for other lots' debts are limited to the lot's remaining credits.
+        self.repaid_micros = self.repaid_micros.min(self.granted_micros - self.spent_micros - self.taken_micros);
     }
 
     /// Returns whether it has ended.

@@ -85,6 +85,12 @@ pub(crate) struct Payment {
     /// Number of the entries that have booked it.
     #[serde(skip_serializing_if = "is_zero")]
     pub tax_back_entries: i64,
+    /// Tax of the lost disputes that is booked as owed to nobody, in minor units.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tax_disputed_minor: i64,
+    /// Number of the entries that have booked it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tax_disputed_entries: i64,
     /// The highest refunded sum in snapshots of the charge, in minor units.
     pub charge_refunded_minor: i64,
     /// Refunds by id.

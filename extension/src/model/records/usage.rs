@@ -212,6 +212,9 @@ pub(crate) struct UsageMonth {
     pub start: Timestamp,
     /// The first moment of the next month.
     pub end: Timestamp,
+    /// Currency of the amounts; empty if the business sold in one.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub currency: String,
     /// Usage by meter and attributes.
     pub uses: Uses,
     /// Part of the cost that credits paid, in millionths of the currency's unit.
@@ -247,6 +250,11 @@ pub(crate) struct UsageMonth {
 }
 
 impl UsageMonth {
+    /// Returns the currency of the amounts.
+    pub fn currency<'m>(&'m self, default: &'m str) -> &'m str {
+        if self.currency.is_empty() { default } else { &self.currency }
+    }
+
     /// Returns the total cost, in millionths of the currency's unit.
     pub fn cost_micros(&self) -> i64 {
         self.uses.0.iter().fold(0, |sum, used| sum.saturating_add(used.cost_micros))

@@ -45,7 +45,7 @@ pub(crate) fn translate(document: Node) -> Result<(Node, Node), Mistakes> {
     let policy = document.member(POLICIES).and_then(|policies| policies.member("currency"));
     let currencies = Currencies::of(policy);
     let (added, sells_seats) = Checker::read(|check| {
-        let mut features = Features::read(check, core(FEATURES), &document, currencies.default())?;
+        let mut features = Features::read(check, core(FEATURES), &document, &currencies)?;
         let mut before = 0;
         let sections = check.each(Section::ALL, |section| {
             let Some(entry) = core(section.clause()) else { return Ok(None) };

@@ -157,8 +157,8 @@ pub struct Reference {
     running: Value,
     /// Usage of all accounts that was not paid with credits, in millionths.
     open_use: i128,
-    /// The same for the closed months.
-    unpaid: i128,
+    /// Cost of the usage in the closed months, and the part that credits paid.
+    closed_use: (i128, i128),
     expectations_hold: bool,
 }
 
@@ -182,8 +182,8 @@ impl Reference {
             ignored: ignored(host)?,
             results: results(host)?,
             running: running(host)?,
-            open_use: use_without_credits_of_all(host, false)?,
-            unpaid: use_without_credits_of_all(host, true)?,
+            open_use: use_without_credits_of_all(host)?,
+            closed_use: closed_use(host)?,
             asked: asked(host)?,
             groups: groups(host)?,
             positive: balances(host)?.into_iter().filter(|(_, amount)| *amount > 0).map(|(name, _)| name).collect(),
@@ -222,7 +222,7 @@ impl Reference {
             && self.requested == requested(stage.host())?
             && self.amounts == money::amounts(stage.host())?
             && self.ignored == ignored(stage.host())?
-            && self.unpaid == use_without_credits_of_all(stage.host(), true)?)
+            && self.closed_use == closed_use(stage.host())?)
     }
 
     /// Returns the first law that the finished run of the stage breaks.
@@ -287,7 +287,7 @@ impl Reference {
             complete(stage.host(), &mut should, &found)?;
             stage.go_to(&now)?;
             complete(stage.host(), &mut found, &should)?;
-            if self.movements != movements || self.open_use != use_without_credits_of_all(stage.host(), false)? {
+            if self.movements != movements || self.open_use != use_without_credits_of_all(stage.host())? {
                 net_transfers(&mut should, &mut found);
             }
             if !laws.names {
@@ -448,7 +448,7 @@ fn standing_of(host: &mut Rig, account: &Account) -> Result<Map<String, Value>, 
     let balances = balances.into_iter().filter(|(_, row)| **row != empty);
     let mut balances: Map<String, Value> = balances.map(|(key, row)| (key.clone(), row.clone())).collect();
     let amounts = |(_, row): (&String, &Value)| ["available", "pending"].map(|part| row[part].as_i64().unwrap_or(0));
-    let net = money::sum(left.into_iter().flat_map(amounts)) - use_without_credits(host, account, false)?;
+    let net = money::sum(left.into_iter().flat_map(amounts)) - use_without_credits(host, account)?;
     if net != 0 {
         balances.insert("credits_left less open use".to_owned(), json!({"available": written(net), "pending": 0}));
     }
@@ -467,21 +467,38 @@ fn whole(written: &Value) -> i128 {
     written.as_i64().map(i128::from).or_else(of_text).unwrap_or(0)
 }
 
-/// Returns the usage in the closed or the open months that was not paid with credits, in millionths. A late payment can decide which
-/// credits pay for a use: then different credits remain, or are owed.
-fn use_without_credits(host: &Rig, account: &Account, is_closed: bool) -> Result<i128, ReplayError> {
+/// Returns the cost of the usage in the closed or the open months of an account, and the part that credits paid, in millionths.
+fn cost_and_credits(host: &Rig, account: &Account, is_closed: bool) -> Result<(i128, i128), ReplayError> {
     let records = host_engine::view::records(host.processor(), account)?;
     let months = records["usage_months"].as_object().into_iter().flatten().map(|(_, month)| month);
-    let unpaid = months.filter(|month| (month["closed"] == true) == is_closed).map(|month| {
+    let sums = months.filter(|month| (month["closed"] == true) == is_closed).map(|month| {
         let uses = month["uses"].as_array().into_iter().flatten();
         let cost = money::sum(uses.filter_map(|used| used["cost_micros"].as_i64()));
-        cost - i128::from(month["credits_micros"].as_i64().unwrap_or(0))
+        (cost, i128::from(month["credits_micros"].as_i64().unwrap_or(0)))
     });
-    Ok(unpaid.sum())
+    Ok(sums.fold((0, 0), |sum, (cost, credits)| (sum.0 + cost, sum.1 + credits)))
 }
 
-fn use_without_credits_of_all(host: &Rig, is_closed: bool) -> Result<i128, ReplayError> {
-    accounts(host)?.iter().map(|account| use_without_credits(host, account, is_closed)).sum()
+/// Returns the usage in the open months that was not paid with credits, in millionths. A late payment can decide which credits pay for a
+/// use: then different credits remain, or are owed.
+fn use_without_credits(host: &Rig, account: &Account) -> Result<i128, ReplayError> {
+    let (cost, credits) = cost_and_credits(host, account, false)?;
+    Ok(cost - credits)
+}
+
+fn use_without_credits_of_all(host: &Rig) -> Result<i128, ReplayError> {
+    accounts(host)?.iter().map(|account| use_without_credits(host, account)).sum()
+}
+
+/// Returns the cost of the usage in all closed months, and the part that credits paid. What a plan has included that becomes known only
+/// afterwards changes neither.
+fn closed_use(host: &Rig) -> Result<(i128, i128), ReplayError> {
+    let mut sum = (0, 0);
+    for account in accounts(host)? {
+        let (cost, credits) = cost_and_credits(host, &account, true)?;
+        sum = (sum.0 + cost, sum.1 + credits);
+    }
+    Ok(sum)
 }
 
 /// Adds the accounts that exist only in `other`, as they stand in this run: an account without rows has its default entitlements.

@@ -17,6 +17,8 @@ pub(crate) struct Subscription {
     pub items: Vec<Item>,
     /// Whether an earlier body had different items, or the items have their own periods.
     pub was_changed: bool,
+    /// Time of the newest body whose items differ from those before it, in seconds since the epoch.
+    pub changed_at: Option<i64>,
     /// Start and end of the period, in seconds since the epoch.
     pub period: (i64, i64),
     /// Time of the body, in seconds since the epoch.
@@ -85,7 +87,11 @@ impl Told {
             Some("subscription") if self.subscriptions.get(id).is_none_or(|known| known.told_at <= at) => {
                 let known = self.subscriptions.get(id).cloned();
                 if let Some(mut found) = subscription(object, at) {
-                    found.was_changed |= known.is_some_and(|known| known.was_changed || known.items != found.items);
+                    if let Some(known) = known {
+                        let is_change = known.items != found.items;
+                        found.was_changed |= known.was_changed || is_change;
+                        found.changed_at = if is_change { Some(at) } else { known.changed_at };
+                    }
                     self.subscriptions.insert(id.to_owned(), found);
                 }
             }
@@ -118,8 +124,8 @@ impl Told {
         self.connected.retain(|id| known.contains(id));
     }
 
-    /// Returns the subscriptions that are active, have a positive quantity of each item, and whose invoices are paid and cover these items.
-    /// If no invoice is known, the items must never have changed.
+    /// Returns the subscriptions that are active, have a positive quantity of each item, and whose invoices are paid and cover these items,
+    /// also since their last change. If no invoice is known, the items must never have changed.
     pub fn paid_subscriptions(&self) -> impl Iterator<Item = &Subscription> {
         self.subscriptions.values().filter(|subscription| {
             let of_it = |invoice: &&Invoice| invoice.subscription.as_ref() == Some(&subscription.id);
@@ -132,7 +138,14 @@ impl Told {
                 && invoices.iter().all(|invoice| subscription.items.iter().any(|item| is_for(invoice, item)))
                 && match invoices.is_empty() {
                     true => !subscription.was_changed,
-                    false => subscription.items.iter().all(|item| invoices.iter().any(|invoice| is_for(invoice, item))),
+                    false => {
+                        let is_since = |at| invoices.iter().any(|invoice| invoice.told_at >= at);
+                        subscription.changed_at.is_none_or(is_since)
+                            && subscription
+                                .items
+                                .iter()
+                                .all(|item| invoices.iter().any(|invoice| is_for(invoice, item)))
+                    }
                 }
         })
     }
@@ -157,6 +170,7 @@ fn subscription(object: &Value, at: i64) -> Option<Subscription> {
         ends: object["cancel_at_period_end"] == true || object["cancel_at"].is_i64(),
         items: items.iter().map(item).collect::<Option<_>>()?,
         was_changed: has_own_periods,
+        changed_at: None,
         period: (time("current_period_start")?, time("current_period_end")?),
         told_at: at,
     })

@@ -49,8 +49,8 @@ pub struct Ware {
     pub most: i64,
     /// Grants of one unit.
     pub grants: Vec<Grant>,
-    /// Credits that the payment of one unit grants, in minor units.
-    pub credit: i64,
+    /// Credits that a payment adds, by its currency, in minor units.
+    pub credits: BTreeMap<String, i64>,
     /// Share of the price for a creator.
     pub share: Option<Split>,
     /// Days for which a buyer may ask for a refund of a one-time payment.
@@ -199,6 +199,10 @@ pub struct Catalog {
     pub currency: String,
     /// True if it has no other currency.
     pub is_one: bool,
+    /// True if the currency is the first of the business.
+    pub is_default: bool,
+    /// How Stripe adds taxes to prices: `exclusive` or `inclusive`; None for no taxes.
+    pub tax: Option<&'static str>,
     /// The same catalog in its other currencies.
     pub others: Vec<Catalog>,
     /// Prices above zero.
@@ -393,10 +397,24 @@ fn share(product: &Value, kind: &Value) -> Option<Split> {
     })
 }
 
-fn ware((product, kind): (&Value, &Value), rank: i64, price: (Option<String>, i64, String)) -> Ware {
+/// The credits of a payment in each currency, in minor units.
+fn credits(product: &Value, kind: &Value, currencies: &[String]) -> BTreeMap<String, i64> {
+    let default = currencies.first().map(String::as_str);
+    let of = |currency: &String| {
+        let paid = list(&kind["on_paid"]).filter(|left| left["currency"].as_str().or(default) == Some(currency));
+        (currency.clone(), paid.map(|left| amount(&left["credit"], product, kind)).sum())
+    };
+    currencies.iter().map(of).collect()
+}
+
+fn ware(
+    (product, kind): (&Value, &Value),
+    rank: i64,
+    price: (Option<String>, i64, String),
+    credits: BTreeMap<String, i64>,
+) -> Ware {
     let (interval, amount_minor, price) = price;
     let id = text(&product["id"]).expect("a product has an id");
-    let credit = list(&kind["on_paid"]).map(|left| amount(&left["credit"], product, kind)).sum();
     let buy = &kind["buy"];
     let own = |name: &str| Some(&product[name]).filter(|value| !value.is_null());
     let (quantity, refund) = (own("quantity").unwrap_or(&buy["quantity"]), own("refund").unwrap_or(&kind["refund"]));
@@ -414,7 +432,7 @@ fn ware((product, kind): (&Value, &Value), rank: i64, price: (Option<String>, i6
         least: quantity["at_least"].as_i64().unwrap_or(1),
         most: quantity["at_most"].as_i64().unwrap_or(1),
         grants: grants(product, kind),
-        credit,
+        credits,
         share: share(product, kind),
         refund_days: refund["within"].as_str().map(|within| span_ms(within) / DAY_MS),
     }
@@ -453,9 +471,16 @@ impl Catalog {
         let times = |key: &str, default| policies[key].as_array().map_or(default, Vec::len);
         let reminders = (times("dunning", 3), times("notice", 2));
         let grace_ms = policies["grace"].as_str().map_or(7 * DAY_MS, span_ms);
-        let is_one = currencies(document).len() == 1;
+        let all = currencies(document);
+        let is_one = all.len() == 1;
         let (name, currency) = (name.to_owned(), currency.to_owned());
-        let mut out = Catalog { name, currency, is_one, grace_ms, reminders, ..Catalog::default() };
+        let is_default = currency == default;
+        let tax = match policies["tax"].as_str() {
+            Some("automatic") => Some("exclusive"),
+            Some("included") => Some("inclusive"),
+            _ => None,
+        };
+        let mut out = Catalog { name, currency, is_one, is_default, tax, grace_ms, reminders, ..Catalog::default() };
         for product in list(&document["products"]) {
             let Some(kind) = product["product_type"].as_str().and_then(|kind| types.get(kind)) else { continue };
             if field(product, kind, "purchasable") == &json!(false) {
@@ -475,7 +500,7 @@ impl Catalog {
                 out.defaults.push(UnpaidPlan { family, sold_to, grants: grants(product, kind) });
             }
             let paid = prices.into_iter().filter(|price| price.1 > 0);
-            let of = |price| ware((product, kind), rank, price);
+            let of = |price| ware((product, kind), rank, price, credits(product, kind, &all));
             let wares: Vec<Ware> = paid.map(of).collect();
             out.wares.extend(wares);
             // The extension took the catalog, so each token has a condition and a span.
@@ -497,7 +522,9 @@ impl Catalog {
                 let mut counters = members(&document["entitlements"]).filter(|(_, clause)| clause["kind"] == "counter");
                 let counter =
                     counters.find(|(_, clause)| clause["meter"] == meter.as_str()).map(|(key, _)| key.clone());
-                Rate { seller: seller(&clause["seller"], document, &types), counter, ..rate(meter, clause) }
+                let prices = if is_default { clause } else { &clause["currencies"][&out.currency] };
+                let seller = seller(&clause["seller"], document, &types);
+                Rate { seller, counter, ..rate(meter, clause, &prices["micros"]) }
             })
             // The oracle knows whole prices of one unit only.
             .filter(|rate| !rate.micros.is_empty())
@@ -551,7 +578,7 @@ impl Catalog {
     }
 }
 
-fn rate(meter: &str, clause: &Value) -> Rate {
+fn rate(meter: &str, clause: &Value, micros: &Value) -> Rate {
     let by_invoice = list(&clause["pay"]).any(|pays| pays == "invoice");
     let tiers = |price: &Value| -> Option<Tiers> {
         let one = price.as_i64().map(|micros| vec![(None, micros)]);
@@ -559,8 +586,8 @@ fn rate(meter: &str, clause: &Value) -> Rate {
             price.as_array()?.iter().map(|tier| Some((tier["to"].as_i64(), tier["price"].as_i64()?))).collect()
         })
     };
-    let several = members(&clause["micros"]).filter_map(|(value, price)| Some((value.clone(), tiers(price)?)));
-    let single = tiers(&clause["micros"]).map(|tiers| (String::new(), tiers));
+    let several = members(micros).filter_map(|(value, price)| Some((value.clone(), tiers(price)?)));
+    let single = tiers(micros).map(|tiers| (String::new(), tiers));
     Rate {
         meter: meter.to_owned(),
         by: text(&clause["by"]).unwrap_or_default(),

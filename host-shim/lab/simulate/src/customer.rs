@@ -46,6 +46,9 @@ const MORE: [(u32, &[&str]); 5] = [
     (10, &["invoice.payment_succeeded", "charge.updated", "checkout.session.expired"]),
 ];
 
+/// Lets Stripe compute the taxes of a subscription or a checkout.
+const TAXED: (&str, &str) = ("automatic_tax[enabled]", "true");
+
 /// A checkout that is paid.
 pub struct Checkout<'c> {
     /// Index of the ware.
@@ -81,6 +84,8 @@ pub struct Customer {
     commands: usize,
     /// API versions of the bodies.
     versions: Vec<&'static str>,
+    /// True if Stripe computes taxes for what the customer buys.
+    is_taxed: bool,
     /// True if each event has another API version.
     is_mixed: bool,
     /// True if the caller advances the clock; then moves do not wait.
@@ -147,6 +152,7 @@ impl Customer {
             card: GOOD_CARD,
             commands: 0,
             versions,
+            is_taxed: false,
             is_mixed: false,
             is_moved: false,
             open,
@@ -154,6 +160,14 @@ impl Customer {
             taken: 0,
             segments,
         })
+    }
+
+    /// Lets Stripe compute taxes, which are part of the prices or are added to them.
+    pub(crate) fn taxed(&mut self, behavior: &str) {
+        self.is_taxed = true;
+        crate::taxes::register(&self.stripe, behavior);
+        let address = [("address[country]", crate::taxes::COUNTRY), ("address[postal_code]", "10115")];
+        self.stripe.post(&format!("/v1/customers/{}", self.id), &address);
     }
 
     /// Leaves the clock to the caller, and uses only one API version; several in one stream of events for `None`.
@@ -263,6 +277,7 @@ impl Customer {
             form.push(("trial_period_days", "14"));
         }
         form.extend(coupon.map(|coupon| ("discounts[0][coupon]", coupon)));
+        form.extend(self.is_taxed.then_some(TAXED));
         self.stripe.post("/v1/subscriptions", &form);
     }
 
@@ -271,7 +286,8 @@ impl Customer {
         self.use_card(card);
         let (customer, name) = (self.id.clone(), self.name.clone());
         let owner = format!("metadata[{}]", self.owner_key());
-        let form = [&[("customer", customer.as_str()), (&owner, &name)], members].concat();
+        let mut form = [&[("customer", customer.as_str()), (&owner, &name)], members].concat();
+        form.extend(self.is_taxed.then_some(TAXED));
         self.stripe.post("/v1/subscriptions", &form);
     }
 
@@ -304,6 +320,7 @@ impl Customer {
             form.push(("subscription_data[trial_period_days]", "14"));
         }
         form.extend(wanted.coupon.map(|coupon| ("discounts[0][coupon]", coupon)));
+        form.extend(self.is_taxed.then_some(TAXED));
         let session = self.stripe.post("/v1/checkout/sessions", &form);
         let token = wanted.card.replace("pm_card_", "tok_");
         let typed = self.stripe.post("/v1/payment_methods", &[("type", "card"), ("card[token]", &token)]);

@@ -229,6 +229,12 @@ pub fn judge(
     same("cash", &expected.cash, &cash).map_err(|differs| {
         differs.expecting("balances", json!({format!("cash:stripe/{currency}"): expected.cash_row()}))
     })?;
+    let tax = -of("tax").map_or(0, |balance| balance.available);
+    let owed = expected.taxes.owed();
+    if (owed - tax).abs() > expected.taxes.slack {
+        same("tax", &owed, &tax)
+            .map_err(|differs| differs.expecting("balances", json!({format!("tax/{currency}"): -owed})))?;
+    }
     let credits = of("credits_left").map_or((0, 0), |balance: &Balance| (balance.available, -balance.pending));
     let (left, owed) = expected.credits;
     // One amount is 0, so the difference of the net amounts counts.

@@ -29,6 +29,7 @@ pub mod sandbox;
 mod shard;
 pub mod simulate;
 pub mod story;
+pub mod taxes;
 pub mod trade;
 pub mod traders;
 mod units;

@@ -9,6 +9,7 @@ use crate::customer::lives;
 use crate::paid::Payments;
 use crate::sales::{Sale, sales};
 use crate::sandbox::{Stripe, minor_micros};
+use crate::taxes::Taxes;
 use crate::units::{Charged, Units};
 use local_stripe::object::Object;
 use serde_json::{Value, json};
@@ -89,6 +90,8 @@ pub struct Expected {
     pub cash: i64,
     /// True if a payment was received, so that the ledger has cash, even if nothing is left.
     pub has_cash: bool,
+    /// Taxes.
+    pub taxes: Taxes,
     /// Credits left and credits owed, in millionths.
     pub credits: (i64, i64),
     /// Maximum difference of the credits: a partial refund takes back a part of them, rounded to a millionth. The rounding
@@ -447,7 +450,7 @@ impl Oracle {
     fn net_credits(&self, stripe: &Stripe) -> i64 {
         let charges = stripe.all("charge");
         let held = self.bought.iter().map(|bought| {
-            let given = bought.terms.credit * bought.quantity;
+            let given = bought.terms.credits.get(stripe.currency()).copied().unwrap_or(0) * bought.quantity;
             let charge = charges.iter().find(|charge| charge.id() == bought.charge);
             let (left, all) = charge.map_or((1, 1), |charge| left(stripe, charge));
             given * minor_micros(stripe.currency()) * left / all
@@ -765,6 +768,7 @@ impl Oracle {
                 .map(|charge| left(stripe, charge).0 - dispute_fees(stripe, charge.id()))
                 .sum(),
             has_cash: charges.iter().any(|charge| charge.is("paid")),
+            taxes: Taxes::of(stripe),
             credits: (net.max(0), (-net).max(0)),
             credits_slack: self.bought.iter().filter(|bought| self.has_returns(stripe, bought)).count() as i64,
             sales: sales(catalog, stripe, &self.bought).into_iter().chain(self.sales_by_use(stripe)).collect(),

@@ -113,7 +113,10 @@ impl<'c> AccountDriver<'c> {
             "charge.dispute.funds_withdrawn",
             "charge.dispute.funds_reinstated",
         ];
-        let customer = Customer::new_in(&catalog.currency, account, &offers, first, &also)?;
+        let mut customer = Customer::new_in(&catalog.currency, account, &offers, first, &also)?;
+        if let Some(behavior) = catalog.tax {
+            customer.taxed(behavior);
+        }
         let oracle = Oracle::new(owner);
         Ok(AccountDriver {
             catalog,
@@ -446,6 +449,11 @@ impl<'c> AccountDriver<'c> {
 
     fn consume(&mut self, each: &Move<MoveKind>) {
         let Some(rate) = each.of(self.catalog.rates.len()).map(|index| &self.catalog.rates[index]) else { return };
+        // Until an account pays, its usage is priced in the default currency.
+        let has_paid = || self.customer.stripe.all("charge").iter().any(|charge| charge.is("paid"));
+        if !self.catalog.is_default && !has_paid() {
+            return;
+        }
         let Some((value, tiers)) = usize::from(each.flags).checked_rem(rate.micros.len()).map(|at| &rate.micros[at])
         else {
             return;

@@ -29,7 +29,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::uri::PathAndQuery;
-use axum::http::{HeaderMap, HeaderValue, Request, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use host_business::routes::limits::QUERY_PARAMETERS_MAX;
 use host_intake::request::PATH as WEBHOOKS;
@@ -74,6 +74,8 @@ pub struct FrontSetup {
     pub limits: FrontLimits,
     /// The proxies whose `X-Forwarded-For` is trusted; none means those on this machine.
     pub proxies: Option<Vec<IpNet>>,
+    /// The header in which a proxy says the visitor's country; without it, the country is that of the browser's language.
+    pub country_header: Option<HeaderName>,
     /// The metrics, which observe the sites.
     pub metrics: Arc<Metrics>,
     /// The changes at the sites, which it observes.
@@ -95,7 +97,8 @@ impl Front {
     /// # Errors
     /// Fails if there is no site, or if two sites cannot be distinguished.
     pub fn new(setup: FrontSetup) -> Result<Front, FrontError> {
-        let FrontSetup { sites, authenticator, ids, limits, proxies, metrics, changes, quarantine } = setup;
+        let FrontSetup { sites, authenticator, ids, limits, proxies, country_header, metrics, changes, quarantine } =
+            setup;
         check_names(&sites)?;
         let waiting = sites.iter().map(|hosted| (hosted.site.partition().clone(), tokio::sync::Mutex::default()));
         let waiting = Arc::new(waiting.collect());
@@ -114,6 +117,7 @@ impl Front {
             authenticator,
             ids,
             limits,
+            country_header,
             rates: Arc::new(Rates::new(&limits, proxies.unwrap_or_else(usual_proxies))),
             in_progress: Arc::default(),
             requests: Arc::new(Requests::new()),

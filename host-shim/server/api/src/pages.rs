@@ -7,6 +7,7 @@ mod account;
 mod act;
 pub(crate) mod away;
 mod call;
+mod country;
 mod show;
 pub(crate) mod site;
 mod words;

@@ -20,7 +20,7 @@ use crate::site::Site;
 use crate::streams::Streams;
 use crate::trace::Requests;
 use crate::turn::{self, InProgress, OpenRequest};
-use axum::http::HeaderMap;
+use axum::http::{HeaderMap, HeaderName};
 use extension_contract::ActorKind;
 use host_business::folder::{ResourceCost, WebhookAnswer};
 use host_engine::turns::Turn;
@@ -89,6 +89,8 @@ pub(crate) struct AppState {
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) limits: FrontLimits,
     pub(crate) rates: Arc<Rates>,
+    /// The header in which a proxy says the visitor's country.
+    pub(crate) country_header: Option<HeaderName>,
     /// The requests in progress.
     pub(crate) in_progress: Arc<InProgress>,
     pub(crate) requests: Arc<Requests>,

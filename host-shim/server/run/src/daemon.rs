@@ -7,6 +7,7 @@ use crate::hosted::{self, Held, HostedError, HostedSetup, SharedParts, StartedBu
 use crate::prices::{self, SoldPrice};
 use crate::quarantine::QuarantineFolder;
 use crate::renewal::Renewal;
+use axum::http::HeaderName;
 use host_api::ids::RandomIds;
 use host_api::site::MakeRunner;
 use host_api::{Changes, ConnectionLimits, Front, FrontError, FrontLimits, FrontSetup, Metrics, Serving, serve};
@@ -43,6 +44,8 @@ pub struct DaemonSetup {
     pub backups_every: Duration,
     /// The proxies that report their clients; none means those on this machine.
     pub proxies: Option<Vec<IpNet>>,
+    /// The header in which a proxy says the visitor's country.
+    pub country_header: Option<HeaderName>,
     /// The bound address.
     pub listener: TcpListener,
 }
@@ -92,7 +95,9 @@ impl Daemon {
     /// # Errors
     /// Fails if a part cannot be used, or if an effect that a business can request has no provider.
     pub fn start(daemon: DaemonSetup) -> Result<Daemon, DaemonError> {
-        let DaemonSetup { manifest, runner, data, drift_every, backups_every, proxies, listener, .. } = daemon;
+        let DaemonSetup {
+            manifest, runner, data, drift_every, backups_every, proxies, country_header, listener, ..
+        } = daemon;
         let (metrics, changes) = (Arc::new(Metrics::default()), Arc::new(Changes::default()));
         let keys = Arc::new(data.keys()?);
         let shared = SharedParts {
@@ -121,6 +126,7 @@ impl Daemon {
             ids: Arc::new(RandomIds),
             limits: FrontLimits::default(),
             proxies,
+            country_header,
             metrics,
             changes,
             quarantine: Arc::new(QuarantineFolder(data)),

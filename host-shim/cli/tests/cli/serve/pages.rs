@@ -17,7 +17,7 @@ const CUSTOMER: &str = include_str!("clients/customer.mjs");
 const STORY: Duration = Duration::from_secs(300);
 
 /// The stories: business, script.
-const STORIES: [(&str, &str); 12] = [
+const STORIES: [(&str, &str); 13] = [
     ("solobase", "customer.mjs"),
     ("solobase", "failures.mjs"),
     ("solobase", "account.mjs"),
@@ -28,6 +28,7 @@ const STORIES: [(&str, &str); 12] = [
     ("saas-plugins", "plugins.mjs"),
     ("podcasts", "podcasts.mjs"),
     ("per-seat", "team.mjs"),
+    ("writing-desk", "currency.mjs"),
     ("orchestra", "orchestra.mjs"),
     ("orchestra", "waking.mjs"),
 ];
@@ -283,6 +284,28 @@ fn an_organization_buys_seats_and_sees_what_a_change_costs_before_it_pays() {
     // Two seats of Pro are 16.00.
     assert_has(&told, "smaller", &["Pro × 2", "You pay nothing today", "you'll pay $16.00 every month"]);
     assert_has(&told, "own", &["You have no paid plan."]);
+}
+
+#[test]
+fn a_visitor_from_austria_pays_in_euros_with_a_code_and_the_tax() {
+    let told = play("writing-desk", "currency.mjs");
+    assert_eq!(told["american"], json!(["USD", "$12.00 per month"]));
+    assert_eq!(told["dollars"], json!(["USD", "12,00 $ per month"]), "whoever wants another currency follows a link");
+    let austrian = &told["austrian"];
+    assert_eq!((&austrian[0], text(&told, "euros")), (&json!("EUR"), "?currency=eur&code=TEN-OFF"));
+    assert!(austrian[1].as_str().is_some_and(|price| price.contains("11,00")), "{told}");
+    assert_has(&told, "use", &["up to 1,000 a month", "€0.045", "€0.035"]);
+    // Six seats at 14.00, less 9.00, and 19 % of tax.
+    assert_has(&told, "before", &["€84.00", "-€9.00"]);
+    assert_has(&told, "due", &["Tax €14.25", "€89.25"]);
+    assert_eq!(told["purchases"], json!(["6 × Newsroom | 89,25\u{a0}€ | Paid"]));
+    assert_has(
+        &told,
+        "billing",
+        &["Balance\n\n0,00\u{a0}€", "with 14,25\u{a0}€ tax", "after a discount of 9,00\u{a0}€"],
+    );
+    assert_eq!(told["later"][0], json!(0), "an account pays in one currency");
+    assert!(told["later"][1].as_str().is_some_and(|price| price.contains("€11.00")), "{told}");
 }
 
 /// Returns a text that a story has seen.

@@ -1,6 +1,6 @@
 //! The clause `features`: what plans, add-ons and packs give, each in one line. Becomes entitlements, meters and rates.
 
-use super::money;
+use super::money::{Currencies, is_by_currency};
 use super::place::{From, entry};
 use crate::yaml::bad_input::BadInput;
 use crate::yaml::{Checked, Checker, Entry, Node, Tree};
@@ -92,7 +92,12 @@ struct Used {
 
 impl Features {
     /// Reads the clause, and the entitlements that the document declares in full.
-    pub fn read(check: &Checker, clause: Option<&Entry>, document: &Node, currency: &str) -> Checked<Features> {
+    pub fn read(
+        check: &Checker,
+        clause: Option<&Entry>,
+        document: &Node,
+        currencies: &Currencies,
+    ) -> Checked<Features> {
         let mut features = Features::default();
         for declared in document.member("entitlements").and_then(Node::entries).unwrap_or_default() {
             let is_flag = declared.value.member("kind").and_then(Node::scalar).as_deref() == Some("flag");
@@ -102,12 +107,12 @@ impl Features {
         features.takes_credits = rates.iter().any(|rate| rate.value.words().contains(&"credits"));
         if let Some(clause) = clause {
             let entries = check.map(&clause.key, &clause.value)?;
-            check.every(entries, |entry| features.add(check, entry, currency))?;
+            check.every(entries, |entry| features.add(check, entry, currencies))?;
         }
         Ok(features)
     }
 
-    fn add(&mut self, check: &Checker, feature: &Entry, currency: &str) -> Checked<()> {
+    fn add(&mut self, check: &Checker, feature: &Entry, currencies: &Currencies) -> Checked<()> {
         check_name(check, feature, "a feature")?;
         if RESERVED.contains(&feature.key.as_str()) {
             let problem = format!("`{}` is a word of the catalog language", feature.key);
@@ -122,7 +127,7 @@ impl Features {
             }
             Tree::Map(_) if feature.value.member("counter").is_some() => self.add_counter(check, feature)?,
             Tree::Map(_) if feature.value.member("limit").is_some() => self.add_measured(check, feature)?,
-            Tree::Map(_) if feature.value.member("use").is_some() => self.add_used(check, feature, currency)?,
+            Tree::Map(_) if feature.value.member("use").is_some() => self.add_used(check, feature, currencies)?,
             _ => {
                 let expected =
                     "limit, flag, pool, {counter: UNIT}, {limit: UNIT} or {use: UNIT, price: 0.01, pay: credits}";
@@ -162,18 +167,18 @@ impl Features {
     }
 
     /// `{use: minute, price: 0.01, pay: credits}`.
-    fn add_used(&mut self, check: &Checker, feature: &Entry, currency: &str) -> Checked<Kind> {
+    fn add_used(&mut self, check: &Checker, feature: &Entry, currencies: &Currencies) -> Checked<Kind> {
         let at = From(&feature.value);
         let mut fields = check.fields(format!("feature `{}`", feature.key), &feature.value)?;
         let unit = fields.need("use").and_then(|unit| check.filled_text("use", unit));
-        let price = fields.need("price").and_then(|price| prices(check, &feature.key, price, currency));
+        let price = fields.need("price").and_then(|price| prices(check, &feature.key, price, currencies));
         let pay = fields.need("pay").and_then(|pay| means_of_payment(check, pay));
         let (tiers, alerts) = (fields.take("tiers").cloned(), fields.take("alerts").cloned());
         if let Some(tiers) = &tiers {
             check.word("tiers", tiers, &["graduated", "volume"])?;
         }
         fields.finish()?;
-        let (unit, (by, micros), (pay, takes_credits, is_invoiced)) = (unit?, price?, pay?);
+        let (unit, (by, micros, others), (pay, takes_credits, is_invoiced)) = (unit?, price?, pay?);
         let used =
             Used { node: feature.value.clone(), by: by.as_ref().and_then(Node::scalar), alerts, is_included: false };
         self.used.insert(feature.key.clone(), used);
@@ -184,6 +189,7 @@ impl Features {
             rate.push(entry("by", by));
         }
         rate.push(entry("micros", micros));
+        rate.extend((!others.is_empty()).then(|| entry("currencies", at.map(others))));
         rate.extend(tiers.map(|tiers| entry("tiers", tiers)));
         rate.push(entry("pay", pay));
         if is_invoiced {
@@ -276,43 +282,73 @@ impl Features {
 }
 
 /// Reads the price of a unit, or the prices by the values of an attribute: `{by: language, en: 0.010, de: 0.015}`. Returns the
-/// attribute and the millionths.
-fn prices(check: &Checker, feature: &str, node: &Node, currency: &str) -> Checked<(Option<Node>, Node)> {
+/// attribute, the millionths, and those in other currencies.
+fn prices(
+    check: &Checker,
+    feature: &str,
+    node: &Node,
+    currencies: &Currencies,
+) -> Checked<(Option<Node>, Node, Vec<Entry>)> {
     let at = From(node);
     let path = format!("{feature}.price");
-    let Some(entries) = node.entries() else {
-        return Ok((None, unit_price(check, &path, node, currency)?));
+    let by = node.member("by").cloned();
+    let in_currency = |code: &str| -> Checked<Option<Node>> {
+        let entries = match node.entries() {
+            Some(entries) if !is_by_currency(node) => entries,
+            _ => return unit_price(check, &path, node, currencies, code),
+        };
+        if by.is_none() {
+            let expected = "`by` with the attribute whose values have these prices";
+            return Err(check.bad(node.place(), format!("`{path}` has several prices and no `by`"), expected));
+        }
+        let of_values = entries.iter().filter(|entry| entry.key != "by");
+        let micros: Vec<Option<Entry>> = check.each(of_values, |value| {
+            let path = format!("{path}.{}", value.key);
+            let price = unit_price(check, &path, &value.value, currencies, code)?;
+            Ok(price.map(|price| entry(&value.key, price)))
+        })?;
+        let micros: Vec<Entry> = micros.into_iter().flatten().collect();
+        // Without any in this currency, the check of the catalog says so.
+        Ok((code == currencies.default() || !micros.is_empty()).then(|| at.map(micros)))
     };
-    let Some(by) = node.member("by") else {
-        let expected = "`by` with the attribute whose values have these prices";
-        return Err(check.bad(node.place(), format!("`{path}` has several prices and no `by`"), expected));
-    };
-    let of_values = entries.iter().filter(|entry| entry.key != "by");
-    let micros: Vec<Entry> = check.each(of_values, |value| {
-        let path = format!("{path}.{}", value.key);
-        Ok(entry(&value.key, unit_price(check, &path, &value.value, currency)?))
+    let default = currencies.default();
+    let missing =
+        || check.bad(node.place(), format!("`{path}` has no amount in {default}"), format!("`{default}: 0.01`"));
+    let micros = in_currency(default)?.ok_or_else(missing)?;
+    let others: Vec<Option<Entry>> = check.each(currencies.others(), |code| {
+        let micros = in_currency(code)?;
+        Ok(micros.map(|micros| entry(code, at.map([entry("micros", micros)]))))
     })?;
-    Ok((Some(by.clone()), at.map(micros)))
+    Ok((by, micros, others.into_iter().flatten().collect()))
 }
 
-/// Reads the price of a unit, or tiers by the amount of a month: `[{to: 1000, price: 0.01}, {price: 0.008}]`.
-fn unit_price(check: &Checker, path: &str, node: &Node, currency: &str) -> Checked<Node> {
+/// Reads the price of a unit in a currency, or tiers by the amount of a month: `[{to: 1000, price: 0.01}, {price: 0.008}]`; none if
+/// there is no amount in the currency.
+fn unit_price(check: &Checker, path: &str, node: &Node, currencies: &Currencies, code: &str) -> Checked<Option<Node>> {
     let Some(items) = node.items() else {
-        return Ok(From(node).int(money::micros(check, path, node, currency)?));
+        return Ok(currencies.micros(check, path, node, code)?.map(|micros| From(node).int(micros)));
     };
-    let tiers: Vec<Node> = check.each(items.iter().enumerate(), |(index, item)| {
+    let tiers: Vec<Option<Node>> = check.each(items.iter().enumerate(), |(index, item)| {
         let at = From(item);
         let mut fields = check.fields(format!("`{path}[{index}]`"), item)?;
         let price = fields.need("price").and_then(|price| {
             let path = format!("{path}[{index}].price");
-            Ok(at.int(money::micros(check, &path, price, currency)?))
+            Ok(currencies.micros(check, &path, price, code)?.map(|micros| at.int(micros)))
         });
         let to = fields.take("to").cloned();
         fields.finish()?;
-        let price = entry("price", price?);
-        Ok(at.map(to.map(|to| entry("to", to)).into_iter().chain([price]).collect::<Vec<_>>()))
+        let price = price?.map(|price| entry("price", price));
+        Ok(price.map(|price| at.map(to.map(|to| entry("to", to)).into_iter().chain([price]).collect::<Vec<_>>())))
     })?;
-    Ok(From(node).list(tiers))
+    let (count, tiers) = (tiers.len(), tiers.into_iter().flatten().collect::<Vec<_>>());
+    match tiers.len() {
+        0 if count > 0 => Ok(None),
+        found if found < count => {
+            let problem = format!("a tier of `{path}` has no amount in {code}, and others have one");
+            Err(check.bad(node.place(), problem, "an amount in each currency in each tier"))
+        }
+        _ => Ok(Some(From(node).list(tiers))),
+    }
 }
 
 /// Reads `credits`, `invoice` or a list of both. Returns the list, and whether it has each.

@@ -34,6 +34,38 @@ impl Currencies {
         self.0.first().map_or(Self::USUAL, String::as_str)
     }
 
+    /// Returns the other currencies.
+    pub fn others(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().skip(1).map(String::as_str)
+    }
+
+    /// Returns a mistake unless the business has a currency.
+    fn check_known(&self, check: &Checker, path: &str, amount: &Entry) -> Checked<()> {
+        if self.0.contains(&amount.key) {
+            return Ok(());
+        }
+        let problem = format!("`{path}.{}` is in no currency of the business", amount.key);
+        let expected = match is_code(&amount.key) {
+            true => format!("{}, or `currency: [{}, {}]`", self.0.join(" or "), self.0.join(", "), amount.key),
+            false => self.0.join(" or "),
+        };
+        Err(check.bad(amount.place(), problem, expected))
+    }
+
+    /// Reads the price of one unit of usage in a currency: from a price in the default one, or from prices in each:
+    /// `{usd: 0.010, eur: 0.009}`. Returns millionths of the currency's unit; none if there is no price in the currency.
+    pub fn micros(&self, check: &Checker, path: &str, node: &Node, code: &str) -> Checked<Option<i64>> {
+        let Some(entries) = node.entries().filter(|_| is_by_currency(node)) else {
+            return match code == self.default() {
+                true => micros(check, path, node, code).map(Some),
+                false => Ok(None),
+            };
+        };
+        check.every(entries, |amount| self.check_known(check, path, amount))?;
+        let amount = entries.iter().find(|amount| amount.key == code);
+        amount.map(|amount| micros(check, &format!("{path}.{code}"), &amount.value, code)).transpose()
+    }
+
     /// Reads an amount in the default currency, or an amount in each: `{usd: 20.00, eur: 19.00}`. Returns minor units in the same
     /// form. `checked` refuses an amount.
     pub fn minor(
@@ -43,20 +75,12 @@ impl Currencies {
         node: &Node,
         checked: impl Fn(&str, &Node, i64) -> Checked<i64>,
     ) -> Checked<Node> {
-        let Some(entries) = node.entries().filter(|entries| entries.iter().any(|entry| is_code(&entry.key))) else {
+        let Some(entries) = node.entries().filter(|_| is_by_currency(node)) else {
             let minor = minor(check, path, node, self.default()).and_then(|minor| checked(path, node, minor))?;
             return Ok(From(node).int(minor));
         };
         let amounts: Vec<Entry> = check.each(entries, |amount| {
-            let known = self.0.contains(&amount.key);
-            if !known {
-                let problem = format!("`{path}.{}` is in no currency of the business", amount.key);
-                let expected = match is_code(&amount.key) {
-                    true => format!("{}, or `currency: [{}, {}]`", self.0.join(" or "), self.0.join(", "), amount.key),
-                    false => self.0.join(" or "),
-                };
-                return Err(check.bad(amount.place(), problem, expected));
-            }
+            self.check_known(check, path, amount)?;
             // A value of the configuration, which is filled in later.
             if amount.value.scalar().is_some_and(|text| text.starts_with("${")) {
                 return Ok(entry(&amount.key, amount.value.clone()));
@@ -69,13 +93,18 @@ impl Currencies {
     }
 }
 
+/// Returns whether a value has amounts in currencies: `{usd: 20.00, eur: 19.00}`.
+pub(super) fn is_by_currency(node: &Node) -> bool {
+    node.member("by").is_none() && node.entries().is_some_and(|entries| entries.iter().any(|entry| is_code(&entry.key)))
+}
+
 /// Returns whether a text has the form of a currency's code.
 fn is_code(text: &str) -> bool {
     text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 /// Reads the price of one unit of usage, which may have up to six decimals. Returns millionths of the currency's unit.
-pub(super) fn micros(check: &Checker, path: &str, node: &Node, currency: &str) -> Checked<i64> {
+fn micros(check: &Checker, path: &str, node: &Node, currency: &str) -> Checked<i64> {
     read(check, path, node, currency, (digits(currency), UNIT_DECIMALS))
 }
 

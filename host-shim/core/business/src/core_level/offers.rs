@@ -3,7 +3,7 @@
 
 pub(super) use super::features::SEATS;
 use super::features::{Features, Kind, check_name, unknown_member};
-use super::money::{self, Currencies};
+use super::money::Currencies;
 use super::place::{From, entry};
 use crate::yaml::{Checked, Checker, Entry, Node, Tree};
 use std::collections::BTreeSet;
@@ -66,9 +66,9 @@ impl Section {
     fn words(self) -> &'static [&'static str] {
         match self {
             Section::Plans => {
-                &["name", "description", "highlight", "contact", "price", "trial", "refund", "pause", SEATS]
+                &["name", "description", "highlight", "contact", "price", "trial", "credits", "refund", "pause", SEATS]
             }
-            Section::Addons => &["name", "description", "highlight", "price", "trial", "refund", "quantity"],
+            Section::Addons => &["name", "description", "highlight", "price", "trial", "credits", "refund", "quantity"],
             Section::Packs => &["name", "description", "highlight", "price", "quantity", "credits", "refund"],
         }
     }
@@ -101,13 +101,13 @@ impl Section {
         offers.iter().flat_map(|offer| &offer.gives).for_each(|feature| features.include(feature));
         Ok(Translated {
             adds_credits: offers.iter().any(|offer| offer.adds_credits),
-            product_type: self.decl(&clause.value, &offers, features),
+            product_type: self.decl(&clause.value, &offers, features, currencies),
             products: offers.into_iter().map(|offer| offer.product).collect(),
         })
     }
 
     /// Returns the product type, with a field for each feature that one of the offers gives.
-    fn decl(self, clause: &Node, offers: &[Offer], features: &Features) -> Node {
+    fn decl(self, clause: &Node, offers: &[Offer], features: &Features, currencies: &Currencies) -> Node {
         let at = From(clause);
         let gives: BTreeSet<&String> = offers.iter().flat_map(|offer| &offer.gives).collect();
         let mut fields = Vec::new();
@@ -141,7 +141,13 @@ impl Section {
         }
         if offers.iter().any(|offer| offer.adds_credits) {
             fields.push(whole("credits"));
-            members.push(entry("on_paid", at.list([text_of(&[("credit", "{product.credits}")])])));
+            let mut paid = vec![text_of(&[("credit", "{product.credits}")])];
+            for code in currencies.others() {
+                let field = credits_in(code);
+                paid.push(text_of(&[("credit", &format!("{{product.{field}}}")), ("currency", code)]));
+                fields.push(whole(&field));
+            }
+            members.push(entry("on_paid", at.list(paid)));
         }
         members.extend([entry("fields", at.list(fields)), entry("grants", at.map(grants))]);
         at.map(members)
@@ -218,10 +224,19 @@ impl Section {
                     Ok(())
                 }
                 "credits" => {
-                    metadata.push(entry(
-                        "credits",
-                        at.int(money::minor(check, &of("credits"), &member.value, currencies.default())?),
-                    ));
+                    let given = currencies.minor(check, &of("credits"), &member.value, |_, _, minor| Ok(minor))?;
+                    let in_each = given.entries().is_some();
+                    let default = if in_each { given.member(currencies.default()) } else { Some(&given) };
+                    let mut all = vec![(currencies.default(), "credits".to_owned(), default)];
+                    all.extend(currencies.others().map(|code| (code, credits_in(code), given.member(code))));
+                    for (code, field, amount) in all {
+                        let Some(amount) = amount else {
+                            let problem =
+                                format!("`{}` has no amount in {code}, in which customers can pay", of("credits"));
+                            return Err(check.bad(member.place(), problem, format!("`{code}: …`, beside the others")));
+                        };
+                        metadata.push(entry(field, amount.clone()));
+                    }
                     match features.takes_credits {
                         true => Ok(()),
                         false => {
@@ -270,7 +285,7 @@ impl Section {
             }
         }
         if self != Section::Plans && gives.is_empty() && offer.value.member("credits").is_none() {
-            let expected = if self == Section::Packs { "`credits`, or a feature" } else { "a feature" };
+            let expected = "`credits`, or a feature";
             return Err(check.bad(offer.place(), format!("{what} gives nothing"), expected));
         }
         members.push(entry("metadata", at.map(metadata)));
@@ -308,6 +323,11 @@ impl Section {
             false => Ok(at.map(prices)),
         }
     }
+}
+
+/// Returns the field of a product with the credits that a payment in another currency gives.
+fn credits_in(code: &str) -> String {
+    format!("credits_{code}")
 }
 
 /// Checks the quantities between which a customer chooses: `{at_least: 3, at_most: 100}`.

@@ -357,6 +357,50 @@ coupons: {TEN: {amount: {usd: 10.00, eur: 9.00, jpy: 1500, kwd: 3.000}}}
 }
 
 #[test]
+fn usage_and_credits_have_an_amount_in_each_currency() {
+    let with = |price: &str, credits: &str| {
+        translated(&format!(
+            "currency: [usd, eur]
+features:
+  pages: {{use: page, price: {price}, pay: [credits, invoice]}}
+packs: {{ten: {{price: {{usd: 10.00, eur: 9.00}}, credits: {credits}}}}}
+"
+        ))
+    };
+    let (both, ten) = ("{usd: 0.05, eur: 0.045}", "{usd: 10.00, eur: 9.00}");
+    let rate = |price: &str| with(price, ten).expect("a catalog").json()["rates"]["pages"].clone();
+    let one = rate(both);
+    assert_eq!((&one["micros"], &one["currencies"]), (&json!(50_000), &json!({"eur": {"micros": 45_000}})));
+    let tiers = rate("[{to: 1000, price: {usd: 0.05, eur: 0.045}}, {price: {usd: 0.04, eur: 0.035}}]");
+    assert_eq!(tiers["micros"], json!([{"to": 1000, "price": 50_000}, {"price": 40_000}]));
+    let others = json!({"eur": {"micros": [{"to": 1000, "price": 45_000}, {"price": 35_000}]}});
+    assert_eq!(tiers["currencies"], others);
+    let by = rate("{by: language, en: {usd: 0.01, eur: 0.009}, de: {usd: 0.02, eur: 0.018}}");
+    assert_eq!((&by["by"], &by["micros"]), (&json!("language"), &json!({"en": 10_000, "de": 20_000})));
+    assert_eq!(by["currencies"], json!({"eur": {"micros": {"en": 9_000, "de": 18_000}}}));
+    // The check of the catalog says that euros are missing.
+    assert!(rate("0.05")["currencies"].is_null());
+
+    let all = with(both, ten).expect("a catalog").json();
+    assert_eq!(all["products"][0]["metadata"], json!({"credits": 1_000, "credits_eur": 900}));
+    let paid = json!([{"credit": "{product.credits}"}, {"credit": "{product.credits_eur}", "currency": "eur"}]);
+    assert_eq!(all["product_types"][0]["on_paid"], paid);
+    for (price, credits, expected) in [
+        (both, "10.00", "catalog.yml:4: `packs.ten.credits` has no amount in eur, in which customers can pay"),
+        ("{usd: 0.05, gbp: 0.04}", ten, "catalog.yml:3: `pages.price.gbp` is in no currency of the business"),
+        ("{eur: 0.05}", ten, "catalog.yml:3: `pages.price` has no amount in usd"),
+        (
+            "[{to: 9, price: {usd: 0.05, eur: 0.04}}, {price: 0.03}]",
+            ten,
+            "catalog.yml:3: a tier of `pages.price` has no amount in eur",
+        ),
+    ] {
+        let told = with(price, credits).expect_err("a mistake");
+        assert!(told.starts_with(expected), "{told}");
+    }
+}
+
+#[test]
 fn amounts_are_in_the_currency_of_the_business() {
     let plans = "plans: {a: {price: {month: 1200}}}\n";
     for text in [format!("policies: {{currency: jpy}}\n{plans}"), format!("currency: jpy\n{plans}")] {

@@ -20,6 +20,7 @@ pub(crate) fn add(environment: &mut Environment<'static>) {
     environment.add_filter("plans", plans);
     environment.add_filter("in_currency", in_currency);
     environment.add_filter("currencies", currencies);
+    environment.add_filter("currency", currency);
     environment.add_filter("use_prices", use_prices);
     environment.add_filter("days", days);
     environment.add_filter("add_ons", add_ons);
@@ -116,11 +117,14 @@ fn units(unit: &str, amount: Option<i64>) -> String {
     }
 }
 
-/// `{{ catalog | use_prices }}`: the prices of usage, as rows of label, unit and prices. A price has the attribute value to which it
-/// applies; none if all units have one price.
-fn use_prices(catalog: &Value) -> Value {
+/// `{{ catalog | use_prices(currency) }}`: the prices of usage in a currency, by default the first of the business, as rows of label, unit
+/// and prices. A price has the attribute value to which it applies; none if all units have one price.
+fn use_prices(catalog: &Value, currency: Option<&str>) -> Value {
     let catalog = json(catalog);
-    let currency = catalog["policies"]["currency"].as_str().unwrap_or("usd").to_owned();
+    let of_business = &catalog["policies"]["currency"];
+    let default = of_business.as_str().or_else(|| of_business[0].as_str()).unwrap_or("usd");
+    let is_sold = |code: &&str| list(of_business).iter().any(|known| known == *code);
+    let currency = currency.filter(is_sold).unwrap_or(default).to_owned();
     let price = |of: String, micros: &Json| {
         let micros = micros.as_i64()?;
         Some(serde_json::json!({"of": of, "amount": Locale::usual().exact(micros, &currency)}))
@@ -143,8 +147,9 @@ fn use_prices(catalog: &Value) -> Value {
         found
     };
     let rows = catalog["rates"].as_object().into_iter().flatten().map(|(meter, rate)| {
-        let several = rate["micros"].as_object().into_iter().flatten().flat_map(|(of, micros)| prices(of, micros));
-        let prices: Vec<Json> = several.chain(prices("", &rate["micros"])).collect();
+        let micros = if currency == default { &rate["micros"] } else { &rate["currencies"][&currency]["micros"] };
+        let several = micros.as_object().into_iter().flatten().flat_map(|(of, micros)| prices(of, micros));
+        let prices: Vec<Json> = several.chain(prices("", micros)).collect();
         serde_json::json!({"label": words_of(meter), "unit": catalog["meters"][meter]["unit"], "prices": prices})
     });
     Value::from_serialize(rows.filter(|row| !list(&row["prices"]).is_empty()).collect::<Vec<_>>())
@@ -221,8 +226,8 @@ fn days(value: &Value) -> String {
     }
 }
 
-/// `{{ offers | in_currency(page.query.currency) }}`: the products with their prices in a currency; as they are if it is not given, or
-/// if they are not sold in it.
+/// `{{ offers | in_currency(currency) }}`: the products with their prices in a currency; as they are if it is not given, or if they are
+/// not sold in it.
 fn in_currency(offers: &Value, currency: &Value) -> Value {
     let mut offers = json(offers);
     let Some(currency) = currency.as_str() else { return Value::from_serialize(offers) };
@@ -253,6 +258,28 @@ fn currencies(offers: &Value) -> Vec<String> {
         }
     }
     found
+}
+
+/// `{{ offers | currency(page.query.currency, page.country) }}`: the currency in which the page shows prices: the one that is asked for, that
+/// of the visitor's country, or the default one. An account that has paid sees its own.
+fn currency(offers: &Value, asked: &Value, country: &Value) -> Option<String> {
+    let choice = currencies(offers);
+    let Some(default) = choice.first() else {
+        let offers = json(offers);
+        let mut prices = list(&offers).iter().flat_map(|offer| list(&offer["prices"]));
+        return prices.next()?["amount"]["currency"].as_str().map(str::to_owned);
+    };
+    let asked = asked.as_str().and_then(|asked| choice.iter().find(|code| *code == asked));
+    let country = country.as_str().and_then(|country| country.parse::<iso_currency::Country>().ok());
+    let of_country = || {
+        let country = country.as_ref()?;
+        let pays_in = |code: &&String| {
+            let known = iso_currency::Currency::from_code(&code.to_uppercase());
+            known.is_some_and(|currency| currency.used_by().iter().any(|of| of == country))
+        };
+        choice.iter().find(pays_in)
+    };
+    Some(asked.or_else(of_country).unwrap_or(default).clone())
 }
 
 /// Returns the sort key of a product: its `display_order`, then its first price.
@@ -344,11 +371,14 @@ fn has_price(decl: &Json, catalog: &Json) -> bool {
 /// Returns the line for the credits that a payment adds; none for a product without credits.
 fn credits_of(product: &Json, catalog: &Json) -> Option<Json> {
     let actions = list(&type_named(catalog, &product["product_type"])?["on_paid"]);
-    let credit = actions.iter().map(|action| &action["credit"]).find(|credit| !credit.is_null())?;
+    let default = &catalog["policies"]["currency"];
+    let default = default.as_str().or_else(|| default[0].as_str()).unwrap_or("usd");
+    let currency = product["prices"][0]["amount"]["currency"].as_str()?;
+    let credit = actions.iter().find(|action| action["currency"].as_str().unwrap_or(default) == currency)?;
+    let credit = Some(&credit["credit"]).filter(|credit| !credit.is_null())?;
     // An amount, or the field that contains it: `{product.credits}`.
     let of_field = || credit.as_str()?.strip_prefix("{product.")?.strip_suffix('}');
     let amount = credit.as_i64().or_else(|| product["metadata"][of_field()?].as_i64())?;
-    let currency = product["prices"][0]["amount"]["currency"].as_str()?;
     Some(serde_json::json!({"key": "credits", "label": "Credits", "value": Locale::usual().money(amount, currency)}))
 }
 
@@ -669,7 +699,7 @@ mod tests {
             {"id": "a", "prices": [price(json!({"currencies": {"eur": 1900, "jpy": 3000}}))]},
             {"id": "b", "prices": [price(json!({}))]},
         ]);
-        let values = json!({"offers": offers, "query": {"currency": "jpy", "other": "gbp"}});
+        let mut values = json!({"offers": offers, "query": {"currency": "jpy", "other": "gbp"}});
         let all = |currency: &str| {
             format!(
                 "{{% for offer in offers | in_currency({currency}) %}}{{{{ offer.prices[0].amount | money('en') }}}} {{% endfor %}}"
@@ -679,7 +709,22 @@ mod tests {
         assert_eq!(shown(&all("query.other"), values.clone()), "$20.00 $20.00 ");
         assert_eq!(shown(&all("query.none"), values.clone()), "$20.00 $20.00 ");
         assert_eq!(shown("{{ offers | currencies | join(',') }}", values.clone()), "usd,eur,jpy");
-        assert_eq!(shown("{{ [offers[1]] | currencies | length }}", values), "0");
+        assert_eq!(shown("{{ [offers[1]] | currencies | length }}", values.clone()), "0");
+        // Who asks for none gets that of the country, or the default one; who has none to choose sees the prices' own.
+        for (asked, country, chosen) in [
+            (json!("jpy"), json!("AT"), "jpy"),
+            (Json::Null, json!("AT"), "eur"),
+            (json!("gbp"), json!("JP"), "jpy"),
+            (Json::Null, json!("US"), "usd"),
+            (Json::Null, json!("CH"), "usd"),
+            (Json::Null, json!("XX"), "usd"),
+            (Json::Null, Json::Null, "usd"),
+        ] {
+            values["query"] = json!({"asked": asked, "country": country});
+            let text = "{{ offers | currency(query.asked, query.country) }}";
+            assert_eq!(shown(text, values.clone()), chosen, "{asked} {country}");
+        }
+        assert_eq!(shown("{{ [offers[1]] | currency('eur', 'AT') }}", values), "usd");
     }
 
     #[test]
@@ -708,9 +753,15 @@ mod tests {
         );
         let use_prices = "{% for row in catalog | use_prices %}{{ row.label }}/{{ row.unit }}:{% for price in row.prices %} {{ price.of }} {{ price.amount }}{% endfor %};{% endfor %}";
         assert_eq!(
-            shown(use_prices, values),
+            shown(use_prices, values.clone()),
             "Calls/call: up to 10,000 a month €0.002 beyond 10,000 a month €0.001;Jobs/query: Large €1.25 Small €0.04;Words/word:  €0.000015;"
         );
+        let mut several = values;
+        several["catalog"]["policies"]["currency"] = json!(["usd", "eur"]);
+        several["catalog"]["rates"] = json!({"words": {"micros": 20, "currencies": {"eur": {"micros": 15}}}});
+        let of = |currency: &str| use_prices.replace("use_prices", &format!("use_prices({currency})"));
+        assert_eq!(shown(&of("'eur'"), several.clone()), "Words/word:  €0.000015;");
+        assert_eq!(shown(&of("'gbp'"), several), "Words/word:  $0.00002;");
         assert_eq!(shown("{{ '14d' | days }}, {{ '1d' | days }}", json!({})), "14 days, 1 day");
     }
 

@@ -535,6 +535,8 @@ impl List<'_, '_> {
         // A refund waits until its payment is known.
         let goes_back = |act: &Act| match &scenario.steps[act.step].action {
             Action::Stripe(step) => step.kind.contains("refund") || step.kind.contains("dispute"),
+            // A refund of a payment that is not known yet is refused, and rightly so.
+            Action::Command(command) => command.kind == "purchase.refund",
             _ => false,
         };
         if rest.iter().any(goes_back) {

@@ -2,6 +2,7 @@
 
 use super::account::{self, ACCOUNT, FOR_ACCOUNT, SWITCH};
 use super::call::call;
+use super::country::country;
 use super::html;
 use crate::api::Api;
 use crate::problem::Problem;
@@ -248,6 +249,7 @@ impl PageRequest<'_> {
             },
             "page": {
                 "title": page.head.title, "path": path, "name": page.name, "query": query, ACCOUNT: null, FOR_ACCOUNT: "",
+                "country": country(&self.parts.headers, self.api.app.country_header.as_ref()),
             },
             "caller": caller.map(|caller| self.caller_shown(caller)).transpose()?,
             "nav": nav,

@@ -6,6 +6,7 @@ use crate::config::extensions;
 use crate::config::interpolate;
 use crate::config::issuers;
 use crate::config::reader::{Reader, SecretValue, Section};
+use axum::http::HeaderName;
 use host_business::tables::postgres::Roles;
 use host_business::yaml::bad_input::{BadInput, Mistakes};
 use host_business::yaml::{Checker, Node};
@@ -20,7 +21,7 @@ pub const LOG_LEVELS: [&str; 4] = ["error", "warn", "info", "debug"];
 /// Formats of the log's lines.
 pub const LOG_FORMATS: [&str; 2] = ["text", "json"];
 const SECTIONS: [&str; 6] = ["server", "database", "storage", "data", "log", "businesses"];
-const SERVER: [&str; 4] = ["host", "port", "trusted_proxies", "url"];
+const SERVER: [&str; 5] = ["country_header", "host", "port", "trusted_proxies", "url"];
 /// The expected form of the server's address, as messages describe it.
 const URL_EXPECTED: &str = "an address for browsers, without a path: https://manage.example.com";
 const DATABASE: [&str; 4] = ["type", "url", "tables", "roles"];
@@ -69,6 +70,8 @@ pub struct ServerConfig {
     pub url: Option<String>,
     /// The proxies whose `X-Forwarded-For` is trusted; by default those on this machine.
     pub trusted_proxies: Option<Vec<IpNet>>,
+    /// The header in which a proxy says the visitor's country; without it, the country is that of the browser's language.
+    pub country_header: Option<HeaderName>,
     /// Database of the server itself.
     pub database: Database,
     /// The roles that may read the views of `tables.yml`; none if a server leaves the views unchanged.
@@ -139,6 +142,7 @@ impl ServerConfig {
             listen: read_listen(reader, &section),
             url: read_url(reader, &section),
             trusted_proxies: read_proxies(reader, &section),
+            country_header: read_country_header(reader, &section),
             data: reader.text(&section, "data").map(|data| beside.join(data)),
             log_level: log.as_ref().and_then(|log| reader.word(log, "level", &LOG_LEVELS)),
             log_format: log.as_ref().and_then(|log| reader.word(log, "format", &LOG_FORMATS)),
@@ -191,6 +195,18 @@ fn read_proxies(reader: &Reader<'_>, section: &Section<'_>) -> Option<Vec<IpNet>
         network
     });
     Some(read.collect())
+}
+
+/// Reads the name of the header with a visitor's country.
+fn read_country_header(reader: &Reader<'_>, section: &Section<'_>) -> Option<HeaderName> {
+    let server = reader.inner(section, "server", None)?;
+    let text = reader.text(&server, "country_header")?;
+    let name: Option<HeaderName> = text.parse().ok();
+    if let (None, Some(entry)) = (&name, server.get("country_header")) {
+        let problem = format!("`server.country_header` is `{text}`");
+        reader.fault(entry.place(), problem, "the name of a header, such as CF-IPCountry");
+    }
+    name
 }
 
 /// Reports members that the type of a section does not have.

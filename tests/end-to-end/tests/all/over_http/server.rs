@@ -236,6 +236,7 @@ impl Builder {
             authenticator: callers.clone(),
             ids: callers.clone(),
             limits: self.limits,
+            country_header: None,
             proxies: self.has_no_proxy.then(Vec::new),
             metrics: metrics.clone(),
             changes,
