@@ -303,19 +303,6 @@ const OF_CATALOG: [Mistake; 111] = [
     .at("    invoice: "),
     mistake(
         CATALOG,
-        "    grants: {sites: \"{product.sites}\", calls",
-        "    on_paid: [{credit: 100}]\n    grants: {sites: \"{product.sites}\", calls",
-        &["/product_types/0/on_paid: only products sold once grant credits on payment", "no `family`"],
-    ),
-    mistake(
-        CATALOG,
-        "prices: {once: {amount: 500",
-        "prices: {year: {amount: 500",
-        &["only a one-time payment gives credits, and `prod_bundle` has a price `year`", "expected only prices `once`"],
-    )
-    .at("    on_paid: [{credit: 1000}]"),
-    mistake(
-        CATALOG,
         "intervals: [once]",
         "intervals: [once, month]",
         &["/prices/month: required: each theme has this price", "expected a value"],

@@ -30,6 +30,7 @@ pub(crate) const TEMPLATES: &[File] = files![
     "blocks/steps.html",
     "blocks/subscription.html",
     "blocks/tokens.html",
+    "blocks/top_up.html",
     "blocks/unproved.html",
     "account.html",
     "admin.html",
