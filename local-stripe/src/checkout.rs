@@ -541,6 +541,8 @@ fn confirm_subscription(
         st.change(method.id(), |m| m.as_payment_method_mut().authenticated = true);
     }
     let customer = customer_of(st, id, true).unwrap_or_default();
+    // The tax id decides about the tax of the first invoice.
+    complete::keep_tax_id(st, &session, &customer)?;
     let owner = st.copy_if_any(&customer);
     let mut request = Args::of(session.as_session().subscription_data.clone());
     keep::note(st, &session, method);

@@ -699,13 +699,13 @@ pub(crate) fn check_rates(rates: &Rates, entitlements: &Entitlements, types: &[T
             mistakes.wrong(&path, found, "another name");
         }
         check_monthly(meter, rates, entitlements, &path, mistakes);
-        for (value, _) in rate.micros.iter().filter(|(_, price)| price.all().any(|micros| *micros < 0)) {
-            let place = format!("{path}/micros/{}", escaped(value));
-            mistakes.add(&place, FieldErrorCode::OutOfRange, "", "at least 0");
-        }
-        for (code, prices) in &rate.currencies {
-            for (value, _) in prices.micros.iter().filter(|(_, price)| price.all().any(|micros| *micros < 0)) {
-                let place = format!("{path}/currencies/{}/micros/{}", escaped(code), escaped(value));
+        let others = rate
+            .currencies
+            .iter()
+            .map(|(code, prices)| (format!("{path}/currencies/{}", escaped(code)), &prices.micros));
+        for (path, micros) in [(path.clone(), &rate.micros)].into_iter().chain(others) {
+            for (value, _) in micros.iter().filter(|(_, price)| price.all().any(|micros| *micros < 0)) {
+                let place = format!("{path}/micros/{}", escaped(value));
                 mistakes.add(&place, FieldErrorCode::OutOfRange, "", "at least 0");
             }
         }

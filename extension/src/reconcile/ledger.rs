@@ -186,9 +186,9 @@ fn tax_of_returns(desk: &mut Desk<'_>) -> Ruled<()> {
         let of_session = session.map(|(_, session)| (session.total_minor, session.tax_minor));
         let Some((total, tax)) = of_session.or(of_invoice) else { continue };
         let (lost, of_dispute) = lost(desk, &payment)?;
-        let of = |back| part_of(tax.clamp(0, total.max(0)), back, total);
-        let back = of(payment.refunded_minor());
-        let disputed = of(lost).min(tax.max(0) - back);
+        let tax = tax.clamp(0, total.max(0));
+        let back = part_of(tax, payment.refunded_minor(), total);
+        let disputed = part_of(tax, lost, total).min(tax - back);
         let (more, more_disputed) = (back - payment.tax_back_minor, disputed - payment.tax_disputed_minor);
         if more == 0 && more_disputed == 0 {
             continue;

@@ -51,7 +51,7 @@ pub fn complete(st: &mut State, id: &str, payment_status: &str) {
 }
 
 /// Stores the buyer's tax id with the customer.
-fn keep_tax_id(st: &mut State, session: &Object, customer: &str) -> Result<(), ApiError> {
+pub(super) fn keep_tax_id(st: &mut State, session: &Object, customer: &str) -> Result<(), ApiError> {
     let given = Args::of(session.as_session().tax_id.clone());
     if given == Args::default() {
         return Ok(());
