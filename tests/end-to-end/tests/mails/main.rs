@@ -15,8 +15,16 @@ use std::path::Path;
 /// The businesses whose mails are their own or built in.
 const BUSINESSES: [&str; 5] = ["orchestra", "saas-plugins", "solobase", "tesslate", "twobot"];
 /// Businesses whose scenarios send further mails.
-const OTHERS: [&str; 7] =
-    ["discounts", "families-and-add-ons", "full-podcasts", "seats", "solobase-upstream", "trials", "use-by-month"];
+const OTHERS: [&str; 8] = [
+    "credits",
+    "discounts",
+    "families-and-add-ons",
+    "full-podcasts",
+    "seats",
+    "solobase-upstream",
+    "trials",
+    "use-by-month",
+];
 /// The business with German mails.
 const GERMAN: &str = "saas-plugins";
 

@@ -168,10 +168,11 @@ fn a_catalog_in_json_is_the_same_business_as_in_yaml() {
 }
 
 /// Objects of the schema, each with its place in [`WHOLE`].
-const OBJECTS: [(&str, &str); 44] = [
+const OBJECTS: [(&str, &str); 45] = [
     ("", ""),
     ("/properties/policies", "/policies"),
     ("/properties/policies/properties/cancel_offer", "/policies/cancel_offer"),
+    ("/properties/policies/properties/top_up", "/policies/top_up"),
     ("/$defs/meterDecl", "/meters/tokens"),
     ("/$defs/entitlement", "/entitlements/calls"),
     ("/$defs/rate", "/rates/tokens"),
