@@ -436,7 +436,8 @@ pub(crate) fn check_top_up(
         let (found, expected) = (terms.at_most.to_string(), "a positive amount in minor units");
         mistakes.add(&format!("{PATH}/at_most"), FieldErrorCode::OutOfRange, found, expected);
     }
-    if !is_partial && decls.iter().all(|(_, decl)| decl.on_paid.is_empty()) {
+    let has_types = !mistakes.is_left_out("/product_types") && !mistakes.is_wrong("/product_types");
+    if !is_partial && has_types && decls.iter().all(|(_, decl)| decl.on_paid.is_empty()) {
         mistakes.wrong(PATH, "no product gives credits", "a product type with `on_paid`");
     }
 }

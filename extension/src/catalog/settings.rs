@@ -108,6 +108,8 @@ policies! {
         cancel_offer: Option<CancelOffer> = None;
         /// Whether the objects of thin events are retrieved; thin events are refused by default.
         thin_events: bool = false;
+        /// When customers pay for the rest of the period after an upgrade.
+        proration: Proration = Proration::Now;
         /// Bound of automatic top-ups; without it there are none.
         top_up: Option<TopUpTerms> = None;
         /// Whether prices are created at Stripe. If false, products refer to existing prices by their ids at Stripe.
@@ -168,6 +170,31 @@ impl Default for Settings {
 
 /// For each command or query, the roles of an organization's members that may use it.
 pub(crate) type Roles = BTreeMap<String, Vec<String>>;
+
+/// When customers pay for the rest of the period after an upgrade. A change of the interval begins a new period, so it is always paid
+/// at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Proration {
+    /// At once; the change waits for the payment.
+    #[default]
+    Now,
+    /// With the next invoice.
+    NextInvoice,
+    /// Never: the next period has the new price.
+    None,
+}
+
+impl Proration {
+    /// Returns Stripe's name of it.
+    pub fn behavior(self) -> &'static str {
+        match self {
+            Proration::Now => "always_invoice",
+            Proration::NextInvoice => "create_prorations",
+            Proration::None => "none",
+        }
+    }
+}
 
 /// Bound of automatic top-ups.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

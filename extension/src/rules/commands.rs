@@ -518,7 +518,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         required: &["id", "reason"],
         members: Members::Only(&["id", "reason"]),
         who: Who::Operators,
-        payload: "`id` of `credit.grant`, `reason`",
+        payload: "`id` of the grant, `reason`",
         does: "ends what is left of the credits that an operator gave",
         reply: Some("`{id, ended_micros}`"),
         rule: Some(granting::end_credits),

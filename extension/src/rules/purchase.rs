@@ -11,7 +11,7 @@ use crate::catalog::price::Interval;
 use crate::catalog::product::text;
 use crate::catalog::return_address;
 use crate::catalog::sale::TrialCard;
-use crate::catalog::settings::{CustomerCreation, Settings};
+use crate::catalog::settings::{CustomerCreation, Proration, Settings};
 use crate::catalog::terms::CatalogPrice;
 use crate::derive::currency;
 use crate::derive::customer::customer;
@@ -497,7 +497,10 @@ fn planned_change(desk: &mut Desk<'_>, standing: &AccountStanding, offer: &Selec
         false => direction(desk, plan, offer, is_by_seat.then_some(seats))?,
     };
     let (at, behavior) = match ordering {
-        Ordering::Greater => ("now", "always_invoice"),
+        Ordering::Greater if offer.price.interval == held_price(desk, plan)?.and_then(|held| held.interval) => {
+            ("now", standing.settings.proration.behavior())
+        }
+        Ordering::Greater => ("now", Proration::Now.behavior()),
         Ordering::Equal => ("now", "none"),
         Ordering::Less => ("period_end", "none"),
     };

@@ -167,8 +167,11 @@ fn a_catalog_in_json_is_the_same_business_as_in_yaml() {
     assert_ne!(hash(&json.replace("\"max_length\": 40", "\"max_length\": 41")), hash(WHOLE));
 }
 
+/// The prices of a rate in another currency, which [`WHOLE`] has not.
+const RATE_IN_CURRENCY: &str = "/$defs/rate/properties/currencies/additionalProperties";
+
 /// Objects of the schema, each with its place in [`WHOLE`].
-const OBJECTS: [(&str, &str); 45] = [
+const OBJECTS: [(&str, &str); 46] = [
     ("", ""),
     ("/properties/policies", "/policies"),
     ("/properties/policies/properties/cancel_offer", "/policies/cancel_offer"),
@@ -176,6 +179,7 @@ const OBJECTS: [(&str, &str); 45] = [
     ("/$defs/meterDecl", "/meters/tokens"),
     ("/$defs/entitlement", "/entitlements/calls"),
     ("/$defs/rate", "/rates/tokens"),
+    (RATE_IN_CURRENCY, "/rates/tokens"),
     ("/$defs/tier", "/rates/pages/micros/0"),
     ("/$defs/millionTier", "/rates/words/per_million/small/0"),
     ("/$defs/rate/properties/seller", "/rates/tokens/seller"),
@@ -285,7 +289,10 @@ fn schema_and_reader_know_the_same_names() {
             assert_eq!((bad.expected.as_str(), named(of_schema)), ("an id, or {test, live}", names_in("live, test")));
             continue;
         }
-        let bad = only(&with(&whole, place, "zzz", json!(1)));
+        let bad = match object {
+            RATE_IN_CURRENCY => only(&with(&whole, place, "currencies", json!({"eur": {"zzz": 1}}))),
+            _ => only(&with(&whole, place, "zzz", json!(1))),
+        };
         let mut read = names_in(&bad.expected);
         match object {
             "/$defs/prices" => assert_eq!(bad.place.pointer.as_deref(), Some("/products/0/prices/zzz")),

@@ -36,7 +36,7 @@ pub fn folder_with(document: &str) -> TempDir {
 
 /// The policies and a catalog with every clause and every member.
 pub const WHOLE: &str = r#"
-policies: {provider: stripe, currency: usd, sync_prices: true, compare_after: 1d, suspend_on_pause: [void], cancel_reasons: [too_expensive], cancel_offer: {coupon: STAY, reasons: [too_expensive]}, top_up: {at_most: 50000}, erase_after: 90d, mail_within: 3d, plan_within: 1m, thin_events: true, customer_creation: checkout, codes: true, tax: included, tax_ids: business, success_url: https://a.example,
+policies: {provider: stripe, currency: usd, sync_prices: true, compare_after: 1d, suspend_on_pause: [void], cancel_reasons: [too_expensive], cancel_offer: {coupon: STAY, reasons: [too_expensive]}, top_up: {at_most: 20000}, proration: next_invoice, erase_after: 90d, mail_within: 3d, plan_within: 1m, thin_events: true, customer_creation: checkout, codes: true, tax: included, tax_ids: business, success_url: https://a.example,
   cancel_url: https://a.example, origins: [https://a.example], grace: 7d, dunning: [0d, 3d], over_limit: 14d,
   archive_after: 30d, delete_after: 90d, notice: [7d], name_block: 30d, final_backup: 30d,
   error_credit_after: 24h}

@@ -23,7 +23,11 @@ pub(crate) fn preview(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let change = ItemChange::of(payload)?;
     let now = living(change.subscription, current(api, change.subscription)?)?;
     let keeps = payload.maybe_flag("keep")? == Some(true) && is_ending(&now);
-    let next = api.post(previewed(&change, Preview::Next, keeps).build(), &marks, "preview-next")?;
+    let renewal = match payload.maybe_text("proration_behavior")? {
+        Some("create_prorations") => Preview::NextWithProrations,
+        _ => Preview::Next,
+    };
+    let next = api.post(previewed(&change, renewal, keeps).build(), &marks, "preview-next")?;
     let is_later = payload.maybe_text("at")? == Some("period_end");
     let next_at_ms = match is_later {
         true => payload.maybe_int("period_end_ms")?,
@@ -53,6 +57,8 @@ enum Preview {
     Now,
     /// The first renewal after the change.
     Next,
+    /// The first renewal after the change, with what the rest of the period costs more.
+    NextWithProrations,
 }
 
 fn previewed(change: &ItemChange<'_>, which: Preview, keeps: bool) -> CreatePreviewInvoice {
@@ -66,6 +72,7 @@ fn previewed(change: &ItemChange<'_>, which: Preview, keeps: bool) -> CreatePrev
     let (behavior, mode) = match which {
         Preview::Now => (Proration::AlwaysInvoice, CreatePreviewInvoicePreviewMode::Next),
         Preview::Next => (Proration::None, CreatePreviewInvoicePreviewMode::Recurring),
+        Preview::NextWithProrations => (Proration::CreateProrations, CreatePreviewInvoicePreviewMode::Next),
     };
     details.proration_behavior = Some(behavior);
     CreatePreviewInvoice::new().subscription(change.subscription).subscription_details(details).preview_mode(mode)
