@@ -34,7 +34,7 @@ const MAIL: &str = "templates/welcome.txt";
 const PAGE: &str = "pages/offers.html";
 
 /// Mistakes in the catalog.
-const OF_CATALOG: [Mistake; 111] = [
+const OF_CATALOG: [Mistake; 109] = [
     // Misspelt clauses and words.
     mistake(
         CATALOG,
