@@ -436,8 +436,7 @@ pub(crate) fn check_top_up(
         let (found, expected) = (terms.at_most.to_string(), "a positive amount in minor units");
         mistakes.add(&format!("{PATH}/at_most"), FieldErrorCode::OutOfRange, found, expected);
     }
-    let has_types = !mistakes.is_left_out("/product_types") && !mistakes.is_wrong("/product_types");
-    if !is_partial && has_types && decls.iter().all(|(_, decl)| decl.on_paid.is_empty()) {
+    if !is_partial && !decls.is_empty() && decls.iter().all(|(_, decl)| decl.on_paid.is_empty()) {
         mistakes.wrong(PATH, "no product gives credits", "a product type with `on_paid`");
     }
 }
