@@ -1,5 +1,7 @@
 //! Queries: the products on sale, an account's entitlements, usage and balances, and lists of its rows.
 
+mod bills;
+
 use crate::catalog::entitlement::{EntitlementKind, declared};
 use crate::catalog::meter::{included_by, is_sum};
 use crate::catalog::names::BUSINESS;
@@ -28,17 +30,16 @@ use crate::model::records::lot::Lot;
 use crate::model::records::payouts::Payouts;
 use crate::model::records::product::ProductRow;
 use crate::model::records::purchase::Details;
-use crate::model::records::record_key;
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::sign_up_trial::SignUpTrialRow;
 use crate::model::records::subscription::SubscriptionRow;
-use crate::model::records::subscription_history::{BillingHistory, PendingChange};
 use crate::model::records::summary::Summary;
 use crate::model::records::usage::{MeterMonth, UsageDay, UsageMonth, Uses};
 use crate::model::records::usage_request::{UsageRequest, between, time_key};
 use crate::model::records::usage_sync::UsageSync;
 use crate::model::table::Record;
 use crate::model::time::{month_of, rfc3339};
+use bills::{Bills, bills};
 use extension_contract::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -411,8 +412,8 @@ pub(crate) fn list(
         let found = host.more(&Selection::Listed(listing), page.limit).map_err(|error| failed(error.into()))?;
         let full = found.len() == page.limit as usize;
         after = None;
-        let mut planned = match kind {
-            "subscriptions" => planned_changes(host, &found)?.into_iter(),
+        let mut bills = match kind {
+            "subscriptions" => bills(host, &found)?.into_iter(),
             _ => Vec::new().into_iter(),
         };
         let sold = match kind {
@@ -421,7 +422,9 @@ pub(crate) fn list(
         };
         for stored in found {
             let (id, status, value) = match kind {
-                "subscriptions" => subscription(&stored.row, planned.next().flatten(), &sold).map_err(failed)?,
+                "subscriptions" => {
+                    subscription(&stored.row, bills.next().unwrap_or_default(), &sold).map_err(failed)?
+                }
                 "tasks" => open_tasks(&stored.row, &types).map_err(failed)?,
                 "contacts" => contact(&stored.row).map_err(failed)?,
                 "trial" => sign_up_trial(&stored.row).map_err(failed)?,
@@ -521,7 +524,7 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
             });
             (row.id.clone(), status_of(&value), encode(&value)?)
         }
-        Row::Subscription(_) => subscription(row, None, &BTreeMap::new())?,
+        Row::Subscription(_) => subscription(row, Bills::default(), &BTreeMap::new())?,
         Row::Record(row) => {
             let mut value: Value = object(&row.collection, &row.id, &row.value)?;
             value["id"] = json!(row.id);
@@ -529,20 +532,6 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
         }
         Row::Price(row) => (row.id.clone(), None, encode(row)?),
     })
-}
-
-/// Returns the changes that are planned for the end of the period, in the order of these subscriptions.
-fn planned_changes(host: &mut dyn Imports, rows: &[StoredRow]) -> Result<Vec<Option<PendingChange>>, Problem> {
-    let keys: Vec<RowKey> = rows.iter().map(|stored| record_key(BillingHistory::COLLECTION, stored.row.id())).collect();
-    let found = host.load(&keys).map_err(|error| Problem::Failed(error.into()))?;
-    let pending = |stored: StoredRow| match &stored.row {
-        Row::Record(row) => {
-            decode::<BillingHistory>(&row.collection, &row.id, &row.value).map(|history| history.pending)
-        }
-        _ => Ok(None),
-    };
-    let each = found.into_iter().map(|stored| stored.map_or(Ok(None), pending));
-    each.collect::<Fallible<_>>().map_err(Problem::Failed)
 }
 
 /// Returns what the prices of these subscriptions sell, by their ids, with amounts in the currency in which the account pays. Prices
@@ -590,17 +579,14 @@ fn sold_by(
 }
 
 /// Returns id, status and JSON of a subscription for a list. `sold` is what its prices sell.
-fn subscription(
-    row: &Row,
-    planned: Option<PendingChange>,
-    sold: &BTreeMap<String, Value>,
-) -> Fallible<(String, Option<String>, Json)> {
+fn subscription(row: &Row, bills: Bills, sold: &BTreeMap<String, Value>) -> Fallible<(String, Option<String>, Json)> {
     let Row::Subscription(stored) = row else { return entry(row) };
     let read = SubscriptionRow::read(row)?;
     let because = read.as_ref().map(SubscriptionRow::because).unwrap_or_default();
     let kept_with = read.as_ref().and_then(|row| row.kept_with.clone());
     let paused_until = read.and_then(|row| row.paused).map(|paused| paused.until);
-    let planned = planned.map(|change| json!({"price_id": change.price, "quantity": change.quantity, "at": change.at}));
+    let Bills { pending, owed } = bills;
+    let planned = pending.map(|change| json!({"price_id": change.price, "quantity": change.quantity, "at": change.at}));
     let item = |item: &SubscriptionItem| {
         let mut shown = json!(item);
         for name in ["product_id", "name", "amount", "interval"] {
@@ -614,7 +600,7 @@ fn subscription(
         "cancel_at_period_end": stored.values.cancel_at_period_end, "cancel_at": stored.values.cancel_at,
         "trial_end": stored.values.trial_end, "grace_end": stored.values.grace_end,
         "reason": because.reason, "comment": because.comment,
-        "paused_until": paused_until, "kept_with": kept_with, "planned_change": planned,
+        "paused_until": paused_until, "kept_with": kept_with, "planned_change": planned, "owed": owed,
     });
     let status = value["status"].as_str().map(str::to_owned);
     Ok((stored.id.clone(), status, encode(&value)?))

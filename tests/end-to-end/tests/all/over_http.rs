@@ -20,6 +20,7 @@ mod measured;
 mod operations;
 mod operator;
 mod orchestra;
+mod overdue;
 mod pages;
 mod player;
 mod products;

@@ -68,6 +68,7 @@ pub(crate) const TEMPLATES: &[File] = files![
     "pricing.html",
     "register.html",
     "reset.html",
+    "resume.html",
     "success.html",
     "team.html",
 ];

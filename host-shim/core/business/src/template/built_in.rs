@@ -62,6 +62,8 @@ mails![
     "step_overdue",
     "step_reminder",
     "step_waiting",
+    "subscription_restored",
+    "subscription_suspended",
     "sync_failed",
     "termination_soon",
     "transfer_reversed",
