@@ -1,8 +1,10 @@
 //! Queries: the products on sale, an account's entitlements, usage and balances, and lists of its rows.
 
 mod bills;
+mod recurring;
 
 use crate::catalog::entitlement::{EntitlementKind, declared};
+use crate::catalog::known_coupon::KnownCoupons;
 use crate::catalog::meter::{included_by, is_sum};
 use crate::catalog::names::BUSINESS;
 use crate::catalog::price::{Mode, PRICE_ID, only_id, prices_of};
@@ -41,6 +43,7 @@ use crate::model::table::Record;
 use crate::model::time::{month_of, rfc3339};
 use bills::{Bills, bills};
 use extension_contract::*;
+use recurring::Code;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -381,11 +384,16 @@ pub(crate) fn list(
         })?;
         return run(host, question, "list", |desk| offers(desk, filter, page));
     }
-    let (types, currency) = run(host, question, "list", |desk| match kind {
+    let (types, of_subscriptions) = run(host, question, "list", |desk| match kind {
         "tasks" => Ok((desk.catalog.types()?, None)),
-        "subscriptions" => Ok((Rc::default(), currency::chosen(desk)?)),
+        "subscriptions" => {
+            let settings = desk.catalog.settings()?;
+            let discounts = (settings.coupons.clone(), settings.currency.to_string());
+            Ok((Rc::default(), Some((currency::chosen(desk)?, discounts))))
+        }
         _ => Ok((Rc::default(), None)),
     })?;
+    let (currency, (coupons, default)) = of_subscriptions.unwrap_or_default();
     let rows = match kind {
         "instances" | "products" => RowKind::Product,
         "tasks" => RowKind::Record(InstanceRecord::COLLECTION.to_owned()),
@@ -412,18 +420,20 @@ pub(crate) fn list(
         let found = host.more(&Selection::Listed(listing), page.limit).map_err(|error| failed(error.into()))?;
         let full = found.len() == page.limit as usize;
         after = None;
-        let mut bills = match kind {
-            "subscriptions" => bills(host, &found)?.into_iter(),
-            _ => Vec::new().into_iter(),
+        let bills = match kind {
+            "subscriptions" => bills(host, &found)?,
+            _ => Vec::new(),
         };
         let sold = match kind {
-            "subscriptions" => sold_by(host, &found, currency.as_deref())?,
+            "subscriptions" => sold_by(host, &found, &bills, currency.as_deref())?,
             _ => BTreeMap::new(),
         };
+        let mut bills = bills.into_iter();
         for stored in found {
             let (id, status, value) = match kind {
                 "subscriptions" => {
-                    subscription(&stored.row, bills.next().unwrap_or_default(), &sold).map_err(failed)?
+                    let discounts = (&sold, &coupons, default.as_str());
+                    subscription(&stored.row, bills.next().unwrap_or_default(), discounts).map_err(failed)?
                 }
                 "tasks" => open_tasks(&stored.row, &types).map_err(failed)?,
                 "contacts" => contact(&stored.row).map_err(failed)?,
@@ -524,7 +534,7 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
             });
             (row.id.clone(), status_of(&value), encode(&value)?)
         }
-        Row::Subscription(_) => subscription(row, Bills::default(), &BTreeMap::new())?,
+        Row::Subscription(_) => subscription(row, Bills::default(), (&BTreeMap::new(), &KnownCoupons::new(), ""))?,
         Row::Record(row) => {
             let mut value: Value = object(&row.collection, &row.id, &row.value)?;
             value["id"] = json!(row.id);
@@ -539,6 +549,7 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
 fn sold_by(
     host: &mut dyn Imports,
     rows: &[StoredRow],
+    bills: &[Bills],
     currency: Option<&str>,
 ) -> Result<BTreeMap<String, Value>, Problem> {
     let mut read = |keys: BTreeSet<CatalogKey>| -> Result<Vec<CatalogRow>, Problem> {
@@ -550,7 +561,9 @@ fn sold_by(
         Row::Subscription(row) => row.values.items.as_slice(),
         _ => &[],
     });
-    let found = read(items.map(|item| CatalogKey::Price(item.price_id.clone())).collect())?;
+    let planned = bills.iter().filter_map(|bills| bills.pending.as_ref()).map(|change| change.price.to_string());
+    let ids = items.map(|item| item.price_id.clone()).chain(planned);
+    let found = read(ids.map(CatalogKey::Price).collect())?;
     let prices: Vec<CatalogPrice> = found
         .into_iter()
         .filter_map(|row| match row {
@@ -579,13 +592,25 @@ fn sold_by(
 }
 
 /// Returns id, status and JSON of a subscription for a list. `sold` is what its prices sell.
-fn subscription(row: &Row, bills: Bills, sold: &BTreeMap<String, Value>) -> Fallible<(String, Option<String>, Json)> {
+fn subscription(
+    row: &Row,
+    bills: Bills,
+    (sold, coupons, default): (&BTreeMap<String, Value>, &KnownCoupons, &str),
+) -> Fallible<(String, Option<String>, Json)> {
     let Row::Subscription(stored) = row else { return entry(row) };
     let read = SubscriptionRow::read(row)?;
     let because = read.as_ref().map(SubscriptionRow::because).unwrap_or_default();
     let kept_with = read.as_ref().and_then(|row| row.kept_with.clone());
+    let code = read.as_ref().and_then(|row| code_of(row, bills.code.clone()));
+    let figures = read.as_ref().map_or(Value::Null, |row| {
+        recurring::recurring(row, bills.pending.as_ref(), code.as_ref(), (sold, coupons, default))
+    });
+    let (began_at, ended_at, standing, was_customer) = read.as_ref().map_or((None, None, "ended", false), |row| {
+        let ended_at = row.is_final().then(|| row.ended_at());
+        (Some(row.first_at), ended_at, recurring::standing(row), recurring::was_customer(row))
+    });
     let paused_until = read.and_then(|row| row.paused).map(|paused| paused.until);
-    let Bills { pending, owed } = bills;
+    let Bills { pending, owed, .. } = bills;
     let planned = pending.map(|change| json!({"price_id": change.price, "quantity": change.quantity, "at": change.at}));
     let item = |item: &SubscriptionItem| {
         let mut shown = json!(item);
@@ -601,9 +626,19 @@ fn subscription(row: &Row, bills: Bills, sold: &BTreeMap<String, Value>) -> Fall
         "trial_end": stored.values.trial_end, "grace_end": stored.values.grace_end,
         "reason": because.reason, "comment": because.comment,
         "paused_until": paused_until, "kept_with": kept_with, "planned_change": planned, "owed": owed,
+        "standing": standing, "began_at": began_at, "ended_at": ended_at, "was_customer": was_customer,
+        "monthly": figures["monthly"], "next_charge": figures["next"], "next_charge_at": figures["next_at"],
+        "discount": figures["discount"],
     });
     let status = value["status"].as_str().map(str::to_owned);
     Ok((stored.id.clone(), status, encode(&value)?))
+}
+
+/// Returns the code whose discount a subscription has: the one with which its customer stayed, or that of its purchase.
+fn code_of(row: &SubscriptionRow, of_purchase: Option<String>) -> Option<Code> {
+    let kept = row.kept_with.clone().zip(row.kept_at).map(|(code, since)| (code, since, false));
+    let bought = of_purchase.map(|code| (code, row.first_at, true));
+    kept.or(bought).map(|(code, since, is_of_purchase)| Code { code, since, is_of_purchase })
 }
 
 /// Returns the trial of the account for a list, without what operators wrote about it. Other rows have no JSON.

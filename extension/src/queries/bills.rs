@@ -3,6 +3,7 @@
 use crate::derive::overdue::{OwedInvoice, may_wait, owed};
 use crate::model::ids::InvoiceId;
 use crate::model::records::invoice::Invoice;
+use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription_history::{BillingHistory, PendingChange};
 use crate::model::table::Record;
 use extension_contract::*;
@@ -15,6 +16,8 @@ pub(super) struct Bills {
     pub pending: Option<PendingChange>,
     /// The invoices that wait for their payment, the oldest first.
     pub owed: Vec<OwedInvoice>,
+    /// The code of the purchase that began the subscription.
+    pub code: Option<String>,
 }
 
 /// Returns the bills of these subscriptions, in their order.
@@ -27,10 +30,15 @@ pub(super) fn bills(host: &mut dyn Imports, rows: &[StoredRow]) -> Result<Vec<Bi
     let found = records::<Invoice>(host, ids.iter().map(ToString::to_string).collect())?;
     let invoices: BTreeMap<InvoiceId, Invoice> =
         ids.into_iter().zip(found).filter_map(|(id, invoice)| Some((id, invoice?))).collect();
+    let bought: Vec<String> = histories.iter().filter_map(|history| history.purchase.clone()).collect();
+    let purchases = records::<PurchaseRow>(host, bought.clone())?;
+    let codes: BTreeMap<String, String> =
+        bought.into_iter().zip(purchases).filter_map(|(id, row)| Some((id, row?.details.code?))).collect();
     let each = histories.into_iter().map(|history| {
         let mut owed: Vec<OwedInvoice> = may_wait(&history).filter_map(|id| owed(id, invoices.get(id)?)).collect();
         owed.sort_by(|one, other| (one.at, &one.id).cmp(&(other.at, &other.id)));
-        Bills { pending: history.pending, owed }
+        let code = history.purchase.as_ref().and_then(|id| codes.get(id)).cloned();
+        Bills { pending: history.pending, owed, code }
     });
     Ok(each.collect())
 }
