@@ -139,8 +139,10 @@ mails! {
         ["purchase", "session", "products", "amount_minor", "currency"];
     /// A purchase that the account may not have was ended and refunded.
     PURCHASE_REFUSED = "purchase_refused" to Account ["purchase", "subscription", "products", "because"];
-    /// An invoice was paid.
-    RECEIPT = "receipt" to Account ["invoice", "number", "amount_paid_minor", "tax_minor", "discount_minor", "currency", "hosted_invoice_url"];
+    /// An invoice (`invoice`) or a one-time purchase (`purchase`) was paid.
+    RECEIPT = "receipt" to Account
+        ["invoice", "number", "purchase", "products", "period_start", "period_end", "amount_paid_minor", "tax_minor",
+         "discount_minor", "currency", "hosted_invoice_url"];
     /// A refund failed.
     REFUND_FAILED = "refund_failed" to Admin ["refund", "payment", "amount_minor", "currency"];
     /// A closed account, or the owner of an add-on that ended with its plan, has paid outside of Stripe for the rest of a period,

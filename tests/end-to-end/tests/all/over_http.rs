@@ -28,6 +28,7 @@ mod proof;
 mod rates;
 mod raw;
 mod registry;
+mod revenue;
 mod rights;
 mod saas_plugins;
 mod server;

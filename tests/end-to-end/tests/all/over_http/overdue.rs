@@ -63,3 +63,26 @@ fn whoever_has_not_paid_reads_what_is_owed_and_until_when_and_pays_with_one_clic
     assert!(told.contains("Pay $79.00") && !told.contains("or your instances are suspended"), "{told}");
     assert_eq!(mail(&api, "subscription_suspended")["values"]["owed_minor"], 7900);
 }
+
+#[test]
+fn a_card_and_a_receipt_say_how_and_for_what_was_paid() {
+    let api = overdue();
+    let paid = "id: in_2, customer: cus_ada, subscription: sub_s, number: ADA-0002, amount: 7900, payment_intent: pi_2, charge: ch_2, \
+                billing_reason: subscription_cycle, price: price_professional_monthly";
+    api.stripe(&format!("{{stripe: invoice.paid, id: evt_4, at: +2d, set: {{{paid}}}}}"));
+    api.stripe("{stripe: charge.succeeded, id: evt_5, at: +2d, set: {id: ch_2, customer: cus_ada, amount: 7900, payment_intent: pi_2, invoice: in_2}}");
+    let of_ada = "id: sub_s, customer: cus_ada, metadata: {user_id: ada}, price: price_professional_monthly";
+    api.stripe(&format!(
+        "{{stripe: customer.subscription.updated, id: evt_6, at: +2d, set: {{{of_ada}, status: active}}, previous: {{status: past_due}}}}"
+    ));
+    api.settle();
+    let billing = page(&api, "/billing");
+    assert!(billing.contains("Visa ending in 4242, expires 12/2034"), "{billing}");
+    assert!(billing.contains("<dt>Next payment</dt><dd>$79.00 on"), "{billing}");
+    assert!(!billing.contains("You owe"), "{billing}");
+    let receipt = page(&api, "/receipts/in_2");
+    for part in ["ADA-0002", "Professional", "$79.00", "Visa ending in 4242"] {
+        assert!(receipt.contains(part), "{part}: {receipt}");
+    }
+    assert!(page(&api, "/receipts/in_9").contains("No such receipt"));
+}
