@@ -5,6 +5,7 @@ pub(crate) mod currency;
 pub(crate) mod customer;
 pub(crate) mod included;
 pub(crate) mod offer;
+pub(crate) mod overdue;
 pub(crate) mod period;
 pub(crate) mod plans;
 pub(crate) mod sold;

@@ -1,6 +1,10 @@
 //! Queries: the products on sale, an account's entitlements, usage and balances, and lists of its rows.
 
+mod bills;
+mod recurring;
+
 use crate::catalog::entitlement::{EntitlementKind, declared};
+use crate::catalog::known_coupon::KnownCoupons;
 use crate::catalog::meter::{included_by, is_sum};
 use crate::catalog::names::BUSINESS;
 use crate::catalog::price::{Mode, PRICE_ID, only_id, prices_of};
@@ -28,11 +32,9 @@ use crate::model::records::lot::Lot;
 use crate::model::records::payouts::Payouts;
 use crate::model::records::product::ProductRow;
 use crate::model::records::purchase::Details;
-use crate::model::records::record_key;
 use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::sign_up_trial::SignUpTrialRow;
 use crate::model::records::subscription::SubscriptionRow;
-use crate::model::records::subscription_history::{BillingHistory, PendingChange};
 use crate::model::records::summary::Summary;
 use crate::model::records::top_up::TopUp;
 use crate::model::records::usage::{MeterMonth, UsageDay, UsageMonth, Uses};
@@ -40,7 +42,9 @@ use crate::model::records::usage_request::{UsageRequest, between, time_key};
 use crate::model::records::usage_sync::UsageSync;
 use crate::model::table::Record;
 use crate::model::time::{month_of, rfc3339};
+use bills::{Bills, bills};
 use extension_contract::*;
+use recurring::Code;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -381,11 +385,16 @@ pub(crate) fn list(
         })?;
         return run(host, question, "list", |desk| offers(desk, filter, page));
     }
-    let (types, currency) = run(host, question, "list", |desk| match kind {
+    let (types, of_subscriptions) = run(host, question, "list", |desk| match kind {
         "tasks" => Ok((desk.catalog.types()?, None)),
-        "subscriptions" => Ok((Rc::default(), currency::chosen(desk)?)),
+        "subscriptions" => {
+            let settings = desk.catalog.settings()?;
+            let discounts = (settings.coupons.clone(), settings.currency.to_string());
+            Ok((Rc::default(), Some((currency::chosen(desk)?, discounts))))
+        }
         _ => Ok((Rc::default(), None)),
     })?;
+    let (currency, (coupons, default)) = of_subscriptions.unwrap_or_default();
     let rows = match kind {
         "instances" | "products" => RowKind::Product,
         "tasks" => RowKind::Record(InstanceRecord::COLLECTION.to_owned()),
@@ -413,17 +422,21 @@ pub(crate) fn list(
         let found = host.more(&Selection::Listed(listing), page.limit).map_err(|error| failed(error.into()))?;
         let full = found.len() == page.limit as usize;
         after = None;
-        let mut planned = match kind {
-            "subscriptions" => planned_changes(host, &found)?.into_iter(),
-            _ => Vec::new().into_iter(),
+        let bills = match kind {
+            "subscriptions" => bills(host, &found)?,
+            _ => Vec::new(),
         };
         let sold = match kind {
-            "subscriptions" => sold_by(host, &found, currency.as_deref())?,
+            "subscriptions" => sold_by(host, &found, &bills, currency.as_deref())?,
             _ => BTreeMap::new(),
         };
+        let mut bills = bills.into_iter();
         for stored in found {
             let (id, status, value) = match kind {
-                "subscriptions" => subscription(&stored.row, planned.next().flatten(), &sold).map_err(failed)?,
+                "subscriptions" => {
+                    let discounts = (&sold, &coupons, default.as_str());
+                    subscription(&stored.row, bills.next().unwrap_or_default(), discounts).map_err(failed)?
+                }
                 "tasks" => open_tasks(&stored.row, &types).map_err(failed)?,
                 "contacts" => contact(&stored.row).map_err(failed)?,
                 "credits" => credits(&stored.row).map_err(failed)?,
@@ -527,7 +540,7 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
             });
             (row.id.clone(), status_of(&value), encode(&value)?)
         }
-        Row::Subscription(_) => subscription(row, None, &BTreeMap::new())?,
+        Row::Subscription(_) => subscription(row, Bills::default(), (&BTreeMap::new(), &KnownCoupons::new(), ""))?,
         Row::Record(row) => {
             let mut value: Value = object(&row.collection, &row.id, &row.value)?;
             value["id"] = json!(row.id);
@@ -537,25 +550,12 @@ fn entry(row: &Row) -> Fallible<(String, Option<String>, Json)> {
     })
 }
 
-/// Returns the changes that are planned for the end of the period, in the order of these subscriptions.
-fn planned_changes(host: &mut dyn Imports, rows: &[StoredRow]) -> Result<Vec<Option<PendingChange>>, Problem> {
-    let keys: Vec<RowKey> = rows.iter().map(|stored| record_key(BillingHistory::COLLECTION, stored.row.id())).collect();
-    let found = host.load(&keys).map_err(|error| Problem::Failed(error.into()))?;
-    let pending = |stored: StoredRow| match &stored.row {
-        Row::Record(row) => {
-            decode::<BillingHistory>(&row.collection, &row.id, &row.value).map(|history| history.pending)
-        }
-        _ => Ok(None),
-    };
-    let each = found.into_iter().map(|stored| stored.map_or(Ok(None), pending));
-    each.collect::<Fallible<_>>().map_err(Problem::Failed)
-}
-
 /// Returns what the prices of these subscriptions sell, by their ids, with amounts in the currency in which the account pays. Prices
 /// that are no longer on sale are among them.
 fn sold_by(
     host: &mut dyn Imports,
     rows: &[StoredRow],
+    bills: &[Bills],
     currency: Option<&str>,
 ) -> Result<BTreeMap<String, Value>, Problem> {
     let mut read = |keys: BTreeSet<CatalogKey>| -> Result<Vec<CatalogRow>, Problem> {
@@ -567,7 +567,9 @@ fn sold_by(
         Row::Subscription(row) => row.values.items.as_slice(),
         _ => &[],
     });
-    let found = read(items.map(|item| CatalogKey::Price(item.price_id.clone())).collect())?;
+    let planned = bills.iter().filter_map(|bills| bills.pending.as_ref()).map(|change| change.price.to_string());
+    let ids = items.map(|item| item.price_id.clone()).chain(planned);
+    let found = read(ids.map(CatalogKey::Price).collect())?;
     let prices: Vec<CatalogPrice> = found
         .into_iter()
         .filter_map(|row| match row {
@@ -598,15 +600,24 @@ fn sold_by(
 /// Returns id, status and JSON of a subscription for a list. `sold` is what its prices sell.
 fn subscription(
     row: &Row,
-    planned: Option<PendingChange>,
-    sold: &BTreeMap<String, Value>,
+    bills: Bills,
+    (sold, coupons, default): (&BTreeMap<String, Value>, &KnownCoupons, &str),
 ) -> Fallible<(String, Option<String>, Json)> {
     let Row::Subscription(stored) = row else { return entry(row) };
     let read = SubscriptionRow::read(row)?;
     let because = read.as_ref().map(SubscriptionRow::because).unwrap_or_default();
     let kept_with = read.as_ref().and_then(|row| row.kept_with.clone());
+    let code = read.as_ref().and_then(|row| code_of(row, bills.code.clone()));
+    let figures = read.as_ref().map_or(Value::Null, |row| {
+        recurring::recurring(row, bills.pending.as_ref(), code.as_ref(), (sold, coupons, default))
+    });
+    let (began_at, ended_at, standing, was_customer) = read.as_ref().map_or((None, None, "ended", false), |row| {
+        let ended_at = row.is_final().then(|| row.ended_at());
+        (Some(row.first_at), ended_at, recurring::standing(row), recurring::was_customer(row))
+    });
     let paused_until = read.and_then(|row| row.paused).map(|paused| paused.until);
-    let planned = planned.map(|change| json!({"price_id": change.price, "quantity": change.quantity, "at": change.at}));
+    let Bills { pending, owed, .. } = bills;
+    let planned = pending.map(|change| json!({"price_id": change.price, "quantity": change.quantity, "at": change.at}));
     let item = |item: &SubscriptionItem| {
         let mut shown = json!(item);
         for name in ["product_id", "name", "amount", "interval"] {
@@ -620,7 +631,10 @@ fn subscription(
         "cancel_at_period_end": stored.values.cancel_at_period_end, "cancel_at": stored.values.cancel_at,
         "trial_end": stored.values.trial_end, "grace_end": stored.values.grace_end,
         "reason": because.reason, "comment": because.comment,
-        "paused_until": paused_until, "kept_with": kept_with, "planned_change": planned,
+        "paused_until": paused_until, "kept_with": kept_with, "planned_change": planned, "owed": owed,
+        "standing": standing, "began_at": began_at, "ended_at": ended_at, "was_customer": was_customer,
+        "monthly": figures["monthly"], "next_charge": figures["next"], "next_charge_at": figures["next_at"],
+        "discount": figures["discount"],
     });
     let status = value["status"].as_str().map(str::to_owned);
     Ok((stored.id.clone(), status, encode(&value)?))
@@ -635,6 +649,13 @@ fn credits(row: &Row) -> Fallible<(String, Option<String>, Json)> {
         "granted_micros": lot.granted_micros, "left_micros": lot.left_micros(), "expired_micros": lot.expired_micros,
     });
     Ok((row.id.clone(), None, encode(&value)?))
+}
+
+/// Returns the code whose discount a subscription has: the one with which its customer stayed, or that of its purchase.
+fn code_of(row: &SubscriptionRow, of_purchase: Option<String>) -> Option<Code> {
+    let kept = row.kept_with.clone().zip(row.kept_at).map(|(code, since)| (code, since, false));
+    let bought = of_purchase.map(|code| (code, row.first_at, true));
+    kept.or(bought).map(|(code, since, is_of_purchase)| Code { code, since, is_of_purchase })
 }
 
 /// Returns the trial of the account for a list, without what operators wrote about it. Other rows have no JSON.

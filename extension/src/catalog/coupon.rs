@@ -56,6 +56,19 @@ pub(crate) struct Coupon {
 }
 
 impl Coupon {
+    /// Returns what the coupon takes off an amount in a currency, in minor units; a percentage is rounded to the nearest unit.
+    pub fn off_minor(&self, amount: i64, currency: &str, default: &str) -> i64 {
+        let by_percent = self.percent.map(|Percent(millionths)| {
+            let exact = i128::from(amount.max(0)) * i128::from(millionths) + 50_000_000;
+            i64::try_from(exact / 100_000_000).unwrap_or(amount)
+        });
+        let by_amount = || {
+            let (main, others) = self.amount_minor.as_ref()?.amounts(default)?;
+            if currency == default { Some(main) } else { others.get(currency).copied() }
+        };
+        by_percent.or_else(by_amount).unwrap_or(0).clamp(0, amount.max(0))
+    }
+
     /// Returns Stripe's name of the time for which a subscription is discounted.
     pub fn duration(&self) -> &'static str {
         match (self.forever, self.months) {

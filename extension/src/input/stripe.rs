@@ -577,6 +577,8 @@ pub(crate) struct Invoice<'a> {
     pub number: Option<Text<'a>>,
     #[serde(borrow, default)]
     pub hosted_invoice_url: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub invoice_pdf: Option<Text<'a>>,
     #[serde(default)]
     paid_out_of_band: Option<bool>,
     #[serde(borrow, default)]
@@ -918,7 +920,31 @@ pub(crate) struct Charge<'a> {
     #[serde(borrow, default)]
     pub refunds: Option<List<Refund<'a>>>,
     #[serde(borrow, default)]
+    pub payment_method_details: Option<MethodDetails<'a>>,
+    #[serde(borrow, default)]
+    pub receipt_url: Option<Text<'a>>,
+    #[serde(borrow, default)]
     pub metadata: Option<Metadata<'a>>,
+}
+
+/// How a charge was paid.
+#[derive(serde::Deserialize)]
+pub(crate) struct MethodDetails<'a> {
+    #[serde(borrow, default)]
+    pub card: Option<CardDetails<'a>>,
+}
+
+/// The members of a card that are read.
+#[derive(serde::Deserialize)]
+pub(crate) struct CardDetails<'a> {
+    #[serde(borrow, default)]
+    pub brand: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub last4: Option<Text<'a>>,
+    #[serde(default)]
+    pub exp_month: Option<u32>,
+    #[serde(default)]
+    pub exp_year: Option<u32>,
 }
 
 /// A payment intent.

@@ -118,7 +118,8 @@ mails! {
     /// The bank wants the customer to confirm a payment.
     PAYMENT_ACTION_REQUIRED = "payment_action_required" to Account ["invoice", "hosted_invoice_url"];
     /// A subscription is `past_due`, at each time of the policy `dunning` after the failed payment.
-    PAYMENT_FAILED = "payment_failed" to Account ["subscription", "grace_end"];
+    PAYMENT_FAILED = "payment_failed" to Account
+        ["subscription", "grace_end", "plan", "owed_minor", "currency", "hosted_invoice_url"];
     /// A payout to a creator failed.
     PAYOUT_FAILED = "payout_failed" to Admin ["effect", "code", "amount_minor", "currency"];
     /// The bank of a creator sent a payout of the connected account back.
@@ -140,8 +141,10 @@ mails! {
         ["purchase", "session", "products", "amount_minor", "currency"];
     /// A purchase that the account may not have was ended and refunded.
     PURCHASE_REFUSED = "purchase_refused" to Account ["purchase", "subscription", "products", "because"];
-    /// An invoice was paid.
-    RECEIPT = "receipt" to Account ["invoice", "number", "amount_paid_minor", "tax_minor", "discount_minor", "currency", "hosted_invoice_url"];
+    /// An invoice (`invoice`) or a one-time purchase (`purchase`) was paid.
+    RECEIPT = "receipt" to Account
+        ["invoice", "number", "purchase", "products", "period_start", "period_end", "amount_paid_minor", "tax_minor",
+         "discount_minor", "currency", "hosted_invoice_url"];
     /// A refund failed.
     REFUND_FAILED = "refund_failed" to Admin ["refund", "payment", "amount_minor", "currency"];
     /// A closed account, or the owner of an add-on that ended with its plan, has paid outside of Stripe for the rest of a period,
@@ -161,6 +164,11 @@ mails! {
     /// A step waits for a person. With `by: owner` it goes to the account.
     STEP_WAITING = "step_waiting" to Admin
         ["instance", "step", "code", "due", "assigned_to", "asks", "how", "details"];
+    /// A subscription that was suspended for lack of payment is paid again.
+    SUBSCRIPTION_RESTORED = "subscription_restored" to Account ["subscription", "plan"];
+    /// A subscription grants nothing any longer, because its invoice was not paid in time.
+    SUBSCRIPTION_SUSPENDED = "subscription_suspended" to Account
+        ["subscription", "plan", "owed_minor", "currency", "hosted_invoice_url"];
     /// A product or price could not be created at Stripe.
     SYNC_FAILED = "sync_failed" to Admin ["product", "code"];
     /// An archived instance will be deleted, at each time of the policy `notice` before.

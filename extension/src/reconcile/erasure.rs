@@ -1,5 +1,5 @@
 //! Erases the personal data of a closed account when its retention ends: product names, fields declared
-//! `personal`, IP addresses, the addresses of buyers, what customers wrote when they left and operators wrote about trials and
+//! `personal`, IP addresses, the addresses of buyers, cards, what customers wrote when they left and operators wrote about trials and
 //! grants, and, in the host, all payloads of events and effects. Ids, amounts and times remain.
 
 use super::schedule::DesiredSchedule;
@@ -13,6 +13,7 @@ use crate::model::records::closed::{Closed, Erased};
 use crate::model::records::instance::{InstanceRecord, InstanceStatus};
 use crate::model::records::lot::{Given, Lot};
 use crate::model::records::operator_grants::OperatorGrants;
+use crate::model::records::payment::Payment;
 use crate::model::records::product::ProductRow;
 use crate::model::records::record_key;
 use crate::model::records::session::Session;
@@ -22,6 +23,7 @@ use crate::model::records::subscription_history::BillingHistory;
 use crate::model::records::token::Access;
 use extension_contract::{ProductValues, RowKind};
 use serde_json::json;
+use std::rc::Rc;
 
 /// Maximum number of rows that one decision processes; a timer continues with the rest.
 const PAGE: u32 = 100;
@@ -58,6 +60,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
             Progress::End | Progress::BlockedAfter(_) => after_sessions(desk, standing, None)?,
         },
         Erased::Sessions { reached } => after_sessions(desk, standing, reached)?,
+        Erased::Payments { reached } => after_payments(desk, standing, reached)?,
         Erased::Subscriptions { reached } => after_subscriptions(desk, standing, reached)?,
     };
     if erased == Erased::All {
@@ -118,6 +121,20 @@ fn after_sessions(desk: &mut Desk<'_>, standing: &AccountStanding, reached: Opti
     }
     match progress_after(&ids) {
         Progress::Row(id) => Ok((Erased::Sessions { reached: Some(id) }, true)),
+        Progress::End | Progress::BlockedAfter(_) => after_payments(desk, standing, None),
+    }
+}
+
+/// Removes the cards and Stripe's receipts from the payments. Returns the progress, and whether there is more to do.
+fn after_payments(desk: &mut Desk<'_>, standing: &AccountStanding, reached: Option<String>) -> Ruled<(Erased, bool)> {
+    let ids = desk.account.page(record_key(Payment::COLLECTION, "").kind(), reached, PAGE)?;
+    for id in &ids {
+        let is_personal = |payment: &Rc<Payment>| payment.card.is_some() || payment.receipt_url.is_some();
+        let Some(payment) = desk.account.get::<Payment>(id)?.filter(is_personal) else { continue };
+        desk.account.put(id, Payment { card: None, receipt_url: None, ..Payment::clone(&payment) });
+    }
+    match progress_after(&ids) {
+        Progress::Row(id) => Ok((Erased::Payments { reached: Some(id) }, true)),
         Progress::End | Progress::BlockedAfter(_) => after_subscriptions(desk, standing, None),
     }
 }

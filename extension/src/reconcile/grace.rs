@@ -1,6 +1,7 @@
-//! Grace periods of subscriptions: stores when they end, and schedules their timers and mails.
+//! Grace periods of subscriptions: stores when they end, and schedules their timers and the mails about unpaid subscriptions.
 
 use super::schedule::{DesiredSchedule, mail_unless_explained};
+use crate::derive::overdue;
 use crate::derive::standing::AccountStanding;
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::desk::Desk;
@@ -8,11 +9,13 @@ use crate::model::halt::Ruled;
 use crate::model::keys::TimerKey;
 use crate::model::mail_kinds;
 use crate::model::notice::send_once;
+use crate::model::records::invoice::Invoice;
+use crate::model::records::schedule::OpenSchedule;
 use crate::model::records::subscription::{Observation, SubscriptionRow};
 use crate::model::records::subscription_history::BillingHistory;
 use crate::model::time::{plus_days, rfc3339};
 use extension_contract::SubscriptionStatus;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Stores the end of grace in each row, and schedules the timer and mails until then.
 pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
@@ -22,7 +25,8 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
         if let Some(end) = facts.grace_end {
             let start = standing.settings.grace.before(end);
             desired.timer(now, TimerKey::Grace { subscription: id.to_string(), due: end }, end);
-            let values = json!({"subscription": id, "grace_end": rfc3339(end)});
+            let mut values = owed_values(desk, facts)?;
+            values["grace_end"] = json!(rfc3339(end));
             // The reference uses the period, because the time of the first failure can change: events arrive in any
             // order.
             let period = facts.row.state().items.first().map_or(0, |item| item.period_start);
@@ -41,10 +45,72 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
                 }
             }
         }
+        tell_suspension(desk, standing, facts, desired)?;
         tell_paid_debt(desk, facts, desired)?;
         if facts.row.grace_end != facts.grace_end {
             desk.account.put(id, SubscriptionRow { grace_end: facts.grace_end, ..SubscriptionRow::clone(&facts.row) });
         }
+    }
+    Ok(())
+}
+
+/// Returns the values of the mails about an unpaid subscription: its plan, what is owed, and the page of Stripe that takes the
+/// payment, if there is one such page.
+fn owed_values(desk: &mut Desk<'_>, facts: &SubscriptionFacts) -> Ruled<Value> {
+    let mut values = json!({"subscription": facts.id});
+    if let Some(item) = facts.row.state().items.first()
+        && let Some(price) = desk.catalog.price(&item.price_id.as_str().into())?
+    {
+        values["plan"] = json!(price.product_id);
+    }
+    let mut owed = Vec::new();
+    for id in overdue::may_wait(&facts.billing) {
+        owed.extend(desk.account.get::<Invoice>(id)?.and_then(|invoice| overdue::owed(id, &invoice)));
+    }
+    if let Some(first) = owed.first() {
+        values["owed_minor"] = json!(owed.iter().fold(0_i64, |sum, owed| sum.saturating_add(owed.amount_minor)));
+        values["currency"] = json!(first.currency);
+    }
+    if let [only] = &owed[..]
+        && let Some(url) = &only.hosted_invoice_url
+    {
+        values["hosted_invoice_url"] = json!(url);
+    }
+    Ok(values)
+}
+
+/// Schedules the mail about the suspension of an unpaid subscription. Tells the customer that it was paid again if the customer was
+/// told of the suspension.
+fn tell_suspension(
+    desk: &mut Desk<'_>,
+    standing: &AccountStanding,
+    facts: &SubscriptionFacts,
+    desired: &mut DesiredSchedule,
+) -> Ruled<()> {
+    let found = overdue::suspension(&facts.row, &facts.billing, standing.settings.grace);
+    let Some(found) = found.filter(|_| standing.closed_at.is_none() && !facts.billing.refused) else { return Ok(()) };
+    let is_recent = |at| standing.settings.mail_within.after(at) >= desk.now;
+    let reference = format!("{}:{}", facts.id, found.at);
+    let key = mail_kinds::SUBSCRIPTION_SUSPENDED.key(&reference).to_string();
+    let open = desk.account.get_here::<OpenSchedule>(OpenSchedule::ID)?;
+    let scheduled = open.and_then(|open| open.mails.get(&key).copied());
+    let Some(ended) = found.ended else {
+        if is_recent(found.at) || scheduled.is_some() {
+            let values = owed_values(desk, facts)?;
+            let mail = &mail_kinds::SUBSCRIPTION_SUSPENDED;
+            mail_unless_explained(desk, desired, mail, &reference, found.told_at, values)?;
+        }
+        return Ok(());
+    };
+    let is_sent = scheduled.is_some_and(|at| at <= desk.now);
+    if is_recent(ended) && (is_sent || desk.account.is_known(&key)?) {
+        // The open schedule forgets the mail now.
+        desk.account.record_fact(&key)?;
+        let mut values = owed_values(desk, facts)?;
+        if let Some(values) = values.as_object_mut() {
+            values.retain(|name, _| mail_kinds::SUBSCRIPTION_RESTORED.values.contains(&name.as_str()));
+        }
+        send_once(&mut desk.account, &mail_kinds::SUBSCRIPTION_RESTORED, &reference, &values)?;
     }
     Ok(())
 }

@@ -15,7 +15,9 @@ use crate::model::records::dispute_status::DisputeStatus;
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
 use crate::model::records::ledger::Entry;
 use crate::model::records::payment::{Payment, RefundStatus};
+use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::session::{Session, SessionStatus};
+use crate::model::time::rfc3339;
 use serde_json::json;
 use std::collections::BTreeSet;
 
@@ -72,8 +74,13 @@ fn invoice(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
         let sides = [(cash, paid), (CUSTOMER_BALANCE, total - paid), (REVENUE, tax - total), (TAX, -tax)];
         book(&mut desk.account, FactKey::Paid(id), id, &currency, &sides)?;
         if paid > 0 {
+            let mut products = BTreeSet::new();
+            for price in invoice.charges().filter_map(|line| line.price.as_ref()) {
+                products.extend(desk.catalog.price(price)?.map(|price| price.product_id.to_string()));
+            }
             let values = json!({
-                "invoice": id, "number": invoice.number, "amount_paid_minor": paid, "tax_minor": tax,
+                "invoice": id, "number": invoice.number, "products": products, "amount_paid_minor": paid,
+                "period_start": invoice.period_start.map(rfc3339), "period_end": invoice.period_end.map(rfc3339), "tax_minor": tax,
                 "discount_minor": invoice.discount_minor, "currency": currency, "hosted_invoice_url": invoice.hosted_invoice_url,
             });
             send_once(&mut desk.account, &mail_kinds::RECEIPT, id, &values)?;
@@ -127,6 +134,16 @@ fn session(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let purchase = &session.purchase;
     let payment = session.payment_intent.as_deref().unwrap_or(id);
     receipt(desk, purchase, payment, &session.currency, total)?;
+    if !session.booked {
+        let bought = desk.account.get::<PurchaseRow>(purchase)?;
+        let products: BTreeSet<String> =
+            bought.iter().flat_map(|row| &row.values.items).map(|item| item.product_id.clone()).collect();
+        let values = json!({
+            "purchase": purchase, "products": products, "amount_paid_minor": total, "tax_minor": tax,
+            "currency": session.currency,
+        });
+        send_once(&mut desk.account, &mail_kinds::RECEIPT, payment, &values)?;
+    }
     publish(desk, &built_in_facts::PAYMENT_SUCCEEDED, purchase, &[purchase])?;
     // The tax is booked separately, because a payment that arrives first does not contain it.
     let fact = FactKey::TaxOfSession { purchase, session: id };

@@ -251,10 +251,10 @@ pub(crate) static COMMANDS: &[Command] = &[
     },
     Command {
         kind: "subscription.resume",
-        members: Members::Only(&["id"]),
-        payload: "`id`",
-        does: "ends the pause",
-        reply: Some("`{subscription}`"),
+        members: Members::Only(&["id", "preview"]),
+        payload: "`id`, `preview` (false)",
+        does: "ends the pause, [below](#notes)",
+        reply: Some("`{subscription}`; with `preview`, [below](#notes)"),
         rule: Some(leaving::pausing::resume),
         ..USUAL
     },

@@ -237,6 +237,7 @@ fn read(kind: &str, object: &stripe::Invoice<'_>, at: Timestamp) -> Ruled<Invoic
         paid_out_of_band: object.paid_out_of_band(is_paid),
         number: object.number.as_deref().map(str::to_owned),
         hosted_invoice_url: object.hosted_invoice_url.as_deref().map(str::to_owned),
+        invoice_pdf: object.invoice_pdf.as_deref().map(str::to_owned),
         paid_at,
         lines,
         period_start,

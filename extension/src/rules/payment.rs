@@ -12,7 +12,7 @@ use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::mail_kinds;
 use crate::model::merge::payment::merge;
 use crate::model::notice::send_once;
-use crate::model::records::payment::{Payment, Received, Refund, RefundStatus};
+use crate::model::records::payment::{Card, Payment, Received, Refund, RefundStatus};
 use extension_contract::*;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ pub(super) fn charge(desk: &mut Desk<'_>, object: &stripe::Charge<'_>) -> Ruled<
         charge: moved_money.then(|| object.id.to_string()),
         // A failed charge paid nothing. Only some API versions name the invoice.
         invoice: id_of(&object.invoice).filter(|_| desk.kind != "charge.failed").map(InvoiceId::from),
-        ..read_charge(object)?
+        ..read_charge(desk, object)?
     };
     let keys =
         Keys { intent: id_of(&object.payment_intent), charge: Some(&object.id), customer: id_of(&object.customer) };
@@ -82,14 +82,37 @@ pub(super) fn charge(desk: &mut Desk<'_>, object: &stripe::Charge<'_>) -> Ruled<
     Ok(outcome)
 }
 
-/// Reads the refunds of a charge.
-fn read_charge(object: &stripe::Charge<'_>) -> Ruled<Payment> {
+/// Reads the refunds, the card and the receipt of a charge.
+fn read_charge(desk: &Desk<'_>, object: &stripe::Charge<'_>) -> Ruled<Payment> {
     let mut refunds = BTreeMap::new();
     for refund in object.refunds.iter().flat_map(|list| &list.data) {
         let (id, refund) = read_refund(refund, "/data/object/refunds")?;
         refunds.insert(id, refund);
     }
-    Ok(Payment { charge_refunded_minor: object.amount_refunded, refunds, ..Payment::default() })
+    // A failed charge has no receipt, and its card paid nothing.
+    let has_paid = desk.kind != "charge.failed";
+    let receipt_url = object.receipt_url.as_deref().filter(|url| has_paid && url.len() <= URL_BYTES);
+    Ok(Payment {
+        charge_refunded_minor: object.amount_refunded,
+        refunds,
+        card: read_card(object).filter(|_| has_paid),
+        receipt_url: receipt_url.map(str::to_owned),
+        ..Payment::default()
+    })
+}
+
+/// Maximum length of the address of a receipt, and of the name of a brand, in bytes.
+const URL_BYTES: usize = 2_000;
+const BRAND_BYTES: usize = 40;
+
+/// Reads what customers recognise of the card of a charge; `None` if anything else paid.
+fn read_card(object: &stripe::Charge<'_>) -> Option<Card> {
+    let card = object.payment_method_details.as_ref()?.card.as_ref()?;
+    let last4 =
+        card.last4.as_deref().filter(|text| text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit()))?;
+    let brand = card.brand.as_deref().filter(|brand| brand.len() <= BRAND_BYTES)?;
+    let (exp_month, exp_year) = (card.exp_month, card.exp_year);
+    Some(Card { brand: brand.to_owned(), last4: last4.to_owned(), exp_month, exp_year })
 }
 
 /// Returns the text that identifies a charge's refunded sum, for the outcome `duplicate`.
@@ -138,7 +161,8 @@ pub(super) fn retrieved(desk: &mut Desk<'_>, object: &str) -> Ruled<Outcome> {
     let object = stripe::read_retrieved::<stripe::Charge<'_>>(object)?;
     let id = id_of(&object.payment_intent).unwrap_or(&object.id);
     let keys = Keys { intent: None, charge: None, customer: None };
-    apply(desk, id, &read_charge(&object)?, keys, refunded_sum(&object))
+    let snapshot = read_charge(desk, &object)?;
+    apply(desk, id, &snapshot, keys, refunded_sum(&object))
 }
 
 /// The ids in a snapshot of a payment.

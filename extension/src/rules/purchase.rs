@@ -383,7 +383,8 @@ pub(super) fn changed(desk: &mut Desk<'_>, subscription: &str, report: &EffectRe
         if !is_refused {
             desk.account.record_fact(&FactKey::StayedWithOffer.to_string())?;
             if let Some(row) = desk.account.row::<SubscriptionRow>(subscription)? {
-                desk.account.put(subscription, SubscriptionRow { kept_with: Some(code), ..row });
+                desk.account
+                    .put(subscription, SubscriptionRow { kept_with: Some(code), kept_at: Some(desk.now), ..row });
             }
         }
         if let Some(billing) = billing.clone() {

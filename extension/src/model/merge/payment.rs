@@ -9,6 +9,8 @@ pub(crate) fn merge(record: &mut Payment, snapshot: &Payment) {
     // one wins, in any order of arrival.
     record.charge = record.charge.take().max(snapshot.charge.clone());
     record.invoice = record.invoice.take().max(snapshot.invoice.clone());
+    record.card = record.card.take().max(snapshot.card.clone());
+    record.receipt_url = record.receipt_url.take().max(snapshot.receipt_url.clone());
     // The purchase named by a session takes precedence over the purchase named on the intent.
     let named = (record.session.take(), record.purchase.take());
     (record.session, record.purchase) = named.max((snapshot.session.clone(), snapshot.purchase.clone()));

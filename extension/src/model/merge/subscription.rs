@@ -82,6 +82,7 @@ pub(crate) fn first(snapshot: SubscriptionSnapshot, bounds: Bounds) -> Subscript
         asked: None,
         paused: None,
         kept_with: None,
+        kept_at: None,
     }
 }
 

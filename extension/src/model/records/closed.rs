@@ -31,6 +31,8 @@ pub(crate) enum Erased {
     Accesses { reached: Option<String> },
     /// All of these, and the checkouts up to and including `reached`, are erased.
     Sessions { reached: Option<String> },
+    /// All of these, and the cards of the payments up to and including `reached`, are erased.
+    Payments { reached: Option<String> },
     /// All of these, and what was said about the end of the subscriptions up to and including `reached`, are erased.
     Subscriptions { reached: Option<String> },
     /// Everything is erased.

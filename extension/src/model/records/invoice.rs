@@ -65,6 +65,8 @@ pub(crate) struct Invoice {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub hosted_invoice_url: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub invoice_pdf: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub paid_at: Option<Timestamp>,
     pub lines: Vec<Line>,
     /// Start of the time that the invoice pays for, without prorations.

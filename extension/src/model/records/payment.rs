@@ -57,6 +57,21 @@ pub(crate) struct Received {
     pub at: Timestamp,
 }
 
+/// The card that paid, as far as customers recognise it. More of a card is never stored.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub(crate) struct Card {
+    /// Stripe's name of the brand, for example `visa`.
+    pub brand: String,
+    /// The last four digits.
+    pub last4: String,
+    /// Month of the expiry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exp_month: Option<u32>,
+    /// Year of the expiry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exp_year: Option<u32>,
+}
+
 /// The stored fields of a payment.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -76,6 +91,12 @@ pub(crate) struct Payment {
     /// Money received, once the intent reported it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub received: Option<Received>,
+    /// The card of the charge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub card: Option<Card>,
+    /// Stripe's receipt of the charge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub receipt_url: Option<String>,
     /// Whether the session has booked the received money.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub booked: bool,

@@ -220,6 +220,8 @@ pub(crate) struct SubscriptionRow {
     pub paused: Option<PauseRequest>,
     /// The code of the coupon with which the customer stayed.
     pub kept_with: Option<String>,
+    /// When the customer stayed with it.
+    pub kept_at: Option<Timestamp>,
 }
 
 /// The content of the row's metadata.
@@ -246,6 +248,8 @@ struct SubscriptionMetadata {
     paused: Option<PauseRequest>,
     #[serde(skip_serializing_if = "Option::is_none")]
     kept_with: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kept_at: Option<Timestamp>,
 }
 
 /// The stored form of the history. Most snapshots have the same prices.
@@ -472,6 +476,7 @@ impl SubscriptionRow {
             asked: self.asked.clone(),
             paused: self.paused.clone(),
             kept_with: self.kept_with.clone(),
+            kept_at: self.kept_at,
         };
         Ok(SubscriptionValues {
             customer_id: self.customer_id.clone(),
@@ -526,6 +531,7 @@ impl Record for SubscriptionRow {
             asked: kept.asked,
             paused: kept.paused,
             kept_with: kept.kept_with,
+            kept_at: kept.kept_at,
         }))
     }
 

@@ -6,14 +6,16 @@ use crate::catalog::product::required_text;
 use crate::catalog::span::Span;
 use crate::derive::standing::standing;
 use crate::desk::Desk;
+use crate::model::correlation::Correlation;
+use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::keys::EffectKey;
 use crate::model::records::subscription::{PauseRequest, SubscriptionRow};
 use crate::model::records::subscription_history::BillingHistory;
 use crate::model::time::{parse_rfc3339, rfc3339};
-use extension_contract::{ActorKind, FieldErrorCode, Refusal, SubscriptionStatus};
-use serde_json::json;
+use extension_contract::{ActorKind, Effect, FieldErrorCode, Outcome, Refusal, SubscriptionStatus};
+use serde_json::{Value, json};
 
 /// `subscription.pause`: pauses a plan from the end of the paid period until a time.
 pub(in crate::rules) fn pause(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
@@ -70,7 +72,7 @@ fn longest(desk: &mut Desk<'_>, row: &SubscriptionRow) -> Ruled<Option<Span>> {
     Ok(shortest)
 }
 
-/// `subscription.resume`: ends a pause before its time. Only operators end a pause that was made at Stripe.
+/// `subscription.resume`: ends a pause before its time, or calculates what that would cost (`preview`). Only operators end a pause that was made at Stripe.
 pub(in crate::rules) fn resume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let standing = standing(desk)?;
     let (id, row) = living(desk, &standing, body)?;
@@ -82,6 +84,18 @@ pub(in crate::rules) fn resume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verd
         let problem =
             if row.state().pause.is_none() { "the subscription is not paused" } else { "it is paused at Stripe" };
         return Err(Refusal::BadTransition(problem.to_owned()).into());
+    }
+    let is_preview = match body.get("preview") {
+        None | Some(Value::Null | Value::Bool(false)) => false,
+        Some(Value::Bool(true)) => true,
+        Some(_) => return Err(wrong_field("/preview", FieldErrorCode::WrongType, "", "true or false")),
+    };
+    if is_preview {
+        let asked = json!({"subscription": id, "resume": true});
+        let correlation = Correlation::Preview { change: Object::from_iter([("subscription".to_owned(), json!(id))]) };
+        let effect = request(&EffectKey::Preview { asked_by: desk.event_hash() }, &asked, Some(&correlation))?;
+        desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), ..effect });
+        return Ok(Outcome::Applied.into());
     }
     let billing = desk.account.row::<BillingHistory>(&id)?.unwrap_or_default();
     let key = EffectKey::Resume { subscription: id.clone(), asked_by: desk.event_hash() };

@@ -1,10 +1,11 @@
 // Shows changes while the page is open: fetches the page again after each event of the account, and replaces the parts with `data-live`.
 // The stream begins after the last event that the page shows.
 "use strict";
+// After a form was refused, the address of the browser is that of the form. Loading the page again must not send the form again.
+if (location.pathname.includes("/do/")) history.replaceState(null, "", document.documentElement.dataset.here);
 (() => {
   const parts = () => [...document.querySelectorAll("[data-live][id]")];
-  if (!window.EventSource || parts().length === 0) return;
-  // After a refused form, the address of the browser is that of the form.
+  if (!window.EventSource || !document.documentElement.dataset.stream || parts().length === 0) return;
   const here = document.documentElement.dataset.here;
   // Opened `details` are not counted as a change, and stay open.
   const html = (part) => {

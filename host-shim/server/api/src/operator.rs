@@ -12,6 +12,7 @@ pub(crate) mod found;
 mod intervene;
 pub(crate) mod mails;
 mod retry;
+mod revenue;
 mod stripe;
 pub(crate) mod waiting;
 
@@ -43,6 +44,7 @@ pub(crate) fn routes() -> Vec<ServerRoute> {
         effects::routes(),
         intervene::routes(),
         accounts::routes(),
+        revenue::routes(),
         stripe::routes(),
         backups::routes(),
         mails::routes(),

@@ -45,6 +45,7 @@ pub(crate) const TEMPLATES: &[File] = files![
     "admin_mails.html",
     "admin_onboarding.html",
     "admin_resources.html",
+    "admin_revenue.html",
     "admin_sent_mail.html",
     "api.html",
     "away.html",
@@ -67,8 +68,10 @@ pub(crate) const TEMPLATES: &[File] = files![
     "new_instance.html",
     "organization.html",
     "pricing.html",
+    "receipt.html",
     "register.html",
     "reset.html",
+    "resume.html",
     "success.html",
     "team.html",
 ];

@@ -63,6 +63,8 @@ mails![
     "step_overdue",
     "step_reminder",
     "step_waiting",
+    "subscription_restored",
+    "subscription_suspended",
     "sync_failed",
     "termination_soon",
     "top_up_stopped",

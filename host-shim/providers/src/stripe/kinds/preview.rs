@@ -1,7 +1,7 @@
 //! Calculates what a change of a subscription would cost, with Stripe's own previews of invoices. Changes nothing.
 
 use super::member;
-use super::subscription::{ItemChange, current, is_ending, living};
+use super::subscription::{ItemChange, begins_period, current, is_ending, living};
 use crate::stripe::api::Api;
 use crate::stripe::failure::Failed;
 use crate::stripe::marks::Marks;
@@ -13,13 +13,16 @@ use stripe_billing::invoice::{
     CreatePreviewInvoiceSubscriptionDetailsItems,
     CreatePreviewInvoiceSubscriptionDetailsProrationBehavior as Proration,
 };
-use stripe_client_core::StripeRequest;
+use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 
-/// `stripe.invoice.preview`: takes the payload of `stripe.subscription.update`; returns `currency`, `due_minor` (what is charged at
+/// `stripe.invoice.preview`: takes the payload of `stripe.subscription.update`, or `subscription` and `resume`; returns `currency`, `due_minor` (what is charged at
 /// once), `credit_minor` (what of it is credited for the unused time), `tax_minor`, `lines` (`description`, `amount_minor`), and of the
 /// next invoice `next_minor` and `next_at_ms`.
 pub(crate) fn preview(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
+    if payload.maybe_flag("resume")? == Some(true) {
+        return end_of_pause(api, payload.id("subscription")?, &marks);
+    }
     let change = ItemChange::of(payload)?;
     let now = living(change.subscription, current(api, change.subscription)?)?;
     let keeps = payload.maybe_flag("keep")? == Some(true) && is_ending(&now);
@@ -47,6 +50,30 @@ pub(crate) fn preview(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
         figures["tax_minor"] = json!(tax(&due));
         figures["lines"] =
             lines.iter().map(|(text, amount)| json!({"description": text, "amount_minor": amount})).collect();
+    }
+    Ok(figures)
+}
+
+/// Returns the figures for the end of a pause: a new period, if nobody has paid for the current one.
+fn end_of_pause(api: &Api<'_>, id: &str, marks: &Marks) -> Result<Value, Failed> {
+    let now = living(id, api.get(format!("/subscriptions/{id}"), &[("expand[]", "latest_invoice")])?.object)?;
+    let previewed = |details: Value| {
+        let form = json!({"subscription": id, "preview_mode": "next", "subscription_details": details});
+        RequestBuilder::new(StripeMethod::Post, "/invoices/create_preview").form(&form)
+    };
+    let next = api.post(previewed(json!({"proration_behavior": "none"})), marks, "preview-next")?;
+    let mut figures = json!({
+        "currency": member(&next, "currency")?, "next_minor": amount(&next, "total")?, "next_at_ms": begins_at_ms(&next),
+        "due_minor": 0, "credit_minor": 0, "tax_minor": 0, "lines": [],
+    });
+    if begins_period(&now) {
+        let from_now = json!({"proration_behavior": "none", "billing_cycle_anchor": "now"});
+        let due = api.post(previewed(from_now), marks, "preview-now")?;
+        figures["due_minor"] = json!(amount(&due, "amount_due")?);
+        figures["tax_minor"] = json!(tax(&due));
+        figures["next_at_ms"] = json!(ends_at_ms(&due));
+        let lines = shown_lines(&due).into_iter();
+        figures["lines"] = lines.map(|(text, amount)| json!({"description": text, "amount_minor": amount})).collect();
     }
     Ok(figures)
 }
@@ -94,6 +121,13 @@ fn shown_lines(invoice: &Value) -> Vec<(&str, i64)> {
     let lines = invoice.pointer("/lines/data").and_then(Value::as_array).into_iter().flatten();
     let shown = |line: &'_ Value| line.get("amount").and_then(Value::as_i64);
     lines.filter_map(|line| Some((line.get("description")?.as_str()?, shown(line)?))).collect()
+}
+
+/// Returns the end of the period that an invoice is for.
+fn ends_at_ms(invoice: &Value) -> Option<i64> {
+    let lines = invoice.pointer("/lines/data").and_then(Value::as_array).into_iter().flatten();
+    let ends_s = lines.filter_map(|line| line.pointer("/period/end").and_then(Value::as_i64));
+    ends_s.max().map(|at_s| at_s.saturating_mul(1_000))
 }
 
 /// Returns the time at which the period begins that an invoice is for. Usage is invoiced for the period before.

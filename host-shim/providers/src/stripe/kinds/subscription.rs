@@ -162,6 +162,11 @@ pub(crate) fn pause(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     outputs(&api.post(UpdateSubscription::new(id).pause_collection(pause).build(), &marks, "pause")?)
 }
 
+/// Returns whether the end of a pause begins a new period: the invoice of the current one was voided. Expects `latest_invoice`.
+pub(super) fn begins_period(subscription: &Value) -> bool {
+    subscription.pointer("/latest_invoice/status").and_then(Value::as_str) == Some("void")
+}
+
 /// `stripe.subscription.resume`: takes `subscription`; returns `id`, `status`. If the invoice of the current period was voided, a new period
 /// begins now and is paid for now, since nobody would pay for the rest of the current one. Otherwise the period stays.
 pub(crate) fn resume(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
@@ -170,7 +175,7 @@ pub(crate) fn resume(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let path = format!("/subscriptions/{id}");
     let now = living(id, api.get(path.clone(), &[("expand[]", "latest_invoice")])?.object)?;
     let is_paused = now.get("pause_collection").is_some_and(|pause| !pause.is_null());
-    let is_unpaid = now.pointer("/latest_invoice/status").and_then(Value::as_str) == Some("void");
+    let is_unpaid = begins_period(&now);
     if !is_paused && !is_unpaid {
         return outputs(&now);
     }

@@ -1,13 +1,15 @@
 //! Accounts, and everything that the store contains about one account, in pages.
 
+use super::waiting::waiting;
 use super::{account, limit};
 use crate::ask::read;
 use crate::description::Shape;
 use crate::extract::{Operator, PathPart, QueryOf};
 use crate::problem::Problem;
 use crate::server_route::ServerRoute;
-use crate::state::HostedSite;
+use crate::state::{AppState, HostedSite};
 use axum::Json;
+use axum::extract::State;
 use extension_contract::{ADDRESS_CLAIMS, Account, CONNECTED_ACCOUNT_CLAIMS, address_hash};
 use host_engine::show::page;
 use host_engine::view::page_of;
@@ -80,7 +82,7 @@ pub(super) fn routes() -> Vec<ServerRoute> {
         ServerRoute::get("/api/operator/accounts", "listAccounts", list)
             .about("Accounts, each with name and address.")
             .detail(
-                "`search` is a part of one of them or of the id, or the id of an object or an event of Stripe (`cus_`, `sub_`, `in_`, \
+                "`search` is a part of one of them or of the id, the number of an invoice, or the id of an object or an event of Stripe (`cus_`, `sub_`, `in_`, \
                  `pi_`, `ch_`, `cs_`, `acct_`, `evt_`).",
             )
             .query(&["search: string?", "after: string?", "limit: integer?"])
@@ -95,15 +97,20 @@ pub(super) fn routes() -> Vec<ServerRoute> {
 
 /// Carries out `GET /api/operator/accounts`.
 async fn list(
+    State(app): State<AppState>,
     Operator { hosted, .. }: Operator,
     QueryOf(ListAccountsQuery { search, after, limit: given }): QueryOf<ListAccountsQuery>,
 ) -> Result<Json<Value>, Problem> {
     let (partition, limit) = (hosted.site.partition().clone(), limit(given)?);
     let after = after.as_deref().map(account).transpose()?;
-    if let (Some(text), None) = (search.as_deref().map(str::trim), &after)
-        && let Some(found) = of_text(&hosted, text).await?
-    {
-        return Ok(Json(page("accounts", vec![shown(&hosted, &found)?], None)));
+    if let (Some(text), None) = (search.as_deref().map(str::trim).filter(|text| !text.is_empty()), &after) {
+        let mut found = of_text(&hosted, text).await?;
+        if found.is_none() && text.contains('-') {
+            found = waiting(&app, &hosted).await?.with_number(text);
+        }
+        if let Some(found) = found {
+            return Ok(Json(page("accounts", vec![shown(&hosted, &found)?], None)));
+        }
     }
     let named: BTreeSet<Account> = match (&hosted.users, &search) {
         (Some(users), Some(part)) => {

@@ -1,6 +1,7 @@
-//! Finds what waits for an operator in the accounts of a site: steps for a person, and failed instances.
+//! Finds what an operator wants to know of all accounts of a site: steps for a person, failed instances, subscriptions, payments that
+//! failed, and the numbers of invoices.
 //!
-//! Few of the accounts have any. So each account is asked once, and again after a decision about it; only what was found is kept.
+//! Each account is asked once, and again after a decision about it; only what was found is kept.
 
 use crate::ask::{asked, read};
 use crate::changes::Changes;
@@ -34,6 +35,19 @@ pub(crate) struct Waiting {
 struct OfAccount {
     tasks: Vec<Value>,
     failed: Vec<Value>,
+    /// The subscriptions, as far as the figures of the business need them.
+    subscriptions: Vec<Value>,
+    /// The invoices whose payment has failed.
+    unpaid: Vec<Value>,
+    /// The numbers of the invoices, in lower case.
+    numbers: BTreeSet<String>,
+}
+
+impl OfAccount {
+    fn is_empty(&self) -> bool {
+        let lists = [&self.tasks, &self.failed, &self.subscriptions, &self.unpaid];
+        lists.iter().all(|list| list.is_empty()) && self.numbers.is_empty()
+    }
 }
 
 impl Waiting {
@@ -55,7 +69,7 @@ impl Waiting {
                 Ok(accounts.into_iter().map(|account| of_account_or_failure(answerer, account, at)).collect())
             });
             for (name, found) in found.await? {
-                match found.tasks.is_empty() && found.failed.is_empty() {
+                match found.is_empty() {
                     true => self.found.remove(&name),
                     false => self.found.insert(name, found),
                 };
@@ -75,6 +89,23 @@ impl Waiting {
     /// Returns the failed instances of the accounts after the given one, and the last account if more follow.
     pub(super) fn failed(&self, after: Option<&str>, limit: usize) -> (Vec<Value>, Option<String>) {
         self.page(after, limit, |found| &found.failed)
+    }
+
+    /// Returns the subscriptions of all accounts.
+    pub(super) fn subscriptions(&self) -> impl Iterator<Item = &Value> {
+        self.found.values().flat_map(|found| &found.subscriptions)
+    }
+
+    /// Returns the invoices of all accounts whose payment has failed.
+    pub(super) fn unpaid(&self) -> impl Iterator<Item = &Value> {
+        self.found.values().flat_map(|found| &found.unpaid)
+    }
+
+    /// Returns the account with an invoice of this number.
+    pub(super) fn with_number(&self, number: &str) -> Option<Account> {
+        let number = number.to_lowercase();
+        let found = self.found.iter().find(|(_, found)| found.numbers.contains(&number));
+        found.and_then(|(account, _)| account.parse().ok())
     }
 
     fn page(
@@ -101,7 +132,7 @@ fn of_account_or_failure(answerer: &mut Answerer, account: Account, at: Timestam
     let name = account.to_string();
     of_account(answerer, account, at).unwrap_or_else(|error| {
         let failed = vec![unreadable(&name, &error)];
-        (name, OfAccount { tasks: Vec::new(), failed })
+        (name, OfAccount { failed, ..OfAccount::default() })
     })
 }
 
@@ -111,7 +142,32 @@ pub(super) fn unreadable(account: &str, error: &AskError) -> Value {
     json!({"id": null, "name": account, "account": account, "status": FAILED, "metadata": {"error": error}})
 }
 
-/// Asks an account for its steps and its failed instances.
+/// The members of a subscription that are kept.
+const OF_SUBSCRIPTIONS: [&str; 10] = [
+    "id",
+    "account",
+    "status",
+    "standing",
+    "monthly",
+    "next_charge_at",
+    "began_at",
+    "ended_at",
+    "was_customer",
+    "reason",
+];
+/// The members of an invoice that are kept.
+const OF_INVOICES: [&str; 7] = ["id", "account", "number", "status", "total_minor", "currency", "failed_at"];
+
+/// Returns an object with only these members.
+fn only(row: &Value, names: &[&str]) -> Value {
+    let mut kept: Value = names.iter().map(|name| ((*name).to_owned(), row[*name].clone())).collect();
+    if let Some(item) = row["items"].get(0) {
+        kept["plan"] = item["name"].clone();
+    }
+    kept
+}
+
+/// Asks an account for its steps, its failed instances and its bills.
 fn of_account(answerer: &mut Answerer, account: Account, at: Timestamp) -> Result<(String, OfAccount), AskError> {
     let name = account.to_string();
     let question = Question { account, actor: Actor::system(), at };
@@ -133,5 +189,10 @@ fn of_account(answerer: &mut Answerer, account: Account, at: Timestamp) -> Resul
         }
     }
     let failed = instances.into_iter().filter(|instance| instance["status"] == FAILED).collect();
-    Ok((name, OfAccount { tasks, failed }))
+    let subscriptions = list("subscriptions")?.iter().map(|row| only(row, &OF_SUBSCRIPTIONS)).collect();
+    let invoices = list("invoices")?;
+    let numbers = invoices.iter().filter_map(|invoice| Some(invoice["number"].as_str()?.to_lowercase())).collect();
+    let has_failed = |invoice: &&Value| !invoice["failed_at"].is_null();
+    let unpaid = invoices.iter().filter(has_failed).map(|row| only(row, &OF_INVOICES)).collect();
+    Ok((name, OfAccount { tasks, failed, subscriptions, unpaid, numbers }))
 }

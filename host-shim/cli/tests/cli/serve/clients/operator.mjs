@@ -42,6 +42,20 @@ told.suspended = await story.text("[role=status]");
 await story.followText("Resume");
 await story.sees("running");
 
+// The figures lead to their rows, and a customer's subscription is cancelled with a reason that is kept.
+await story.goto(`${server}/admin`);
+told.figures = await story.text("#figures");
+await story.follow("#figures a");
+told.revenue = (await story.text("main")).replaceAll(/\s+/g, " ");
+await story.state("revenue");
+await story.followText("user:ada", "a");
+await page.click('section[aria-label="Subscriptions"] summary');
+await story.type('[name="comment"]', "Moves to another tool");
+await story.state("account-cancel");
+await story.followText("Cancel the subscription");
+told.canceled = await story.text("[role=status]");
+await story.sees("Moves to another tool");
+
 for (const [label, name] of [["Accounts", "accounts"], ["Resources", "resources"], ["Onboarding", "onboarding"], ["Campaigns", "campaigns"], ["Mails", "mails"]]) {
   await story.followText(label, ".nav a");
   await story.state(name);
