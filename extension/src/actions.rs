@@ -20,4 +20,5 @@ pub(crate) mod spend;
 pub(crate) mod step_failed;
 pub(crate) mod subscription_change;
 pub(crate) mod task;
+pub(crate) mod top_up;
 pub(crate) mod usage_pull;

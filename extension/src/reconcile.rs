@@ -68,7 +68,7 @@ pub(crate) fn stages(desk: &mut Desk<'_>, is_continuation: bool) -> Ruled<Desire
     membership::reconcile(desk, &standing)?;
     settled::reconcile(desk, &standing)?;
     spending_alerts::reconcile(desk)?;
-    top_ups::reconcile(desk, &standing)?;
+    top_ups::reconcile(desk, &standing, &mut desired)?;
     usage_pulls::reconcile(desk, &mut desired)?;
     usage_invoice::reconcile(desk, &mut desired)?;
     meter_events::reconcile(desk, &standing, &mut desired)?;

@@ -183,14 +183,7 @@ fn effect_result(desk: &mut Desk<'_>, report: &EffectReport, about: Option<&Corr
             let outcome = spending::invoiced(desk, month, report)?;
             told_if_refused(desk, report, outcome)?
         }
-        Some(Correlation::TopUp { purchase }) => {
-            let outcome = top_up::charged(desk, purchase, report)?;
-            // A declined card is the customer's matter.
-            match report.answer.as_ref().err().is_some_and(|failure| failure.class != EffectFailureClass::Final) {
-                true => unattended_result(desk, report)?,
-                false => outcome,
-            }
-        }
+        Some(Correlation::TopUp { purchase }) => top_up::charged(desk, purchase, report)?,
         Some(Correlation::MeterEvent { day }) => {
             let outcome = meter_event::answered(desk, day, report)?;
             told_if_refused(desk, report, outcome)?

@@ -426,7 +426,7 @@ pub(crate) fn check_credits(
 /// Checks that automatic top-ups have something to buy.
 pub(crate) fn check_top_up(
     settings: &Settings,
-    decls: &[(usize, TypeDecl)],
+    products: &[(usize, String, Proposed)],
     is_partial: bool,
     mistakes: &mut Mistakes,
 ) {
@@ -436,8 +436,14 @@ pub(crate) fn check_top_up(
         let (found, expected) = (terms.at_most.to_string(), "a positive amount in minor units");
         mistakes.add(&format!("{PATH}/at_most"), FieldErrorCode::OutOfRange, found, expected);
     }
-    if !is_partial && !decls.is_empty() && decls.iter().all(|(_, decl)| decl.on_paid.is_empty()) {
-        mistakes.wrong(PATH, "no product gives credits", "a product type with `on_paid`");
+    let is_credit = |product: &Proposed| {
+        let prices = product.prices(&settings.currency);
+        let once = prices.iter().find(|price| price.interval == Interval::Once);
+        !product.decl.on_paid.is_empty() && once.is_some_and(|price| price.amount.amount_minor <= terms.at_most)
+    };
+    if !is_partial && !products.is_empty() && !products.iter().any(|(.., product)| is_credit(product)) {
+        let expected = "a product that is sold once for at most this amount, and gives credits";
+        mistakes.wrong(PATH, "there is nothing to buy", expected);
     }
 }
 

@@ -8,7 +8,6 @@ use crate::catalog::words::one_of;
 use crate::desk::Desk;
 use crate::model::halt::{Ruled, wrong_field};
 use crate::model::json::{Object, encode};
-use crate::model::ledger::REVENUE;
 use crate::model::records::ledger::Balances;
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::session::SessionStatus;
@@ -17,13 +16,19 @@ use std::collections::BTreeSet;
 
 /// Member of a command with the currency that the customer chooses.
 const CURRENCY: &str = "currency";
+/// Beginning of the ledgers of received money. Credits that operators give decide no currency.
+const CASH: &str = "cash:";
 
 /// Returns the currencies in which an account has paid or begun a subscription. There are several only if checkouts in two
 /// currencies were open at once.
 fn used(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
     let balances = desk.account.get::<Balances>(Balances::ID)?.unwrap_or_default();
-    let mut used: BTreeSet<String> =
-        balances.0.get(REVENUE).into_iter().flat_map(|sums| sums.keys().cloned()).collect();
+    let mut used: BTreeSet<String> = balances
+        .0
+        .iter()
+        .filter(|(name, _)| name.starts_with(CASH))
+        .flat_map(|(_, sums)| sums.keys().cloned())
+        .collect();
     for (_, row) in desk.account.all::<PurchaseRow>()? {
         let is_begun = |status: SessionStatus| matches!(status, SessionStatus::Complete | SessionStatus::Paid);
         if row.values.session_id.is_some() && row.details.counts.as_ref().is_some_and(|of| is_begun(of.status)) {

@@ -206,10 +206,10 @@ pub(crate) fn standing(desk: &mut Desk<'_>) -> Ruled<AccountStanding> {
             *last = (*last).max(until);
         }
     }
-    for (key, grant) in granted.iter().flat_map(|granted| &granted.0).filter(|(_, grant)| grant.has_ended(desk.now)) {
-        let until = grant.until.unwrap_or(Timestamp::MIN);
-        let last = grants_lost.entry(key.clone()).or_insert(until);
-        *last = (*last).max(until);
+    for (key, grant) in granted.iter().flat_map(|granted| &granted.0) {
+        let Some(lost_at) = grant.lost_at(desk.now) else { continue };
+        let last = grants_lost.entry(key.clone()).or_insert(lost_at);
+        *last = (*last).max(lost_at);
     }
     let (plans, lost) = (plans.in_force, plans.lost);
     Ok(AccountStanding { settings, closed_at, subscriptions, plans, lost, allowed, bought, items, grants_lost })

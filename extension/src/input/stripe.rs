@@ -174,6 +174,9 @@ pub(crate) struct Metadata<'a> {
     /// The subscription whose unused time a refund gives back.
     #[serde(borrow, deserialize_with = "optional_id")]
     pub rest_of: Option<Text<'a>>,
+    /// The tax within a payment without a checkout, in minor units, as our provider noted it.
+    #[serde(borrow, rename = "provisioner_tax", deserialize_with = "optional_id")]
+    pub tax: Option<Text<'a>>,
 }
 
 /// All metadata of an object that may have been created by somebody else.
@@ -210,7 +213,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for AllMetadata<'a> {
                     found[place] = map.next_value::<Option<Ref<'de>>>()?.map(|reference| reference.0);
                 }
                 let [purchase_id, user_id, organization_id] = found;
-                Ok(AllMetadata { ours: Metadata { purchase_id, user_id, organization_id, rest_of: None }, others })
+                Ok(AllMetadata {
+                    ours: Metadata { purchase_id, user_id, organization_id, rest_of: None, tax: None },
+                    others,
+                })
             }
         }
         deserializer.deserialize_map(MetadataVisitor(std::marker::PhantomData))

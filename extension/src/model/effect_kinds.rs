@@ -137,7 +137,7 @@ effects! {
     "stripe.invoice.preview" as INVOICE_PREVIEW ["subscription", "item", "price"] -> ["currency", "due_minor", "next_minor"], PROMPT;
     /// Reports a quantity of usage to a meter.
     "stripe.meter_event.create" as METER_EVENT_CREATE ["event_name", "customer", "value", "at"] -> [], PATIENT, moves money;
-    /// Charges the card of a customer who is not there, for a product that the customer has ordered in advance.
+    /// Charges a saved card off session, for a purchase that the customer has authorized in advance.
     "stripe.payment.create" as PAYMENT_CREATE ["customer", "amount_minor", "currency", "metadata"] -> ["id"], PATIENT, moves money;
     /// Creates a session of the customer portal.
     "stripe.portal.create" as PORTAL_CREATE ["customer", "return_url"] -> ["url"], PROMPT;

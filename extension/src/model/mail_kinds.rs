@@ -67,7 +67,7 @@ mails! {
     /// A paid invoice was credited by a credit note that no refund goes with: to the customer's balance, or outside of Stripe.
     CREDIT_NOTE = "credit_note" to Admin ["credit_note", "invoice", "amount_minor", "currency"];
     /// Credits end soon, seven days before.
-    CREDITS_EXPIRE = "credits_expire" to Account ["expires_at"];
+    CREDITS_EXPIRE = "credits_expire" to Account ["left_micros", "currency", "expires_at"];
     /// A closed account has paid for credits that it has not spent.
     CREDITS_UNSPENT = "credits_unspent" to Admin ["purchase", "amount_minor", "currency"];
     /// A customer has paid an invoice of a subscription that Stripe still keeps `unpaid` a day later.
@@ -173,8 +173,9 @@ mails! {
     SYNC_FAILED = "sync_failed" to Admin ["product", "code"];
     /// An archived instance will be deleted, at each time of the policy `notice` before.
     TERMINATION_SOON = "termination_soon" to Account ["instance", "at"];
-    /// An automatic top-up was turned off: the card was declined (`because` is `declined`), the product costs another amount or is not
-    /// sold any more (`repriced`), or credits were given back for money (`returned`).
+    /// An automatic top-up was turned off: the card was declined (`because` is `declined`), the payment failed for another reason
+    /// (`failed`), the product is not sold any more on the terms that were agreed (`repriced`), or credits were refunded or disputed
+    /// (`returned`).
     TOP_UP_STOPPED = "top_up_stopped" to Account ["product", "amount_minor", "currency", "because"];
     /// A transfer to a creator was taken back at Stripe. The amount is owed again, and is sent again with the next share.
     TRANSFER_REVERSED = "transfer_reversed" to Admin ["transfer", "amount_minor", "currency"];

@@ -66,7 +66,9 @@ pub(super) fn schedule(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> Ru
         // Whoever has the credits for a few days only knows when they end.
         let at = notice.before(due);
         if at > lot.at {
-            let values = json!({"expires_at": rfc3339(due)});
+            let values = json!({
+                "left_micros": lot.left_micros(), "currency": lot.currency, "expires_at": rfc3339(due),
+            });
             desired.mail(desk.now, &mail_kinds::CREDITS_EXPIRE, &format!("{id}:{due}"), at, values);
         }
     }
@@ -110,7 +112,7 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
 }
 
 /// Returns the invoices of subscriptions that the event has changed, or whose payments it has changed.
-fn invoices(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
+pub(super) fn invoices(desk: &mut Desk<'_>) -> Ruled<BTreeSet<String>> {
     let mut ids: BTreeSet<String> = desk.account.touched::<Invoice>().into_iter().collect();
     for id in desk.account.touched::<Payment>() {
         if let Some(payment) = desk.account.get::<Payment>(&id)? {
@@ -147,11 +149,13 @@ fn update_invoice_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     let mut lot = known.clone().unwrap_or_default();
     lot.currency.clone_from(&invoice.currency);
     lot.at = paid_at;
-    lot.expires_at = expires.map(|span| span.after(paid_at));
     lot.expired_micros = 0;
     // What was granted once stays, whatever a later catalog gives.
+    lot.expires_at = known.as_ref().map_or(expires.map(|span| span.after(paid_at)), |known| known.expires_at);
     lot.granted_micros = known.as_ref().map_or(granted, |known| known.granted_micros);
-    if known.is_some() {
+    let has_returns = |payment: &Payment| payment.has_returns() && payment.invoice.as_deref() == Some(id);
+    let is_returned = known.as_ref().is_some_and(|lot| lot.taken_micros + lot.owed_micros > 0);
+    if is_returned || !desk.account.all_where(has_returns)?.is_empty() {
         desk.account.load_whole(Payment::COLLECTION)?;
     }
     let back = unused::back_by_invoice(desk, Payment::back_minor)?.remove(id).unwrap_or_default();

@@ -179,8 +179,9 @@ fn after_subscriptions(
     }
     desk.account.load_whole(Lot::COLLECTION)?;
     for (id, lot) in desk.account.all_where(|lot: &Lot| lot.given.as_ref().is_some_and(|of| of.reason.is_some()))? {
-        let given = lot.given.clone().map(|given| Given { reason: None, ..given });
-        desk.account.put(&id, Lot { given, ..Lot::clone(&lot) });
+        let without_reason = |given: &Given| Given { reason: None, ..given.clone() };
+        let (given, ended) = (lot.given.as_ref().map(without_reason), lot.ended.as_ref().map(without_reason));
+        desk.account.put(&id, Lot { given, ended, ..Lot::clone(&lot) });
     }
     Ok((Erased::All, false))
 }

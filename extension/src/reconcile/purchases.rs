@@ -95,8 +95,7 @@ fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
             payment_intent: Some(id.clone()),
             paid_at: Some(received.at),
             by_payment: true,
-            // The tax of what was asked for.
-            tax_minor: known.as_ref().map_or(0, |known| known.tax_minor),
+            tax_minor: payment.tax_minor.min(received.amount_minor),
             ..Session::default()
         };
         if known.as_ref().and_then(|known| known.payment_intent.as_ref()).is_some_and(|other| *other != id) {
@@ -120,8 +119,12 @@ fn sessions_by_payment(desk: &mut Desk<'_>) -> Ruled<()> {
 }
 
 /// Returns whether a payment's amount is the one that the purchase's completed session charges or, before that session is
-/// known, the agreed total.
+/// known, the agreed total. Our provider adds the tax to a payment without a checkout.
 fn is_agreed(row: &PurchaseRow, session: Option<&Session>, received: &Received) -> bool {
+    if row.details.without_checkout {
+        let total = &row.values.total;
+        return received.amount_minor >= total.amount_minor && received.currency == total.currency;
+    }
     let expected = session.map_or(row.values.total.amount_minor, |session| session.total_minor);
     received.amount_minor == expected && received.currency == row.values.total.currency
 }

@@ -1,6 +1,9 @@
 //! Buys credits when they run low, off session, with the card that the customer has used before. One purchase is under way at a time, and
 //! a month costs at most what the account has said.
 
+use super::credits::invoices;
+use super::schedule::DesiredSchedule;
+use crate::actions::top_up::agreed;
 use crate::catalog::account_name::text_of;
 use crate::derive::currency;
 use crate::derive::customer::customer;
@@ -12,19 +15,20 @@ use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::json::{Object, short_hash};
-use crate::model::keys::{ClaimKey, EffectKey};
+use crate::model::keys::{ClaimKey, EffectKey, TimerKey};
 use crate::model::mail_kinds;
 use crate::model::money::to_micros;
 use crate::model::notice::send_once;
 use crate::model::records::lot::Lot;
 use crate::model::records::purchase::{Details, PurchaseRow};
 use crate::model::records::top_up::{Stopped, TopUp};
-use crate::model::time::month_id;
+use crate::model::time::{month_id, month_of};
 use extension_contract::{Money, PurchaseStatus};
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 
 /// Brings the account's credits above its limit, unless a purchase is under way.
-pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<()> {
+pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired: &mut DesiredSchedule) -> Ruled<()> {
     let Some(known) = desk.account.get_here::<TopUp>(TopUp::ID)? else { return Ok(()) };
     let mut row = TopUp::clone(&known);
     if let Some(open) = &row.open {
@@ -39,7 +43,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
     let is_possible =
         row.on && row.open.is_none() && standing.closed_at.is_none() && standing.settings.top_up.is_some();
     if is_possible && is_low(desk, &row)? {
-        buy(desk, &mut row)?;
+        buy(desk, standing, &mut row, desired)?;
     }
     if row != *known {
         desk.account.put(TopUp::ID, row);
@@ -47,12 +51,13 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
     Ok(())
 }
 
-/// Returns whether the event has taken back credits, or is about to.
+/// Returns whether the event has taken back credits, or is about to: of a purchase, or of an invoice with its payments.
 fn has_returned_credits(desk: &mut Desk<'_>) -> Ruled<bool> {
-    for id in desk.account.touched::<PurchaseRow>() {
-        let Some(purchase) = desk.account.get::<PurchaseRow>(&id)? else { continue };
-        let is_returned = purchase.refunding_minor() > 0 || purchase.back_minor() > 0;
-        if is_returned && desk.account.get::<Lot>(&id)?.is_some() {
+    let mut ids: BTreeSet<String> = desk.account.touched::<PurchaseRow>().into_iter().collect();
+    ids.extend(invoices(desk)?);
+    for id in ids {
+        let lot = desk.account.get::<Lot>(&id)?;
+        if lot.is_some_and(|lot| lot.held_micros > 0 || lot.taken_micros + lot.owed_micros > 0) {
             return Ok(true);
         }
     }
@@ -69,17 +74,23 @@ fn is_low(desk: &mut Desk<'_>, row: &TopUp) -> Ruled<bool> {
 }
 
 /// Requests the payment of the agreed product, if the month has room for it.
-fn buy(desk: &mut Desk<'_>, row: &mut TopUp) -> Ruled<()> {
+fn buy(desk: &mut Desk<'_>, standing: &AccountStanding, row: &mut TopUp, desired: &mut DesiredSchedule) -> Ruled<()> {
     let month = month_id(desk.now);
     if row.month != month {
         (row.month, row.asked_minor) = (month, 0);
     }
     let Some(asked_minor) = row.asked_minor.checked_add(row.amount.amount_minor) else { return Ok(()) };
-    if asked_minor > row.limit_minor {
+    let bound = standing.settings.top_up.as_ref().map_or(0, |terms| terms.at_most);
+    if asked_minor > row.limit_minor.min(bound) {
+        // The next month has room again.
+        let (_, due) = month_of(desk.now);
+        desired.timer(desk.now, TimerKey::TopUp { due }, due);
         return Ok(());
     }
     let Some(customer) = customer(desk)? else { return Ok(()) };
-    let Some((offer, unit_price)) = agreed_offer(desk, row)? else { return stop(desk, row, Stopped::Repriced) };
+    let Some((offer, unit_price)) = agreed_offer(desk, standing, row)? else {
+        return stop(desk, row, Stopped::Repriced);
+    };
     let account = desk.account.owned()?;
     let id = format!("pur_{}", short_hash(&format!("top-up/{}/{}", text_of(&account), row.number)));
     desk.account.claim([ClaimKey::Purchase(&id)])?;
@@ -104,8 +115,8 @@ fn buy(desk: &mut Desk<'_>, row: &mut TopUp) -> Ruled<()> {
     Ok(())
 }
 
-/// Returns the offer that the account has agreed to; `None` if it is not sold any more, or for another amount.
-fn agreed_offer(desk: &mut Desk<'_>, row: &TopUp) -> Ruled<Option<(SelectedOffer, Money)>> {
+/// Returns the offer that the account has agreed to; `None` if the account can't buy it any more, or on other terms.
+fn agreed_offer(desk: &mut Desk<'_>, standing: &AccountStanding, row: &TopUp) -> Ruled<Option<(SelectedOffer, Money)>> {
     let body: Object = [
         ("product_id".to_owned(), json!(row.product)),
         ("quantity".to_owned(), Value::from(row.quantity)),
@@ -113,10 +124,13 @@ fn agreed_offer(desk: &mut Desk<'_>, row: &TopUp) -> Ruled<Option<(SelectedOffer
     ]
     .into_iter()
     .collect();
-    let found = match offer::find(&desk.catalog, &body) {
-        Ok(offer) => currency::unit_price(desk, &body, &offer.price).map(|price| (offer, price)),
-        Err(halt) => Err(halt),
+    let mut find = || {
+        let offer = offer::find(&desk.catalog, &body)?;
+        offer.check_buyer(desk, standing)?;
+        let unit_price = currency::unit_price(desk, &body, &offer.price)?;
+        Ok((offer, unit_price))
     };
+    let found = find();
     let (offer, unit_price) = match found {
         Ok(found) => found,
         Err(Halt::Refused(_)) => return Ok(None),
@@ -124,7 +138,8 @@ fn agreed_offer(desk: &mut Desk<'_>, row: &TopUp) -> Ruled<Option<(SelectedOffer
     };
     let amount = unit_price.amount_minor.checked_mul(i64::from(offer.quantity));
     let is_agreed = amount == Some(row.amount.amount_minor) && unit_price.currency == row.amount.currency;
-    Ok((is_agreed && offer.is_credit()?).then_some((offer, unit_price)))
+    let is_same = agreed(&offer, standing.settings.tax)? == row.terms;
+    Ok((is_agreed && is_same && offer.is_credit()?).then_some((offer, unit_price)))
 }
 
 /// Turns the top-up off, and tells the account why.

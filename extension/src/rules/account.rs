@@ -4,6 +4,7 @@
 
 use crate::actions::customer::{self, owner};
 use crate::actions::listed::unlist_all;
+use crate::actions::top_up::turn_off;
 use crate::catalog::product::{line, required_text};
 use crate::catalog::return_address;
 use crate::derive::customer::customer as known_customer;
@@ -14,6 +15,8 @@ use crate::model::json::{Object, decode, encode};
 use crate::model::keys::{ClaimKey, EffectKey, FactKey};
 use crate::model::notice::send_with_secrets;
 use crate::model::records::closed::Closed;
+use crate::model::records::operator_grants::OperatorGrants;
+use crate::model::records::top_up::TopUp;
 use extension_contract::{
     ADDRESS_CLAIMS, ActorKind, EffectReport, FieldErrorCode, IgnoreReason, Outcome, Refusal, address_hash,
 };
@@ -44,6 +47,12 @@ pub(super) fn close(desk: &mut Desk<'_>) -> Ruled<Verdict> {
         desk.account.release_claims(addresses, None);
     }
     unlist_all(desk)?;
+    // If the account is opened again, it may be somebody else's.
+    if let Some(mut row) = desk.account.row::<TopUp>(TopUp::ID)? {
+        turn_off(desk, &mut row)?;
+        desk.account.put(TopUp::ID, row);
+    }
+    desk.account.remove::<OperatorGrants>(OperatorGrants::ID);
     Ok(Outcome::Applied.into())
 }
 

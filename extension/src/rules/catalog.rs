@@ -299,7 +299,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     check_sign_up(&products, &mut mistakes);
     if !mistakes.is_left_out("/policies") {
         check_pauses(&products, &settings, &mut mistakes);
-        check_top_up(&settings, &read, is_partial, &mut mistakes);
+        check_top_up(&settings, &products, is_partial, &mut mistakes);
     }
     check_credits(&read, &products, &settings.currency, &mut mistakes);
     check_conditions(&read, &products, &mut mistakes);

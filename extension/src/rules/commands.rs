@@ -508,7 +508,7 @@ pub(crate) static COMMANDS: &[Command] = &[
         members: Members::Only(&["amount_minor", "expires_at", "reason"]),
         who: Who::Operators,
         payload: "`amount_minor`, `expires_at` (none: they do not end), `reason`",
-        does: "gives the account credits that nobody paid for",
+        does: "grants the account free credits",
         reply: Some("`{id, amount_minor, currency, expires_at}`"),
         rule: Some(granting::credits),
         ..USUAL
@@ -547,8 +547,8 @@ pub(crate) static COMMANDS: &[Command] = &[
     },
     Command {
         kind: "account.top_up",
-        members: Members::Only(&["product_id", "quantity", "below_minor", "limit_minor"]),
-        payload: "`product_id`, `quantity`, `below_minor`, `limit_minor`; nothing turns it off",
+        members: Members::Only(&["product_id", "quantity", "currency", "amount_minor", "below_minor", "limit_minor"]),
+        payload: "`product_id`, `quantity`, `currency`, `amount_minor` (what it costs), `below_minor`, `limit_minor`; without members: off",
         does: "buys credits whenever fewer than `below_minor` are left, [below](#notes)",
         reply: Some("`{on, product_id, quantity, amount_minor, currency, below_minor, limit_minor, spent_minor}`"),
         rule: Some(top_up::set),

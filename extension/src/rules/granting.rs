@@ -2,6 +2,7 @@
 //! reason that is kept.
 
 use crate::catalog::amount::{UNLIMITED, UNLIMITED_WORD};
+use crate::catalog::entitlement::{EntitlementKind, declared};
 use crate::catalog::meter::included_by;
 use crate::catalog::product::{required_text, text, whole_number};
 use crate::catalog::rate::PaidBy;
@@ -14,7 +15,7 @@ use crate::model::money::to_micros;
 use crate::model::records::lot::{Given, Lot};
 use crate::model::records::operator_grants::{OperatorGrant, OperatorGrants};
 use crate::model::time::{parse_rfc3339, plus_days, rfc3339};
-use extension_contract::{FieldErrorCode, Refusal, Timestamp};
+use extension_contract::{FieldErrorCode, IgnoreReason, Outcome, Refusal, Timestamp};
 use serde_json::{Value, json};
 
 /// The latest end from now, in days: ten years.
@@ -29,8 +30,7 @@ pub(super) fn credits(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let reason = required_text(body, "reason")?;
     let settings = desk.catalog.settings()?;
     if !settings.rates.values().any(|rate| rate.pay.contains(&PaidBy::Credits)) {
-        let text = "a meter that credits pay for: this business has none";
-        return Err(Refusal::NotFound(text.to_owned()).into());
+        return Err(Refusal::NotFound("a meter that can be paid with credits".to_owned()).into());
     }
     let amount_minor = whole_number(body, "amount_minor", 1..=CREDITS_MAX)?;
     let expires_at = end(body, "expires_at", desk.now)?;
@@ -55,12 +55,12 @@ pub(super) fn credits(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 pub(super) fn end_credits(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let (id, reason) = (required_text(body, "id")?, required_text(body, "reason")?);
     let found = desk.account.row::<Lot>(&id)?.filter(|lot| lot.given.is_some());
-    let mut lot = found.ok_or_else(|| Refusal::NotFound(format!("credits {id} of an operator")))?;
+    let mut lot = found.ok_or_else(|| Refusal::NotFound(format!("credit grant {id}")))?;
     if lot.has_ended(desk.now) {
         return Err(Refusal::BadTransition("the credits have ended".to_owned()).into());
     }
     lot.expires_at = Some(desk.now);
-    lot.given = Some(Given { by: desk.actor.subject.clone(), reason: Some(reason) });
+    lot.ended = Some(Given { by: desk.actor.subject.clone(), reason: Some(reason) });
     let ended = lot.left_micros();
     desk.account.put(&id, lot);
     Ok(Verdict::answered(Answer::Value(encode(&json!({"id": id, "ended_micros": ended}))?)))
@@ -71,9 +71,10 @@ pub(super) fn entitlement(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> 
     let (key, reason) = (required_text(body, "entitlement")?, required_text(body, "reason")?);
     let settings = desk.catalog.settings()?;
     let names: Vec<&str> = settings.entitlements.keys().map(String::as_str).collect();
-    if !settings.entitlements.contains_key(&key) {
+    // Of `download: {of: product}`, each product has its own: `download:prod_1`.
+    let Some(decl) = declared(&settings.entitlements, &key) else {
         return Err(wrong_field("/entitlement", FieldErrorCode::NotAllowed, "", one_of(&names)));
-    }
+    };
     let has_price =
         |meter: &String| included_by(&settings.entitlements, &settings.rates, meter).is_some_and(|(of, _)| *of == key);
     if settings.rates.keys().any(has_price) {
@@ -83,15 +84,24 @@ pub(super) fn entitlement(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> 
         );
         return Err(wrong_field("/entitlement", FieldErrorCode::NotAllowed, found, expected));
     }
+    let most = if decl.kind == EntitlementKind::Flag { 1 } else { AMOUNT_MAX };
     let amount = match body.get("amount") {
-        Some(Value::String(word)) if word == UNLIMITED_WORD => UNLIMITED,
-        _ => whole_number(body, "amount", 0..=AMOUNT_MAX)?,
+        Some(Value::String(word)) if word == UNLIMITED_WORD && most > 1 => UNLIMITED,
+        _ => whole_number(body, "amount", 0..=most)?,
     };
     let until = end(body, "until", desk.now)?;
     let mut grants = desk.account.row::<OperatorGrants>(OperatorGrants::ID)?.unwrap_or_default();
+    let known = grants.0.get(&key).filter(|grant| !grant.has_ended(desk.now));
+    if amount == 0 && known.is_none() {
+        return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
+    }
+    let is_less =
+        known.is_some_and(|known| amount != UNLIMITED && (known.amount == UNLIMITED || amount < known.amount));
+    let former = grants.0.get(&key).and_then(|grant| grant.lost_at(desk.now));
+    let reduced_at = if is_less { Some(desk.now) } else { former };
     let until = if amount == 0 { Some(desk.now) } else { until };
     let by = desk.actor.subject.clone();
-    let grant = OperatorGrant { amount, at: desk.now, until, by, reason: Some(reason) };
+    let grant = OperatorGrant { amount, at: desk.now, until, reduced_at, by, reason: Some(reason) };
     grants.0.insert(key.clone(), grant);
     desk.account.put(OperatorGrants::ID, grants);
     let shown = if amount == UNLIMITED { json!(UNLIMITED_WORD) } else { json!(amount) };

@@ -131,12 +131,14 @@ pub(super) fn intent(desk: &mut Desk<'_>, object: &stripe::PaymentIntent<'_>) ->
         currency: currency.to_owned(),
         at: desk.payment_time,
     });
+    let tax = object.metadata.as_ref().and_then(|metadata| metadata.tax.as_deref()?.parse::<i64>().ok());
     let snapshot = Payment {
         charge: object.charge_id().filter(|_| succeeded).map(str::to_owned),
         // An intent that waits has paid nothing: the invoice can be paid outside of Stripe instead.
         invoice: id_of(&object.invoice).filter(|_| succeeded).map(InvoiceId::from),
         purchase: purchase.map(str::to_owned),
         received: received.filter(|_| purchase.is_some()),
+        tax_minor: tax.filter(|tax| succeeded && *tax > 0).unwrap_or(0),
         ..Payment::default()
     };
     let keys = Keys { intent: Some(&object.id), charge: object.charge_id(), customer: id_of(&object.customer) };

@@ -1,39 +1,38 @@
 //! `account.top_up`: buys credits by itself when they run low, up to an amount a month. The account says what is bought, and nothing is
 //! bought that costs another amount.
 
+use crate::actions::failed_effect::unattended_result;
+use crate::actions::top_up::{agreed, turn_off};
 use crate::catalog::product::whole_number;
 use crate::derive::customer::customer;
 use crate::derive::standing::standing;
 use crate::derive::{currency, offer};
 use crate::desk::Desk;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
-use crate::model::json::{Object, decode, encode};
+use crate::model::json::{Object, encode};
 use crate::model::mail_kinds;
-use crate::model::merge::session as merge_session;
 use crate::model::notice::send_once;
 use crate::model::records::purchase::{PurchaseRow, Step};
-use crate::model::records::session::{Session, SessionStatus};
 use crate::model::records::top_up::{Stopped, TopUp};
 use crate::model::time::month_id;
 use extension_contract::{EffectReport, FieldErrorCode, IgnoreReason, Outcome, PurchaseStatus, Refusal};
-use serde::Deserialize;
 use serde_json::json;
 
 /// `account.top_up`: turns the top-up on or changes it; without a product, turns it off.
 pub(super) fn set(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let known = desk.account.row::<TopUp>(TopUp::ID)?;
     let settings = desk.catalog.settings()?;
-    let Some(terms) = settings.top_up.as_ref() else {
-        return Err(Refusal::NotFound("the policy `top_up`: this business has none".to_owned()).into());
-    };
     if body.is_empty() {
         let Some(mut row) = known.filter(|row| row.on || row.stopped.is_some()) else {
             return Ok(Outcome::Ignored(IgnoreReason::NoChange).into());
         };
-        (row.on, row.stopped) = (false, None);
+        turn_off(desk, &mut row)?;
         desk.account.put(TopUp::ID, row);
         return Ok(Verdict::answered(Answer::Value(encode(&json!({"on": false}))?)));
     }
+    let Some(terms) = settings.top_up.as_ref() else {
+        return Err(Refusal::NotFound("the policy `top_up`: this business has none".to_owned()).into());
+    };
     let offer = offer::find(&desk.catalog, body)?;
     if !offer.is_credit()? {
         let expected = "a product that is sold once and gives credits";
@@ -43,6 +42,11 @@ pub(super) fn set(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let standing = standing(desk)?;
     offer.check_buyer(desk, &standing)?;
     let amount = offer.agreed(unit_price, &settings.provider)?.amount;
+    // Nobody agrees to an amount that they have not seen.
+    if whole_number(body, "amount_minor", 1..=i64::MAX)? != amount.amount_minor {
+        let expected = format!("{} {}, which it costs", amount.amount_minor, amount.currency);
+        return Err(wrong_field("/amount_minor", FieldErrorCode::NotAllowed, "", expected));
+    }
     if amount.amount_minor > terms.at_most {
         let expected = format!("a product of at most {} minor units", terms.at_most);
         return Err(wrong_field("/product_id", FieldErrorCode::OutOfRange, "", expected));
@@ -60,6 +64,7 @@ pub(super) fn set(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         product: offer.product.id.as_str().into(),
         quantity: offer.quantity,
         amount,
+        terms: agreed(&offer, settings.tax)?,
         below_minor,
         limit_minor,
         on: true,
@@ -78,58 +83,27 @@ pub(super) fn set(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     Ok(Verdict::answered(Answer::Value(encode(&reply)?)))
 }
 
-/// What the provider says of a payment.
-#[derive(Deserialize)]
-struct Charged {
-    /// Id of the payment intent.
-    id: String,
-    /// What the customer was asked for, with the tax, in minor units; absent if the provider does not charge.
-    amount_minor: Option<i64>,
-    /// Tax within the amount.
-    #[serde(default)]
-    tax_minor: i64,
-}
-
-/// Records what a payment was asked for, since only Stripe knows the tax. The event about the payment pays the purchase.
-fn asked_for(desk: &mut Desk<'_>, id: &str, currency: &str, charged: &Charged) -> Ruled<Outcome> {
-    let Some(total_minor) = charged.amount_minor else { return Ok(Outcome::Ignored(IgnoreReason::NoChange)) };
-    let asked = Session {
-        status: SessionStatus::Complete,
-        mode: "payment".to_owned(),
-        purchase: id.to_owned(),
-        currency: currency.to_owned(),
-        total_minor,
-        tax_minor: charged.tax_minor,
-        payment_intent: Some(charged.id.clone()),
-        by_payment: true,
-        ..Session::default()
-    };
-    let known = desk.account.row::<Session>(id)?;
-    let mut session = known.clone().unwrap_or_else(|| asked.clone());
-    merge_session::merge(&mut session, &asked);
-    if known.as_ref() == Some(&session) {
-        return Ok(Outcome::Ignored(IgnoreReason::NoChange));
-    }
-    desk.account.put(id, session);
-    Ok(Outcome::Applied)
-}
+/// Stripe's codes of a card that does not pay, and the provider's code of a customer without a card.
+const DECLINES: [&str; 7] = [
+    "card_declined",
+    "authentication_required",
+    "expired_card",
+    "incorrect_cvc",
+    "incorrect_number",
+    "processing_error",
+    "no_card",
+];
 
 /// Handles the result of the payment request. The event about the payment makes the credits; a declined card turns the top-up off.
 pub(super) fn charged(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ruled<Outcome> {
     let Some(mut purchase) = desk.account.row::<PurchaseRow>(id)? else {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     };
-    let failure = match &report.answer {
-        Ok(answer) => {
-            let answer: Charged = decode("effects", &report.key, answer)?;
-            return asked_for(desk, id, &purchase.values.total.currency, &answer);
-        }
-        // The payment has become known before, so it has not failed.
-        Err(_) if purchase.values.status == PurchaseStatus::Paid => {
-            return Ok(Outcome::Ignored(IgnoreReason::NoChange));
-        }
-        Err(failure) => failure,
-    };
+    let Err(failure) = &report.answer else { return Ok(Outcome::Ignored(IgnoreReason::NoChange)) };
+    // The payment has become known before, so it has not failed.
+    if purchase.values.status == PurchaseStatus::Paid {
+        return Ok(Outcome::Ignored(IgnoreReason::NoChange));
+    }
     purchase.values.status = PurchaseStatus::Cancelled;
     purchase.details.step = Step::Failed;
     purchase.details.error = Some(json!({"code": failure.code}));
@@ -143,10 +117,13 @@ pub(super) fn charged(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> R
     if row.month == month_id(asked_at) {
         row.asked_minor = row.asked_minor.saturating_sub(amount.amount_minor).max(0);
     }
-    row.stop(Stopped::Declined);
+    let is_declined = DECLINES.contains(&failure.code.as_str());
+    let because = if is_declined { Stopped::Declined } else { Stopped::Failed };
+    row.stop(because);
     let values = json!({"product": row.product, "amount_minor": amount.amount_minor, "currency": amount.currency,
-        "because": Stopped::Declined.name()});
+        "because": because.name()});
     desk.account.put(TopUp::ID, row);
     send_once(&mut desk.account, &mail_kinds::TOP_UP_STOPPED, id, &values)?;
-    Ok(Outcome::Applied)
+    // A declined card is the customer's matter, and anything else the operators'.
+    if is_declined { Ok(Outcome::Applied) } else { unattended_result(desk, report) }
 }

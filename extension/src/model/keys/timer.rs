@@ -86,6 +86,8 @@ timers! {
         Compare = "compare",
         /// The erasure of the personal data of a closed account.
         Erase = "erase",
+        /// The month in which an automatic top-up may cost something again.
+        TopUp = "top-up",
         /// The end of credits.
         Credits = "credits-end",
         /// The end of an amount that an operator granted.

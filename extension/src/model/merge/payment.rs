@@ -21,6 +21,7 @@ pub(crate) fn merge(record: &mut Payment, snapshot: &Payment) {
         }
         (known, received) => known.or(received),
     };
+    record.tax_minor = record.tax_minor.max(snapshot.tax_minor);
     record.charge_refunded_minor = record.charge_refunded_minor.max(snapshot.charge_refunded_minor);
     for (id, refund) in &snapshot.refunds {
         match record.refunds.get_mut(id) {

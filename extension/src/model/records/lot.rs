@@ -20,6 +20,9 @@ pub(crate) struct Lot {
     /// The operator who gave it, and why; `None` if it was bought.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub given: Option<Given>,
+    /// The operator who ended it, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Given>,
     /// Credits granted by the purchase or the operator.
     pub granted_micros: i64,
     /// Credits spent on usage.
@@ -84,7 +87,7 @@ impl Lot {
     }
 }
 
-/// Who gave credits, and why.
+/// Who gave or ended credits, and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Given {
     /// The operator.

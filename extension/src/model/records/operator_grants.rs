@@ -20,6 +20,9 @@ pub(crate) struct OperatorGrant {
     /// Time at which it ends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// Time at which it took the place of a larger one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduced_at: Option<Timestamp>,
     /// The operator.
     pub by: String,
     /// Why; `None` after the erasure of the account.
@@ -33,6 +36,11 @@ impl OperatorGrants {
 }
 
 impl OperatorGrant {
+    /// Returns when a part of it was last lost.
+    pub fn lost_at(&self, now: Timestamp) -> Option<Timestamp> {
+        self.until.filter(|until| *until <= now).max(self.reduced_at)
+    }
+
     /// Returns whether it has ended.
     pub fn has_ended(&self, now: Timestamp) -> bool {
         self.until.is_some_and(|until| until <= now)

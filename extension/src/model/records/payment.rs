@@ -91,6 +91,9 @@ pub(crate) struct Payment {
     /// Money received, once the intent reported it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub received: Option<Received>,
+    /// Tax within the received money, if the payment has no session that shows it.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub tax_minor: i64,
     /// The card of the charge.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub card: Option<Card>,

@@ -5,6 +5,7 @@ use crate::model::ids::ProductId;
 use crate::model::json::is_zero;
 use extension_contract::Money;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// The top-up of an account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +16,8 @@ pub(crate) struct TopUp {
     pub quantity: u32,
     /// What the account has agreed to pay for them.
     pub amount: Money,
+    /// What else the account has agreed to.
+    pub terms: Agreed,
     /// Below these credits the product is bought, in minor units.
     pub below_minor: i64,
     /// What a month may cost, in minor units.
@@ -38,13 +41,30 @@ pub(crate) struct TopUp {
     pub number: i64,
 }
 
+/// What an account gets for the amount, and the tax in or beside it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Agreed {
+    /// Credits of one unit in the business's first currency, in minor units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub credit_minor: Option<i64>,
+    /// Credits of one unit in other currencies.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub credits: BTreeMap<String, i64>,
+    /// Stripe's name of how the tax is added; `None` without taxes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tax: Option<String>,
+}
+
 /// Why a top-up was turned off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Stopped {
-    /// The card was declined, or the bank wanted the customer.
+    /// The card was declined, or the bank asked for authentication.
     Declined,
-    /// The product costs another amount than the account agreed to, or is not on sale.
+    /// The payment could not be made for another reason.
+    Failed,
+    /// The product, its amount, its credits or its tax is not what the account agreed to.
     Repriced,
     /// Credits were given back for money.
     Returned,
@@ -55,6 +75,7 @@ impl Stopped {
     pub fn name(self) -> &'static str {
         match self {
             Stopped::Declined => "declined",
+            Stopped::Failed => "failed",
             Stopped::Repriced => "repriced",
             Stopped::Returned => "returned",
         }

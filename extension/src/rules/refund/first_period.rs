@@ -14,6 +14,7 @@ use crate::model::keys::{EffectKey, FactKey};
 use crate::model::money::sendable;
 use crate::model::records::cancellation::{Because, CancelRequest};
 use crate::model::records::invoice::{Invoice, InvoiceStatus};
+use crate::model::records::lot::Lot;
 use crate::model::records::payment::Payment;
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::{BillingHistory, FirstPeriodRefund};
@@ -68,6 +69,13 @@ pub(super) fn refund(desk: &mut Desk<'_>, body: &Object, id: &SubscriptionId) ->
         for sold_as in &terms.sold_as {
             if desk.account.is_known(&FactKey::FirstPeriodRefunded(sold_as).to_string())? {
                 return Err(Refusal::RequirementUnmet("refund once".to_owned()).into());
+            }
+        }
+    }
+    if desk.actor.kind == ActorKind::User {
+        for (invoice, _) in &paid {
+            if desk.account.row::<Lot>(invoice)?.is_some_and(|lot| lot.spent_micros > 0 || lot.repaid_micros > 0) {
+                return Err(Refusal::BadTransition("its credits were used".to_owned()).into());
             }
         }
     }

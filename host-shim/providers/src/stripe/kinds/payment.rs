@@ -1,4 +1,4 @@
-//! Charges the card of a customer who is not there.
+//! Charges a saved card off session.
 
 use super::{currency, member};
 use crate::stripe::api::Api;
@@ -10,11 +10,13 @@ use host_provider_api::Call;
 use serde_json::{Value, json};
 use stripe_client_core::{RequestBuilder, StripeMethod};
 
-/// Metadata name of the tax within the amount, in minor units.
+/// Metadata name of the tax within the amount, in minor units. The extension reads it.
 const TAX: &str = "provisioner_tax";
+/// Metadata name of the tax calculation.
+const CALCULATION: &str = "provisioner_tax_calculation";
 
 /// `stripe.payment.create`: takes `customer`, `price`, `amount_minor`, `currency`, `description`, `metadata`, `tax_behavior` (with it,
-/// Stripe computes taxes); returns `id`, `amount_minor` and `tax_minor`. Charges the customer's default payment method or, without one,
+/// Stripe computes taxes); returns `id`. Charges the customer's default payment method or, without one,
 /// the newest card. Stripe's refusal of the card is final.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
@@ -23,10 +25,11 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
         && let Some(made) = recovery::in_list(api, &marks, "/payment_intents", &[("customer", customer)])?
         && matches!(made.get("status").and_then(Value::as_str), Some("succeeded" | "processing"))
     {
-        return outputs(&made);
+        return recorded(api, &marks, &made);
     }
     let Some(method) = method(api, customer)? else {
-        return Err(Failed::Inconsistent(format!("`{customer}` has no card")));
+        let message = format!("`{customer}` has no card");
+        return Err(Failed::Error { status: 402, code: "no_card".to_owned(), message, after_ms: None });
     };
     let asked = match payload.includes_taxes()? {
         Some(is_included) => Some(with_tax(api, payload, &marks, is_included)?),
@@ -36,6 +39,7 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let mut metadata = marks.on(payload.metadata()?);
     if let Some(asked) = &asked {
         metadata.insert(TAX.to_owned(), asked.tax_minor.to_string());
+        metadata.insert(CALCULATION.to_owned(), asked.calculation.clone());
     }
     let mut form = json!({
         "amount": amount, "currency": currency(payload.text("currency")?)?.to_string(), "customer": customer,
@@ -47,19 +51,24 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     }
     let request = RequestBuilder::new(StripeMethod::Post, "/payment_intents").form(&form);
     let made = api.post(request, &marks, "payment")?;
-    if let Some(asked) = asked {
-        // Stripe's tax reports contain what a transaction records.
-        let form = json!({"calculation": asked.calculation, "reference": member(&made, "id")?});
-        let request = RequestBuilder::new(StripeMethod::Post, "/tax/transactions/create_from_calculation");
-        api.post(request.form(&form), &marks, "tax-transaction")?;
-    }
-    outputs(&made)
+    recorded(api, &marks, &made)
 }
 
-/// Returns the outputs.
-fn outputs(made: &Value) -> Result<Value, Failed> {
-    let tax = made.pointer(&format!("/metadata/{TAX}")).and_then(Value::as_str).and_then(|tax| tax.parse::<i64>().ok());
-    Ok(json!({"id": member(made, "id")?, "amount_minor": made.get("amount"), "tax_minor": tax.unwrap_or(0)}))
+/// Records the tax of a payment for Stripe's reports, and returns the outputs. The payment is made, so a refusal changes nothing.
+fn recorded(api: &Api<'_>, marks: &Marks, made: &Value) -> Result<Value, Failed> {
+    let id = member(made, "id")?;
+    if let Some(calculation) = made.pointer(&format!("/metadata/{CALCULATION}")).and_then(Value::as_str) {
+        let form = json!({"calculation": calculation, "reference": id});
+        let request = RequestBuilder::new(StripeMethod::Post, "/tax/transactions/create_from_calculation");
+        match api.post(request.form(&form), marks, "tax-transaction") {
+            Ok(_) => {}
+            Err(error @ (Failed::Error { status: 400..=408, .. } | Failed::Unauthorized { .. })) => {
+                tracing::error!(payment = id, %error, "the tax of a payment is missing in Stripe's tax reports");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(json!({"id": id}))
 }
 
 /// An amount with its tax.

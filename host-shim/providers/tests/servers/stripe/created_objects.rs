@@ -327,7 +327,7 @@ fn a_payment_without_the_customer_fails_without_a_card_or_with_a_declined_one() 
     for (number, (payload, expected)) in [
         (top_up(&bench, "pm_card_chargeCustomerFail"), "card_declined"),
         (top_up(&bench, "pm_card_authenticationRequired"), "authentication_required"),
-        (nobody, "has no card"),
+        (nobody, "no_card"),
     ]
     .into_iter()
     .enumerate()
