@@ -67,7 +67,7 @@ mails! {
     /// A paid invoice was credited by a credit note that no refund goes with: to the customer's balance, or outside of Stripe.
     CREDIT_NOTE = "credit_note" to Admin ["credit_note", "invoice", "amount_minor", "currency"];
     /// Credits end soon, seven days before.
-    CREDITS_EXPIRE = "credits_expire" to Account ["left_micros", "currency", "expires_at"];
+    CREDITS_EXPIRE = "credits_expire" to Account ["expires_at"];
     /// A closed account has paid for credits that it has not spent.
     CREDITS_UNSPENT = "credits_unspent" to Admin ["purchase", "amount_minor", "currency"];
     /// A customer has paid an invoice of a subscription that Stripe still keeps `unpaid` a day later.

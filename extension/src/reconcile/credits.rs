@@ -66,9 +66,7 @@ pub(super) fn schedule(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> Ru
         // Whoever has the credits for a few days only knows when they end.
         let at = notice.before(due);
         if at > lot.at {
-            let values = json!({
-                "left_micros": lot.left_micros(), "currency": lot.currency, "expires_at": rfc3339(due),
-            });
+            let values = json!({"expires_at": rfc3339(due)});
             desired.mail(desk.now, &mail_kinds::CREDITS_EXPIRE, &format!("{id}:{due}"), at, values);
         }
     }

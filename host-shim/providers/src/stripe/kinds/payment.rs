@@ -16,7 +16,7 @@ const TAX: &str = "provisioner_tax";
 const CALCULATION: &str = "provisioner_tax_calculation";
 
 /// `stripe.payment.create`: takes `customer`, `price`, `amount_minor`, `currency`, `description`, `metadata`, `tax_behavior` (with it,
-/// Stripe computes taxes); returns `id`. Charges the customer's default payment method or, without one,
+/// Stripe computes taxes); returns `id` and, with taxes, `tax_recorded`. Charges the customer's default payment method or, without one,
 /// the newest card. Stripe's refusal of the card is final.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
@@ -54,21 +54,20 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     recorded(api, &marks, &made)
 }
 
-/// Records the tax of a payment for Stripe's reports, and returns the outputs. The payment is made, so a refusal changes nothing.
+/// Records the tax of a payment for Stripe's reports, and returns the outputs. The payment is made, so a refusal only shows in
+/// `tax_recorded`.
 fn recorded(api: &Api<'_>, marks: &Marks, made: &Value) -> Result<Value, Failed> {
-    let id = member(made, "id")?;
+    let mut outputs = json!({"id": member(made, "id")?});
     if let Some(calculation) = made.pointer(&format!("/metadata/{CALCULATION}")).and_then(Value::as_str) {
-        let form = json!({"calculation": calculation, "reference": id});
+        let form = json!({"calculation": calculation, "reference": outputs["id"]});
         let request = RequestBuilder::new(StripeMethod::Post, "/tax/transactions/create_from_calculation");
-        match api.post(request.form(&form), marks, "tax-transaction") {
-            Ok(_) => {}
-            Err(error @ (Failed::Error { status: 400..=408, .. } | Failed::Unauthorized { .. })) => {
-                tracing::error!(payment = id, %error, "the tax of a payment is missing in Stripe's tax reports");
-            }
+        outputs["tax_recorded"] = match api.post(request.form(&form), marks, "tax-transaction") {
+            Ok(_) => true.into(),
+            Err(Failed::Error { status: 400..=408, .. } | Failed::Unauthorized { .. }) => false.into(),
             Err(error) => return Err(error),
-        }
+        };
     }
-    Ok(json!({"id": id}))
+    Ok(outputs)
 }
 
 /// An amount with its tax.
