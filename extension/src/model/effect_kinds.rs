@@ -133,8 +133,8 @@ effects! {
     "stripe.customer.update" as CUSTOMER_UPDATE ["customer", "email"] -> [], PATIENT;
     /// Invoices a month of usage.
     "stripe.invoice.create" as INVOICE_CREATE ["customer", "month", "currency", "lines", "total_minor"] -> [], PATIENT, moves money;
-    /// Calculates what a change of a subscription would cost; changes nothing. `at` and `proration_behavior` are those of `stripe.subscription.update`.
-    "stripe.invoice.preview" as INVOICE_PREVIEW ["subscription", "item", "price"] -> ["currency", "due_minor", "next_minor"], PROMPT;
+    /// Calculates what a change of a subscription (`item`, `price`) or the end of its pause (`resume`) would cost; changes nothing. `at` and `proration_behavior` are those of `stripe.subscription.update`.
+    "stripe.invoice.preview" as INVOICE_PREVIEW ["subscription"] -> ["currency", "due_minor", "next_minor"], PROMPT;
     /// Reports a quantity of usage to a meter.
     "stripe.meter_event.create" as METER_EVENT_CREATE ["event_name", "customer", "value", "at"] -> [], PATIENT, moves money;
     /// Charges a saved card off session, for a purchase that the customer has authorized in advance.

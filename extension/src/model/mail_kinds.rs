@@ -165,10 +165,10 @@ mails! {
     STEP_WAITING = "step_waiting" to Admin
         ["instance", "step", "code", "due", "assigned_to", "asks", "how", "details"];
     /// A subscription that was suspended for lack of payment is paid again.
-    SUBSCRIPTION_RESTORED = "subscription_restored" to Account ["subscription", "plan"];
+    SUBSCRIPTION_RESTORED = "subscription_restored" to Account ["subscription", "plan", "suspended_at"];
     /// A subscription grants nothing any longer, because its invoice was not paid in time.
     SUBSCRIPTION_SUSPENDED = "subscription_suspended" to Account
-        ["subscription", "plan", "owed_minor", "currency", "hosted_invoice_url"];
+        ["subscription", "plan", "suspended_at", "owed_minor", "currency", "hosted_invoice_url"];
     /// A product or price could not be created at Stripe.
     SYNC_FAILED = "sync_failed" to Admin ["product", "code"];
     /// An archived instance will be deleted, at each time of the policy `notice` before.

@@ -79,8 +79,7 @@ fn owed_values(desk: &mut Desk<'_>, facts: &SubscriptionFacts) -> Ruled<Value> {
     Ok(values)
 }
 
-/// Schedules the mail about the suspension of an unpaid subscription. Tells the customer that it was paid again if the customer was
-/// told of the suspension.
+/// Schedules the mail about the suspension of an unpaid subscription, and tells the customer when it was paid again.
 fn tell_suspension(
     desk: &mut Desk<'_>,
     standing: &AccountStanding,
@@ -90,29 +89,34 @@ fn tell_suspension(
     let found = overdue::suspension(&facts.row, &facts.billing, standing.settings.grace);
     let Some(found) = found.filter(|_| standing.closed_at.is_none() && !facts.billing.refused) else { return Ok(()) };
     let is_recent = |at| standing.settings.mail_within.after(at) >= desk.now;
-    let reference = format!("{}:{}", facts.id, found.at);
-    let key = mail_kinds::SUBSCRIPTION_SUSPENDED.key(&reference).to_string();
-    let open = desk.account.get_here::<OpenSchedule>(OpenSchedule::ID)?;
-    let scheduled = open.and_then(|open| open.mails.get(&key).copied());
+    // Like that of the mails about the failure, the reference uses the period, because the time can still change.
+    let period = facts.row.state().items.first().map_or(0, |item| item.period_start);
+    let reference = format!("{}:{period}", facts.id);
     let Some(ended) = found.ended else {
-        if is_recent(found.at) || scheduled.is_some() {
-            let values = owed_values(desk, facts)?;
+        if is_recent(found.told_at) || is_scheduled(desk, &reference)? {
+            let mut values = owed_values(desk, facts)?;
+            values["suspended_at"] = json!(rfc3339(found.at));
             let mail = &mail_kinds::SUBSCRIPTION_SUSPENDED;
             mail_unless_explained(desk, desired, mail, &reference, found.told_at, values)?;
         }
         return Ok(());
     };
-    let is_sent = scheduled.is_some_and(|at| at <= desk.now);
-    if is_recent(ended) && (is_sent || desk.account.is_known(&key)?) {
-        // The open schedule forgets the mail now.
-        desk.account.record_fact(&key)?;
+    if is_recent(ended) && ended >= found.told_at {
         let mut values = owed_values(desk, facts)?;
+        values["suspended_at"] = json!(rfc3339(found.at));
         if let Some(values) = values.as_object_mut() {
             values.retain(|name, _| mail_kinds::SUBSCRIPTION_RESTORED.values.contains(&name.as_str()));
         }
         send_once(&mut desk.account, &mail_kinds::SUBSCRIPTION_RESTORED, &reference, &values)?;
     }
     Ok(())
+}
+
+/// Returns whether the mail about a suspension is scheduled.
+fn is_scheduled(desk: &mut Desk<'_>, reference: &str) -> Ruled<bool> {
+    let key = mail_kinds::SUBSCRIPTION_SUSPENDED.key(reference).to_string();
+    let open = desk.account.get_here::<OpenSchedule>(OpenSchedule::ID)?;
+    Ok(open.is_some_and(|open| open.mails.contains_key(&key)))
 }
 
 /// Days for which Stripe has time to make a subscription active whose debt was paid.

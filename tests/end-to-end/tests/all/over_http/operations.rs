@@ -152,6 +152,7 @@ fn programs(server: &TestServer) {
 fn operators(server: &TestServer) {
     let operator = server.operator();
     let get = |path: &str| server.get(&format!("/api/operator/{path}"), &operator);
+    get("revenue?show=active");
     for path in [
         "accounts",
         "accounts/user:ada",
