@@ -298,6 +298,12 @@ fn schema_and_reader_know_the_same_names() {
         }
         assert_eq!(read, named(of_schema), "{object}");
     }
+    // The whole catalog has one currency, so the prices in another are a mistake of their own.
+    let object = "/$defs/rate/properties/currencies/additionalProperties";
+    let others = with(&whole, "/rates/tokens", "currencies", json!({"eur": {"micros": 1, "zzz": 1}}));
+    let unknown = mistakes_of(&others).into_iter().find(|bad| bad.problem == "unknown field `zzz`").expect("a mistake");
+    assert_eq!(names_in(&unknown.expected), named(schema.pointer(object).expect("an object of the schema")));
+    seen.insert(object.to_owned());
     let with_member = |text: &str| {
         assert_eq!(CORE.matches(text).count(), 1, "{text}");
         let end = if text.ends_with('{') { ", " } else { "\n    " };
