@@ -1,10 +1,10 @@
 //! Charges usage whose price depends on the amount of the month: a plan includes a part of it, or its price has tiers. The month has
 //! the units; their cost follows from these alone, so the order in which they are reported does not matter.
 
-use crate::actions::reprice;
 use crate::actions::spend::{ByMonth, Cost, give_back, log, open_month, spend, take_credits};
 use crate::catalog::meter::included_by;
-use crate::catalog::rate::{PaidBy, Rate};
+use crate::catalog::rate::{PaidBy, Rate, rate_at};
+use crate::catalog::settings::Settings;
 use crate::derive::included::{Span, included};
 use crate::derive::standing::standing;
 use crate::desk::Desk;
@@ -45,7 +45,7 @@ fn add(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, monthly: &ByMonth) -> Ru
             {
                 let included = Included::of(meter.included);
                 for (value, units) in &mut meter.units {
-                    reprice::units(units, &settings, (&usage.meter, value), charged.currency(&settings.currency));
+                    price_in(units, &settings, (&usage.meter, value), charged.currency(&settings.currency));
                     units.charge(included);
                 }
             }
@@ -159,4 +159,14 @@ pub(crate) fn changes(meter: &mut MeterMonth) -> Vec<(String, String, i64)> {
     let included = Included::of(meter.included);
     let change = |(value, units): (&String, &mut Units)| (units.by.clone(), value.clone(), units.charge(included));
     meter.units.iter_mut().map(change).filter(|(.., change)| *change != 0).collect()
+}
+
+/// Gives the units of a meter and a value of its price's attribute the prices in a currency: those of the same time.
+pub(crate) fn price_in(units: &mut Units, settings: &Settings, (meter, value): (&str, &str), currency: &str) {
+    for portion in &mut units.portions {
+        let rate = rate_at(&settings.former_rates, &settings.rates, meter, portion.since);
+        if let Some(price) = rate.and_then(|rate| rate.in_currency(currency).monthly(value)) {
+            portion.price = price;
+        }
+    }
 }

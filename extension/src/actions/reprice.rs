@@ -1,14 +1,12 @@
 //! Prices an open month of usage in another currency: what an account used before its first purchase was priced in the default one, and
 //! the purchase decides the currency.
 
-use crate::actions::by_month::{charge, nothing};
-use crate::catalog::rate::rate_at;
-use crate::catalog::settings::Settings;
+use crate::actions::by_month::{charge, nothing, price_in};
 use crate::derive::currency;
 use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::monthly_price::Included;
-use crate::model::records::usage::{Units, UsageMonth};
+use crate::model::records::usage::UsageMonth;
 
 /// Prices the units of an open month anew if the account pays in another currency than the month's.
 pub(crate) fn reprice(desk: &mut Desk<'_>, id: &str, mut month: UsageMonth) -> Ruled<UsageMonth> {
@@ -38,7 +36,7 @@ pub(crate) fn reprice(desk: &mut Desk<'_>, id: &str, mut month: UsageMonth) -> R
         let included = Included::of(record.included);
         for (value, of_value) in &mut record.units {
             let used = nothing(meter, &of_value.by, value);
-            units(of_value, &settings, (meter, value), &currency);
+            price_in(of_value, &settings, (meter, value), &currency);
             of_value.cost_micros = 0;
             let change = of_value.charge(included);
             // Credits that come later pay for later usage only, as in the default currency.
@@ -48,14 +46,4 @@ pub(crate) fn reprice(desk: &mut Desk<'_>, id: &str, mut month: UsageMonth) -> R
     month.meters = meters;
     desk.account.put(id, month.clone());
     Ok(month)
-}
-
-/// Gives the units of a meter and a value of its price's attribute the prices in a currency: those of the same time.
-pub(crate) fn units(units: &mut Units, settings: &Settings, (meter, value): (&str, &str), currency: &str) {
-    for portion in &mut units.portions {
-        let rate = rate_at(&settings.former_rates, &settings.rates, meter, portion.since);
-        if let Some(price) = rate.and_then(|rate| rate.in_currency(currency).monthly(value)) {
-            portion.price = price;
-        }
-    }
 }

@@ -127,7 +127,9 @@ impl AccountDriver<'_> {
         self.must(command, if is_impossible || is_too_much { Verdict::Refused } else { Verdict::Applied });
         // Stripe refuses the refund of a payment that was ever disputed.
         if !is_impossible && !is_too_much && charge.is_some_and(|charge| !charge.is("disputed")) {
-            self.oracle.refund(&bought.charge, Some(amount.unwrap_or(rest)));
+            // Without an amount the rest goes back, as far as Stripe takes it: a tax can make it end in single thousandths.
+            let whole = rest / self.step() * self.step();
+            self.oracle.refund(&bought.charge, Some(amount.unwrap_or(whole)));
         }
     }
 
