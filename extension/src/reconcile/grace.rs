@@ -93,7 +93,9 @@ fn tell_suspension(
     let period = facts.row.state().items.first().map_or(0, |item| item.period_start);
     let reference = format!("{}:{period}", facts.id);
     let Some(ended) = found.ended else {
-        if is_recent(found.told_at) || is_scheduled(desk, &reference)? {
+        // A period that began after the suspension has not caused it, and the mail was sent in an earlier one.
+        let is_of_period = period <= found.told_at;
+        if is_of_period && (is_recent(found.told_at) || is_scheduled(desk, &reference)?) {
             let mut values = owed_values(desk, facts)?;
             values["suspended_at"] = json!(rfc3339(found.at));
             let mail = &mail_kinds::SUBSCRIPTION_SUSPENDED;
@@ -107,6 +109,7 @@ fn tell_suspension(
         if let Some(values) = values.as_object_mut() {
             values.retain(|name, _| mail_kinds::SUBSCRIPTION_RESTORED.values.contains(&name.as_str()));
         }
+        let reference = format!("{}:{ended}", facts.id);
         send_once(&mut desk.account, &mail_kinds::SUBSCRIPTION_RESTORED, &reference, &values)?;
     }
     Ok(())

@@ -137,7 +137,7 @@ fn session(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     if !session.booked {
         let bought = desk.account.get::<PurchaseRow>(purchase)?;
         let products: BTreeSet<String> =
-            bought.iter().flat_map(|row| &row.values.items).map(|item| item.product_id.clone()).collect();
+            bought.iter().flat_map(|row| &row.values.items).map(|item| item.name.clone()).collect();
         let values = json!({
             "purchase": purchase, "products": products, "amount_paid_minor": total, "tax_minor": tax,
             "currency": session.currency,
