@@ -1,9 +1,9 @@
 //! Requests the Stripe customer before a registration, portal page or checkout, unless the account has one. The customer
 //! is requested once; other requests wait for it.
 
+use crate::catalog::account_name::metadata_naming;
 use crate::derive::customer::customer;
 use crate::desk::Desk;
-use crate::input::placement::metadata_naming;
 use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;

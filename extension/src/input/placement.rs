@@ -3,10 +3,8 @@
 //! The host looks up the claim keys. Metadata counts only if no key is claimed.
 
 use super::mentions::Mentions;
-use crate::model::json::Object;
 use crate::model::keys::ClaimKey;
 use extension_contract::*;
-use serde_json::Value;
 
 /// Returns the account that metadata names.
 pub(crate) fn named_account(user: Option<&str>, organization: Option<&str>) -> Option<Account> {
@@ -15,16 +13,6 @@ pub(crate) fn named_account(user: Option<&str>, organization: Option<&str>) -> O
         (_, Some(id)) if !id.is_empty() => Some(Account::User(id.to_owned())),
         _ => None,
     }
-}
-
-/// Returns metadata that names an account, as read by [`named_account`]; `None` for the platform.
-pub(crate) fn metadata_naming(account: &Account) -> Option<Object> {
-    let (key, id) = match account {
-        Account::Platform => return None,
-        Account::User(id) => ("user_id", id),
-        Account::Organization(id) => ("organization_id", id),
-    };
-    Some([(key.to_owned(), Value::from(id.as_str()))].into_iter().collect())
 }
 
 /// Returns the placement of an event about a connected account: by that account's claim, independent of the object.

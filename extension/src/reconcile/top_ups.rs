@@ -4,13 +4,12 @@
 use super::credits::invoices;
 use super::schedule::DesiredSchedule;
 use crate::actions::top_up::agreed;
-use crate::catalog::account_name::text_of;
+use crate::catalog::account_name::{metadata_naming, text_of};
 use crate::derive::currency;
 use crate::derive::customer::customer;
 use crate::derive::offer::{self, SelectedOffer};
 use crate::derive::standing::AccountStanding;
 use crate::desk::Desk;
-use crate::input::placement::metadata_naming;
 use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::{Halt, Ruled};
