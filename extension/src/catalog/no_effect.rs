@@ -443,7 +443,7 @@ pub(crate) fn check_top_up(
     };
     if !is_partial && !products.is_empty() && !products.iter().any(|(.., product)| is_credit(product)) {
         let expected = "a product that is sold once for at most this amount, and gives credits";
-        mistakes.wrong(PATH, "there is nothing to buy", expected);
+        mistakes.absent(&["product_types", "products", "packs"], PATH, "there is nothing to buy", expected);
     }
 }
 

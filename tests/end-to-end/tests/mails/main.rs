@@ -16,10 +16,10 @@ use std::path::Path;
 const BUSINESSES: [&str; 5] = ["orchestra", "saas-plugins", "solobase", "tesslate", "twobot"];
 /// Businesses whose scenarios send further mails.
 const OTHERS: [&str; 8] = [
-    "credits",
     "discounts",
     "families-and-add-ons",
     "full-podcasts",
+    "prepaid",
     "seats",
     "solobase-upstream",
     "trials",

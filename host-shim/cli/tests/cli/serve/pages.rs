@@ -164,7 +164,7 @@ fn a_user_has_a_team_webhooks_and_the_own_data() {
     assert_eq!((text("mailed"), text("proved")), proved);
     assert!(text("forgot").contains("a mail with a link is on its way"), "{told}");
     assert_eq!(text("reset"), "/dashboard");
-    assert_eq!((text("kept"), text("left"), text("ended")), ("/do/forget_me", "/", "/login"));
+    assert_eq!((text("kept"), text("left"), text("ended")), ("/account", "/", "/login"));
 }
 
 // covers: BOT-44

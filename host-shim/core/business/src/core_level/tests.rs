@@ -180,7 +180,7 @@ fn mistakes_name_the_line_what_was_expected_and_what_was_meant() {
         (
             "plans: {a: {shws: 1}}",
             "catalog.yml:2: unknown field `shws` in plan `a`; expected a feature or one of name, \
-            description, highlight, contact, price, trial, refund, pause, seats; did you mean `shows`?",
+            description, highlight, contact, price, trial, credits, refund, pause, seats; did you mean `shows`?",
         ),
         (
             "plans: {a: {price: {month: 12}}}",

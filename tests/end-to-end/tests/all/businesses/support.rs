@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// A business whose plans give credits and whose credits end; the oracles know credits of one-time purchases only.
-const BEYOND_THE_ORACLES: &str = "credits";
+const BEYOND_THE_ORACLES: &str = "prepaid";
 
 /// The names of the businesses of the fixtures and the examples that the oracles know.
 pub fn businesses() -> Vec<String> {

@@ -43,7 +43,7 @@ await story.pay();
 await story.sees("the payment has arrived for: Ten dollars of transcription.");
 await story.goto(`${server}/billing`);
 await story.sees("$10.00", "#credit-balance");
-told.purchases = await page.$$eval("[aria-label=Purchases] tbody tr", (rows) => rows.map(({ cells }) => [...cells].slice(1).map((cell) => cell.innerText).join(" | ")));
+told.purchases = await page.$$eval("[aria-label=Purchases] tbody tr", (rows) => rows.map(({ cells }) => [...cells].slice(1, 4).map((cell) => cell.innerText).join(" | ")));
 await story.state("billing");
 
 // The portal leads back to the page from which it was opened.
