@@ -129,7 +129,10 @@ fn an_operator_sees_events_accounts_and_what_is_stuck_and_acts_by_a_click() {
     assert!(text("event").contains("user:ada") && text("event").contains("It requested none."), "{told}");
     assert_eq!(text("redriven"), "The event was run again.");
     assert!(text("onboarding").contains("1 of 1 On average") && text("onboarding").contains("Applied"), "{told}");
-    assert!(text("mail").starts_with("Thank you. Solobase has received your payment.\n\n- For: Starter\n- Period: "), "{told}");
+    assert!(
+        text("mail").starts_with("Thank you. Solobase has received your payment.\n\n- For: Starter\n- Period: "),
+        "{told}"
+    );
     assert!(text("mail").contains("\n- Amount: $15.00\n"), "{told}");
     assert!(text("figures").contains("$15.00") && text("revenue").contains("user:ada"), "{told}");
     assert_eq!(text("canceled"), "The subscription is being cancelled.");
