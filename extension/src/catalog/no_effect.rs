@@ -441,9 +441,10 @@ pub(crate) fn check_top_up(
         let once = prices.iter().find(|price| price.interval == Interval::Once);
         !product.decl.on_paid.is_empty() && once.is_some_and(|price| price.amount.amount_minor <= terms.at_most)
     };
-    if !is_partial && !products.is_empty() && !products.iter().any(|(.., product)| is_credit(product)) {
+    // Another mistake may be why there is nothing.
+    if !is_partial && mistakes.is_empty() && !products.iter().any(|(.., product)| is_credit(product)) {
         let expected = "a product that is sold once for at most this amount, and gives credits";
-        mistakes.absent(&["product_types", "products", "packs"], PATH, "there is nothing to buy", expected);
+        mistakes.wrong(PATH, "there is nothing to buy", expected);
     }
 }
 

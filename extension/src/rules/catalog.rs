@@ -299,7 +299,6 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     check_sign_up(&products, &mut mistakes);
     if !mistakes.is_left_out("/policies") {
         check_pauses(&products, &settings, &mut mistakes);
-        check_top_up(&settings, &products, is_partial, &mut mistakes);
     }
     check_credits(&read, &products, &settings.currency, &mut mistakes);
     check_conditions(&read, &products, &mut mistakes);
@@ -315,6 +314,9 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
     let erases = settings.erase_after.is_some() || mistakes.is_left_out("/policies");
     check_personal(&read, erases, &mut mistakes);
     check_defaults(&products, &mut mistakes);
+    if !mistakes.is_left_out("/policies") {
+        check_top_up(&settings, &products, is_partial, &mut mistakes);
+    }
     mistakes.finish()?;
     let before = desk.account.row::<LoadedCatalog>(LoadedCatalog::ID)?.unwrap_or_default();
     let ids: Vec<String> = products.iter().map(|(_, id, _)| id.clone()).collect();
