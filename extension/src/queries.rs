@@ -41,7 +41,7 @@ use crate::model::records::usage::{MeterMonth, UsageDay, UsageMonth, Uses};
 use crate::model::records::usage_request::{UsageRequest, between, time_key};
 use crate::model::records::usage_sync::UsageSync;
 use crate::model::table::Record;
-use crate::model::time::{month_of, rfc3339};
+use crate::model::time::{month_id, month_of};
 use bills::{Bills, bills};
 use extension_contract::*;
 use recurring::Code;
@@ -270,7 +270,7 @@ fn included_amounts(desk: &mut Desk<'_>, standing: &AccountStanding) -> Ruled<Ve
     let mut out = Vec::new();
     for meter in settings.rates.keys() {
         let Some((key, _)) = included_by(&settings.entitlements, &settings.rates, meter) else { continue };
-        let month = desk.account.get::<UsageMonth>(&rfc3339(start)[..7])?;
+        let month = desk.account.get::<UsageMonth>(&month_id(start))?;
         let known = month.as_ref().and_then(|month| month.meters.get(meter));
         let mut granted = known.map(|known| known.granted.clone()).unwrap_or_default();
         let span = (Span { start, end }, desk.now);

@@ -11,7 +11,7 @@ use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::monthly_price::Included;
 use crate::model::records::usage::{MeterMonth, Units, UsageDay, UsageMonth, Use};
-use crate::model::time::{date, day_of, month_of, rfc3339};
+use crate::model::time::{date, day_of, month_id, month_of};
 use extension_contract::{Timestamp, Usage};
 
 /// Counts a measurement with its cost. Returns what it costs, in millionths: if its price depends on the amount of the month, the change
@@ -31,7 +31,7 @@ fn add(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, monthly: &ByMonth) -> Ru
     let (start, end) = month_of(usage.at);
     let (charged_id, mut charged) = open_month(desk, usage.at)?;
     let is_late = charged.start != start;
-    let own_id = rfc3339(start)[..7].to_owned();
+    let own_id = month_id(start);
     let mut own = match is_late {
         true => {
             let known = desk.account.row::<UsageMonth>(&own_id)?;

@@ -14,7 +14,7 @@ use crate::model::records::cap::Cap;
 use crate::model::records::lot::Lot;
 use crate::model::records::usage::{UsageDay, UsageMonth, Use};
 use crate::model::records::usage_request::UsageRequest;
-use crate::model::time::{DAY_MS, date, day_of, month_of, rfc3339};
+use crate::model::time::{DAY_MS, date, day_of, month_id, month_of};
 use extension_contract::*;
 
 /// The cost of a measurement, in millionths of the currency's unit.
@@ -196,7 +196,7 @@ pub(crate) fn may_spend(desk: &mut Desk<'_>, terms: &InvoiceTerms) -> Ruled<Opti
 pub(crate) fn open_month(desk: &mut Desk<'_>, at: Timestamp) -> Ruled<(String, UsageMonth)> {
     for at in [at, desk.now] {
         let (start, end) = month_of(at);
-        let id = rfc3339(start)[..7].to_owned();
+        let id = month_id(start);
         match desk.account.row::<UsageMonth>(&id)? {
             Some(month) if month.closed => {}
             Some(month) => return Ok((id, month)),
@@ -207,7 +207,7 @@ pub(crate) fn open_month(desk: &mut Desk<'_>, at: Timestamp) -> Ruled<(String, U
     }
     // The current month is closed because the clock went back: uses the following month.
     let (start, end) = month_of(month_of(desk.now).1);
-    let id = rfc3339(start)[..7].to_owned();
+    let id = month_id(start);
     let month = match desk.account.row::<UsageMonth>(&id)? {
         Some(month) => month,
         None => UsageMonth { currency: label(desk)?, ..UsageMonth::default() },
@@ -229,8 +229,7 @@ pub(crate) fn take_credits(desk: &mut Desk<'_>, amount_micros: i64, (id, month):
     let settings = desk.catalog.settings()?;
     let (now, currency, month) = (desk.now, month.currency(&settings.currency), id);
     let mut lots = desk.account.all_where(|lot: &Lot| lot.currency == currency && !lot.has_ended(now))?;
-    let order = |lot: &Lot| (lot.expires_at.unwrap_or(Timestamp::MAX), lot.at);
-    lots.sort_by(|(a_id, a), (b_id, b)| (order(a), a_id).cmp(&(order(b), b_id)));
+    lots.sort_by(|(a_id, a), (b_id, b)| (a.place(), a_id).cmp(&(b.place(), b_id)));
     let mut open = amount_micros;
     for (id, lot) in lots {
         let takes = open.clamp(0, lot.left_micros().max(0));
@@ -249,8 +248,7 @@ pub(crate) fn take_credits(desk: &mut Desk<'_>, amount_micros: i64, (id, month):
 pub(crate) fn give_back(desk: &mut Desk<'_>, micros: i64, month: &str) -> Ruled<i64> {
     desk.account.load_whole(Lot::COLLECTION)?;
     let mut lots = desk.account.all::<Lot>()?;
-    let order = |lot: &Lot| (lot.expires_at.unwrap_or(Timestamp::MAX), lot.at);
-    lots.sort_by(|(a_id, a), (b_id, b)| (order(b), b_id).cmp(&(order(a), a_id)));
+    lots.sort_by(|(a_id, a), (b_id, b)| (b.place(), b_id).cmp(&(a.place(), a_id)));
     let mut open = micros;
     for (id, lot) in lots {
         let back = open.clamp(0, lot.spent_in.get(month).copied().unwrap_or(0));

@@ -6,6 +6,7 @@ use crate::model::correlation::Correlation;
 use crate::model::effect::request;
 use crate::model::halt::Ruled;
 use crate::model::ids::SubscriptionId;
+use crate::model::json::Object;
 use crate::model::keys::{EffectKey, word_of};
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::BillingHistory;
@@ -74,6 +75,14 @@ pub(crate) fn call_off(desk: &mut Desk<'_>, mut billing: BillingHistory, earlier
     }
     desk.account.call_off(vec![earlier]);
     BillingHistory { offer, ..billing }
+}
+
+/// Requests the figures of a change, which the caller gets together with what is known of it.
+pub(crate) fn request_preview(desk: &mut Desk<'_>, payload: &Value, change: Object) -> Ruled<()> {
+    let key = EffectKey::Preview { asked_by: desk.event_hash() };
+    let effect = request(&key, payload, Some(&Correlation::Preview { change }))?;
+    desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), ..effect });
+    Ok(())
 }
 
 /// Forgets that a command has cancelled the subscription, since a later one takes the cancellation back.

@@ -409,13 +409,15 @@ pub(crate) fn check_credits(
             let scope = Scope::default().object("product", &product.metadata);
             let lacks = |left: &&PaidCredit| left.credit.of(&scope).is_none_or(|credits| credits <= 0);
             let without: Vec<&PaidCredit> = decl.on_paid.iter().filter(lacks).collect();
-            if without.len() < decl.on_paid.len() && product.prices(currency).is_empty() {
+            if without.len() == decl.on_paid.len() {
+                continue;
+            }
+            if product.prices(currency).is_empty() {
                 let found = format!("`{id}` has no price, so no payment adds its credits");
                 mistakes.wrong(&format!("/products/{place}"), found, "a price, or no credits");
             }
-            if let Some(code) = without.iter().map(|left| left.currency.as_deref().unwrap_or(currency)).next()
-                && without.len() < decl.on_paid.len()
-            {
+            if let Some(left) = without.first() {
+                let code = left.currency.as_deref().unwrap_or(currency);
                 let found = format!("a payment of `{id}` in {code} gives no credits, and in another currency it does");
                 mistakes.wrong(&format!("/products/{place}"), found, "credits in each currency");
             }

@@ -11,6 +11,7 @@ use super::words::ID_BYTES;
 use super::words::{one_of, slug};
 use crate::model::halt::{Halt, Ruled, internal, wrong_field, wrong_name};
 use crate::model::json::{decode, encode};
+use crate::model::time::parse_rfc3339;
 use extension_contract::pointer::{escaped, unescaped};
 use extension_contract::*;
 use serde_json::{Map, Value};
@@ -595,6 +596,12 @@ pub(crate) fn whole_number(body: &Map<String, Value>, member: &str, range: Range
             if range.contains(&amount) { Ok(amount) } else { Err(wrong(FieldErrorCode::OutOfRange)) }
         }
     }
+}
+
+/// Parses a time that a payload has at a member.
+pub(crate) fn time(member: &str, written: &str) -> Ruled<Timestamp> {
+    let wrong = || wrong_field(&format!("/{member}"), FieldErrorCode::BadFormat, "", "a date and time of RFC 3339");
+    parse_rfc3339(written).ok_or_else(wrong)
 }
 
 /// Reads a required text of one line. Fails if the text is empty or longer than an id.

@@ -5,7 +5,7 @@ use crate::catalog::coupon::Coupon;
 use crate::catalog::known_coupon::KnownCoupons;
 use crate::model::records::subscription::{Observation, SubscriptionRow};
 use crate::model::records::subscription_history::PendingChange;
-use crate::model::time::rfc3339;
+use crate::model::time::{DAY_MS, rfc3339};
 use extension_contract::{SubscriptionStatus, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -117,7 +117,7 @@ fn months_between(from: Timestamp, to: Timestamp) -> i64 {
         (number(0..4) * 12 + number(5..7), number(8..10), text.get(11..).unwrap_or_default().to_owned())
     };
     let ((from_month, from_day, from_time), (to_month, to_day, to_time)) = (parts(from), parts(to));
-    let is_last_day = parts(to.saturating_add(86_400_000)).0 != to_month;
+    let is_last_day = parts(to.saturating_add(DAY_MS)).0 != to_month;
     let to_day = if is_last_day { to_day.max(from_day) } else { to_day };
     to_month - from_month - i64::from((to_day, to_time) < (from_day, from_time))
 }

@@ -15,6 +15,7 @@ use crate::model::records::lot::Lot;
 use crate::model::records::payment::Payment;
 use crate::model::records::purchase::PurchaseRow;
 use crate::model::time::rfc3339;
+use extension_contract::Timestamp;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -63,7 +64,7 @@ pub(super) fn schedule(desk: &mut Desk<'_>, desired: &mut DesiredSchedule) -> Ru
     for (id, lot) in desk.account.all_where(|lot: &Lot| lot.expires_at.is_some() && lot.left_micros() > 0)? {
         let Some(due) = lot.expires_at else { continue };
         desired.timer(desk.now, TimerKey::Credits { due }, due);
-        // Whoever has the credits for a few days only knows when they end.
+        // Credits that last a few days only need no reminder.
         let at = notice.before(due);
         if at > lot.at {
             let values = json!({"expires_at": rfc3339(due)});
@@ -90,13 +91,8 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
     if credits <= 0 && known.is_none() {
         return Ok(());
     }
-    let mut lot = known.clone().unwrap_or_default();
-    lot.currency.clone_from(currency);
-    lot.at = paid_at;
+    let mut lot = paid_lot(known.as_ref(), currency, paid_at, to_micros(credits, currency));
     lot.expires_at = expires.map(|span| span.after(paid_at));
-    lot.expired_micros = 0;
-    // What was granted once stays, whatever a later catalog gives.
-    lot.granted_micros = known.as_ref().map_or_else(|| to_micros(credits, currency), |known| known.granted_micros);
     let back = part_of(lot.granted_micros, purchase.back_minor(), purchase.paid_minor());
     lot.take_back(back);
     let held = part_of(lot.granted_micros, purchase.refunding_minor(), purchase.paid_minor());
@@ -107,6 +103,13 @@ fn update_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
         desk.account.put(id, lot);
     }
     Ok(())
+}
+
+/// Returns the lot of a payment before anything is taken back of it. What was granted once stays, whatever a later catalog gives.
+fn paid_lot(known: Option<&Lot>, currency: &str, at: Timestamp, micros: i64) -> Lot {
+    let granted_micros = known.map_or(micros, |known| known.granted_micros);
+    let known = known.cloned().unwrap_or_default();
+    Lot { currency: currency.to_owned(), at, granted_micros, expired_micros: 0, ..known }
 }
 
 /// Returns the invoices of subscriptions that the event has changed, or whose payments it has changed.
@@ -144,13 +147,11 @@ fn update_invoice_lot(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
         return Ok(());
     }
     let paid_at = invoice.paid_at.unwrap_or(invoice.at);
-    let mut lot = known.clone().unwrap_or_default();
-    lot.currency.clone_from(&invoice.currency);
-    lot.at = paid_at;
-    lot.expired_micros = 0;
-    // What was granted once stays, whatever a later catalog gives.
-    lot.expires_at = known.as_ref().map_or(expires.map(|span| span.after(paid_at)), |known| known.expires_at);
-    lot.granted_micros = known.as_ref().map_or(granted, |known| known.granted_micros);
+    let mut lot = paid_lot(known.as_ref(), &invoice.currency, paid_at, granted);
+    // The catalog of today decides only about a new lot; a purchase has kept its own terms.
+    if known.is_none() {
+        lot.expires_at = expires.map(|span| span.after(paid_at));
+    }
     let has_returns = |payment: &Payment| payment.has_returns() && payment.invoice.as_deref() == Some(id);
     let is_returned = known.as_ref().is_some_and(|lot| lot.taken_micros + lot.owed_micros > 0);
     if is_returned || !desk.account.all_where(has_returns)?.is_empty() {

@@ -54,15 +54,21 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
     Ok(())
 }
 
-/// Returns the values of the mails about an unpaid subscription: its plan, what is owed, and the page of Stripe that takes the
-/// payment, if there is one such page.
-fn owed_values(desk: &mut Desk<'_>, facts: &SubscriptionFacts) -> Ruled<Value> {
+/// Returns the values that name a subscription and its plan.
+fn plan_values(desk: &Desk<'_>, facts: &SubscriptionFacts) -> Ruled<Value> {
     let mut values = json!({"subscription": facts.id});
     if let Some(item) = facts.row.state().items.first()
         && let Some(price) = desk.catalog.price(&item.price_id.as_str().into())?
     {
         values["plan"] = json!(price.product_id);
     }
+    Ok(values)
+}
+
+/// Returns the values of the mails about an unpaid subscription: its plan, what is owed, and the page of Stripe that takes the
+/// payment, if there is one such page.
+fn owed_values(desk: &mut Desk<'_>, facts: &SubscriptionFacts) -> Ruled<Value> {
+    let mut values = plan_values(desk, facts)?;
     let mut owed = Vec::new();
     for id in overdue::may_wait(&facts.billing) {
         owed.extend(desk.account.get::<Invoice>(id)?.and_then(|invoice| overdue::owed(id, &invoice)));
@@ -104,11 +110,8 @@ fn tell_suspension(
         return Ok(());
     };
     if is_recent(ended) && ended >= found.told_at {
-        let mut values = owed_values(desk, facts)?;
+        let mut values = plan_values(desk, facts)?;
         values["suspended_at"] = json!(rfc3339(found.at));
-        if let Some(values) = values.as_object_mut() {
-            values.retain(|name, _| mail_kinds::SUBSCRIPTION_RESTORED.values.contains(&name.as_str()));
-        }
         let reference = format!("{}:{ended}", facts.id);
         send_once(&mut desk.account, &mail_kinds::SUBSCRIPTION_RESTORED, &reference, &values)?;
     }

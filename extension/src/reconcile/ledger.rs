@@ -191,8 +191,8 @@ fn refunds(desk: &mut Desk<'_>, id: &str) -> Ruled<()> {
 
 /// Books the tax in the refunds and lost disputes of payments: no authority is owed tax on money that went back.
 fn tax_of_returns(desk: &mut Desk<'_>) -> Ruled<()> {
-    let has_returns = |payment: &Payment| !payment.refunds.is_empty() || !payment.disputes.is_empty();
-    for (id, payment) in desk.account.all_where(has_returns)? {
+    let went_back = |payment: &Payment| !payment.refunds.is_empty() || !payment.disputes.is_empty();
+    for (id, payment) in desk.account.all_where(went_back)? {
         let invoice = match &payment.invoice {
             Some(invoice) => desk.account.get::<Invoice>(invoice)?,
             None => None,

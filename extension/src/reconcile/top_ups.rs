@@ -3,7 +3,7 @@
 
 use super::credits::invoices;
 use super::schedule::DesiredSchedule;
-use crate::actions::top_up::agreed;
+use crate::actions::top_up::{agreed, stop};
 use crate::catalog::account_name::{metadata_naming, text_of};
 use crate::derive::currency;
 use crate::derive::customer::customer;
@@ -15,9 +15,7 @@ use crate::model::effect::request;
 use crate::model::halt::{Halt, Ruled};
 use crate::model::json::{Object, short_hash};
 use crate::model::keys::{ClaimKey, EffectKey, TimerKey};
-use crate::model::mail_kinds;
 use crate::model::money::to_micros;
-use crate::model::notice::send_once;
 use crate::model::records::lot::Lot;
 use crate::model::records::purchase::{Details, PurchaseRow};
 use crate::model::records::top_up::{Stopped, TopUp};
@@ -37,7 +35,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
         }
     }
     if row.on && has_returned_credits(desk)? {
-        stop(desk, &mut row, Stopped::Returned)?;
+        stop_here(desk, &mut row, Stopped::Returned)?;
     }
     let is_possible =
         row.on && row.open.is_none() && standing.closed_at.is_none() && standing.settings.top_up.is_some();
@@ -88,7 +86,7 @@ fn buy(desk: &mut Desk<'_>, standing: &AccountStanding, row: &mut TopUp, desired
     }
     let Some(customer) = customer(desk)? else { return Ok(()) };
     let Some((offer, unit_price)) = agreed_offer(desk, standing, row)? else {
-        return stop(desk, row, Stopped::Repriced);
+        return stop_here(desk, row, Stopped::Repriced);
     };
     let account = desk.account.owned()?;
     let id = format!("pur_{}", short_hash(&format!("top-up/{}/{}", text_of(&account), row.number)));
@@ -129,8 +127,7 @@ fn agreed_offer(desk: &mut Desk<'_>, standing: &AccountStanding, row: &TopUp) ->
         let unit_price = currency::unit_price(desk, &body, &offer.price)?;
         Ok((offer, unit_price))
     };
-    let found = find();
-    let (offer, unit_price) = match found {
+    let (offer, unit_price) = match find() {
         Ok(found) => found,
         Err(Halt::Refused(_)) => return Ok(None),
         Err(halt) => return Err(halt),
@@ -141,11 +138,8 @@ fn agreed_offer(desk: &mut Desk<'_>, standing: &AccountStanding, row: &TopUp) ->
     Ok((is_agreed && is_same && offer.is_credit()?).then_some((offer, unit_price)))
 }
 
-/// Turns the top-up off, and tells the account why.
-fn stop(desk: &mut Desk<'_>, row: &mut TopUp, because: Stopped) -> Ruled<()> {
-    row.stop(because);
-    let values = json!({"product": row.product, "amount_minor": row.amount.amount_minor, "currency": row.amount.currency,
-        "because": because.name()});
-    let reference = format!("{}:{}", because.name(), desk.event_hash());
-    send_once(&mut desk.account, &mail_kinds::TOP_UP_STOPPED, &reference, &values)
+/// Turns the top-up off because of the event.
+fn stop_here(desk: &mut Desk<'_>, row: &mut TopUp, because: Stopped) -> Ruled<()> {
+    let (amount, reference) = (row.amount.clone(), format!("{}:{}", because.name(), desk.event_hash()));
+    stop(desk, row, because, &amount, &reference)
 }

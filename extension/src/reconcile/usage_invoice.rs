@@ -13,7 +13,7 @@ use crate::model::json::Object;
 use crate::model::keys::{EffectKey, TimerKey};
 use crate::model::money::to_minor_up;
 use crate::model::records::usage::UsageMonth;
-use crate::model::time::{DAY_MS, month_of, rfc3339};
+use crate::model::time::{DAY_MS, month_id, month_of, rfc3339};
 use serde_json::{Value, json};
 
 /// Time from a month's end to its invoice if the source of the usage does not answer.
@@ -112,7 +112,7 @@ fn cover_by_credits(month: &mut UsageMonth) {
 /// Carries an amount that is too small for an invoice over to the current month.
 fn carry(desk: &mut Desk<'_>, open_micros: i64, closed: &mut UsageMonth, desired: &mut DesiredSchedule) -> Ruled<()> {
     let (start, end) = month_of(desk.now);
-    let id = rfc3339(start)[..7].to_owned();
+    let id = month_id(start);
     let mut month = match desk.account.row::<UsageMonth>(&id)? {
         Some(month) => month,
         None => UsageMonth { currency: closed.currency.clone(), ..UsageMonth::default() },

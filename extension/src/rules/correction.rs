@@ -17,7 +17,7 @@ use crate::model::money::part_of;
 use crate::model::records::counter::Counter;
 use crate::model::records::meter_day::MeterDay;
 use crate::model::records::usage::{UsageDay, Use, Uses};
-use crate::model::time::{date, month_of, parse_rfc3339, rfc3339};
+use crate::model::time::{date, month_id, month_of, parse_rfc3339, rfc3339};
 use extension_contract::{FieldErrorCode, Refusal, Usage};
 use serde_json::{Value, json};
 
@@ -79,7 +79,7 @@ fn of_rate(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage) -> Ruled<(i64, i64)>
     let (start, _) = month_of(usage.at);
     let (id, mut month) = open_month(desk, usage.at)?;
     if month.start != start {
-        let closed = &rfc3339(start)[..7];
+        let closed = month_id(start);
         let text = format!("the usage of {closed} is invoiced: credit its invoice at Stripe");
         return Err(Refusal::BadTransition(text).into());
     }

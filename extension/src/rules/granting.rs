@@ -4,7 +4,7 @@
 use crate::catalog::amount::{UNLIMITED, UNLIMITED_WORD};
 use crate::catalog::entitlement::{EntitlementKind, declared};
 use crate::catalog::meter::included_by;
-use crate::catalog::product::{required_text, text, whole_number};
+use crate::catalog::product::{required_text, text, time, whole_number};
 use crate::catalog::rate::PaidBy;
 use crate::catalog::words::one_of;
 use crate::derive::currency;
@@ -14,7 +14,7 @@ use crate::model::json::{Object, encode};
 use crate::model::money::to_micros;
 use crate::model::records::lot::{Given, Lot};
 use crate::model::records::operator_grants::{OperatorGrant, OperatorGrants};
-use crate::model::time::{parse_rfc3339, plus_days, rfc3339};
+use crate::model::time::{plus_days, rfc3339};
 use extension_contract::{FieldErrorCode, IgnoreReason, Outcome, Refusal, Timestamp};
 use serde_json::{Value, json};
 
@@ -25,7 +25,7 @@ const CREDITS_MAX: i64 = 1_000_000_000;
 /// The largest granted amount of an entitlement.
 const AMOUNT_MAX: i64 = 1_000_000_000_000_000;
 
-/// `credit.grant`: gives credits that nobody paid for.
+/// `credit.grant`: grants free credits.
 pub(super) fn credits(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let reason = required_text(body, "reason")?;
     let settings = desk.catalog.settings()?;
@@ -112,14 +112,11 @@ pub(super) fn entitlement(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> 
 /// Reads a time in the future at which something ends; `None` if it does not end.
 fn end(body: &Object, member: &str, now: Timestamp) -> Ruled<Option<Timestamp>> {
     let Some(written) = text(body, member)? else { return Ok(None) };
-    let place = format!("/{member}");
-    let wrong = |code, expected: String| wrong_field(&place, code, "", expected);
-    let at = parse_rfc3339(&written)
-        .ok_or_else(|| wrong(FieldErrorCode::BadFormat, "a date and time of RFC 3339".to_owned()))?;
+    let at = time(member, &written)?;
     let most = plus_days(now, DAYS_MAX);
     if at <= now || at > most {
         let expected = format!("a time after {} and until {}", rfc3339(now), rfc3339(most));
-        return Err(wrong(FieldErrorCode::OutOfRange, expected));
+        return Err(wrong_field(&format!("/{member}"), FieldErrorCode::OutOfRange, "", expected));
     }
     Ok(Some(at))
 }

@@ -5,7 +5,9 @@ use crate::actions::coupons;
 use crate::actions::create_instance::{create_now, create_waiting};
 use crate::actions::customer::{CHECKOUT_NOT_OPENED, open_checkout, request_checkout};
 use crate::actions::failed_effect::unattended_result;
-use crate::actions::subscription_change::{forget_cancellation, forget_refused, replace_change, wait_for_change};
+use crate::actions::subscription_change::{
+    forget_cancellation, forget_refused, replace_change, request_preview, wait_for_change,
+};
 use crate::catalog::account_name::metadata_naming;
 use crate::catalog::known_coupon;
 use crate::catalog::price::Interval;
@@ -21,8 +23,6 @@ use crate::derive::plans::PlanInForce;
 use crate::derive::standing::{AccountStanding, UNLIMITED, standing};
 use crate::derive::subscriptions::SubscriptionFacts;
 use crate::desk::Desk;
-use crate::model::correlation::Correlation;
-use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, internal, wrong_field};
 use crate::model::ids::SubscriptionId;
 use crate::model::json::{Object, decode, encode};
@@ -341,9 +341,7 @@ pub(super) fn preview(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     reply["interval"] = json!(Interval::of(offer.price.interval).name());
     reply["quantity"] = json!(offer.quantity);
     let Value::Object(change) = reply else { return Err(internal("expected an object".to_owned())) };
-    let effect =
-        request(&EffectKey::Preview { asked_by: desk.event_hash() }, &payload, Some(&Correlation::Preview { change }))?;
-    desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), ..effect });
+    request_preview(desk, &payload, change)?;
     Ok(Outcome::Applied.into())
 }
 

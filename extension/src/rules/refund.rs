@@ -21,7 +21,7 @@ use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::summary::Summary;
 use crate::model::records::usage::UsageMonth;
-use crate::model::time::{month_of, rfc3339};
+use crate::model::time::{month_id, month_of};
 use extension_contract::{ActorKind, Effect, EffectReport, FieldErrorCode, Outcome, Refusal};
 use serde_json::{Value, json};
 
@@ -97,7 +97,7 @@ fn allowed(desk: &mut Desk<'_>, id: &str, row: &PurchaseRow, paid_at: i64) -> Ru
     let mut at = paid_at;
     while at <= desk.now {
         let (start, end) = month_of(at);
-        let uses = desk.account.get::<UsageMonth>(&rfc3339(start)[..7])?;
+        let uses = desk.account.get::<UsageMonth>(&month_id(start))?;
         let names_it = |(_, value): &(String, String)| *value == item.product_id;
         if uses.is_some_and(|month| month.uses.0.iter().any(|used| used.attributes.iter().any(names_it))) {
             return Err(Refusal::BadTransition(format!("{} was used", item.product_id)).into());

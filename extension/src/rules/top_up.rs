@@ -1,8 +1,8 @@
-//! `account.top_up`: buys credits by itself when they run low, up to an amount a month. The account says what is bought, and nothing is
-//! bought that costs another amount.
+//! `account.top_up`: buys credits automatically when they run low, up to an amount a month. The account chooses the product, and is
+//! never charged another amount than it has agreed to.
 
 use crate::actions::failed_effect::unattended_result;
-use crate::actions::top_up::{agreed, turn_off};
+use crate::actions::top_up::{agreed, give_up, stop, turn_off};
 use crate::catalog::product::whole_number;
 use crate::derive::customer::customer;
 use crate::derive::standing::standing;
@@ -10,9 +10,7 @@ use crate::derive::{currency, offer};
 use crate::desk::Desk;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
-use crate::model::mail_kinds;
-use crate::model::notice::send_once;
-use crate::model::records::purchase::{PurchaseRow, Step};
+use crate::model::records::purchase::PurchaseRow;
 use crate::model::records::top_up::{Stopped, TopUp};
 use crate::model::time::month_id;
 use extension_contract::{EffectReport, FieldErrorCode, IgnoreReason, Outcome, PurchaseStatus, Refusal};
@@ -94,36 +92,23 @@ const DECLINES: [&str; 7] = [
     "no_card",
 ];
 
-/// Handles the result of the payment request. The event about the payment makes the credits; a declined card turns the top-up off.
+/// Handles the result of the payment request. The event about the payment makes the credits; a payment that fails turns the top-up off.
 pub(super) fn charged(desk: &mut Desk<'_>, id: &str, report: &EffectReport) -> Ruled<Outcome> {
-    let Some(mut purchase) = desk.account.row::<PurchaseRow>(id)? else {
+    let purchase = desk.account.row::<PurchaseRow>(id)?;
+    // A payment that has become known before has not failed.
+    let (Err(failure), Some(purchase)) =
+        (&report.answer, purchase.filter(|row| row.values.status != PurchaseStatus::Paid))
+    else {
         return Ok(Outcome::Ignored(IgnoreReason::NoChange));
     };
-    let Err(failure) = &report.answer else { return Ok(Outcome::Ignored(IgnoreReason::NoChange)) };
-    // The payment has become known before, so it has not failed.
-    if purchase.values.status == PurchaseStatus::Paid {
-        return Ok(Outcome::Ignored(IgnoreReason::NoChange));
-    }
-    purchase.values.status = PurchaseStatus::Cancelled;
-    purchase.details.step = Step::Failed;
-    purchase.details.error = Some(json!({"code": failure.code}));
     let amount = purchase.values.total.clone();
-    let asked_at = purchase.details.asked_at.unwrap_or(desk.now);
-    desk.account.put(id, purchase);
-    let Some(mut row) = desk.account.row::<TopUp>(TopUp::ID)? else { return Ok(Outcome::Applied) };
-    if row.open.as_deref() == Some(id) {
-        row.open = None;
-    }
-    if row.month == month_id(asked_at) {
-        row.asked_minor = row.asked_minor.saturating_sub(amount.amount_minor).max(0);
-    }
+    let mut row = desk.account.row::<TopUp>(TopUp::ID)?;
+    give_up(desk, row.as_mut(), id, purchase, Some(json!({"code": failure.code})));
+    let Some(mut row) = row else { return Ok(Outcome::Applied) };
     let is_declined = DECLINES.contains(&failure.code.as_str());
     let because = if is_declined { Stopped::Declined } else { Stopped::Failed };
-    row.stop(because);
-    let values = json!({"product": row.product, "amount_minor": amount.amount_minor, "currency": amount.currency,
-        "because": because.name()});
+    stop(desk, &mut row, because, &amount, id)?;
     desk.account.put(TopUp::ID, row);
-    send_once(&mut desk.account, &mail_kinds::TOP_UP_STOPPED, id, &values)?;
     // A declined card is the customer's matter, and anything else the operators'.
     if is_declined { Ok(Outcome::Applied) } else { unattended_result(desk, report) }
 }

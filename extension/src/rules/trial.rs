@@ -2,7 +2,7 @@
 //! the one that began with the sign-up.
 
 use crate::actions::subscription_change::{call_off, request_change, wait_for_trial};
-use crate::catalog::product::{required_text, text};
+use crate::catalog::product::{required_text, text, time};
 use crate::catalog::span::Span;
 use crate::desk::Desk;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
@@ -13,7 +13,7 @@ use crate::model::records::sign_up_trial::SignUpTrialRow;
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::BillingHistory;
 use crate::model::records::trial_change::{TrialChange, add};
-use crate::model::time::{parse_rfc3339, plus_days, rfc3339};
+use crate::model::time::{plus_days, rfc3339};
 use extension_contract::{FieldErrorCode, Refusal, SubscriptionStatus, Timestamp};
 use serde_json::{Value, json};
 use std::rc::Rc;
@@ -52,8 +52,7 @@ pub(super) fn end(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
 fn until(body: &Object, end: Timestamp, now: Timestamp) -> Ruled<Timestamp> {
     let wrong = |member: &str, code, expected: &str| wrong_field(member, code, "", expected.to_owned());
     let until = match (text(body, "until")?, text(body, "by")?) {
-        (Some(until), None) => parse_rfc3339(&until)
-            .ok_or_else(|| wrong("/until", FieldErrorCode::BadFormat, "a date and time of RFC 3339"))?,
+        (Some(until), None) => time("until", &until)?,
         (None, Some(by)) => {
             let span = Span::parse(&by);
             let span = span.ok_or_else(|| wrong("/by", FieldErrorCode::BadFormat, "a span, such as 7d"))?;

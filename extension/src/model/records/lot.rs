@@ -73,6 +73,11 @@ impl Lot {
         self.repaid_micros = self.repaid_micros.min(self.granted_micros - self.spent_micros - self.taken_micros);
     }
 
+    /// Returns its place among the lots from which usage is paid: what ends first, then the oldest.
+    pub fn place(&self) -> (Timestamp, Timestamp) {
+        (self.expires_at.unwrap_or(Timestamp::MAX), self.at)
+    }
+
     /// Returns whether it has ended.
     pub fn has_ended(&self, now: Timestamp) -> bool {
         self.expires_at.is_some_and(|at| at <= now)

@@ -85,11 +85,6 @@ impl Stopped {
 impl TopUp {
     /// Id of the account's only row.
     pub const ID: &'static str = "top_up";
-
-    /// Turns it off.
-    pub fn stop(&mut self, because: Stopped) {
-        (self.on, self.stopped) = (false, Some(because));
-    }
 }
 
 json_record!(TopUp, ACCOUNT, live: |_| true, references: |_| Vec::new());

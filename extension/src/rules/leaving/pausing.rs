@@ -1,26 +1,23 @@
 //! Pauses of subscriptions: a customer pays nothing and has nothing until a time, after the period that is paid for.
 
 use super::{ending_with, living};
-use crate::actions::subscription_change::{replace_change, wait_for_change};
-use crate::catalog::product::required_text;
+use crate::actions::subscription_change::{replace_change, request_preview, wait_for_change};
+use crate::catalog::product::{required_text, time};
 use crate::catalog::span::Span;
 use crate::derive::standing::standing;
 use crate::desk::Desk;
-use crate::model::correlation::Correlation;
-use crate::model::effect::request;
 use crate::model::halt::{Answer, Ruled, Verdict, wrong_field};
 use crate::model::json::{Object, encode};
 use crate::model::keys::EffectKey;
 use crate::model::records::subscription::{PauseRequest, SubscriptionRow};
 use crate::model::records::subscription_history::BillingHistory;
-use crate::model::time::{parse_rfc3339, rfc3339};
-use extension_contract::{ActorKind, Effect, FieldErrorCode, Outcome, Refusal, SubscriptionStatus};
+use crate::model::time::rfc3339;
+use extension_contract::{ActorKind, FieldErrorCode, Outcome, Refusal, SubscriptionStatus};
 use serde_json::{Value, json};
 
 /// `subscription.pause`: pauses a plan from the end of the paid period until a time.
 pub(in crate::rules) fn pause(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
-    let until = parse_rfc3339(&required_text(body, "until")?)
-        .ok_or_else(|| wrong_field("/until", FieldErrorCode::BadFormat, "", "a date and time of RFC 3339"))?;
+    let until = time("until", &required_text(body, "until")?)?;
     let standing = standing(desk)?;
     let (id, row) = living(desk, &standing, body)?;
     if let Some(waits) = wait_for_change(desk, &id)? {
@@ -72,7 +69,8 @@ fn longest(desk: &mut Desk<'_>, row: &SubscriptionRow) -> Ruled<Option<Span>> {
     Ok(shortest)
 }
 
-/// `subscription.resume`: ends a pause before its time, or calculates what that would cost (`preview`). Only operators end a pause that was made at Stripe.
+/// `subscription.resume`: ends a pause before its time, or calculates what that would cost (`preview`). Only operators end a pause that
+/// was made at Stripe.
 pub(in crate::rules) fn resume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     let standing = standing(desk)?;
     let (id, row) = living(desk, &standing, body)?;
@@ -91,10 +89,8 @@ pub(in crate::rules) fn resume(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verd
         Some(_) => return Err(wrong_field("/preview", FieldErrorCode::WrongType, "", "true or false")),
     };
     if is_preview {
-        let asked = json!({"subscription": id, "resume": true});
-        let correlation = Correlation::Preview { change: Object::from_iter([("subscription".to_owned(), json!(id))]) };
-        let effect = request(&EffectKey::Preview { asked_by: desk.event_hash() }, &asked, Some(&correlation))?;
-        desk.account.ask(Effect { reply_to: desk.reply_to.cloned(), ..effect });
+        let known = Object::from_iter([("subscription".to_owned(), json!(id))]);
+        request_preview(desk, &json!({"subscription": id, "resume": true}), known)?;
         return Ok(Outcome::Applied.into());
     }
     let billing = desk.account.row::<BillingHistory>(&id)?.unwrap_or_default();

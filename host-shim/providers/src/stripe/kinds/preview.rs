@@ -15,9 +15,9 @@ use stripe_billing::invoice::{
 };
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 
-/// `stripe.invoice.preview`: takes the payload of `stripe.subscription.update`, or `subscription` and `resume`; returns `currency`, `due_minor` (what is charged at
-/// once), `credit_minor` (what of it is credited for the unused time), `tax_minor`, `lines` (`description`, `amount_minor`), and of the
-/// next invoice `next_minor` and `next_at_ms`.
+/// `stripe.invoice.preview`: takes the payload of `stripe.subscription.update`, or `subscription` and `resume`; returns `currency`,
+/// `due_minor` (what is charged at once), `credit_minor` (what of it is credited for the unused time), `tax_minor`, `lines`
+/// (`description`, `amount_minor`), and of the next invoice `next_minor` and `next_at_ms`.
 pub(crate) fn preview(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     if payload.maybe_flag("resume")? == Some(true) {
@@ -36,20 +36,14 @@ pub(crate) fn preview(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
         true => payload.maybe_int("period_end_ms")?,
         false => begins_at_ms(&next),
     };
-    let mut figures = json!({
-        "currency": member(&next, "currency")?, "next_minor": amount(&next, "total")?, "next_at_ms": next_at_ms,
-        "due_minor": 0, "credit_minor": 0, "tax_minor": 0, "lines": [],
-    });
+    let mut figures = without_charge(&next, next_at_ms)?;
     // A trial goes on after the change, and nothing is due before its end.
     let is_trial = now.get("status").and_then(Value::as_str) == Some("trialing");
     if payload.maybe_text("proration_behavior")? == Some("always_invoice") && !is_later && !is_trial {
         let due = api.post(previewed(&change, Preview::Now, keeps).build(), &marks, "preview-now")?;
-        let lines = shown_lines(&due);
-        figures["due_minor"] = json!(amount(&due, "amount_due")?);
-        figures["credit_minor"] = json!(lines.iter().map(|(_, amount)| amount.min(&0)).sum::<i64>().saturating_neg());
-        figures["tax_minor"] = json!(tax(&due));
-        figures["lines"] =
-            lines.iter().map(|(text, amount)| json!({"description": text, "amount_minor": amount})).collect();
+        charge(&mut figures, &due)?;
+        let credits = shown_lines(&due).into_iter().map(|(_, amount)| amount.min(0));
+        figures["credit_minor"] = json!(credits.sum::<i64>().saturating_neg());
     }
     Ok(figures)
 }
@@ -62,20 +56,31 @@ fn end_of_pause(api: &Api<'_>, id: &str, marks: &Marks) -> Result<Value, Failed>
         RequestBuilder::new(StripeMethod::Post, "/invoices/create_preview").form(&form)
     };
     let next = api.post(previewed(json!({"proration_behavior": "none"})), marks, "preview-next")?;
-    let mut figures = json!({
-        "currency": member(&next, "currency")?, "next_minor": amount(&next, "total")?, "next_at_ms": begins_at_ms(&next),
-        "due_minor": 0, "credit_minor": 0, "tax_minor": 0, "lines": [],
-    });
+    let mut figures = without_charge(&next, begins_at_ms(&next))?;
     if begins_period(&now) {
         let from_now = json!({"proration_behavior": "none", "billing_cycle_anchor": "now"});
         let due = api.post(previewed(from_now), marks, "preview-now")?;
-        figures["due_minor"] = json!(amount(&due, "amount_due")?);
-        figures["tax_minor"] = json!(tax(&due));
+        charge(&mut figures, &due)?;
         figures["next_at_ms"] = json!(ends_at_ms(&due));
-        let lines = shown_lines(&due).into_iter();
-        figures["lines"] = lines.map(|(text, amount)| json!({"description": text, "amount_minor": amount})).collect();
     }
     Ok(figures)
+}
+
+/// Returns the figures of a change that charges nothing now, by its next invoice.
+fn without_charge(next: &Value, next_at_ms: Option<i64>) -> Result<Value, Failed> {
+    Ok(json!({
+        "currency": member(next, "currency")?, "next_minor": amount(next, "total")?, "next_at_ms": next_at_ms,
+        "due_minor": 0, "credit_minor": 0, "tax_minor": 0, "lines": [],
+    }))
+}
+
+/// Adds the invoice that is due now.
+fn charge(figures: &mut Value, due: &Value) -> Result<(), Failed> {
+    figures["due_minor"] = json!(amount(due, "amount_due")?);
+    figures["tax_minor"] = json!(tax(due));
+    let lines = shown_lines(due).into_iter();
+    figures["lines"] = lines.map(|(text, amount)| json!({"description": text, "amount_minor": amount})).collect();
+    Ok(())
 }
 
 /// The invoice that is previewed.
