@@ -10,7 +10,7 @@ use crate::derive::standing::standing;
 use crate::desk::Desk;
 use crate::model::halt::Ruled;
 use crate::model::monthly_price::Included;
-use crate::model::records::usage::{MeterMonth, Units, UsageDay, UsageMonth, Use};
+use crate::model::records::usage::{Charge, MeterMonth, Units, UsageDay, UsageMonth, Use};
 use crate::model::time::{date, day_of, month_id, month_of};
 use extension_contract::{Timestamp, Usage};
 
@@ -120,17 +120,59 @@ pub(crate) fn charge(
         true => 0,
         false => -give_back(desk, (covered - cost.max(0)).max(0), id)?,
     };
-    month.uses.of_price(used).covered_micros += covered_change;
-    month.credits_micros = month.credits_micros.saturating_add(covered_change);
-    let charged = Use { cost_micros: change, covered_micros: covered_change, ..used.without_amount() };
-    add_to_day(desk, at, &charged)?;
+    month.uses.of_price(used).count_at_use(change, covered_change);
+    note(desk, month, used, (change, covered_change, at))?;
     Ok(covered_change)
+}
+
+/// Charges the change of the cost of a use after the included amount has changed. Returns the change of what credits pay.
+pub(crate) fn charge_again(
+    desk: &mut Desk<'_>,
+    (id, month): (&str, &mut UsageMonth),
+    used: &Use,
+    change: i64,
+    by_credits: bool,
+) -> Ruled<i64> {
+    let row = month.uses.of_price(used);
+    let (wanted, covered) = (row.price_again(change), row.covered_micros);
+    let covered_change = match wanted > covered {
+        true if by_credits => take_credits(desk, wanted - covered, (id, month))?,
+        true => 0,
+        false => -give_back(desk, covered - wanted, id)?,
+    };
+    // The day on which the included amount has changed has the change.
+    let today = desk.now;
+    note(desk, month, used, (change, covered_change, today))?;
+    let row = month.uses.of_price(used);
+    let charged = Charge { cost_micros: row.cost_micros, covered_micros: row.covered_micros };
+    row.at_use.take_if(|at_use| *at_use == charged);
+    Ok(covered_change)
+}
+
+/// Notes what credits pay of a change of a use's cost in the month, and both in the day of the change.
+fn note(
+    desk: &mut Desk<'_>,
+    month: &mut UsageMonth,
+    used: &Use,
+    (change, covered, at): (i64, i64, Timestamp),
+) -> Ruled<()> {
+    month.uses.of_price(used).covered_micros += covered;
+    month.credits_micros = month.credits_micros.saturating_add(covered);
+    add_to_day(desk, at, &Use { cost_micros: change, covered_micros: covered, ..used.without_amount() })
 }
 
 /// Returns a use of a price without an amount.
 pub(crate) fn nothing(meter: &str, by: &str, value: &str) -> Use {
     let attributes = if by.is_empty() { Vec::new() } else { vec![(by.to_owned(), value.to_owned())] };
-    Use { meter: meter.to_owned(), attributes, quantity: 0, cost_micros: 0, requests: 0, covered_micros: 0 }
+    Use {
+        meter: meter.to_owned(),
+        attributes,
+        quantity: 0,
+        cost_micros: 0,
+        requests: 0,
+        covered_micros: 0,
+        at_use: None,
+    }
 }
 
 /// Returns the record of a meter that was not used before in a month.

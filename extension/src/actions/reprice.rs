@@ -29,6 +29,7 @@ pub(crate) fn reprice(desk: &mut Desk<'_>, id: &str, mut month: UsageMonth) -> R
             charge(desk, (id, &mut month), &used, (-units.cost_micros, now), record.by_credits)?;
         }
     }
+    month.uses.0.iter_mut().for_each(|used| used.at_use = None);
     // Nothing was ever paid in the former currency, or the account would still pay in it.
     month.carried_micros = 0;
     month.currency.clone_from(&currency);

@@ -134,6 +134,7 @@ pub(crate) fn spend(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage, cost: &Cost
         cost_micros,
         requests: 1,
         covered_micros,
+        at_use: None,
     };
     let id = date(usage.at);
     let mut day = desk.account.row::<UsageDay>(&id)?.unwrap_or_default();

@@ -88,11 +88,10 @@ fn others_of(proposed: &Proposed, scope: &Scope<'_>) -> OtherAmounts {
     named.filter_map(|code| Some((code.clone(), credit_of(proposed, scope, |of| of == Some(code.as_str()))?))).collect()
 }
 
-/// Returns the credits that a payment of a product in certain currencies grants; `None` if it grants no credits.
+/// Returns the credits that a payment of a product in certain currencies grants; `None` if the catalog says nothing about them.
 fn credit_of(proposed: &Proposed, scope: &Scope<'_>, is_in: impl Fn(Option<&str>) -> bool) -> Option<i64> {
     let of_currency = proposed.decl.on_paid.iter().filter(|left| is_in(left.currency.as_deref()));
-    let credits = of_currency.filter_map(|left| left.credit.of(scope));
-    Some(credits.fold(0i64, i64::saturating_add)).filter(|sum| *sum > 0)
+    of_currency.filter_map(|left| left.credit.of(scope)).reduce(i64::saturating_add)
 }
 
 /// Returns what a plan grants while it is tried: the terms of its prices, under the product's id.

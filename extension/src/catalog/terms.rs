@@ -176,6 +176,10 @@ impl Terms {
         for (currency, amount) in &published.currencies {
             self.currencies.entry(currency.clone()).or_insert(*amount);
         }
+        // Credits that are left out stay with the price, as grants do.
+        if self.credit.is_none() && published.credit.is_some() {
+            (self.credit, self.credit_expires) = (published.credit, published.credit_expires);
+        }
         for (currency, amount) in &published.credits {
             self.credits.entry(currency.clone()).or_insert(*amount);
         }

@@ -2,8 +2,9 @@
 //! therefore counts for the whole month, and the end of a plan charges nothing that it has included.
 
 use super::standing::AccountStanding;
-use super::subscriptions::SubscriptionFacts;
+use super::subscriptions::{SubscriptionFacts, pause_begins_in};
 use crate::catalog::amount::{self, UNLIMITED};
+use crate::catalog::settings::Settings;
 use crate::catalog::terms::CatalogPrice;
 use crate::model::halt::Ruled;
 use crate::model::ids::PriceId;
@@ -96,7 +97,7 @@ fn at_time(
     }
     let mut sold = Vec::new();
     for facts in &standing.subscriptions {
-        sold.extend(of_subscription(facts, at, now));
+        sold.extend(of_subscription(facts, &standing.settings, at, now));
     }
     for bought in standing.bought.iter().filter(|bought| bought.at <= at && !bought.is_over(at)) {
         let (price, quantity) = (bought.price.clone(), bought.quantity);
@@ -144,10 +145,16 @@ fn at_time(
 }
 
 /// Returns what a subscription gave at a time, by the newest snapshot until then.
-fn of_subscription(facts: &SubscriptionFacts, at: Timestamp, now: Timestamp) -> Vec<Sold<'_>> {
-    let Some(seen) =
-        seen_at(&facts.row, at).filter(|seen| is_served(seen.status()) && facts.lost_at.is_none_or(|lost| at < lost))
-    else {
+fn of_subscription<'f>(
+    facts: &'f SubscriptionFacts,
+    settings: &Settings,
+    at: Timestamp,
+    now: Timestamp,
+) -> Vec<Sold<'f>> {
+    let until = facts.row.history.partition_point(|seen| seen.at() <= at);
+    let is_paused = pause_begins_in(&facts.row.history[..until], settings).is_some_and(|begin| begin <= at);
+    let is_lost = is_paused || facts.lost_at.is_some_and(|lost| lost <= at);
+    let Some(seen) = seen_at(&facts.row, until).filter(|seen| is_served(seen.status()) && !is_lost) else {
         return Vec::new();
     };
     // A subscription that was never allowed gives nothing. Until a dispute began, a disputed one gave what was paid for.
@@ -163,10 +170,9 @@ fn of_subscription(facts: &SubscriptionFacts, at: Timestamp, now: Timestamp) -> 
     sold.filter(|sold| sold.quantity > 0).collect()
 }
 
-/// Returns the newest snapshot until a time. Of several of one second, the one that agrees with what followed: a snapshot of the next
-/// second or, if there is none, the current state.
-fn seen_at(row: &SubscriptionRow, at: Timestamp) -> Option<&Observation> {
-    let until = row.history.partition_point(|seen| seen.at() <= at);
+/// Returns the newest of the first `until` snapshots. Of several of one second, the one that agrees with what followed: a snapshot of
+/// the next second or, if there is none, the current state.
+fn seen_at(row: &SubscriptionRow, until: usize) -> Option<&Observation> {
     let (before, after) = row.history.split_at(until);
     let last = before.last()?;
     let of_second = || before.iter().rev().take_while(|seen| seen.at() == last.at());

@@ -212,7 +212,7 @@ impl SelectedOffer {
 
     /// Returns whether it is sold once and gives credits.
     pub fn is_credit(&self) -> Ruled<bool> {
-        Ok(self.price.interval.is_none() && self.price.terms()?.credit.is_some())
+        Ok(self.price.interval.is_none() && self.price.terms()?.credit.is_some_and(|credits| credits > 0))
     }
 
     /// Returns the terms of what is sold once. A subscription follows the catalog at each renewal.

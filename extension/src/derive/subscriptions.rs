@@ -93,16 +93,23 @@ fn grace_end(row: &SubscriptionRow, billing: &BillingHistory, grace: Delay) -> O
     Some(grace.after(first_failure(row, billing).map_or(run, |failed| failed.min(run))))
 }
 
-/// Returns when a paused subscription begins to grant nothing, if its kind of pause suspends it: at the end of the period in which it
-/// was paused, which is paid for.
+/// Returns whether a pause suspends a subscription, and does not only put off its payments.
+fn suspends(pause: Option<Pause>, settings: &Settings) -> bool {
+    pause.is_some_and(|pause| settings.suspend_on_pause.contains(&pause))
+}
+
+/// Returns when a paused subscription begins to grant nothing, if its kind of pause suspends it.
 fn pause_begins(row: &SubscriptionRow, settings: &Settings) -> Option<Timestamp> {
-    let is_suspended = |pause: Option<Pause>| pause.is_some_and(|pause| settings.suspend_on_pause.contains(&pause));
-    if row.is_final() || !is_suspended(row.state().pause) {
-        return None;
-    }
-    let first = row.history.iter().rev().take_while(|seen| is_suspended(seen.pause())).last();
-    let began = first.map_or(row.at, Observation::at);
-    Some(first.and_then(Observation::paused_until_end).map_or(began, |end| end.max(began)))
+    let is_suspended = !row.is_final() && suspends(row.state().pause, settings);
+    is_suspended.then(|| pause_begins_in(&row.history, settings).unwrap_or(row.at))
+}
+
+/// Returns when the pause with which a history ends begins to suspend the subscription: at the end of the period in which it was
+/// paused, which is paid for.
+pub(crate) fn pause_begins_in(history: &[Observation], settings: &Settings) -> Option<Timestamp> {
+    let first = history.iter().rev().take_while(|seen| suspends(seen.pause(), settings)).last()?;
+    let began = first.at();
+    Some(first.paused_until_end().map_or(began, |end| end.max(began)))
 }
 
 /// Returns the time since which a subscription has granted nothing because of its status; `None` while it grants something.

@@ -17,10 +17,11 @@ use crate::model::json::{Object, short_hash};
 use crate::model::keys::{ClaimKey, EffectKey, TimerKey};
 use crate::model::money::to_micros;
 use crate::model::records::lot::Lot;
+use crate::model::records::payment::Payment;
 use crate::model::records::purchase::{Details, PurchaseRow};
 use crate::model::records::top_up::{Stopped, TopUp};
 use crate::model::time::{month_id, month_of};
-use extension_contract::{Money, PurchaseStatus};
+use extension_contract::{Money, PurchaseStatus, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
@@ -34,7 +35,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
             row.open = None;
         }
     }
-    if row.on && has_returned_credits(desk)? {
+    if row.on && has_returned_credits(desk, row.since)? {
         stop_here(desk, &mut row, Stopped::Returned)?;
     }
     let is_possible =
@@ -48,8 +49,19 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding, desired
     Ok(())
 }
 
-/// Returns whether the event has taken back credits, or is about to: of a purchase, or of an invoice with its payments.
-fn has_returned_credits(desk: &mut Desk<'_>) -> Ruled<bool> {
+/// Returns whether the event has taken back credits, or is about to: of a purchase, or of an invoice with its payments. A dispute that
+/// began since a time counts also if it is won by now: of its two events, the second one can come first.
+fn has_returned_credits(desk: &mut Desk<'_>, since: Timestamp) -> Ruled<bool> {
+    for id in desk.account.touched::<Payment>() {
+        let Some(payment) = desk.account.get::<Payment>(&id)? else { continue };
+        let was_disputed = payment.was_disputed_since(since);
+        if let Some(source) = payment.purchase.clone().or(payment.invoice.clone().map(String::from))
+            && was_disputed
+            && desk.account.get::<Lot>(&source)?.is_some()
+        {
+            return Ok(true);
+        }
+    }
     let mut ids: BTreeSet<String> = desk.account.touched::<PurchaseRow>().into_iter().collect();
     ids.extend(invoices(desk)?);
     for id in ids {

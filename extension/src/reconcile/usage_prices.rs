@@ -39,9 +39,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, standing: &AccountStanding) -> Rule
             month.meters.insert(name.clone(), meter);
             for (by, value, change) in changes {
                 let used = by_month::nothing(&name, &by, &value);
-                // The day on which the account had more has the change.
-                let change = (change, desk.now);
-                has_moved_credits |= by_month::charge(desk, (&id, &mut month), &used, change, by_credits)? != 0;
+                has_moved_credits |= by_month::charge_again(desk, (&id, &mut month), &used, change, by_credits)? != 0;
             }
             counted.extend(counter.map(|(key, decl)| (key, decl, allowed, quantity)));
         }

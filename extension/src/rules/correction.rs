@@ -80,7 +80,10 @@ fn of_rate(desk: &mut Desk<'_>, rate: &Rate, usage: &Usage) -> Ruled<(i64, i64)>
     let (id, mut month) = open_month(desk, usage.at)?;
     if month.start != start {
         let closed = month_id(start);
-        let text = format!("the usage of {closed} is invoiced: credit its invoice at Stripe");
+        let text = format!(
+            "the usage of {closed} is closed: what was reported later is usage of {id}, and is corrected with a time of that month; for \
+             the rest, credit the invoice at Stripe"
+        );
         return Err(Refusal::BadTransition(text).into());
     }
     let is_named = |name: &str| rate.attributes().any(|attribute| attribute == name);

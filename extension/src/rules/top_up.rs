@@ -66,6 +66,7 @@ pub(super) fn set(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
         below_minor,
         limit_minor,
         on: true,
+        since: desk.now,
         stopped: None,
         month,
         asked_minor,

@@ -146,6 +146,12 @@ impl Payment {
         held.map(|(id, _)| self.disputed_at.get(id).copied().unwrap_or(Timestamp::MIN)).min()
     }
 
+    /// Returns whether a bank has held money since a time, even if it has returned it.
+    pub fn was_disputed_since(&self, since: Timestamp) -> bool {
+        let began = |id: &String| self.disputed_at.get(id).is_some_and(|at| *at >= since);
+        self.disputes.iter().any(|(id, (status, _))| (status.is_held() || *status == DisputeStatus::Won) && began(id))
+    }
+
     /// Returns the refunded and disputed amount, in minor units.
     pub fn back_minor(&self) -> i64 {
         self.refunded_minor().saturating_add(self.disputed_minor())

@@ -3,7 +3,7 @@
 use super::{ACCOUNT, json_record};
 use crate::model::ids::ProductId;
 use crate::model::json::is_zero;
-use extension_contract::Money;
+use extension_contract::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -24,6 +24,9 @@ pub(crate) struct TopUp {
     pub limit_minor: i64,
     /// Whether the product is bought when credits run low.
     pub on: bool,
+    /// Time at which the account turned it on. A dispute that began before does not turn it off.
+    #[serde(default)]
+    pub since: Timestamp,
     /// Why it was turned off by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<Stopped>,

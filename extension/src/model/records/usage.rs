@@ -13,6 +13,15 @@ use std::collections::BTreeMap;
 /// Maximum number of distinct uses of one day or month. Further uses are combined without their attributes.
 const USES_MAX: usize = 200;
 
+/// What a use costs, and what credits pay of it, in millionths of the currency's unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Charge {
+    /// The cost.
+    pub cost_micros: i64,
+    /// The part of the cost that credits paid.
+    pub covered_micros: i64,
+}
+
 /// The usage of one meter with the same attributes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Use {
@@ -30,12 +39,33 @@ pub(crate) struct Use {
     /// Part of the cost paid by credits, in millionths.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub covered_micros: i64,
+    /// The charge by what was included when the use was reported, if the included amount has changed since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_use: Option<Charge>,
 }
 
 impl Use {
     /// Returns a use of the same meter and attributes without an amount.
     pub fn without_amount(&self) -> Use {
-        Use { quantity: 0, cost_micros: 0, requests: 0, covered_micros: 0, ..self.clone() }
+        Use { quantity: 0, cost_micros: 0, requests: 0, covered_micros: 0, at_use: None, ..self.clone() }
+    }
+
+    /// Counts a further use, or a correction of one, in what was charged when it was reported.
+    pub fn count_at_use(&mut self, cost_micros: i64, covered_micros: i64) {
+        if let Some(charge) = &mut self.at_use {
+            charge.cost_micros = charge.cost_micros.saturating_add(cost_micros).max(0);
+            charge.covered_micros = charge.covered_micros.saturating_add(covered_micros).clamp(0, charge.cost_micros);
+        }
+    }
+
+    /// Changes the cost to that by another included amount. Returns what credits should pay of it: of a lower cost at most what they
+    /// paid when the use was reported, and all that it costs more than then. What was included in between makes no difference.
+    pub fn price_again(&mut self, change: i64) -> i64 {
+        let now = Charge { cost_micros: self.cost_micros, covered_micros: self.covered_micros };
+        let at_use = *self.at_use.get_or_insert(now);
+        self.cost_micros = self.cost_micros.saturating_add(change);
+        let more = self.cost_micros.saturating_sub(at_use.cost_micros).max(0);
+        at_use.covered_micros.min(self.cost_micros.max(0)).saturating_add(more)
     }
 
     /// Adds the amounts of another use.
@@ -288,6 +318,7 @@ mod tests {
             cost_micros: quantity * 2,
             requests: 1,
             covered_micros: quantity,
+            at_use: None,
         }
     }
 

@@ -11,7 +11,11 @@ use crate::model::json::Object;
 use crate::model::keys::FactKey;
 use crate::model::records::subscription::SubscriptionRow;
 use crate::model::records::subscription_history::BillingHistory;
+use crate::model::time::plus_days;
 use extension_contract::{FieldErrorCode, Refusal, SubscriptionStatus};
+
+/// Days of the longest month.
+const LONG_MONTH_DAYS: u32 = 31;
 
 /// Returns the code that a command accepts and Stripe's promotion code; `None` if it names no code. Fails if it is not offered.
 pub(super) fn accepted(
@@ -54,8 +58,15 @@ pub(super) fn accepted(
         return not("the account has already used this offer");
     }
     let items = row.state().items.clone();
+    let made = standing.settings.coupons.get(&offer.coupon).and_then(|known| known.made.as_ref());
+    // A discount of some months is not yet over after as many long months.
+    let lasts_until =
+        made.and_then(|made| made.coupon.months).map(|months| plus_days(desk.now, months * LONG_MONTH_DAYS));
     let mut found = None;
     for item in &items {
+        if lasts_until.is_some_and(|end| end < item.period_end) {
+            return not("the discount would be over before the next payment");
+        }
         let Some(price) = desk.catalog.price(&item.price_id.as_str().into())? else { continue };
         match coupons::usable(desk, &offer.coupon, &price.product_id) {
             Ok(usable) => return Ok(Some(usable)),

@@ -97,7 +97,10 @@ impl Client<'_> {
             ["payment_intent", "charge"].into_iter().find_map(|kind| Some((kind, self.call.text(kind)?.to_owned())));
         let (kind, id) = match (named, self.call.text("invoice"), self.call.text("subscription")) {
             (Some(named), ..) => named,
-            (None, Some(invoice), _) => self.payment_of(invoice)?,
+            (None, Some(invoice), _) => {
+                let none = || CallOutcome::refused("inconsistent", "not paid through Stripe");
+                self.payment_of(invoice)?.ok_or_else(none)?
+            }
             (None, None, subscription) => return self.refund_over(subscription.unwrap_or_default()),
         };
         let amount = self.amount();
@@ -113,7 +116,8 @@ impl Client<'_> {
         let (mut left, mut last) = (self.call.payload["amount_minor"].as_i64().unwrap_or(0), subscription.to_owned());
         for invoice in invoices["data"].as_array().into_iter().flatten() {
             let id = invoice["id"].as_str().filter(|_| invoice["amount_paid"].as_i64().unwrap_or(0) > 0);
-            let Some((kind, payment)) = id.map(|id| self.payment_of(id)).transpose()? else { continue };
+            // What was paid outside of Stripe, a person gives back.
+            let Some((kind, payment)) = id.map(|id| self.payment_of(id)).transpose()?.flatten() else { continue };
             let received = self.read(&format!("/v1/payment_intents/{payment}"), &[])?["amount_received"].as_i64();
             let refunds = self.read("/v1/refunds", &[(kind, &payment), ("limit", "100")])?;
             let (mut back, mut ours) = (0, 0);
@@ -144,11 +148,10 @@ impl Client<'_> {
         ours.into_iter().zip(MARKS).all(|(ours, mark)| object["metadata"][mark] == ours.as_str())
     }
 
-    fn payment_of(&self, invoice: &str) -> Done<(&'static str, String)> {
+    fn payment_of(&self, invoice: &str) -> Done<Option<(&'static str, String)>> {
         let payments = self.read("/v1/invoice_payments", &[("invoice", invoice), ("status", "paid")])?;
         let intent = payments["data"][0]["payment"]["payment_intent"].as_str();
-        let none = || CallOutcome::refused("inconsistent", "not paid through Stripe");
-        Ok(("payment_intent", intent.ok_or_else(none)?.to_owned()))
+        Ok(intent.map(|intent| ("payment_intent", intent.to_owned())))
     }
 
     /// Creates an object with the marks of the effect, unless an earlier request made it. Returns its id.

@@ -2,6 +2,7 @@
 //! the steps that an earlier attempt has completed.
 
 use super::lines::{Line, UsageCharges, lines};
+use super::payment::{default_method, other_method};
 use super::{currency, member};
 use crate::stripe::api::Api;
 use crate::stripe::failure::Failed;
@@ -25,7 +26,8 @@ const PAGES_MAX: usize = 3;
 
 /// `stripe.invoice.create`: takes `customer`, `month`, `currency`, `lines`, `total_minor`, `period_start`,
 /// `period_end`, `cost_micros`, `credits_micros`, `carried_micros`, `tax_behavior` (with it, Stripe computes taxes); returns
-/// `id`. The draft is created without automatic advancement, so Stripe does not finalize it before all lines are added.
+/// `id`. The draft is created without automatic advancement, so Stripe does not finalize it before all lines are added. A customer without
+/// a default payment method pays with that of a subscription, or with the newest card: Stripe would not even try them.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let (customer, month) = (payload.id("customer")?, payload.text("month")?);
@@ -85,6 +87,14 @@ fn draft(api: &Api<'_>, call: &Call, marks: &Marks, customer: &str, month: &str)
     let request = match api.config.invoice_days_until_due {
         Some(days) => request.collection_method(InvoiceCollectionMethod::SendInvoice).days_until_due(days),
         None => request.collection_method(InvoiceCollectionMethod::ChargeAutomatically),
+    };
+    let other = match api.config.invoice_days_until_due {
+        None if default_method(api, customer)?.is_none() => other_method(api, customer)?,
+        _ => None,
+    };
+    let request = match other {
+        Some(method) => request.default_payment_method(method),
+        None => request,
     };
     let made = api.post(request.build(), marks, "invoice")?;
     // The response to a repeated idempotency key has the invoice's state at its creation, so the invoice is fetched.

@@ -17,7 +17,7 @@ const CALCULATION: &str = "provisioner_tax_calculation";
 
 /// `stripe.payment.create`: takes `customer`, `price`, `amount_minor`, `currency`, `description`, `metadata`, `tax_behavior` (with it,
 /// Stripe computes taxes); returns `id` and, with taxes, `tax_recorded`. Charges the customer's default payment method or, without one,
-/// the newest card. Stripe's refusal of the card is final.
+/// that of a subscription, or the newest card. Stripe's refusal of the card is final.
 pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     let (payload, marks) = (Payload::of(call), Marks::of(call));
     let customer = payload.id("customer")?;
@@ -27,7 +27,8 @@ pub(crate) fn create(api: &Api<'_>, call: &Call) -> Result<Value, Failed> {
     {
         return recorded(api, &marks, &made);
     }
-    let Some(method) = method(api, customer)? else {
+    let default = default_method(api, customer)?;
+    let Some(method) = default.map_or_else(|| other_method(api, customer), |id| Ok(Some(id)))? else {
         let message = format!("`{customer}` has no card");
         return Err(Failed::Error { status: 402, code: "no_card".to_owned(), message, after_ms: None });
     };
@@ -96,12 +97,21 @@ fn with_tax(api: &Api<'_>, payload: Payload<'_>, marks: &Marks, is_included: boo
     Ok(Taxed { calculation: member(&made, "id")?.to_owned(), amount_minor, tax_minor })
 }
 
-/// Returns the payment method of a customer: the default one or, without one, the newest card.
-fn method(api: &Api<'_>, customer: &str) -> Result<Option<String>, Failed> {
+/// Returns the default payment method of a customer.
+pub(super) fn default_method(api: &Api<'_>, customer: &str) -> Result<Option<String>, Failed> {
     let object = api.get(format!("/customers/{customer}"), &[])?.object;
     let default = object.pointer("/invoice_settings/default_payment_method").and_then(Value::as_str);
-    if let Some(default) = default {
-        return Ok(Some(default.to_owned()));
+    Ok(default.map(str::to_owned))
+}
+
+/// Returns the payment method of a customer without a default one: that of the newest subscription that has one, or the newest card.
+/// Checkout keeps a card for its subscription or, after a one-time payment, only with the customer.
+pub(super) fn other_method(api: &Api<'_>, customer: &str) -> Result<Option<String>, Failed> {
+    let subscriptions = api.get("/subscriptions".to_owned(), &[("customer", customer), ("limit", "10")])?.object;
+    let all = subscriptions.get("data").and_then(Value::as_array).into_iter().flatten();
+    let mut own = all.filter_map(|subscription| subscription.get("default_payment_method").and_then(Value::as_str));
+    if let Some(own) = own.next() {
+        return Ok(Some(own.to_owned()));
     }
     let cards = api.get("/payment_methods".to_owned(), &[("customer", customer), ("type", "card"), ("limit", "1")])?;
     Ok(cards.object.pointer("/data/0/id").and_then(Value::as_str).map(str::to_owned))

@@ -93,16 +93,19 @@ fn of_subscription(api: &Api<'_>, call: &Call, payload: Payload<'_>, marks: &Mar
         return Err(Failed::Inconsistent(format!("`{subscription}` has no paid invoice in {currency}")));
     }
     let (mut first, mut left) = (None, amount);
-    for (number, invoice) in ids.into_iter().enumerate() {
+    for invoice in ids {
         // What was paid outside of Stripe, a person gives back.
-        let Ok(payment) = payment_of(api, invoice) else { continue };
+        let Some(payment) = payment_of(api, invoice)? else { continue };
         let (refundable, ours) = of_payment(api, marks, &payment)?;
         // A refund of an earlier attempt counts.
-        left -= ours;
+        for earlier in ours {
+            left -= earlier.get("amount").and_then(Value::as_i64).unwrap_or(0);
+            first.get_or_insert(earlier);
+        }
         let part = left.min(refundable);
         if part > 0 {
-            let step = if number == 0 { "refund".to_owned() } else { format!("refund-{number}") };
-            let made = refund(api, call, payload, marks, &payment, Some(part), &step)?;
+            // Each payment has its own request, however many invoices there are at the next attempt.
+            let made = refund(api, call, payload, marks, &payment, Some(part), &format!("refund-{invoice}"))?;
             left -= part;
             first.get_or_insert(made);
         }
@@ -112,15 +115,14 @@ fn of_subscription(api: &Api<'_>, call: &Call, payload: Payload<'_>, marks: &Mar
     }
     match (first, left) {
         (Some(made), ..=0) => only_id(&made),
-        (None, ..=0) => Ok(json!({"id": subscription})),
         (_, left) => {
             Err(Failed::Inconsistent(format!("`{subscription}`: {left} of {amount} were not paid, or went back")))
         }
     }
 }
 
-/// Returns what can still be refunded of a payment, and what this call has refunded of it before, in minor units.
-fn of_payment(api: &Api<'_>, marks: &Marks, payment: &Payment) -> Result<(i64, i64), Failed> {
+/// Returns what can still be refunded of a payment, in minor units, and the refunds of it that this call has made before.
+fn of_payment(api: &Api<'_>, marks: &Marks, payment: &Payment) -> Result<(i64, Vec<Value>), Failed> {
     let (name, id, path) = match payment {
         Payment::Intent(id) => ("payment_intent", id, format!("/payment_intents/{id}")),
         Payment::Charge(id) => ("charge", id, format!("/charges/{id}")),
@@ -128,13 +130,15 @@ fn of_payment(api: &Api<'_>, marks: &Marks, payment: &Payment) -> Result<(i64, i
     let object = api.get(path, &[])?.object;
     let int = |name: &str| object.get(name).and_then(Value::as_i64);
     let received = int("amount_received").or(int("amount_captured")).or(int("amount")).unwrap_or(0);
-    let (mut back, mut ours) = (0, 0);
+    let (mut back, mut ours) = (0, Vec::new());
     recovery::pages(api, "/refunds", &[(name, id)], recovery::PAGES_MAX, &mut |refund| {
         let has_failed = matches!(refund.get("status").and_then(Value::as_str), Some("failed" | "canceled"));
         let amount = refund.get("amount").and_then(Value::as_i64).unwrap_or(0);
         if !has_failed {
             back += amount;
-            ours += if marks.made(&refund)? { amount } else { 0 };
+            if marks.made(&refund)? {
+                ours.push(refund);
+            }
         }
         Ok(true)
     })?;
@@ -149,15 +153,16 @@ fn named(api: &Api<'_>, payload: Payload<'_>) -> Result<Option<Payment>, Failed>
     if let Some(charge) = payload.maybe_id("charge")? {
         return Ok(Some(Payment::Charge(charge.to_owned())));
     }
-    payload.maybe_id("invoice")?.map(|invoice| payment_of(api, invoice)).transpose()
+    let Some(invoice) = payload.maybe_id("invoice")? else { return Ok(None) };
+    let unpaid = || Failed::Inconsistent(format!("`{invoice}` was not paid through Stripe"));
+    payment_of(api, invoice)?.ok_or_else(unpaid).map(Some)
 }
 
-/// Returns the newest successful payment of an invoice.
-fn payment_of(api: &Api<'_>, invoice: &str) -> Result<Payment, Failed> {
+/// Returns the newest successful payment of an invoice; `None` if it was not paid through Stripe.
+fn payment_of(api: &Api<'_>, invoice: &str) -> Result<Option<Payment>, Failed> {
     let filter = [("invoice", invoice), ("status", "paid"), ("limit", "1")];
     let payments = api.get("/invoice_payments".to_owned(), &filter)?.object;
     let payment = payments.pointer("/data/0/payment");
     let text = |name: &str| payment?.get(name)?.as_str().map(str::to_owned);
-    let found = text("payment_intent").map(Payment::Intent).or_else(|| text("charge").map(Payment::Charge));
-    found.ok_or_else(|| Failed::Inconsistent(format!("`{invoice}` was not paid through Stripe")))
+    Ok(text("payment_intent").map(Payment::Intent).or_else(|| text("charge").map(Payment::Charge)))
 }

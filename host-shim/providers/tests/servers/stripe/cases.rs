@@ -15,6 +15,19 @@ pub struct Case {
     pub listed: fn(&Value) -> Option<Listed>,
 }
 
+/// A refund over the payments of a subscription.
+pub const REST_REFUND: Case = Case {
+    kind: "stripe.refund.create",
+    payload: |bench| {
+        json!({"subscription": subscription(bench, "12000", "year")["id"], "amount_minor": 4000, "currency": "usd",
+            "reason": "requested_by_customer"})
+    },
+    listed: |_| Some(("/v1/refunds".to_owned(), vec![])),
+};
+
+/// Figures of a change, which are others at another time.
+pub const PREVIEW: Case = Case { kind: "stripe.invoice.preview", payload: dearer, listed: |_| None };
+
 pub const CASES: [Case; 23] = [
     Case {
         kind: "stripe.account.create",
@@ -251,6 +264,13 @@ pub fn in_trial(bench: &Bench, form: &[(&str, &str)]) -> Value {
         ("trial_settings[end_behavior][missing_payment_method]", "cancel"),
     ];
     bench.direct("POST", "/v1/subscriptions", &[form, &own].concat())
+}
+
+/// A change to a dearer price, for which something is due now.
+pub fn dearer(bench: &Bench) -> Value {
+    let sub = subscription(bench, "500", "month");
+    json!({"subscription": sub["id"], "item": sub["items"]["data"][0]["id"], "price": price(bench, "2000", Some("month")),
+        "at": "now", "proration_behavior": "always_invoice"})
 }
 
 fn update_later(bench: &Bench) -> Value {

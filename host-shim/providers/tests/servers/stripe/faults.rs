@@ -1,7 +1,7 @@
 //! Injects each fault into each exchange of each kind; repeating the call must succeed, with one object.
 
 use crate::stripe::bench::{Bench, TOO_LATE, after_a_crash, call, text};
-use crate::stripe::cases::{CASES, Case};
+use crate::stripe::cases::{CASES, Case, PREVIEW, REST_REFUND};
 use counterparts::Fault;
 use host_provider_api::{Call, CallOutcome};
 
@@ -55,7 +55,11 @@ fn exchanges(case: &Case, bench: &Bench) -> usize {
 }
 
 fn every_fault(kinds: &[&str]) {
-    for case in CASES.iter().filter(|case| kinds.contains(&case.kind)) {
+    every_fault_of(CASES.iter().filter(|case| kinds.contains(&case.kind)));
+}
+
+fn every_fault_of<'c>(cases: impl Iterator<Item = &'c Case>) {
+    for case in cases {
         let of = exchanges(case, &Bench::start());
         for exchange in 0..of {
             // Each exchange gets its own server, so that lists fit on one page.
@@ -89,6 +93,11 @@ fn accounts_transfers_and_refunds_survive_each_fault() {
         "stripe.refund.create",
         "stripe.payment.create",
     ]);
+}
+
+#[test]
+fn a_refund_of_what_a_subscription_paid_and_a_preview_survive_each_fault() {
+    every_fault_of([REST_REFUND, PREVIEW].iter());
 }
 
 #[test]
