@@ -12,6 +12,7 @@ use crate::catalog::account_name::metadata_naming;
 use crate::catalog::known_coupon;
 use crate::catalog::price::Interval;
 use crate::catalog::product::text;
+use crate::catalog::rate::PaidBy;
 use crate::catalog::return_address;
 use crate::catalog::sale::TrialCard;
 use crate::catalog::settings::{CustomerCreation, Proration, Settings};
@@ -145,7 +146,9 @@ pub(super) fn create(desk: &mut Desk<'_>, body: &Object) -> Ruled<Verdict> {
     // Stripe does not copy metadata from a session to the objects that it creates.
     let made = if is_recurring { "subscription_data" } else { "payment_intent_data" };
     payload[made] = json!({"metadata": metadata});
-    if settings.top_up.is_some() && offer.is_credit()? {
+    // Top-ups and invoices of usage are charged to the card later.
+    let has_invoices = settings.rates.values().any(|rate| rate.pay.contains(&PaidBy::Invoice));
+    if !is_recurring && has_invoices || settings.top_up.is_some() && offer.is_credit()? {
         payload["saves_card"] = json!(true);
     }
     // Stripe takes either a discount or the customer's own code.

@@ -7,7 +7,7 @@ use crate::stripe::marks::Marks;
 use crate::stripe::payload::Payload;
 use crate::stripe::recovery;
 use host_provider_api::Call;
-use serde_json::{Value, json};
+use serde_json::Value;
 use stripe_client_core::StripeRequest;
 use stripe_core::refund::{CreateRefund, CreateRefundReason};
 
