@@ -112,7 +112,8 @@ fn tell_suspension(
     if is_recent(ended) && ended >= found.told_at {
         let mut values = plan_values(desk, facts)?;
         values["suspended_at"] = json!(rfc3339(found.at));
-        let reference = format!("{}:{ended}", facts.id);
+        // The end becomes known more exactly with later events; the suspension does not.
+        let reference = format!("{}:{}", facts.id, found.at);
         send_once(&mut desk.account, &mail_kinds::SUBSCRIPTION_RESTORED, &reference, &values)?;
     }
     Ok(())

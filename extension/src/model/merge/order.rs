@@ -141,6 +141,24 @@ fn equal_snapshots_of_different_events_are_the_same() {
     assert_eq!(merged(&other, &one).0, row);
 }
 
+/// A card is replaced and pays: both updates are of one second, and a run of `past_due` that is over must not look like the newest one.
+#[test]
+fn the_history_has_an_update_after_the_status_that_it_has_changed() {
+    let card = snapshot(5, SnapshotRank::Updated, PastDue);
+    let paid = after(PastDue, snapshot(5, SnapshotRank::Updated, Active));
+    let renewed = snapshot(9, SnapshotRank::Updated, Active);
+    let all = [snapshot(1, SnapshotRank::Updated, PastDue), card, paid, renewed];
+    for (a, b, c, d) in [(0, 1, 2, 3), (3, 2, 1, 0), (2, 0, 3, 1), (1, 3, 0, 2)] {
+        let mut row = first(all[a].clone(), BOUNDS);
+        for next in [b, c, d] {
+            merge(&mut row, all[next].clone(), BOUNDS).expect("a snapshot can be encoded");
+        }
+        let statuses: Vec<SubscriptionStatus> = row.history.iter().map(|seen| seen.status()).collect();
+        assert_eq!(statuses, [PastDue, PastDue, Active, Active]);
+        assert_eq!(row.run_start(|seen| seen.status() == Active), Some(5));
+    }
+}
+
 /// A run of snapshots begins at the same snapshot in any order of arrival, and the limit drops the oldest snapshots.
 #[test]
 fn the_history_keeps_the_newest_snapshots() {

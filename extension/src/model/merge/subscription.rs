@@ -134,10 +134,30 @@ fn observed(snapshot: &SubscriptionSnapshot) -> Observation {
 
 /// Adds a snapshot to the history, which keeps the newest snapshots without duplicates.
 fn add_to_history(record: &mut SubscriptionRow, seen: Observation, most: usize) {
-    let Err(place) = record.history.binary_search(&seen) else { return };
-    record.history.insert(place, seen);
+    let start = record.history.partition_point(|known| known.at() < seen.at());
+    let end = record.history.partition_point(|known| known.at() <= seen.at());
+    if record.history[start..end].contains(&seen) {
+        return;
+    }
+    record.history.insert(start, seen);
+    order_second(&mut record.history[start..=end]);
     if record.history.len() > most {
         record.history.remove(0);
+    }
+}
+
+/// Orders the snapshots of one second: an update comes after the snapshots with the status that it has changed. The order of what arrives
+/// makes no difference.
+fn order_second(seen: &mut [Observation]) {
+    seen.sort();
+    let precedes = |earlier: &Observation, later: &Observation| {
+        let (Observation(_, rank, from, .., before, _), Observation(_, of, to, .., changed, _)) = (earlier, later);
+        rank == of && *changed == Some(*from) && *before != Some(*to)
+    };
+    for place in 0..seen.len() {
+        let rest = &seen[place..];
+        let first = rest.iter().position(|one| !rest.iter().any(|other| precedes(other, one))).unwrap_or(0);
+        seen[place..=place + first].rotate_right(1);
     }
 }
 
