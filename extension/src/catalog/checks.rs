@@ -194,13 +194,17 @@ fn check_type(decl: &TypeDecl, path: &str, own: &OwnResources, mistakes: &mut Mi
     let idle = decl.lifecycle.as_ref().and_then(|lifecycle| lifecycle.idle.as_ref());
     let idle = idle.map(|idle| ("lifecycle/idle".to_owned(), &idle.meter));
     let expected = decl.expects.iter().enumerate().map(|(index, of)| (format!("expects/{index}"), &of.meter));
-    let meters: Vec<&str> = decl.meters.iter().map(|meter| meter.meter.as_str()).collect();
+    let meters: Vec<&str> = decl.measured().map(|meter| meter.meter.as_str()).collect();
     for (place, meter) in idle.into_iter().chain(expected).filter(|(_, meter)| !meters.contains(&meter.as_str())) {
         let place = format!("{path}/{place}/meter");
         mistakes.unknown_in(path, &place, meter, "is not a meter of the type", one_of(&meters));
     }
     if decl.provisions.is_empty() {
         let provisions = "`provisions`";
+        for (index, _) in decl.meters.iter().enumerate().filter(|(_, meter)| meter.every.is_some()) {
+            let found = "products without resources are never running";
+            mistakes.lacks(path, provisions, &format!("{path}/meters/{index}/every"), found, provisions);
+        }
         if !decl.expects.is_empty() {
             let found = "products without resources are never running";
             mistakes.lacks(path, provisions, &format!("{path}/expects"), found, provisions);

@@ -4,11 +4,14 @@ use super::entitlement::{EntitlementDecl, EntitlementKind, Entitlements};
 use super::meter::{Formula, MeterDecl, Meters, is_sum, measured_by};
 use super::mistakes::Mistakes;
 use super::rate::{Rate, Rates};
-use super::schema::TypeDecl;
+use super::schema::{Meter, TypeDecl};
+use super::span::Span;
 use super::words::one_of;
 use extension_contract::FieldErrorCode;
 use extension_contract::pointer::escaped;
 
+/// Shortest time of which each begun one counts, in seconds: a day then has no more units than minutes.
+const EVERY_MIN_S: i64 = 60;
 /// Maximum number of characters of an event name at Stripe.
 const EVENT_NAME_MAX: usize = 100;
 
@@ -143,6 +146,14 @@ pub(crate) fn check_meters_of(decl: &TypeDecl, meters: &Meters, path: &str, mist
     for (index, meter) in decl.meters.iter().enumerate() {
         let place = format!("{path}/meters/{index}");
         let known = known_among(meters, &meter.meter, &names, &format!("{place}/meter"), mistakes);
+        if let Some(every) = meter.every {
+            check_running(meter, every, &place, mistakes);
+            if known.is_some() && !is_sum(meters, &meter.meter) {
+                let found = format!("only the newest measurement of `{}` counts", meter.meter);
+                mistakes.wrong(&format!("{place}/every"), found, "a meter whose measurements are summed up");
+            }
+            continue;
+        }
         if known.is_some() && meter.of.is_some() && !is_sum(meters, &meter.meter) {
             let found = format!("the newest measurement of `{}` counts in no period", meter.meter);
             mistakes.wrong(&format!("{place}/of"), found, "no `of`");
@@ -152,6 +163,42 @@ pub(crate) fn check_meters_of(decl: &TypeDecl, meters: &Meters, path: &str, mist
     for (index, expected) in decl.expects.iter().enumerate().filter(|(_, expected)| is_sum(meters, &expected.meter)) {
         let found = format!("`{}` is a sum", expected.meter);
         mistakes.wrong(&format!("{path}/expects/{index}/meter"), found, "a meter with `formula: last`");
+    }
+}
+
+/// Checks a meter that counts the time for which a product runs.
+fn check_running(meter: &Meter, every: Span, place: &str, mistakes: &mut Mistakes) {
+    if every.seconds() < EVERY_MIN_S {
+        let expected = format!("at least {EVERY_MIN_S}s");
+        mistakes.add(&format!("{place}/every"), FieldErrorCode::OutOfRange, "", expected);
+    }
+    if meter.of.is_some() {
+        let found = "the account uses what the program counts, and `of` is for measurements of a product";
+        mistakes.wrong(&format!("{place}/of"), found, "no `of`");
+    }
+}
+
+/// Checks that the time for which products run is usage of the account, which one price or an entitlement counts.
+pub(crate) fn check_time_used(
+    decl: &TypeDecl,
+    (rates, entitlements): (&Rates, &Entitlements),
+    path: &str,
+    mistakes: &mut Mistakes,
+) {
+    for (index, meter) in decl.meters.iter().enumerate().filter(|(_, meter)| meter.every.is_some()) {
+        let (name, place) = (&meter.meter, format!("{path}/meters/{index}/meter"));
+        match rates.get(name) {
+            Some(rate) if !rate.by.is_empty() => {
+                let found =
+                    format!("the rate of `{name}` has prices by `{}`, and running time has no attributes", rate.by);
+                mistakes.wrong(&place, found, "a rate with one price");
+            }
+            None if measured_by(entitlements, name).is_none() => {
+                let found = format!("nothing counts `{name}` for the account");
+                mistakes.absent(&["rates", "entitlements"], &place, found, "a rate, or a counter with this meter");
+            }
+            _ => {}
+        }
     }
 }
 

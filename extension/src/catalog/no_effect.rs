@@ -287,13 +287,14 @@ pub(super) fn check_bound(decl: &TypeDecl, name: &str, path: &str, mistakes: &mu
 /// Checks that no meter of a type has a rate: the rate would take all measurements of the meter.
 pub(super) fn check_meters(rates: &Rates, types: &[TypeDecl], mistakes: &mut Mistakes) {
     for decl in types {
-        if let Some(meter) = decl.meters.iter().find(|meter| rates.contains_key(&meter.meter)) {
+        if let Some(meter) = decl.measured().find(|meter| rates.contains_key(&meter.meter)) {
             let (name, of) = (&meter.meter, &decl.name);
             let (found, expected) = (
                 format!("`{name}` is a meter of `{of}`, and measurements with a price are not counted for products"),
                 "another name",
             );
-            mistakes.wrong(&format!("/rates/{}", escaped(name)), found, expected);
+            // A meter with `every` has a rate.
+            mistakes.absent(&["product_types"], &format!("/rates/{}", escaped(name)), found, expected);
         }
     }
 }

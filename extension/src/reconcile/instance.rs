@@ -8,6 +8,7 @@ mod handover;
 mod health;
 mod plan;
 mod resources;
+mod running_time;
 mod stock;
 mod waiting;
 
@@ -74,6 +75,7 @@ pub(super) fn reconcile(desk: &mut Desk<'_>, instance: &mut Instance, context: &
         instance.record.unblock();
     }
     let mut later = DesiredSchedule::default();
+    running_time::count(desk, instance, context.standing, &mut later)?;
     if instance.is(InstanceStatus::Terminated) {
         plan::forget_all(instance);
     } else {

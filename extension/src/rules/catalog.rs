@@ -17,7 +17,7 @@ use crate::catalog::declared::OwnResources;
 use crate::catalog::entitlement::Entitlements;
 use crate::catalog::known_coupon;
 use crate::catalog::meter::Meters;
-use crate::catalog::meter_checks::{Named, check_meters, check_meters_of};
+use crate::catalog::meter_checks::{Named, check_meters, check_meters_of, check_time_used};
 use crate::catalog::mistakes::{Mistakes, refusal};
 use crate::catalog::names::{BUSINESS, PRODUCT_TYPE};
 use crate::catalog::no_effect::{
@@ -200,6 +200,7 @@ pub(super) fn load(desk: &mut Desk<'_>, payload: &str, commands: &Kinds) -> Rule
             continue;
         }
         check_meters_of(decl, &words.meters, &path, &mut mistakes);
+        check_time_used(decl, (&document.rates, &words.entitlements), &path, &mut mistakes);
         check_names(decl, &others_of_types, &path, &mut mistakes);
         check_mail_steps(decl, &document.templates, &path, &mut mistakes);
         check_invited_roles(decl, &document.may, &path, &mut mistakes);

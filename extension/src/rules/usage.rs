@@ -86,7 +86,7 @@ pub(super) fn decide(desk: &mut Desk<'_>, batch: &[Usage]) -> Ruled<Outcome> {
             let found = Instance::find(desk, id)?.ok_or_else(unknown)?;
             instances.insert(id.to_owned(), found);
         }
-        let meters = instances.get(id).map(|instance| &instance.decl.meters);
+        let meters = instances.get(id).map(|instance| instance.decl.measured());
         let Some(meter) = meters.into_iter().flatten().find(|meter| meter.meter == usage.meter).cloned() else {
             return Err(Refusal::NotFound(format!("meter {}", usage.meter)).into());
         };

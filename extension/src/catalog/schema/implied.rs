@@ -85,7 +85,7 @@ fn provisioned(decl: &TypeDecl) -> Vec<Field> {
         out.push(service("quotas", FieldType::Object));
     }
     out.extend(decl.views.keys().map(|name| service(name, FieldType::String)));
-    if !decl.meters.is_empty() {
+    if decl.measured().next().is_some() {
         out.extend(["usage", "usage_at"].map(|name| service(name, FieldType::Object)));
     }
     out

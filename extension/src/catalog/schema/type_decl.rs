@@ -37,6 +37,10 @@ pub struct Meter {
     /// Entitlement whose plan defines the billing period of a sum; by default the entitlement that the meter measures.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
+    /// Counted by the program instead of measured from outside: one unit for each begun time of this length in which a product runs.
+    /// Then the meter has a rate or measures an entitlement, as the account's own usage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub every: Option<Span>,
 }
 
 /// A public address of a product.
@@ -298,6 +302,11 @@ pub struct TypeDecl {
 }
 
 impl TypeDecl {
+    /// Returns the meters whose measurements are those of a product.
+    pub(crate) fn measured(&self) -> impl Iterator<Item = &Meter> {
+        self.meters.iter().filter(|meter| meter.every.is_none())
+    }
+
     /// Returns a field by its name.
     pub fn field(&self, name: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.name == name)

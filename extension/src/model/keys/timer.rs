@@ -120,6 +120,8 @@ timers! {
         Terminate = "terminate",
         /// The archive of an idle instance.
         Idle = "idle",
+        /// The end of a day of an instance whose running time is counted.
+        Running = "running",
         /// A reminder of a manual task, or its deadline.
         Task = "task",
     }

@@ -71,6 +71,17 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
+/// A time for which an instance runs without a break.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Run {
+    /// Its start.
+    pub since: Timestamp,
+    /// Time until which its units are counted.
+    pub until: Timestamp,
+    /// Number of counted units.
+    pub units: i64,
+}
+
 /// The data of an instance that its product row does not contain.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -126,6 +137,9 @@ pub(crate) struct InstanceRecord {
     /// Time since which the instance is running, for types with expected measurements.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub running_since: Option<Timestamp>,
+    /// The time for which the instance runs, by the meter that counts it. Empty while it does not run.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub runs: BTreeMap<String, Run>,
     /// Start of a counter's period, or time of a gauge's measurement, by meter.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub measured_at: BTreeMap<String, Timestamp>,

@@ -64,13 +64,17 @@ pub fn read_items(st: &mut State, args: &Args, customer: Option<&Object>) -> Res
     Ok(priced)
 }
 
-/// Checks that all prices of a subscription have the same currency and compatible intervals.
+/// Checks that all prices of a subscription are different, and have the same currency and compatible intervals.
 ///
 /// # Errors
-/// Currencies or intervals differ.
+/// A price is there twice, or currencies or intervals differ.
 pub fn check_alike<'a>(prices: impl Iterator<Item = &'a Object> + Clone) -> Result<(), ApiError> {
     let mut first: Option<&Object> = None;
-    for price in prices.clone() {
+    for (number, price) in prices.clone().enumerate() {
+        if prices.clone().take(number).any(|earlier| earlier.id() == price.id()) {
+            let message = format!("Cannot add multiple subscription items with the same plan: {}", price.id());
+            return Err(ApiError::invalid(message).about("items"));
+        }
         let Some(first) = first else {
             first = Some(price);
             continue;

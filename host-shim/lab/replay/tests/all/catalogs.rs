@@ -54,10 +54,12 @@ meters:
   seats: {formula: last}
   visits: {meter_event: visits}
   backups: {formula: last}
+  hours: {}
 rates:
   tokens: {by: model, micros: {large: 12}, group: [agent], seller: {by: agent, micros: "{product.token_micros}"}, pay: [credits, invoice], invoice: {min: 50, limit: 5000, alerts: [50, 99], if: allowed.may_owe}}
   words: {by: model, per_million: {large: "2.50", small: [{to: 1000, price: "2"}, {price: "1.5"}]}, tiers: volume, log: true, pay: [credits]}
   pages: {micros: [{to: 100, price: 5}, {price: 4}], pay: [credits]}
+  hours: {micros: 5, pay: [credits]}
 usage_source: {every: 1h, meters: {input: words}, "if": config.enabled}
 events:
   user.registered: {fields: [{name: email, type: string, required: true}]}
@@ -119,7 +121,7 @@ product_types:
     lifecycle: {idle: {meter: seats, after: 30d}, archive_after: 7d, delete_after: 60d}
     url: [{resource: edge, value: "https://{instance.label}.example"}]
     watch: {url: "{resources.url}/health", every: 5m, fail_after: 3, recover_after: 1}
-    meters: [{meter: seats}, {meter: visits, of: calls}, {meter: backups}]
+    meters: [{meter: seats}, {meter: visits, of: calls}, {meter: backups}, {meter: hours, every: 2h}]
     expects: [{meter: backups, within: 26h}]
 products:
   - id: prod_a

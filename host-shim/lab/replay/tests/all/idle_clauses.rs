@@ -529,7 +529,7 @@ const NEVER_IDLE: &[(&str, &[&str])] = &[
     ("/$defs/idle", &["meter", "after"]),
     ("/$defs/url", &["resource", "value"]),
     ("/$defs/watch", &["url", "every", "fail_after", "recover_after"]),
-    ("/$defs/meter", &["meter"]),
+    ("/$defs/meter", &["every", "meter"]),
     ("/$defs/expected", &["meter", "within"]),
     ("/$defs/trial/anyOf/1", &["at", "for"]),
     (

@@ -159,7 +159,14 @@ fn lifecycle(of: &TypeDecl<'_>) -> Vec<Clause> {
         }));
     }
     for (at, meter) in values(&of.decl["meters"], &format!("{}/meters", of.at)) {
-        let meter = text(&meter["meter"]);
+        let (is_running_time, meter) = (!meter["every"].is_null(), text(&meter["meter"]));
+        if is_running_time {
+            let how = "a day ends in which an instance of the type runs";
+            found.push(instance_clause(of, &format!("meters/{meter}"), &at, how, |state, instance| {
+                state.timer_fired(&format!("running:{}:", instance.id))
+            }));
+            continue;
+        }
         let how = "an instance of the type has a value of the meter";
         found.push(instance_clause(of, &format!("meters/{meter}"), &at, how, move |_, instance| {
             instance.metadata.get("usage").is_some_and(|usage| !usage[&meter].is_null())
