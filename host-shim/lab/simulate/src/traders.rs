@@ -560,10 +560,13 @@ impl<'c> AccountDriver<'c> {
             return;
         };
         let number = self.customer.number();
-        let value = |field: &String| {
-            let incoming =
-                if field.contains("email") { format!("{number}@example.com") } else { self.customer.name.clone() };
-            (field.clone(), json!(incoming))
+        let value = |(field, of): &(String, String)| {
+            let value = match of.as_str() {
+                "int" => json!(number),
+                _ if field.contains("email") => json!(format!("{number}@example.com")),
+                _ => json!(self.customer.name),
+            };
+            (field.clone(), value)
         };
         let data: serde_json::Map<String, Value> = fields.iter().map(value).collect();
         let account = self.customer.account.to_string();
