@@ -95,8 +95,8 @@ pub struct Expected {
     pub taxes: Taxes,
     /// Credits left and credits owed, in millionths.
     pub credits: (i64, i64),
-    /// Maximum difference of the credits: a partial refund takes back a part of them, rounded to a millionth. The rounding
-    /// stays after a later refund of the rest, if the credits were used in between.
+    /// Maximum difference of the credits: a partial refund takes back a part of them, rounded to a millionth, and it may be open
+    /// what usage cost.
     pub credits_slack: i64,
     /// Sales of which creators get shares.
     pub sales: Vec<Sale>,
@@ -502,6 +502,12 @@ impl Oracle {
         }
     }
 
+    /// Maximum amount that credits may have paid or not, since it is open what was included in the price of usage.
+    fn open_credits(&self, catalog: &Catalog) -> i64 {
+        let is_open = |rate: &&Rate| self.is_use_unsure && rate.by_credits && rate.counter.is_some();
+        catalog.rates.iter().filter(is_open).map(|rate| self.units.worth_included(rate)).sum()
+    }
+
     /// Records the use of a creator's product, and the creator's part of its cost in millionths.
     pub fn record_use_of(&mut self, sold: &SoldByUse, micros: i64) {
         let (_, sum) = self.sold_by_use.entry(sold.id.clone()).or_insert_with(|| (sold.share.clone(), 0));
@@ -752,7 +758,7 @@ impl Oracle {
             has_cash: charges.iter().any(|charge| charge.is("paid")),
             taxes: Taxes::of(stripe),
             credits: self.lots.balance(),
-            credits_slack: self.lots.slack(),
+            credits_slack: self.lots.slack() + self.open_credits(catalog),
             sales: sales(catalog, stripe, &self.bought).into_iter().chain(self.sales_by_use(stripe)).collect(),
             running: self.instances.iter().filter(runs).map(|own| own.id.clone()).collect(),
             idle: self.instances.iter().filter(|own| !stands(own)).map(|own| own.id.clone()).collect(),
