@@ -49,12 +49,21 @@ pub struct Ware {
     pub most: i64,
     /// Grants of one unit.
     pub grants: Vec<Grant>,
-    /// Credits that a payment adds, by its currency, in minor units.
-    pub credits: BTreeMap<String, i64>,
+    /// Credits that a payment adds, by its currency.
+    pub credits: BTreeMap<String, Credits>,
     /// Share of the price for a creator.
     pub share: Option<Split>,
     /// Days for which a buyer may ask for a refund of a one-time payment.
     pub refund_days: Option<i64>,
+}
+
+/// The credits of one unit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Credits {
+    /// The amount in minor units.
+    pub minor: i64,
+    /// Time from the payment to the end of the credits, in seconds; None for no end.
+    pub lasts_s: Option<i64>,
 }
 
 /// The share of a price that a creator gets.
@@ -217,8 +226,8 @@ pub struct Catalog {
     pub monthly: Vec<String>,
     /// Kinds of tokens.
     pub tokens: Vec<TokenKind>,
-    /// Facts of the business, with their fields.
-    pub facts: Vec<(String, Vec<String>)>,
+    /// Facts of the business, with the names and types of their fields.
+    pub facts: Vec<(String, Vec<(String, String)>)>,
     /// Reactions to facts: the fact, and `mail:TEMPLATE` or the operation to run.
     pub follows: Vec<(String, String)>,
     /// Template for campaigns, if the business has campaigns.
@@ -397,21 +406,23 @@ fn share(product: &Value, kind: &Value) -> Option<Split> {
     })
 }
 
-/// The credits of a payment in each currency, in minor units.
-fn credits(product: &Value, kind: &Value, currencies: &[String]) -> BTreeMap<String, i64> {
+/// The credits of a payment in each currency.
+fn credits(product: &Value, kind: &Value, currencies: &[String]) -> BTreeMap<String, Credits> {
     let default = currencies.first().map(String::as_str);
     let of = |currency: &String| {
-        let paid = list(&kind["on_paid"]).filter(|left| left["currency"].as_str().or(default) == Some(currency));
-        (currency.clone(), paid.map(|left| amount(&left["credit"], product, kind)).sum())
+        let mut paid = list(&kind["on_paid"]).filter(|left| left["currency"].as_str().or(default) == Some(currency));
+        let paid = paid.next()?;
+        let lasts_s = paid["expires"].as_str().map(|span| span_ms(span) / 1_000);
+        Some((currency.clone(), Credits { minor: amount(&paid["credit"], product, kind), lasts_s }))
     };
-    currencies.iter().map(of).collect()
+    currencies.iter().filter_map(of).collect()
 }
 
 fn ware(
     (product, kind): (&Value, &Value),
     rank: i64,
     price: (Option<String>, i64, String),
-    credits: BTreeMap<String, i64>,
+    credits: BTreeMap<String, Credits>,
 ) -> Ware {
     let (interval, amount_minor, price) = price;
     let id = text(&product["id"]).expect("a product has an id");
@@ -537,7 +548,8 @@ impl Catalog {
             monthly.filter(|(key, clause)| clause["meter"] == key.as_str() && document["rates"][key].is_null());
         out.monthly = measured.map(|(key, _)| key.clone()).collect();
         let fact = |(name, clause): (&String, &Value)| {
-            (name.clone(), list(&clause["fields"]).filter_map(|field| text(&field["name"])).collect())
+            let field = |field: &Value| Some((text(&field["name"])?, text(&field["type"]).unwrap_or_default()));
+            (name.clone(), list(&clause["fields"]).filter_map(field).collect())
         };
         let follows = |rule: &Value| {
             let then = rule["mail"].as_str().map(|mail| format!("mail:{mail}")).or_else(|| text(&rule["run"]));

@@ -164,7 +164,7 @@ fn same<T: PartialEq + fmt::Debug>(what: &str, expected: &T, found: &T) -> Resul
     Err(Difference::new(what, format!("{expected:?}"), format!("{found:?}")))
 }
 
-/// Maximum number of equal mails: one; for reminders, the maximum that the oracle expects; for mails about tasks of
+/// Maximum number of equal mails: one; for reminders and reactions, the maximum that the oracle expects; for mails about tasks of
 /// operators and about attempts that fail again, no limit.
 fn max_mails(template: &str, expected: &Expected) -> usize {
     match template {
@@ -172,6 +172,7 @@ fn max_mails(template: &str, expected: &Expected) -> usize {
         // Once for each plan that ends.
         "add_on_ends" => expected.subscriptions.values().filter(|status| *status == "canceled").count().max(1),
         "provisioning_failed" | "step_failed" | "step_reminder" | "step_overdue" | "measurement_missing" => usize::MAX,
+        _ if expected.followed.contains_key(&format!("mail:{template}")) => usize::MAX,
         _ if template.ends_with("_soon") => expected.reminders.1,
         _ => 1,
     }

@@ -15,6 +15,7 @@ pub mod customer;
 pub mod done;
 mod house;
 pub mod judge;
+mod lots;
 pub mod moves;
 pub mod oracle;
 mod paid;

@@ -6,6 +6,7 @@ use crate::catalog::{Catalog, Grant, InstanceType, Rate, SoldByUse, Split, UNLIM
 use crate::chargebacks::is_frozen;
 use crate::closing::Closing;
 use crate::customer::lives;
+use crate::lots::Lots;
 use crate::paid::Payments;
 use crate::sales::{Sale, sales};
 use crate::sandbox::{Stripe, minor_micros};
@@ -94,8 +95,8 @@ pub struct Expected {
     pub taxes: Taxes,
     /// Credits left and credits owed, in millionths.
     pub credits: (i64, i64),
-    /// Maximum difference of the credits: a partial refund takes back a part of them, rounded to a millionth. The rounding
-    /// stays after a later refund of the rest, if the credits were used in between.
+    /// Maximum difference of the credits: a partial refund takes back a part of them, rounded to a millionth, and it may be open
+    /// what usage cost.
     pub credits_slack: i64,
     /// Sales of which creators get shares.
     pub sales: Vec<Sale>,
@@ -169,8 +170,8 @@ pub struct Oracle {
     updated_ms: i64,
     /// Number of events of Stripe that were read.
     seen: u64,
-    /// Usage paid by credits, in millionths.
-    covered_micros: i64,
+    /// Credits, and the usage that they paid.
+    lots: Lots,
     /// Usage not covered by credits, by month, in millionths.
     open_micros: BTreeMap<String, i64>,
     /// Units whose price depends on the amount of the month.
@@ -353,12 +354,6 @@ impl Oracle {
         bought.charge.is_empty() || charge.is_some_and(|charge| left(stripe, &charge).0 > 0)
     }
 
-    /// True if a one-time purchase is refunded or disputed, in part or completely.
-    fn has_returns(&self, stripe: &Stripe, bought: &Bought) -> bool {
-        let charge = stripe.all("charge").into_iter().find(|charge| charge.id() == bought.charge);
-        charge.map(|charge| left(stripe, &charge)).is_some_and(|(left, all)| left < all)
-    }
-
     /// The grants of the plan in force, and their multiplier, by family.
     fn plans(&self, catalog: &Catalog, sources: &[Source<'_>]) -> BTreeMap<String, (Vec<Grant>, i64)> {
         let mut best: BTreeMap<&str, &Source<'_>> = BTreeMap::new();
@@ -446,26 +441,12 @@ impl Oracle {
         used.filter(|(consumed, _)| consumed == key).map(|(_, amount)| amount).sum()
     }
 
-    /// Granted credits minus refunds minus usage that they paid, in millionths.
-    fn net_credits(&self, stripe: &Stripe) -> i64 {
-        let charges = stripe.all("charge");
-        let held = self.bought.iter().map(|bought| {
-            let given = bought.terms.credits.get(stripe.currency()).copied().unwrap_or(0) * bought.quantity;
-            let charge = charges.iter().find(|charge| charge.id() == bought.charge);
-            let (left, all) = charge.map_or((1, 1), |charge| left(stripe, charge));
-            given * minor_micros(stripe.currency()) * left / all
-        });
-        held.sum::<i64>() - self.covered_micros
-    }
-
     /// Records usage at `at_ms` that costs `micros`. The usage belongs to the month of `at_ms`, or to the current month
     /// if the month of `at_ms` is closed (M10).
     pub fn record_usage(&mut self, stripe: &Stripe, by_credits: bool, micros: i64, at_ms: i64) {
-        let left = if by_credits { self.net_credits(stripe).max(0) } else { 0 };
-        let covered = left.min(micros);
-        self.covered_micros += covered;
         let (of_then, now_ms) = (month(at_ms), stripe.now_s() * 1_000);
         let of = if closes_at(&of_then) > now_ms { of_then } else { month(now_ms) };
+        let covered = if by_credits { self.lots.spend(&of, micros) } else { 0 };
         *self.open_micros.entry(of).or_default() += micros - covered;
     }
 
@@ -479,16 +460,16 @@ impl Oracle {
     fn charge(&mut self, stripe: &Stripe, charged: Charged) {
         let now_ms = stripe.now_s() * 1_000;
         let of = if closes_at(&charged.month) > now_ms { charged.month } else { month(now_ms) };
-        let left = if charged.by_credits { self.net_credits(stripe).max(0) } else { 0 };
         let (meter, value) = charged.of;
         let (cost, covered) = self.rows.entry((of.clone(), meter, value)).or_default();
         *cost += charged.change;
         let more = match charged.change > 0 {
-            true => charged.change.min((*cost - *covered).max(0)).min(left),
+            true if charged.by_credits => self.lots.spend(&of, charged.change.min((*cost - *covered).max(0))),
+            true => 0,
             false => -(*covered - (*cost).max(0)).max(0),
         };
+        self.lots.give_back(&of, (-more).max(0), stripe.now_s());
         *covered += more;
-        self.covered_micros += more;
         *self.open_micros.entry(of).or_default() += charged.change - more;
     }
 
@@ -519,6 +500,12 @@ impl Oracle {
                 self.charge(stripe, charged);
             }
         }
+    }
+
+    /// Maximum amount that credits may have paid or not, since it is open what was included in the price of usage.
+    fn open_credits(&self, catalog: &Catalog) -> i64 {
+        let is_open = |rate: &&Rate| self.is_use_unsure && rate.by_credits && rate.counter.is_some();
+        catalog.rates.iter().filter(is_open).map(|rate| self.units.worth_included(rate)).sum()
     }
 
     /// Records the use of a creator's product, and the creator's part of its cost in millionths.
@@ -663,6 +650,7 @@ impl Oracle {
             token.is_unsure |= ends.iter().any(|end| Self::is_live(catalog, token, *end));
         }
         self.updated_ms = now_ms;
+        self.lots.update(catalog, stripe, &self.bought);
         self.update_units(catalog, stripe);
         if self.is_on_credit(catalog, stripe) {
             self.mark_unsure();
@@ -699,6 +687,7 @@ impl Oracle {
     /// Marks all instances and tokens as unsure after a late event: the host decided about them without this event.
     pub fn mark_unsure(&mut self) {
         self.is_use_unsure = true;
+        self.lots.told_late();
         self.instances.iter_mut().for_each(|own| own.is_unsure = true);
         self.tokens.iter_mut().for_each(|token| token.is_unsure = true);
     }
@@ -722,7 +711,6 @@ impl Oracle {
     pub fn expects(&self, catalog: &Catalog, stripe: &Stripe) -> Expected {
         let now_ms = stripe.now_s() * 1_000;
         let charges = stripe.all("charge");
-        let net = self.net_credits(stripe);
         let plans = self.plans(catalog, &self.sources(catalog, stripe));
         let stands = |own: &&Instance| {
             let instance_type = &catalog.instance_types[own.instance_type];
@@ -769,8 +757,8 @@ impl Oracle {
                 .sum(),
             has_cash: charges.iter().any(|charge| charge.is("paid")),
             taxes: Taxes::of(stripe),
-            credits: (net.max(0), (-net).max(0)),
-            credits_slack: self.bought.iter().filter(|bought| self.has_returns(stripe, bought)).count() as i64,
+            credits: self.lots.balance(),
+            credits_slack: self.lots.slack() + self.open_credits(catalog),
             sales: sales(catalog, stripe, &self.bought).into_iter().chain(self.sales_by_use(stripe)).collect(),
             running: self.instances.iter().filter(runs).map(|own| own.id.clone()).collect(),
             idle: self.instances.iter().filter(|own| !stands(own)).map(|own| own.id.clone()).collect(),

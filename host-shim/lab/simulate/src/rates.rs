@@ -67,6 +67,8 @@ pub const RATES: [(MoveKind, usize); 31] = [
 pub const UNPAID_PLANS: usize = 30;
 /// Changes of a tier, a quantity or a plan with several seats, and added items, whose payment fails, per hundred.
 pub const UNPAID_CHANGES: usize = 30;
+/// Uses that cost little, so that they leave a part of an account's credits, per hundred.
+pub const LITTLE_USE: usize = 60;
 /// Subscriptions without a checkout that have an add-on as a second item from the start, per hundred.
 pub const TWO_ITEMS: usize = 20;
 /// Subscriptions without a checkout whose invoices are sent and paid later, per hundred.

@@ -10,6 +10,7 @@ use crate::catalogs::OnSale;
 use crate::customer::{Checkout, Customer, id_after};
 use crate::moves::Move;
 use crate::oracle::{Bought, Expected, Instance, Oracle, Verdict};
+use crate::rates::LITTLE_USE;
 use crate::repricing::UsePrices;
 use crate::sandbox::{BAD_CARD, GOOD_CARD, NO_REFUND_CARD, Offer, SandboxError};
 use crate::story::{Story, VERSIONS};
@@ -23,6 +24,8 @@ const HOUR_MS: i64 = 3_600_000;
 /// Delays of late usage reports, in milliseconds: some within the month of the usage, some after the month is
 /// closed. Usage is accepted for 35 days.
 const LATE_MS: [i64; 4] = [HOUR_MS, 20 * HOUR_MS, 9 * 24 * HOUR_MS, 34 * 24 * HOUR_MS];
+/// The most that a use costs that costs little, in minor units.
+const LITTLE_MINOR: i64 = 400;
 /// A card whose payment is disputed.
 const DISPUTED_CARD: &str = "pm_card_createDispute";
 
@@ -459,7 +462,12 @@ impl<'c> AccountDriver<'c> {
             return;
         };
         let micros = tiers.first().map_or(0, |(_, micros)| *micros);
-        let quantity = i64::from(each.flags) * 7;
+        let quantity = match self.is_simulated && each.chance("costs little", LITTLE_USE) {
+            true => {
+                1 + each.number("the use") as i64 % (LITTLE_MINOR * self.catalog.minor_micros() / micros.max(1)).max(1)
+            }
+            false => i64::from(each.flags) * 7,
+        };
         let (by, by_credits) = (rate.by.clone(), rate.by_credits);
         let now_ms = self.customer.stripe.now_s() * 1_000;
         let at_ms = now_ms - Self::late_ms(each).unwrap_or(0);
@@ -560,10 +568,13 @@ impl<'c> AccountDriver<'c> {
             return;
         };
         let number = self.customer.number();
-        let value = |field: &String| {
-            let incoming =
-                if field.contains("email") { format!("{number}@example.com") } else { self.customer.name.clone() };
-            (field.clone(), json!(incoming))
+        let value = |(field, of): &(String, String)| {
+            let value = match of.as_str() {
+                "int" => json!(number),
+                _ if field.contains("email") => json!(format!("{number}@example.com")),
+                _ => json!(self.customer.name),
+            };
+            (field.clone(), value)
         };
         let data: serde_json::Map<String, Value> = fields.iter().map(value).collect();
         let account = self.customer.account.to_string();

@@ -81,6 +81,20 @@ impl Units {
         values.iter().map(|value| self.charge(month, rate, value)).collect()
     }
 
+    /// Returns what the units of a meter cost more if nothing is included than with the most that the account ever had.
+    pub fn worth_included(&self, rate: &Rate) -> i64 {
+        let of_meter = |(at, _): &(&(String, String), _)| at.1 == rate.meter;
+        let ever = self.included.iter().filter(of_meter).map(|(_, amount)| *amount);
+        let now = self.last.get(&rate.meter).map(|(_, amount)| *amount);
+        let most = ever.chain(now).fold(0, more);
+        let of_value = |(value, all): (&String, &i64)| {
+            let paid = if most == UNLIMITED { 0 } else { (all - most).max(0) };
+            price_of(rate, value, *all) - price_of(rate, value, paid)
+        };
+        let months = self.months.iter().filter(|((_, meter), _)| *meter == rate.meter);
+        months.flat_map(|(_, units)| &units.of_value).map(of_value).sum()
+    }
+
     fn charge(&mut self, month: &str, rate: &Rate, value: &str) -> Charged {
         let included = if rate.counter.is_some() { self.included(month, &rate.meter) } else { 0 };
         let units = self.months.entry((month.to_owned(), rate.meter.clone())).or_default();

@@ -110,8 +110,10 @@ impl AccountDriver<'_> {
             let is_same_item = wares[other].item.is_some() && wares[other].item == wares[held].item;
             is_same_item || self.oracle.is_free(self.catalog, &self.customer.stripe, other)
         };
+        // Stripe refuses a second item with the same price.
+        let is_held = |ware: usize| items.iter().any(|item| self.ware_of(item) == ware);
         let is_other = |other: &usize| {
-            *other != held
+            !is_held(*other)
                 && wares[*other].kind == wares[held].kind
                 && self.fits_beside(items, *other)
                 && self.is_sold(*other)

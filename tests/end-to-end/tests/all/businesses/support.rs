@@ -14,14 +14,10 @@ use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRu
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// A business whose plans give credits and whose credits end; the oracles know credits of one-time purchases only.
-const BEYOND_THE_ORACLES: &str = "prepaid";
-
-/// The names of the businesses of the fixtures and the examples that the oracles know.
+/// The names of the businesses of the fixtures and the examples.
 pub fn businesses() -> Vec<String> {
     let folders = test_support::businesses();
-    let names = folders.iter().filter_map(|folder| folder.file_name()).map(|name| name.to_string_lossy().into_owned());
-    names.filter(|name| name != BEYOND_THE_ORACLES).collect()
+    folders.iter().filter_map(|folder| folder.file_name()).map(|name| name.to_string_lossy().into_owned()).collect()
 }
 
 /// The catalog of a business.
