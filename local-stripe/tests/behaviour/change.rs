@@ -28,6 +28,16 @@ fn latest(play: &mut Play, sub: &str) -> Value {
 }
 
 #[test]
+fn two_items_cannot_have_one_price() {
+    let Upgrade { mut play, sub, item, team, .. } = ten_days_in();
+    let path = format!("/v1/subscriptions/{sub}");
+    play.post(&path, &format!("items[0][price]={team}"));
+    let refused = play.refused("POST", &path, &format!("items[0][id]={item}&items[0][price]={team}"), 400);
+    let expected = format!("Cannot add multiple subscription items with the same plan: {team}");
+    assert_eq!(refused["error"]["message"], expected);
+}
+
+#[test]
 fn an_upgrade_invoiced_at_once_costs_the_difference_for_the_remaining_time() {
     let Upgrade { mut play, sub, item, team, .. } = ten_days_in();
     play.post(

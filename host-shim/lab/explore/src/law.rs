@@ -448,7 +448,9 @@ fn standing_of(host: &mut Rig, account: &Account) -> Result<Map<String, Value>, 
     let balances = balances.into_iter().filter(|(_, row)| **row != empty);
     let mut balances: Map<String, Value> = balances.map(|(key, row)| (key.clone(), row.clone())).collect();
     let amounts = |(_, row): (&String, &Value)| ["available", "pending"].map(|part| row[part].as_i64().unwrap_or(0));
-    let net = money::sum(left.into_iter().flat_map(amounts)) - use_without_credits(host, account)?;
+    // How long an instance runs depends on when its resources are made.
+    let of_time = charges::cost_of_time(host, account, &|month| month["closed"] != true)?;
+    let net = money::sum(left.into_iter().flat_map(amounts)) - use_without_credits(host, account)? + of_time;
     if net != 0 {
         balances.insert("credits_left less open use".to_owned(), json!({"available": written(net), "pending": 0}));
     }

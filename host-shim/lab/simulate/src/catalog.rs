@@ -526,7 +526,9 @@ impl Catalog {
                 });
             }
         }
-        let own = types.values().filter(|kind| kind["catalog"] != true);
+        // When an instance runs depends on the providers, so the cost of its time is computed by hand in stories only.
+        let costs_time = |kind: &Value| list(&kind["meters"]).any(|meter| !meter["every"].is_null());
+        let own = types.values().filter(|kind| kind["catalog"] != true && !costs_time(kind));
         out.instance_types = own.filter_map(|kind| instance_type(kind)).collect();
         out.rates = members(&document["rates"])
             .map(|(meter, clause)| {

@@ -66,15 +66,16 @@ fn one(check: &Checker, instance: &Entry, features: &Features, kinds: &[&str], h
         entry("id_by", at.text(&label)),
         entry("fields", at.list([field])),
     ];
-    members.extend(uses?.map(|uses| entry("consumes", uses)));
+    let uses = uses?.unwrap_or_default();
+    members.extend(uses.consumes.map(|consumes| entry("consumes", consumes)));
     if has_plans {
         let link = [entry("field", at.text("plan_id")), entry("family", at.text("plan"))];
         members.push(entry("plan", at.map(link)));
     }
-    let measured: Vec<Node> =
-        features.measured().iter().map(|meter| at.map([entry("meter", at.text(meter))])).collect();
-    if !measured.is_empty() {
-        members.push(entry("meters", at.list(measured)));
+    let measured = features.measured().iter().map(|meter| at.map([entry("meter", at.text(meter))]));
+    let meters: Vec<Node> = measured.chain(uses.time).collect();
+    if !meters.is_empty() {
+        members.push(entry("meters", at.list(meters)));
     }
     let written = match &address {
         Some((node, text)) => Some(with_places(check, node, text, &label, &resources)?),
@@ -92,19 +93,39 @@ fn one(check: &Checker, instance: &Entry, features: &Features, kinds: &[&str], h
     Ok(at.map(members))
 }
 
-/// Reads what an instance uses: one unit of a feature, or amounts by feature.
-fn used(check: &Checker, node: &Node, features: &Features) -> Checked<Node> {
+/// What an instance uses.
+#[derive(Default)]
+struct Uses {
+    /// The amounts of features that it takes while it exists.
+    consumes: Option<Node>,
+    /// The meters of the time for which it runs.
+    time: Vec<Node>,
+}
+
+/// Reads what an instance uses: one unit of a feature, or amounts by feature. Of a feature with a price it uses a unit in each begun time
+/// of a length.
+fn used(check: &Checker, node: &Node, features: &Features) -> Checked<Uses> {
     let at = From(node);
-    let is_known = |name: &str| features.kind(name) == Some(Kind::Amount);
-    let known: Vec<&str> = features.given().filter(|name| is_known(name)).collect();
-    match &node.value {
-        Tree::Text(_) => Ok(at.map([entry(check.word("uses", node, &known)?, at.int(1))])),
-        _ => {
-            let entries = check.map("uses", node)?;
-            check.only_known("`uses`", entries, &known)?;
-            Ok(node.clone())
-        }
+    let of_kind =
+        |kind: Kind| -> Vec<&str> { features.given().filter(|name| features.kind(name) == Some(kind)).collect() };
+    let (amounts, priced) = (of_kind(Kind::Amount), of_kind(Kind::Use));
+    if let Tree::Text(_) = &node.value {
+        let consumes = at.map([entry(check.word("uses", node, &amounts)?, at.int(1))]);
+        return Ok(Uses { consumes: Some(consumes), ..Uses::default() });
     }
+    let entries = check.map("uses", node)?;
+    check.only_known("`uses`", entries, &[&amounts[..], &priced].concat())?;
+    let (times, amounts): (Vec<&Entry>, Vec<&Entry>) =
+        entries.iter().partition(|entry| priced.contains(&entry.key.as_str()));
+    let time = check.each(times, |used| match &used.value.value {
+        Tree::Text(_) => Ok(at.map([entry("meter", at.text(&used.key)), entry("every", used.value.clone())])),
+        _ => {
+            let problem = format!("`uses.{}` is no time", used.key);
+            Err(check.bad(used.value.place(), problem, "the time of which each begun one counts, such as `1h`"))
+        }
+    })?;
+    let consumes = (!amounts.is_empty()).then(|| at.map(amounts.into_iter().cloned().collect::<Vec<Entry>>()));
+    Ok(Uses { consumes, time })
 }
 
 /// Reads the resources: the kind of each, or the members of the full level.

@@ -140,6 +140,23 @@ fn an_instance_has_its_own_label_address_and_members_of_the_full_level() {
 }
 
 #[test]
+fn an_instance_uses_a_feature_with_a_price_for_the_time_in_which_it_runs() {
+    let features =
+        "features: {shows: limit, hours: {use: hour, price: 0.01, pay: invoice}}\nplans: {free: {shows: 1}}\n";
+    let instance =
+        |uses: &str| format!("{features}instances: {{site: {{uses: {uses}, resources: {{data: database}}}}}}");
+    let both = full(&instance("{shows: 1, hours: 1h}"));
+    let site = both["product_types"].as_array().unwrap().iter().find(|kind| kind["name"] == "site").unwrap().clone();
+    assert_eq!(
+        (&site["consumes"], &site["meters"]),
+        (&json!({"shows": 1}), &json!([{"meter": "hours", "every": "1h"}]))
+    );
+    let time = full(&instance("{hours: 90s}"));
+    let site = time["product_types"].as_array().unwrap().iter().find(|kind| kind["name"] == "site").unwrap().clone();
+    assert_eq!((&site["consumes"], &site["meters"]), (&Value::Null, &json!([{"meter": "hours", "every": "90s"}])));
+}
+
+#[test]
 fn one_measured_limit_is_the_quota_of_what_holds_data() {
     let instances = "instances: {site: {resources: {data: database, files: bucket, app: function, own: {resource: bucket, quota: b}}}}";
     let quotas = |features: &str| {

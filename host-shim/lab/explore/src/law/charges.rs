@@ -312,6 +312,8 @@ impl Charges {
                 let uses = month["uses"].as_array().into_iter().flatten();
                 charged += sum(uses.filter_map(|used| used["cost_micros"].as_i64()));
             }
+            // No measurement shows for how long an instance has run.
+            let most = most.saturating_add(cost_of_time(host, account, &|_| true)?);
             if charged > most {
                 return Ok(Some(format!(
                     "use of {account} costs {charged} millionths, and at most {most} by its prices"
@@ -331,6 +333,33 @@ impl Charges {
         }
         Ok(None)
     }
+}
+
+/// Returns what the time for which an account's instances have run costs in the months that are meant, in millionths: the program measures
+/// it itself.
+///
+/// # Errors
+///
+/// Fails if the store can't be read.
+pub(super) fn cost_of_time(
+    host: &Rig,
+    account: &Account,
+    is_meant: &dyn Fn(&Value) -> bool,
+) -> Result<i128, ReplayError> {
+    let types = host.setup().business.catalog["product_types"].as_array().into_iter().flatten();
+    let meters = types.flat_map(|kind| kind["meters"].as_array().into_iter().flatten());
+    let meters: BTreeSet<&str> =
+        meters.filter(|meter| !meter["every"].is_null()).filter_map(|meter| meter["meter"].as_str()).collect();
+    let mut cost = 0;
+    for scope in host.store().scopes(None)?.iter().filter(|scope| scope.account == *account && !meters.is_empty()) {
+        for month in read::records(host.store(), scope, "usage_months")? {
+            let month: Value = serde_json::from_str(&month.value).unwrap_or_default();
+            let uses = month["uses"].as_array().filter(|_| is_meant(&month)).into_iter().flatten();
+            let of_time = uses.filter(|used| used["meter"].as_str().is_some_and(|meter| meters.contains(meter)));
+            cost += sum(of_time.filter_map(|used| used["cost_micros"].as_i64()));
+        }
+    }
+    Ok(cost)
 }
 
 /// The cost of a measurement in millionths, or the number of its units if they have graduated prices.
