@@ -193,8 +193,15 @@ fn change_refund(document: &mut Value, kind: usize, _: usize, _: &mut Random) ->
     document["product_types"][kind].as_object_mut().and_then(|members| members.remove("refund")).is_some()
 }
 
-/// Takes a product off sale.
+/// Takes a product off sale. A business whose customers can top up keeps something that they can buy.
 fn take_off_sale(document: &mut Value, _: usize, product: usize, _: &mut Random) -> bool {
+    let gives_credits = |kind: &Value| kind["on_paid"].as_array().is_some_and(|paid| !paid.is_empty());
+    let once = sold_once(document);
+    let types = list(document, "product_types");
+    let mut packs = once.iter().filter(|(kind, _)| gives_credits(&types[*kind])).flat_map(|(_, products)| products);
+    if document["policies"]["top_up"].is_object() && packs.all(|pack| *pack == product) {
+        return false;
+    }
     document["products"].as_array_mut().is_some_and(|products| {
         products.remove(product);
         true

@@ -1,7 +1,7 @@
 //! The simulation finds extensions whose rules about money or access are wrong.
 
 use end_to_end::world::{Setup, business_named};
-use extension_contract::{Decision, EffectFailureClass, Event, Payload};
+use extension_contract::{Decision, EffectFailureClass, Event, Payload, Write};
 use host_replay::runners::Runners;
 use host_simulate::simulate::{Found, Options, simulate};
 use host_wasm_runner::around::Around;
@@ -164,4 +164,20 @@ fn use_that_costs_a_later_price_is_found() {
         event
     };
     is_found("tesslate", Wrong { event, ..RIGHT }, "credits left and owed");
+}
+
+/// Given vouchers, an extension whose credits never end is found.
+#[test]
+fn credits_that_do_not_end_are_found() {
+    let decision = |decision: &mut Decision| {
+        for change in &mut decision.changes {
+            let Write::Record(written) = &mut change.write else { continue };
+            let mut lot: Value = serde_json::from_str(written).expect("a JSON object");
+            if lot["granted_micros"].is_i64() {
+                lot.as_object_mut().expect("a JSON object").remove("expires_at");
+                *written = lot.to_string();
+            }
+        }
+    };
+    is_found("prepaid", Wrong { decision, ..RIGHT }, "credits left and owed");
 }
