@@ -322,6 +322,31 @@ mod tests {
         }
     }
 
+    /// 20 of a cost of 28 were paid by credits when the use was reported.
+    #[test]
+    fn what_was_included_in_between_makes_no_difference() {
+        let reported = Use { cost_micros: 28, covered_micros: 20, ..used("tokens", "a", 0) };
+        for (changes, wanted) in [
+            (&[-8][..], 20),
+            (&[-8, 8], 20),
+            (&[-18, 18], 20),
+            (&[-18], 10),
+            (&[-18, 8], 18),
+            // It costs 5 more than when it was reported.
+            (&[5], 25),
+            (&[-28, 33], 25),
+            (&[5, -5], 20),
+        ] {
+            let mut used = reported.clone();
+            let mut last = 0;
+            for change in changes {
+                last = used.price_again(*change);
+                used.covered_micros = last;
+            }
+            assert_eq!(last, wanted, "{changes:?}");
+        }
+    }
+
     #[test]
     fn equal_uses_add_up_and_excess_distinct_uses_are_combined() {
         let mut uses = Uses::default();
