@@ -155,6 +155,16 @@ impl Identity {
         self.signer.verify_mark(mark, now)
     }
 
+    /// Encrypts a text that a browser keeps for the server, see [`Signer::seal`].
+    pub fn seal(&self, context: &str, text: &[u8]) -> Option<String> {
+        self.signer.seal(context, text)
+    }
+
+    /// Returns a sealed text; none if it is not valid.
+    pub fn open(&self, context: &str, sealed: &str) -> Option<Vec<u8>> {
+        self.signer.open(context, sealed)
+    }
+
     /// Returns a handle to the same users, for requests in a turn: whoever sends many passwords waits only for their own.
     #[must_use]
     pub fn in_turn(&self, turn: Turn) -> Identity {

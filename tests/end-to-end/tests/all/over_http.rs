@@ -8,6 +8,7 @@ mod away;
 mod beside_providers;
 mod clock_jumps;
 mod commands;
+mod console;
 mod document;
 mod endpoints;
 mod identity;

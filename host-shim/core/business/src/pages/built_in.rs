@@ -12,6 +12,7 @@ pub(crate) const TEMPLATES: &[File] = files![
     "blocks/add_ons.html",
     "blocks/admin_effects.html",
     "blocks/admin_events.html",
+    "blocks/admin_grants.html",
     "blocks/admin_tasks.html",
     "blocks/chart.html",
     "blocks/credits.html",
