@@ -7,6 +7,7 @@ use crate::hasher::{Busy, Hasher};
 use crate::links::{self, Link, LinkKind};
 use crate::organizations;
 use crate::password::weakness;
+use crate::settings::wrong_name;
 use crate::signer::Signer;
 use crate::users::{self, User, Users, UsersError};
 use base64::Engine;
@@ -138,6 +139,10 @@ impl Identity {
     /// Returns the users.
     pub fn users(&self) -> &Users {
         &self.users
+    }
+
+    pub(crate) fn hasher(&self) -> &Hasher {
+        &self.hasher
     }
 
     /// Returns the public keys as a JSON Web Key Set.
@@ -329,7 +334,7 @@ impl Identity {
                     // Only a claim takes over an account. The other links are for the user's own.
                     let is_given = match link.kind {
                         LinkKind::Claim => organizations::add_account(rows, livemode, account, &user.id)?,
-                        LinkKind::Confirm | LinkKind::Invitation | LinkKind::Reset => *account == own,
+                        LinkKind::Address | LinkKind::Confirm | LinkKind::Invitation | LinkKind::Reset => *account == own,
                     };
                     if !is_given {
                         return Err(Refused::NoLink);
@@ -510,11 +515,7 @@ fn checked(new: &NewUser, password: &str, business: &str) -> Result<Address, Vec
         None => errors.push(wrong("/email", FieldErrorCode::BadFormat, "an e-mail address")),
         Some(address) => errors.extend(weak(password, address, business)),
     }
-    if new.name.as_ref().is_some_and(|name| name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control))
-    {
-        let expected = format!("at most {NAME_CHARS_MAX} characters in one line");
-        errors.push(wrong("/name", FieldErrorCode::OutOfRange, &expected));
-    }
+    errors.extend(new.name.as_deref().and_then(wrong_name));
     match address {
         Some(address) if errors.is_empty() => Ok(address),
         _ => Err(errors),

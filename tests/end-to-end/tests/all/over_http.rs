@@ -32,6 +32,7 @@ mod registry;
 mod revenue;
 mod rights;
 mod saas_plugins;
+mod self_service;
 mod server;
 mod shares;
 mod stream;

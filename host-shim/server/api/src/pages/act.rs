@@ -213,7 +213,10 @@ impl SentForm<'_> {
             return see_other(&format!("{}/login?return_to={back}", self.asked.base()));
         }
         let shown = self.typed.iter().filter(|(name, _)| !is_secret(name));
-        let form = shown.map(|(name, text)| (name.clone(), Value::from(text.as_str()))).collect();
+        let mut form: Map<String, Value> =
+            shown.map(|(name, text)| (name.clone(), Value::from(text.as_str()))).collect();
+        // A page with several forms shows the errors at the right one.
+        form.insert("_form".to_owned(), Value::from(self.action.name.as_str()));
         let mut errors = self.errors(&wrong.body);
         let told = words::told(wrong.refusal.as_ref(), &wrong.body, &self.asked.hosted.pages.business.catalog);
         if let Some((field, text)) = told.field

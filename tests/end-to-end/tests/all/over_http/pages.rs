@@ -13,16 +13,16 @@ use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-const PASSWORD: &str = "correct+horse+battery";
+pub const PASSWORD: &str = "correct+horse+battery";
 /// The headers of a form on a page of the server.
-const OWN: [(&str, &str); 2] =
+pub const OWN: [(&str, &str); 2] =
     [("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/x-www-form-urlencoded")];
 
-fn visit(api: &TestServer, path: &str, headers: &[(&str, &str)]) -> Answer {
+pub fn visit(api: &TestServer, path: &str, headers: &[(&str, &str)]) -> Answer {
     api.request(&format!("GET {path}"), headers, b"")
 }
 
-fn submit(api: &TestServer, name: &str, headers: &[(&str, &str)], form: &str) -> Answer {
+pub fn submit(api: &TestServer, name: &str, headers: &[(&str, &str)], form: &str) -> Answer {
     api.request(&format!("POST /do/{name}"), headers, form.as_bytes())
 }
 
@@ -39,7 +39,7 @@ pub fn follow(api: &TestServer, sent: &Answer, headers: &[(&str, &str)]) -> (Ans
 }
 
 /// Returns the cookies of a browser after an answer.
-fn kept(had: &str, answer: &Answer) -> String {
+pub fn kept(had: &str, answer: &Answer) -> String {
     let pairs = had.split("; ").filter_map(|pair| pair.split_once('='));
     let mut cookies: BTreeMap<&str, &str> = pairs.collect();
     for set in answer.head.lines().filter_map(|line| line.strip_prefix("set-cookie: ")) {
@@ -53,16 +53,16 @@ fn kept(had: &str, answer: &Answer) -> String {
 }
 
 /// Sends a form, and returns the page to which it leads.
-fn arrive(api: &TestServer, name: &str, headers: &[(&str, &str)], form: &str) -> Answer {
+pub fn arrive(api: &TestServer, name: &str, headers: &[(&str, &str)], form: &str) -> Answer {
     follow(api, &submit(api, name, headers, form), headers).0
 }
 
-fn own(cookie: &str) -> Vec<(&str, &str)> {
+pub fn own(cookie: &str) -> Vec<(&str, &str)> {
     OWN.into_iter().chain([("Cookie", cookie)].into_iter().filter(|_| !cookie.is_empty())).collect()
 }
 
 /// Registers a user by the form. Returns the cookie of the session.
-fn register(api: &TestServer, email: &str) -> String {
+pub fn register(api: &TestServer, email: &str) -> String {
     let form = format!("_page=/register&email={email}&password={PASSWORD}&return_to=/dashboard");
     let answer = submit(api, "register", &OWN, &form);
     assert_eq!((answer.status, answer.header("location")), (303, Some("/dashboard")), "{answer:?}");

@@ -31,7 +31,7 @@ fn nearest_even(amount: i64, months: i64) -> i64 {
     }
 }
 
-pub fn with_customers() -> TestServer {
+fn with_customers() -> TestServer {
     let api = TestServer::start("per-seat");
     for (at, (price, _, _, seats, status, is_leaving)) in CUSTOMERS.into_iter().enumerate() {
         let of = |status: &str, more: &str| {
