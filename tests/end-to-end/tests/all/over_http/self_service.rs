@@ -132,7 +132,7 @@ fn a_visitor_keeps_the_chosen_plan_from_the_prices_to_the_checkout() {
     let page = "/subscribe?plan=prod_starter";
     let chosen = visit(&api, page, &[]).body;
     assert!(chosen.contains("Subscribe to Starter") && chosen.contains("/do/register"), "{chosen}");
-    assert!(chosen.contains("/login?return_to=%2Fsubscribe%3Fplan%3Dprod_starter"), "{chosen}");
+    assert!(chosen.contains("/login?return_to=&#x2f;subscribe%3Fplan%3Dprod_starter"), "{chosen}");
     let to = encoded(page);
     let refused = format!("_page={to}&return_to={to}&email=ada@example.com&password=short");
     let refused = arrive(&api, "register", &OWN, &refused);
@@ -153,9 +153,9 @@ fn a_visitor_keeps_the_chosen_plan_from_the_prices_to_the_checkout() {
     let id = me(&api, &ada)["id"].as_str().expect("an id").to_owned();
     api.stripe(&format!(
         "{{stripe: customer.subscription.created, id: evt_1, set: {{id: sub_1, customer: cus_ada, metadata: {{user_id: {id}}}, \
-         price: price_starter_monthly}}}}"
+         price: price_professional_monthly}}}}"
     ));
-    let held = visit(&api, "/subscribe?plan=prod_professional", &[("Cookie", &ada)]).body;
+    let held = visit(&api, "/subscribe?plan=prod_starter", &[("Cookie", &ada)]).body;
     assert!(held.contains("You have a plan already.") && !held.contains("Continue to checkout"), "{held}");
 }
 
@@ -180,7 +180,7 @@ fn the_first_dashboard_has_one_next_step() {
     let id = me(&api, &ada)["id"].as_str().expect("an id").to_owned();
     api.stripe(&format!(
         "{{stripe: customer.subscription.created, id: evt_1, set: {{id: sub_1, customer: cus_1, metadata: {{user_id: {id}}}, \
-         price: price_starter_monthly}}}}"
+         price: price_professional_monthly}}}}"
     ));
     assert_eq!(primary(&api, &ada).0, ["/instances/new"]);
     // A plan that everybody has allows one.
@@ -216,7 +216,8 @@ fn whoever_is_invited_lands_in_the_organization_and_sees_what_it_has() {
     let page = format!("/auth/invitation?token={token}");
     let shown = visit(&api, &page, &[]).body;
     let to = encoded(&page);
-    assert!(shown.contains("Join Choir") && shown.contains(&format!("/register?return_to={to}")), "{shown}");
+    let sign_up = format!("/register?return_to=&#x2f;auth&#x2f;invitation%3Ftoken%3D{token}&amp;email=bob%40example.com");
+    assert!(shown.contains("Join Choir") && shown.contains(&sign_up), "{shown}");
     assert!(visit(&api, "/auth/invitation?token=wrong", &[]).body.contains("expired or was withdrawn"));
     let sign_up = visit(&api, &format!("/register?return_to={to}&email=bob@example.com"), &[]).body;
     assert!(sign_up.contains("value=\"bob@example.com\""), "{sign_up}");
@@ -244,7 +245,7 @@ fn whoever_is_invited_lands_in_the_organization_and_sees_what_it_has() {
 fn an_instance_gets_another_name_and_its_page_leads_back() {
     let api = TestServer::start("podcasts");
     let ada = register(&api, "ada@example.com");
-    let made = submit(&api, "create_instance", &own(&ada), "_page=/instances/new&name=Wedding&metadata.subdomain=wedding");
+    let made = submit(&api, "create_instance", &own(&ada), "_page=/instances/new&name=Wedding&metadata.label=wedding");
     let page = made.header("location").unwrap_or_else(|| panic!("{made:?}")).to_owned();
     assert!(page.starts_with("/instances/"), "{:?}", follow(&api, &made, &own(&ada)).0);
     api.settle();
