@@ -22,8 +22,9 @@ if (location.pathname.includes("/do/")) history.replaceState(null, "", document.
     }
     return input.type === "checkbox" || input.type === "radio" ? input.checked !== input.defaultChecked : input.value !== input.defaultValue;
   };
-  // A form that a person is filling in is not replaced.
+  // A form that a person is filling in is not replaced, nor is one that says what is wrong: the page says it only once.
   const isInUse = (part) =>
+    part.querySelector("form .error") !== null ||
     part.contains(document.activeElement?.closest("form")) || [...part.querySelectorAll("input, textarea, select")].some(isChanged);
   let isBusy = false;
   let isAgain = false;

@@ -334,7 +334,9 @@ impl Identity {
                     // Only a claim takes over an account. The other links are for the user's own.
                     let is_given = match link.kind {
                         LinkKind::Claim => organizations::add_account(rows, livemode, account, &user.id)?,
-                        LinkKind::Address | LinkKind::Confirm | LinkKind::Invitation | LinkKind::Reset => *account == own,
+                        LinkKind::Address | LinkKind::Confirm | LinkKind::Invitation | LinkKind::Reset => {
+                            *account == own
+                        }
                     };
                     if !is_given {
                         return Err(Refused::NoLink);

@@ -140,7 +140,9 @@ impl Signer {
         getrandom::fill(&mut nonce).ok()?;
         let mut sealed = text.to_vec();
         let context = self.context(context);
-        key.sealing.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut sealed).ok()?;
+        key.sealing
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut sealed)
+            .ok()?;
         Some(base64url(&[&nonce[..], &sealed].concat()))
     }
 

@@ -95,7 +95,7 @@ fn a_customer_goes_from_the_prices_to_a_running_instance_and_to_the_end_of_the_p
     assert_eq!((text("login"), text("kept")), ("/login", "ada@example.com"), "what was typed stays");
     assert!(text("wrong").contains("The address or the password is wrong."), "{told}");
     assert_eq!(text("weak"), "Expected 10 to 200 characters.", "the error stands at its field");
-    assert!(text("chosen").contains("Subscribe to Starter") && text("chosen").contains("$5.00 per month"), "{told}");
+    assert!(text("chosen").contains("Subscribe to Starter") && text("chosen").contains("$15.00 per month"), "{told}");
     assert_eq!(text("registered"), "/subscribe", "the chosen plan is kept");
     assert_eq!(told["next"], json!(["See the plans"]), "one next step");
     assert_eq!((&told["checkout"], text("paid")), (&json!(true), "/dashboard?success=true"));

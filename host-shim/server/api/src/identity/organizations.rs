@@ -41,7 +41,8 @@ const MEMBER_USER: Shape = Shape::new("ServerMemberUser", &["id: string", "email
 const MEMBER: Shape = Shape::new("ServerMember", &["user: ServerMemberUser", "roles: string[]"]).with(&[&MEMBER_USER]);
 const SEATS: Shape = Shape::new("ServerSeats", &["used: integer", "limit: integer"]);
 const MEMBERS: Shape =
-    Shape::new("ServerMembers", &["members: ServerMember[]", "roles: string[]", "seats: ServerSeats?"]).with(&[&MEMBER, &SEATS]);
+    Shape::new("ServerMembers", &["members: ServerMember[]", "roles: string[]", "seats: ServerSeats?"])
+        .with(&[&MEMBER, &SEATS]);
 const INVITATION: Shape = Shape::new("ServerInvitation", INVITE);
 const OPEN_INVITATION: Shape = Shape::new(
     "ServerOpenInvitation",

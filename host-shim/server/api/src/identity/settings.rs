@@ -28,10 +28,8 @@ const PROFILE: &[&str] = &["name: string?"];
 const NEW_PASSWORD: &[&str] = &["password: string?", "new_password: string"];
 const NEW_ADDRESS: &[&str] = &["email: string", "password: string?"];
 const OF_TOKEN: &[&str] = &["token: string"];
-const OPEN_SESSION: Shape = Shape::new(
-    "ServerOpenSession",
-    &["id: string", "is_current: boolean", "created_at: time", "expires_at: time"],
-);
+const OPEN_SESSION: Shape =
+    Shape::new("ServerOpenSession", &["id: string", "is_current: boolean", "created_at: time", "expires_at: time"]);
 const SESSIONS: Shape = Shape::new("ServerSessions", &["sessions: ServerOpenSession[]"]).with(&[&OPEN_SESSION]);
 
 /// Returns the routes.

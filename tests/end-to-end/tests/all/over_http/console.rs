@@ -90,7 +90,10 @@ fn an_operator_gives_a_customer_more_than_the_plan_has_and_takes_it_back() {
     assert!(given.contains("<q>No partner</q>"), "{given}");
     assert_eq!(styles().expect("a limit")["allowed"], json!(before));
     let refused = ana.is_refused("comp", "entitlement=colours&amount=1&until=&reason=None");
-    assert!(refused.contains("<details open><summary>Give more") && refused.contains("<p class=\"error\">"), "{refused}");
+    assert!(
+        refused.contains("<details open><summary>Give more") && refused.contains("<p class=\"error\">"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -114,8 +117,13 @@ fn an_operator_extends_a_trial_and_refunds_a_part_of_a_purchase() {
     let api = TestServer::start("prepaid");
     api.answer("account-customer:*", json!({"id": "cus_ana"}));
     api.sells();
-    let bought = api.ok("POST /api/commands/purchase.create?account=user:ana", &api.user("ana"), &json!({"product_id": "voucher"}));
-    let (purchase, session) = (bought["purchase_id"].as_str().expect("an id"), bought["session_id"].as_str().expect("an id"));
+    let bought = api.ok(
+        "POST /api/commands/purchase.create?account=user:ana",
+        &api.user("ana"),
+        &json!({"product_id": "voucher"}),
+    );
+    let (purchase, session) =
+        (bought["purchase_id"].as_str().expect("an id"), bought["session_id"].as_str().expect("an id"));
     api.stripe(&format!(
         "{{stripe: checkout.session.completed, base: checkout.session, id: evt_1, set: {{id: {session}, customer: cus_ana, mode: payment, \
          subscription: null, payment_intent: pi_1, payment_status: paid, amount_subtotal: 1500, amount_total: 1500, \

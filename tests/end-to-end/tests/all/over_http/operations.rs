@@ -87,8 +87,16 @@ fn users(server: &TestServer) {
 fn settings(server: &TestServer, bob: &str) {
     let password = "another horse battery";
     server.ok("POST /api/auth/profile", bob, &json!({"name": "Bob"}));
-    server.ok("POST /api/auth/me/password", bob, &json!({"password": password, "new_password": "a third horse battery"}));
-    server.ok("POST /api/auth/me/password", bob, &json!({"password": "a third horse battery", "new_password": password}));
+    server.ok(
+        "POST /api/auth/me/password",
+        bob,
+        &json!({"password": password, "new_password": "a third horse battery"}),
+    );
+    server.ok(
+        "POST /api/auth/me/password",
+        bob,
+        &json!({"password": "a third horse battery", "new_password": password}),
+    );
     let other = server.ok("POST /api/auth/login", "", &json!({"email": "bob@example.com", "password": password}));
     let open = server.get("/api/auth/sessions", text(&other, "token"));
     let current = open["sessions"].as_array().expect("a list").iter().find(|session| session["is_current"] == true);

@@ -24,7 +24,9 @@ fn me(api: &TestServer, cookie: &str) -> Value {
 /// Returns a text as the value of a query.
 fn encoded(text: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
-    text.bytes().map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
+    text.bytes()
+        .map(|byte| if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
 }
 
 #[test]
@@ -128,7 +130,10 @@ fn a_user_sees_where_the_user_is_logged_in_and_logs_others_out() {
 fn a_visitor_keeps_the_chosen_plan_from_the_prices_to_the_checkout() {
     let api = TestServer::start("solobase");
     let pricing = visit(&api, "/pricing", &[]).body;
-    assert!(pricing.contains("method=\"get\" action=\"/subscribe\"") && !pricing.contains("/do/subscribe"), "{pricing}");
+    assert!(
+        pricing.contains("method=\"get\" action=\"/subscribe\"") && !pricing.contains("/do/subscribe"),
+        "{pricing}"
+    );
     let page = "/subscribe?plan=prod_starter";
     let chosen = visit(&api, page, &[]).body;
     assert!(chosen.contains("Subscribe to Starter") && chosen.contains("/do/register"), "{chosen}");
@@ -216,7 +221,8 @@ fn whoever_is_invited_lands_in_the_organization_and_sees_what_it_has() {
     let page = format!("/auth/invitation?token={token}");
     let shown = visit(&api, &page, &[]).body;
     let to = encoded(&page);
-    let sign_up = format!("/register?return_to=&#x2f;auth&#x2f;invitation%3Ftoken%3D{token}&amp;email=bob%40example.com");
+    let sign_up =
+        format!("/register?return_to=&#x2f;auth&#x2f;invitation%3Ftoken%3D{token}&amp;email=bob%40example.com");
     assert!(shown.contains("Join Choir") && shown.contains(&sign_up), "{shown}");
     assert!(visit(&api, "/auth/invitation?token=wrong", &[]).body.contains("expired or was withdrawn"));
     let sign_up = visit(&api, &format!("/register?return_to={to}&email=bob@example.com"), &[]).body;
@@ -253,7 +259,13 @@ fn an_instance_gets_another_name_and_its_page_leads_back() {
     assert!(shown.contains("href=\"/dashboard\">Dashboard</a>") && shown.contains("Delete this show"), "{shown}");
     let id = page.trim_start_matches("/instances/");
     let renamed = arrive(&api, "rename_instance", &own(&ada), &format!("_page={page}&id={id}&name=Our+wedding"));
-    assert!(renamed.body.contains("<h1>Our wedding</h1>") && renamed.body.contains("The name is changed."), "{renamed:?}");
+    assert!(
+        renamed.body.contains("<h1>Our wedding</h1>") && renamed.body.contains("The name is changed."),
+        "{renamed:?}"
+    );
     let empty = arrive(&api, "rename_instance", &own(&ada), &format!("_page={page}&id={id}&name="));
-    assert!(empty.status == 422 && empty.body.contains("<details class=\"card apart\" open><summary>Change"), "{empty:?}");
+    assert!(
+        empty.status == 422 && empty.body.contains("<details class=\"card apart\" open><summary>Change"),
+        "{empty:?}"
+    );
 }

@@ -56,7 +56,7 @@ await story.followText("Cancel the subscription");
 told.canceled = await story.text("[role=status]");
 await story.sees("Moves to another tool");
 // The operator gives the customer more than the plan has, with a reason that is kept.
-await page.click('[aria-label="Given"] summary');
+await page.$eval('[aria-label="Given"] details', (details) => (details.open = true));
 await story.state("account-give");
 await story.confirm("Give it", '[aria-label="Given"]', { amount: "3", reason: "A partner" });
 told.given = (await story.text('[aria-label="Given"]')).replaceAll(/\s+/g, " ");
