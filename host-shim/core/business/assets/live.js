@@ -1,7 +1,7 @@
 // Shows changes while the page is open: fetches the page again after each event of the account, and replaces the parts with `data-live`.
 // The stream begins after the last event that the page shows.
 "use strict";
-// After a form was refused, the address of the browser is that of the form. Loading the page again must not send the form again.
+// What is too long for a cookie is shown at the address of the form. Loading the page again must not send the form again.
 if (location.pathname.includes("/do/")) history.replaceState(null, "", document.documentElement.dataset.here);
 (() => {
   const parts = () => [...document.querySelectorAll("[data-live][id]")];
@@ -22,8 +22,9 @@ if (location.pathname.includes("/do/")) history.replaceState(null, "", document.
     }
     return input.type === "checkbox" || input.type === "radio" ? input.checked !== input.defaultChecked : input.value !== input.defaultValue;
   };
-  // A form that a person is filling in is not replaced.
+  // A form that a person is filling in is not replaced, nor is one that says what is wrong: the page says it only once.
   const isInUse = (part) =>
+    part.querySelector("form .error") !== null ||
     part.contains(document.activeElement?.closest("form")) || [...part.querySelectorAll("input, textarea, select")].some(isChanged);
   let isBusy = false;
   let isAgain = false;

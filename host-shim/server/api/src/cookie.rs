@@ -1,5 +1,5 @@
 //! The browser cookies: one for a session, one for a login in progress at an issuer, one that marks a browser that has logged in
-//! before, and one with the account to which its user has switched.
+//! before, one with the account to which its user has switched, and one with what a form carries to its page.
 //!
 //! A browser sends its cookies with every request, no matter which page makes it. A request that changes something is therefore accepted
 //! only if the browser says that it comes from a page of this server ([`is_from_own_page`]); forms need no hidden CSRF token.
@@ -16,6 +16,8 @@ pub(crate) const LOGIN: &str = "login";
 pub(crate) const BROWSER: &str = "browser";
 /// The cookie with the account to which the user has switched, if it is not the user's own.
 pub(crate) const ACCOUNT: &str = "account";
+/// The cookie with what a form carries to the page that it leads to.
+pub(crate) const FORM: &str = "form";
 /// The header in which a browser says which kind of page makes a request (Fetch Metadata).
 const SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
@@ -48,7 +50,7 @@ pub(crate) fn begin_session(hosted: &HostedSite, token: &str, expires_at: Timest
 
 /// Returns the headers that delete what the browser has of a session: its cookie, and the account to which its user has switched.
 pub(crate) fn end_session(hosted: &HostedSite, headers: &HeaderMap) -> Vec<HeaderValue> {
-    let held = [SESSION, ACCOUNT].into_iter().filter(|of| read(hosted, headers, of).is_some());
+    let held = [SESSION, ACCOUNT, FORM].into_iter().filter(|of| read(hosted, headers, of).is_some());
     held.filter_map(|of| set(hosted, of, "", 0)).collect()
 }
 

@@ -11,6 +11,7 @@ pub(crate) mod organizations;
 mod own_data;
 mod seats;
 mod session;
+mod settings;
 pub(crate) mod site_users;
 
 use crate::accept::accept;
@@ -100,6 +101,7 @@ pub(crate) fn routes() -> Vec<ServerRoute> {
     routes.extend(issuers::routes());
     routes.extend(mails::routes());
     routes.extend(own_data::routes());
+    routes.extend(settings::routes());
     routes.extend(organizations::routes());
     routes.push(
         ServerRoute::get("/.well-known/jwks.json", "getKeys", key_set)

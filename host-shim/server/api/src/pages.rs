@@ -7,6 +7,7 @@ mod account;
 mod act;
 pub(crate) mod away;
 mod call;
+mod carried;
 mod country;
 mod show;
 pub(crate) mod site;
@@ -55,7 +56,7 @@ pub(crate) async fn answer(
         return Ok(act::act(api, hosted, &set, name, request).await);
     }
     if path.starts_with(ACTIONS) && is_get {
-        // Somebody reloads the page that a refused form has shown.
+        // Somebody opens the address of a form.
         let (parts, _) = request.into_parts();
         let asked = show::PageRequest { api, hosted, set: &set, parts: &parts };
         return Ok(see_other(&format!("{}/", asked.base())));
@@ -65,7 +66,15 @@ pub(crate) async fn answer(
     }
     let (parts, _) = request.into_parts();
     let asked = show::PageRequest { api, hosted, set: &set, parts: &parts };
-    Ok(asked.show(&path, show::Extra::default()).await)
+    let here = parts.uri.query().map_or_else(|| path.clone(), |query| format!("{path}?{query}"));
+    let left = Some(&parts.headers).filter(|_| parts.method == Method::GET);
+    let left = left.and_then(|headers| carried::read(hosted, headers, &here));
+    let is_shown_once = left.is_some();
+    let mut response = asked.show(&path, left.unwrap_or_default()).await;
+    if is_shown_once && let Some(cookie) = carried::forgotten(hosted, &parts.headers) {
+        response.headers_mut().append(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
 }
 
 /// Returns the request without its body if a person at a browser asks for a path that is not for programs.

@@ -55,9 +55,20 @@ pub(crate) fn set_password(
     password: &str,
     now: Timestamp,
 ) -> Result<(), SmallError> {
+    replace_password(rows, user, password, None, now)
+}
+
+/// Sets a user's password, and ends all links and all sessions but the one in which the user has proved the former password.
+pub(crate) fn replace_password(
+    rows: &impl Statements,
+    user: &User,
+    password: &str,
+    session: Option<&str>,
+    now: Timestamp,
+) -> Result<(), SmallError> {
     rows.execute("UPDATE users SET password = ?2 WHERE id = ?1", values![&user.id, password])?;
     links::end_of_user(rows, user)?;
-    end_sessions(rows, &user.id, None, now)
+    end_sessions(rows, &user.id, session, now)
 }
 
 impl Users {

@@ -7,6 +7,7 @@ use crate::hasher::{Busy, Hasher};
 use crate::links::{self, Link, LinkKind};
 use crate::organizations;
 use crate::password::weakness;
+use crate::settings::wrong_name;
 use crate::signer::Signer;
 use crate::users::{self, User, Users, UsersError};
 use base64::Engine;
@@ -140,6 +141,10 @@ impl Identity {
         &self.users
     }
 
+    pub(crate) fn hasher(&self) -> &Hasher {
+        &self.hasher
+    }
+
     /// Returns the public keys as a JSON Web Key Set.
     pub fn key_set(&self) -> Value {
         self.signer.key_set()
@@ -153,6 +158,16 @@ impl Identity {
     /// Returns the owner of a mark, and the browser; none if the mark is not valid.
     pub fn marked_browser(&self, mark: &str, now: Timestamp) -> Option<(String, String)> {
         self.signer.verify_mark(mark, now)
+    }
+
+    /// Encrypts a text that a browser keeps for the server, see [`Signer::seal`].
+    pub fn seal(&self, context: &str, text: &[u8]) -> Option<String> {
+        self.signer.seal(context, text)
+    }
+
+    /// Returns a sealed text; none if it is not valid.
+    pub fn open(&self, context: &str, sealed: &str) -> Option<Vec<u8>> {
+        self.signer.open(context, sealed)
     }
 
     /// Returns a handle to the same users, for requests in a turn: whoever sends many passwords waits only for their own.
@@ -319,7 +334,9 @@ impl Identity {
                     // Only a claim takes over an account. The other links are for the user's own.
                     let is_given = match link.kind {
                         LinkKind::Claim => organizations::add_account(rows, livemode, account, &user.id)?,
-                        LinkKind::Confirm | LinkKind::Invitation | LinkKind::Reset => *account == own,
+                        LinkKind::Address | LinkKind::Confirm | LinkKind::Invitation | LinkKind::Reset => {
+                            *account == own
+                        }
                     };
                     if !is_given {
                         return Err(Refused::NoLink);
@@ -500,11 +517,7 @@ fn checked(new: &NewUser, password: &str, business: &str) -> Result<Address, Vec
         None => errors.push(wrong("/email", FieldErrorCode::BadFormat, "an e-mail address")),
         Some(address) => errors.extend(weak(password, address, business)),
     }
-    if new.name.as_ref().is_some_and(|name| name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control))
-    {
-        let expected = format!("at most {NAME_CHARS_MAX} characters in one line");
-        errors.push(wrong("/name", FieldErrorCode::OutOfRange, &expected));
-    }
+    errors.extend(new.name.as_deref().and_then(wrong_name));
     match address {
         Some(address) if errors.is_empty() => Ok(address),
         _ => Err(errors),

@@ -75,16 +75,27 @@ fn invitation_for(
     user: &User,
     now: Timestamp,
 ) -> Result<(Link, Organization), Refused> {
-    let link = by_token(rows, user.livemode, token, now)?.filter(|link| link.kind == LinkKind::Invitation);
-    let link = link.ok_or(Refused::NoLink)?;
-    if link.email != user.email {
-        return Err(Refused::OfAnother);
+    let (link, organization) = open_invitation(rows, token, user.livemode, now)?;
+    match link.email == user.email {
+        true => Ok((link, organization)),
+        false => Err(Refused::OfAnother),
     }
+}
+
+/// Returns the invitation with a token, and its organization.
+fn open_invitation(
+    rows: &impl Statements,
+    token: &str,
+    livemode: bool,
+    now: Timestamp,
+) -> Result<(Link, Organization), Refused> {
+    let link = by_token(rows, livemode, token, now)?.filter(|link| link.kind == LinkKind::Invitation);
+    let link = link.ok_or(Refused::NoLink)?;
     let Account::Organization(id) = &link.account else { return Err(Refused::NoLink) };
     if !counts(rows, &link, id)? {
         return Err(Refused::NoLink);
     }
-    let organization = organization_of(rows, user.livemode, id)?.ok_or(Refused::NoLink)?;
+    let organization = organization_of(rows, livemode, id)?.ok_or(Refused::NoLink)?;
     Ok((link, organization))
 }
 
@@ -95,6 +106,14 @@ impl Identity {
     /// Fails if the invitation is no longer valid or was sent to another address, or if the user database cannot be read.
     pub fn invitation(&self, token: &str, user: &User, now: Timestamp) -> Result<(Link, Organization), Refused> {
         invitation_for(&self.users().0, token, user, now)
+    }
+
+    /// Returns what an invitation is for, to somebody who has not logged in and has its token.
+    ///
+    /// # Errors
+    /// Fails if the invitation is no longer valid, or if the user database cannot be read.
+    pub fn open_invitation(&self, token: &str, now: Timestamp) -> Result<(Link, Organization), Refused> {
+        open_invitation(&self.users().0, token, self.partition().livemode, now)
     }
 
     /// Makes a user a member of an organization by means of an invitation, which verifies the user's address. If that is the first

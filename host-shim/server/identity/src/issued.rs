@@ -86,7 +86,7 @@ fn known_from_now_on(
 
 /// Changes a user's address. If somebody else has registered with the address without verifying it, that account is added to the
 /// user's accounts. If another user has verified it, nothing changes.
-fn moved(rows: &impl Statements, known: User, address: &Address) -> Result<(User, Proof), SmallError> {
+pub(crate) fn moved(rows: &impl Statements, known: User, address: &Address) -> Result<(User, Proof), SmallError> {
     let other = users::by_address(rows, known.livemode, address)?.map(|(other, _)| other);
     if other.as_ref().is_some_and(|other| other.confirmed_at.is_some()) {
         return Ok((known, Proof::default()));

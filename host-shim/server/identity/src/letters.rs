@@ -103,7 +103,7 @@ impl Users {
             let may_be_sent = match link.kind {
                 LinkKind::Claim => !is_taken(rows, link.livemode, &link.account)?,
                 LinkKind::Invitation => invitations::may_be_sent(rows, link, now)?,
-                LinkKind::Confirm | LinkKind::Reset => true,
+                LinkKind::Address | LinkKind::Confirm | LinkKind::Reset => true,
             };
             if may_be_sent {
                 links::add(rows, token, link, secret, now)?;

@@ -20,6 +20,7 @@ mod organizations;
 mod password;
 mod recipients;
 mod search;
+mod settings;
 mod signer;
 mod users;
 
@@ -35,5 +36,6 @@ pub use organizations::{OWNER, Organization, Removed};
 pub use password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN, weakness};
 pub use recipients::Mailed;
 pub use search::Holder;
+pub use settings::OpenSession;
 pub use signer::{Signer, SignerError};
 pub use users::{SHAPE, User, Users, UsersError};

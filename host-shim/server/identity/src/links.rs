@@ -15,6 +15,8 @@ const OPERATOR_MS: i64 = 100 * 366 * DAY_MS;
 /// The purpose of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkKind {
+    /// To change a user's address to the one that reads the mail.
+    Address,
     /// To take over an account created by a checkout.
     Claim,
     /// To verify an address.
@@ -27,11 +29,13 @@ pub enum LinkKind {
 
 impl LinkKind {
     /// All kinds.
-    pub const ALL: [LinkKind; 4] = [LinkKind::Claim, LinkKind::Confirm, LinkKind::Invitation, LinkKind::Reset];
+    pub const ALL: [LinkKind; 5] =
+        [LinkKind::Address, LinkKind::Claim, LinkKind::Confirm, LinkKind::Invitation, LinkKind::Reset];
 
     /// Returns the name, which is also the last part of the link's page.
     pub fn name(self) -> &'static str {
         match self {
+            LinkKind::Address => "address",
             LinkKind::Claim => "claim",
             LinkKind::Confirm => "confirm",
             LinkKind::Invitation => "invitation",
@@ -43,7 +47,7 @@ impl LinkKind {
     pub fn template(self) -> &'static str {
         match self {
             LinkKind::Claim => "account_claim",
-            LinkKind::Confirm => "address_confirmation",
+            LinkKind::Address | LinkKind::Confirm => "address_confirmation",
             LinkKind::Invitation => "organization_invitation",
             LinkKind::Reset => "password_reset",
         }
@@ -54,6 +58,7 @@ impl LinkKind {
         match self {
             LinkKind::Claim => 30 * DAY_MS,
             LinkKind::Confirm | LinkKind::Invitation => 7 * DAY_MS,
+            LinkKind::Address => DAY_MS,
             LinkKind::Reset => HOUR_MS,
         }
     }

@@ -1,10 +1,12 @@
 //! Signs and verifies session tokens: JSON Web Tokens with Ed25519. The public keys are published (JWKS), so that other programs can
-//! verify tokens as well.
+//! verify tokens as well. [`Signer::seal`] encrypts what only the server may read again, with keys derived from the same seeds.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use extension_contract::Timestamp;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, decode_header, encode};
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hmac;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,6 +16,8 @@ pub const SEED_BYTES: usize = 32;
 /// The header of an Ed25519 key in PKCS #8 (RFC 8410); the seed follows.
 const PKCS8: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
 
+/// What distinguishes the key that seals from other keys of the same seed.
+const SEALING: &[u8] = b"seals what a browser keeps for the server";
 /// Suffix of the issuer of marks.
 const BROWSERS: &str = "#browsers";
 
@@ -45,6 +49,8 @@ struct Key {
     decoding: DecodingKey,
     /// The public key, base64url.
     public: String,
+    /// Encrypts what a browser keeps for the server.
+    sealing: LessSafeKey,
 }
 
 /// Signs with the newest key, and verifies with all.
@@ -64,7 +70,9 @@ impl Signer {
             let public = base64url(pair.public_key().as_ref());
             let decoding = DecodingKey::from_ed_components(&public).map_err(|_| SignerError::Damaged)?;
             let encoding = EncodingKey::from_ed_der(&[&PKCS8[..], seed].concat());
-            Ok(Key { id: id.clone(), encoding, decoding, public })
+            let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, seed), SEALING);
+            let sealing = UnboundKey::new(&CHACHA20_POLY1305, derived.as_ref()).map_err(|_| SignerError::Damaged)?;
+            Ok(Key { id: id.clone(), encoding, decoding, public, sealing: LessSafeKey::new(sealing) })
         };
         let keys: Vec<Key> = seeds.iter().map(key).collect::<Result<_, SignerError>>()?;
         match keys.is_empty() {
@@ -122,6 +130,35 @@ impl Signer {
         expected.set_required_spec_claims(&["iss", "exp", "sub"]);
         let claims = decode::<Claims>(token, &key.decoding, &expected).ok()?.claims;
         (claims.exp > now.div_euclid(1_000)).then_some((claims.sub, claims.sid))
+    }
+
+    /// Encrypts a text that a browser keeps for the server, as base64url. It opens only with the same context; none if there is no
+    /// randomness.
+    pub fn seal(&self, context: &str, text: &[u8]) -> Option<String> {
+        let key = self.keys.first()?;
+        let mut nonce = [0; NONCE_LEN];
+        getrandom::fill(&mut nonce).ok()?;
+        let mut sealed = text.to_vec();
+        let context = self.context(context);
+        key.sealing
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context), &mut sealed)
+            .ok()?;
+        Some(base64url(&[&nonce[..], &sealed].concat()))
+    }
+
+    /// Returns a sealed text; none if this server has not sealed it in this context, or if it was changed.
+    pub fn open(&self, context: &str, sealed: &str) -> Option<Vec<u8>> {
+        let bytes = URL_SAFE_NO_PAD.decode(sealed).ok()?;
+        let (nonce, sealed) = bytes.split_first_chunk::<NONCE_LEN>()?;
+        self.keys.iter().find_map(|key| {
+            let (mut text, context) = (sealed.to_vec(), self.context(context));
+            let nonce = Nonce::assume_unique_for_key(*nonce);
+            key.sealing.open_in_place(nonce, Aad::from(context), &mut text).ok().map(|text| text.to_vec())
+        })
+    }
+
+    fn context(&self, of: &str) -> String {
+        format!("{}\n{of}", self.issuer)
     }
 
     /// Returns the public keys as a JSON Web Key Set (RFC 7517, 8037).
@@ -191,6 +228,28 @@ mod tests {
             (None, None, None)
         );
         assert_eq!(signer("shop/live", &[("k1", 1)]).verify_mark(&mark, 0), None, "another mode");
+    }
+
+    #[test]
+    fn a_sealed_text_opens_at_its_server_and_in_its_context_only() {
+        let ours = signer("shop/test", &[("k1", 1)]);
+        let sealed = ours.seal("ses_1", b"Wrong password.").expect("sealed");
+        assert_eq!(ours.open("ses_1", &sealed).as_deref(), Some(&b"Wrong password."[..]));
+        assert_ne!(ours.seal("ses_1", b"Wrong password."), Some(sealed.clone()), "another nonce");
+        assert!(!sealed.contains(&base64url(b"Wrong")), "{sealed}");
+        assert_eq!(ours.open("ses_2", &sealed), None, "another session");
+        assert_eq!(signer("shop/live", &[("k1", 1)]).open("ses_1", &sealed), None, "another mode");
+        assert_eq!(signer("shop/test", &[("k1", 2)]).open("ses_1", &sealed), None, "another key");
+        assert!(signer("shop/test", &[("k2", 2), ("k1", 1)]).open("ses_1", &sealed).is_some(), "a rotated key");
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone().into_bytes();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).expect("letters");
+            assert_eq!(ours.open("ses_1", &changed), None, "{at}");
+        }
+        for wrong in ["", "AAAA", "?", &base64url(b"Wrong password.")] {
+            assert_eq!(ours.open("ses_1", wrong), None, "{wrong}");
+        }
     }
 
     #[test]

@@ -33,8 +33,13 @@ const STORIES: [(&str, &str); 13] = [
     ("orchestra", "waking.mjs"),
 ];
 /// The forms that no story can send with success, each with the test that sends it.
-const ELSEWHERE: [(&str, &str); 5] = [
+const ELSEWHERE: [(&str, &str); 10] = [
     ("complete_step", "over_http::pages::a_step_is_returned_to_its_provider_and_reported_at_the_overview"),
+    ("end_credit", "over_http::console::an_operator_gives_a_customer_credit_with_a_reason_and_ends_it"),
+    ("end_session", "over_http::self_service::a_user_sees_where_the_user_is_logged_in_and_logs_others_out"),
+    ("extend_trial", "over_http::console::an_operator_extends_a_trial_and_refunds_a_part_of_a_purchase"),
+    ("grant_credit", "over_http::console::an_operator_gives_a_customer_credit_with_a_reason_and_ends_it"),
+    ("refund_purchase", "over_http::console::an_operator_extends_a_trial_and_refunds_a_part_of_a_purchase"),
     ("finish_step", "over_http::pages::a_step_other_than_the_database_is_reported_by_a_form"),
     ("log_out_everywhere", "over_http::pages::a_user_logs_out_on_all_devices_by_a_form"),
     ("return_step", "over_http::pages::a_step_is_returned_to_its_provider_and_reported_at_the_overview"),
@@ -90,7 +95,9 @@ fn a_customer_goes_from_the_prices_to_a_running_instance_and_to_the_end_of_the_p
     assert_eq!((text("login"), text("kept")), ("/login", "ada@example.com"), "what was typed stays");
     assert!(text("wrong").contains("The address or the password is wrong."), "{told}");
     assert_eq!(text("weak"), "Expected 10 to 200 characters.", "the error stands at its field");
-    assert_eq!(text("registered"), "/pricing", "the page from which the login was asked for");
+    assert!(text("chosen").contains("Subscribe to Starter") && text("chosen").contains("$15.00 per month"), "{told}");
+    assert_eq!(text("registered"), "/subscribe", "the chosen plan is kept");
+    assert_eq!(told["next"], json!(["See the plans"]), "one next step");
     assert_eq!((&told["checkout"], text("paid")), (&json!(true), "/dashboard?success=true"));
     assert_eq!((text("invalid"), text("typed")), ("Expected 3 to 40 characters.", "My app"));
     assert_eq!(
@@ -102,6 +109,7 @@ fn a_customer_goes_from_the_prices_to_a_running_instance_and_to_the_end_of_the_p
     assert!(text("address").starts_with("http://solobase-ada.localhost:"), "{told}");
     assert!(["Instances", "1 of 2", "0 of 10 GB"].iter().all(|part| text("usage").contains(part)), "{told}");
     assert!(text("limit").contains("Instances: your plan allows 2, and all of them are in use."), "{told}");
+    assert_eq!(text("renamed"), "Rob");
     assert_eq!((text("notDeleted"), text("deleted")), ("Write the name as it stands above.", "/dashboard"));
     assert_eq!((text("upgrade"), &told["portal"]), ("Get Professional", &json!(true)));
     assert_eq!(text("canceled"), "The subscription ends with the paid period.");
@@ -140,6 +148,7 @@ fn an_operator_sees_events_accounts_and_what_is_stuck_and_acts_by_a_click() {
     assert_eq!(text("moons"), "Such as 3d or 12h, at most 400 days.");
     assert_eq!(told["advanced"], json!(["The clock was advanced.", 3]));
     assert_eq!((text("account"), text("suspended")), ("/admin/accounts/user:ada", "The instance is suspended."));
+    assert!(text("given").contains("+3") && text("given").contains("A partner"), "{told}");
 }
 
 #[test]
@@ -147,7 +156,15 @@ fn a_user_has_a_team_webhooks_and_the_own_data() {
     let told = play("solobase", "account.mjs");
     assert_eq!(told["api"], true, "the API of a business without routes of its own is that of the server");
     let text = |name: &str| told[name].as_str().unwrap_or_else(|| panic!("{name}: {told}"));
-    assert_eq!((text("organization"), text("role")), ("Choir", "Expected owner, member, viewer."));
+    assert_eq!((text("organization"), &told["roles"]), ("Choir", &json!(["member", "viewer", "owner"])));
+    assert_has(&told, "visitor", &["Join Choir", "bob@example.com has been invited", "Sign up"]);
+    assert_eq!(text("filledIn"), "bob@example.com");
+    assert_has(&told, "named", &["Ada Lovelace"]);
+    assert_eq!((text("weak"), &told["reloaded"]), ("Expected 10 to 200 characters.", &json!(0)), "shown once");
+    assert_eq!(text("changed"), "Your password is changed, and all other devices are logged out.");
+    assert_eq!(text("asked"), "We sent a link to the new address. Open it to finish the change.");
+    assert_has(&told, "moved", &["ada@new.example", "Confirmed"]);
+    assert_eq!((&told["devices"], text("phone")), (&json!([true]), "/login"));
     assert!(text("unproved").contains("Only then can you make an organization and invite people."), "{told}");
     assert_has(&told, "elsewhere", &["Log in to confirm", "Or set a new password"]);
     assert_eq!((text("invited"), text("withdrawn")), ("The invitation is on its way.", "The invitation is withdrawn."));
@@ -256,7 +273,7 @@ fn the_business_of_the_tutorial_sells_a_plan_an_add_on_and_credits_without_any_c
             "Ten dollars of transcription $10.00 Credits $10.00 Buy Ten dollars of transcription",
         ]
     );
-    assert_eq!((text(&told, "registered"), &told["checkout"]), ("/pricing", &json!(true)));
+    assert_eq!((text(&told, "registered"), &told["checkout"]), ("/subscribe", &json!(true)));
     assert_eq!(text(&told, "subscribed"), "/dashboard?success=true&session_id=ID");
     assert!(!text(&told, "said").contains("Studio"), "only what this checkout has paid: {told}");
     assert_eq!(told["nouns"], json!(["Shows", "Create a show"]));

@@ -6,7 +6,7 @@ use super::session::Session;
 use super::{USER, given, user_shown};
 use crate::command::Answered;
 use crate::description::{Access, Shape};
-use crate::extract::{PathPart, QueryOf};
+use crate::extract::{Hosted, PathPart, QueryOf};
 use crate::mail_rate::MailSender;
 use crate::problem::Problem;
 use crate::proof::unproved;
@@ -41,7 +41,8 @@ const MEMBER_USER: Shape = Shape::new("ServerMemberUser", &["id: string", "email
 const MEMBER: Shape = Shape::new("ServerMember", &["user: ServerMemberUser", "roles: string[]"]).with(&[&MEMBER_USER]);
 const SEATS: Shape = Shape::new("ServerSeats", &["used: integer", "limit: integer"]);
 const MEMBERS: Shape =
-    Shape::new("ServerMembers", &["members: ServerMember[]", "seats: ServerSeats?"]).with(&[&MEMBER, &SEATS]);
+    Shape::new("ServerMembers", &["members: ServerMember[]", "roles: string[]", "seats: ServerSeats?"])
+        .with(&[&MEMBER, &SEATS]);
 const INVITATION: Shape = Shape::new("ServerInvitation", INVITE);
 const OPEN_INVITATION: Shape = Shape::new(
     "ServerOpenInvitation",
@@ -71,7 +72,7 @@ pub(super) fn routes() -> Vec<ServerRoute> {
             .about("Closes the organization's account.")
             .by(Access::Owners),
         ServerRoute::get("/api/auth/organizations/{id}/members", "listMembers", members)
-            .about("The members of an organization, with their roles and, if members use seats, how many seats it has.")
+            .about("The members of an organization with their roles, the `roles` that members may have, and, if members use seats, how many it has.")
             .by(Access::Members)
             .gives(&MEMBERS),
         ServerRoute::delete("/api/auth/organizations/{id}/members/{user}", "removeMember", remove)
@@ -93,8 +94,9 @@ pub(super) fn routes() -> Vec<ServerRoute> {
             .about("Withdraws an invitation.")
             .by(Access::Owners),
         ServerRoute::get("/api/auth/invitation", "getInvitation", invited)
-            .about("What an invitation to the user's own address is for.")
-            .by(Access::Users)
+            .about("What an invitation is for, and to whom it went.")
+            .detail("Who is logged in reads only invitations to the own address; else 403.")
+            .by(Access::All)
             .query(&["token: string"])
             .gives(&INVITED),
         ServerRoute::post("/api/auth/join", "join", join)
@@ -206,7 +208,8 @@ async fn members(session: Session, PathPart(id): PathPart<String>) -> Result<Ans
         );
     let shown: Vec<Value> = shown.collect();
     let seats = seats::shown(&session, &organization.id, shown.len()).await?;
-    Ok(Answered::ok(json!({"members": shown, "seats": seats})))
+    let roles = &session.users()?.roles;
+    Ok(Answered::ok(json!({"members": shown, "roles": roles, "seats": seats})))
 }
 
 /// Carries out `DELETE /api/auth/organizations/ID/members/USER`: an owner removes a member, or a member leaves.
@@ -298,10 +301,19 @@ struct Invited {
     token: String,
 }
 
-/// Carries out `GET /api/auth/invitation`: shows the user what an invitation is for.
-async fn invited(session: Session, QueryOf(asked): QueryOf<Invited>) -> Result<Answered, Problem> {
-    let now = session.hosted.site.clock().now();
-    let (link, organization) = session.users()?.identity().invitation(&asked.token, &session.user, now)?;
+/// Carries out `GET /api/auth/invitation`: shows what an invitation is for. Whoever has its token has read the mail, or is shown it by
+/// the invited person, so it tells a visitor too where to log in.
+async fn invited(
+    Hosted(hosted): Hosted,
+    session: Result<Session, Problem>,
+    QueryOf(asked): QueryOf<Invited>,
+) -> Result<Answered, Problem> {
+    let (identity, now) = (hosted.users()?.identity(), hosted.site.clock().now());
+    let (link, organization) = match session {
+        Ok(session) => identity.invitation(&asked.token, &session.user, now)?,
+        Err(problem) if problem.is_unauthorized() => identity.open_invitation(&asked.token, now)?,
+        Err(problem) => return Err(problem),
+    };
     Ok(Answered::ok(json!({"organization": organization.name, "roles": link.roles, "email": link.email})))
 }
 

@@ -3,16 +3,15 @@
 use super::mails::{close, text};
 use super::organizations::owned_by;
 use super::session::Session;
-use super::{USER, given, proved, user_shown};
+use super::settings::prove_again;
+use super::{USER, given, user_shown};
 use crate::ask::ask;
 use crate::command::Answered;
 use crate::description::{Access, Shape};
 use crate::lists::List;
 use crate::problem::Problem;
-use crate::rate::Tried;
 use crate::server_route::ServerRoute;
 use crate::state::{AppState, HostedSite};
-use crate::turn;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -148,19 +147,9 @@ async fn erase(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Answered, Problem> {
-    let tried = Tried::Prove { user: &session.user.id };
-    app.rates.tries(tried)?;
     let given = given(&app, &headers, body, ERASURE).await?;
-    let (users, password) = (session.users()?, text(&given, "password").to_owned());
-    if !users.identity().has_password(&session.user.id)? {
-        if !users.identity().is_fresh(&session.id, session.hosted.site.clock().now())? {
-            let detail = "log in again, and delete the account within ten minutes";
-            return Err(Problem::new(StatusCode::FORBIDDEN, "login-again", detail));
-        }
-    } else if !proved(|then| users.identity().in_turn(turn::current()).prove(&session.user.id, password, then)).await? {
-        return Err(Problem::new(StatusCode::FORBIDDEN, "wrong-credentials", "the password is wrong"));
-    }
-    app.rates.succeeded(tried);
+    let users = session.users()?;
+    prove_again(&app, &session, text(&given, "password")).await?;
     let owned = owned_by(users.identity().users(), &session.user.id)?;
     if !owned.is_empty() {
         let detail = "the user owns organizations: dissolve them, or make another owner and leave";

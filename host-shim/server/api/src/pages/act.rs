@@ -1,7 +1,8 @@
-//! Carries out a form: calls the API and redirects the browser. Errors are shown on the page, next to the input.
+//! Carries out a form: calls the API and redirects the browser. The page to which it leads shows the errors, next to the input.
 
 use super::account;
 use super::call::{CallAnswer, call};
+use super::carried;
 use super::show::{Extra, PageRequest, SAID};
 use super::words::{self, sentence};
 use crate::api::Api;
@@ -67,6 +68,11 @@ pub(super) async fn act(
     }
 }
 
+/// True if the text of a field is shown to nobody.
+fn is_secret(name: &str) -> bool {
+    name.contains("password") || name.contains("secret")
+}
+
 /// A submitted form.
 struct SentForm<'a> {
     asked: PageRequest<'a>,
@@ -113,12 +119,15 @@ impl SentForm<'_> {
         }
         let scope = scope.with("reply", &called.body);
         let mut response = match self.action.shows_reply {
-            true => {
-                let (path, query) = self.path_and_query();
-                let extra = Extra { reply: called.body.clone(), query: Some(query.to_owned()), ..Extra::default() };
-                self.asked.show(path, extra).await
+            true => self.shown(Extra { reply: called.body.clone(), ..Extra::default() }).await,
+            false => {
+                let mut response = see_other(&self.target(&scope, &called).map_err(internal)?);
+                // What an earlier form has left must not be shown beside this one's success.
+                if let Some(cookie) = carried::forgotten(hosted, &parts.headers) {
+                    response.headers_mut().append(header::SET_COOKIE, cookie);
+                }
+                response
             }
-            false => see_other(&self.target(&scope, &called).map_err(internal)?),
         };
         for cookie in self.cookies(&called) {
             response.headers_mut().append(header::SET_COOKIE, cookie);
@@ -184,16 +193,30 @@ impl SentForm<'_> {
         begun.into_iter().chain(passed).collect()
     }
 
-    /// Shows the page again, with the input and the errors.
+    /// Redirects to the page with the form, which shows the result once: loading it again does not send the form again. What is too long
+    /// for the browser to keep is shown at once.
+    async fn shown(&self, extra: Extra) -> Response {
+        let PageRequest { hosted, parts, .. } = self.asked;
+        match carried::redirect(hosted, &parts.headers, self.asked.base(), &self.page, &extra) {
+            Some(response) => response,
+            None => {
+                let (path, query) = self.path_and_query();
+                self.asked.show(path, Extra { query: Some(query.to_owned()), ..extra }).await
+            }
+        }
+    }
+
+    /// Leads to the page again, with the input and the errors.
     async fn again(&self, wrong: Wrong) -> Response {
         if wrong.status == StatusCode::UNAUTHORIZED && !self.action.sets_session {
             let back: String = form_urlencoded::byte_serialize(self.page.as_bytes()).collect();
             return see_other(&format!("{}/login?return_to={back}", self.asked.base()));
         }
-        let (path, query) = self.path_and_query();
-        let is_secret = |name: &str| name.contains("password") || name.contains("secret");
         let shown = self.typed.iter().filter(|(name, _)| !is_secret(name));
-        let form = shown.map(|(name, text)| (name.clone(), Value::from(text.as_str()))).collect();
+        let mut form: Map<String, Value> =
+            shown.map(|(name, text)| (name.clone(), Value::from(text.as_str()))).collect();
+        // A page with several forms shows the errors at the right one.
+        form.insert("_form".to_owned(), Value::from(self.action.name.as_str()));
         let mut errors = self.errors(&wrong.body);
         let told = words::told(wrong.refusal.as_ref(), &wrong.body, &self.asked.hosted.pages.business.catalog);
         if let Some((field, text)) = told.field
@@ -203,8 +226,7 @@ impl SentForm<'_> {
         }
         let problem = if errors.is_empty() { told.problem } else { Value::Null };
         let status = Some(wrong.status);
-        let extra = Extra { status, form, errors, problem, reply: Value::Null, query: Some(query.to_owned()) };
-        self.asked.show(path, extra).await
+        self.shown(Extra { status, form, errors, problem, ..Extra::default() }).await
     }
 
     /// Returns the name of the form's field for a field of the command: `metadata.subdomain` for `subdomain`.

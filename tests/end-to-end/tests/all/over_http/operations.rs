@@ -75,11 +75,38 @@ fn users(server: &TestServer) {
     server.get(&format!("{path}/members"), bob);
     server.ok(&format!("DELETE {path}/members/{bob_id}"), &ada, &NOTHING);
     server.ok(&format!("DELETE {path}"), &ada, &NOTHING);
+    settings(server, bob);
     server.ok("POST /api/auth/logout/everywhere", bob, &NOTHING);
     let bob = json!({"email": "bob@example.com", "password": "another horse battery"});
     let bob = server.ok("POST /api/auth/login", "", &bob);
     server.ok("POST /api/auth/logout", text(&bob, "token"), &NOTHING);
     server.ok("POST /api/auth/erase", &ada, &json!({"password": super::links::PASSWORD}));
+}
+
+/// What users change about themselves.
+fn settings(server: &TestServer, bob: &str) {
+    let password = "another horse battery";
+    server.ok("POST /api/auth/profile", bob, &json!({"name": "Bob"}));
+    server.ok(
+        "POST /api/auth/me/password",
+        bob,
+        &json!({"password": password, "new_password": "a third horse battery"}),
+    );
+    server.ok(
+        "POST /api/auth/me/password",
+        bob,
+        &json!({"password": "a third horse battery", "new_password": password}),
+    );
+    let other = server.ok("POST /api/auth/login", "", &json!({"email": "bob@example.com", "password": password}));
+    let open = server.get("/api/auth/sessions", text(&other, "token"));
+    let current = open["sessions"].as_array().expect("a list").iter().find(|session| session["is_current"] == true);
+    server.ok(&format!("DELETE /api/auth/sessions/{}", text(current.expect("one"), "id")), bob, &NOTHING);
+    server.ok("DELETE /api/auth/sessions", bob, &NOTHING);
+    for (email, number) in [("bob@new.example", 1), ("bob@example.com", 3)] {
+        server.ok("POST /api/auth/me/address", bob, &json!({"email": email, "password": password}));
+        let token = server.token("address_confirmation", email, number);
+        server.ok("POST /api/auth/address", bob, &json!({"token": token}));
+    }
 }
 
 /// What customers do with their webhook endpoints.

@@ -8,29 +8,61 @@ use end_to_end::world::{START_MS, orchestra, root, saas_plugins};
 use host_business::folder::BusinessFolder;
 use host_provider_api::scripted::ScriptedAnswer;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
-const PASSWORD: &str = "correct+horse+battery";
+pub const PASSWORD: &str = "correct+horse+battery";
 /// The headers of a form on a page of the server.
-const OWN: [(&str, &str); 2] =
+pub const OWN: [(&str, &str); 2] =
     [("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/x-www-form-urlencoded")];
 
-fn visit(api: &TestServer, path: &str, headers: &[(&str, &str)]) -> Answer {
+pub fn visit(api: &TestServer, path: &str, headers: &[(&str, &str)]) -> Answer {
     api.request(&format!("GET {path}"), headers, b"")
 }
 
-fn submit(api: &TestServer, name: &str, headers: &[(&str, &str)], form: &str) -> Answer {
+pub fn submit(api: &TestServer, name: &str, headers: &[(&str, &str)], form: &str) -> Answer {
     api.request(&format!("POST /do/{name}"), headers, form.as_bytes())
 }
 
-fn own(cookie: &str) -> Vec<(&str, &str)> {
+/// Follows the redirect of a form as a browser does, with its cookies. Returns the page, and the cookies that the browser has then.
+pub fn follow(api: &TestServer, sent: &Answer, headers: &[(&str, &str)]) -> (Answer, String) {
+    assert_eq!(sent.status, 303, "a form is never shown at its own address: {sent:?}");
+    let had = headers.iter().find(|(name, _)| *name == "Cookie").map_or("", |(_, cookie)| cookie);
+    let cookies = kept(had, sent);
+    let others = headers.iter().filter(|(name, _)| *name == "Authorization").copied();
+    let headers: Vec<(&str, &str)> = others.chain([("Cookie", cookies.as_str())]).collect();
+    let page = visit(api, sent.header("location").expect("a location"), &headers);
+    let cookies = kept(&cookies, &page);
+    (page, cookies)
+}
+
+/// Returns the cookies of a browser after an answer.
+pub fn kept(had: &str, answer: &Answer) -> String {
+    let pairs = had.split("; ").filter_map(|pair| pair.split_once('='));
+    let mut cookies: BTreeMap<&str, &str> = pairs.collect();
+    for set in answer.head.lines().filter_map(|line| line.strip_prefix("set-cookie: ")) {
+        let (name, value) = set.split(';').next().and_then(|pair| pair.split_once('=')).expect("a pair");
+        match set.contains("Max-Age=0") {
+            true => cookies.remove(name),
+            false => cookies.insert(name, value),
+        };
+    }
+    cookies.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
+}
+
+/// Sends a form, and returns the page to which it leads.
+pub fn arrive(api: &TestServer, name: &str, headers: &[(&str, &str)], form: &str) -> Answer {
+    follow(api, &submit(api, name, headers, form), headers).0
+}
+
+pub fn own(cookie: &str) -> Vec<(&str, &str)> {
     OWN.into_iter().chain([("Cookie", cookie)].into_iter().filter(|_| !cookie.is_empty())).collect()
 }
 
 /// Registers a user by the form. Returns the cookie of the session.
-fn register(api: &TestServer, email: &str) -> String {
+pub fn register(api: &TestServer, email: &str) -> String {
     let form = format!("_page=/register&email={email}&password={PASSWORD}&return_to=/dashboard");
     let answer = submit(api, "register", &OWN, &form);
     assert_eq!((answer.status, answer.header("location")), (303, Some("/dashboard")), "{answer:?}");
@@ -95,7 +127,7 @@ fn a_form_counts_from_a_page_of_the_server_only_and_leads_to_no_other_server() {
         assert_eq!((answer.status, answer.header("location")), (303, Some(expected)), "{target}");
     }
     let elsewhere = submit(&api, "log_in", &OWN, "_page=https://evil.example/&email=x&password=y");
-    assert!(elsewhere.status == 401 && elsewhere.header("location").is_none(), "{elsewhere:?}");
+    assert_eq!((elsewhere.status, elsewhere.header("location")), (303, Some("/")), "{elsewhere:?}");
     assert_eq!(submit(&api, "unknown", &OWN, "").status, 404);
     let json = [("Sec-Fetch-Site", "same-origin"), ("Content-Type", "application/json")];
     assert_eq!(submit(&api, "log_in", &json, "{}").status, 415);
@@ -113,12 +145,12 @@ fn a_form_counts_from_a_page_of_the_server_only_and_leads_to_no_other_server() {
 fn what_was_typed_stays_beside_what_is_wrong_but_for_secrets() {
     let api = TestServer::start("solobase");
     let weak =
-        submit(&api, "register", &OWN, "_page=/register&email=%22%3E%3Cscript%3E&password=short&name=Ada+%26+Bob");
+        arrive(&api, "register", &OWN, "_page=/register&email=%22%3E%3Cscript%3E&password=short&name=Ada+%26+Bob");
     assert_eq!(weak.status, 422, "{weak:?}");
     assert!(weak.body.contains("value=\"Ada &amp; Bob\"") && weak.body.contains("id=\"e-email\""), "{}", weak.body);
     assert!(!weak.body.contains("<script>") && !weak.body.contains("short"), "{}", weak.body);
     assert!(weak.body.contains("<title>Sign up"), "the page of the form");
-    let wrong = submit(
+    let wrong = arrive(
         &api,
         "log_in",
         &OWN,
@@ -134,6 +166,66 @@ fn what_was_typed_stays_beside_what_is_wrong_but_for_secrets() {
     // Without a session, a form leads to the login, and from there back to its page.
     let anonymous = submit(&api, "subscribe", &OWN, "_page=/pricing&plan=prod_starter");
     assert_eq!((anonymous.status, anonymous.header("location")), (303, Some("/login?return_to=%2Fpricing")));
+}
+
+#[test]
+fn a_refusal_is_shown_once_to_the_browser_that_sent_the_form_and_to_nobody_else() {
+    let api = TestServer::start("solobase");
+    let page = "/login?return_to=%2Fbilling";
+    let form = "_page=/login%3Freturn_to%3D%252Fbilling&email=ada@example.com&password=wrong+horse";
+    let told = "The address or the password is wrong.";
+    let sent = submit(&api, "log_in", &OWN, form);
+    assert_eq!((sent.status, sent.header("location"), sent.body.as_str()), (303, Some(page), ""), "{sent:?}");
+    assert!(sent.head.contains("; Max-Age=60; HttpOnly; SameSite=Lax"), "{sent:?}");
+    assert!(!sent.head.contains("ada") && !sent.head.contains("horse"), "the cookie is encrypted: {sent:?}");
+    let cookie = kept("", &sent);
+    // A browser that reloads the page gets a page and sends no form.
+    let (shown, after) = follow(&api, &sent, &[]);
+    assert!(shown.status == 401 && shown.body.contains(told) && shown.body.contains("ada@example.com"), "{shown:?}");
+    assert!(after.is_empty(), "{after}");
+    let again = visit(&api, page, &[("Cookie", &after)]);
+    assert!(again.status == 200 && !again.body.contains(told) && !again.body.contains("ada@example.com"));
+    // It belongs to its page, its session and its minute, and nobody can write one.
+    let shows = |path: &str, cookie: &str| visit(&api, path, &[("Cookie", cookie)]).body.contains(told);
+    assert!(shows(page, &cookie), "it is the browser that forgets it");
+    assert!(!shows("/login", &cookie) && !shows("/register", &cookie));
+    let (name, sealed) = cookie.split_once('=').expect("a cookie");
+    let ada = register(&api, "ada@example.com");
+    assert!(!shows(page, &format!("{ada}; {cookie}")), "another session");
+    let changed = if sealed.ends_with('A') { "B" } else { "A" };
+    let last = sealed.len() - 1;
+    for wrong in ["", "x", "eyJwcm9ibGVtIjoiWW91IHdvbiJ9", &format!("{}{changed}", &sealed[..last])] {
+        assert!(!shows(page, &format!("{name}={wrong}")), "{wrong}");
+    }
+    api.advance_to(api.now() + 60_000);
+    assert!(!shows(page, &cookie));
+}
+
+#[test]
+fn what_a_refused_form_has_left_is_gone_after_a_form_that_was_accepted() {
+    let api = TestServer::start("solobase");
+    let ada = register(&api, "ada@example.com");
+    let refused = submit(&api, "preview_change", &own(&ada), "_page=/change&plan=prod_starter");
+    let cookies = kept(&ada, &refused);
+    assert_ne!(cookies, ada, "the browser has not followed the redirect yet");
+    let mailed = submit(&api, "confirm_again", &own(&cookies), "_page=/account");
+    assert_eq!(mailed.header("location"), Some("/account?said=confirm_again"), "{mailed:?}");
+    assert_eq!(kept(&cookies, &mailed), ada);
+}
+
+#[test]
+fn what_is_too_long_for_a_cookie_is_shown_at_once_and_nothing_typed_is_lost() {
+    let api = TestServer::start("solobase");
+    let send = |letters: usize| {
+        let name = "n".repeat(letters);
+        let form = format!("_page=/register&email=nobody&password=short&name={name}");
+        (submit(&api, "register", &OWN, &form), format!("value=\"{name}\""))
+    };
+    let (sent, name) = send(2_000);
+    let (shown, _) = follow(&api, &sent, &[]);
+    assert!(shown.body.contains(&name) && shown.body.contains("id=\"e-email\""), "{shown:?}");
+    let (shown, name) = send(4_000);
+    assert!(shown.status == 422 && shown.body.contains(&name) && shown.body.contains("id=\"e-email\""), "{shown:?}");
 }
 
 // covers: ORC-31
@@ -184,7 +276,7 @@ fn the_usage_page_synchronises_and_lists_each_request() {
     // The second form while the log is still being read.
     api.script("usage-pull:2/1", vec![ScriptedAnswer::Never]);
     submit(&api, "sync_usage", &own(&ada), "_page=/billing/usage");
-    let refused = submit(&api, "sync_usage", &own(&ada), "_page=/billing/usage");
+    let refused = arrive(&api, "sync_usage", &own(&ada), "_page=/billing/usage");
     assert_eq!(refused.status, 409, "{refused:?}");
     assert!(refused.body.contains("Usage is being read since 2026-01-01T00:30:00Z."), "{}", refused.body);
 }
@@ -391,7 +483,7 @@ fn a_step_is_returned_to_its_provider_and_reported_at_the_overview() {
     let authorization = format!("Bearer {}", api.operator());
     let operator = [OWN.as_slice(), &[("Authorization", &authorization)]].concat();
     let step = "_page=/admin&account=user:o2&id=orch_chamber&step=database&outputs.secret_ref=secret:chamber&outputs.endpoint=";
-    let refused = submit(&api, "complete_step", &operator, &format!("{step}postgres%3A%2F%2Fu%3Apw%40h%2Fdb"));
+    let refused = arrive(&api, "complete_step", &operator, &format!("{step}postgres%3A%2F%2Fu%3Apw%40h%2Fdb"));
     assert_eq!(refused.status, 422, "{refused:?}");
     let marked = |id: &str| refused.body.contains(&format!("<p class=\"error\" id=\"e-{id}\">"));
     assert!(marked("orch_chamber-endpoint") && !marked("orch_philharmonic-endpoint"), "{}", refused.body);

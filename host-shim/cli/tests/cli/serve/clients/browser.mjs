@@ -53,9 +53,11 @@ class Story {
     this.page = page;
     this.told = { states: [], serious: [], console: [], forms: [] };
     page.on("response", (response) => {
-      const form = new URL(response.url()).pathname.match(/^\/do\/(\w+)$/)?.[1];
-      // A form that was refused is shown again, with the status of the refusal.
-      if (form && response.status() < 400 && !this.told.forms.includes(form)) this.told.forms.push(form);
+      const requests = [...response.request().redirectChain(), response.request()];
+      const form = requests.map((request) => new URL(request.url()).pathname.match(/^\/do\/(\w+)$/)?.[1]).find(Boolean);
+      // A form redirects. One that was refused leads to its page, with the status of the refusal.
+      const isThere = response.ok() || response.status() === 304;
+      if (form && isThere && !this.told.forms.includes(form)) this.told.forms.push(form);
     });
     page.on("console", (message) => {
       if (message.type() === "error") this.told.console.push(`${page.url()}: ${message.text()}`);

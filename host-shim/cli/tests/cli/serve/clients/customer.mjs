@@ -14,8 +14,11 @@ await story.goto(`${server}/`);
 await story.state("start");
 await story.followText("See the plans", "a");
 await story.state("pricing");
-// A visitor without an account is sent to the login, and goes from there to the registration.
+// A visitor signs up at a page that keeps the plan, or logs in and comes back to it.
 await story.followText("Subscribe to Starter");
+told.chosen = await story.text();
+await story.state("subscribe-visitor");
+await story.followText("Log in", "main a");
 told.login = new URL(page.url()).pathname;
 await story.state("login");
 await story.type("#f-email", "ada@example.com");
@@ -34,11 +37,14 @@ await story.state("register-weak");
 await story.type("#f-password", PASSWORD);
 await story.followText("Sign up", "main button");
 told.registered = new URL(page.url()).pathname;
+await story.state("subscribe");
+const chosen = page.url();
 await story.goto(`${server}/dashboard`);
+told.next = await page.$$eval("main a.button:not(.plain)", (links) => links.map((link) => link.innerText));
 await story.state("dashboard-empty");
 
-await story.goto(`${server}/pricing`);
-await story.followText("Subscribe to Starter");
+await story.goto(chosen);
+await story.followText("Continue to checkout");
 told.checkout = new URL(page.url()).pathname.startsWith("/c/pay/");
 await story.pay();
 told.paid = page.url().replace(server, "");
@@ -97,10 +103,18 @@ for (const name of ["bob", "eve"]) {
 told.limit = await story.text("[role=alert]");
 told.upgrade = await page.$eval("[role=alert] a", (link) => link.innerText);
 await story.state("limit");
-// The second one is deleted, after its name was written.
+// The second one gets another name for a moment, and is deleted, after its name was written.
 await story.goto(`${server}/instances/inst_bob`);
+await page.click('details:has([action$="/do/rename_instance"]) summary');
+await story.type("#f-name", "Rob");
+await story.state("instance-rename");
+await story.followText("Save the name");
+told.renamed = await story.text("h1");
+await page.click('details:has([action$="/do/rename_instance"]) summary');
+await story.type("#f-name", "bob");
+await story.followText("Save the name");
 for (const name of ["Rob", "bob"]) {
-  if (name === "Rob") await page.click("details.card.apart summary");
+  if (name === "Rob") await page.click('details:has([action$="/do/delete_instance"]) summary');
   await story.type("#f-confirm", name);
   await story.followText("Delete the instance");
   if (name === "bob") continue;

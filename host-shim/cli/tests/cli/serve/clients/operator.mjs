@@ -55,6 +55,11 @@ await story.state("account-cancel");
 await story.followText("Cancel the subscription");
 told.canceled = await story.text("[role=status]");
 await story.sees("Moves to another tool");
+// The operator gives the customer more than the plan has, with a reason that is kept.
+await page.$eval('[aria-label="Given"] details', (details) => (details.open = true));
+await story.state("account-give");
+await story.confirm("Give it", '[aria-label="Given"]', { amount: "3", reason: "A partner" });
+told.given = (await story.text('[aria-label="Given"]')).replaceAll(/\s+/g, " ");
 
 for (const [label, name] of [["Accounts", "accounts"], ["Resources", "resources"], ["Onboarding", "onboarding"], ["Campaigns", "campaigns"], ["Mails", "mails"]]) {
   await story.followText(label, ".nav a");
