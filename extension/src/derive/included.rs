@@ -171,7 +171,7 @@ fn of_subscription<'f>(
 }
 
 /// Returns the newest of the first `until` snapshots. Of several of one second, the one that agrees with what followed: a snapshot of
-/// the next second or, if there is none, the current state.
+/// the next second or, if there is none, the current state. Without one, it is the one that differs from what was before.
 fn seen_at(row: &SubscriptionRow, until: usize) -> Option<&Observation> {
     let (before, after) = row.history.split_at(until);
     let last = before.last()?;
@@ -189,5 +189,7 @@ fn seen_at(row: &SubscriptionRow, until: usize) -> Option<&Observation> {
             items.len() == seen.prices().len() && seen.prices().iter().all(has)
         }
     };
-    of_second().find(fits).or(Some(last))
+    let earlier = before.iter().rev().find(|seen| seen.at() < last.at());
+    let is_change = |seen: &&Observation| earlier.is_some_and(|earlier| earlier.prices() != seen.prices());
+    of_second().find(fits).or_else(|| of_second().find(is_change)).or(Some(last))
 }

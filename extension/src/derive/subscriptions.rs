@@ -161,10 +161,15 @@ fn paid_price(
     if reasons.is_empty() && row.status() != SubscriptionStatus::PastDue {
         return Ok(Some(current.clone()));
     }
+    // A renewal can be paid after a change that was made later.
+    let paid_from = |id: &PriceId| {
+        let of_price = billing.counted.values().filter(|counted| counted.prices.contains(id));
+        of_price.map(|counted| counted.at).max()
+    };
     let mut last = None;
     for (id, at) in &billing.paid {
         let Some(price) = known.get(id).filter(|price| price.family == current.family) else { continue };
-        let order = (*at, price.rank()?, id);
+        let order = (paid_from(id).unwrap_or(*at), price.rank()?, id);
         if last.as_ref().is_none_or(|(latest, _)| order > *latest) {
             last = Some((order, price));
         }
@@ -265,7 +270,11 @@ fn paid_quantity(
             _ => continue,
         };
         paid.quantity = paid.quantity.min(most);
-        if most == 0 && invoice.reason != BEGINNING {
+        // What the change replaced was paid until the end of its period.
+        let is_over = invoice.reason == CHANGE
+            && row.status() != SubscriptionStatus::PastDue
+            && period.is_some_and(|start| start > invoice.at);
+        if most == 0 && invoice.reason != BEGINNING && !is_over {
             let before = good().find(|seen| seen.quantity_of(&price.id).is_none());
             paid.before = before.map(|seen| seen.prices().to_vec());
         }

@@ -176,10 +176,10 @@ fn settle_debts(desk: &mut Desk<'_>) -> Ruled<()> {
     Ok(())
 }
 
-/// Pays the debts of lots from other lots, oldest first. Takes back payments for debts that no longer exist, newest
-/// first.
+/// Pays the debts of lots from other lots, in the order in which credits are spent. Takes back payments for debts that no longer exist,
+/// in the opposite order.
 fn settle(desk: &mut Desk<'_>, mut lots: Vec<(String, Lot)>) {
-    lots.sort_by(|(a_id, a), (b_id, b)| (a.at, a_id).cmp(&(b.at, b_id)));
+    lots.sort_by(|(a_id, a), (b_id, b)| (a.place(), a_id).cmp(&(b.place(), b_id)));
     let before = lots.clone();
     let sum = |lots: &[(String, Lot)], of: fn(&Lot) -> i64| lots.iter().map(|(_, lot)| of(lot)).sum::<i64>();
     let mut open = sum(&lots, |lot| lot.owed_micros) - sum(&lots, |lot| lot.repaid_micros);
