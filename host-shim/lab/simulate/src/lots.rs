@@ -60,8 +60,10 @@ struct Paid {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Lots {
     all: BTreeMap<String, Lot>,
-    /// True if the host learned something late, perhaps after the end of a lot.
-    is_told_late: bool,
+    /// True if the host may have learned of changes in another order, or after the end of a lot. Then it is open which lot paid a debt.
+    is_order_open: bool,
+    /// The second of the last change of a lot by a payment, a refund or a dispute.
+    changed_s: i64,
 }
 
 /// The one-time purchases and invoices that give credits.
@@ -102,9 +104,14 @@ impl Lots {
         let now_s = stripe.now_s();
         self.all.values_mut().for_each(|lot| lot.end(now_s));
         for Paid { id, at_s, ends_s, given, charge } in payments(catalog, stripe, bought) {
-            let lot = self.all.entry(id).or_insert(Lot { at_s, ends_s, given, ..Lot::default() });
             let (left, all) = charge.map_or((1, 1), |charge| left(stripe, &charge));
-            lot.back = lot.given - lot.given * left / all;
+            let is_new = !self.all.contains_key(&id);
+            let lot = self.all.entry(id).or_insert(Lot { at_s, ends_s, given, ..Lot::default() });
+            let before = std::mem::replace(&mut lot.back, lot.given - lot.given * left / all);
+            if is_new || lot.back != before {
+                self.is_order_open |= self.changed_s == now_s;
+                self.changed_s = now_s;
+            }
         }
         self.settle(now_s);
     }
@@ -163,7 +170,7 @@ impl Lots {
 
     /// Notes that the host learned something late.
     pub(crate) fn told_late(&mut self) {
-        self.is_told_late = true;
+        self.is_order_open = true;
     }
 
     /// Credits left, and credits owed.
@@ -172,13 +179,13 @@ impl Lots {
         (sum(&Lot::left), sum(&|lot| lot.debt() - lot.repaid))
     }
 
-    /// Maximum difference of the balance: the rounded part of each lot that was taken back in part, and debts that became known after
-    /// the end of a lot that would have paid them.
+    /// Maximum difference of the balance: the rounded part of each lot that was taken back in part, and debts of which it is open whether
+    /// a lot that has ended or another one paid them.
     pub(crate) fn slack(&self) -> i64 {
         let taken = self.all.values().filter(|lot| lot.back > 0).count() as i64;
         let ended: i64 = self.all.values().filter(|lot| lot.ends_s.is_some()).map(|lot| lot.ended + lot.repaid).sum();
         let debts: i64 = self.all.values().map(Lot::debt).sum();
-        taken + if self.is_told_late { ended.min(debts) } else { 0 }
+        taken + if self.is_order_open { ended.min(debts) } else { 0 }
     }
 }
 
@@ -190,7 +197,7 @@ mod tests {
         let lot = |&(id, at_s, ends_s, given): &(&str, i64, Option<i64>, i64)| {
             (id.to_owned(), Lot { at_s, ends_s, given, ..Lot::default() })
         };
-        Lots { all: all.iter().map(lot).collect(), is_told_late: false }
+        Lots { all: all.iter().map(lot).collect(), ..Lots::default() }
     }
 
     /// Given a lot without an end and a newer one with an end, the newer one is spent first, and its rest ends.

@@ -502,10 +502,22 @@ impl Oracle {
         }
     }
 
-    /// Maximum amount that credits may have paid or not, since it is open what was included in the price of usage.
-    fn open_credits(&self, catalog: &Catalog) -> i64 {
-        let is_open = |rate: &&Rate| self.is_use_unsure && rate.by_credits && rate.counter.is_some();
-        catalog.rates.iter().filter(is_open).map(|rate| self.units.worth_included(rate)).sum()
+    /// Maximum amount that credits may have paid or not, since it is open what was included in the price of usage: perhaps all that the
+    /// subscriptions name, paid or not.
+    fn open_credits(&self, catalog: &Catalog, stripe: &Stripe) -> i64 {
+        let is_open = |rate: &&Rate| self.is_use_unsure && rate.by_credits;
+        let subscriptions = stripe.all("subscription");
+        let named = |counter: &str| {
+            let items = subscriptions.iter().flat_map(|subscription| subscription.list_at("items"));
+            let of_item = |sum: i64, item: &Value| {
+                let ware = &catalog.wares[stripe.plan(item["price"]["id"].as_str().unwrap_or_default())];
+                let grants = ware.grants.iter().filter(|grant| grant.key == counter);
+                grants.fold(sum, |sum, grant| add(sum, grant.amount, item["quantity"].as_i64().unwrap_or(1)))
+            };
+            items.fold(0, of_item)
+        };
+        let worth = |rate: &Rate| Some(self.units.worth_included(rate, named(rate.counter.as_ref()?)));
+        catalog.rates.iter().filter(is_open).filter_map(worth).sum()
     }
 
     /// Records the use of a creator's product, and the creator's part of its cost in millionths.
@@ -758,7 +770,7 @@ impl Oracle {
             has_cash: charges.iter().any(|charge| charge.is("paid")),
             taxes: Taxes::of(stripe),
             credits: self.lots.balance(),
-            credits_slack: self.lots.slack() + self.open_credits(catalog),
+            credits_slack: self.lots.slack() + self.open_credits(catalog, stripe),
             sales: sales(catalog, stripe, &self.bought).into_iter().chain(self.sales_by_use(stripe)).collect(),
             running: self.instances.iter().filter(runs).map(|own| own.id.clone()).collect(),
             idle: self.instances.iter().filter(|own| !stands(own)).map(|own| own.id.clone()).collect(),

@@ -81,12 +81,12 @@ impl Units {
         values.iter().map(|value| self.charge(month, rate, value)).collect()
     }
 
-    /// Returns what the units of a meter cost more if nothing is included than with the most that the account ever had.
-    pub fn worth_included(&self, rate: &Rate) -> i64 {
+    /// Returns what the units of a meter cost more if nothing is included than with an amount, or with the most that the account ever had.
+    pub fn worth_included(&self, rate: &Rate, amount: i64) -> i64 {
         let of_meter = |(at, _): &(&(String, String), _)| at.1 == rate.meter;
         let ever = self.included.iter().filter(of_meter).map(|(_, amount)| *amount);
         let now = self.last.get(&rate.meter).map(|(_, amount)| *amount);
-        let most = ever.chain(now).fold(0, more);
+        let most = ever.chain(now).fold(amount, more);
         let of_value = |(value, all): (&String, &i64)| {
             let paid = if most == UNLIMITED { 0 } else { (all - most).max(0) };
             price_of(rate, value, *all) - price_of(rate, value, paid)
