@@ -7,7 +7,6 @@ use crate::hasher::{Busy, Hasher};
 use crate::links::{self, Link, LinkKind};
 use crate::organizations;
 use crate::password::weakness;
-use crate::settings::wrong_name;
 use crate::signer::Signer;
 use crate::users::{self, User, Users, UsersError};
 use base64::Engine;
@@ -506,6 +505,13 @@ impl Hasher {
 fn weak(password: &str, address: &Address, business: &str) -> Option<FieldError> {
     let error = |found: String| FieldError::new("/password", FieldErrorCode::NotAllowed, found);
     weakness(password, address, business).map(error)
+}
+
+/// Returns what is wrong with a user's name.
+pub(crate) fn wrong_name(name: &str) -> Option<FieldError> {
+    let is_wrong = name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control);
+    let expected = format!("at most {NAME_CHARS_MAX} characters in one line");
+    is_wrong.then(|| FieldError::new("/name", FieldErrorCode::OutOfRange, "").expecting(expected))
 }
 
 /// Returns the address of a new user of a business, or the invalid values.

@@ -2,7 +2,7 @@
 
 use crate::address::Address;
 use crate::credentials;
-use crate::identity::{Identity, IdentityError, NAME_CHARS_MAX, Proof, Refused, used_up};
+use crate::identity::{Identity, IdentityError, Proof, Refused, used_up, wrong_name};
 use crate::issued::moved;
 use crate::links::{self, LinkKind};
 use crate::password::weakness;
@@ -64,13 +64,6 @@ impl Users {
         self.0.execute(rename, values![&user.id, name]).map_err(UsersError::from)?;
         Ok(User { name: name.map(str::to_owned), ..user.clone() })
     }
-}
-
-/// Returns what is wrong with a user's name.
-pub(crate) fn wrong_name(name: &str) -> Option<FieldError> {
-    let is_wrong = name.chars().count() > NAME_CHARS_MAX || name.chars().any(char::is_control);
-    let expected = format!("at most {NAME_CHARS_MAX} characters in one line");
-    is_wrong.then(|| FieldError::new("/name", FieldErrorCode::OutOfRange, "").expecting(expected))
 }
 
 impl Identity {
