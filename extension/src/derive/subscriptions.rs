@@ -270,13 +270,11 @@ fn paid_quantity(
             _ => continue,
         };
         paid.quantity = paid.quantity.min(most);
-        // What the change replaced was paid until the end of its period.
-        let is_over = invoice.reason == CHANGE
-            && row.status() != SubscriptionStatus::PastDue
-            && period.is_some_and(|start| start > invoice.at);
-        if most == 0 && invoice.reason != BEGINNING && !is_over {
+        if most == 0 && invoice.reason != BEGINNING {
             let before = good().find(|seen| seen.quantity_of(&price.id).is_none());
-            paid.before = before.map(|seen| seen.prices().to_vec());
+            // Fewer of what has replaced them are fewer of them as well.
+            let fewer = |(id, known): &(PriceId, u32)| (id.clone(), (*known).min(quantity));
+            paid.before = before.map(|seen| seen.prices().iter().map(fewer).collect());
         }
     }
     // The invoice may not be known yet; then no payment has been made since the failure.

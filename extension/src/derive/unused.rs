@@ -100,8 +100,12 @@ fn of_invoice(
     let (mut all, mut weighed) = (0i128, 0i128);
     for line in &invoice.lines {
         let amount = i128::from(line.amount_minor);
-        all += amount;
-        if !line.price.as_deref().is_some_and(is_counted) {
+        let is_counted = line.price.as_deref().is_some_and(is_counted);
+        // What is credited of other prices, such as the rest of a month, has paid for these in the place of money.
+        if is_counted || amount > 0 {
+            all += amount;
+        }
+        if !is_counted {
             continue;
         }
         let is_change = line.proration || invoice.is_change();
@@ -158,6 +162,12 @@ mod tests {
         let both = paid(6_000, 0, vec![line("year_a", 5_000, false), line("month", 1_000, false)]);
         assert_eq!(rest(&both, 0, 219), 2_000);
         assert_eq!(rest(&paid(0, 0, vec![line("year_a", 0, false)]), 0, 219), 0);
+    }
+
+    #[test]
+    fn the_credit_of_a_month_pays_for_the_year_in_the_place_of_money() {
+        let year = paid(4_500, 0, vec![line("month", -500, true), line("year_a", 5_000, false)]);
+        assert_eq!([0, 219, 364].map(|now| rest(&year, 0, now)), [4_500, 1_800, 12]);
     }
 
     #[test]

@@ -1,10 +1,12 @@
 //! Compares the money in the host's books with the balance transactions of the local Stripe, and checks for each
 //! payment that no more goes back and on than was received.
 
+use crate::chargebacks::left;
 use crate::closing::asked;
 use crate::done::Done;
 use crate::judge::Difference;
-use crate::oracle::{Bought, Oracle, left};
+use crate::lots::Bought;
+use crate::oracle::Oracle;
 use crate::sandbox::Stripe;
 use crate::taxes::Taxes;
 use host_engine::read;

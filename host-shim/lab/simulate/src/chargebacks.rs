@@ -1,6 +1,6 @@
-//! Determines whether a subscription is frozen by a chargeback, from the disputes at the local Stripe.
+//! What is left of payments after refunds and chargebacks, and whether a subscription is frozen by a chargeback, from the objects of the
+//! local Stripe.
 
-use crate::oracle::disputed;
 use crate::sandbox::Stripe;
 use local_stripe::object::Object;
 
@@ -21,4 +21,21 @@ pub(crate) fn is_frozen(stripe: &Stripe, subscription: &Object) -> bool {
         own.any(|invoice| is_its(invoice) && is_current(invoice))
     };
     stripe.all("charge").iter().any(|charge| current(charge) && disputed(stripe, charge.id()) > 0)
+}
+
+/// Amount of a charge that disputes took and did not return, in minor units.
+pub fn disputed(stripe: &Stripe, charge: &str) -> i64 {
+    let disputes = stripe.all("dispute");
+    let taken = disputes.iter().filter(|dispute| {
+        dispute.text("charge") == charge
+            && !dispute.text("status").starts_with("warning")
+            && dispute.text("status") != "won"
+    });
+    taken.map(|dispute| dispute.int("amount")).sum()
+}
+
+/// Remaining and original amount of a charge.
+pub(crate) fn left(stripe: &Stripe, charge: &Object) -> (i64, i64) {
+    let amount = charge.int("amount");
+    ((amount - charge.int("amount_refunded") - disputed(stripe, charge.id())).max(0), amount)
 }

@@ -1,8 +1,8 @@
 //! Determines what must happen at Stripe after an account is closed: its subscriptions end, the rest of a paid year
 //! goes back, and so does what is bought later.
 
+use crate::chargebacks::left;
 use crate::judge::Difference;
-use crate::oracle::left;
 use crate::sandbox::{Stripe, step_minor};
 use local_stripe::object::Object;
 use serde_json::Value;

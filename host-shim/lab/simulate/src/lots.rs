@@ -2,12 +2,29 @@
 //!
 //! What ends first is spent first, then the oldest. What was spent before it was taken back is a debt, which all other lots pay.
 
-use crate::catalog::Catalog;
-use crate::oracle::{Bought, left};
+use crate::catalog::{Catalog, Ware};
+use crate::chargebacks::left;
 use crate::sandbox::{Stripe, minor_micros};
 use local_stripe::object::Object;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// A one-time purchase that was paid.
+#[derive(Clone, Debug)]
+pub struct Bought {
+    /// Our purchase id.
+    pub purchase: String,
+    /// Index of the ware.
+    pub ware: usize,
+    /// The terms of the sale.
+    pub terms: Ware,
+    /// Quantity.
+    pub quantity: i64,
+    /// Id of Stripe's charge; empty if a coupon made the purchase free.
+    pub charge: String,
+    /// Time of payment, in seconds since the epoch.
+    pub at_s: i64,
+}
 
 /// A lot of credits. Amounts are millionths of the currency's unit.
 #[derive(Clone, Debug, Default)]

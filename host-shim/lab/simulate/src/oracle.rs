@@ -3,10 +3,10 @@
 //! Written from the requirements. Shares no code with the extension that it checks.
 
 use crate::catalog::{Catalog, Grant, InstanceType, Rate, SoldByUse, Split, UNLIMITED, Ware};
-use crate::chargebacks::is_frozen;
+use crate::chargebacks::{is_frozen, left};
 use crate::closing::Closing;
 use crate::customer::lives;
-use crate::lots::Lots;
+use crate::lots::{Bought, Lots};
 use crate::paid::Payments;
 use crate::sales::{Sale, sales};
 use crate::sandbox::{Stripe, minor_micros};
@@ -25,23 +25,6 @@ pub enum Verdict {
     Applied,
     /// Refused without changes.
     Refused,
-}
-
-/// A one-time purchase that was paid.
-#[derive(Clone, Debug)]
-pub struct Bought {
-    /// Our purchase id.
-    pub purchase: String,
-    /// Index of the ware.
-    pub ware: usize,
-    /// The terms of the sale.
-    pub terms: Ware,
-    /// Quantity.
-    pub quantity: i64,
-    /// Id of Stripe's charge; empty if a coupon made the purchase free.
-    pub charge: String,
-    /// Time of payment, in seconds since the epoch.
-    pub at_s: i64,
 }
 
 /// An instance of an account.
@@ -208,17 +191,6 @@ fn closes_at(month: &str) -> i64 {
     host_engine::time::parse(&format!("{year}-{number:02}-02T00:00:00Z")).expect("a time")
 }
 
-/// Amount of a charge that disputes took and did not return, in minor units.
-pub fn disputed(stripe: &Stripe, charge: &str) -> i64 {
-    let disputes = stripe.all("dispute");
-    let taken = disputes.iter().filter(|dispute| {
-        dispute.text("charge") == charge
-            && !dispute.text("status").starts_with("warning")
-            && dispute.text("status") != "won"
-    });
-    taken.map(|dispute| dispute.int("amount")).sum()
-}
-
 /// Fees that Stripe took for the disputes of a charge, in minor units.
 fn dispute_fees(stripe: &Stripe, charge: &str) -> i64 {
     let disputes = stripe.all("dispute").into_iter().filter(|dispute| dispute.text("charge") == charge);
@@ -226,12 +198,6 @@ fn dispute_fees(stripe: &Stripe, charge: &str) -> i64 {
         dispute.list_at("balance_transactions").iter().filter_map(|taken| taken["fee"].as_i64()).sum()
     };
     disputes.map(|dispute| fees(&dispute)).sum()
-}
-
-/// Remaining and original amount of a charge.
-pub(crate) fn left(stripe: &Stripe, charge: &Object) -> (i64, i64) {
-    let amount = charge.int("amount");
-    ((amount - charge.int("amount_refunded") - disputed(stripe, charge.id())).max(0), amount)
 }
 
 fn add(held: i64, amount: i64, times: i64) -> i64 {

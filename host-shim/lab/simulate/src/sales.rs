@@ -1,7 +1,9 @@
 //! Computes the shares of creators in the sales of an account, from the payments at the local Stripe.
 
 use crate::catalog::{Catalog, Split};
-use crate::oracle::{Bought, Share, left};
+use crate::chargebacks::left;
+use crate::lots::Bought;
+use crate::oracle::Share;
 use crate::sandbox::Stripe;
 use local_stripe::object::Object;
 use std::collections::BTreeMap;

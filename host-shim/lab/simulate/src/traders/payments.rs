@@ -2,8 +2,9 @@
 
 use super::AccountDriver;
 use crate::catalog::Ware;
+use crate::chargebacks::disputed;
 use crate::moves::Move;
-use crate::oracle::{Verdict, disputed};
+use crate::oracle::Verdict;
 use crate::rates::BALANCES_BESIDE_SHARES;
 use crate::sandbox::step_minor;
 use crate::trade::MoveKind;
