@@ -100,12 +100,8 @@ fn of_invoice(
     let (mut all, mut weighed) = (0i128, 0i128);
     for line in &invoice.lines {
         let amount = i128::from(line.amount_minor);
-        let is_counted = line.price.as_deref().is_some_and(is_counted);
-        // What is credited of other prices, such as the rest of a month, has paid for these in the place of money.
-        if is_counted || amount > 0 {
-            all += amount;
-        }
-        if !is_counted {
+        all += amount;
+        if !line.price.as_deref().is_some_and(is_counted) {
             continue;
         }
         let is_change = line.proration || invoice.is_change();
@@ -164,10 +160,11 @@ mod tests {
         assert_eq!(rest(&paid(0, 0, vec![line("year_a", 0, false)]), 0, 219), 0);
     }
 
+    /// 50.00 were paid for the year: 45.00 in money, and 5.00 by the rest of a month. What is left of it goes back, at most the money.
     #[test]
-    fn the_credit_of_a_month_pays_for_the_year_in_the_place_of_money() {
+    fn the_credit_of_a_month_has_paid_for_the_year() {
         let year = paid(4_500, 0, vec![line("month", -500, true), line("year_a", 5_000, false)]);
-        assert_eq!([0, 219, 364].map(|now| rest(&year, 0, now)), [4_500, 1_800, 12]);
+        assert_eq!([0, 36, 219, 364].map(|now| rest(&year, 0, now)), [4_500, 4_500, 2_000, 13]);
     }
 
     #[test]

@@ -102,18 +102,23 @@ fn worth(stripe: &Stripe, subscription: &Object, at_s: i64) -> Option<i64> {
         invoice.text_at("parent.subscription_details.subscription") == Some(subscription.id())
             && invoice.int_at("status_transitions.paid_at").is_some_and(|paid_at| paid_at >= start_s)
     });
+    let net = |line: &Value| {
+        let taken = line["discount_amounts"].as_array().into_iter().flatten();
+        let taken: i64 = taken.filter_map(|taken| taken["amount"].as_i64()).sum();
+        line["amount"].as_i64().unwrap_or_default() - taken
+    };
     let (mut worth, mut took_part) = (0.0, false);
     for invoice in all {
         let lines = invoice.list_at("lines");
         let pays = |line: &&Value| line["period"]["end"] != *end && line["amount"].as_i64().is_some_and(|it| it < 0);
         took_part |= invoice.int("total") != invoice.int("amount_paid") || lines.iter().any(|line| pays(&line));
+        // Lines are without the taxes that are added to them, and payments are with them.
+        let untaxed: i64 = lines.iter().map(net).sum();
+        let taxed = if untaxed > 0 { (invoice.int("total") as f64 / untaxed as f64).max(1.0) } else { 1.0 };
         for line in lines.iter().filter(|line| !pays(line)) {
             let [start_s, end_s] = ["start", "end"].map(|name| line["period"][name].as_i64().unwrap_or_default());
-            let taken = line["discount_amounts"].as_array().into_iter().flatten();
-            let taken: i64 = taken.filter_map(|taken| taken["amount"].as_i64()).sum();
-            let amount = line["amount"].as_i64().unwrap_or_default() - taken;
             let left_s = (end_s - at_s).clamp(0, (end_s - start_s).max(0));
-            worth += amount as f64 * left_s as f64 / (end_s - start_s).max(1) as f64;
+            worth += net(line) as f64 * taxed * left_s as f64 / (end_s - start_s).max(1) as f64;
         }
     }
     took_part.then_some(worth.max(0.0) as i64)

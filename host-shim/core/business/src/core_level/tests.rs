@@ -145,15 +145,18 @@ fn an_instance_uses_a_feature_with_a_price_for_the_time_in_which_it_runs() {
         "features: {shows: limit, hours: {use: hour, price: 0.01, pay: invoice}}\nplans: {free: {shows: 1}}\n";
     let instance =
         |uses: &str| format!("{features}instances: {{site: {{uses: {uses}, resources: {{data: database}}}}}}");
-    let both = full(&instance("{shows: 1, hours: 1h}"));
-    let site = both["product_types"].as_array().unwrap().iter().find(|kind| kind["name"] == "site").unwrap().clone();
+    let site = |uses: &str| {
+        let all = full(&instance(uses));
+        let mut kinds = all["product_types"].as_array().into_iter().flatten();
+        kinds.find(|kind| kind["name"] == "site").cloned().expect("the type of the instance")
+    };
+    let both = site("{shows: 1, hours: 1h}");
     assert_eq!(
-        (&site["consumes"], &site["meters"]),
+        (&both["consumes"], &both["meters"]),
         (&json!({"shows": 1}), &json!([{"meter": "hours", "every": "1h"}]))
     );
-    let time = full(&instance("{hours: 90s}"));
-    let site = time["product_types"].as_array().unwrap().iter().find(|kind| kind["name"] == "site").unwrap().clone();
-    assert_eq!((&site["consumes"], &site["meters"]), (&Value::Null, &json!([{"meter": "hours", "every": "90s"}])));
+    let time = site("{hours: 90s}");
+    assert_eq!((&time["consumes"], &time["meters"]), (&Value::Null, &json!([{"meter": "hours", "every": "90s"}])));
 }
 
 #[test]
