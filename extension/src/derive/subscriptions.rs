@@ -169,14 +169,14 @@ fn paid_price(
     let mut last = None;
     for (id, at) in &billing.paid {
         let Some(price) = known.get(id).filter(|price| price.family == current.family) else { continue };
-        let order = (paid_from(id).unwrap_or(*at), price.rank()?, id);
+        let order = (paid_from(id).unwrap_or(*at), *at, price.rank()?, id);
         if last.as_ref().is_none_or(|(latest, _)| order > *latest) {
             last = Some((order, price));
         }
     }
     let rank = current.rank()?;
     Ok(match last {
-        Some(((_, paid, _), price)) if paid < rank => Some(price.clone()),
+        Some(((.., paid, _), price)) if paid < rank => Some(price.clone()),
         None if is_unsettled => before_change(current, row, billing, known)?,
         _ => Some(current.clone()),
     })
