@@ -226,7 +226,7 @@ const KNOTS: [(&str, usize); 9] = [
     ("host-shim/lab/explore", 10),
     ("host-shim/lab/replay", 3),
     ("host-shim/lab/scenario", 6),
-    ("host-shim/lab/simulate", 15),
+    ("host-shim/lab/simulate", 14),
     ("host-shim/providers", 10),
     ("host-shim/solobase/block", 3),
 ];
